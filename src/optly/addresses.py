@@ -1,0 +1,338 @@
+"""
+Addresses and numbers, normalised so that two spellings of one line compare equal, and the channels that reach them.
+
+None of these shows its value when printed: ``repr`` and ``str`` are masked, and code that needs the value asks for
+``.value``. An address in a log is personal data in a place where nobody can erase it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias, assert_never
+
+import attrs
+
+from optly.errors import AddressError, UnknownChannelError
+
+# A dot-atom, the only local part most people have. Everything else takes the long way through email-validator.
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_MAX_EMAIL, _MAX_LOCAL = 254, 64  # RFC 5321 4.5.3.1
+
+
+class AddressKind(StrEnum):
+    """
+    What an address is made of. Decides how it is normalised.
+    """
+
+    EMAIL = "email"
+    PHONE = "phone"
+    POST = "post"
+    ACCOUNT = "account"
+
+
+class Channel(StrEnum):
+    """
+    A way of reaching a person. The law treats each of them by itself, and so does consent.
+    """
+
+    EMAIL = "email"
+    SMS = "sms"
+    MMS = "mms"
+    VOICEMAIL = "voicemail"
+    SOCIAL_DM = "social_dm"
+    IN_APP = "in_app"
+    PUSH = "push"
+    LIVE_CALL = "live_call"
+    AUTOMATED_CALL = "automated_call"
+    FAX = "fax"
+    POST = "post"
+
+    @property
+    def kind(self) -> AddressKind:
+        """
+        The kind of address this channel reaches.
+        """
+        return _KINDS[self]
+
+    @classmethod
+    def of(cls, value: Channel | str) -> Channel:
+        """
+        Return the channel that *value* names.
+
+        Raises:
+            UnknownChannelError: There is no such channel.
+        """
+        try:
+            return cls(value)
+        except ValueError:
+            raise UnknownChannelError(f"no such channel; the channels are {', '.join(cls)}") from None
+
+
+_KINDS = {
+    Channel.EMAIL: AddressKind.EMAIL,
+    Channel.SMS: AddressKind.PHONE,
+    Channel.MMS: AddressKind.PHONE,
+    Channel.VOICEMAIL: AddressKind.PHONE,
+    Channel.SOCIAL_DM: AddressKind.ACCOUNT,
+    Channel.IN_APP: AddressKind.ACCOUNT,
+    Channel.PUSH: AddressKind.ACCOUNT,
+    Channel.LIVE_CALL: AddressKind.PHONE,
+    Channel.AUTOMATED_CALL: AddressKind.PHONE,
+    Channel.FAX: AddressKind.PHONE,
+    Channel.POST: AddressKind.POST,
+}
+
+
+def caseless(text: str) -> str:
+    """
+    Return the form of *text* in which spellings that differ in case or in Unicode composition are equal.
+
+    Source: Unicode 15.1, section 3.13, D145 (canonical caseless matching), composed again afterwards.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+    return unicodedata.normalize("NFC", folded)
+
+
+@lru_cache(maxsize=4096)
+def _domain(domain: str) -> tuple[str, str]:
+    """
+    Return the display form and the ASCII form of an email *domain*.
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        found = validate_email("a@" + domain, check_deliverability=False)
+    except EmailNotValidError:
+        raise AddressError("not an email address: the part after the @ is not a domain mail can reach") from None
+    assert found.ascii_domain is not None
+    return found.domain, found.ascii_domain.lower()
+
+
+@attrs.frozen(repr=False)
+class EmailAddress:
+    """
+    An email address. Equal to any other spelling of the same address, in case, Unicode composition or IDN form.
+
+    Attributes:
+        value: The address as mail is sent to it: the local part as it was given, the domain in lower case.
+        normal: The form that is compared. The local part is compared without case: no mail system in use
+            distinguishes it, and ``Ada@example.com`` must not escape a stop made for ``ada@example.com``.
+    """
+
+    value: str = attrs.field(eq=False)
+    normal: str
+
+    @classmethod
+    def parse(cls, text: str) -> EmailAddress:
+        """
+        Read an address as a person types it, white space around it allowed.
+
+        Raises:
+            AddressError: It is not an address. Deliverability is not looked up.
+        """
+        text = text.strip()
+        local, at, domain = text.rpartition("@")
+        if not at or not local:
+            raise AddressError("not an email address: there is no @ with something on both sides of it")
+        if not _PLAIN_LOCAL.fullmatch(local):
+            from email_validator import EmailNotValidError, validate_email
+
+            try:
+                local = validate_email(text, check_deliverability=False).local_part
+            except EmailNotValidError:
+                raise AddressError("not an email address: the part before the @ is malformed") from None
+        display, ascii_domain = _domain(domain)
+        value = f"{local}@{display}"
+        if len(local) > _MAX_LOCAL or max(len(value.encode()), len(local.encode()) + 1 + len(ascii_domain)) > _MAX_EMAIL:
+            raise AddressError("not an email address: it is too long")
+        return cls(value=value, normal=f"{caseless(local)}@{ascii_domain}")
+
+    @property
+    def kind(self) -> AddressKind:
+        return AddressKind.EMAIL
+
+    @property
+    def ascii_value(self) -> str | None:
+        """
+        The address in ASCII, the domain in its IDNA form, or None where the local part is not ASCII.
+        """
+        local, _, _ = self.value.rpartition("@")
+        return f"{local}@{self.normal.rpartition('@')[2]}" if local.isascii() else None
+
+    @property
+    def masked(self) -> str:
+        """
+        Enough of the address for its owner to recognise it: ``a•••@e•••.com``.
+        """
+        local, _, domain = self.value.rpartition("@")
+        return f"{local[0]}•••@{domain[0]}•••.{domain.rpartition('.')[2]}"
+
+    def __repr__(self) -> str:
+        return "<EmailAddress>"
+
+
+@attrs.frozen(repr=False)
+class PhoneNumber:
+    """
+    A telephone number in E.164 form, ``+447911123456``.
+
+    Made directly, it is held to the shape of E.164 alone, as for numbers that come from one's own records; `parse`
+    also asks whether such a number can exist.
+    """
+
+    value: str = attrs.field()
+
+    @value.validator
+    def _is_e164(self, _attribute: object, value: str) -> None:
+        if not _E164.fullmatch(value):
+            raise AddressError("not a telephone number in E.164 form, such as +447911123456")
+
+    @classmethod
+    def parse(cls, text: str, *, region: str = "GB") -> PhoneNumber:
+        """
+        Read a number as a person types it. Without a country code it is a number of *region* (ISO 3166-1 alpha-2).
+
+        Raises:
+            AddressError: It is not a number that can exist.
+        """
+        return cls(_parse_number(text, region))
+
+    @property
+    def kind(self) -> AddressKind:
+        return AddressKind.PHONE
+
+    @property
+    def normal(self) -> str:
+        return self.value
+
+    @property
+    def masked(self) -> str:
+        """
+        Enough of the number for its owner to recognise it: the last two digits.
+        """
+        return f"•••{self.value[-2:]}"
+
+    def __repr__(self) -> str:
+        return "<PhoneNumber>"
+
+
+@lru_cache(maxsize=4096)
+def _parse_number(text: str, region: str) -> str:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        raise AddressError("not a telephone number: give it with its country code, such as +44 7911 123456") from None
+    if not phonenumbers.is_valid_number(number):
+        raise AddressError("not a telephone number: no such number can be in use in its country")
+    if number.extension:
+        raise AddressError("not a telephone line of its own: leave the extension out")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@attrs.frozen(repr=False)
+class PostalAddress:
+    """
+    A postal address, as the lines one writes on an envelope.
+    """
+
+    value: str = attrs.field(eq=False)
+    normal: str
+
+    @classmethod
+    def parse(cls, text: str) -> PostalAddress:
+        """
+        Read an address from its *lines*, separated by line breaks or commas.
+
+        Raises:
+            AddressError: There are fewer than two lines.
+        """
+        lines = [line for line in (" ".join(part.split()) for part in re.split(r"[\n,]", text)) if line]
+        if len(lines) < 2:
+            raise AddressError("not a postal address: give at least two lines, the last with the postcode")
+        return cls(value="\n".join(lines), normal=" ".join(re.findall(r"\w+", caseless(" ".join(lines)))))
+
+    @property
+    def kind(self) -> AddressKind:
+        return AddressKind.POST
+
+    @property
+    def masked(self) -> str:
+        return f"{self.value[0]}•••"
+
+    def __repr__(self) -> str:
+        return "<PostalAddress>"
+
+
+@attrs.frozen(repr=False)
+class Account:
+    """
+    An account that takes messages inside a service: an app, a push token, a social network.
+
+    Written ``service:name``. The service is compared without case; the name is taken as it is, because what two names
+    have in common is the service's to say.
+    """
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Account:
+        """
+        Read ``service:name``.
+
+        Raises:
+            AddressError: A part is missing.
+        """
+        service, _, name = text.strip().partition(":")
+        if not service.strip() or not name.strip():
+            raise AddressError("not an account: write service:name")
+        return cls(f"{caseless(service.strip())}:{unicodedata.normalize('NFC', name.strip())}")
+
+    @property
+    def kind(self) -> AddressKind:
+        return AddressKind.ACCOUNT
+
+    @property
+    def normal(self) -> str:
+        return self.value
+
+    @property
+    def masked(self) -> str:
+        return f"{self.value.partition(':')[0]}:•••"
+
+    def __repr__(self) -> str:
+        return "<Account>"
+
+
+Address: TypeAlias = EmailAddress | PhoneNumber | PostalAddress | Account
+
+
+def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB") -> Address:
+    """
+    Read *text* as an address of *kind*. An address that is already parsed passes through.
+
+    Raises:
+        AddressError: It is not an address, or one of another kind.
+    """
+    if not isinstance(text, str):
+        if text.kind is not kind:
+            raise AddressError(f"an address of kind {kind} is needed, not of kind {text.kind}")
+        return text
+    match kind:
+        case AddressKind.EMAIL:
+            return EmailAddress.parse(text)
+        case AddressKind.PHONE:
+            return PhoneNumber.parse(text, region=region)
+        case AddressKind.POST:
+            return PostalAddress.parse(text)
+        case AddressKind.ACCOUNT:
+            return Account.parse(text)
+        case _:
+            assert_never(kind)

@@ -1,0 +1,257 @@
+"""
+What may be asked of the ledger. Each is decided by :func:`optly.consent.decide`, which may refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from optly.addresses import AddressKind, Channel
+from optly.events import Act, Actor, Choice, LinkKind, is_aware, to_utc, to_utc_or_none
+from optly.messages import Outcome
+from optly.parties import Subscriber
+
+
+@attrs.frozen(kw_only=True)
+class Context:
+    """
+    Where an answer came from, for hosts that wish to keep it. Minimise: neither is needed for the answer to count.
+
+    Attributes:
+        address: The network address the answer came from.
+        browser: What the browser said of itself.
+    """
+
+    address: str = attrs.field(default="", repr=False)
+    browser: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Attachment:
+    """
+    A document that shows what the person did, such as a scan or a recording.
+    """
+
+    name: str = attrs.field(repr=False)
+    media_type: str
+    content: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class NewLine:
+    """
+    An address or number to add: what kind it is, and its value.
+    """
+
+    kind: AddressKind
+    value: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class AddContact:
+    """
+    Put somebody on record.
+    """
+
+    name: str = attrs.field(default="", repr=False)
+    subscriber: Subscriber = Subscriber.UNKNOWN
+    language: str = "en"
+    lines: tuple[NewLine, ...] = ()
+    actor: Actor = Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
+class ChangeDetails:
+    """
+    Change what is known of a contact. None leaves a detail as it is.
+    """
+
+    name: str | None = attrs.field(default=None, repr=False)
+    subscriber: Subscriber | None = None
+    language: str | None = None
+    add: tuple[NewLine, ...] = ()
+    remove: tuple[int, ...] = ()
+    actor: Actor = Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
+class AskForConsent:
+    """
+    Ask a question that the gate let out.
+
+    Attributes:
+        question: Random name, 32 hexadecimal digits.
+        how: How the person came to ask for the question, in free text.
+    """
+
+    question: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    regulation: str
+    reason: str
+    edition: str
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class QueueMessage:
+    """
+    Queue a marketing message that the gate let out.
+    """
+
+    message: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class AnswerQuestion:
+    """
+    Answer a question through its own link.
+
+    Attributes:
+        answers: Yes or no by channel and purpose. What is not in it stays unanswered.
+        line: The line the link was sent to, whose holder has therefore shown that it is theirs.
+    """
+
+    question: str
+    answers: Mapping[tuple[Channel, str], bool]
+    line: int
+    code: str = ""
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeChoices:
+    """
+    Change one's choices on the MyOptly page.
+
+    Attributes:
+        yes, no: What is now allowed and refused, with the wordings that were on the page.
+        line: The line the link was sent to.
+    """
+
+    yes: tuple[Choice, ...]
+    no: tuple[Choice, ...]
+    line: int
+    code: str = ""
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordConsent:
+    """
+    Record a consent that was given elsewhere.
+    """
+
+    choices: tuple[Choice, ...]
+    act: Act
+    how: str = attrs.field(repr=False)
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor = Actor.STAFF
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """
+    Withdraw consent or object. Empty channels or purposes mean all of them, and no line means every line.
+
+    Attributes:
+        objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same.
+    """
+
+    objection: bool
+    channels: tuple[Channel, ...] = ()
+    purposes: tuple[str, ...] = ()
+    line: int | None = None
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor = Actor.PERSON
+    link: LinkKind | None = None
+    code: str = ""
+    how: str = attrs.field(default="", repr=False)
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordSoftOptIn:
+    """
+    Record that details were collected in a sale.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    goods: str
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordOutcome:
+    """
+    Record what became of a message.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    outcome: Outcome
+    question: str | None = None
+    backend: str = ""
+    code: str = ""
+    reply: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class WithholdMessage:
+    """
+    Record that the gate refused a message at the moment of handing it over.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    question: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class EraseContact:
+    """
+    Erase everything personal.
+    """
+
+
+Command: TypeAlias = (
+    AddContact
+    | ChangeDetails
+    | AskForConsent
+    | QueueMessage
+    | AnswerQuestion
+    | ChangeChoices
+    | RecordConsent
+    | Stop
+    | RecordSoftOptIn
+    | RecordOutcome
+    | WithholdMessage
+    | EraseContact
+)

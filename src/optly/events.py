@@ -1,0 +1,397 @@
+"""
+What happened: frozen, in the past tense, and without personal data.
+
+Whatever a person could be recognised by, and every free text, lies in :attr:`Happened.personal` under a slot name. The
+ledger stores those values where they can be erased and hashes only a salted commitment to each of them, so nothing
+here may repeat one. Everything a decision needs is outside `personal`: folding events whose personal values are gone
+gives the same standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import attrs
+
+from optly.addresses import AddressKind, Channel
+from optly.errors import NaiveDatetimeError
+from optly.parties import Subscriber
+
+
+def is_aware(_instance: object, attribute: attrs.Attribute[datetime | None], value: datetime | None) -> None:
+    """
+    Validate that a datetime, if there is one, names an instant.
+    """
+    if value is not None and value.utcoffset() is None:
+        raise NaiveDatetimeError(f"{attribute.name} has no time zone: use datetime.now(timezone.utc) or the like")
+
+
+def to_utc(value: datetime) -> datetime:
+    """
+    Convert an aware datetime to UTC. A naive one passes through, for `is_aware` to refuse.
+    """
+    return value.astimezone(UTC) if value.tzinfo is not None and value.utcoffset() is not None else value
+
+
+def to_utc_or_none(value: datetime | None) -> datetime | None:
+    """
+    Do as `to_utc` does, or nothing.
+    """
+    return None if value is None else to_utc(value)
+
+
+class Actor(StrEnum):
+    """
+    Who did it.
+    """
+
+    PERSON = "person"
+    STAFF = "staff"
+    PROVIDER = "provider"
+    SYSTEM = "system"
+
+
+class Grade(StrEnum):
+    """
+    How much an event proves, from the strongest to the weakest.
+
+    A: the person's own gesture, through a link sent to the very line it is about. Only Optly's own pages make it.
+    B: the person's own gesture, about another line or in a session that the host vouches for.
+    C: recorded by somebody else, with a document.
+    D: recorded by somebody else, who says when and how.
+    E: asserted.
+    """
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+
+
+class Act(StrEnum):
+    """
+    What the person did. Only the first three are consent.
+
+    Source: UK GDPR Art 4(11) and recital 32; Planet49 (C-673/17).
+    """
+
+    TICKED_BOX = "ticked_box"
+    CHOSE_YES = "chose_yes"
+    SAID_YES = "said_yes"
+    PRE_TICKED = "pre_ticked"
+    SILENCE = "silence"
+    OPT_OUT_BOX_LEFT = "opt_out_box_left"
+    ORDER_SUBMITTED = "order_submitted"
+    ACCOUNT_REGISTRATION = "account_registration"
+    PRIVACY_POLICY_ONLY = "privacy_policy_only"
+
+    @property
+    def affirmative(self) -> bool:
+        """
+        Whether this is a clear affirmative act.
+        """
+        return self in (Act.TICKED_BOX, Act.CHOSE_YES, Act.SAID_YES)
+
+
+class LinkKind(StrEnum):
+    """
+    What a link was made for. What each may do is told in :mod:`optly.links`.
+    """
+
+    QUESTION = "question"
+    MANAGE = "manage"
+    STOP = "stop"
+    STEP_UP = "step_up"
+
+
+@attrs.frozen
+class Choice:
+    """
+    One thing a person can allow or refuse: messages on one channel, for one purpose, to one line of theirs.
+
+    Attributes:
+        line: The number of the line within the contact's own record, from 1. Not a telephone number.
+        wording: Digest of the exact words of the question.
+        expires_at: A yes no longer counts after this instant; None if it does not end by itself.
+    """
+
+    channel: Channel
+    purpose: str
+    line: int
+    wording: str
+    expires_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class Happened:
+    """
+    What every event says.
+
+    Attributes:
+        occurred_at: When it happened in the world. Decides what came first. Aware, kept in UTC.
+        recorded_at: When it was written down. Aware, kept in UTC.
+        actor: Who did it.
+        grade: How much this record of it proves.
+        personal: Values to commit to and to keep erasable, by slot. Empty where they were erased or not read.
+    """
+
+    occurred_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    recorded_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor
+    grade: Grade
+    personal: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ContactAdded(Happened):
+    """
+    A contact was put on record. Their name, if known, is in the slot ``name_1``.
+    """
+
+    subscriber: Subscriber
+    language: str
+
+
+@attrs.frozen(kw_only=True)
+class DetailsChanged(Happened):
+    """
+    What is known of the contact changed. None means that it stayed as it was.
+
+    Attributes:
+        name: The slot the new name is in.
+    """
+
+    subscriber: Subscriber | None = None
+    language: str | None = None
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LineAdded(Happened):
+    """
+    The contact has a new address or number. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
+    """
+
+    line: int
+    kind: AddressKind
+
+
+@attrs.frozen(kw_only=True)
+class LineRemoved(Happened):
+    """
+    The contact no longer has this address or number.
+    """
+
+    line: int
+
+
+@attrs.frozen(kw_only=True)
+class ConsentRequested(Happened):
+    """
+    A person was asked; the wording is pinned here, before the question leaves.
+
+    Attributes:
+        question: Random name of the question, 32 hexadecimal digits.
+        via: The channel the question goes out on, and `line` the line it goes to.
+        choices: What may be answered.
+        expires_at: The last instant at which an answer counts.
+        regulation, reason, edition: Why the gate let the question out, and which edition of the rulebook said so.
+        solicited_at: When the person asked to be asked, if that was the reason.
+    """
+
+    question: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    regulation: str
+    reason: str
+    edition: str
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class MessageQueued(Happened):
+    """
+    A marketing message passed the gate and waits to be handed over.
+    """
+
+    message: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageEvent(Happened):
+    """
+    What became of a message.
+
+    Attributes:
+        message: Random name of the message, 32 hexadecimal digits.
+        channel, line: Where it was to go.
+        question: The question it carried, if any.
+        backend: Which backend handed it over.
+        code: Mark of the link it carried (see :func:`optly.links.mark`), or empty.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    question: str | None = None
+    backend: str = ""
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MessageAccepted(MessageEvent):
+    """
+    The provider took responsibility for the message. Its reply, word for word, is in the slot ``reply_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageRefused(MessageEvent):
+    """
+    The provider refused the message for good. Its reply is in the slot ``reply_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageDoubted(MessageEvent):
+    """
+    Nobody knows whether the provider took the message, so it is not sent again.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageWithheld(MessageEvent):
+    """
+    The gate, asked again at the moment of handing over, refused what it had allowed when the message was queued.
+    """
+
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class ConsentGiven(Happened):
+    """
+    The person said yes.
+
+    Attributes:
+        choices: What to, each with the digest of the wording it was said to.
+        act: What the person did.
+        question: The question this answers, or None.
+        link, code: The kind and the mark of the link it came through, or None and empty.
+    """
+
+    choices: tuple[Choice, ...]
+    act: Act
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ConsentRefused(Happened):
+    """
+    The person said no. It stops what it names, as a withdrawal does.
+    """
+
+    choices: tuple[Choice, ...]
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Stopped(Happened):
+    """
+    Something was stopped.
+
+    Attributes:
+        channels, purposes: What is covered; an empty tuple covers all of them, those of the future included.
+        line: The one line it covers, or None for every line of the contact, those of the future included.
+        link, code: The kind and the mark of the link it came through, or None and empty.
+    """
+
+    channels: tuple[Channel, ...] = ()
+    purposes: tuple[str, ...] = ()
+    line: int | None = None
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ConsentWithdrawn(Stopped):
+    """
+    A consent was taken back. Source: UK GDPR Art 7(3).
+    """
+
+
+@attrs.frozen(kw_only=True)
+class ObjectionRaised(Stopped):
+    """
+    The person objected to marketing. Source: UK GDPR Art 21(2) and (3).
+    """
+
+
+@attrs.frozen(kw_only=True)
+class SoftOptInRecorded(Happened):
+    """
+    Details were collected in a sale or a negotiation for one.
+
+    Attributes:
+        obtained_by: Key of the organisation that obtained the details.
+        in_sale: Whether that was in the course of a sale, or negotiations for one, to this person.
+        goods: Class of what was sold or discussed; only messages for purposes listed there are similar.
+        similar_purposes: Purposes whose messages are about the sender's own similar products and services.
+        refusal_offered: Whether a simple, free way to refuse was offered when the details were collected.
+
+    Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    goods: str
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+
+
+@attrs.frozen(kw_only=True)
+class ContactErased(Happened):
+    """
+    Every personal value of the contact was erased, and their lines are suppressed by keyed hash.
+    """
+
+
+Event: TypeAlias = (
+    ContactAdded
+    | DetailsChanged
+    | LineAdded
+    | LineRemoved
+    | ConsentRequested
+    | MessageQueued
+    | MessageAccepted
+    | MessageRefused
+    | MessageDoubted
+    | MessageWithheld
+    | ConsentGiven
+    | ConsentRefused
+    | ConsentWithdrawn
+    | ObjectionRaised
+    | SoftOptInRecorded
+    | ContactErased
+)

@@ -1,0 +1,148 @@
+"""
+The secrets Optly is given and what is derived from them. They rotate; none of them is ever stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import attrs
+
+from optly.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from optly.addresses import Address
+
+_SHORTEST = 16
+
+
+def _as_tuple(value: Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@attrs.frozen
+class Key:
+    """
+    One secret and what is derived from it. A purpose of its own for each use, so that nothing made for one can serve
+    as another.
+
+    Attributes:
+        version: Eight hexadecimal digits that name the key without giving it away. Stored beside what it made.
+    """
+
+    secret: bytes = attrs.field(repr=False)
+    version: str
+
+    @classmethod
+    def of(cls, text: str) -> Key:
+        """
+        Take a secret as it stands in the host's settings.
+
+        Raises:
+            ConfigurationError: It is shorter than 16 characters.
+        """
+        if len(text) < _SHORTEST:
+            raise ConfigurationError(f"a key must have at least {_SHORTEST} characters; make one with Keys.generate()")
+        secret = text.encode()
+        return cls(secret=secret, version=hmac.digest(secret, b"optly/key-version/1", "sha256")[:4].hex())
+
+    def derive(self, purpose: str) -> bytes:
+        """
+        Return 32 bytes for *purpose* alone.
+        """
+        return hmac.digest(self.secret, b"optly/" + purpose.encode(), "sha256")
+
+
+@attrs.frozen(slots=False)
+class Keys:
+    """
+    The key that makes new links and look-ups, and all that came before it.
+
+    A stop link never expires and a suppression outlives the address it is about, so an old key is never dropped: move
+    it to *previous*. A store remembers which keys it was written with, and a manager without one of them refuses to
+    start, because it could not see the suppressions made under it.
+
+    Attributes:
+        current: At least 16 characters of randomness.
+        previous: Every earlier key, in any order.
+
+    Raises:
+        ConfigurationError: A key is too short, or one is given twice.
+    """
+
+    current: str = attrs.field(repr=False)
+    previous: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if len({self.current, *self.previous}) != 1 + len(self.previous):
+            raise ConfigurationError("the same key is given twice")
+        assert self.all  # made here, so that a short key is refused at once
+
+    @staticmethod
+    def generate() -> str:
+        """
+        Return a new random key, for the host to keep among its secrets.
+        """
+        return secrets.token_urlsafe(32)
+
+    @cached_property
+    def all(self) -> tuple[Key, ...]:
+        """
+        Every key, the current one first.
+        """
+        return tuple(Key.of(text) for text in (self.current, *self.previous))
+
+    @cached_property
+    def _peppers(self) -> tuple[bytes, ...]:
+        return tuple(key.derive("pepper/1") for key in self.all)
+
+    def idkeys(self, organisation: str, address: Address) -> tuple[bytes, ...]:
+        """
+        Return the 16-byte names under which *address* may be known, one for each key, that of the current one first.
+
+        Without the key nobody can tell from such a name which address it stands for.
+        """
+        message = f"{organisation}\0{address.kind}\0{address.normal}".encode()
+        return tuple(hmac.digest(pepper, message, "sha256")[:16] for pepper in self._peppers)
+
+    @cached_property
+    def _signers(self) -> tuple[Ed25519PrivateKey, ...]:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return tuple(Ed25519PrivateKey.from_private_bytes(key.derive("checkpoint/1")) for key in self.all)
+
+    def sign(self, message: bytes) -> bytes:
+        """
+        Return the Ed25519 signature of *message* under the current key, 64 bytes.
+        """
+        return self._signers[0].sign(message)
+
+    @cached_property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """
+        The Ed25519 public keys that checkpoints were signed with, 32 bytes each, that of the current key first.
+
+        Give them to whoever is to verify evidence without you.
+        """
+        return tuple(signer.public_key().public_bytes_raw() for signer in self._signers)
+
+
+def same(left: str, right: str) -> bool:
+    """
+    Compare two secrets in a time that does not tell where they differ.
+    """
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def sha256(text: str) -> bytes:
+    """
+    Return the SHA-256 of *text*: all that is kept of a random code.
+    """
+    return hashlib.sha256(text.encode()).digest()

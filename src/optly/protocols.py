@@ -1,0 +1,418 @@
+"""
+The ports: what a plug-in implements, and the values that pass through them.
+
+A plug-in is passed in, not registered. It satisfies one of these protocols and passes the contract suite of the same
+name in :mod:`optly.testing`. All datetimes are aware and in UTC. A store keeps them as whole microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Protocol, runtime_checkable
+
+import attrs
+
+from optly.addresses import Channel
+from optly.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.messages import Message, Receipt
+
+
+@runtime_checkable
+class MessageBackend(Protocol):
+    """
+    Hands messages of one channel to a provider.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        A short name for the record, such as ``smtp``.
+        """
+
+    @property
+    def channel(self) -> Channel:
+        """
+        The channel this backend serves.
+        """
+
+    def send(self, message: Message) -> Receipt:
+        """
+        Hand *message* over, once, and say what became of it.
+
+        A backend does not repeat an attempt that may have succeeded: that is `Outcome.IN_DOUBT`. It raises nothing
+        for what a provider does, only :class:`~optly.errors.UsageError` for a message it cannot express.
+        """
+
+    def close(self) -> None:
+        """
+        Let go of connections. Harmless when repeated.
+        """
+
+
+class AsyncMessageBackend(Protocol):
+    """
+    The same, awaited. `AsyncConsentManager` takes either kind.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    async def send(self, message: Message) -> Receipt: ...
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """
+    Tells the time, as an aware datetime.
+    """
+
+    def __call__(self) -> datetime: ...
+
+
+# ---- rows
+
+
+@attrs.frozen(kw_only=True)
+class Identifier:
+    """
+    Which contact, and which line of theirs, an address belongs to.
+
+    Attributes:
+        idkey: The keyed name of the address, 16 bytes.
+        key_version: Version of the key it was made with.
+    """
+
+    idkey: bytes = attrs.field(repr=False)
+    subject: bytes
+    line: int
+    key_version: str
+
+
+@attrs.frozen(kw_only=True)
+class Suppression:
+    """
+    A stop that is tied to an address by its keyed name alone. Survives the contact it came from.
+
+    Attributes:
+        scope: ``channel/purpose``, with ``*`` for all of either.
+        at: When the latest stop of this scope occurred.
+    """
+
+    idkey: bytes = attrs.field(repr=False)
+    scope: str
+    at: datetime
+    key_version: str
+
+
+@attrs.frozen
+class Found:
+    """
+    What is on record under some keyed names. What is not on record is not in it.
+    """
+
+    identifiers: Mapping[bytes, Identifier]
+    suppressions: Sequence[Suppression]
+
+
+@attrs.frozen(kw_only=True)
+class Head:
+    """
+    The end of a contact's chain and the read model that was stored with it.
+
+    Attributes:
+        version: Number of the last event that is there.
+        hash: Hash of the event the read model goes up to.
+        snapshot: The read model, in a form that is private to Optly.
+        snapshot_version: The event the read model goes up to. Behind `version` only if somebody meddled.
+    """
+
+    version: int
+    hash: bytes = attrs.field(repr=False)
+    snapshot: bytes = attrs.field(repr=False)
+    snapshot_version: int
+
+
+class MessageState(IntEnum):
+    """
+    Where a message in the outbox stands. Stored as the number.
+    """
+
+    QUEUED = 0
+    SENDING = 1
+    ACCEPTED = 2
+    REFUSED = 3
+    IN_DOUBT = 4
+    WITHHELD = 5
+
+
+@attrs.frozen(kw_only=True)
+class OutboxMessage:
+    """
+    A message that waits to be handed over.
+
+    Attributes:
+        message: Its name, 16 random bytes.
+        due_at: Not before this instant.
+        attempts: How often it was claimed. Fences out a worker whose lease ran out.
+        body: What it takes to make the message. May hold personal data; emptied once the outcome is known.
+    """
+
+    subject: bytes
+    message: bytes
+    due_at: datetime
+    attempts: int = 0
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Settlement:
+    """
+    What became of a claimed message.
+
+    Attributes:
+        attempts: The count at which it was claimed; a message claimed again since is left alone.
+        state: `MessageState.QUEUED` puts it back; anything else is final and empties its body.
+        due_at: When to try again; only looked at for a message that is put back.
+    """
+
+    subject: bytes
+    message: bytes
+    attempts: int
+    state: MessageState
+    due_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Commit:
+    """
+    One change to one contact. A store takes all of it or none of it.
+
+    Attributes:
+        expected: The version the change was decided on. 0 for a new contact.
+        head: Hash of the last entry.
+        entries: At least one.
+        snapshot: The read model after the last entry.
+        openings: Personal values to keep, by slot.
+        forget: Erase every personal value, identifier, code and message body of the contact, queued messages included,
+            before the rest of the change is written.
+        forget_slots, release: Personal values and keyed names to drop, of a contact that stays.
+        identifiers: Keyed names that are new.
+        suppressions: Stops to tie to keyed names; one that is there already keeps the later instant of the two.
+        wordings: Texts for the register, by digest; one that is there already stays as it is.
+        queue: Messages to hand over.
+        settle: Messages whose outcome this change records.
+        idem: 16 bytes by which a repeat of this very commit is known.
+    """
+
+    organisation: str
+    subject: bytes
+    expected: int
+    head: bytes = attrs.field(repr=False)
+    entries: Sequence[Entry]
+    snapshot: bytes = attrs.field(repr=False)
+    openings: Mapping[str, Opening] = attrs.field(factory=dict, repr=False)
+    forget: bool = False
+    forget_slots: Sequence[str] = ()
+    release: Sequence[bytes] = ()
+    identifiers: Sequence[Identifier] = ()
+    suppressions: Sequence[Suppression] = ()
+    wordings: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
+    queue: Sequence[OutboxMessage] = ()
+    settle: Sequence[Settlement] = ()
+    idem: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class SealedLeaf:
+    """
+    Where a contact's chain stands in the log.
+    """
+
+    index: int
+    leaf: Leaf
+
+
+class CodeUse(StrEnum):
+    """
+    What a stored code is for. Part of its key, so that a code made for one use is unknown to another.
+    """
+
+    LINK = "link"
+    STEP_UP = "step_up"
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """
+    Keeps everything. Safe to share between threads; which processes may share it, each store says.
+
+    Every method may raise :class:`~optly.errors.StorageUnavailableError`. After `append` or `seal` returned, what they
+    wrote survives a crash of the process and of the machine.
+    """
+
+    def find(self, idkeys: Sequence[bytes]) -> Found:
+        """
+        Look keyed names up: whose they are, and what is suppressed under them.
+        """
+
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        """
+        Return the heads of these contacts. One that is not on record is not in the result.
+        """
+
+    def entries(self, subject: bytes) -> Sequence[Entry]:
+        """
+        Return a contact's whole chain in order; empty for one that is not on record.
+
+        Raises:
+            DamagedError: A record cannot be read at all.
+        """
+
+    def openings(self, subject: bytes) -> Mapping[str, Opening]:
+        """
+        Return every personal value of a contact that is still there, by slot.
+        """
+
+    def append(self, commit: Commit) -> None:
+        """
+        Write one change, all of it or nothing.
+
+        Raises:
+            ConflictError: The contact is no longer at the expected version, or a message to settle was claimed again.
+            AddressTakenError: A new keyed name belongs to another contact.
+        """
+
+    def committed(self, subject: bytes, idem: bytes) -> bool:
+        """
+        Tell whether the commit of this name was written, for when a connection broke before the answer came.
+        """
+
+    def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """
+        Return texts from the register. One that is not there is not in the result.
+        """
+
+    def subjects(self, organisation: str) -> Iterator[bytes]:
+        """
+        Yield every contact of an organisation, the erased ones included, in any order.
+        """
+
+    def close(self) -> None:
+        """
+        Let go of connections, files and locks. Harmless when repeated.
+        """
+
+    # ---- the outbox
+
+    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[tuple[bytes, bytes]]:
+        """
+        Return (subject, message) of queued messages that are due, those due longest first.
+        """
+
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        """
+        Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came.
+        """
+
+    def claim(self, subject: bytes, message: bytes, now: datetime, until: datetime) -> OutboxMessage | None:
+        """
+        Take a queued message that is due, until *until*. Of several that try, one gets it and the others get None.
+
+        The message that is returned has this claim counted in `attempts`.
+        """
+
+    def settle(self, settlement: Settlement) -> bool:
+        """
+        Write down what became of a claimed message when no event goes with it. False if it was claimed again since.
+        """
+
+    # ---- codes and counters
+
+    def put_code(self, key: bytes, subject: bytes, value: bytes, expires_at: datetime | None) -> None:
+        """
+        Keep *value* under *key* (32 bytes) until *expires_at*, or for good.
+        """
+
+    def code(self, key: bytes, now: datetime) -> bytes | None:
+        """
+        Return the value under *key*, unless it expired. At *expires_at* itself it is still there.
+        """
+
+    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+        """
+        Return the value under *key* and remove it. Of several that try, one gets it and the others get None.
+        """
+
+    def revoke_codes(self, subject: bytes) -> int:
+        """
+        Remove every code of a contact and return how many there were.
+        """
+
+    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+        """
+        Count one more under *key* and return how many that makes. The count starts again once *until*, as given with
+        the first, has passed. Atomic: of two that count at once, one gets the higher number.
+        """
+
+    def expire(self, now: datetime) -> int:
+        """
+        Remove codes and counters whose time has passed and return how many there were.
+        """
+
+    # ---- keys
+
+    def key_versions(self, organisation: str) -> frozenset[str]:
+        """
+        Return the versions of the keys this organisation's record was written with.
+        """
+
+    def add_key_version(self, organisation: str, version: str) -> None:
+        """
+        Remember that the record is written with this key from now on. Harmless when repeated.
+        """
+
+    # ---- the log
+
+    def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
+        """
+        Return contacts whose chain grew since it was last sealed, each as it stands now.
+        """
+
+    def seal(
+        self,
+        organisation: str,
+        leaves: Sequence[Leaf],
+        edge: Sequence[bytes],
+        checkpoint: Checkpoint,
+        previous_size: int,
+    ) -> None:
+        """
+        Append *leaves* to the log from *previous_size* on and keep its new head.
+
+        Args:
+            edge: The right edge of the tree afterwards (see :func:`optly.ledger.grow`).
+
+        Raises:
+            ConflictError: The log no longer has *previous_size* leaves.
+        """
+
+    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+        """
+        Return the latest checkpoint and the right edge of the tree, or None before the first seal.
+        """
+
+    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
+        """
+        Return the first *size* leaves of the log in order.
+        """
+
+    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+        """
+        Return the latest leaf of a contact, or None if it was never sealed.
+        """

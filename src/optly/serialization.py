@@ -1,0 +1,182 @@
+"""
+Events to and from the bytes that are hashed.
+
+The bytes are a strict profile of RFC 8785: an object's names are ASCII, ``[a-z][a-z0-9_]*``; numbers are whole and
+below 2^53; text holds no lone surrogate. Inside the profile every JSON library writes the same bytes, outside it they
+differ, so what is outside is refused. Type tags are stored data: a tag is never renamed and never means anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import attrs
+import msgspec
+
+from optly.errors import SerializationError
+from optly.events import (
+    ConsentGiven,
+    ConsentRefused,
+    ConsentRequested,
+    ConsentWithdrawn,
+    ContactAdded,
+    ContactErased,
+    DetailsChanged,
+    Event,
+    Happened,
+    LineAdded,
+    LineRemoved,
+    MessageAccepted,
+    MessageDoubted,
+    MessageQueued,
+    MessageRefused,
+    MessageWithheld,
+    ObjectionRaised,
+    SoftOptInRecorded,
+)
+
+Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+
+TYPES: Final[Mapping[str, type[Event]]] = {
+    "contact-added/1": ContactAdded,
+    "details-changed/1": DetailsChanged,
+    "line-added/1": LineAdded,
+    "line-removed/1": LineRemoved,
+    "consent-requested/1": ConsentRequested,
+    "message-queued/1": MessageQueued,
+    "message-accepted/1": MessageAccepted,
+    "message-refused/1": MessageRefused,
+    "message-doubted/1": MessageDoubted,
+    "message-withheld/1": MessageWithheld,
+    "consent-given/1": ConsentGiven,
+    "consent-refused/1": ConsentRefused,
+    "consent-withdrawn/1": ConsentWithdrawn,
+    "objection-raised/1": ObjectionRaised,
+    "soft-opt-in-recorded/1": SoftOptInRecorded,
+    "contact-erased/1": ContactErased,
+}
+_TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
+_COMMON: Final = frozenset(field.name for field in attrs.fields(Happened))
+_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_MAX_INT = 2**53
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+@lru_cache(maxsize=1024)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _check(value: object) -> None:
+    match value:
+        case None | bool():
+            pass
+        case str():
+            pass  # a lone surrogate cannot be encoded, which the encoder says itself
+        case int():
+            if not -_MAX_INT < value < _MAX_INT:
+                raise SerializationError("a number in the record must be below 2^53")
+        case list():
+            for item in value:
+                _check(item)
+        case dict():
+            for name, item in value.items():
+                if not (isinstance(name, str) and _is_name(name)):
+                    raise SerializationError("a name in the record must match [a-z][a-z0-9_]*")
+                _check(item)
+        case _:
+            raise SerializationError(f"the record cannot hold a {type(value).__name__}")
+
+
+def canonical(value: Json) -> bytes:
+    """
+    Return the one way of writing *value*.
+
+    Raises:
+        SerializationError: It is outside the profile.
+    """
+    _check(value)
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        raise SerializationError("a text in the record holds half of a surrogate pair") from None
+
+
+def parse(payload: bytes) -> Any:
+    """
+    Read canonical bytes back.
+
+    Raises:
+        SerializationError: They are not JSON, or not its canonical form.
+    """
+    try:
+        value = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise SerializationError("a stored record is not JSON") from None
+    if canonical(value) != payload:
+        raise SerializationError("a stored record is not in canonical form")
+    return value
+
+
+def timestamp(at: datetime) -> str:
+    """
+    Write an aware datetime, already in UTC, as RFC 3339 with six decimals.
+    """
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _own_fields(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case StrEnum():
+            return value.value
+        case None | bool() | int() | str():
+            return value
+        case datetime():
+            return timestamp(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return {name: _plain(getattr(value, name)) for name in _own_fields(type(value))}
+
+
+def tag_of(event: Event) -> str:
+    """
+    Return the stored type tag of *event*.
+    """
+    return _TAGS[type(event)]
+
+
+def to_data(event: Event) -> Json:
+    """
+    Return what is particular to *event*, without what every event says and without personal values.
+    """
+    return {name: _plain(getattr(event, name)) for name in _own_fields(type(event))}
+
+
+def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:
+    """
+    Make the event that a stored *record* tells of.
+
+    Args:
+        personal: The values at hand for the record's slots; those that were erased are simply not there.
+
+    Raises:
+        SerializationError: The type is unknown to this version, or the data do not fit it.
+    """
+    try:
+        cls = TYPES[record["type"]]
+        common = {name: record[name] for name in ("occurred_at", "recorded_at", "actor", "grade")}
+        return msgspec.convert({**record["data"], **common, "personal": personal}, cls)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        raise SerializationError(f"a stored record of type {record.get('type')!r} cannot be read") from None
