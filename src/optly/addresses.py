@@ -149,7 +149,10 @@ class EmailAddress:
                 raise AddressError("not an email address: the part before the @ is malformed") from None
         display, ascii_domain = _domain(domain)
         value = f"{local}@{display}"
-        if len(local) > _MAX_LOCAL or max(len(value.encode()), len(local.encode()) + 1 + len(ascii_domain)) > _MAX_EMAIL:
+        if (
+            len(local) > _MAX_LOCAL
+            or max(len(value.encode()), len(local.encode()) + 1 + len(ascii_domain)) > _MAX_EMAIL
+        ):
             raise AddressError("not an email address: it is too long")
         return cls(value=value, normal=f"{caseless(local)}@{ascii_domain}")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -20,8 +20,10 @@ from optly.addresses import AddressKind, Channel
 from optly.errors import NaiveDatetimeError
 from optly.parties import Subscriber
 
+_Time = TypeVar("_Time", bound=datetime | None)
 
-def is_aware(_instance: object, attribute: attrs.Attribute[datetime | None], value: datetime | None) -> None:
+
+def is_aware(_instance: object, attribute: attrs.Attribute[_Time], value: _Time) -> None:
     """
     Validate that a datetime, if there is one, names an instant.
     """

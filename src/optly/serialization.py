@@ -20,6 +20,7 @@ import msgspec
 
 from optly.errors import SerializationError
 from optly.events import (
+    Choice,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -40,7 +41,7 @@ from optly.events import (
     SoftOptInRecorded,
 )
 
-Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
 TYPES: Final[Mapping[str, type[Event]]] = {
     "contact-added/1": ContactAdded,
@@ -62,6 +63,10 @@ TYPES: Final[Mapping[str, type[Event]]] = {
 }
 _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
 _COMMON: Final = frozenset(field.name for field in attrs.fields(Happened))
+_OWN: Final[Mapping[type, tuple[str, ...]]] = {
+    cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
+    for cls in (*TYPES.values(), Choice)
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _MAX_INT = 2**53
 
@@ -75,10 +80,8 @@ def _is_name(name: str) -> bool:
 
 def _check(value: object) -> None:
     match value:
-        case None | bool():
-            pass
-        case str():
-            pass  # a lone surrogate cannot be encoded, which the encoder says itself
+        case None | bool() | str():
+            pass  # a lone surrogate in a text cannot be encoded, which the encoder says itself
         case int():
             if not -_MAX_INT < value < _MAX_INT:
                 raise SerializationError("a number in the record must be below 2^53")
@@ -94,7 +97,7 @@ def _check(value: object) -> None:
             raise SerializationError(f"the record cannot hold a {type(value).__name__}")
 
 
-def canonical(value: Json) -> bytes:
+def canonical(value: object) -> bytes:
     """
     Return the one way of writing *value*.
 
@@ -131,11 +134,6 @@ def timestamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}Z"
 
 
-@lru_cache(maxsize=64)
-def _own_fields(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
-
-
 def _plain(value: object) -> Json:
     match value:
         case StrEnum():
@@ -147,7 +145,7 @@ def _plain(value: object) -> Json:
         case tuple():
             return [_plain(item) for item in value]
         case _:
-            return {name: _plain(getattr(value, name)) for name in _own_fields(type(value))}
+            return {name: _plain(getattr(value, name)) for name in _OWN[type(value)]}
 
 
 def tag_of(event: Event) -> str:
@@ -157,11 +155,11 @@ def tag_of(event: Event) -> str:
     return _TAGS[type(event)]
 
 
-def to_data(event: Event) -> Json:
+def to_data(event: Event) -> dict[str, Json]:
     """
     Return what is particular to *event*, without what every event says and without personal values.
     """
-    return {name: _plain(getattr(event, name)) for name in _own_fields(type(event))}
+    return {name: _plain(getattr(event, name)) for name in _OWN[type(event)]}
 
 
 def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:

@@ -1,0 +1,3 @@
+"""
+Consent to marketing: asked for, recorded as evidence, and kept to.
+"""

@@ -1,0 +1,157 @@
+"""
+Two spellings of one line are one line, and what is not an address is refused without being repeated.
+"""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optly.addresses import (
+    Account,
+    AddressKind,
+    Channel,
+    EmailAddress,
+    PhoneNumber,
+    PostalAddress,
+    caseless,
+    parse_address,
+)
+from optly.errors import AddressError, UnknownChannelError
+
+LOCAL = st.text("abcXYZ019.!#$%&'*+/=?^_`{|}~-éÉßſ \"()@\n", min_size=0, max_size=70)
+DOMAIN = st.sampled_from(
+    [
+        "example.com",
+        "EXAMPLE.com",
+        "bücher.example.com",
+        "xn--bcher-kva.example.com",
+        "localhost",
+        "a_b.com",
+        "-x.com",
+        "",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Ada@Example.com", "ada@example.com"),
+        (" ada@example.com\n", "ada@example.com"),
+        ("jürgen@bücher.de", "JÜRGEN@xn--bcher-kva.de"),
+        ("ju\u0308rgen@example.com", "j\u00fcrgen@example.com"),
+    ],
+)
+def test_spellings_of_one_email_address_are_equal(left: str, right: str) -> None:
+    """
+    Case, white space, Unicode composition and the form of the domain make no difference.
+    """
+    assert EmailAddress.parse(right) == EmailAddress.parse(left)
+    assert hash(EmailAddress.parse(right)) == hash(EmailAddress.parse(left))
+
+
+@given(LOCAL, DOMAIN)
+def test_the_fast_path_agrees_with_email_validator(local: str, domain: str) -> None:
+    """
+    Whatever email-validator accepts or refuses, so does parse, and with the same value.
+    """
+    text = f"{local}@{domain}".strip()
+    try:
+        expected = validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        with pytest.raises(AddressError):
+            EmailAddress.parse(text)
+    else:
+        assert expected == EmailAddress.parse(text).value
+
+
+@given(st.text())
+def test_caseless_is_idempotent(text: str) -> None:
+    """
+    Folding twice changes nothing, so a stored form can be compared with a fresh one.
+    """
+    assert caseless(text) == caseless(caseless(text))
+
+
+@given(st.text())
+def test_caseless_does_not_tell_upper_from_lower_case(text: str) -> None:
+    """
+    A text and its case-folded form are one.
+    """
+    assert caseless(text) == caseless(text.casefold())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("07911 123456", "+447911123456"), ("+44 7911 123456", "+447911123456"), ("+1 201 555 0123", "+12015550123")],
+)
+def test_numbers_become_e164(text: str, expected: str) -> None:
+    """
+    A national number is one of the region, another keeps its country.
+    """
+    assert expected == PhoneNumber.parse(text).value
+
+
+@pytest.mark.parametrize("text", ["", "12", "hello", "+447700900123", "0161 715 7000 ext 12"])
+def test_what_is_no_number_is_refused_without_being_repeated(text: str) -> None:
+    """
+    Neither the error nor its arguments hold what was given.
+    """
+    with pytest.raises(AddressError) as caught:
+        PhoneNumber.parse(text)
+    assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ada", "@example.com", "ada@", "ada@localhost", "ada@example.test", "a\r\nb@example.com"]
+)
+def test_what_is_no_email_address_is_refused(text: str) -> None:
+    """
+    Line breaks included: they would start a header of their own.
+    """
+    with pytest.raises(AddressError):
+        EmailAddress.parse(text)
+
+
+def test_no_address_shows_itself() -> None:
+    """
+    Neither repr nor str gives a value away.
+    """
+    for address, part in [
+        (EmailAddress.parse("ada@example.com"), "ada"),
+        (PhoneNumber.parse("+447911123456"), "7911"),
+        (PostalAddress.parse("1 High Street, Leeds"), "High"),
+        (Account.parse("app:ada99"), "ada"),
+    ]:
+        assert part not in repr(address)
+        assert part not in str(address)
+        assert part not in address.masked
+        assert address == pickle.loads(pickle.dumps(address))
+
+
+def test_an_address_of_another_kind_is_refused() -> None:
+    """
+    A number is not silently taken for an email address.
+    """
+    with pytest.raises(AddressError):
+        parse_address(PhoneNumber.parse("+447911123456"), AddressKind.EMAIL)
+
+
+def test_every_channel_reaches_some_kind_of_address() -> None:
+    """
+    No channel is left without a kind.
+    """
+    assert all(isinstance(channel.kind, AddressKind) for channel in Channel)
+
+
+def test_an_unknown_channel_is_refused() -> None:
+    """
+    The error lists what there is.
+    """
+    with pytest.raises(UnknownChannelError, match="live_call"):
+        Channel.of("pigeon")

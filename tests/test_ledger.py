@@ -1,0 +1,278 @@
+"""
+The chain, the commitments, the Merkle log and the signed checkpoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optly.addresses import AddressKind
+from optly.errors import SerializationError
+from optly.events import Actor, ContactAdded, Event, Grade, LineAdded
+from optly.keys import Keys
+from optly.ledger import (
+    GENESIS,
+    Entry,
+    Finding,
+    Opening,
+    consistency_proof,
+    consistent,
+    edge_root,
+    extend,
+    grow,
+    included,
+    inclusion_proof,
+    link,
+    merkle_root,
+    note_body,
+    open_note,
+    origin,
+    signed_note,
+    verify_chain,
+)
+from optly.parties import Subscriber
+from optly.serialization import canonical, parse
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SUBJECT = bytes(range(16))
+
+# The leaves and roots of the tests of the reference implementation of RFC 6962 (google/certificate-transparency).
+RFC6962_LEAVES = [
+    bytes.fromhex(leaf)
+    for leaf in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+]
+RFC6962_ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+def rfc_leaf(leaf: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + leaf).digest()
+
+
+def events(count: int) -> list[Event]:
+    common = {"occurred_at": NOW, "recorded_at": NOW, "actor": Actor.STAFF, "grade": Grade.D}
+    added = ContactAdded(**common, subscriber=Subscriber.INDIVIDUAL, language="en", personal={"name_1": "Ada"})
+    return [
+        added,
+        *(
+            LineAdded(**common, line=n, kind=AddressKind.EMAIL, personal={f"line_{n}": f"ada{n}@example.com"})
+            for n in range(1, count)
+        ),
+    ]
+
+
+def chain(count: int) -> tuple[tuple[Entry, ...], dict[str, Opening]]:
+    salts = (bytes([n]) * 32 for n in range(256))
+    return extend(organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=events(count), salts=salts)
+
+
+def findings(entries: list[Entry], openings: dict[str, Opening], head: tuple[int, bytes] | None = None) -> set[Finding]:
+    problems = verify_chain("acme", SUBJECT.hex(), entries, openings=openings, head=head)
+    return {problem.finding for problem in problems}
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True), inner),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_canonical_bytes_are_those_of_rfc_8785(value: object) -> None:
+    """
+    An implementation of RFC 8785 that is not ours writes the same bytes, and they read back as what was written.
+    """
+    assert rfc8785.dumps(value) == canonical(value)
+    assert value == parse(canonical(value))
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, 2**53, -(2**53), {"Name": 1}, {"": 1}, {1: 1}, "\ud800", b"", {"a": [object()]}]
+)
+def test_what_is_outside_the_profile_is_refused(value: object) -> None:
+    """
+    Better no record than one that two libraries write differently.
+    """
+    with pytest.raises(SerializationError):
+        canonical(value)
+
+
+@pytest.mark.parametrize("payload", [b'{"b":1,"a":1}', b'{"a": 1}', b"{", b"\xff", b'{"a":1.0}'])
+def test_bytes_that_are_not_canonical_are_refused(payload: bytes) -> None:
+    """
+    A record has one form.
+    """
+    with pytest.raises(SerializationError):
+        parse(payload)
+
+
+def test_a_chain_gives_its_events_back() -> None:
+    """
+    With the openings the events are those that were written, without them the same without personal values.
+    """
+    entries, openings = chain(4)
+    assert events(4) == [entry.event(openings) for entry in entries]
+    assert [attrs.evolve(event, personal={}) for event in events(4)] == [entry.event() for entry in entries]
+
+
+def test_a_whole_chain_verifies_with_and_without_personal_values() -> None:
+    """
+    Erasing what opens a commitment breaks nothing.
+    """
+    entries, openings = chain(5)
+    head = (5, entries[-1].hash)
+    assert findings(list(entries), openings, head) == set()
+    assert findings(list(entries), {}, head) == set()
+
+
+def test_the_record_holds_no_personal_value() -> None:
+    """
+    Neither the name nor an address is in the bytes that stay.
+    """
+    entries, _ = chain(5)
+    stored = b"".join(entry.payload for entry in entries)
+    assert b"Ada" not in stored
+    assert b"example.com" not in stored
+
+
+@given(st.data())
+def test_any_changed_byte_is_found(data: st.DataObject) -> None:
+    """
+    In the payload or in the hash, wherever it is.
+    """
+    entries, openings = chain(4)
+    place = data.draw(st.integers(0, 3))
+    field = data.draw(st.sampled_from(["payload", "hash"]))
+    value = bytearray(getattr(entries[place], field))
+    at = data.draw(st.integers(0, len(value) - 1))
+    value[at] ^= data.draw(st.integers(1, 255))
+    changed = list(entries)
+    changed[place] = attrs.evolve(entries[place], **{field: bytes(value)})
+    problems = verify_chain("acme", SUBJECT.hex(), changed, openings=openings, head=(4, entries[-1].hash))
+    assert place + 1 in {problem.seq for problem in problems}
+
+
+def test_removed_reordered_and_cut_off_events_are_named() -> None:
+    """
+    Each attack is called by its name and its place.
+    """
+    entries, openings = chain(5)
+    head = (5, entries[-1].hash)
+    whole = list(entries)
+    assert Finding.REMOVED in findings(whole[:2] + whole[3:], openings, head)
+    assert Finding.REORDERED in findings([whole[0], whole[2], whole[1], *whole[3:]], openings, head)
+    assert Finding.TRUNCATED in findings(whole[:3], {}, head)
+
+
+def test_a_chain_rewritten_throughout_is_found_by_its_head() -> None:
+    """
+    Hashes that were made again are consistent with one another, but not with the head somebody else knows.
+    """
+    entries, _ = chain(3)
+    forged = []
+    previous = GENESIS
+    for entry in entries:
+        payload = entry.payload.replace(b'"individual"', b'"company"')
+        previous = link(previous, payload)
+        forged.append(Entry(seq=entry.seq, payload=payload, hash=previous))
+    assert findings(forged, {}) == set()
+    assert findings(forged, {}, (3, entries[-1].hash)) == {Finding.ALTERED}
+
+
+def test_an_altered_personal_value_is_found() -> None:
+    """
+    The commitment holds whoever keeps the value to what was recorded.
+    """
+    entries, openings = chain(2)
+    openings["line_1"] = attrs.evolve(openings["line_1"], value="eve@example.com")
+    assert findings(list(entries), openings) == {Finding.VALUE_ALTERED}
+
+
+def test_merkle_roots_are_those_of_the_reference_implementation() -> None:
+    """
+    Against vectors that are not ours, whole and grown leaf by leaf.
+    """
+    leaves = [rfc_leaf(leaf) for leaf in RFC6962_LEAVES]
+    edge: tuple[bytes, ...] = ()
+    for size, root in enumerate(RFC6962_ROOTS, 1):
+        assert root == merkle_root(leaves[:size]).hex()
+        edge = grow(edge, size - 1, leaves[size - 1 : size])
+        assert root == edge_root(edge).hex()
+
+
+@given(st.integers(1, 40), st.data())
+def test_inclusion_and_consistency_are_proved_and_nothing_else_is(size: int, data: st.DataObject) -> None:
+    """
+    A right proof convinces; one for another leaf, place, size or root does not.
+    """
+    leaves = [rfc_leaf(bytes([n])) for n in range(size)]
+    root = merkle_root(leaves)
+    index = data.draw(st.integers(0, size - 1))
+    proof = inclusion_proof(index, leaves)
+    assert included(leaves[index], index, size, proof, root)
+    assert not included(rfc_leaf(b"forged"), index, size, proof, root)
+    assert not included(leaves[index], index, size, (*proof, root), root)
+    assert not included(leaves[index], index, size, proof, rfc_leaf(b"other root"))
+
+    old = data.draw(st.integers(0, size))
+    proof = consistency_proof(old, leaves)
+    assert consistent(old, merkle_root(leaves[:old]), size, root, proof)
+    if old:
+        assert not consistent(old, rfc_leaf(b"other root"), size, root, proof)
+        assert not consistent(old, merkle_root(leaves[:old]), size, rfc_leaf(b"other root"), proof)
+
+
+def test_a_checkpoint_opens_with_its_key_alone() -> None:
+    """
+    Neither another key nor another size will do.
+    """
+    keys, others = Keys("k" * 32), Keys("o" * 32)
+    body = note_body(origin("acme"), 7, merkle_root([b"x" * 32]))
+    note = signed_note(body, origin("acme"), keys.public_keys[0], keys.sign(body))
+    opened = open_note(note, [others.public_keys[0], keys.public_keys[0]])
+    assert opened is not None
+    assert (origin("acme"), 7) == (opened.origin, opened.size)
+    assert open_note(note, others.public_keys) is None
+    assert open_note(note.replace("\n7\n", "\n8\n"), keys.public_keys) is None
+    assert open_note("nonsense", keys.public_keys) is None
+
+
+def test_an_event_cannot_have_a_naive_time() -> None:
+    """
+    A time without a zone is refused where the event is made.
+    """
+    with pytest.raises(ValueError, match="time zone"):
+        attrs.evolve(events(1)[0], occurred_at=NOW.replace(tzinfo=None))
+
+
+def test_times_are_kept_in_utc_to_the_microsecond() -> None:
+    """
+    A local time and its UTC twin give one record.
+    """
+    from datetime import timezone
+
+    local = (NOW + timedelta(microseconds=1)).astimezone(timezone(timedelta(hours=5, minutes=30)))
+    event = attrs.evolve(events(1)[0], occurred_at=local)
+    (entry,), _ = extend(
+        organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=[event], salts=[bytes(32)]
+    )
+    assert parse(entry.payload)["occurred_at"] == "2026-11-24T12:00:00.000001Z"
