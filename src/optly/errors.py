@@ -23,7 +23,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── LinkRevokedError
     │   └── AnswerError             (also a ValueError)
     ├── NotPermittedError           do not send
-    │   └── StopStandsError
+    ├── StopStandsError             leave it to the person
     ├── RetryableError              try again
     │   ├── ConflictError
     │   ├── AddressTakenError
@@ -202,9 +202,10 @@ class NotPermittedError(OptlyError):
         self.decision = decision
 
 
-class StopStandsError(NotPermittedError):
+class StopStandsError(OptlyError):
     """
-    Somebody other than the person tried to record a consent over a stop that only the person can lift.
+    Somebody other than the person tried to record a consent over a stop that only the person can lift. Nothing was
+    recorded.
     """
 
 

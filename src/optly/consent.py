@@ -1,0 +1,877 @@
+"""
+The heart: what a command makes happen, and what follows from everything that happened.
+
+`decide` is pure and may refuse. `evolve` is pure and may not: an event is a fact. Time, names and randomness come in as
+arguments. A contact's *standing* is the fold of their events and holds no personal data, so that it may be stored as it
+is and survives erasure unchanged.
+
+What decides between a yes and a stop is when each occurred in the world, never the order in which they arrived. A stop
+is lifted only by a later affirmative act of the person's own, for the one channel, purpose and line it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypedDict, assert_never
+
+import attrs
+
+from optly.addresses import AddressKind, Channel
+from optly.commands import (
+    AddContact,
+    AnswerQuestion,
+    AskForConsent,
+    Attachment,
+    ChangeChoices,
+    ChangeDetails,
+    Command,
+    Context,
+    EraseContact,
+    NewLine,
+    QueueMessage,
+    RecordConsent,
+    RecordOutcome,
+    RecordSoftOptIn,
+    Stop,
+    WithholdMessage,
+)
+from optly.errors import (
+    AnswerError,
+    LinkExpiredError,
+    LinkInvalidError,
+    LinkSupersededError,
+    LinkUsedError,
+    MissingLineError,
+    StopStandsError,
+    UnknownContactError,
+    UsageError,
+)
+from optly.events import (
+    Act,
+    Actor,
+    Choice,
+    ConsentGiven,
+    ConsentRefused,
+    ConsentRequested,
+    ConsentWithdrawn,
+    ContactAdded,
+    ContactErased,
+    DetailsChanged,
+    Event,
+    Grade,
+    Happened,
+    LineAdded,
+    LineRemoved,
+    LinkKind,
+    MessageAccepted,
+    MessageDoubted,
+    MessageQueued,
+    MessageRefused,
+    MessageWithheld,
+    ObjectionRaised,
+    SoftOptInRecorded,
+)
+from optly.messages import Outcome
+from optly.parties import Subscriber
+
+# How far a caller's clock may be ahead of ours before "this happened in the future" is taken for a mistake.
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+# ---- standing
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """
+    An address or number of the contact, by its number in the record. Its value is in the slot ``line_N``.
+    """
+
+    number: int
+    kind: AddressKind
+    removed: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StandingConsent:
+    """
+    The latest yes to one channel, purpose and line.
+
+    Attributes:
+        own: Whether it was the person's own act as seen by us or by a host that vouches for it. Only such a yes lifts
+            a stop.
+        seq: Number of the event.
+    """
+
+    channel: Channel
+    purpose: str
+    line: int
+    wording: str
+    at: datetime
+    expires_at: datetime | None
+    own: bool
+    seq: int
+
+    def runs(self, at: datetime) -> bool:
+        """
+        Whether it had been given, and had not run out, at that instant.
+        """
+        return self.at <= at and (self.expires_at is None or at <= self.expires_at)
+
+
+@attrs.frozen(kw_only=True)
+class StandingStop:
+    """
+    The latest stop of one scope. None stands for all.
+
+    Attributes:
+        objection: Whether it was an objection rather than a refusal or a withdrawal.
+        seq: Number of the event, or None for a suppression that is tied to the address alone.
+    """
+
+    channel: Channel | None
+    purpose: str | None
+    line: int | None
+    at: datetime
+    objection: bool
+    seq: int | None
+
+    @property
+    def scope(self) -> tuple[Channel | None, str | None, int | None]:
+        return self.channel, self.purpose, self.line
+
+    def covers(self, channel: Channel | None, purpose: str | None, line: int | None) -> bool:
+        """
+        Whether everything in the scope that is given is stopped by this.
+        """
+        return self.channel in (None, channel) and self.purpose in (None, purpose) and self.line in (None, line)
+
+
+@attrs.frozen(kw_only=True)
+class StandingSoftOptIn:
+    """
+    The latest soft opt-in of one channel and line.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+    at: datetime
+    seq: int
+
+
+class QuestionState(StrEnum):
+    """
+    Whether a question may still be answered. Expiry is not a state but a matter of the time.
+    """
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    SUPERSEDED = "superseded"
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """
+    A question that was put to the contact.
+
+    Attributes:
+        closed_at: When it was answered or superseded.
+    """
+
+    id: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    asked_at: datetime
+    expires_at: datetime
+    state: QuestionState = QuestionState.OPEN
+    closed_at: datetime | None = None
+    seq: int
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    Everything that follows from a contact's events. Holds no personal data.
+
+    Attributes:
+        version: Number of the last event; 0 for somebody who is not on record.
+        name: The slot the name is in, or None.
+        lines: Every line there ever was, the removed ones marked.
+    """
+
+    version: int = 0
+    subscriber: Subscriber = Subscriber.UNKNOWN
+    language: str = "en"
+    name: str | None = None
+    lines: tuple[Line, ...] = ()
+    consents: tuple[StandingConsent, ...] = ()
+    stops: tuple[StandingStop, ...] = ()
+    soft_opt_ins: tuple[StandingSoftOptIn, ...] = ()
+    questions: tuple[Question, ...] = ()
+    erased_at: datetime | None = None
+
+    def line_for(self, channel: Channel, number: int | None = None) -> Line | None:
+        """
+        Return the line *channel* reaches: the one of that *number*, or the first that is of its kind.
+        """
+        for line in self.lines:
+            if line.kind is channel.kind and not line.removed and number in (None, line.number):
+                return line
+        return None
+
+    def question(self, id: str) -> Question | None:
+        """
+        Return the question of that name, or None.
+        """
+        return next((question for question in self.questions if question.id == id), None)
+
+    def consent(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingConsent | None:
+        """
+        Return the yes that counts at an instant, or None. A stop that is not lifted leaves none.
+        """
+        if self.stop(channel, purpose, line, at) is not None:
+            return None
+        running = [
+            consent
+            for consent in self.consents
+            if consent.channel is channel
+            and consent.purpose == purpose
+            and consent.line == line
+            and consent.runs(at)
+            # What somebody else recorded counts only from after every stop, the lifted ones included.
+            and (consent.own or all(stop.at < consent.at for stop in self._covering(channel, purpose, line)))
+        ]
+        return max(running, key=lambda consent: (consent.own, consent.at), default=None)
+
+    def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+        """
+        Return the latest stop that covers this and is not lifted, or None.
+
+        A stop counts whenever it occurred, even if its clock says that is still to come. At the same instant as a yes,
+        the stop wins.
+        """
+        latest = max(self._covering(channel, purpose, line), key=lambda stop: stop.at, default=None)
+        if latest is None:
+            return None
+        for consent in self.consents:
+            if (
+                consent.own
+                and consent.at > latest.at
+                and consent.channel is channel
+                and consent.purpose == purpose
+                and consent.line == line
+                and consent.runs(at)
+            ):
+                return None
+        return latest
+
+    def _covering(self, channel: Channel, purpose: str, line: int) -> list[StandingStop]:
+        return [stop for stop in self.stops if stop.covers(channel, purpose, line)]
+
+    def with_stops(self, stops: Iterable[StandingStop]) -> Standing:
+        """
+        Return this standing with further stops, such as those that are tied to the address alone.
+        """
+        return attrs.evolve(self, stops=_merge_stops(self.stops, stops))
+
+
+def fold(events: Iterable[Event], standing: Standing | None = None) -> Standing:
+    """
+    Apply *events* in order to *standing*, or to that of somebody who is not on record.
+    """
+    standing = Standing() if standing is None else standing
+    for event in events:
+        standing = evolve(standing, event)
+    return standing
+
+
+# ---- applying
+
+
+def _merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> tuple[StandingStop, ...]:
+    latest = {stop.scope: stop for stop in stops}
+    for stop in new:
+        known = latest.get(stop.scope)
+        if known is None or known.at < stop.at:
+            latest[stop.scope] = stop
+    return tuple(latest.values())
+
+
+def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingConsent]) -> tuple[StandingConsent, ...]:
+    def key(consent: StandingConsent) -> tuple[Channel, str, int, bool]:
+        return consent.channel, consent.purpose, consent.line, consent.own
+
+    latest = {key(consent): consent for consent in consents}
+    for consent in new:
+        known = latest.get(key(consent))
+        if known is None or known.at < consent.at:
+            latest[key(consent)] = consent
+    return tuple(latest.values())
+
+
+def _close(
+    questions: Sequence[Question], answered: str | None, touched: Iterable[StandingStop], at: datetime
+) -> tuple[Question, ...]:
+    """
+    Close the question that was answered, and every open one about something that was decided elsewhere since.
+    """
+    scopes = list(touched)
+    closed = []
+    for question in questions:
+        if question.state is QuestionState.OPEN:
+            if question.id == answered:
+                question = attrs.evolve(question, state=QuestionState.ANSWERED, closed_at=at)
+            elif any(scope.covers(c.channel, c.purpose, c.line) for scope in scopes for c in question.choices):
+                question = attrs.evolve(question, state=QuestionState.SUPERSEDED, closed_at=at)
+        closed.append(question)
+    return tuple(closed)
+
+
+def _scope_of(choice: Choice, event: Happened, seq: int) -> StandingStop:
+    return StandingStop(
+        channel=choice.channel, purpose=choice.purpose, line=choice.line, at=event.occurred_at, objection=False, seq=seq
+    )
+
+
+def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
+    """
+    Return what *event* stops.
+    """
+    match event:
+        case ConsentRefused():
+            return tuple(_scope_of(choice, event, seq) for choice in event.choices)
+        case ConsentWithdrawn() | ObjectionRaised():
+            return tuple(
+                StandingStop(
+                    channel=channel,
+                    purpose=purpose,
+                    line=event.line,
+                    at=event.occurred_at,
+                    objection=isinstance(event, ObjectionRaised),
+                    seq=seq,
+                )
+                for channel in event.channels or (None,)
+                for purpose in event.purposes or (None,)
+            )
+        case ContactErased():
+            return (StandingStop(channel=None, purpose=None, line=None, at=event.occurred_at, objection=True, seq=seq),)
+        case _:
+            return ()
+
+
+def evolve(standing: Standing, event: Event) -> Standing:
+    """
+    Return the standing after *event*. Never refuses.
+    """
+    seq = standing.version + 1
+    after = attrs.evolve(standing, version=seq)
+    stopped = stops_of(event, seq)
+    match event:
+        case ContactAdded():
+            return attrs.evolve(
+                after, subscriber=event.subscriber, language=event.language, name="name_1" if seq == 1 else None
+            )
+        case DetailsChanged():
+            return attrs.evolve(
+                after,
+                subscriber=event.subscriber or standing.subscriber,
+                language=event.language or standing.language,
+                name=event.name or standing.name,
+            )
+        case LineAdded():
+            return attrs.evolve(after, lines=(*standing.lines, Line(number=event.line, kind=event.kind)))
+        case LineRemoved():
+            return attrs.evolve(
+                after,
+                lines=tuple(
+                    attrs.evolve(line, removed=True) if line.number == event.line else line for line in standing.lines
+                ),
+            )
+        case ConsentRequested():
+            question = Question(
+                id=event.question,
+                via=event.via,
+                line=event.line,
+                choices=event.choices,
+                language=event.language,
+                asked_at=event.occurred_at,
+                expires_at=event.expires_at,
+                seq=seq,
+            )
+            asked = [_scope_of(choice, event, seq) for choice in event.choices]
+            return attrs.evolve(
+                after, questions=(*_close(standing.questions, None, asked, event.recorded_at), question)
+            )
+        case ConsentGiven():
+            own = event.actor is Actor.PERSON and event.grade in (Grade.A, Grade.B)
+            given = [
+                StandingConsent(
+                    channel=choice.channel,
+                    purpose=choice.purpose,
+                    line=choice.line,
+                    wording=choice.wording,
+                    at=event.occurred_at,
+                    expires_at=choice.expires_at,
+                    own=own,
+                    seq=seq,
+                )
+                for choice in event.choices
+                if event.act.affirmative
+            ]
+            touched = [_scope_of(choice, event, seq) for choice in event.choices] if own else []
+            return attrs.evolve(
+                after,
+                consents=_merge_consents(standing.consents, given),
+                questions=_close(standing.questions, event.question, touched, event.recorded_at),
+            )
+        case ConsentRefused():
+            return attrs.evolve(
+                after,
+                stops=_merge_stops(standing.stops, stopped),
+                questions=_close(standing.questions, event.question, stopped, event.recorded_at),
+            )
+        case ConsentWithdrawn() | ObjectionRaised():
+            return attrs.evolve(
+                after,
+                stops=_merge_stops(standing.stops, stopped),
+                questions=_close(standing.questions, None, stopped, event.recorded_at),
+            )
+        case SoftOptInRecorded():
+            latest = {(known.channel, known.line): known for known in standing.soft_opt_ins}
+            recorded = StandingSoftOptIn(
+                channel=event.channel,
+                line=event.line,
+                obtained_by=event.obtained_by,
+                in_sale=event.in_sale,
+                similar_purposes=event.similar_purposes,
+                refusal_offered=event.refusal_offered,
+                at=event.occurred_at,
+                seq=seq,
+            )
+            known = latest.get((event.channel, event.line))
+            if known is None or known.at <= recorded.at:
+                latest[event.channel, event.line] = recorded
+            return attrs.evolve(after, soft_opt_ins=tuple(latest.values()))
+        case ContactErased():
+            return attrs.evolve(
+                after,
+                name=None,
+                lines=tuple(attrs.evolve(line, removed=True) for line in standing.lines),
+                stops=_merge_stops(standing.stops, stopped),
+                questions=_close(standing.questions, None, stopped, event.recorded_at),
+                erased_at=event.occurred_at,
+            )
+        case MessageQueued() | MessageAccepted() | MessageRefused() | MessageDoubted() | MessageWithheld():
+            return after
+        case _:
+            assert_never(event)
+
+
+# ---- deciding
+
+
+class _Common(TypedDict):
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: Actor
+    grade: Grade
+
+
+def _common(now: datetime, actor: Actor, grade: Grade, at: datetime | None = None) -> _Common:
+    if at is not None and at > now + CLOCK_SKEW:
+        raise UsageError("the time given lies in the future: an event can only be recorded once it has happened")
+    return {"occurred_at": now if at is None else at, "recorded_at": now, "actor": actor, "grade": grade}
+
+
+def _kept(seq: int, **values: str) -> dict[str, str]:
+    """
+    Name the personal values of event *seq*, leaving out those that are empty.
+    """
+    return {f"{name}_{seq}": value for name, value in values.items() if value}
+
+
+def _circumstances(seq: int, context: Context) -> dict[str, str]:
+    return _kept(seq, address=context.address, browser=context.browser)
+
+
+def _attached(seq: int, attachments: Sequence[Attachment]) -> dict[str, str]:
+    from base64 import b64encode
+
+    from optly.serialization import canonical
+
+    return {
+        f"attachment_{seq}_{number}": canonical(
+            {
+                "name": attachment.name,
+                "media_type": attachment.media_type,
+                "content": b64encode(attachment.content).decode(),
+            }
+        ).decode()
+        for number, attachment in enumerate(attachments, 1)
+    }
+
+
+def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Event, ...]:
+    """
+    Return what *command* makes happen. Nothing, if it would change nothing: a second click is not an error.
+
+    Args:
+        now: The instant of deciding. Aware.
+
+    Raises:
+        UsageError: The command does not fit the contact.
+        LinkError: The question cannot be answered any more, or not like this.
+        StopStandsError: Somebody else than the person tries to lift a stop.
+    """
+    if isinstance(command, AddContact):
+        return _add_contact(command, standing, now)
+    if not standing.version or standing.erased_at is not None:
+        if isinstance(command, EraseContact | Stop) and standing.version:
+            return ()  # erased already, and erasure stopped everything
+        if isinstance(command, RecordOutcome | WithholdMessage) and standing.version:
+            return _outcome(command, standing, now) if isinstance(command, RecordOutcome) else ()
+        raise UnknownContactError("there is no such contact, or it was erased")
+    match command:
+        case ChangeDetails():
+            return _change_details(command, standing, now)
+        case AskForConsent():
+            return _ask(command, standing, now)
+        case QueueMessage():
+            return (
+                MessageQueued(
+                    **_common(now, Actor.SYSTEM, Grade.B),
+                    message=command.message,
+                    channel=command.channel,
+                    purpose=command.purpose,
+                    line=command.line,
+                    regulation=command.regulation,
+                    reason=command.reason,
+                    edition=command.edition,
+                ),
+            )
+        case AnswerQuestion():
+            return _answer(command, standing, now)
+        case ChangeChoices():
+            return _choose(command, standing, now)
+        case RecordConsent():
+            return _record_consent(command, standing, now)
+        case Stop():
+            return _stop(command, standing, now)
+        case RecordSoftOptIn():
+            _require_line(standing, command.channel, command.line)
+            return (
+                SoftOptInRecorded(
+                    **_common(now, Actor.STAFF, Grade.D, command.at),
+                    personal=_kept(standing.version + 1, how=command.how),
+                    channel=command.channel,
+                    line=command.line,
+                    obtained_by=command.obtained_by,
+                    in_sale=command.in_sale,
+                    goods=command.goods,
+                    similar_purposes=command.similar_purposes,
+                    refusal_offered=command.refusal_offered,
+                ),
+            )
+        case RecordOutcome():
+            return _outcome(command, standing, now)
+        case WithholdMessage():
+            return (
+                MessageWithheld(
+                    **_common(now, Actor.SYSTEM, Grade.B),
+                    message=command.message,
+                    channel=command.channel,
+                    line=command.line,
+                    question=command.question,
+                    regulation=command.regulation,
+                    reason=command.reason,
+                    edition=command.edition,
+                ),
+            )
+        case EraseContact():
+            return (ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
+        case _:
+            assert_never(command)
+
+
+def _require_line(standing: Standing, channel: Channel, number: int) -> None:
+    if standing.line_for(channel, number) is None:
+        raise MissingLineError(f"the contact has no line {number} that {channel} can reach")
+
+
+def _new_lines(lines: Sequence[NewLine], standing: Standing, common: _Common, actor: Actor) -> list[Event]:
+    return [
+        LineAdded(**common, line=number, kind=line.kind, personal={f"line_{number}": line.value})
+        for number, line in enumerate(lines, len(standing.lines) + 1)
+    ]
+
+
+def _add_contact(command: AddContact, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    if standing.version:
+        raise UsageError("the contact is on record already")
+    common = _common(now, command.actor, Grade.D)
+    added = ContactAdded(
+        **common, subscriber=command.subscriber, language=command.language, personal=_kept(1, name=command.name)
+    )
+    return (added, *_new_lines(command.lines, standing, common, command.actor))
+
+
+def _change_details(command: ChangeDetails, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    common = _common(now, command.actor, Grade.D)
+    events: list[Event] = []
+    seq = standing.version + 1
+    changed = DetailsChanged(
+        **common,
+        subscriber=command.subscriber if command.subscriber is not standing.subscriber else None,
+        language=command.language if command.language != standing.language else None,
+        name=None if command.name is None else f"name_{seq}",
+        personal={} if command.name is None else {f"name_{seq}": command.name},
+    )
+    if changed.subscriber is not None or changed.language is not None or changed.name is not None:
+        events.append(changed)
+    here = {line.number for line in standing.lines if not line.removed}
+    for number in command.remove:
+        if number not in here:
+            raise MissingLineError(f"the contact has no line {number}")
+        events.append(LineRemoved(**common, line=number))
+    return (*events, *_new_lines(command.add, standing, common, command.actor))
+
+
+def _ask(command: AskForConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    _require_line(standing, command.via, command.line)
+    if not command.choices:
+        raise UsageError("a question needs at least one channel and one purpose")
+    for choice in command.choices:
+        _require_line(standing, choice.channel, choice.line)
+    if command.expires_at <= now:
+        raise UsageError("the question would have expired before it is asked")
+    return (
+        ConsentRequested(
+            **_common(now, Actor.STAFF, Grade.B),
+            personal=_kept(standing.version + 1, how=command.how),
+            question=command.question,
+            via=command.via,
+            line=command.line,
+            choices=command.choices,
+            language=command.language,
+            expires_at=command.expires_at,
+            regulation=command.regulation,
+            reason=command.reason,
+            edition=command.edition,
+            solicited_at=command.solicited_at,
+        ),
+    )
+
+
+def _said(
+    yes: Sequence[Choice],
+    no: Sequence[Choice],
+    *,
+    question: str | None,
+    link: LinkKind,
+    line: int,
+    code: str,
+    context: Context,
+    standing: Standing,
+    now: datetime,
+) -> tuple[Event, ...]:
+    """
+    Return the events of an answer through a link sent to *line*. Only about that line does the link prove anything.
+    """
+    events: list[Event] = []
+    for grade in (Grade.A, Grade.B):
+        for kind, choices in ((ConsentGiven, yes), (ConsentRefused, no)):
+            graded = tuple(choice for choice in choices if (choice.line == line) is (grade is Grade.A))
+            if not graded:
+                continue
+            shared: dict[str, Any] = {
+                **_common(now, Actor.PERSON, grade),
+                "choices": graded,
+                "question": question,
+                "link": link,
+                "code": code,
+                "personal": {} if events else _circumstances(standing.version + 1, context),
+            }
+            events.append(
+                ConsentGiven(**shared, act=Act.CHOSE_YES) if kind is ConsentGiven else ConsentRefused(**shared)
+            )
+    return tuple(events)
+
+
+def _answer(command: AnswerQuestion, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    question = standing.question(command.question)
+    if question is None:
+        raise LinkInvalidError("the link belongs to no question of this contact")
+    check_open(question, now)
+    choices = {(choice.channel, choice.purpose): choice for choice in question.choices}
+    if not command.answers:
+        raise AnswerError("no answer was chosen, and silence is not one: say yes or no")
+    for key, answer in command.answers.items():
+        if key not in choices:
+            raise AnswerError("the answer names a channel or a purpose that was not asked about")
+        if not isinstance(answer, bool):
+            raise AnswerError("an answer is True or False")
+    gone = {line.number for line in standing.lines if line.removed}
+    said = [(choices[key], answer) for key, answer in command.answers.items() if choices[key].line not in gone]
+    if not said:
+        raise LinkSupersededError("the address or number that was asked about is no longer on record")
+    return _said(
+        [choice for choice, answer in said if answer],
+        [choice for choice, answer in said if not answer],
+        question=question.id,
+        link=LinkKind.QUESTION,
+        line=command.line,
+        code=command.code,
+        context=command.context,
+        standing=standing,
+        now=now,
+    )
+
+
+def check_open(question: Question, now: datetime) -> None:
+    """
+    Refuse a question that can no longer be answered. At `expires_at` itself it still can.
+
+    Raises:
+        LinkUsedError: It was answered.
+        LinkSupersededError: Something else was decided about the same choices since.
+        LinkExpiredError: Its time has passed.
+    """
+    match question.state:
+        case QuestionState.ANSWERED:
+            assert question.closed_at is not None
+            raise LinkUsedError("the question was answered already", answered_at=question.closed_at)
+        case QuestionState.SUPERSEDED:
+            raise LinkSupersededError("a later question, answer or stop took this question's place")
+        case QuestionState.OPEN:
+            if now > question.expires_at:
+                raise LinkExpiredError("the question was to be answered earlier", expired_at=question.expires_at)
+        case _:
+            assert_never(question.state)
+
+
+def _choose(command: ChangeChoices, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    for choice in (*command.yes, *command.no):
+        _require_line(standing, choice.channel, choice.line)
+    yes = []
+    for choice in command.yes:
+        known = standing.consent(choice.channel, choice.purpose, choice.line, now)
+        if known is None or not known.own or known.wording != choice.wording:
+            yes.append(choice)
+    no = [choice for choice in command.no if standing.stop(choice.channel, choice.purpose, choice.line, now) is None]
+    return _said(
+        yes,
+        no,
+        question=None,
+        link=LinkKind.MANAGE,
+        line=command.line,
+        code=command.code,
+        context=command.context,
+        standing=standing,
+        now=now,
+    )
+
+
+def _record_consent(command: RecordConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    if not command.act.affirmative:
+        raise UsageError(f"{command.act} is not consent: only a clear affirmative act is")
+    if not command.how.strip():
+        raise UsageError("say how the consent was given: a consent without evidence is worth nothing")
+    if not command.choices:
+        raise UsageError("a consent needs at least one channel and one purpose")
+    match command.actor:
+        case Actor.PERSON:
+            grade = Grade.B
+        case Actor.STAFF:
+            grade = Grade.C if command.attachments else Grade.D
+        case Actor.PROVIDER:
+            grade = Grade.D
+        case Actor.SYSTEM:
+            raise UsageError("a consent is given by a person, not by a system")
+        case _:
+            assert_never(command.actor)
+    for choice in command.choices:
+        _require_line(standing, choice.channel, choice.line)
+        if grade is not Grade.B and standing.stop(choice.channel, choice.purpose, choice.line, now) is not None:
+            raise StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
+    seq = standing.version + 1
+    return (
+        ConsentGiven(
+            **_common(now, command.actor, grade, command.at),
+            choices=command.choices,
+            act=command.act,
+            personal={
+                **_kept(seq, how=command.how),
+                **_circumstances(seq, command.context),
+                **_attached(seq, command.attachments),
+            },
+        ),
+    )
+
+
+def _stop(command: Stop, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    known_lines = {line.number for line in standing.lines}
+    if command.line is not None and command.line not in known_lines:
+        raise MissingLineError(f"the contact never had a line {command.line}")
+    seq = standing.version + 1
+    kind = ObjectionRaised if command.objection else ConsentWithdrawn
+    event = kind(
+        **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
+        channels=command.channels,
+        purposes=command.purposes,
+        line=command.line,
+        link=command.link,
+        code=command.code,
+        personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
+    )
+    return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
+
+
+def _stands(stop: StandingStop, standing: Standing) -> bool:
+    """
+    Whether an earlier stop already does all that *stop* would, and nothing in its scope was allowed since.
+    """
+    earlier = [known.at for known in standing.stops if known.covers(*stop.scope) and known.objection >= stop.objection]
+    if not earlier:
+        return False
+    since = max(earlier)
+    allowed_since = any(
+        stop.covers(consent.channel, consent.purpose, consent.line) and consent.at > since
+        for consent in standing.consents
+    )
+    open_still = any(
+        question.state is QuestionState.OPEN and stop.covers(choice.channel, choice.purpose, choice.line)
+        for question in standing.questions
+        for choice in question.choices
+    )
+    return not allowed_since and not open_still
+
+
+def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    shared: dict[str, Any] = {
+        "message": command.message,
+        "channel": command.channel,
+        "line": command.line,
+        "question": command.question,
+        "backend": command.backend,
+        "code": command.code,
+        "personal": {} if standing.erased_at else _kept(standing.version + 1, reply=command.reply),
+    }
+    match command.outcome:
+        case Outcome.ACCEPTED:
+            return (MessageAccepted(**_common(now, Actor.PROVIDER, Grade.B), **shared),)
+        case Outcome.REFUSED:
+            return (MessageRefused(**_common(now, Actor.PROVIDER, Grade.B), **shared),)
+        case Outcome.IN_DOUBT:
+            return (MessageDoubted(**_common(now, Actor.SYSTEM, Grade.B), **shared),)
+        case Outcome.RETRY_LATER:
+            return ()
+        case _:
+            assert_never(command.outcome)
