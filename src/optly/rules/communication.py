@@ -42,9 +42,12 @@ class Communication:
     One message to one line.
 
     Attributes:
+        sender: Key of the organisation it is sent for.
         purpose: Key of the purpose it is about.
-        line: Number of the line within the contact's record, or None if the address is on nobody's record.
+        contact: Id of the contact, or empty if nobody with the address is on record.
+        line: Number of the line within the contact's record, or None likewise.
         at: When it is sent. Aware.
+        asks: For a request for consent, the channel and the line of each thing it asks about.
         solicited: That the person asked for it, for a request for consent.
         shows_identity: Whether it names whom it is sent for.
         gives_stop_address: Whether it says where to send a request to stop.
@@ -52,9 +55,12 @@ class Communication:
 
     channel: Channel
     kind: MessageKind
+    sender: str
     purpose: str
+    contact: str
     line: int | None
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    asks: tuple[tuple[Channel, int], ...] = ()
     solicited: Solicited | None = None
     shows_identity: bool = True
     gives_stop_address: bool = True
