@@ -166,8 +166,8 @@ class StopLinks:
         """
         Return the token for *scope*. Holds ids only and never expires.
         """
-        token = self._serializer.dumps([scope.contact, scope.line, scope.channel, scope.purpose])
-        return token if isinstance(token, str) else token.decode()
+        token: str = self._serializer.dumps([scope.contact, scope.line, scope.channel, scope.purpose])
+        return token
 
     def read(self, token: str) -> StopScope:
         """
@@ -201,6 +201,10 @@ def step_up_key(keys: Keys, session: str, digits: str) -> bytes:
     return hmac.digest(keys.all[0].derive("step-up/1"), f"{session}\0{digits.strip()}".encode(), "sha256")
 
 
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
 @attrs.frozen
 class Pages:
     """
@@ -213,7 +217,7 @@ class Pages:
         ConfigurationError: It is not an absolute http or https address, or carries a query or a fragment.
     """
 
-    base_url: str = attrs.field(converter=lambda url: url.rstrip("/"))
+    base_url: str = attrs.field(converter=_without_slash)
 
     @base_url.validator
     def _is_absolute(self, _attribute: object, value: str) -> None:

@@ -1,0 +1,188 @@
+"""
+What a request, a receipt and a marketing message look like. Pure.
+
+No name and no other text that somebody typed into a form goes into a request: whoever fills in the form could otherwise
+have us send their words to a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from optly.addresses import Channel
+from optly.messages import Content
+from optly.parties import Organisation
+from optly.purposes import Wording
+from optly.rules.decision import Reason
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# Not strftime: the names it writes depend on the locale of the process.
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+_BECAUSE = {
+    Reason.CONSENTED: "you agreed to it",
+    Reason.SOFT_OPT_IN: "you were in touch with us about similar products",
+    Reason.CORPORATE_SUBSCRIBER: "we think it is of interest to your business",
+}
+
+
+_PLAIN = str.maketrans("’‘“”–\u00a0", "''\"\"- ")
+
+
+def long_date(at: datetime) -> str:
+    """
+    Write a date as ``24 November 2026``.
+    """
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+@cache
+def environment() -> Environment:
+    """
+    Return the templates. Loaded when they are first needed.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=PackageLoader("optly"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+    )
+
+
+def _render(name: str, **facts: Any) -> str:
+    return environment().get_template(name).render(**facts).strip() + "\n"
+
+
+def _in_plain_letters(text: str) -> str:
+    """
+    Return *text* without the typography that would make a text message cost twice as much.
+    """
+    return text.translate(_PLAIN)
+
+
+def request(
+    organisation: Organisation,
+    channel: Channel,
+    wordings: Sequence[Wording],
+    *,
+    link: str,
+    stop: str,
+    until: datetime,
+    language: str,
+) -> Content:
+    """
+    Return a request for consent.
+
+    Args:
+        wordings: The questions, exactly as they are pinned.
+        link: Where they are answered.
+        stop: Where everything is stopped.
+        until: The last day on which an answer counts.
+    """
+    if channel is not Channel.EMAIL:
+        # One link has to do: the page behind it has the stop button on it.
+        asks = "one question" if len(wordings) == 1 else f"{len(wordings)} questions"
+        return Content(text=_in_plain_letters(f"{organisation.name} has {asks} for you. Answer or stop: {link}"))
+    subject = f"{organisation.name}: what would you like to hear about?"
+    facts: dict[str, Any] = {
+        "organisation": organisation,
+        "wordings": wordings,
+        "link": link,
+        "stop": stop,
+        "until": long_date(until),
+        "language": language,
+        "subject": subject,
+    }
+    return Content(subject=subject, text=_render("request.txt.j2", **facts), html=_render("request.html.j2", **facts))
+
+
+def receipt(
+    organisation: Organisation,
+    channel: Channel,
+    wordings: Sequence[Wording],
+    *,
+    on: datetime,
+    link: str,
+    stop: str,
+    language: str,
+) -> Content:
+    """
+    Return the confirmation of what somebody said yes to.
+    """
+    if channel is not Channel.EMAIL:
+        return Content(
+            text=_in_plain_letters(f"{organisation.name}: your choices are saved. Change them or stop: {link}")
+        )
+    subject = f"{organisation.name}: your choices are saved"
+    facts: dict[str, Any] = {
+        "organisation": organisation,
+        "wordings": wordings,
+        "on": long_date(on),
+        "link": link,
+        "stop": stop,
+        "language": language,
+        "subject": subject,
+    }
+    return Content(subject=subject, text=_render("receipt.txt.j2", **facts), html=_render("receipt.html.j2", **facts))
+
+
+def marketing(
+    organisation: Organisation,
+    channel: Channel,
+    content: Content,
+    *,
+    reason: Reason,
+    link: str,
+    stop: str,
+    language: str,
+) -> Content:
+    """
+    Return the host's own message with the identity and the links the law asks for.
+
+    The host's HTML is put in as it is.
+    """
+    if channel is not Channel.EMAIL:
+        return Content(text=f"{organisation.name}: {content.text.strip()} Stop: {link}")
+    from markupsafe import Markup
+
+    facts: dict[str, Any] = {
+        "organisation": organisation,
+        "because": _BECAUSE.get(reason, "you are in touch with us"),
+        "link": link,
+        "stop": stop,
+        "language": language,
+        "subject": content.subject,
+    }
+    html = _render("marketing.html.j2", content=Markup(content.html), **facts) if content.html else ""  # noqa: S704
+    return Content(
+        subject=content.subject, text=_render("marketing.txt.j2", content=content.text.strip(), **facts), html=html
+    )
+
+
+def unsubscribe_headers(stop: str) -> Mapping[str, str]:
+    """
+    Return the headers that make a mail program show a button for stopping.
+
+    Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
+    """
+    return {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
