@@ -29,7 +29,7 @@ def run_to_completion(flow: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("flow suspended outside an event loop")
 
 
-class _Port:
+class Port:
     """
     Gives the methods of a port the shape of coroutines. Wraps each method once, when it is first asked for.
     """
@@ -48,7 +48,7 @@ class _Port:
         raise NotImplementedError
 
 
-class Blocking(_Port):
+class Blocking(Port):
     """
     A port whose methods run in the calling thread and never suspend.
     """
@@ -60,7 +60,7 @@ class Blocking(_Port):
         return call
 
 
-class Threaded(_Port):
+class Threaded(Port):
     """
     A port whose blocking methods run in a thread of the loop's pool; methods that are coroutines are left as they are.
     """

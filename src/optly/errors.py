@@ -12,6 +12,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── UnknownChannelError     (also a LookupError)
     │   ├── UnknownContactError     (also a LookupError)
     │   ├── MissingLineError        (also a LookupError)
+    │   ├── LineTakenError          (also a ValueError)
     │   ├── NoBackendError          (also a LookupError)
     │   ├── HeaderError             (also a ValueError)
     │   └── ConfigurationError
@@ -24,9 +25,14 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   └── AnswerError             (also a ValueError)
     ├── NotPermittedError           do not send
     ├── StopStandsError             leave it to the person
+    ├── RegisterError               get a good copy of the register
+    │   ├── RegisterStaleError
+    │   ├── RegisterUnreadableError
+    │   └── RegisterSourceError     (also a ValueError)
     ├── RetryableError              try again
     │   ├── ConflictError
-    │   ├── AddressTakenError
+    │   ├── AddressTakenError       (a ConflictError)
+    │   ├── ClaimLostError          (a ConflictError)
     │   ├── StorageLockedError
     │   └── StorageUnavailableError
     └── LedgerError                 give up and look
@@ -45,7 +51,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from optly.rules.decision import Decision
 
@@ -112,6 +118,12 @@ class UnknownContactError(UsageError, LookupError):
 class MissingLineError(UsageError, LookupError):
     """
     The contact has no address or number for the channel.
+    """
+
+
+class LineTakenError(UsageError, ValueError):
+    """
+    An address or number belongs to another contact, and one line has one holder.
     """
 
 
@@ -209,6 +221,37 @@ class StopStandsError(OptlyError):
     """
 
 
+class RegisterError(OptlyError):
+    """
+    A register of numbers that must not be called cannot be asked. Do not call; get a good copy first.
+    """
+
+
+class RegisterStaleError(RegisterError):
+    """
+    The copy of the register is too old to screen with: numbers listed since are missing from it.
+
+    Attributes:
+        as_of: The date of the copy.
+    """
+
+    def __init__(self, message: str, *, as_of: date) -> None:
+        super().__init__(message)
+        self.as_of = as_of
+
+
+class RegisterUnreadableError(RegisterError):
+    """
+    The copy of the register is missing, cut short, altered, or of a form this version cannot read.
+    """
+
+
+class RegisterSourceError(RegisterError, ValueError):
+    """
+    A licence file cannot be read as a list of numbers. Nothing was built; a copy that was there before stays.
+    """
+
+
 class RetryableError(OptlyError):
     """
     The same call may succeed if it is made again. Nothing was changed.
@@ -224,6 +267,12 @@ class ConflictError(RetryableError):
 class AddressTakenError(ConflictError):
     """
     The address was given to another contact in the meantime.
+    """
+
+
+class ClaimLostError(ConflictError):
+    """
+    A message whose outcome was to be recorded is no longer claimed by whoever sent it: the lease ran out.
     """
 
 

@@ -72,6 +72,15 @@ class Entry:
         slots = record.get("commitments", {})
         return from_record(record, {slot: openings[slot].value for slot in slots if openings and slot in openings})
 
+    def slots(self) -> tuple[str, ...]:
+        """
+        Return the names of the personal values the event commits to.
+
+        Raises:
+            SerializationError: The payload cannot be read.
+        """
+        return tuple(parse(self.payload).get("commitments", {}))
+
 
 def link(previous: bytes, payload: bytes) -> bytes:
     """
@@ -479,4 +488,23 @@ def open_note(note: str, public_keys: Iterable[bytes]) -> Checkpoint | None:
                 except InvalidSignature:
                     continue
                 return checkpoint
+    return None
+
+
+def consistency_problem(note: str, public_keys: Iterable[bytes], name: str, leaves: Sequence[bytes]) -> Problem | None:
+    """
+    Hold the log against a checkpoint that somebody kept: it may only have grown since.
+
+    Args:
+        note: The checkpoint as text.
+        name: The name of the log.
+        leaves: The leaf hashes of the log as it is now.
+    """
+    kept = open_note(note, public_keys)
+    if kept is None or kept.origin != name:
+        return Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")
+    if kept.size > len(leaves):
+        return Problem(Finding.TRUNCATED, "", None, f"the log had {kept.size} leaves and has {len(leaves)} now")
+    if merkle_root(leaves[: kept.size]) != kept.root:
+        return Problem(Finding.LOG, "", None, "the log no longer begins with what it had when the checkpoint was made")
     return None

@@ -8,13 +8,13 @@ name in :mod:`optly.testing`. All datetimes are aware and in UTC. A store keeps 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import attrs
 
-from optly.addresses import Channel
+from optly.addresses import Channel, PhoneNumber
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.messages import Message, Receipt
 
@@ -73,6 +73,70 @@ class Clock(Protocol):
     """
 
     def __call__(self) -> datetime: ...
+
+
+class RegisterName(StrEnum):
+    """
+    A register of numbers whose holders do not want to be called or faxed.
+
+    `FPS` is the *Fax* Preference Service. A request through the Fundraising Preference Service, which shortens its name
+    to the same letters, is an objection to one charity and is recorded as one.
+    """
+
+    TPS = "tps"
+    CTPS = "ctps"
+    FPS = "fps"
+
+
+# The listing date of a number whose register gives none: long ago, so that nobody relies on its being recent.
+UNDATED: Final = date.min
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """
+    What a register says about one number at one instant. Does not hold the number.
+
+    Attributes:
+        listed_on: Since when the number is listed, `UNDATED` where that is not known, or None where it is not listed.
+        at: The instant the answer is for. Aware.
+        checked_at: When the register was asked. Aware.
+        as_of: The date of the copy of the register that answered.
+        version: Names that copy by its content.
+    """
+
+    register: RegisterName
+    listed_on: date | None
+    at: datetime
+    checked_at: datetime
+    as_of: date
+    version: str
+
+
+@runtime_checkable
+class Register(Protocol):
+    """
+    A register that has to be asked before a number is called or faxed. Safe to share between threads.
+    """
+
+    @property
+    def name(self) -> RegisterName:
+        """
+        Which register this is.
+        """
+
+    def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
+        """
+        Tell since when *number* is listed, as far as was so at the instant *at*. A number listed later is not listed.
+
+        For an instant before the copy's own date the answer is made with hindsight: a number that was taken off the
+        register in the meantime is not listed either, and `Listing.as_of` shows it.
+
+        Raises:
+            RegisterStaleError: The copy is too old to screen with.
+            RegisterUnreadableError: The copy is missing or damaged.
+            NaiveDatetimeError: *at* has no time zone.
+        """
 
 
 # ---- rows
@@ -152,6 +216,24 @@ class MessageState(IntEnum):
 
 
 @attrs.frozen(kw_only=True)
+class StoredCode:
+    """
+    What is kept of a random code.
+
+    Attributes:
+        key: What the code is found under, 32 bytes. Never the code itself.
+        subject: The contact it belongs to.
+        value: What it opens, in a form that is private to Optly.
+        expires_at: The last instant at which it is there, or None for a code that is only revoked.
+    """
+
+    key: bytes = attrs.field(repr=False)
+    subject: bytes
+    value: bytes = attrs.field(repr=False)
+    expires_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
 class OutboxMessage:
     """
     A message that waits to be handed over.
@@ -168,6 +250,21 @@ class OutboxMessage:
     due_at: datetime
     attempts: int = 0
     body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """
+    A queued message that a worker wants to hand over.
+
+    Attributes:
+        codes: Random codes the message will carry. Kept if and only if the claim succeeds, in the same transaction, so
+            that no message leaves with a link that a crash made unknown.
+    """
+
+    subject: bytes
+    message: bytes
+    codes: Sequence[StoredCode] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -199,8 +296,8 @@ class Commit:
         entries: At least one.
         snapshot: The read model after the last entry.
         openings: Personal values to keep, by slot.
-        forget: Erase every personal value, identifier, code and message body of the contact, queued messages included,
-            before the rest of the change is written.
+        forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
+            change is written.
         forget_slots, release: Personal values and keyed names to drop, of a contact that stays.
         identifiers: Keyed names that are new.
         suppressions: Stops to tie to keyed names; one that is there already keeps the later instant of the two.
@@ -238,15 +335,6 @@ class SealedLeaf:
     leaf: Leaf
 
 
-class CodeUse(StrEnum):
-    """
-    What a stored code is for. Part of its key, so that a code made for one use is unknown to another.
-    """
-
-    LINK = "link"
-    STEP_UP = "step_up"
-
-
 @runtime_checkable
 class Storage(Protocol):
     """
@@ -279,12 +367,15 @@ class Storage(Protocol):
         Return every personal value of a contact that is still there, by slot.
         """
 
-    def append(self, commit: Commit) -> None:
+    def append(self, commits: Sequence[Commit]) -> None:
         """
-        Write one change, all of it or nothing.
+        Write changes to different contacts, all of them or none, in one transaction that is durable on return.
+
+        A store that has to let another writer finish first waits a short random time before it raises `ConflictError`,
+        so that callers may decide again at once.
 
         Raises:
-            ConflictError: The contact is no longer at the expected version, or a message to settle was claimed again.
+            ConflictError: A contact is no longer at the expected version, or a message to settle was claimed again.
             AddressTakenError: A new keyed name belongs to another contact.
         """
 
@@ -310,9 +401,9 @@ class Storage(Protocol):
 
     # ---- the outbox
 
-    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[tuple[bytes, bytes]]:
+    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return (subject, message) of queued messages that are due, those due longest first.
+        Return queued messages that are due, those due longest first.
         """
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
@@ -320,28 +411,34 @@ class Storage(Protocol):
         Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came.
         """
 
-    def claim(self, subject: bytes, message: bytes, now: datetime, until: datetime) -> OutboxMessage | None:
+    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         """
-        Take a queued message that is due, until *until*. Of several that try, one gets it and the others get None.
+        Take queued messages that are due, until *until*, and return those this call got.
 
-        The message that is returned has this claim counted in `attempts`.
+        Of several that try for a message, one gets it. What is returned has this claim counted in `attempts`. Durable
+        on return.
         """
 
-    def settle(self, settlement: Settlement) -> bool:
+    def settle(self, settlements: Sequence[Settlement]) -> None:
         """
-        Write down what became of a claimed message when no event goes with it. False if it was claimed again since.
+        Write down what became of claimed messages when no event goes with it. One claimed again since is left alone.
+        """
+
+    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+        """
+        Return how many messages stand in each state; a state without any is left out.
         """
 
     # ---- codes and counters
 
-    def put_code(self, key: bytes, subject: bytes, value: bytes, expires_at: datetime | None) -> None:
+    def put_codes(self, codes: Sequence[StoredCode]) -> None:
         """
-        Keep *value* under *key* (32 bytes) until *expires_at*, or for good.
+        Keep codes. Durable on return.
         """
 
     def code(self, key: bytes, now: datetime) -> bytes | None:
         """
-        Return the value under *key*, unless it expired. At *expires_at* itself it is still there.
+        Return the value under *key*, unless it expired. At `expires_at` itself it is still there.
         """
 
     def take_code(self, key: bytes, now: datetime) -> bytes | None:

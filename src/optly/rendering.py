@@ -69,7 +69,10 @@ def environment() -> Environment:
     )
 
 
-def _render(name: str, **facts: Any) -> str:
+def render(name: str, **facts: Any) -> str:
+    """
+    Fill in a template.
+    """
     return environment().get_template(name).render(**facts).strip() + "\n"
 
 
@@ -113,7 +116,7 @@ def request(
         "language": language,
         "subject": subject,
     }
-    return Content(subject=subject, text=_render("request.txt.j2", **facts), html=_render("request.html.j2", **facts))
+    return Content(subject=subject, text=render("request.txt.j2", **facts), html=render("request.html.j2", **facts))
 
 
 def receipt(
@@ -143,7 +146,7 @@ def receipt(
         "language": language,
         "subject": subject,
     }
-    return Content(subject=subject, text=_render("receipt.txt.j2", **facts), html=_render("receipt.html.j2", **facts))
+    return Content(subject=subject, text=render("receipt.txt.j2", **facts), html=render("receipt.html.j2", **facts))
 
 
 def marketing(
@@ -173,9 +176,9 @@ def marketing(
         "language": language,
         "subject": content.subject,
     }
-    html = _render("marketing.html.j2", content=Markup(content.html), **facts) if content.html else ""  # noqa: S704
+    html = render("marketing.html.j2", content=Markup(content.html), **facts) if content.html else ""  # noqa: S704
     return Content(
-        subject=content.subject, text=_render("marketing.txt.j2", content=content.text.strip(), **facts), html=html
+        subject=content.subject, text=render("marketing.txt.j2", content=content.text.strip(), **facts), html=html
     )
 
 

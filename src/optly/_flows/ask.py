@@ -1,0 +1,183 @@
+"""
+Asking for consent, and sending what the gate lets out: events and message committed together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from optly._flows.desk import Desk, Plan, require_line
+from optly._flows.gate import assess
+from optly._flows.parcels import Parcel, ParcelKind, pack
+from optly.addresses import Channel
+from optly.commands import AskForConsent, QueueMessage
+from optly.consent import Question, Standing
+from optly.errors import NoBackendError, NotPermittedError, UsageError
+from optly.events import Choice
+from optly.messages import Content
+from optly.parties import Contact
+from optly.rules import Decision, MessageKind, Solicited
+
+
+def _require_backend(desk: Desk, channel: Channel) -> None:
+    if channel not in desk.backends:
+        raise NoBackendError(f"no message backend was given for {channel}: pass one to the manager")
+
+
+def _require(decision: Decision) -> Decision:
+    if not decision:
+        raise NotPermittedError(f"not permitted: {decision.explanation}", decision=decision)
+    return decision
+
+
+def gate_request(
+    desk: Desk,
+    standing: Standing,
+    contact: Contact,
+    via: Channel,
+    line: int,
+    choices: Sequence[Choice],
+    solicited: Solicited | None,
+    at: datetime,
+) -> Decision:
+    """
+    Put a request for consent to the rulebook, once for each purpose it asks about, and return the first refusal.
+    """
+    decisions = [
+        assess(
+            desk,
+            standing,
+            via,
+            purpose,
+            kind=MessageKind.CONSENT_REQUEST,
+            contact=contact.id,
+            line=line,
+            at=at,
+            asks=tuple((choice.channel, choice.line) for choice in choices if choice.purpose == purpose),
+            solicited=solicited,
+        )
+        for purpose in dict.fromkeys(choice.purpose for choice in choices)
+    ]
+    return next((decision for decision in decisions if not decision), decisions[0])
+
+
+async def request_consent(
+    desk: Desk,
+    contact: Contact,
+    *,
+    via: Channel,
+    channels: Sequence[Channel],
+    purposes: Sequence[str],
+    basis: Solicited | None,
+    language: str | None,
+    expires_within: timedelta,
+) -> Question:
+    """
+    Gate a question, pin its words and queue it.
+    """
+    _require_backend(desk, via)
+    asked = [desk.purpose(key) for key in dict.fromkeys(purposes)]
+    channels = list(dict.fromkeys(channels))
+    if not asked or not channels:
+        raise UsageError("a question needs at least one channel and one purpose")
+    await desk.known(contact)
+    message, question = desk.random(16), desk.random(16).hex()
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        line = require_line(standing, via)
+        speak = language or standing.language
+        wordings = {
+            (channel, purpose.key): purpose.wording(desk.organisation, channel, speak)
+            for purpose in asked
+            for channel in channels
+        }
+        choices = tuple(
+            Choice(
+                channel=channel,
+                purpose=purpose.key,
+                line=require_line(standing, channel),
+                wording=wordings[channel, purpose.key].digest,
+                expires_at=None if purpose.validity is None else now + purpose.validity,
+            )
+            for purpose in asked
+            for channel in channels
+        )
+        decision = _require(gate_request(desk, standing, contact, via, line, choices, basis, now))
+        command = AskForConsent(
+            question=question,
+            via=via,
+            line=line,
+            choices=choices,
+            language=speak,
+            expires_at=now + expires_within,
+            regulation=decision.regulation,
+            reason=decision.reason,
+            edition=decision.edition,
+            solicited_at=None if basis is None else basis.at,
+            how="" if basis is None else basis.how,
+        )
+        parcel = Parcel(
+            kind=ParcelKind.REQUEST,
+            channel=via,
+            line=line,
+            language=speak,
+            question=question,
+            until=command.expires_at,
+        )
+        return Plan(
+            command=command,
+            queue=(pack(parcel, contact.subject, message, now),),
+            wordings=tuple(wordings.values()),
+        )
+
+    standing = (await desk.apply(contact, plan, whole=True)).standing
+    asked_question = standing.question(question)
+    assert asked_question is not None
+    return asked_question
+
+
+async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
+    """
+    Gate a marketing message and queue it. Return its name, 32 hexadecimal digits.
+    """
+    _require_backend(desk, channel)
+    desk.purpose(purpose)
+    await desk.known(contact)
+    message = desk.random(16)
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        line = require_line(standing, channel)
+        decision = _require(
+            assess(
+                desk,
+                standing,
+                channel,
+                purpose,
+                kind=MessageKind.MARKETING,
+                contact=contact.id,
+                line=line,
+                at=now,
+            )
+        )
+        command = QueueMessage(
+            message=message.hex(),
+            channel=channel,
+            purpose=purpose,
+            line=line,
+            regulation=decision.regulation,
+            reason=decision.reason,
+            edition=decision.edition,
+        )
+        parcel = Parcel(
+            kind=ParcelKind.MARKETING,
+            channel=channel,
+            line=line,
+            language=standing.language,
+            purpose=purpose,
+            content=content,
+        )
+        return Plan(command=command, queue=(pack(parcel, contact.subject, message, now),))
+
+    await desk.apply(contact, plan, whole=True)
+    return message.hex()

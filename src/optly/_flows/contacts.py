@@ -1,0 +1,246 @@
+"""
+Putting contacts on record, changing and erasing them, and recording what they said elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from optly._flows.desk import Desk, Plan, require_line
+from optly.addresses import Address, Channel, parse_address
+from optly.commands import (
+    AddContact,
+    ChangeDetails,
+    EraseContact,
+    NewLine,
+    RecordConsent,
+    RecordSoftOptIn,
+    Stop,
+)
+from optly.consent import Standing, fold
+from optly.errors import AddressTakenError, ConflictError, LineTakenError, UsageError
+from optly.events import Actor, Choice, Event
+from optly.parties import Contact, Subscriber
+from optly.purposes import Wording
+
+_TRIES = 10
+
+
+async def find(desk: Desk, address: Address) -> Contact | None:
+    """
+    Return whose line *address* is, or None.
+    """
+    found = await desk.storage.find(desk.idkeys(address))
+    for identifier in found.identifiers.values():
+        return Contact(identifier.subject.hex())
+    return None
+
+
+async def _holders(desk: Desk, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
+    return {address: await find(desk, address) for address in addresses}
+
+
+async def add(
+    desk: Desk,
+    addresses: Sequence[Address],
+    *,
+    name: str,
+    subscriber: Subscriber,
+    language: str,
+    actor: Actor,
+) -> Contact:
+    """
+    Put somebody on record, or return who is there already under one of the addresses, with the further ones added.
+
+    Nothing else about somebody who is there already changes, so an import can neither widen nor undo what they chose.
+    """
+    for _ in range(_TRIES):
+        holders = await _holders(desk, addresses)
+        contacts = {contact for contact in holders.values() if contact is not None}
+        if len(contacts) > 1:
+            raise LineTakenError("these addresses belong to different contacts: nothing was changed")
+        new = [NewLine(kind=address.kind, value=address.value) for address, holder in holders.items() if holder is None]
+        command: AddContact | ChangeDetails
+        if contacts:
+            contact = contacts.pop()
+            if not new:
+                return contact
+            command = ChangeDetails(add=tuple(new), actor=actor)
+        else:
+            contact = Contact(desk.random(16).hex())
+            command = AddContact(name=name, subscriber=subscriber, language=language, lines=tuple(new), actor=actor)
+        try:
+            await desk.apply(contact, lambda _standing, _now, command=command: Plan(command=command))  # type: ignore[misc]
+        except AddressTakenError:
+            continue  # somebody else added them in the meantime: look again
+        return contact
+    raise ConflictError("other writers kept changing whom these addresses belong to: try again later")
+
+
+async def change(
+    desk: Desk,
+    contact: Contact,
+    *,
+    name: str | None,
+    subscriber: Subscriber | None,
+    language: str | None,
+    addresses: Sequence[Address],
+    actor: Actor,
+) -> Standing:
+    """
+    Change a contact's details. A new address takes the place of the one of its kind, and no consent moves with it.
+    """
+    record = await desk.known(contact)
+    openings = await desk.storage.openings(record.subject)
+
+    def plan(standing: Standing, _now: datetime) -> Plan:
+        add: list[NewLine] = []
+        remove: list[int] = []
+        for address in addresses:
+            present = [line for line in standing.lines if line.kind is address.kind and not line.removed]
+            values = [parse_address(openings[f"line_{line.number}"].value, line.kind) for line in present]
+            if address in values:
+                continue
+            add.append(NewLine(kind=address.kind, value=address.value))
+            remove.extend(line.number for line in present)
+        return Plan(
+            command=ChangeDetails(
+                name=name, subscriber=subscriber, language=language, add=tuple(add), remove=tuple(remove), actor=actor
+            )
+        )
+
+    try:
+        return (await desk.apply(contact, plan)).standing
+    except AddressTakenError:
+        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+
+
+async def record_consent(
+    desk: Desk,
+    contact: Contact,
+    *,
+    channels: Sequence[Channel],
+    purposes: Sequence[str],
+    wording: Wording,
+    at: datetime,
+    **facts: Any,
+) -> Standing:
+    """
+    Record a consent that was given elsewhere, if it may stand.
+    """
+    validities = {key: desk.purpose(key).validity for key in purposes}
+
+    def plan(standing: Standing, _now: datetime) -> Plan:
+        choices = tuple(
+            Choice(
+                channel=channel,
+                purpose=key,
+                line=require_line(standing, channel),
+                wording=wording.digest,
+                expires_at=None if validity is None else at + validity,
+            )
+            for channel in channels
+            for key, validity in validities.items()
+        )
+        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
+
+    return (await desk.apply(contact, plan, whole=True)).standing
+
+
+async def record_soft_opt_in(
+    desk: Desk,
+    contact: Contact,
+    *,
+    channels: Sequence[Channel],
+    similar_purposes: Sequence[str],
+    **facts: Any,
+) -> Standing:
+    """
+    Record details collected in a sale, for each channel by itself.
+    """
+    for key in similar_purposes:
+        desk.purpose(key)
+    if not channels:
+        raise UsageError("a soft opt-in needs at least one channel")
+    standing = Standing()
+    for channel in channels:
+
+        def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
+            lines = {
+                each: require_line(standing, each) for each in channels
+            }  # all of them, before the first is written
+            return Plan(
+                command=RecordSoftOptIn(
+                    channel=channel, line=lines[channel], similar_purposes=tuple(similar_purposes), **facts
+                )
+            )
+
+        standing = (await desk.apply(contact, plan)).standing
+    return standing
+
+
+async def stop(
+    desk: Desk,
+    contact: Contact,
+    *,
+    objection: bool,
+    channels: Sequence[Channel],
+    purposes: Sequence[str],
+    at: datetime | None,
+    actor: Actor,
+    how: str,
+) -> Standing:
+    """
+    Record a withdrawal or an objection.
+    """
+    for key in purposes:
+        desk.purpose(key)
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        return Plan(
+            command=Stop(
+                objection=objection,
+                channels=tuple(channels),
+                purposes=tuple(purposes),
+                at=now if at is None else at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    return (await desk.apply(contact, plan)).standing
+
+
+async def erase(desk: Desk, contact: Contact) -> None:
+    """
+    Erase everything personal. What stays: the chain, and the stop under the keyed names of the addresses.
+    """
+    await desk.known(contact)
+    await desk.apply(contact, lambda _standing, _now: Plan(command=EraseContact()))
+
+
+async def standing(desk: Desk, contact: Contact, at: datetime | None) -> Standing:
+    """
+    Return the standing now, or as it was on record at an instant.
+    """
+    record = await desk.known(contact)
+    return record.standing if at is None else fold(await recorded_until(desk, record.subject, at))
+
+
+async def recorded_until(desk: Desk, subject: bytes, at: datetime) -> list[Event]:
+    """
+    Return the events that had been recorded at an instant, without personal values.
+    """
+    events = [entry.event() for entry in await desk.storage.entries(subject)]
+    return [event for event in events if event.recorded_at <= at]
+
+
+async def history(desk: Desk, contact: Contact) -> tuple[Event, ...]:
+    """
+    Return every event in order, with the personal values that are not erased.
+    """
+    subject = (await desk.known(contact)).subject
+    openings = await desk.storage.openings(subject)
+    return tuple(entry.event(openings) for entry in await desk.storage.entries(subject))

@@ -1,0 +1,377 @@
+"""
+What every flow works with: the settings, the ports, and the one way in which a contact is read and changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from optly._flows.parcels import Parcel, ParcelKind, pack
+from optly.addresses import Address, AddressKind, Channel, parse_address
+from optly.commands import Command
+from optly.consent import Standing, StandingStop, decide, fold, stops_of
+from optly.errors import (
+    AddressTakenError,
+    ClaimLostError,
+    ConflictError,
+    MissingLineError,
+    StorageUnavailableError,
+    UnknownContactError,
+    UnknownPurposeError,
+)
+from optly.events import ConsentGiven, ContactErased, Event, LineAdded, LineRemoved
+from optly.keys import Keys
+from optly.ledger import GENESIS, Opening, extend
+from optly.links import Pages, StopLinks
+from optly.parties import Contact, Organisation
+from optly.protocols import (
+    Clock,
+    Commit,
+    Head,
+    Identifier,
+    OutboxMessage,
+    Settlement,
+    Suppression,
+)
+from optly.purposes import Purpose, Wording
+from optly.rules import Rulebook
+from optly.serialization import canonical, parse
+
+# A lost race is decided again at once: the store has waited already. More than this means that something is stuck.
+_ATTEMPTS: Final = 100
+
+# Written before each snapshot. Raise it when what `evolve` makes of an event changes: older ones are then made again.
+_SNAPSHOT: Final = b"1"
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Standing).decode
+
+
+def dump_standing(standing: Standing) -> bytes:
+    """
+    Return the read model as a store keeps it.
+    """
+    return _SNAPSHOT + _encode(standing)
+
+
+@lru_cache(maxsize=4096)
+def load_standing(snapshot: bytes) -> Standing | None:
+    """
+    Read it back. None if it was written by another version or is damaged; the events then tell.
+    """
+    if not snapshot.startswith(_SNAPSHOT):
+        return None
+    try:
+        return _decode(snapshot[len(_SNAPSHOT) :])
+    except msgspec.DecodeError:
+        return None
+
+
+def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int, Address]:
+    """
+    Return the addresses of a contact's lines by number, the removed ones included, as far as they are not erased.
+    """
+    return {
+        line.number: parse_address(openings[slot].value, line.kind)
+        for line in standing.lines
+        if (slot := f"line_{line.number}") in openings
+    }
+
+
+def suppressed(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
+    """
+    Return what is stopped by address alone, for the lines that the keyed names in *lines* stand for.
+    """
+    stops = []
+    for row in rows:
+        channel, _, purpose = row.scope.partition("/")
+        stops.append(
+            StandingStop(
+                channel=None if channel == "*" else Channel(channel),
+                purpose=None if purpose == "*" else purpose,
+                line=lines[row.idkey],
+                at=row.at,
+                objection=True,
+                seq=None,
+            )
+        )
+    return stops
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """
+    A contact as it is on record at one moment.
+
+    Attributes:
+        head: Hash of the last event.
+    """
+
+    subject: bytes
+    version: int
+    head: bytes = attrs.field(repr=False)
+    standing: Standing
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    A change that a flow wants, decided on one standing.
+
+    Attributes:
+        queue: Messages to hand over.
+        wordings: Texts the events name.
+        receipt_to: The channel and line on which the person is told what they said yes to; None for not at all.
+    """
+
+    command: Command
+    queue: Sequence[OutboxMessage] = ()
+    settle: Sequence[Settlement] = ()
+    wordings: Sequence[Wording] = ()
+    receipt_to: tuple[Channel, int] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Applied:
+    """
+    What came of a plan: the standing afterwards and the events that were recorded, none if nothing had to change.
+    """
+
+    standing: Standing
+    events: tuple[Event, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Desk:
+    """
+    The settings and the ports of one manager.
+
+    Attributes:
+        storage, backends: In the shape of coroutines (see :mod:`optly._run`).
+        random: Returns that many random bytes.
+        receipts: Whether people are told what they said yes to.
+    """
+
+    organisation: Organisation
+    purposes: Mapping[str, Purpose]
+    storage: Any
+    backends: Mapping[Channel, Any]
+    keys: Keys
+    pages: Pages
+    stop_links: StopLinks
+    rulebook: Rulebook
+    clock: Clock
+    random: Callable[[int], bytes]
+    receipts: bool
+
+    def purpose(self, key: str) -> Purpose:
+        """
+        Return the purpose of that key.
+
+        Raises:
+            UnknownPurposeError: There is none.
+        """
+        try:
+            return self.purposes[key]
+        except KeyError:
+            raise UnknownPurposeError(f"no such purpose; the purposes are {', '.join(self.purposes)}") from None
+
+    async def load(self, contact: Contact) -> Record:
+        """
+        Read a contact. One that is not on record has version 0.
+        """
+        subject = contact.subject
+        head = (await self.storage.load([subject])).get(subject)
+        return await self.record(subject, head)
+
+    async def known(self, contact: Contact) -> Record:
+        """
+        Read a contact that has to be on record; it may have been erased.
+
+        Raises:
+            UnknownContactError: It is not.
+        """
+        record = await self.load(contact)
+        if not record.version:
+            raise UnknownContactError("there is no such contact")
+        return record
+
+    async def record(self, subject: bytes, head: Head | None) -> Record:
+        """
+        Make a record of what the store holds. A read model that is behind the events is not trusted but made again.
+        """
+        if head is None:
+            return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
+        if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
+            return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
+        entries = await self.storage.entries(subject)
+        return Record(
+            subject=subject,
+            version=head.version,
+            head=entries[-1].hash,
+            standing=fold(entry.event() for entry in entries),
+        )
+
+    def idkeys(self, address: Address) -> tuple[bytes, ...]:
+        """
+        Return the keyed names under which *address* may be known, that of the current key first.
+        """
+        return self.keys.idkeys(self.organisation.key, address)
+
+    async def whole(self, record: Record) -> tuple[Standing, dict[int, Address]]:
+        """
+        Return the standing together with what is stopped by address alone, and the addresses by line.
+        """
+        values = line_values(record.standing, await self.storage.openings(record.subject))
+        lines: dict[bytes, int | None] = {
+            idkey: number for number, address in values.items() for idkey in self.idkeys(address)
+        }
+        if not lines:
+            return record.standing, values
+        found = await self.storage.find(list(lines))
+        return record.standing.with_stops(suppressed(found.suppressions, lines)), values
+
+    async def apply(
+        self, contact: Contact, plan: Callable[[Standing, datetime], Plan], *, whole: bool = False
+    ) -> Applied:
+        """
+        Decide and write, and decide again on the new standing whenever another writer was faster.
+
+        Args:
+            plan: Makes the plan from a standing and the time. May refuse.
+            whole: Whether to decide with regard to what is stopped by address alone.
+        """
+        idem = self.random(16)
+        for _ in range(_ATTEMPTS):
+            record = await self.load(contact)
+            standing = (await self.whole(record))[0] if whole else record.standing
+            now = self.clock()
+            planned = plan(standing, now)
+            events = decide(planned.command, standing, now=now)
+            if not events:
+                return Applied(standing=record.standing, events=())
+            after = fold(events, record.standing)
+            commit = await self._commit(record, planned, events, after, idem, now)
+            try:
+                await self.storage.append([commit])
+            except (AddressTakenError, ClaimLostError):
+                raise
+            except ConflictError:
+                continue
+            except StorageUnavailableError:
+                # The connection broke, maybe after the commit: then the call has done what it was to do.
+                if not await self.storage.committed(record.subject, idem):
+                    raise
+            return Applied(standing=after, events=events)
+        raise ConflictError("other writers kept changing this contact: try again later")
+
+    async def _commit(
+        self, record: Record, plan: Plan, events: tuple[Event, ...], after: Standing, idem: bytes, now: datetime
+    ) -> Commit:
+        entries, openings = extend(
+            organisation=self.organisation.key,
+            subject=record.subject,
+            version=record.version,
+            head=record.head,
+            events=events,
+            salts=iter(lambda: self.random(32), None),
+        )
+        identifiers, release, suppressions = await self._names(record, events, after)
+        return Commit(
+            organisation=self.organisation.key,
+            subject=record.subject,
+            expected=record.version,
+            head=entries[-1].hash,
+            entries=entries,
+            snapshot=dump_standing(after),
+            openings=openings,
+            forget=any(isinstance(event, ContactErased) for event in events),
+            release=release,
+            identifiers=identifiers,
+            suppressions=suppressions,
+            wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
+            queue=(*plan.queue, *self._receipt(record.subject, plan, events, after, now)),
+            settle=plan.settle,
+            idem=idem,
+        )
+
+    async def _names(
+        self, record: Record, events: tuple[Event, ...], after: Standing
+    ) -> tuple[list[Identifier], list[bytes], list[Suppression]]:
+        """
+        Return the keyed names that *events* add, release and suppress.
+        """
+        stops = [stop for seq, event in enumerate(events, record.version + 1) for stop in stops_of(event, seq)]
+        gone = {event.line for event in events if isinstance(event, LineRemoved)}
+        values: dict[int, Address] = {}
+        if (stops or gone) and record.version:
+            values = line_values(after, await self.storage.openings(record.subject))
+        version = self.keys.all[0].version
+        identifiers = []
+        for event in events:
+            if isinstance(event, LineAdded):
+                address = values[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
+                identifiers.append(
+                    Identifier(
+                        idkey=self.idkeys(address)[0], subject=record.subject, line=event.line, key_version=version
+                    )
+                )
+        release = [idkey for number in gone if number in values for idkey in self.idkeys(values[number])]
+        suppressions = [
+            Suppression(
+                idkey=self.idkeys(address)[0],
+                scope=f"{stop.channel or '*'}/{stop.purpose or '*'}",
+                at=stop.at,
+                key_version=version,
+            )
+            for stop in stops
+            for number, address in values.items()
+            if stop.line in (None, number) and (stop.channel is None or stop.channel.kind is address.kind)
+        ]
+        return identifiers, release, suppressions
+
+    def _receipt(
+        self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime
+    ) -> tuple[OutboxMessage, ...]:
+        given = [event for event in events if isinstance(event, ConsentGiven)]
+        if not given or plan.receipt_to is None or not self.receipts:
+            return ()
+        channel, line = plan.receipt_to
+        if channel not in self.backends:
+            return ()
+        parcel = Parcel(
+            kind=ParcelKind.RECEIPT,
+            channel=channel,
+            line=line,
+            language=after.language,
+            choices=tuple(choice for event in given for choice in event.choices),
+            at=now,
+        )
+        return (pack(parcel, subject, self.random(16), now),)
+
+    async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
+        """
+        Return texts from the register.
+        """
+        found = await self.storage.wordings(sorted(set(digests)))
+        return {digest: Wording(**parse(text)) for digest, text in found.items()}
+
+
+def require_line(standing: Standing, channel: Channel) -> int:
+    """
+    Return the number of the line that *channel* reaches.
+
+    Raises:
+        MissingLineError: There is none.
+    """
+    line = standing.line_for(channel)
+    if line is None:
+        needed = {AddressKind.EMAIL: "email address", AddressKind.PHONE: "telephone number"}
+        raise MissingLineError(f"the contact has no {needed.get(channel.kind, 'address')} for {channel}")
+    return line.number

@@ -1,0 +1,67 @@
+"""
+What waits in the outbox: enough to make the message when it is handed over, and no address.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+import msgspec
+
+from optly.addresses import Channel
+from optly.events import Choice
+from optly.messages import Content
+from optly.protocols import OutboxMessage
+
+
+class ParcelKind(StrEnum):
+    """
+    What a message is.
+    """
+
+    REQUEST = "request"
+    RECEIPT = "receipt"
+    MARKETING = "marketing"
+
+
+@attrs.frozen(kw_only=True)
+class Parcel:
+    """
+    One message before it is made.
+
+    Attributes:
+        line: Number of the line it goes to.
+        purpose: Key of the purpose of a marketing message.
+        question: Name of the question a request puts.
+        until: The last instant at which that question can be answered.
+        choices: What a receipt confirms.
+        at: When what a receipt confirms was said.
+        content: What the host wants to say in a marketing message.
+    """
+
+    kind: ParcelKind
+    channel: Channel
+    line: int
+    language: str
+    purpose: str = ""
+    question: str | None = None
+    until: datetime | None = None
+    choices: tuple[Choice, ...] = ()
+    at: datetime | None = None
+    content: Content | None = None
+
+
+def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
+    """
+    Put *parcel* into the form the outbox keeps.
+    """
+    return OutboxMessage(subject=subject, message=message, due_at=due_at, body=msgspec.json.encode(parcel))
+
+
+def unpack(message: OutboxMessage) -> Parcel:
+    """
+    Read it back.
+    """
+    return msgspec.json.decode(message.body, type=Parcel)

@@ -1,0 +1,141 @@
+"""
+From what a host passes to a manager to the desk its flows work at. Reads the store once: are all its keys there?
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from optly._flows.desk import Desk
+from optly._run import Port
+from optly.addresses import (
+    Account,
+    Address,
+    AddressKind,
+    Channel,
+    EmailAddress,
+    PhoneNumber,
+    PostalAddress,
+    parse_address,
+)
+from optly.errors import ConfigurationError
+from optly.keys import Keys
+from optly.links import Pages, StopLinks
+from optly.messages import Content
+from optly.parties import Organisation
+from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Storage
+from optly.purposes import Purpose
+from optly.rules import UKPECR, Rulebook
+
+T = TypeVar("T")
+
+
+def system_clock() -> datetime:
+    """
+    Return the time.
+    """
+    return datetime.now(UTC)
+
+
+def _by(key: Callable[[T], str], values: Iterable[T], what: str) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for value in values:
+        if key(value) in found:
+            raise ConfigurationError(f"two {what} have the key {key(value)}")
+        found[key(value)] = value
+    return found
+
+
+def make_desk(
+    port: type[Port],
+    *,
+    organisation: Organisation,
+    purposes: Iterable[Purpose],
+    storage: Storage,
+    backends: Iterable[MessageBackend | AsyncMessageBackend],
+    keys: Keys,
+    base_url: str,
+    rulebook: Rulebook | None,
+    clock: Clock | None,
+    receipts: bool,
+) -> Desk:
+    """
+    Check the settings and put them together.
+
+    Args:
+        port: Gives the ports the shape of coroutines.
+
+    Raises:
+        ConfigurationError: Something cannot work, such as a key that is missing for what is on record.
+    """
+    by_key = _by(lambda purpose: purpose.key, purposes, "purposes")
+    if not by_key:
+        raise ConfigurationError("a manager needs at least one purpose")
+    by_channel: dict[Channel, Port] = {}
+    for backend in backends:
+        if backend.channel in by_channel:
+            raise ConfigurationError(f"two message backends serve {backend.channel}")
+        by_channel[backend.channel] = port(backend)
+    known = storage.key_versions(organisation.key)
+    given = [key.version for key in keys.all]
+    if missing := known - set(given):
+        raise ConfigurationError(
+            f"the record was written with {len(missing)} key(s) that are not among the keys given: add them to "
+            "Keys(previous=[…]), or their suppressions would not be seen"
+        )
+    if given[0] not in known:
+        storage.add_key_version(organisation.key, given[0])
+    return Desk(
+        organisation=organisation,
+        purposes=by_key,
+        storage=port(storage),
+        backends=by_channel,
+        keys=keys,
+        pages=Pages(base_url),
+        stop_links=StopLinks.of(keys),
+        rulebook=UKPECR() if rulebook is None else rulebook,
+        clock=system_clock if clock is None else clock,
+        random=secrets.token_bytes,
+        receipts=receipts,
+    )
+
+
+def read_addresses(
+    email: str | EmailAddress | None,
+    phone: str | PhoneNumber | None,
+    address: str | PostalAddress | None,
+    account: str | Account | None,
+) -> list[Address]:
+    """
+    Read the addresses of a contact as a host gives them.
+
+    Raises:
+        AddressError: One is malformed.
+    """
+    given = (
+        (email, AddressKind.EMAIL),
+        (phone, AddressKind.PHONE),
+        (address, AddressKind.POST),
+        (account, AddressKind.ACCOUNT),
+    )
+    return [parse_address(text, kind) for text, kind in given if text is not None]
+
+
+def read_channels(channels: Iterable[Channel | str]) -> Sequence[Channel]:
+    """
+    Read channels as a host names them.
+
+    Raises:
+        UnknownChannelError: There is no such channel.
+    """
+    return [Channel.of(channel) for channel in channels]
+
+
+def read_content(content: Content | str) -> Content:
+    """
+    Take a plain text for what it is.
+    """
+    return Content(text=content) if isinstance(content, str) else content

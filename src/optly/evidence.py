@@ -1,0 +1,340 @@
+"""
+What proves what a contact was asked and answered, in a form that can be verified without the database. Pure.
+
+A pack holds the contact's whole chain, the personal values that are not erased with their salts, every wording that is
+named, and where the chain stands in the signed log. It is signed as a whole. `verify` needs nothing else; whoever gets
+a pack should compare the public key with the one the organisation published, and keep a checkpoint of its log.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+
+from optly.errors import SerializationError
+from optly.events import Choice, Event
+from optly.keys import Keys
+from optly.ledger import (
+    Checkpoint,
+    Entry,
+    Finding,
+    Leaf,
+    Opening,
+    Problem,
+    Verification,
+    included,
+    open_note,
+    origin,
+    verify_chain,
+)
+from optly.parties import Organisation
+from optly.purposes import Wording
+from optly.serialization import Json, canonical, timestamp
+
+FORMAT: Final = "optly-evidence/1"
+_SIGNED: Final = b"optly/evidence/1\0"
+
+
+@attrs.frozen(kw_only=True)
+class Seal:
+    """
+    Where a chain stands in the log.
+
+    Attributes:
+        checkpoint: The signed head of the log, as text.
+        index: The place of the chain's latest leaf.
+        version, head: How far the chain had grown then, and the hash of that event.
+        proof: The hashes that lead from the leaf to the root.
+    """
+
+    checkpoint: str
+    index: int
+    version: int
+    head: bytes = attrs.field(repr=False)
+    proof: tuple[bytes, ...] = attrs.field(repr=False)
+
+
+def choices_of(event: Event) -> tuple[Choice, ...]:
+    """
+    Return the choices an event is about, if it is about any.
+    """
+    return getattr(event, "choices", ())
+
+
+def wordings_named(entries: Iterable[Entry]) -> list[str]:
+    """
+    Return the digests of every wording the events name.
+    """
+    return sorted({choice.wording for entry in entries for choice in choices_of(entry.event())})
+
+
+@attrs.frozen(kw_only=True)
+class EvidencePack:
+    """
+    Everything that proves one contact's consent. Holds personal data: hand it only to who may have it.
+
+    Attributes:
+        organisation, organisation_name: Key and name of the organisation.
+        contact: Id of the contact.
+        issued_at: When the pack was made; it says nothing about later events. Aware.
+        openings: The personal values that are not erased, with their salts, by slot.
+        wordings: The texts that the events name, by digest.
+        seal: Where the chain stands in the log.
+        public_key: Ed25519 key the pack is signed with, 32 bytes.
+        signature: 64 bytes over everything else.
+    """
+
+    organisation: str
+    organisation_name: str
+    contact: str
+    issued_at: datetime
+    entries: tuple[Entry, ...] = attrs.field(repr=False)
+    openings: Mapping[str, Opening] = attrs.field(repr=False)
+    wordings: Mapping[str, Wording] = attrs.field(repr=False)
+    seal: Seal | None = attrs.field(repr=False)
+    public_key: bytes = attrs.field(repr=False)
+    signature: bytes = attrs.field(default=b"", repr=False)
+
+    @classmethod
+    def issue(
+        cls,
+        *,
+        organisation: Organisation,
+        contact: str,
+        issued_at: datetime,
+        entries: Sequence[Entry],
+        openings: Mapping[str, Opening],
+        wordings: Mapping[str, Wording],
+        seal: Seal | None,
+        keys: Keys,
+    ) -> EvidencePack:
+        """
+        Put a pack together and sign it with the current key.
+        """
+        pack = cls(
+            organisation=organisation.key,
+            organisation_name=organisation.name,
+            contact=contact,
+            issued_at=issued_at,
+            entries=tuple(entries),
+            openings=dict(openings),
+            wordings=dict(wordings),
+            seal=seal,
+            public_key=keys.public_keys[0],
+        )
+        return attrs.evolve(pack, signature=keys.sign(_SIGNED + canonical(pack._body())))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """
+        What happened, in the order in which it was recorded, with the personal values that are not erased.
+        """
+        return tuple(entry.event(self.openings) for entry in self.entries)
+
+    def _body(self) -> dict[str, Json]:
+        seal = self.seal
+        return {
+            "format": FORMAT,
+            "organisation": self.organisation,
+            "organisation_name": self.organisation_name,
+            "contact": self.contact,
+            "issued_at": timestamp(self.issued_at),
+            "events": [
+                {"seq": entry.seq, "hash": entry.hash.hex(), "payload": entry.payload.decode()}
+                for entry in self.entries
+            ],
+            "values": [
+                {"slot": slot, "salt": opening.salt.hex(), "value": opening.value}
+                for slot, opening in sorted(self.openings.items())
+            ],
+            "wordings": [{"digest": digest, **wording.fields()} for digest, wording in sorted(self.wordings.items())],
+            "log": None
+            if seal is None
+            else {
+                "checkpoint": seal.checkpoint,
+                "index": seal.index,
+                "version": seal.version,
+                "head": seal.head.hex(),
+                "proof": [node.hex() for node in seal.proof],
+            },
+            "public_key": self.public_key.hex(),
+        }
+
+    def to_json(self) -> str:
+        """
+        Return the pack as JSON, for `verify` and for keeping.
+        """
+        signature = base64.b64encode(self.signature).decode()
+        return json.dumps({**self._body(), "signature": signature}, ensure_ascii=False, indent=2) + "\n"
+
+    def to_html(self) -> str:
+        """
+        Return the pack as a page for people, which stands alone: what was asked, what was answered, and every change.
+        """
+        from optly.story import page
+
+        return page(self.organisation_name, self.contact, self.issued_at, self.entries, self.events, self.wordings)
+
+    def verify(self, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None) -> Verification:
+        """
+        Do as :func:`verify` does with the JSON form.
+        """
+        return verify(self.to_json(), public_keys=public_keys, checkpoint=checkpoint)
+
+
+def read(text: str | bytes) -> EvidencePack:
+    """
+    Read a pack from its JSON form. Nothing is verified.
+
+    Raises:
+        SerializationError: It is not a pack of a version this reads.
+    """
+    try:
+        data: dict[str, Any] = json.loads(text)
+        if data["format"] != FORMAT:
+            raise SerializationError("this is not an evidence pack that this version can read")
+        log = data["log"]
+        return EvidencePack(
+            organisation=data["organisation"],
+            organisation_name=data["organisation_name"],
+            contact=data["contact"],
+            issued_at=datetime.fromisoformat(data["issued_at"]),
+            entries=tuple(
+                Entry(seq=row["seq"], payload=row["payload"].encode(), hash=bytes.fromhex(row["hash"]))
+                for row in data["events"]
+            ),
+            openings={
+                row["slot"]: Opening(salt=bytes.fromhex(row["salt"]), value=row["value"]) for row in data["values"]
+            },
+            wordings={
+                row["digest"]: Wording(**{name: row[name] for name in ("text", "hint", "yes", "no", "language")})
+                for row in data["wordings"]
+            },
+            seal=None
+            if log is None
+            else Seal(
+                checkpoint=log["checkpoint"],
+                index=log["index"],
+                version=log["version"],
+                head=bytes.fromhex(log["head"]),
+                proof=tuple(bytes.fromhex(node) for node in log["proof"]),
+            ),
+            public_key=bytes.fromhex(data["public_key"]),
+            signature=base64.b64decode(data["signature"], validate=True),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise SerializationError("this is not an evidence pack, or a part of it is missing") from None
+
+
+def verify(
+    text: str | bytes, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None
+) -> Verification:
+    """
+    Verify a pack in its JSON form, without a database and without trusting whoever handed it over.
+
+    Args:
+        public_keys: The Ed25519 keys the organisation is known to sign with, 32 bytes each. Without them the key in the
+            pack itself is taken, which shows that the pack is in one piece but not who made it.
+        checkpoint: A signed head of the organisation's log that was kept earlier. A pack that is older than it is told.
+
+    Returns:
+        What is wrong, each thing by its name and place. A text that is no pack at all is one problem.
+    """
+    try:
+        pack = read(text)
+    except SerializationError as error:
+        return Verification(problems=(Problem(Finding.UNREADABLE, "", None, str(error)),), events=0)
+    trusted = [pack.public_key] if public_keys is None else list(public_keys)
+    problems = [*_signature_problems(pack, trusted), *_chain_problems(pack), *_wording_problems(pack)]
+    problems.extend(_seal_problems(pack, trusted, checkpoint))
+    slots = {slot for entry in pack.entries for slot in _slots(entry)}
+    return Verification(
+        problems=tuple(problems),
+        events=len(pack.entries),
+        erased=len(slots - pack.openings.keys()),
+        sealed=int(pack.seal is not None and not problems),
+    )
+
+
+def _slots(entry: Entry) -> tuple[str, ...]:
+    try:
+        return entry.slots()
+    except SerializationError:
+        return ()
+
+
+def _signature_problems(pack: EvidencePack, trusted: Sequence[bytes]) -> list[Problem]:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if pack.public_key not in trusted:
+        return [Problem(Finding.SIGNATURE, pack.contact, None, "the pack is signed with a key that is not trusted")]
+    try:
+        body = _SIGNED + canonical(pack._body())
+        Ed25519PublicKey.from_public_bytes(pack.public_key).verify(pack.signature, body)
+    except (InvalidSignature, ValueError, SerializationError):
+        return [Problem(Finding.SIGNATURE, pack.contact, None, "the pack is not what was signed")]
+    return []
+
+
+def _chain_problems(pack: EvidencePack) -> tuple[Problem, ...]:
+    head = None if pack.seal is None else (pack.seal.version, pack.seal.head)
+    return verify_chain(pack.organisation, pack.contact, pack.entries, openings=pack.openings, head=head)
+
+
+def _wording_problems(pack: EvidencePack) -> list[Problem]:
+    problems = [
+        Problem(Finding.WORDING_ALTERED, pack.contact, None, f"the wording kept as {digest[:12]}… has other words")
+        for digest, wording in pack.wordings.items()
+        if wording.digest != digest
+    ]
+    for entry in pack.entries:
+        try:
+            named = choices_of(entry.event())
+        except SerializationError:
+            continue  # told of already
+        for digest in sorted({choice.wording for choice in named} - pack.wordings.keys()):
+            detail = f"the wording {digest[:12]}… is missing"
+            problems.append(Problem(Finding.WORDING_ALTERED, pack.contact, entry.seq, detail))
+    return problems
+
+
+def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | None) -> list[Problem]:
+    seal = pack.seal
+    if seal is None:
+        return [Problem(Finding.LOG, pack.contact, None, "the pack does not say where the chain stands in the log")]
+    checkpoint = open_note(seal.checkpoint, trusted)
+    if checkpoint is None or checkpoint.origin != origin(pack.organisation):
+        return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
+    problems = []
+    leaf = Leaf(subject=_subject(pack.contact), version=seal.version, head=seal.head).hash(pack.organisation)
+    if not included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
+        problems.append(Problem(Finding.LOG, pack.contact, seal.version, "the chain is not in the log as it claims"))
+    if seal.version < len(pack.entries):
+        detail = "the events from here on are not covered by the log"
+        problems.append(Problem(Finding.LOG, pack.contact, seal.version + 1, detail))
+    if kept is not None:
+        problems.extend(_against(checkpoint, open_note(kept, trusted), pack.organisation))
+    return problems
+
+
+def _against(now: Checkpoint, kept: Checkpoint | None, organisation: str) -> list[Problem]:
+    if kept is None or kept.origin != origin(organisation):
+        return [Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")]
+    if now.size < kept.size:
+        return [Problem(Finding.TRUNCATED, "", None, "the pack rests on a log that is shorter than the one known")]
+    if now.size == kept.size and now.root != kept.root:
+        return [Problem(Finding.LOG, "", None, "the pack rests on another log than the one known")]
+    return []
+
+
+def _subject(contact: str) -> bytes:
+    try:
+        return bytes.fromhex(contact)
+    except ValueError:
+        return b""

@@ -1,0 +1,649 @@
+"""
+The manager: what a host calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import attrs
+
+from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows.deliver import Deliveries
+from optly._flows.desk import Desk
+from optly._run import Blocking, run_to_completion
+from optly._setup import make_desk, read_addresses, read_channels, read_content
+from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
+from optly.commands import Attachment, Context
+from optly.consent import Question, Standing
+from optly.events import Act, Actor, Event
+from optly.evidence import EvidencePack
+from optly.keys import Keys
+from optly.ledger import Checkpoint, Verification
+from optly.links import Pages, StopScope
+from optly.messages import Content
+from optly.parties import Contact, Organisation, Subscriber
+from optly.protocols import Clock, MessageBackend, Storage
+from optly.purposes import Purpose, Wording
+from optly.rules import Decision, Rulebook, Solicited
+from optly.views import Opened
+
+if TYPE_CHECKING:
+    from optly.portal import Portal
+
+SCREEN_BATCH = 1000
+
+
+class ConsentManager:
+    """
+    Asks for consent, records the answers, and decides what may be sent. Blocking; safe to share between threads.
+
+    Every method that changes something has written it durably when it returns, or raised and changed nothing. Every
+    datetime must be aware. Contacts are named by ids that tell nothing about them.
+
+    Args:
+        organisation: Who asks.
+        purposes: What for. A purpose that is on record must stay among them for as long as it is to be shown.
+        storage: Where everything is kept.
+        backends: What hands messages over, one for each channel.
+        keys: The secrets that links, look-ups and signatures are made with. Keep every earlier one.
+        base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``.
+        rulebook: The law. By default that of the United Kingdom.
+        clock: Tells the time. By default the system's.
+        receipts: Whether people are sent a confirmation of what they said yes to.
+
+    Raises:
+        ConfigurationError: The settings cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        organisation: Organisation,
+        purposes: Iterable[Purpose],
+        storage: Storage,
+        backends: Iterable[MessageBackend] = (),
+        keys: Keys,
+        base_url: str,
+        rulebook: Rulebook | None = None,
+        clock: Clock | None = None,
+        receipts: bool = True,
+    ) -> None:
+        self._storage = storage
+        self._backends = tuple(backends)
+        self._desk = make_desk(
+            Blocking,
+            organisation=organisation,
+            purposes=purposes,
+            storage=storage,
+            backends=self._backends,
+            keys=keys,
+            base_url=base_url,
+            rulebook=rulebook,
+            clock=clock,
+            receipts=receipts,
+        )
+
+    @classmethod
+    def at(cls, desk: Desk, storage: Storage) -> ConsentManager:
+        """
+        Return a manager that works at another one's desk, over the same store. Not for hosts.
+        """
+        manager = cls.__new__(cls)
+        manager._storage, manager._backends = storage, ()
+        manager._desk = attrs.evolve(desk, storage=Blocking(storage))
+        return manager
+
+    @property
+    def organisation(self) -> Organisation:
+        """
+        Who asks.
+        """
+        return self._desk.organisation
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """
+        What for, by key.
+        """
+        return self._desk.purposes
+
+    @property
+    def pages(self) -> Pages:
+        """
+        Where the MyOptly pages are.
+        """
+        return self._desk.pages
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """
+        The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.
+        """
+        return self._desk.keys.public_keys
+
+    def close(self) -> None:
+        """
+        Let go of the store and the backends. Harmless when repeated.
+        """
+        for backend in self._backends:
+            backend.close()
+        self._storage.close()
+
+    def __enter__(self) -> ConsentManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- contacts
+
+    def add_contact(
+        self,
+        *,
+        name: str = "",
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber = Subscriber.UNKNOWN,
+        language: str = "en",
+        actor: Actor = Actor.STAFF,
+    ) -> Contact:
+        """
+        Put somebody on record. Nothing may be sent to them yet.
+
+        Somebody who is on record already under one of the addresses is returned as they are; further addresses are
+        added, and nothing else changes. So a repeat is harmless, and an import widens nothing.
+
+        Args:
+            subscriber: What holds the lines. Not known means protected as an individual.
+            language: The language they are written to in, a BCP 47 tag.
+            actor: Who put them on record.
+
+        Raises:
+            AddressError: An address is malformed.
+            LineTakenError: The addresses belong to different contacts.
+        """
+        return run_to_completion(
+            contacts.add(
+                self._desk,
+                read_addresses(email, phone, address, account),
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                actor=actor,
+            )
+        )
+
+    def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
+        """
+        Return whose line an address is, or None. *channel* tells what kind of address a text is.
+
+        Raises:
+            AddressError: It is malformed.
+        """
+        return run_to_completion(contacts.find(self._desk, parse_address(address, Channel.of(channel).kind)))
+
+    def change_details(
+        self,
+        contact: Contact,
+        *,
+        name: str | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber | None = None,
+        language: str | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Change what is known of a contact. None leaves a detail as it is.
+
+        A new address takes the place of the one of its kind. Consent does not move to it; a stop does, and stays on
+        the old address too.
+
+        Raises:
+            AddressError: An address is malformed.
+            LineTakenError: An address belongs to another contact.
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(
+            contacts.change(
+                self._desk,
+                contact,
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                addresses=read_addresses(email, phone, address, account),
+                actor=actor,
+            )
+        )
+
+    def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+        """
+        Return everything that follows from a contact's events: now, or from those that were on record at an instant.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.standing(self._desk, contact, at))
+
+    def history(self, contact: Contact) -> tuple[Event, ...]:
+        """
+        Return everything that happened to a contact, in the order in which it was recorded.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.history(self._desk, contact))
+
+    def erase(self, contact: Contact) -> None:
+        """
+        Erase everything personal of a contact. Their chain still verifies, and their addresses stay suppressed under
+        names that only the keys can make, so that a later import of one is still refused. A repeat is harmless.
+
+        Copies may persist in the database's own log and in backups: erase again after a restore (the erased contacts
+        are in the ledger).
+
+        Raises:
+            UnknownContactError: There is no such contact.
+
+        Source: UK GDPR Art 17(1) and (3)(b), Art 21(3).
+        """
+        run_to_completion(contacts.erase(self._desk, contact))
+
+    # ---- asking and recording
+
+    def request_consent(
+        self,
+        contact: Contact,
+        *,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+    ) -> Question:
+        """
+        Queue a question: may the organisation write on these channels for these purposes? `deliver` hands it over.
+
+        Asking is marketing, so the question passes the gate first, and again when it is handed over. The wording is
+        pinned now. A question asked earlier about one of the same things can no longer be answered.
+
+        Args:
+            via: The channel the question goes out on.
+            channels, purposes: What is asked; each channel for each purpose is one choice.
+            basis: How the person came to ask for the question, where that is what allows it.
+            language: In which language, by default the contact's.
+            expires_within: How long an answer counts.
+
+        Raises:
+            NotPermittedError: The gate refuses; its ``decision`` says why.
+            MissingLineError: The contact has no address for one of the channels.
+            NoBackendError: No backend serves *via*.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
+        """
+        return run_to_completion(
+            ask.request_consent(
+                self._desk,
+                contact,
+                via=Channel.of(via),
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                basis=basis,
+                language=language,
+                expires_within=expires_within,
+            )
+        )
+
+    def record_consent(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        wording: Wording,
+        act: Act,
+        how: str,
+        at: datetime,
+        attachments: Sequence[Attachment] = (),
+        actor: Actor = Actor.STAFF,
+        context: Context | None = None,
+    ) -> Standing:
+        """
+        Record a consent that was given elsewhere: on paper, by telephone, on the host's own page.
+
+        Args:
+            wording: The exact words the person agreed to.
+            act: What they did. Only a clear affirmative act is consent.
+            how: Where and how, for whoever asks for the evidence.
+            at: When it was given. Aware, and not in the future.
+            attachments: Documents that show it.
+            actor: Who says so. `Actor.PERSON` means that the person did it in a session the host vouches for; only
+                such a consent can lift a stop.
+
+        Raises:
+            StopStandsError: The person stopped this, and somebody else wants to record a consent.
+            UsageError: The act is no consent, or what proves it is missing.
+            MissingLineError: The contact has no address for one of the channels.
+        """
+        return run_to_completion(
+            contacts.record_consent(
+                self._desk,
+                contact,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                wording=wording,
+                at=at,
+                act=act,
+                how=how,
+                attachments=tuple(attachments),
+                actor=actor,
+                context=context or Context(),
+            )
+        )
+
+    def record_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        similar_purposes: Iterable[str],
+        goods: str,
+        at: datetime,
+        refusal_offered: bool,
+        in_sale: bool = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that details were collected in a sale, which may allow messages about similar products without consent.
+
+        Args:
+            channels: The channels of electronic mail whose details were collected.
+            similar_purposes: Purposes whose messages are about the organisation's own similar products and services.
+            goods: Class of what was sold or discussed.
+            at: When. Aware.
+            refusal_offered: Whether a simple, free way to refuse was offered then.
+            in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
+            obtained_by: Key of the organisation that collected the details; by default this one.
+
+        Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
+        """
+        return run_to_completion(
+            contacts.record_soft_opt_in(
+                self._desk,
+                contact,
+                channels=read_channels(channels),
+                similar_purposes=list(similar_purposes),
+                goods=goods,
+                at=at,
+                refusal_offered=refusal_offered,
+                in_sale=in_sale,
+                obtained_by=obtained_by or self.organisation.key,
+                how=how,
+            )
+        )
+
+    def withdraw(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that consent was withdrawn, for these channels and purposes; none named means all of them.
+
+        A repeat is harmless. Only a later affirmative act of the person's own lifts it.
+
+        Raises:
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
+        """
+        return run_to_completion(
+            contacts.stop(
+                self._desk,
+                contact,
+                objection=False,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                at=at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    def record_objection(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record an objection to marketing, on these channels and for these purposes; none named means all of it.
+
+        Source: UK GDPR Art 21(2) and (3). See also `withdraw`.
+        """
+        return run_to_completion(
+            contacts.stop(
+                self._desk,
+                contact,
+                objection=True,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                at=at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    # ---- the gate
+
+    def check(
+        self,
+        who: str | Address | Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        at: datetime | None = None,
+    ) -> Decision:
+        """
+        Decide whether a marketing message may go out now. Changes nothing.
+
+        Args:
+            who: The address it would go to, or a contact, whose line for the channel is meant.
+            at: Decide for this instant instead, on what was on record then.
+
+        Raises:
+            AddressError: The address is malformed.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such. An address nobody has
+                is no error but a refusal.
+        """
+        channel = Channel.of(channel)
+        self._desk.purpose(purpose)
+        if isinstance(who, Contact):
+            return run_to_completion(gate.check_contact(self._desk, who, channel, purpose, at))
+        address = parse_address(who, channel.kind)
+        return run_to_completion(gate.check_addresses(self._desk, [address], channel, purpose, at))[0]
+
+    def screen(self, addresses: Iterable[str | Address], channel: Channel | str, purpose: str) -> Iterator[Decision]:
+        """
+        Decide for each address, in order, while they are read: any number of them in flat memory.
+
+        A malformed address is no error here but a refusal.
+
+        Raises:
+            UnknownChannelError, UnknownPurposeError: There is none such.
+        """
+        channel = Channel.of(channel)
+        self._desk.purpose(purpose)
+        return self._screen(iter(addresses), channel, purpose)
+
+    def _screen(self, addresses: Iterator[str | Address], channel: Channel, purpose: str) -> Iterator[Decision]:
+        while batch := list(islice(addresses, SCREEN_BATCH)):
+            yield from run_to_completion(gate.screen(self._desk, batch, channel, purpose))
+
+    def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+        """
+        Queue a marketing message, if the gate lets it out. `deliver` hands it over, after asking the gate again.
+
+        The sender's identity, a stop link, a MyOptly link and the headers are added.
+
+        Returns:
+            The message's name, 32 hexadecimal digits, as it stands in the record.
+
+        Raises:
+            NotPermittedError: The gate refuses; its ``decision`` says why.
+            MissingLineError: The contact has no address for the channel.
+            NoBackendError: No backend serves the channel.
+        """
+        return run_to_completion(ask.send(self._desk, contact, Channel.of(channel), purpose, read_content(content)))
+
+    def deliver(self, *, limit: int | None = None) -> Deliveries:
+        """
+        Hand over what is due. Safe to run anywhere, any number of times and at the same time.
+
+        A message is claimed, gated again and handed over once. One whose worker died in between is put down as in
+        doubt and not sent again. At the end the log is sealed.
+
+        Args:
+            limit: How many messages at most.
+        """
+        return run_to_completion(deliver.deliver(self._desk, limit))
+
+    # ---- links
+
+    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
+        """
+        Make a MyOptly link for a message on *channel* and return its address. Works until the contact is erased.
+
+        Raises:
+            MissingLineError: The contact has no address for the channel.
+        """
+        return run_to_completion(links.link(self._desk, contact, Channel.of(channel)))
+
+    def unsubscribe_headers(
+        self, contact: Contact, purpose: str | None = None, *, channel: Channel | str = Channel.EMAIL
+    ) -> Mapping[str, str]:
+        """
+        Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
+
+        Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
+        """
+        return run_to_completion(links.stop_headers(self._desk, contact, Channel.of(channel), purpose))
+
+    def open(self, code: str) -> Opened:
+        """
+        Return what is behind a question link or a MyOptly link. Changes nothing.
+
+        Args:
+            code: The last part of the link's address.
+
+        Raises:
+            LinkInvalidError: It is no link of ours, was altered or revoked.
+            LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
+            LinkRevokedError: What it opened was erased.
+        """
+        return run_to_completion(links.open_link(self._desk, code))
+
+    def answer(
+        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+    ) -> Standing:
+        """
+        Take the answer to the question behind *code*, once. What is not in *answers* stays unanswered.
+
+        Args:
+            answers: Yes or no by channel and purpose.
+            context: Where the answer came from, if the host wishes to keep that.
+
+        Raises:
+            AnswerError: It does not fit the question, or says nothing.
+            LinkError: As for `open`.
+        """
+        return run_to_completion(links.answer(self._desk, code, answers, context))
+
+    def choose(
+        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+    ) -> Standing:
+        """
+        Change choices through the MyOptly link *code*. Arguments and errors as for `answer`.
+        """
+        return run_to_completion(links.choose(self._desk, code, answers, context))
+
+    def stop(self, code: str, *, context: Context | None = None) -> None:
+        """
+        Stop everything through a question link or a MyOptly link, even one that can no longer answer.
+
+        Raises:
+            LinkInvalidError, LinkRevokedError: As for `open`.
+        """
+        run_to_completion(links.stop(self._desk, code, context))
+
+    def open_stop(self, token: str) -> StopScope:
+        """
+        Return what a stop link stops. Reads nothing but the link.
+
+        Raises:
+            LinkInvalidError: It was altered or is none of ours.
+        """
+        return self._desk.stop_links.read(token)
+
+    def stop_by_token(self, token: str, *, context: Context | None = None) -> None:
+        """
+        Stop what a stop link names. Never expires, harmless when repeated, and for a contact that is gone.
+
+        Raises:
+            LinkInvalidError: It was altered or is none of ours.
+        """
+        run_to_completion(links.stop_by_token(self._desk, token, context))
+
+    def portal(self, *, keep_context: bool = False) -> Portal:
+        """
+        Return the MyOptly pages, to be mounted at `base_url`.
+
+        Args:
+            keep_context: Whether to record the network address and the browser of whoever answers.
+        """
+        from optly.portal import Portal
+
+        return Portal(self, keep_context=keep_context)
+
+    # ---- proof
+
+    def evidence(self, contact: Contact) -> EvidencePack:
+        """
+        Return everything that proves what a contact was asked and answered. Seals the log first.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(prove.evidence(self._desk, contact))
+
+    def seal(self) -> Checkpoint | None:
+        """
+        Sign the log as it stands and return its head: send it to somebody who is to hold you to it. None while nothing
+        is on record.
+        """
+        return run_to_completion(prove.seal(self._desk))
+
+    def verify(self, *, checkpoint: str | None = None) -> Verification:
+        """
+        Verify everything on record. Reads every event.
+
+        Args:
+            checkpoint: A head of the log that was kept elsewhere, as text: the log may only have grown since.
+        """
+        return run_to_completion(prove.verify(self._desk, checkpoint))

@@ -1,0 +1,443 @@
+"""
+The manager for hosts that run an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows.deliver import Deliveries
+from optly._run import Threaded
+from optly._setup import make_desk, read_addresses, read_channels, read_content
+from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
+from optly.commands import Attachment, Context
+from optly.consent import Question, Standing
+from optly.events import Act, Actor, Event
+from optly.evidence import EvidencePack
+from optly.keys import Keys
+from optly.ledger import Checkpoint, Verification
+from optly.links import Pages, StopScope
+from optly.manager import SCREEN_BATCH, ConsentManager
+from optly.messages import Content
+from optly.parties import Contact, Organisation, Subscriber
+from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Storage
+from optly.purposes import Purpose, Wording
+from optly.rules import Decision, Rulebook, Solicited
+from optly.views import Opened
+
+if TYPE_CHECKING:
+    from optly.portal import Portal
+
+
+class AsyncConsentManager:
+    """
+    The same as `ConsentManager`, awaited.
+
+    Storage and backends whose methods block run in the threads of the loop's pool, so that nothing blocks the loop;
+    backends whose methods are coroutines are awaited. Making a manager reads the store once and blocks for as long.
+    """
+
+    def __init__(
+        self,
+        *,
+        organisation: Organisation,
+        purposes: Iterable[Purpose],
+        storage: Storage,
+        backends: Iterable[MessageBackend | AsyncMessageBackend] = (),
+        keys: Keys,
+        base_url: str,
+        rulebook: Rulebook | None = None,
+        clock: Clock | None = None,
+        receipts: bool = True,
+    ) -> None:
+        self._storage = storage
+        self._desk = make_desk(
+            Threaded,
+            organisation=organisation,
+            purposes=purposes,
+            storage=storage,
+            backends=backends,
+            keys=keys,
+            base_url=base_url,
+            rulebook=rulebook,
+            clock=clock,
+            receipts=receipts,
+        )
+
+    @property
+    def organisation(self) -> Organisation:
+        """
+        Do as :meth:`ConsentManager.organisation` does.
+        """
+        return self._desk.organisation
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """
+        Do as :meth:`ConsentManager.purposes` does.
+        """
+        return self._desk.purposes
+
+    @property
+    def pages(self) -> Pages:
+        """
+        Do as :meth:`ConsentManager.pages` does.
+        """
+        return self._desk.pages
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """
+        Do as :meth:`ConsentManager.public_keys` does.
+        """
+        return self._desk.keys.public_keys
+
+    async def close(self) -> None:
+        """
+        Do as :meth:`ConsentManager.close` does.
+        """
+        for backend in self._desk.backends.values():
+            await backend.close()
+        await self._desk.storage.close()
+
+    async def __aenter__(self) -> AsyncConsentManager:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # ---- contacts
+
+    async def add_contact(
+        self,
+        *,
+        name: str = "",
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber = Subscriber.UNKNOWN,
+        language: str = "en",
+        actor: Actor = Actor.STAFF,
+    ) -> Contact:
+        """
+        Do as :meth:`ConsentManager.add_contact` does.
+        """
+        return await contacts.add(
+            self._desk,
+            read_addresses(email, phone, address, account),
+            name=name,
+            subscriber=subscriber,
+            language=language,
+            actor=actor,
+        )
+
+    async def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
+        """
+        Do as :meth:`ConsentManager.find` does.
+        """
+        return await contacts.find(self._desk, parse_address(address, Channel.of(channel).kind))
+
+    async def change_details(
+        self,
+        contact: Contact,
+        *,
+        name: str | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber | None = None,
+        language: str | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.change_details` does.
+        """
+        return await contacts.change(
+            self._desk,
+            contact,
+            name=name,
+            subscriber=subscriber,
+            language=language,
+            addresses=read_addresses(email, phone, address, account),
+            actor=actor,
+        )
+
+    async def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+        """
+        Do as :meth:`ConsentManager.standing` does.
+        """
+        return await contacts.standing(self._desk, contact, at)
+
+    async def history(self, contact: Contact) -> tuple[Event, ...]:
+        """
+        Do as :meth:`ConsentManager.history` does.
+        """
+        return await contacts.history(self._desk, contact)
+
+    async def erase(self, contact: Contact) -> None:
+        """
+        Do as :meth:`ConsentManager.erase` does.
+        """
+        await contacts.erase(self._desk, contact)
+
+    async def request_consent(
+        self,
+        contact: Contact,
+        *,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+    ) -> Question:
+        """
+        Do as :meth:`ConsentManager.request_consent` does.
+        """
+        return await ask.request_consent(
+            self._desk,
+            contact,
+            via=Channel.of(via),
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            basis=basis,
+            language=language,
+            expires_within=expires_within,
+        )
+
+    async def record_consent(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        wording: Wording,
+        act: Act,
+        how: str,
+        at: datetime,
+        attachments: Sequence[Attachment] = (),
+        actor: Actor = Actor.STAFF,
+        context: Context | None = None,
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.record_consent` does.
+        """
+        return await contacts.record_consent(
+            self._desk,
+            contact,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            wording=wording,
+            at=at,
+            act=act,
+            how=how,
+            attachments=tuple(attachments),
+            actor=actor,
+            context=context or Context(),
+        )
+
+    async def record_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        similar_purposes: Iterable[str],
+        goods: str,
+        at: datetime,
+        refusal_offered: bool,
+        in_sale: bool = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.record_soft_opt_in` does.
+        """
+        return await contacts.record_soft_opt_in(
+            self._desk,
+            contact,
+            channels=read_channels(channels),
+            similar_purposes=list(similar_purposes),
+            goods=goods,
+            at=at,
+            refusal_offered=refusal_offered,
+            in_sale=in_sale,
+            obtained_by=obtained_by or self.organisation.key,
+            how=how,
+        )
+
+    async def withdraw(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.withdraw` does.
+        """
+        return await contacts.stop(
+            self._desk,
+            contact,
+            objection=False,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            at=at,
+            actor=actor,
+            how=how,
+        )
+
+    async def record_objection(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.record_objection` does.
+        """
+        return await contacts.stop(
+            self._desk,
+            contact,
+            objection=True,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            at=at,
+            actor=actor,
+            how=how,
+        )
+
+    async def check(
+        self,
+        who: str | Address | Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        at: datetime | None = None,
+    ) -> Decision:
+        """
+        Do as :meth:`ConsentManager.check` does.
+        """
+        channel = Channel.of(channel)
+        self._desk.purpose(purpose)
+        if isinstance(who, Contact):
+            return await gate.check_contact(self._desk, who, channel, purpose, at)
+        address = parse_address(who, channel.kind)
+        return (await gate.check_addresses(self._desk, [address], channel, purpose, at))[0]
+
+    async def screen(
+        self, addresses: Iterable[str | Address], channel: Channel | str, purpose: str
+    ) -> AsyncIterator[Decision]:
+        """
+        Do as :meth:`ConsentManager.screen` does, for ``async for``.
+        """
+        channel = Channel.of(channel)
+        self._desk.purpose(purpose)
+        remaining = iter(addresses)
+        while batch := list(islice(remaining, SCREEN_BATCH)):
+            for decision in await gate.screen(self._desk, batch, channel, purpose):
+                yield decision
+
+    async def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+        """
+        Do as :meth:`ConsentManager.send` does.
+        """
+        return await ask.send(self._desk, contact, Channel.of(channel), purpose, read_content(content))
+
+    async def deliver(self, *, limit: int | None = None) -> Deliveries:
+        """
+        Do as :meth:`ConsentManager.deliver` does.
+        """
+        return await deliver.deliver(self._desk, limit)
+
+    async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
+        """
+        Do as :meth:`ConsentManager.link` does.
+        """
+        return await links.link(self._desk, contact, Channel.of(channel))
+
+    async def unsubscribe_headers(
+        self, contact: Contact, purpose: str | None = None, *, channel: Channel | str = Channel.EMAIL
+    ) -> Mapping[str, str]:
+        """
+        Do as :meth:`ConsentManager.unsubscribe_headers` does.
+        """
+        return await links.stop_headers(self._desk, contact, Channel.of(channel), purpose)
+
+    async def open(self, code: str) -> Opened:
+        """
+        Do as :meth:`ConsentManager.open` does.
+        """
+        return await links.open_link(self._desk, code)
+
+    async def answer(
+        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.answer` does.
+        """
+        return await links.answer(self._desk, code, answers, context)
+
+    async def choose(
+        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.choose` does.
+        """
+        return await links.choose(self._desk, code, answers, context)
+
+    async def stop(self, code: str, *, context: Context | None = None) -> None:
+        """
+        Do as :meth:`ConsentManager.stop` does.
+        """
+        await links.stop(self._desk, code, context)
+
+    def open_stop(self, token: str) -> StopScope:
+        """
+        Do as :meth:`ConsentManager.open_stop` does.
+        """
+        return self._desk.stop_links.read(token)
+
+    async def stop_by_token(self, token: str, *, context: Context | None = None) -> None:
+        """
+        Do as :meth:`ConsentManager.stop_by_token` does.
+        """
+        await links.stop_by_token(self._desk, token, context)
+
+    def portal(self, *, keep_context: bool = False) -> Portal:
+        """
+        Do as :meth:`ConsentManager.portal` does. The pages work on the same store, each request in a thread.
+        """
+        return ConsentManager.at(self._desk, self._storage).portal(keep_context=keep_context)
+
+    # ---- proof
+
+    async def evidence(self, contact: Contact) -> EvidencePack:
+        """
+        Do as :meth:`ConsentManager.evidence` does.
+        """
+        return await prove.evidence(self._desk, contact)
+
+    async def seal(self) -> Checkpoint | None:
+        """
+        Do as :meth:`ConsentManager.seal` does.
+        """
+        return await prove.seal(self._desk)
+
+    async def verify(self, *, checkpoint: str | None = None) -> Verification:
+        """
+        Do as :meth:`ConsentManager.verify` does.
+        """
+        return await prove.verify(self._desk, checkpoint)

@@ -1,0 +1,206 @@
+"""
+A contact's events told to people: what was asked, what was answered, by whom, when and through what. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import assert_never
+
+import attrs
+
+from optly.addresses import Channel
+from optly.events import (
+    Actor,
+    Choice,
+    ConsentGiven,
+    ConsentRefused,
+    ConsentRequested,
+    ConsentWithdrawn,
+    ContactAdded,
+    ContactErased,
+    DetailsChanged,
+    Event,
+    Grade,
+    LineAdded,
+    LineRemoved,
+    MessageAccepted,
+    MessageDoubted,
+    MessageQueued,
+    MessageRefused,
+    MessageWithheld,
+    ObjectionRaised,
+    SoftOptInRecorded,
+    Stopped,
+)
+from optly.ledger import Entry
+from optly.purposes import Wording
+from optly.rendering import render
+
+WHO = {
+    Actor.PERSON: "the person",
+    Actor.STAFF: "staff",
+    Actor.PROVIDER: "the message provider",
+    Actor.SYSTEM: "the system",
+}
+
+PROVES = {
+    Grade.A: "the person's own act, through a link sent to this very address",
+    Grade.B: "an act witnessed by the system, or the person's own in a session the host vouches for",
+    Grade.C: "recorded by somebody else, with a document",
+    Grade.D: "recorded by somebody else, who says when and how",
+    Grade.E: "asserted",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Said:
+    """
+    One question and what was said to it; no answer in what only asks.
+    """
+
+    wording: Wording | None
+    channel: Channel
+    purpose: str
+    answer: str
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """
+    One event as people read it.
+
+    Attributes:
+        facts: Further details by name.
+        said: Questions with the answers to them.
+    """
+
+    seq: int
+    what: str
+    occurred_at: datetime
+    recorded_at: datetime
+    who: str
+    proves: str
+    hash: str
+    facts: Mapping[str, str] = attrs.field(repr=False)
+    said: tuple[Said, ...] = attrs.field(repr=False)
+
+
+def headline(event: Event) -> str:
+    """
+    Say in a few words what happened.
+    """
+    match event:
+        case ContactAdded():
+            return "Put on record"
+        case DetailsChanged():
+            return "Details changed"
+        case LineAdded():
+            return f"{event.kind.value.capitalize()} address {event.line} added"
+        case LineRemoved():
+            return f"Address {event.line} removed"
+        case ConsentRequested():
+            return f"Asked for consent by {event.via}"
+        case MessageQueued():
+            return f"Marketing message queued ({event.channel}, {event.purpose})"
+        case MessageAccepted():
+            return "Message taken over by the provider"
+        case MessageRefused():
+            return "Message refused by the provider"
+        case MessageDoubted():
+            return "Message in doubt: not sent again"
+        case MessageWithheld():
+            return "Message withheld by the gate"
+        case ConsentGiven():
+            return "Said yes"
+        case ConsentRefused():
+            return "Said no"
+        case ConsentWithdrawn():
+            return "Withdrew consent"
+        case ObjectionRaised():
+            return "Objected to marketing"
+        case SoftOptInRecorded():
+            return f"Details collected in a sale ({event.channel})"
+        case ContactErased():
+            return "Erased"
+        case _:
+            assert_never(event)
+
+
+def _facts(event: Event) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    match event:
+        case ConsentRequested():
+            facts["Allowed because"] = f"{event.reason} ({event.regulation})"
+            facts["Could be answered until"] = event.expires_at.isoformat()
+            facts["Language"] = event.language
+        case MessageQueued():
+            facts["Allowed because"] = f"{event.reason} ({event.regulation})"
+        case MessageWithheld():
+            facts["Withheld because"] = f"{event.reason} {event.regulation}".strip()
+        case ConsentGiven():
+            facts["Act"] = event.act.value
+        case Stopped():
+            facts["Covers channels"] = ", ".join(event.channels) or "all"
+            facts["Covers purposes"] = ", ".join(event.purposes) or "all"
+        case _:
+            pass
+    for name, label in (("link", "Through"), ("code", "Link"), ("message", "Message"), ("backend", "Provider")):
+        if value := getattr(event, name, None):
+            facts[label] = f"a {value} link" if name == "link" else str(value)
+    for slot, value in event.personal.items():
+        name, _, _ = slot.partition("_")
+        facts[name.capitalize()] = "(attached in the JSON form)" if name == "attachment" else value
+    return facts
+
+
+def _said(event: Event, wordings: Mapping[str, Wording]) -> tuple[Said, ...]:
+    choices: tuple[Choice, ...] = getattr(event, "choices", ())
+
+    def answer(wording: Wording | None) -> str:
+        if isinstance(event, ConsentGiven):
+            return wording.yes if wording else "yes"
+        return (wording.no if wording else "no") if isinstance(event, ConsentRefused) else ""
+
+    return tuple(
+        Said(
+            wording=(wording := wordings.get(choice.wording)),
+            channel=choice.channel,
+            purpose=choice.purpose,
+            answer=answer(wording),
+        )
+        for choice in choices
+    )
+
+
+def tell(entry: Entry, event: Event, wordings: Mapping[str, Wording]) -> Told:
+    """
+    Tell one event.
+    """
+    return Told(
+        seq=entry.seq,
+        what=headline(event),
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        who=WHO[event.actor],
+        proves=PROVES[event.grade],
+        hash=entry.hash.hex(),
+        facts=_facts(event),
+        said=_said(event, wordings),
+    )
+
+
+def page(
+    organisation: str,
+    contact: str,
+    issued_at: datetime,
+    entries: Sequence[Entry],
+    events: Sequence[Event],
+    wordings: Mapping[str, Wording],
+) -> str:
+    """
+    Return a page that stands alone, with every event told in order.
+    """
+    told = [tell(entry, event, wordings) for entry, event in zip(entries, events, strict=True)]
+    return render("evidence.html.j2", organisation=organisation, contact=contact, issued_at=issued_at, told=told)
