@@ -4,7 +4,6 @@ The two ways of running a flow: blocking, without an event loop, and awaited, wi
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -70,6 +69,8 @@ class Threaded(Port):
             return method
 
         async def call(*args: Any, **kwargs: Any) -> Any:
+            import asyncio
+
             return await asyncio.to_thread(method, *args, **kwargs)
 
         return call

@@ -21,7 +21,7 @@ from optly.addresses import (
     PostalAddress,
     parse_address,
 )
-from optly.errors import ConfigurationError
+from optly.errors import ConfigurationError, NaiveDatetimeError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.messages import Content
@@ -139,3 +139,15 @@ def read_content(content: Content | str) -> Content:
     Take a plain text for what it is.
     """
     return Content(text=content) if isinstance(content, str) else content
+
+
+def read_instant(at: datetime | None) -> datetime | None:
+    """
+    Take an instant as a host gives it, if it gives one.
+
+    Raises:
+        NaiveDatetimeError: It has no time zone.
+    """
+    if at is not None and at.utcoffset() is None:
+        raise NaiveDatetimeError("the instant has no time zone: use datetime.now(timezone.utc) or the like")
+    return at

@@ -9,14 +9,14 @@ a pack should compare the public key with the one the organisation published, an
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import attrs
+import msgspec
 
-from optly.errors import SerializationError
+from optly.errors import SerializationError, UsageError
 from optly.events import Choice, Event
 from optly.keys import Keys
 from optly.ledger import (
@@ -32,7 +32,7 @@ from optly.ledger import (
     origin,
     verify_chain,
 )
-from optly.parties import Organisation
+from optly.parties import Contact, Organisation
 from optly.purposes import Wording
 from optly.serialization import Json, canonical, timestamp
 
@@ -57,6 +57,57 @@ class Seal:
     version: int
     head: bytes = attrs.field(repr=False)
     proof: tuple[bytes, ...] = attrs.field(repr=False)
+
+
+# The JSON form, part by part. What does not fit these types is no pack.
+
+
+@attrs.frozen(kw_only=True)
+class _Event:
+    seq: int
+    hash: str
+    payload: str
+
+
+@attrs.frozen(kw_only=True)
+class _Value:
+    slot: str
+    salt: str
+    value: str
+
+
+@attrs.frozen(kw_only=True)
+class _Text:
+    digest: str
+    text: str
+    hint: str
+    yes: str
+    no: str
+    language: str
+
+
+@attrs.frozen(kw_only=True)
+class _Log:
+    checkpoint: str
+    index: int
+    version: int
+    head: str
+    proof: list[str]
+
+
+@attrs.frozen(kw_only=True)
+class _Document:
+    format: str
+    organisation: str
+    organisation_name: str
+    contact: str
+    issued_at: str
+    events: list[_Event]
+    values: list[_Value]
+    wordings: list[_Text]
+    log: _Log | None
+    public_key: str
+    signature: str
 
 
 def choices_of(event: Event) -> tuple[Choice, ...]:
@@ -127,7 +178,7 @@ class EvidencePack:
             seal=seal,
             public_key=keys.public_keys[0],
         )
-        return attrs.evolve(pack, signature=keys.sign(_SIGNED + canonical(pack._body())))
+        return attrs.evolve(pack, signature=keys.sign(pack.signed()))
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -136,41 +187,51 @@ class EvidencePack:
         """
         return tuple(entry.event(self.openings) for entry in self.entries)
 
-    def _body(self) -> dict[str, Json]:
+    def _document(self) -> _Document:
         seal = self.seal
-        return {
-            "format": FORMAT,
-            "organisation": self.organisation,
-            "organisation_name": self.organisation_name,
-            "contact": self.contact,
-            "issued_at": timestamp(self.issued_at),
-            "events": [
-                {"seq": entry.seq, "hash": entry.hash.hex(), "payload": entry.payload.decode()}
-                for entry in self.entries
+        return _Document(
+            format=FORMAT,
+            organisation=self.organisation,
+            organisation_name=self.organisation_name,
+            contact=self.contact,
+            issued_at=timestamp(self.issued_at),
+            events=[
+                _Event(seq=entry.seq, hash=entry.hash.hex(), payload=entry.payload.decode()) for entry in self.entries
             ],
-            "values": [
-                {"slot": slot, "salt": opening.salt.hex(), "value": opening.value}
+            values=[
+                _Value(slot=slot, salt=opening.salt.hex(), value=opening.value)
                 for slot, opening in sorted(self.openings.items())
             ],
-            "wordings": [{"digest": digest, **wording.fields()} for digest, wording in sorted(self.wordings.items())],
-            "log": None
+            wordings=[_Text(digest=digest, **wording.fields()) for digest, wording in sorted(self.wordings.items())],
+            log=None
             if seal is None
-            else {
-                "checkpoint": seal.checkpoint,
-                "index": seal.index,
-                "version": seal.version,
-                "head": seal.head.hex(),
-                "proof": [node.hex() for node in seal.proof],
-            },
-            "public_key": self.public_key.hex(),
-        }
+            else _Log(
+                checkpoint=seal.checkpoint,
+                index=seal.index,
+                version=seal.version,
+                head=seal.head.hex(),
+                proof=[node.hex() for node in seal.proof],
+            ),
+            public_key=self.public_key.hex(),
+            signature=base64.b64encode(self.signature).decode(),
+        )
+
+    def signed(self) -> bytes:
+        """
+        Return the bytes that the signature is over: everything but itself.
+
+        Raises:
+            SerializationError: A part of the pack cannot be written in the canonical form.
+        """
+        body: dict[str, Json] = msgspec.to_builtins(self._document())
+        del body["signature"]
+        return _SIGNED + canonical(body)
 
     def to_json(self) -> str:
         """
         Return the pack as JSON, for `verify` and for keeping.
         """
-        signature = base64.b64encode(self.signature).decode()
-        return json.dumps({**self._body(), "signature": signature}, ensure_ascii=False, indent=2) + "\n"
+        return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
     def to_html(self) -> str:
         """
@@ -195,40 +256,38 @@ def read(text: str | bytes) -> EvidencePack:
         SerializationError: It is not a pack of a version this reads.
     """
     try:
-        data: dict[str, Any] = json.loads(text)
-        if data["format"] != FORMAT:
-            raise SerializationError("this is not an evidence pack that this version can read")
-        log = data["log"]
-        return EvidencePack(
-            organisation=data["organisation"],
-            organisation_name=data["organisation_name"],
-            contact=data["contact"],
-            issued_at=datetime.fromisoformat(data["issued_at"]),
+        found = msgspec.json.decode(text, type=_Document)
+        log = found.log
+        pack = EvidencePack(
+            organisation=found.organisation,
+            organisation_name=found.organisation_name,
+            contact=Contact(found.contact).id,
+            issued_at=datetime.fromisoformat(found.issued_at),
             entries=tuple(
-                Entry(seq=row["seq"], payload=row["payload"].encode(), hash=bytes.fromhex(row["hash"]))
-                for row in data["events"]
+                Entry(seq=row.seq, payload=row.payload.encode(), hash=bytes.fromhex(row.hash)) for row in found.events
             ),
-            openings={
-                row["slot"]: Opening(salt=bytes.fromhex(row["salt"]), value=row["value"]) for row in data["values"]
-            },
+            openings={row.slot: Opening(salt=bytes.fromhex(row.salt), value=row.value) for row in found.values},
             wordings={
-                row["digest"]: Wording(**{name: row[name] for name in ("text", "hint", "yes", "no", "language")})
-                for row in data["wordings"]
+                row.digest: Wording(text=row.text, hint=row.hint, yes=row.yes, no=row.no, language=row.language)
+                for row in found.wordings
             },
             seal=None
             if log is None
             else Seal(
-                checkpoint=log["checkpoint"],
-                index=log["index"],
-                version=log["version"],
-                head=bytes.fromhex(log["head"]),
-                proof=tuple(bytes.fromhex(node) for node in log["proof"]),
+                checkpoint=log.checkpoint,
+                index=log.index,
+                version=log.version,
+                head=bytes.fromhex(log.head),
+                proof=tuple(bytes.fromhex(node) for node in log.proof),
             ),
-            public_key=bytes.fromhex(data["public_key"]),
-            signature=base64.b64decode(data["signature"], validate=True),
+            public_key=bytes.fromhex(found.public_key),
+            signature=base64.b64decode(found.signature, validate=True),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, RecursionError, UsageError):
         raise SerializationError("this is not an evidence pack, or a part of it is missing") from None
+    if found != pack._document():
+        raise SerializationError("this is not an evidence pack in the form this version writes")
+    return pack
 
 
 def verify(
@@ -275,8 +334,7 @@ def _signature_problems(pack: EvidencePack, trusted: Sequence[bytes]) -> list[Pr
     if pack.public_key not in trusted:
         return [Problem(Finding.SIGNATURE, pack.contact, None, "the pack is signed with a key that is not trusted")]
     try:
-        body = _SIGNED + canonical(pack._body())
-        Ed25519PublicKey.from_public_bytes(pack.public_key).verify(pack.signature, body)
+        Ed25519PublicKey.from_public_bytes(pack.public_key).verify(pack.signature, pack.signed())
     except (InvalidSignature, ValueError, SerializationError):
         return [Problem(Finding.SIGNATURE, pack.contact, None, "the pack is not what was signed")]
     return []
@@ -312,7 +370,7 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
     if checkpoint is None or checkpoint.origin != origin(pack.organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
     problems = []
-    leaf = Leaf(subject=_subject(pack.contact), version=seal.version, head=seal.head).hash(pack.organisation)
+    leaf = Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head).hash(pack.organisation)
     if not included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
         problems.append(Problem(Finding.LOG, pack.contact, seal.version, "the chain is not in the log as it claims"))
     if seal.version < len(pack.entries):
@@ -331,10 +389,3 @@ def _against(now: Checkpoint, kept: Checkpoint | None, organisation: str) -> lis
     if now.size == kept.size and now.root != kept.root:
         return [Problem(Finding.LOG, "", None, "the pack rests on another log than the one known")]
     return []
-
-
-def _subject(contact: str) -> bytes:
-    try:
-        return bytes.fromhex(contact)
-    except ValueError:
-        return b""

@@ -15,6 +15,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -223,10 +224,12 @@ def verify_chain(
         if sorted(seqs) == expected:
             first = next(seq for place, seq in zip(expected, seqs, strict=True) if place != seq)
             found(Finding.REORDERED, first, "the events are not in the order in which they were written")
-        for seq in sorted(set(range(1, max(seqs, default=0))) - set(seqs)):
-            found(Finding.REMOVED, seq, "the event is missing")
-        for seq in sorted({seq for seq in seqs if seqs.count(seq) > 1}):
-            found(Finding.REORDERED, seq, "the event is there twice")
+        ordered = sorted(seqs)
+        for before, after in pairwise([0, *ordered]):
+            if after > before + 1:
+                found(Finding.REMOVED, before + 1, f"{after - before - 1} event(s) from here on are missing")
+            elif after == before:
+                found(Finding.REORDERED, after, "the event is there twice")
 
     hashes = {entry.seq: entry.hash for entry in entries}
     commitments: dict[str, str] = {}

@@ -15,7 +15,7 @@ from optly._flows import ask, contacts, deliver, gate, links, prove
 from optly._flows.deliver import Deliveries
 from optly._flows.desk import Desk
 from optly._run import Blocking, run_to_completion
-from optly._setup import make_desk, read_addresses, read_channels, read_content
+from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
 from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
 from optly.commands import Attachment, Context
 from optly.consent import Question, Standing
@@ -231,7 +231,7 @@ class ConsentManager:
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.standing(self._desk, contact, at))
+        return run_to_completion(contacts.standing(self._desk, contact, read_instant(at)))
 
     def history(self, contact: Contact) -> tuple[Event, ...]:
         """
@@ -472,7 +472,7 @@ class ConsentManager:
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such. An address nobody has
                 is no error but a refusal.
         """
-        channel = Channel.of(channel)
+        channel, at = Channel.of(channel), read_instant(at)
         self._desk.purpose(purpose)
         if isinstance(who, Contact):
             return run_to_completion(gate.check_contact(self._desk, who, channel, purpose, at))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from optly._flows import ask, contacts, deliver, gate, links, prove
 from optly._flows.deliver import Deliveries
 from optly._run import Threaded
-from optly._setup import make_desk, read_addresses, read_channels, read_content
+from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
 from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
 from optly.commands import Attachment, Context
 from optly.consent import Question, Standing
@@ -172,7 +172,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.standing` does.
         """
-        return await contacts.standing(self._desk, contact, at)
+        return await contacts.standing(self._desk, contact, read_instant(at))
 
     async def history(self, contact: Contact) -> tuple[Event, ...]:
         """
@@ -330,7 +330,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.check` does.
         """
-        channel = Channel.of(channel)
+        channel, at = Channel.of(channel), read_instant(at)
         self._desk.purpose(purpose)
         if isinstance(who, Contact):
             return await gate.check_contact(self._desk, who, channel, purpose, at)

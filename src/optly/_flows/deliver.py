@@ -72,9 +72,8 @@ def wait(attempts: int, random: bytes) -> timedelta:
     """
     Return how long to wait after that many attempts: a random part of a time that doubles, up to half an hour.
     """
-    longest = min(_FIRST_WAIT * 2 ** (attempts - 1), _LONGEST_WAIT)
-    share: float = int.from_bytes(random) / 256 ** len(random)
-    return longest * share
+    longest = min(_FIRST_WAIT * (1 << attempts - 1), _LONGEST_WAIT)
+    return longest * (int.from_bytes(random) / (1 << 8 * len(random)))
 
 
 class _Links(TypedDict):
@@ -157,7 +156,7 @@ async def _hand_over(desk: Desk, waiting: OutboxMessage) -> str | None:
         got = Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}")
     except Exception:
         # A backend of somebody else's that breaks its promise: nobody knows what it did before it failed.
-        _log.exception("a message backend raised", extra={"message": message.message.hex(), "backend": backend.name})
+        _log.exception("a message backend raised", extra={"message_id": message.message.hex(), "backend": backend.name})
         got = Receipt(outcome=Outcome.IN_DOUBT)
     if got.outcome is Outcome.RETRY_LATER:
         if message.attempts < MAX_ATTEMPTS:

@@ -1,0 +1,252 @@
+"""
+The evidence pack: what it tells, and that whatever is done to it is found and named.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import EMAIL, EMAIL_OFFERS, KEYS, SMS_OFFERS, World, world
+
+from optly import Channel, Content, Context, Keys
+from optly.evidence import read, verify
+from optly.ledger import GENESIS, Finding, link
+from optly.messages import Outcome, Receipt
+from optly.testing.messages import code_in
+
+
+def packed() -> tuple[World, str]:
+    """
+    Make a world in which Ada was asked, answered and stopped something, and return her pack as JSON.
+    """
+    w = world()
+    ada = w.add()
+    w.emails.outcomes.append(Receipt(outcome=Outcome.ACCEPTED, reply="250 queued as 77", code=250))
+    code = code_in(w.ask(ada))
+    w.later()
+    w.manager.answer(
+        code, {EMAIL_OFFERS: True, SMS_OFFERS: False}, context=Context(address="203.0.113.9", browser="<b>Lynx</b>")
+    )
+    w.later()
+    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
+    w.manager.deliver()
+    w.later()
+    w.manager.withdraw(ada, channels=[Channel.EMAIL])
+    w.manager.add_contact(email="bob@example.com")
+    return w, w.manager.evidence(ada).to_json()
+
+
+_, PACK = packed()
+DATA: dict[str, Any] = json.loads(PACK)
+
+
+def findings(data: dict[str, Any], **options: Any) -> set[Finding]:
+    return {problem.finding for problem in verify(json.dumps(data), **options).problems}
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    data = copy.deepcopy(DATA)
+    change(data)
+    assert data != DATA
+    return data
+
+
+def test_a_pack_verifies_without_the_database() -> None:
+    """
+    With the key it carries, with the key that was published, and after being read and written again.
+    """
+    assert verify(PACK)
+    assert verify(PACK.encode(), public_keys=KEYS.public_keys)
+    assert read(PACK).to_json() == PACK
+
+
+def test_a_pack_tells_the_whole_story() -> None:
+    """
+    What was asked in which words, where it went, what the provider said, what was answered, and the change after it.
+    """
+    pack = read(PACK)
+    names = [type(event).__name__ for event in pack.events]
+    for name in ("ConsentRequested", "MessageAccepted", "ConsentGiven", "ConsentRefused", "ConsentWithdrawn"):
+        assert name in names
+    values = [value for event in pack.events for value in event.personal.values()]
+    for value in (EMAIL, "250 queued as 77", "203.0.113.9", "newsletter form"):
+        assert value in values
+    assert any("by text message?" in wording.text for wording in pack.wordings.values())
+
+
+def test_a_pack_is_a_page_too() -> None:
+    """
+    Which stands alone, tells the same, and takes what a browser said of itself for text.
+    """
+    html = read(PACK).to_html()
+    for text in ("Asked for consent by email", "Said yes", "Said no", "Withdrew consent", EMAIL, "203.0.113.9"):
+        assert text in html
+    assert "<b>Lynx</b>" not in html
+    assert "&lt;b&gt;Lynx" in html
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            assert tag not in {"script", "link", "img", "iframe"}
+            assert not {"src", "href"} & {name for name, _ in attributes}
+
+    Links().feed(html)
+
+
+@given(st.data())
+def test_any_changed_byte_is_found(data: st.DataObject) -> None:
+    """
+    Wherever it is in the text, either nothing that is said has changed or the change is found.
+    """
+    text = bytearray(PACK.encode())
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at] ^= data.draw(st.integers(1, 255))
+    verification = verify(bytes(text), public_keys=KEYS.public_keys)
+    if verification:
+        assert json.loads(bytes(text)) == DATA
+
+
+@pytest.mark.parametrize("index", range(len(DATA["events"])))
+def test_a_changed_event_is_named(index: int) -> None:
+    """
+    By its place, whatever it is.
+    """
+
+    def change(data: dict[str, Any]) -> None:
+        row = data["events"][index]
+        row["payload"] = row["payload"].replace('"recorded_at":"2026', '"recorded_at":"2025')
+
+    problems = verify(json.dumps(changed(change))).problems
+    assert (Finding.ALTERED, index + 1) in {(problem.finding, problem.seq) for problem in problems}
+
+
+def test_removed_reordered_and_cut_off_events_are_named() -> None:
+    """
+    Each by its name.
+    """
+    assert Finding.REMOVED in findings(changed(lambda data: data["events"].pop(3)))
+    assert Finding.TRUNCATED in findings(changed(lambda data: data["events"].pop()))
+    assert Finding.REORDERED in findings(changed(lambda data: data["events"].insert(2, data["events"].pop(4))))
+
+
+def test_a_chain_made_again_is_found_by_the_log() -> None:
+    """
+    Whoever rewrites every hash after the change still cannot make the signed log fit.
+    """
+
+    def forge(data: dict[str, Any]) -> None:
+        previous = GENESIS
+        for row in data["events"]:
+            row["payload"] = row["payload"].replace('"act":"chose_yes"', '"act":"said_yes"')
+            previous = link(previous, row["payload"].encode())
+            row["hash"] = previous.hex()
+
+    assert Finding.ALTERED in findings(changed(forge))
+
+    def forge_the_seal_too(data: dict[str, Any]) -> None:
+        forge(data)
+        data["log"]["head"] = data["events"][-1]["hash"]
+
+    assert Finding.LOG in findings(changed(forge_the_seal_too))
+
+
+def test_a_cut_chain_with_an_older_seal_is_found_by_the_signature() -> None:
+    """
+    The older leaf really is in the log, so only the signature over the whole tells.
+    """
+    w = world()
+    ada = w.add()
+    early = json.loads(w.manager.evidence(ada).to_json())
+    w.agreed(ada)
+    late = json.loads(w.manager.evidence(ada).to_json())
+    late["events"] = early["events"]
+    late["values"] = early["values"]
+    late["wordings"] = []
+    late["log"] = early["log"]
+    assert findings(late) == {Finding.SIGNATURE}
+
+
+def test_altered_values_and_wordings_are_named() -> None:
+    """
+    Neither the address nor the words can be exchanged.
+    """
+
+    def address(data: dict[str, Any]) -> None:
+        next(row for row in data["values"] if row["slot"] == "line_1")["value"] = "eve@example.com"
+
+    def words(data: dict[str, Any]) -> None:
+        data["wordings"][0]["text"] = "May we sell your data?"
+
+    assert Finding.VALUE_ALTERED in findings(changed(address))
+    assert Finding.WORDING_ALTERED in findings(changed(words))
+    assert Finding.WORDING_ALTERED in findings(changed(lambda data: data["wordings"].pop()))
+
+
+def test_a_pack_signed_with_another_key_is_not_trusted() -> None:
+    """
+    Nor one whose key was exchanged for that of whoever forged it.
+    """
+    stranger = Keys(current="somebody else altogether")
+    assert findings(DATA, public_keys=stranger.public_keys) == {Finding.SIGNATURE}
+    assert Finding.SIGNATURE in findings(changed(lambda data: data.update(public_key=stranger.public_keys[0].hex())))
+
+
+def test_a_kept_checkpoint_finds_a_log_that_was_cut() -> None:
+    """
+    A pack that rests on a shorter log than the one known, or on another one, is told.
+    """
+    w = world()
+    ada = w.add()
+    early = w.manager.evidence(ada)
+    w.agreed(ada)
+    kept = w.manager.seal()
+    assert kept is not None
+    assert {Finding.TRUNCATED} == {problem.finding for problem in early.verify(checkpoint=kept.note).problems}
+    assert w.manager.evidence(ada).verify(checkpoint=kept.note)
+    other = world()
+    other.agreed(other.add())
+    assert not other.manager.evidence(other.add()).verify(checkpoint=kept.note)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", "\x00", "{" * 10_000, '{"format":"optly-evidence/2"}', b"\xff"]
+)
+def test_what_is_no_pack_is_told(text: str | bytes) -> None:
+    """
+    As one problem, not as an exception.
+    """
+    verification = verify(text)
+    assert not verification
+    assert [problem.finding for problem in verification.problems] == [Finding.UNREADABLE]
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
+def test_no_json_makes_verification_fail(value: object) -> None:
+    """
+    Whatever is put in place of a part of a pack is told and never raised.
+    """
+    for name in DATA:
+        assert not verify(json.dumps({**DATA, name: value})) or value == DATA[name]
+
+
+def test_an_erased_contacts_pack_holds_nothing_personal_and_verifies() -> None:
+    """
+    The proof that remains tells that something was asked and answered, and nothing about whom.
+    """
+    w, text = packed()
+    ada = w.manager.find(EMAIL)
+    assert ada is not None
+    w.manager.erase(ada)
+    pack = w.manager.evidence(ada)
+    verification = pack.verify(public_keys=w.manager.public_keys)
+    assert verification
+    assert verification.erased > 0
+    left = pack.to_json() + pack.to_html()
+    for value in (row["value"] for row in json.loads(text)["values"]):
+        assert value not in left

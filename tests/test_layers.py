@@ -1,0 +1,148 @@
+"""
+Imports point one way, and importing the library stays light.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import optly
+
+ROOT = Path(optly.__file__).parent
+
+# From the bottom to the top. A module may import from its own row and from those below it.
+ROWS: list[tuple[str, ...]] = [
+    ("errors",),
+    ("addresses", "parties", "purposes", "events", "commands", "keys", "messages", "serialization"),
+    ("consent", "rules", "ledger", "evidence", "links", "rendering", "views", "story"),
+    ("protocols",),
+    ("backends", "storage", "registers"),
+    ("_flows",),
+    ("_run",),
+    ("_setup",),
+    ("manager",),
+    ("manager_async",),
+    ("portal",),
+    ("cli", "contrib", "testing"),
+]
+ROW = {name: index for index, row in enumerate(ROWS) for name in row}
+
+# Rooms side by side that know nothing of each other.
+APART = [("backends", "storage", "registers"), ("cli", "testing")]
+
+# Imports that break the rule on purpose, each inside a function and for the reason given.
+EXCEPTIONS = {
+    ("manager", "portal"): "manager.portal() is where a host looks for the pages, and they work through the manager",
+    ("manager_async", "portal"): "the same",
+    ("purposes", "serialization"): "a wording is named by a digest of its canonical form",
+    ("errors", "rules"): "for the type checker alone",
+    ("keys", "addresses"): "for the type checker alone",
+}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("optly."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "optly":
+            found.update(alias.name for alias in node.names if alias.name in ROW)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("optly."))
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path.name} imports relatively"
+    return found
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    """
+    Nothing knows of what stands above it, and rooms that stand apart do not know of each other.
+    """
+    here = room(path)
+    assert here in ROW, f"{here} has no place in the house yet"
+    for there in imports(path):
+        if (here, there) in EXCEPTIONS or here == there:
+            continue
+        assert ROW[there] <= ROW[here], f"{here} imports {there}, which stands above it"
+        for rooms in APART:
+            assert not (here in rooms and there in rooms), f"{here} and {there} are to know nothing of each other"
+
+
+def test_every_room_of_the_list_is_there() -> None:
+    """
+    The list is of this house and not of an older one. Rooms that are still to be built may be missing.
+    """
+    built = {room(path) for path in FILES}
+    assert set(ROW) - built <= {"contrib"}
+
+
+PURE = [*ROWS[0], *ROWS[1], *ROWS[2]]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) in PURE], ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_does_no_io_and_knows_no_time(path: Path) -> None:
+    """
+    No file, no socket, no clock and no randomness in what decides.
+    """
+    forbidden = {
+        "os",
+        "io",
+        "socket",
+        "ssl",
+        "time",
+        "random",
+        "threading",
+        "asyncio",
+        "subprocess",
+        "sqlite3",
+        "httpx",
+    }
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert not forbidden & {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.module.partition(".")[0] not in forbidden
+        elif isinstance(node, ast.Attribute):
+            assert node.attr not in {"now", "utcnow", "today"}, f"{path.name} reads the clock"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print", "input"}
+
+
+def test_importing_the_library_loads_no_extra() -> None:
+    """
+    Nothing heavy and nothing optional comes with ``import optly``.
+    """
+    heavy = [
+        "sqlalchemy", "httpx", "jinja2", "cryptography", "phonenumbers", "email_validator", "click", "rich", "asyncio",
+        "smtplib", "ssl", "portalocker", "aiosmtpd", "pytest", "optly.portal", "optly.testing",
+    ]  # fmt: skip
+    script = f"import optly, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_httpx_is_imported_in_one_file_at_most() -> None:
+    """
+    So that it can be exchanged.
+    """
+    users = [
+        path
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "httpx" for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "httpx")
+    ]
+    assert len({path for path in users if room(path) not in {"cli", "testing"}}) <= 1

@@ -1,0 +1,945 @@
+"""
+The main job, end to end in memory, and what is refused on the way.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+import pytest
+from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PHONE, PURPOSES, SMS_OFFERS, World, world
+
+from optly import (
+    Act,
+    Actor,
+    Attachment,
+    Channel,
+    ConsentManager,
+    Contact,
+    Content,
+    Context,
+    Keys,
+    NotPermittedError,
+    Purpose,
+    Solicited,
+    Subscriber,
+    Wording,
+)
+from optly.backends import MemoryBackend
+from optly.consent import QuestionState
+from optly.errors import (
+    AddressError,
+    AnswerError,
+    ConfigurationError,
+    LineTakenError,
+    LinkError,
+    LinkExpiredError,
+    LinkInvalidError,
+    LinkRevokedError,
+    LinkSupersededError,
+    LinkUsedError,
+    MissingLineError,
+    NaiveDatetimeError,
+    NoBackendError,
+    StopStandsError,
+    UnknownChannelError,
+    UnknownContactError,
+    UnknownPurposeError,
+    UsageError,
+)
+from optly.events import (
+    ConsentGiven,
+    ConsentRequested,
+    Grade,
+    LinkKind,
+    MessageAccepted,
+    MessageDoubted,
+    MessageRefused,
+    MessageWithheld,
+)
+from optly.messages import Outcome, Receipt
+from optly.rules import Reason
+from optly.storage import MemoryStorage
+from optly.testing.messages import code_in, stop_token_in
+
+WORDING = Wording(text="May Acme Ltd telephone you about offers?")
+
+
+@pytest.fixture
+def w() -> World:
+    return world()
+
+
+def events_of(w: World, contact: Contact, kind: type) -> list[object]:
+    return [event for event in w.manager.history(contact) if isinstance(event, kind)]
+
+
+def test_the_whole_of_the_main_job(w: World) -> None:
+    """
+    Asked, delivered, opened, answered, allowed where it was allowed, refused elsewhere, stopped, proved.
+    """
+    ada = w.add()
+    assert not w.allowed()
+    code = code_in(w.ask(ada))
+    assert not w.allowed()
+    assert [item.answer for item in w.manager.open(code).items] == [None, None]
+    assert not w.allowed()
+
+    w.manager.answer(code, {EMAIL_OFFERS: True, SMS_OFFERS: False})
+    assert w.allowed()
+    assert not w.allowed(Channel.SMS)
+    assert not w.allowed(purpose="news")
+
+    w.later()
+    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Half price", text="Today only."))
+    w.manager.deliver()
+    message = w.emails.outbox[-1]
+    assert message.to == EMAIL
+    assert message.subject == "Half price"
+    assert "Acme Ltd" in message.text
+    assert message.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+    w.later()
+    w.manager.stop_by_token(stop_token_in(message))
+    assert not w.allowed()
+    assert w.manager.evidence(ada).verify()
+    assert w.manager.verify()
+
+
+def test_a_request_names_the_sender_and_shows_the_way_out(w: World) -> None:
+    """
+    Subject, identity, question, link, stop link and headers are all there, in both forms.
+    """
+    message = w.ask(w.add())
+    for form in (message.text, message.html):
+        assert "Acme Ltd" in form
+        assert "1 High Street, Leeds LS1 1AA" in form
+        assert "0800 496 0000" in form
+        assert "May Acme Ltd send you offers and discounts on our products by text message?" in form
+        assert f"https://acme.example.com/my/l/{code_in(message)}" in form
+        assert f"https://acme.example.com/my/u/{stop_token_in(message)}" in form
+    assert message.headers["List-Unsubscribe"] == f"<https://acme.example.com/my/u/{stop_token_in(message)}>"
+    assert "Acme Ltd" in message.subject
+
+
+def test_nothing_a_stranger_typed_goes_into_a_request(w: World) -> None:
+    """
+    Otherwise a form would send anybody's words to anybody.
+    """
+    message = w.ask(w.add(name="CLICK https://evil.example"))
+    assert "evil" not in message.text + message.html + message.subject
+
+
+def test_the_wording_is_pinned_when_it_is_asked(w: World) -> None:
+    """
+    The answer names the words that were sent, even if the purpose has other words by then.
+    """
+    ada = w.add()
+    code = code_in(w.ask(ada))
+    reworded = world(w.storage, clock=w.clock, purposes=[Purpose(key="offers", title="Anything at all")])
+    assert "offers and discounts" in reworded.manager.open(code).items[0].wording.text
+    reworded.manager.answer(code, {EMAIL_OFFERS: True})
+    asked, given = events_of(w, ada, ConsentRequested)[0], events_of(w, ada, ConsentGiven)[0]
+    assert isinstance(asked, ConsentRequested)
+    assert isinstance(given, ConsentGiven)
+    assert given.choices == (asked.choices[0],)
+    assert "offers and discounts" in w.manager.evidence(ada).wordings[given.choices[0].wording].text
+
+
+def test_what_is_kept_of_an_answer(w: World) -> None:
+    """
+    Who, when, through which link, and from where if the host wants that.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.later()
+    w.manager.answer(
+        code_in(message), {EMAIL_OFFERS: True, SMS_OFFERS: True}, context=Context(address="203.0.113.9", browser="Lynx")
+    )
+    by_email, by_text = events_of(w, ada, ConsentGiven)
+    assert isinstance(by_email, ConsentGiven)
+    assert isinstance(by_text, ConsentGiven)
+    assert (by_email.actor, by_email.act, by_email.link) == (Actor.PERSON, Act.CHOSE_YES, LinkKind.QUESTION)
+    assert by_email.occurred_at == w.clock()
+    # The link went to the email address, so it proves nothing about who holds the telephone.
+    assert (by_email.grade, by_text.grade) == (Grade.A, Grade.B)
+    assert sorted(by_email.personal.values()) == ["203.0.113.9", "Lynx"]
+    assert by_email.code
+    assert code_in(message) not in str(w.manager.history(ada))
+
+
+def test_the_providers_reply_is_kept(w: World) -> None:
+    """
+    Word for word, with the backend that got it.
+    """
+    ada = w.add()
+    w.emails.outcomes.append(Receipt(outcome=Outcome.ACCEPTED, reply="250 2.0.0 Ok: queued as 4F00D", code=250))
+    w.ask(ada)
+    (accepted,) = events_of(w, ada, MessageAccepted)
+    assert isinstance(accepted, MessageAccepted)
+    assert list(accepted.personal.values()) == ["250 2.0.0 Ok: queued as 4F00D"]
+    assert accepted.backend == "memory"
+
+
+def test_a_receipt_confirms_a_yes_and_nothing_else(w: World) -> None:
+    """
+    It goes to the line the question went to, holds a link for later, and is left out if the host does not want it.
+    """
+    w.agreed(w.add())
+    w.manager.deliver()
+    receipt = w.emails.outbox[-1]
+    assert "you said yes to" in receipt.text
+    assert w.manager.open(code_in(receipt)).kind is LinkKind.MANAGE
+
+    quiet = world(receipts=False)
+    quiet.agreed(quiet.add())
+    assert quiet.manager.deliver().total == 0
+
+    refusing = world()
+    refusing.manager.answer(code_in(refusing.ask(refusing.add())), {EMAIL_OFFERS: False})
+    assert refusing.manager.deliver().total == 0
+
+
+def test_a_receipt_overtaken_by_a_stop_is_not_sent(w: World) -> None:
+    """
+    Whoever stopped everything is not told that they said yes.
+    """
+    code = w.agreed(w.add())
+    w.later()
+    w.manager.stop(code)
+    assert w.manager.deliver().withheld == 1
+    assert len(w.emails.outbox) == 1
+
+
+def test_asking_without_a_basis_is_refused_and_leaves_nothing(w: World) -> None:
+    """
+    The error carries the decision, no message waits, and no event was recorded.
+    """
+    ada = w.add()
+    with pytest.raises(NotPermittedError) as caught:
+        w.manager.request_consent(ada, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"])
+    assert caught.value.decision.reason is Reason.NO_CONSENT
+    assert caught.value.decision.regulation == "22(2)"
+    assert w.manager.deliver().total == 0
+    assert not events_of(w, ada, ConsentRequested)
+
+
+def test_the_gate_is_asked_again_at_the_moment_of_handing_over(w: World) -> None:
+    """
+    A stop between queueing and handing over withholds the message, and the record says so.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    w.later()
+    name = w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
+    w.later()
+    w.manager.withdraw(ada, channels=[Channel.EMAIL])
+    sent = len(w.emails.attempts)
+    assert w.manager.deliver().withheld == 1
+    assert len(w.emails.attempts) == sent
+    (withheld,) = events_of(w, ada, MessageWithheld)
+    assert isinstance(withheld, MessageWithheld)
+    assert (withheld.message, withheld.reason) == (name, "withdrawn")
+
+
+def test_a_second_question_takes_the_place_of_the_first(w: World) -> None:
+    """
+    The first can then not be answered, not even if it is opened later.
+    """
+    ada = w.add()
+    first = code_in(w.ask(ada))
+    w.later()
+    second = code_in(w.ask(ada))
+    with pytest.raises(LinkSupersededError):
+        w.manager.answer(first, {EMAIL_OFFERS: True})
+    w.manager.answer(second, {EMAIL_OFFERS: True})
+    assert w.allowed()
+
+
+def test_an_answered_question_takes_no_second_answer(w: World) -> None:
+    """
+    The replay says when it was answered and changes nothing.
+    """
+    ada = w.add()
+    code = w.agreed(ada)
+    answered_at = w.clock()
+    before = w.manager.standing(ada)
+    w.later()
+    with pytest.raises(LinkUsedError) as caught:
+        w.manager.answer(code, {EMAIL_OFFERS: False})
+    assert caught.value.answered_at == answered_at
+    assert w.manager.standing(ada) == before
+
+
+def test_a_question_can_be_answered_until_its_last_microsecond() -> None:
+    """
+    At the limit it counts, a microsecond later it does not.
+    """
+    for late in (timedelta(0), timedelta(microseconds=1)):
+        w = world()
+        code = code_in(w.ask(w.add(), expires_within=timedelta(days=3)))
+        w.later(timedelta(days=3) + late)
+        if late:
+            with pytest.raises(LinkExpiredError):
+                w.manager.answer(code, {EMAIL_OFFERS: True})
+            assert not w.allowed()
+        else:
+            w.manager.answer(code, {EMAIL_OFFERS: True})
+            assert w.allowed()
+
+
+def test_a_question_that_ran_out_before_it_was_handed_over_is_withheld(w: World) -> None:
+    """
+    There is no use in a link that cannot be answered.
+    """
+    ada = w.add()
+    w.manager.request_consent(
+        ada,
+        via=Channel.EMAIL,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        basis=Solicited(how="form", at=w.clock()),
+        expires_within=timedelta(hours=1),
+    )
+    w.later(timedelta(hours=2))
+    assert w.manager.deliver().withheld == 1
+    assert not w.emails.attempts
+
+
+@pytest.mark.parametrize(
+    "code", ["", "x", "l" * 26, "../../etc/passwd", "0" * 26, "0" * 100_000, "é" * 26, "\0" * 26, "0000000000000000\n"]
+)
+def test_what_is_no_link_is_refused(w: World, code: str) -> None:
+    """
+    Whatever is put where a code should be.
+    """
+    for call in (w.manager.open, w.manager.stop, w.manager.open_stop, w.manager.stop_by_token):
+        with pytest.raises(LinkInvalidError):
+            call(code)
+    with pytest.raises(LinkInvalidError):
+        w.manager.answer(code, {EMAIL_OFFERS: True})
+    with pytest.raises(LinkInvalidError):
+        w.manager.choose(code, {EMAIL_OFFERS: True})
+
+
+def test_an_altered_stop_token_stops_nothing(w: World) -> None:
+    """
+    Nor does one that was signed with another key.
+    """
+    ada = w.add()
+    token = stop_token_in(w.ask(ada))
+    before = w.manager.standing(ada)
+    for altered in (token[:-1], token[1:], token.replace(".", ""), "A" + token, token.swapcase()):
+        with pytest.raises(LinkInvalidError):
+            w.manager.stop_by_token(altered)
+    stranger = world(keys=Keys(current="another key than the one in use"))
+    with pytest.raises(LinkInvalidError):
+        stranger.manager.stop_by_token(token)
+    assert w.manager.standing(ada) == before
+
+
+def test_each_link_may_do_its_own_part_only(w: World) -> None:
+    """
+    A MyOptly link answers no question, and a question link changes no other choices.
+    """
+    ada = w.add()
+    question = code_in(w.ask(ada))
+    manage = w.manager.link(ada).rpartition("/")[2]
+    with pytest.raises(LinkInvalidError):
+        w.manager.answer(manage, {EMAIL_OFFERS: True})
+    with pytest.raises(LinkInvalidError):
+        w.manager.choose(question, {EMAIL_OFFERS: True})
+    with pytest.raises(AnswerError):
+        w.manager.answer(question, {(Channel.EMAIL, "news"): True})
+    assert not w.allowed()
+
+
+@pytest.mark.parametrize("answers", [{}, {EMAIL_OFFERS: "yes"}, {EMAIL_OFFERS: 1}, {(Channel.FAX, "offers"): True}])
+def test_an_answer_that_does_not_fit_changes_nothing(w: World, answers: dict[tuple[Channel, str], bool]) -> None:
+    """
+    Silence is no answer, and neither is anything but True and False.
+    """
+    ada = w.add()
+    code = code_in(w.ask(ada))
+    manage = w.manager.link(ada).rpartition("/")[2]
+    before = w.manager.standing(ada)
+    with pytest.raises(AnswerError):
+        w.manager.answer(code, answers)
+    with pytest.raises(AnswerError):
+        w.manager.choose(manage, answers)
+    assert w.manager.standing(ada) == before
+
+
+def test_the_myoptly_link_changes_choices_both_ways(w: World) -> None:
+    """
+    Yes lifts a no of the person's own, no takes a yes back, and each change is on record with its wording.
+    """
+    ada = w.add()
+    manage = w.manager.link(ada).rpartition("/")[2]
+    keys = {item.key: item.answer for item in w.manager.open(manage).items}
+    assert keys == {(c, p): None for c in (Channel.EMAIL, Channel.SMS) for p in ("offers", "news")}
+    for answer in (True, False, True):
+        w.later()
+        w.manager.choose(manage, {EMAIL_OFFERS: answer})
+        assert w.allowed() is answer
+        shown = {item.key: item.answer for item in w.manager.open(manage).items}
+        assert shown[EMAIL_OFFERS] is answer
+    assert w.manager.evidence(ada).verify()
+
+
+def test_a_choice_that_is_there_already_is_not_recorded_again(w: World) -> None:
+    """
+    A second click on the same button is no event.
+    """
+    ada = w.add()
+    manage = w.manager.link(ada).rpartition("/")[2]
+    w.manager.choose(manage, {EMAIL_OFFERS: True, SMS_OFFERS: False})
+    version = w.manager.standing(ada).version
+    w.later()
+    w.manager.choose(manage, {EMAIL_OFFERS: True, SMS_OFFERS: False})
+    assert w.manager.standing(ada).version == version
+
+
+def test_stopping_everything_stops_everything(w: World) -> None:
+    """
+    Every channel and purpose, through one link and in one step, and again without harm.
+    """
+    ada = w.add()
+    code = w.agreed(ada)
+    w.later()
+    w.manager.stop(code)
+    version = w.manager.standing(ada).version
+    w.manager.stop(code)
+    assert w.manager.standing(ada).version == version
+    assert not any(w.allowed(c, p) for c in (Channel.EMAIL, Channel.SMS) for p in ("offers", "news"))
+
+
+def test_keys_rotate_without_breaking_what_is_out_there(w: World) -> None:
+    """
+    Links, look-ups and suppressions made under the old key go on working, and the old key cannot be left out.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    new = Keys(current="the key that comes after it", previous=[KEYS.current])
+    rotated = world(w.storage, clock=w.clock, keys=new)
+    assert rotated.manager.find(EMAIL) == ada
+    rotated.manager.answer(code_in(message), {EMAIL_OFFERS: True})
+    assert rotated.allowed()
+    rotated.later()
+    rotated.manager.stop_by_token(stop_token_in(message))
+    assert not rotated.allowed()
+    assert rotated.manager.verify()
+    rotated.manager.erase(ada)
+    rotated.add()
+    assert rotated.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.SUPPRESSED
+    with pytest.raises(ConfigurationError, match="key"):
+        world(w.storage, keys=Keys(current="the key that comes after it"))
+
+
+def test_putting_somebody_on_record_twice_changes_nothing(w: World) -> None:
+    """
+    The same contact comes back, with further lines added; nobody's choices or kind change by an import.
+    """
+    ada = w.add(phone=None)
+    again = w.manager.add_contact(
+        name="Someone", email=EMAIL.upper(), phone=PHONE, subscriber=Subscriber.COMPANY, language="cy"
+    )
+    assert again == ada
+    assert w.manager.find(PHONE, Channel.SMS) == ada
+    assert w.manager.standing(ada).subscriber is Subscriber.INDIVIDUAL
+    assert w.manager.standing(ada).language == "en"
+    version = w.manager.standing(ada).version
+    assert w.add() == ada
+    assert w.manager.standing(ada).version == version
+
+
+def test_one_line_has_one_holder(w: World) -> None:
+    """
+    Two contacts cannot be made one by giving both their addresses, nor one's address to the other.
+    """
+    w.add(phone=None)
+    bob = w.manager.add_contact(phone=PHONE)
+    with pytest.raises(LineTakenError):
+        w.add()
+    with pytest.raises(LineTakenError):
+        w.manager.change_details(bob, email=EMAIL)
+    assert w.manager.standing(bob).version == 2
+
+
+def test_consent_does_not_move_to_a_new_address_but_a_stop_stays_on_the_old(w: World) -> None:
+    """
+    The new line starts with nothing, and the old one is not free for anybody.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    w.manager.change_details(ada, email="ada@new.example.com")
+    assert not w.manager.check("ada@new.example.com", Channel.EMAIL, "offers")
+    assert not w.manager.check(EMAIL, Channel.EMAIL, "offers")
+    w.manager.record_objection(ada)
+    stranger = w.manager.add_contact(email=EMAIL)
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.SUPPRESSED
+    assert stranger != ada
+
+
+def test_staff_cannot_lift_a_stop_but_the_person_can(w: World) -> None:
+    """
+    Not with a document, not with an earlier date, and only for what the person names.
+    """
+    ada = w.add()
+    w.manager.record_objection(ada)
+    w.later()
+    for at in (w.clock(), w.clock() - timedelta(days=30)):
+        with pytest.raises(StopStandsError):
+            w.manager.record_consent(
+                ada,
+                channels=[Channel.EMAIL],
+                purposes=["offers"],
+                wording=WORDING,
+                act=Act.TICKED_BOX,
+                how="paper form",
+                at=at,
+                attachments=[Attachment(name="scan.png", media_type="image/png", content=b"\x89PNG")],
+            )
+    assert not w.allowed()
+    w.manager.choose(w.manager.link(ada).rpartition("/")[2], {EMAIL_OFFERS: True})
+    assert w.allowed()
+    assert not w.allowed(purpose="news")
+    assert not w.allowed(Channel.SMS)
+
+
+def test_a_consent_recorded_by_staff_counts_where_nothing_was_stopped(w: World) -> None:
+    """
+    With its document, graded for it, and erasable like everything personal.
+    """
+    ada = w.add()
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=WORDING,
+        act=Act.TICKED_BOX,
+        how="paper form, Leeds branch",
+        at=w.clock() - timedelta(days=1),
+        attachments=[Attachment(name="scan.png", media_type="image/png", content=b"\x89PNG")],
+    )
+    assert w.allowed()
+    (given,) = events_of(w, ada, ConsentGiven)
+    assert isinstance(given, ConsentGiven)
+    assert given.grade is Grade.C
+    assert given.occurred_at < given.recorded_at
+    assert w.manager.evidence(ada).verify()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"act": Act.PRE_TICKED}, UsageError),
+        ({"act": Act.SILENCE}, UsageError),
+        ({"how": " "}, UsageError),
+        ({"channels": []}, UsageError),
+        ({"purposes": []}, UsageError),
+        ({"purposes": ["prizes"]}, UnknownPurposeError),
+        ({"channels": ["pigeon"]}, UnknownChannelError),
+        ({"channels": [Channel.POST]}, MissingLineError),
+        ({"actor": Actor.SYSTEM}, UsageError),
+        ({"at": datetime(2026, 11, 24, 12)}, NaiveDatetimeError),  # noqa: DTZ001
+        ({"at": world().clock() + timedelta(days=1)}, UsageError),
+    ],
+)
+def test_what_is_no_consent_is_not_recorded(w: World, changes: dict[str, object], error: type[Exception]) -> None:
+    """
+    Each is refused by an error of ours and leaves the record as it was.
+    """
+    ada = w.add()
+    version = w.manager.standing(ada).version
+    good = {
+        "channels": [Channel.EMAIL],
+        "purposes": ["offers"],
+        "wording": WORDING,
+        "act": Act.TICKED_BOX,
+        "how": "paper form",
+        "at": w.clock(),
+    }
+    with pytest.raises(error):
+        w.manager.record_consent(ada, **{**good, **changes})  # type: ignore[arg-type]
+    assert w.manager.standing(ada).version == version
+
+
+def test_bad_input_gets_an_error_of_ours(w: World) -> None:
+    """
+    Malformed, unknown and missing things, everywhere they can be passed in.
+    """
+    ada = w.add()
+    nobody = Contact("0" * 32)
+    basis = Solicited(how="form", at=w.clock())
+    manager = w.manager
+    with pytest.raises(AddressError):
+        manager.add_contact(email="not an address")
+    with pytest.raises(AddressError):
+        manager.check("not an address", Channel.EMAIL, "offers")
+    with pytest.raises(UnknownPurposeError, match="offers, news"):
+        manager.check(EMAIL, Channel.EMAIL, "prizes")
+    with pytest.raises(UnknownChannelError):
+        manager.check(EMAIL, "pigeon", "offers")
+    with pytest.raises(UnknownContactError):
+        manager.check(nobody, Channel.EMAIL, "offers")
+    for call in (manager.standing, manager.history, manager.evidence, manager.erase, manager.link, manager.withdraw):
+        with pytest.raises(UnknownContactError):
+            call(nobody)
+    with pytest.raises(NoBackendError):
+        manager.request_consent(ada, via=Channel.FAX, channels=[Channel.EMAIL], purposes=["offers"], basis=basis)
+    with pytest.raises(NoBackendError):
+        manager.send(ada, Channel.POST, "offers", "Hello")
+    with pytest.raises(MissingLineError):
+        manager.request_consent(ada, via=Channel.EMAIL, channels=[Channel.POST], purposes=["offers"], basis=basis)
+    with pytest.raises(UsageError):
+        manager.request_consent(ada, via=Channel.EMAIL, channels=[], purposes=["offers"], basis=basis)
+    with pytest.raises(UsageError):
+        manager.request_consent(
+            ada,
+            via=Channel.EMAIL,
+            channels=[Channel.EMAIL],
+            purposes=["offers"],
+            basis=basis,
+            expires_within=timedelta(0),
+        )
+    with pytest.raises(NaiveDatetimeError):
+        manager.withdraw(ada, at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(NaiveDatetimeError):
+        manager.check(EMAIL, Channel.EMAIL, "offers", at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(UnknownPurposeError):
+        manager.withdraw(ada, purposes=["prizes"])
+    with pytest.raises(UnknownContactError):
+        Contact("ada")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"purposes": []},
+        {"purposes": [PURPOSES[0], PURPOSES[0]]},
+        {"backends": [MemoryBackend(), MemoryBackend()]},
+        {"base_url": "/my"},
+        {"base_url": "https://acme.example.com/my?x=1"},
+        {"base_url": "javascript:alert(1)"},
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(settings: dict[str, object]) -> None:
+    """
+    When the manager is made, not when the first message goes wrong.
+    """
+    with pytest.raises(ConfigurationError):
+        world(**settings)
+
+
+def test_a_question_about_a_line_that_went_cannot_be_answered(w: World) -> None:
+    """
+    The link to the address that was changed shows and answers nothing.
+    """
+    ada = w.add()
+    code = code_in(w.ask(ada, channels=[Channel.EMAIL]))
+    w.manager.change_details(ada, email="ada@new.example.com")
+    with pytest.raises(LinkError):
+        w.manager.answer(code, {EMAIL_OFFERS: True})
+    assert not w.manager.check("ada@new.example.com", Channel.EMAIL, "offers")
+
+
+def test_an_erased_contact_is_gone_but_stays_stopped(w: World) -> None:
+    """
+    Links die, nothing personal is left, the chain verifies, and the address is still refused after an import.
+    """
+    ada = w.add()
+    code = w.agreed(ada)
+    w.manager.deliver()
+    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
+    manage = w.manager.link(ada).rpartition("/")[2]
+    w.later()
+    w.manager.erase(ada)
+    for link in (code, manage):
+        with pytest.raises((LinkRevokedError, LinkInvalidError)):
+            w.manager.open(link)
+    assert w.manager.deliver().accepted == 0
+    assert not any(event.personal for event in w.manager.history(ada))
+    assert w.manager.find(EMAIL) is None
+    assert w.manager.verify()
+    assert w.manager.evidence(ada).verify()
+    w.manager.erase(ada)
+    with pytest.raises(UnknownContactError):
+        w.manager.change_details(ada, email=EMAIL)
+
+    w.later()
+    again = w.add()
+    assert again != ada
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.SUPPRESSED
+    assert w.manager.check(again, Channel.SMS, "news").reason is Reason.SUPPRESSED
+    with pytest.raises(StopStandsError):
+        w.manager.record_consent(
+            again,
+            channels=[Channel.EMAIL],
+            purposes=["offers"],
+            wording=WORDING,
+            act=Act.SAID_YES,
+            how="telephone",
+            at=w.clock(),
+        )
+    with pytest.raises(NotPermittedError):
+        w.ask(again)
+
+
+def test_a_stop_link_works_for_an_erased_contact_too(w: World) -> None:
+    """
+    Whoever presses it is told that it is stopped, which is true.
+    """
+    ada = w.add()
+    token = stop_token_in(w.ask(ada))
+    w.manager.erase(ada)
+    w.manager.stop_by_token(token)
+    elsewhere = world()
+    elsewhere.manager.stop_by_token(token)
+
+
+def test_a_message_in_doubt_is_not_sent_again(w: World) -> None:
+    """
+    The record says that nobody knows.
+    """
+    ada = w.add()
+    w.emails.outcomes.append(Receipt(outcome=Outcome.IN_DOUBT))
+    w.ask(ada)
+    w.later(timedelta(days=2))
+    assert w.manager.deliver().total == 0
+    assert len(events_of(w, ada, MessageDoubted)) == 1
+    assert len(w.emails.attempts) == 1
+
+
+def test_a_worker_that_died_leaves_its_message_in_doubt(w: World) -> None:
+    """
+    Whatever happens between claiming and recording, nobody sends it a second time.
+    """
+
+    class DiedError(BaseException):
+        pass
+
+    def die(_message: object) -> Receipt:
+        raise DiedError
+
+    ada = w.add()
+    w.emails.answer = die
+    with pytest.raises(DiedError):
+        w.ask(ada)
+    assert w.manager.deliver().total == 0
+    w.later(timedelta(hours=1))
+    assert w.manager.deliver().in_doubt == 1
+    assert len(w.emails.attempts) == 1
+
+
+def test_a_backend_that_breaks_its_promise_leaves_doubt(w: World, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    An exception from a plug-in says nothing about what it did before. The log has no address in it.
+    """
+
+    def fail(message: object) -> Receipt:
+        raise RuntimeError("no idea")
+
+    ada = w.add()
+    w.emails.answer = fail
+    with caplog.at_level(logging.DEBUG, logger="optly"):
+        assert w.manager.request_consent(
+            ada,
+            via=Channel.EMAIL,
+            channels=[Channel.EMAIL],
+            purposes=["offers"],
+            basis=Solicited(how="form", at=w.clock()),
+        )
+        assert w.manager.deliver().in_doubt == 1
+    assert EMAIL not in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_retries_wait_longer_and_longer_and_end(w: World) -> None:
+    """
+    The same message name over all attempts, and at last a refusal that says what the provider said.
+    """
+    ada = w.add()
+    w.emails.answer = lambda _message: Receipt(outcome=Outcome.RETRY_LATER, reply="451 come back", code=451)
+    w.manager.request_consent(
+        ada,
+        via=Channel.EMAIL,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        basis=Solicited(how="form", at=w.clock()),
+    )
+    attempts = 0
+    while True:
+        done = w.manager.deliver()
+        attempts += 1
+        if done.refused:
+            break
+        assert done.retried == 1
+        assert w.manager.deliver().retried <= 1
+        w.later(timedelta(minutes=30))
+        assert attempts < 20
+    assert len({message.id for message in w.emails.attempts}) == 1
+    (refused,) = events_of(w, ada, MessageRefused)
+    assert isinstance(refused, MessageRefused)
+    assert list(refused.personal.values()) == ["451 come back"]
+
+
+def test_a_new_link_is_in_each_attempt_and_all_of_them_open(w: World) -> None:
+    """
+    Of a message that may or may not have arrived, the link works whichever attempt arrived.
+    """
+    ada = w.add()
+    w.emails.outcomes.append(Receipt(outcome=Outcome.RETRY_LATER))
+    w.manager.request_consent(
+        ada,
+        via=Channel.EMAIL,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        basis=Solicited(how="form", at=w.clock()),
+    )
+    w.manager.deliver()
+    w.later(timedelta(hours=1))
+    w.manager.deliver()
+    first, second = (code_in(message) for message in w.emails.attempts)
+    assert first != second
+    assert w.manager.open(first) == w.manager.open(second)
+
+
+def test_deliver_stops_at_its_limit(w: World) -> None:
+    """
+    And goes on where it left off.
+    """
+    for number in range(5):
+        contact = w.manager.add_contact(email=f"p{number}@example.com", subscriber=Subscriber.COMPANY)
+        w.manager.send(contact, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
+    assert w.manager.deliver(limit=2).accepted == 2
+    assert w.manager.deliver(limit=2).accepted == 2
+    assert w.manager.deliver().accepted == 1
+
+
+def test_a_company_is_written_to_until_it_objects(w: World) -> None:
+    """
+    Regulation 22 does not protect it; its objection does.
+    """
+    firm = w.manager.add_contact(email="info@firm.example.com", subscriber=Subscriber.COMPANY)
+    decision = w.manager.check(firm, Channel.EMAIL, "offers")
+    assert decision.reason is Reason.CORPORATE_SUBSCRIBER
+    w.later()
+    w.manager.record_objection(firm, channels=[Channel.EMAIL])
+    assert not w.manager.check(firm, Channel.EMAIL, "offers")
+
+
+def test_screening_gives_what_checking_gives_in_order(w: World) -> None:
+    """
+    For any iterable, read as it goes; what is malformed is refused in its place.
+    """
+    w.agreed(w.add())
+    addresses = [EMAIL, "nobody@example.com", "malformed", EMAIL.upper()] * 700
+    decisions = list(w.manager.screen(iter(addresses), Channel.EMAIL, "offers"))
+    assert [decision.allowed for decision in decisions] == [True, False, False, True] * 700
+    assert decisions[0] == w.manager.check(EMAIL, Channel.EMAIL, "offers")
+    assert decisions[1] == w.manager.check("nobody@example.com", Channel.EMAIL, "offers")
+    assert decisions[2].reason is Reason.NOT_AN_ADDRESS
+
+
+def test_the_past_is_decided_on_what_was_on_record_then(w: World) -> None:
+    """
+    Later events, the stop included, do not change what was right before.
+    """
+    ada = w.add()
+    start = w.clock()
+    w.later()
+    w.agreed(ada)
+    agreed = w.clock()
+    w.later()
+    w.manager.withdraw(ada)
+    for who in (ada, EMAIL):
+        assert not w.manager.check(who, Channel.EMAIL, "offers", at=start)
+        assert w.manager.check(who, Channel.EMAIL, "offers", at=agreed)
+        assert not w.manager.check(who, Channel.EMAIL, "offers")
+    assert w.manager.standing(ada, at=start).questions == ()
+    assert w.manager.standing(ada, at=agreed).questions[0].state is QuestionState.ANSWERED
+    assert w.manager.standing(ada, at=w.clock()) == w.manager.standing(ada)
+
+
+def test_a_consent_runs_out_after_its_validity() -> None:
+    """
+    At the last instant it counts, a microsecond later it does not.
+    """
+    w = world(purposes=[Purpose(key="offers", title="Offers", validity=timedelta(days=365))])
+    w.agreed(w.add())
+    w.later(timedelta(days=365))
+    assert w.allowed()
+    w.later(timedelta(microseconds=1))
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.CONSENT_EXPIRED
+
+
+def test_a_soft_opt_in_allows_similar_things_until_it_is_refused(w: World) -> None:
+    """
+    All channels are recorded or none, and a stop ends it for good.
+    """
+    ada = w.add()
+    facts = {"similar_purposes": ["offers"], "goods": "books", "at": w.clock(), "refusal_offered": True}
+    with pytest.raises(MissingLineError):
+        w.manager.record_soft_opt_in(ada, channels=[Channel.EMAIL, Channel.PUSH], **facts)  # type: ignore[arg-type]
+    assert not w.manager.standing(ada).soft_opt_ins
+    w.manager.record_soft_opt_in(ada, channels=[Channel.EMAIL, Channel.SMS], **facts)  # type: ignore[arg-type]
+    assert w.allowed()
+    assert not w.allowed(purpose="news")
+    w.later()
+    w.manager.withdraw(ada, channels=[Channel.EMAIL])
+    assert not w.allowed()
+    assert w.allowed(Channel.SMS)
+
+
+def test_nothing_shows_personal_data(w: World, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Neither a repr of anything public, nor an error, nor a log line.
+    """
+    shown: list[object] = []
+    with caplog.at_level(logging.DEBUG):
+        ada = w.add()
+        message = w.ask(ada)
+        code = code_in(message)
+        shown += [ada, message, w.emails, w.manager, w.manager.open(code), w.manager.standing(ada)]
+        w.manager.answer(code, {EMAIL_OFFERS: True}, context=Context(address="203.0.113.9", browser="Lynx"))
+        w.manager.deliver()
+        shown += [w.manager.history(ada), w.manager.evidence(ada), w.manager.check(ada, Channel.EMAIL, "offers")]
+        for call in (
+            lambda: w.manager.add_contact(email="ada@example"),
+            lambda: w.manager.check("ada@", Channel.EMAIL, "offers"),
+            lambda: w.manager.answer(code, {EMAIL_OFFERS: True}),
+            lambda: w.ask(ada, basis=None, purposes=["news"]),
+        ):
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                call()
+            shown.append(caught.value)
+    text = " ".join(repr(thing) + str(thing) for thing in shown) + caplog.text
+    for secret in (EMAIL, "example.com", PHONE, "Ada", "203.0.113.9", "Lynx", code, KEYS.current):
+        assert secret not in text.replace("acme.example.com", "")
+
+
+def test_the_manager_closes_what_it_was_given() -> None:
+    """
+    As a context manager, and harmlessly twice.
+    """
+    closed = []
+
+    class Closing(MemoryBackend):
+        def close(self) -> None:
+            closed.append(self.channel)
+
+    with ConsentManager(
+        organisation=ACME,
+        purposes=PURPOSES,
+        storage=MemoryStorage(),
+        backends=[Closing()],
+        keys=KEYS,
+        base_url="https://acme.example.com/my",
+    ) as manager:
+        pass
+    manager.close()
+    assert closed == [Channel.EMAIL, Channel.EMAIL]
