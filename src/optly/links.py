@@ -243,10 +243,14 @@ class Pages:
     @property
     def origin(self) -> str:
         """
-        Scheme, host and port.
+        Scheme, host and port as a browser writes them in an ``Origin`` header: the host in lower case and in its IDNA
+        form, the port left out where the scheme implies it.
         """
         parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+        implied = parts.port in (None, 443 if parts.scheme == "https" else 80)
+        return f"{parts.scheme}://{host}" + ("" if implied else f":{parts.port}")
 
     def link(self, code: str) -> str:
         """

@@ -119,6 +119,13 @@ class ConsentManager:
         return self._desk.pages
 
     @property
+    def receipts(self) -> bool:
+        """
+        Whether people are sent a confirmation of what they said yes to.
+        """
+        return self._desk.receipts
+
+    @property
     def public_keys(self) -> tuple[bytes, ...]:
         """
         The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.

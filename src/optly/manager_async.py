@@ -90,6 +90,13 @@ class AsyncConsentManager:
         return self._desk.pages
 
     @property
+    def receipts(self) -> bool:
+        """
+        Do as :meth:`ConsentManager.receipts` does.
+        """
+        return self._desk.receipts
+
+    @property
     def public_keys(self) -> tuple[bytes, ...]:
         """
         Do as :meth:`ConsentManager.public_keys` does.

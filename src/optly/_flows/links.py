@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from optly._flows.desk import Desk, Plan, line_values, require_line
+from optly._flows.desk import Desk, Plan, Record, require_line
 from optly.addresses import Channel
 from optly.commands import AnswerQuestion, ChangeChoices, Context, Stop
 from optly.consent import Question, Standing, check_open
@@ -62,15 +62,15 @@ async def stop_headers(desk: Desk, contact: Contact, channel: Channel, purpose: 
     return unsubscribe_headers(desk.pages.stop(desk.stop_links.sign(scope)))
 
 
-async def _target(desk: Desk, code: str) -> tuple[LinkTarget, Standing]:
+async def _target(desk: Desk, code: str) -> tuple[LinkTarget, Record]:
     value = await desk.storage.code(code_key(read_code(code)), desk.clock())
     if value is None:
         raise LinkInvalidError("this is not a link of ours, or it was revoked")
     target = LinkTarget.load(value)
-    standing = (await desk.load(Contact(target.contact))).standing
-    if not standing.version or standing.erased_at is not None:
+    record = await desk.load(Contact(target.contact))
+    if not record.version or record.standing.erased_at is not None:
         raise LinkRevokedError("what this link opened was erased")
-    return target, standing
+    return target, record
 
 
 def _question(target: LinkTarget, standing: Standing) -> Question:
@@ -106,9 +106,9 @@ async def open_link(desk: Desk, code: str) -> Opened:
     """
     Return what is behind a link. Changes nothing.
     """
-    target, standing = await _target(desk, code)
+    target, record = await _target(desk, code)
     now = desk.clock()
-    values = line_values(standing, await desk.storage.openings(bytes.fromhex(target.contact)))
+    standing, values = await desk.whole(record)
     if target.line not in values:
         raise LinkRevokedError("the address the link was sent to is no longer on record")
     masked = values[target.line].masked
@@ -132,10 +132,10 @@ async def answer(
     """
     Answer the question behind a link.
     """
-    target, standing = await _target(desk, code)
+    target, record = await _target(desk, code)
     if target.kind is not LinkKind.QUESTION:
         raise LinkInvalidError("this link opens a MyOptly page and answers no question")
-    question = _question(target, standing)
+    question = _question(target, record.standing)
     command = AnswerQuestion(
         question=question.id,
         answers=dict(answers),

@@ -1,0 +1,168 @@
+"""
+A request and a response as plain values, and what is asked of a form before anybody reads it. Pure.
+
+The pages know nothing of servers: an adapter makes a `Request` of whatever its server gives it and sends the `Response`
+back (see :mod:`optly.portal.wsgi` and :mod:`optly.portal.asgi`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+import attrs
+
+MAX_BODY: Final = 64 * 1024
+MAX_FIELDS: Final = 200
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([a-z0-9_-]+)", re.ASCII)
+
+# The only multipart body that is ever looked at, so that no parser of such bodies is needed. Takes linear time.
+_ONE_CLICK_PART = re.compile(
+    rb"\s*--([^\r\n]{1,70})\r?\n"
+    rb"(?:(?!(?i:content-disposition:))[^\r\n]+\r?\n)*+"
+    rb"(?i:content-disposition: *form-data; *name=\"?List-Unsubscribe\"?) *\r?\n"
+    rb"(?:[^\r\n]+\r?\n)*+\r?\nOne-Click\s*--\1--\s*"
+)
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """
+    What a browser asks.
+
+    Attributes:
+        method: In upper case.
+        path: Relative to where the pages are mounted, with its escapes decoded: ``/l/3f…``.
+        query: As it stands in the URL. No page reads it.
+        headers: Names in lower case; a header that was sent twice is there twice.
+        body: As much of it as an adapter read: at most one byte more than `MAX_BODY`, which is enough to refuse it.
+        remote_addr: The other end of the connection. Never what a header claims.
+    """
+
+    method: str
+    path: str = attrs.field(repr=False)
+    query: str = attrs.field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    remote_addr: str = attrs.field(default="", repr=False)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """
+        Return every value of a header, by its name in lower case.
+        """
+        return tuple(value for known, value in self.headers if known == name)
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """
+    What a browser gets.
+
+    Attributes:
+        headers: Names in lower case, the length of the body included.
+    """
+
+    status: HTTPStatus
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = attrs.field(repr=False)
+
+
+class Refusal(Exception):
+    """
+    A request is refused before it is looked at. Never leaves the portal.
+    """
+
+    def __init__(self, status: HTTPStatus, *, allow: Sequence[str] = ()) -> None:
+        super().__init__(status)
+        self.status = status
+        self.allow = tuple(allow)
+
+
+def relative_path(path: str, *prefixes: str) -> str:
+    """
+    Return *path* without the first of the *prefixes* that it begins with, by whole segments.
+
+    The path of the base address comes first, so that the pages can also be served by themselves, without a mount; then
+    what the server says they are mounted under.
+    """
+    for prefix in prefixes:
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            return path[len(prefix) :] or "/"
+    return path
+
+
+def is_from_our_page(request: Request, origin: str) -> bool:
+    """
+    Tell whether a form was sent by a page of ours, as far as the browser says.
+
+    What says nothing at all is let through: no browser sends a form across sites without one of the two headers, and
+    the code in the path is a secret that no other site knows.
+
+    Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers" (read 2026-11-23).
+    """
+    if site := request.values("sec-fetch-site"):
+        return site == ("same-origin",)
+    return all(value == origin for value in request.values("origin"))
+
+
+def _media_type(request: Request) -> tuple[str, str]:
+    """
+    Return the media type and the charset the body is declared to have, in lower case.
+    """
+    declared = ",".join(request.values("content-type")).lower()
+    charset = _CHARSET.search(declared)
+    return declared.partition(";")[0].strip(), charset[1] if charset else "utf-8"
+
+
+def read_form(request: Request) -> Mapping[str, tuple[str, ...]]:
+    """
+    Return the fields of the form in the body, each with all its values.
+
+    Raises:
+        Refusal: It is of another media type or in another charset, too large, or malformed.
+    """
+    media_type, charset = _media_type(request)
+    if media_type != "application/x-www-form-urlencoded" or charset not in ("utf-8", "us-ascii"):
+        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    if len(request.body) > MAX_BODY:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if _BROKEN_ESCAPE.search(request.body):
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in _pairs(request.body):
+        fields[name] = (*fields.get(name, ()), value)
+    return fields
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    if not body:
+        return []
+    try:
+        return parse_qsl(
+            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        raise Refusal(HTTPStatus.BAD_REQUEST) from None
+
+
+def is_one_click(request: Request) -> bool:
+    """
+    Tell whether the body is the one pair with which a mail program presses the stop button on a person's behalf.
+
+    Mail programs should send it as ``multipart/form-data``, which no other form here is read as.
+
+    Source: RFC 8058 section 3.2, https://www.rfc-editor.org/rfc/rfc8058#section-3.2 (read 2026-11-23).
+
+    Raises:
+        Refusal: As for `read_form`.
+    """
+    if _media_type(request)[0] != "multipart/form-data":
+        return read_form(request) == {"List-Unsubscribe": ("One-Click",)}
+    if len(request.body) > MAX_BODY:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return _ONE_CLICK_PART.fullmatch(request.body) is not None
