@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 import attrs
 
 from optly.addresses import AddressKind, Channel
-from optly.events import Act, Actor, Choice, LinkKind, is_aware, to_utc, to_utc_or_none
+from optly.events import Act, Actor, Choice, Engagement, LinkKind, Manner, is_aware, to_utc, to_utc_or_none
 from optly.messages import Outcome
-from optly.parties import Subscriber
+from optly.parties import Subscriber, is_key
 
 
 @attrs.frozen(kw_only=True)
@@ -150,10 +151,26 @@ class ChangeChoices:
     context: Context = attrs.field(factory=Context, repr=False)
 
 
+class Unsound(StrEnum):
+    """
+    What to do with a consent that is none, such as a box that was ticked beforehand.
+
+    REFUSE: Do not record it.
+    KEEP: Record it as it was found. It allows nothing, and the record shows why.
+    """
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+
+
 @attrs.frozen(kw_only=True)
 class RecordConsent:
     """
     Record a consent that was given elsewhere.
+
+    Attributes:
+        manner: How it came about, where that is not as in a question of one's own.
+        unsound: What to do if it turns out to be none.
     """
 
     choices: tuple[Choice, ...]
@@ -163,6 +180,8 @@ class RecordConsent:
     actor: Actor = Actor.STAFF
     attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
+    manner: Manner | None = None
+    unsound: Unsound = Unsound.REFUSE
 
 
 @attrs.frozen(kw_only=True)
@@ -190,16 +209,42 @@ class Stop:
 class RecordSoftOptIn:
     """
     Record that details were collected in a sale.
+
+    Attributes:
+        goods: Class of what was sold or discussed, a short name such as ``bicycles``.
+        refused: Whether the person took the way to refuse. None if nobody knows.
+        at: When the details were collected. None if nobody knows.
     """
 
     channel: Channel
     line: int
     obtained_by: str
     in_sale: bool
-    goods: str
+    goods: str = attrs.field(validator=is_key)
     similar_purposes: tuple[str, ...]
     refusal_offered: bool
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    refused: bool | None = False
+    at: datetime | None = attrs.field(converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordCharitySoftOptIn:
+    """
+    Record that a charity collected details from somebody interested in its purposes or supporting them.
+
+    Attributes:
+        at: When the details were collected. None if nobody knows.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    refused: bool | None
+    at: datetime | None = attrs.field(converter=to_utc_or_none, validator=is_aware)
     how: str = attrs.field(default="", repr=False)
 
 
@@ -215,6 +260,7 @@ class RecordOutcome:
     outcome: Outcome
     question: str | None = None
     backend: str = ""
+    status: str = ""
     code: str = ""
     reply: str = attrs.field(default="", repr=False)
 
@@ -251,6 +297,7 @@ Command: TypeAlias = (
     | RecordConsent
     | Stop
     | RecordSoftOptIn
+    | RecordCharitySoftOptIn
     | RecordOutcome
     | WithholdMessage
     | EraseContact

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypedDict, assert_never
+from typing import Any, TypedDict, TypeVar, assert_never
 
 import attrs
 
@@ -31,10 +31,12 @@ from optly.commands import (
     EraseContact,
     NewLine,
     QueueMessage,
+    RecordCharitySoftOptIn,
     RecordConsent,
     RecordOutcome,
     RecordSoftOptIn,
     Stop,
+    Unsound,
     WithholdMessage,
 )
 from optly.errors import (
@@ -51,6 +53,7 @@ from optly.errors import (
 from optly.events import (
     Act,
     Actor,
+    CharitySoftOptInRecorded,
     Choice,
     ConsentGiven,
     ConsentRefused,
@@ -58,13 +61,16 @@ from optly.events import (
     ConsentWithdrawn,
     ContactAdded,
     ContactErased,
+    Defect,
     DetailsChanged,
+    Engagement,
     Event,
     Grade,
     Happened,
     LineAdded,
     LineRemoved,
     LinkKind,
+    Manner,
     MessageAccepted,
     MessageDoubted,
     MessageQueued,
@@ -103,6 +109,9 @@ class StandingConsent:
         own: Whether it was the person's own act as seen by us or by a host that vouches for it. Only such a yes lifts
             a stop.
         seq: Number of the event.
+        organisations: Keys of those it was given to, where that is not just the one on whose record it is.
+        collected_by: Who collected it, if that was somebody else; empty otherwise.
+        defects: Why it is none. Empty for every consent in `Standing.consents`.
     """
 
     channel: Channel
@@ -113,6 +122,9 @@ class StandingConsent:
     expires_at: datetime | None
     own: bool
     seq: int
+    organisations: tuple[str, ...] | None = None
+    collected_by: str = ""
+    defects: tuple[Defect, ...] = ()
 
     def runs(self, at: datetime) -> bool:
         """
@@ -152,7 +164,7 @@ class StandingStop:
 @attrs.frozen(kw_only=True)
 class StandingSoftOptIn:
     """
-    The latest soft opt-in of one channel and line.
+    Details collected in a sale, for one channel and line. Of several that are alike, the latest.
     """
 
     channel: Channel
@@ -163,6 +175,26 @@ class StandingSoftOptIn:
     refusal_offered: bool
     at: datetime
     seq: int
+    refused: bool | None = False
+    dated: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class StandingCharitySoftOptIn:
+    """
+    Details collected by a charity, for one channel and line. Of several that are alike, the latest.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    at: datetime
+    seq: int
+    refused: bool | None
+    dated: bool
 
 
 class QuestionState(StrEnum):
@@ -182,6 +214,7 @@ class Question:
 
     Attributes:
         closed_at: When it was answered or superseded.
+        solicited_at: When the person asked to be asked, if that is why it could be put.
     """
 
     id: str
@@ -193,6 +226,7 @@ class Question:
     expires_at: datetime
     state: QuestionState = QuestionState.OPEN
     closed_at: datetime | None = None
+    solicited_at: datetime | None = None
     seq: int
 
 
@@ -205,6 +239,7 @@ class Standing:
         version: Number of the last event; 0 for somebody who is not on record.
         name: The slot the name is in, or None.
         lines: Every line there ever was, the removed ones marked.
+        unsound: What somebody took for a consent and is none, so that a refusal can say why.
     """
 
     version: int = 0
@@ -214,7 +249,9 @@ class Standing:
     lines: tuple[Line, ...] = ()
     consents: tuple[StandingConsent, ...] = ()
     stops: tuple[StandingStop, ...] = ()
+    unsound: tuple[StandingConsent, ...] = ()
     soft_opt_ins: tuple[StandingSoftOptIn, ...] = ()
+    charity_soft_opt_ins: tuple[StandingCharitySoftOptIn, ...] = ()
     questions: tuple[Question, ...] = ()
     erased_at: datetime | None = None
 
@@ -237,8 +274,16 @@ class Standing:
         """
         Return the yes that counts at an instant, or None. A stop that is not lifted leaves none.
         """
+        return next(iter(self.running(channel, purpose, line, at)), None)
+
+    def running(self, channel: Channel, purpose: str, line: int, at: datetime) -> list[StandingConsent]:
+        """
+        Return every yes that counts at an instant, the strongest first. A stop that is not lifted leaves none.
+
+        There can be several, because one that somebody else collected counts beside one's own.
+        """
         if self.stop(channel, purpose, line, at) is not None:
-            return None
+            return []
         running = [
             consent
             for consent in self.consents
@@ -246,10 +291,23 @@ class Standing:
             and consent.purpose == purpose
             and consent.line == line
             and consent.runs(at)
-            # What somebody else recorded counts only from after every stop, the lifted ones included.
-            and (consent.own or all(stop.at < consent.at for stop in self._covering(channel, purpose, line)))
+            # A stop that was lifted still ends what came before it: what lifted it does not bring that back.
+            and all(stop.at < consent.at for stop in self._covering(channel, purpose, line))
         ]
-        return max(running, key=lambda consent: (consent.own, consent.at), default=None)
+        running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
+        return running
+
+    def ending(self, at: datetime, before: datetime) -> tuple[StandingConsent, ...]:
+        """
+        Return the consents that count at an instant and run out before another, to be renewed by asking in time.
+        """
+        return tuple(
+            consent
+            for consent in self.consents
+            if consent.expires_at is not None
+            and consent.expires_at < before
+            and consent in self.running(consent.channel, consent.purpose, consent.line, at)
+        )
 
     def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
         """
@@ -306,8 +364,16 @@ def _merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> 
 
 
 def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingConsent]) -> tuple[StandingConsent, ...]:
-    def key(consent: StandingConsent) -> tuple[Channel, str, int, bool]:
-        return consent.channel, consent.purpose, consent.line, consent.own
+    def key(consent: StandingConsent) -> tuple[object, ...]:
+        return (
+            consent.channel,
+            consent.purpose,
+            consent.line,
+            consent.own,
+            consent.organisations,
+            consent.collected_by,
+            consent.defects,
+        )
 
     latest = {key(consent): consent for consent in consents}
     for consent in new:
@@ -315,6 +381,21 @@ def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingC
         if known is None or known.at < consent.at:
             latest[key(consent)] = consent
     return tuple(latest.values())
+
+
+_SoftOptIn = TypeVar("_SoftOptIn", StandingSoftOptIn, StandingCharitySoftOptIn)
+
+
+def _merge_soft_opt_ins(known: Sequence[_SoftOptIn], new: _SoftOptIn) -> tuple[_SoftOptIn, ...]:
+    """
+    Add *new*, unless one like it is as late. The others stay: one that lacks something takes nothing from another.
+    """
+    alike = [other for other in known if attrs.evolve(other, at=new.at, seq=new.seq) == new]
+    if any(other.at >= new.at for other in alike):
+        return tuple(known)
+    kept = [other for other in known if other not in alike]
+    kept.append(new)
+    return tuple(kept)
 
 
 def _close(
@@ -333,6 +414,14 @@ def _close(
                 question = attrs.evolve(question, state=QuestionState.SUPERSEDED, closed_at=at)
         closed.append(question)
     return tuple(closed)
+
+
+def _given_at(event: Happened) -> datetime:
+    """
+    Return when a permission was given: never later than when we heard of it, however far the clock that timed it was
+    ahead. Otherwise a stop pressed straight after it would seem to come before it.
+    """
+    return min(event.occurred_at, event.recorded_at)
 
 
 def _scope_of(choice: Choice, event: Happened, seq: int) -> StandingStop:
@@ -360,6 +449,17 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
                 )
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)
+            )
+        case SoftOptInRecorded() | CharitySoftOptInRecorded() if event.refused:
+            return (
+                StandingStop(
+                    channel=event.channel,
+                    purpose=None,
+                    line=event.line,
+                    at=event.occurred_at,
+                    objection=False,
+                    seq=seq,
+                ),
             )
         case ContactErased():
             return (StandingStop(channel=None, purpose=None, line=None, at=event.occurred_at, objection=True, seq=seq),)
@@ -404,6 +504,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 language=event.language,
                 asked_at=event.occurred_at,
                 expires_at=event.expires_at,
+                solicited_at=event.solicited_at,
                 seq=seq,
             )
             asked = [_scope_of(choice, event, seq) for choice in event.choices]
@@ -411,21 +512,31 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 after, questions=(*_close(standing.questions, None, asked, event.recorded_at), question)
             )
         case ConsentGiven():
-            own = event.actor is Actor.PERSON and event.grade in (Grade.A, Grade.B)
+            manner = Manner() if event.manner is None else event.manner
+            own = (
+                event.actor is Actor.PERSON
+                and event.grade in (Grade.A, Grade.B)
+                and manner.organisations is None
+                and not manner.collected_by
+            )
             given = [
                 StandingConsent(
                     channel=choice.channel,
                     purpose=choice.purpose,
                     line=choice.line,
                     wording=choice.wording,
-                    at=event.occurred_at,
+                    at=_given_at(event),
                     expires_at=choice.expires_at,
                     own=own,
                     seq=seq,
+                    organisations=manner.organisations,
+                    collected_by=manner.collected_by,
+                    defects=event.defects,
                 )
                 for choice in event.choices
-                if event.act.affirmative
             ]
+            if event.defects:
+                return attrs.evolve(after, unsound=_merge_consents(standing.unsound, given))
             touched = [_scope_of(choice, event, seq) for choice in event.choices] if own else []
             return attrs.evolve(
                 after,
@@ -445,21 +556,43 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
             )
         case SoftOptInRecorded():
-            latest = {(known.channel, known.line): known for known in standing.soft_opt_ins}
-            recorded = StandingSoftOptIn(
+            in_sale = StandingSoftOptIn(
                 channel=event.channel,
                 line=event.line,
                 obtained_by=event.obtained_by,
                 in_sale=event.in_sale,
                 similar_purposes=event.similar_purposes,
                 refusal_offered=event.refusal_offered,
-                at=event.occurred_at,
+                refused=event.refused,
+                dated=event.dated,
+                at=_given_at(event),
                 seq=seq,
             )
-            known = latest.get((event.channel, event.line))
-            if known is None or known.at <= recorded.at:
-                latest[event.channel, event.line] = recorded
-            return attrs.evolve(after, soft_opt_ins=tuple(latest.values()))
+            return attrs.evolve(
+                after,
+                stops=_merge_stops(standing.stops, stopped),
+                soft_opt_ins=_merge_soft_opt_ins(standing.soft_opt_ins, in_sale),
+                questions=_close(standing.questions, None, stopped, event.recorded_at),
+            )
+        case CharitySoftOptInRecorded():
+            by_charity = StandingCharitySoftOptIn(
+                channel=event.channel,
+                line=event.line,
+                obtained_by=event.obtained_by,
+                engagement=event.engagement,
+                purpose_held=event.purpose_held,
+                refusal_offered=event.refusal_offered,
+                refused=event.refused,
+                dated=event.dated,
+                at=_given_at(event),
+                seq=seq,
+            )
+            return attrs.evolve(
+                after,
+                stops=_merge_stops(standing.stops, stopped),
+                charity_soft_opt_ins=_merge_soft_opt_ins(standing.charity_soft_opt_ins, by_charity),
+                questions=_close(standing.questions, None, stopped, event.recorded_at),
+            )
         case ContactErased():
             return attrs.evolve(
                 after,
@@ -578,6 +711,24 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
                     goods=command.goods,
                     similar_purposes=command.similar_purposes,
                     refusal_offered=command.refusal_offered,
+                    refused=command.refused,
+                    dated=command.at is not None,
+                ),
+            )
+        case RecordCharitySoftOptIn():
+            _require_line(standing, command.channel, command.line)
+            return (
+                CharitySoftOptInRecorded(
+                    **_common(now, Actor.STAFF, Grade.D, command.at),
+                    personal=_kept(standing.version + 1, how=command.how),
+                    channel=command.channel,
+                    line=command.line,
+                    obtained_by=command.obtained_by,
+                    engagement=command.engagement,
+                    purpose_held=command.purpose_held,
+                    refusal_offered=command.refusal_offered,
+                    refused=command.refused,
+                    dated=command.at is not None,
                 ),
             )
         case RecordOutcome():
@@ -780,40 +931,48 @@ def _choose(command: ChangeChoices, standing: Standing, now: datetime) -> tuple[
 
 
 def _record_consent(command: RecordConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    if not command.act.affirmative:
-        raise UsageError(f"{command.act} is not consent: only a clear affirmative act is")
-    if not command.how.strip():
-        raise UsageError("say how the consent was given: a consent without evidence is worth nothing")
     if not command.choices:
         raise UsageError("a consent needs at least one channel and one purpose")
+    for choice in command.choices:
+        _require_line(standing, choice.channel, choice.line)
+    seq = standing.version + 1
+    given = ConsentGiven(
+        **_common(now, command.actor, _grade(command), command.at),
+        choices=command.choices,
+        act=command.act,
+        manner=command.manner,
+        personal={
+            **_kept(seq, how=command.how),
+            **_circumstances(seq, command.context),
+            **_attached(seq, command.attachments),
+        },
+    )
+    if given.defects and command.unsound is Unsound.KEEP:
+        return (attrs.evolve(given, grade=Grade.E),)
+    if not command.act.affirmative:
+        raise UsageError(f"{command.act} is not consent: only a clear affirmative act is")
+    if given.defects:
+        raise UsageError(f"this is not consent: {', '.join(given.defects)}")
+    if not command.how.strip():
+        raise UsageError("say how the consent was given: a consent without evidence is worth nothing")
+    for choice in command.choices:
+        if given.grade is not Grade.B and standing.stop(choice.channel, choice.purpose, choice.line, now) is not None:
+            raise StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
+    return (given,)
+
+
+def _grade(command: RecordConsent) -> Grade:
     match command.actor:
         case Actor.PERSON:
-            grade = Grade.B
+            return Grade.B
         case Actor.STAFF:
-            grade = Grade.C if command.attachments else Grade.D
+            return Grade.C if command.attachments else Grade.D
         case Actor.PROVIDER:
-            grade = Grade.D
+            return Grade.D
         case Actor.SYSTEM:
             raise UsageError("a consent is given by a person, not by a system")
         case _:
             assert_never(command.actor)
-    for choice in command.choices:
-        _require_line(standing, choice.channel, choice.line)
-        if grade is not Grade.B and standing.stop(choice.channel, choice.purpose, choice.line, now) is not None:
-            raise StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
-    seq = standing.version + 1
-    return (
-        ConsentGiven(
-            **_common(now, command.actor, grade, command.at),
-            choices=command.choices,
-            act=command.act,
-            personal={
-                **_kept(seq, how=command.how),
-                **_circumstances(seq, command.context),
-                **_attached(seq, command.attachments),
-            },
-        ),
-    )
 
 
 def _stop(command: Stop, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -861,6 +1020,7 @@ def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple
         "line": command.line,
         "question": command.question,
         "backend": command.backend,
+        "status": command.status,
         "code": command.code,
         "personal": {} if standing.erased_at else _kept(standing.version + 1, reply=command.reply),
     }

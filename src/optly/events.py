@@ -99,6 +99,88 @@ class Act(StrEnum):
         return self in (Act.TICKED_BOX, Act.CHOSE_YES, Act.SAID_YES)
 
 
+class Evidence(StrEnum):
+    """
+    What has to be on record for a consent to be proved.
+
+    Source: UK GDPR Art 7(1); the ICO's guidance on consent, https://ico.org.uk/for-organisations/uk-gdpr-guidance-and-
+    resources/lawful-basis/consent/how-should-we-obtain-record-and-manage-consent (as reported 2026-11-23).
+    """
+
+    WHO = "who"
+    WHEN = "when"
+    HOW = "how"
+    WORDING = "wording"
+
+
+class Defect(StrEnum):
+    """
+    Why something that was recorded as a consent is none.
+    """
+
+    NOT_AFFIRMATIVE = "not_affirmative"
+    CONDITIONAL = "conditional"
+    BUNDLED = "bundled"
+    CHANNEL_NOT_NAMED = "channel_not_named"
+    SENDER_NOT_NAMED = "sender_not_named"
+    NO_CHOICE_OF_SENDER = "no_choice_of_sender"
+    NOT_THE_HOLDER = "not_the_holder"
+    CHILD = "child"
+    UNPROVEN = "unproven"
+    TOO_OLD = "too_old"
+
+
+@attrs.frozen(kw_only=True)
+class Manner:
+    """
+    How a consent that was given elsewhere came about. None stands for what nobody knows, and counts against it.
+
+    Attributes:
+        conditional: Whether it was a condition of a sale, a quote, an account or the like.
+        bundled: Whether it was one act with something else, such as terms or a statement of age.
+        channel_named: Whether the words name the channel.
+        sender_named: Whether the words name the organisation that relies on it, and not "partners" or a line of trade.
+        organisations: Keys of the organisations the words name, where that is another or more than the one on whose
+            record it is; None where it is that one alone.
+        chosen_singly: Whether each of several organisations could be chosen by itself.
+        by_holder: Whether the holder of the line gave it.
+        of_age: Whether whoever gave it was 13 or older, or a holder of parental responsibility allowed it.
+        collected_by: Who collected it, if that was somebody else; empty otherwise.
+        unproven: What of the evidence is missing.
+
+    Source: UK GDPR Art 4(11), 7 and 8, https://www.legislation.gov.uk/eur/2016/679/article/7 (as reported 2026-11-23);
+    ICO, Tempcover 2022, Join the Triboo 2023, HelloFresh 2024, ZMLUK 2026.
+    """
+
+    conditional: bool | None = False
+    bundled: bool | None = False
+    channel_named: bool | None = True
+    sender_named: bool | None = True
+    organisations: tuple[str, ...] | None = None
+    chosen_singly: bool | None = True
+    by_holder: bool | None = True
+    of_age: bool | None = True
+    collected_by: str = ""
+    unproven: tuple[Evidence, ...] = ()
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """
+        What keeps it from being a consent. Empty if nothing does.
+        """
+        faults = (
+            (Defect.CONDITIONAL, self.conditional is not False),
+            (Defect.BUNDLED, self.bundled is not False),
+            (Defect.CHANNEL_NOT_NAMED, not self.channel_named),
+            (Defect.SENDER_NOT_NAMED, not self.sender_named),
+            (Defect.NO_CHOICE_OF_SENDER, not self.chosen_singly),
+            (Defect.NOT_THE_HOLDER, not self.by_holder),
+            (Defect.CHILD, not self.of_age),
+            (Defect.UNPROVEN, bool(self.unproven)),
+        )
+        return tuple(defect for defect, found in faults if found)
+
+
 class LinkKind(StrEnum):
     """
     What a link was made for. What each may do is told in :mod:`optly.links`.
@@ -242,6 +324,7 @@ class MessageEvent(Happened):
         channel, line: Where it was to go.
         question: The question it carried, if any.
         backend: Which backend handed it over.
+        status: The enhanced status code of its reply, such as ``5.1.1``, or empty.
         code: Mark of the link it carried (see :func:`optly.links.mark`), or empty.
     """
 
@@ -250,6 +333,7 @@ class MessageEvent(Happened):
     line: int
     question: str | None = None
     backend: str = ""
+    status: str = ""
     code: str = ""
 
 
@@ -288,13 +372,14 @@ class MessageWithheld(MessageEvent):
 @attrs.frozen(kw_only=True)
 class ConsentGiven(Happened):
     """
-    The person said yes.
+    The person said yes; or did what somebody took for a yes, which the act and the manner then show.
 
     Attributes:
         choices: What to, each with the digest of the wording it was said to.
         act: What the person did.
         question: The question this answers, or None.
         link, code: The kind and the mark of the link it came through, or None and empty.
+        manner: How it came about, where that is not as in a question of our own.
     """
 
     choices: tuple[Choice, ...]
@@ -302,6 +387,15 @@ class ConsentGiven(Happened):
     question: str | None = None
     link: LinkKind | None = None
     code: str = ""
+    manner: Manner | None = None
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """
+        What keeps it from being a consent. Empty if nothing does.
+        """
+        manner = () if self.manner is None else self.manner.defects
+        return manner if self.act.affirmative else (Defect.NOT_AFFIRMATIVE, *manner)
 
 
 @attrs.frozen(kw_only=True)
@@ -358,7 +452,9 @@ class SoftOptInRecorded(Happened):
         in_sale: Whether that was in the course of a sale, or negotiations for one, to this person.
         goods: Class of what was sold or discussed; only messages for purposes listed there are similar.
         similar_purposes: Purposes whose messages are about the sender's own similar products and services.
-        refusal_offered: Whether a simple, free way to refuse was offered when the details were collected.
+        refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
+        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
 
     Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
     """
@@ -370,6 +466,45 @@ class SoftOptInRecorded(Happened):
     goods: str
     similar_purposes: tuple[str, ...]
     refusal_offered: bool
+    refused: bool | None = False
+    dated: bool = True
+
+
+class Engagement(StrEnum):
+    """
+    What somebody was doing when a charity obtained their details.
+    """
+
+    INTEREST = "interest"
+    SUPPORT = "support"
+    OTHER = "other"
+
+
+@attrs.frozen(kw_only=True)
+class CharitySoftOptInRecorded(Happened):
+    """
+    A charity collected details from somebody who showed interest in its purposes or supported them.
+
+    Attributes:
+        obtained_by: Key of the organisation that obtained the details. Empty if nobody knows.
+        engagement: What the person was doing. A mere purchase is something other than support.
+        purpose_held: Whether the purpose in question was one of the charity's own at that time.
+        refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
+        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
+
+    Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    refused: bool | None
+    dated: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -395,5 +530,6 @@ Event: TypeAlias = (
     | ConsentWithdrawn
     | ObjectionRaised
     | SoftOptInRecorded
+    | CharitySoftOptInRecorded
     | ContactErased
 )

@@ -15,7 +15,7 @@ from optly.addresses import Channel
 from optly.errors import HeaderError
 
 _HEADER_NAME = re.compile(r"[!-9;-~]+", re.ASCII)  # RFC 5322 3.6.8: printable ASCII without the colon
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def no_line_break(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -97,8 +97,11 @@ class Receipt:
         outcome: One of the four.
         reply: The provider's reply word for word, kept as evidence. May hold an address, so it is not in the repr.
         code: The provider's own code, such as an SMTP reply code, or None.
+        status: The enhanced status code of RFC 3463 if the provider gave one, such as ``5.1.1`` (no such address) or
+            ``5.7.1`` (a matter of policy, which says nothing about the address); else empty.
     """
 
     outcome: Outcome
     reply: str = attrs.field(default="", repr=False)
     code: int | None = None
+    status: str = ""

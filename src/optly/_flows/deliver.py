@@ -33,8 +33,9 @@ _log = logging.getLogger("optly")
 
 # Longer than any provider takes to answer. What is still claimed after it belongs to a worker that died.
 LEASE: Final = timedelta(minutes=15)
-MAX_ATTEMPTS: Final = 8
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=30)
+# With the waits below, about two days: long enough for a server that is down or a mailbox that is full.
+MAX_ATTEMPTS: Final = 100
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 _BATCH: Final = 100
 
 _STATES: Final = {
@@ -70,9 +71,9 @@ class Deliveries:
 
 def wait(attempts: int, random: bytes) -> timedelta:
     """
-    Return how long to wait after that many attempts: a random part of a time that doubles, up to half an hour.
+    Return how long to wait after that many attempts: a random part of a time that doubles, up to an hour.
     """
-    longest = min(_FIRST_WAIT * (1 << attempts - 1), _LONGEST_WAIT)
+    longest = min(_FIRST_WAIT * (1 << min(attempts - 1, 16)), _LONGEST_WAIT)
     return longest * (int.from_bytes(random) / (1 << 8 * len(random)))
 
 
@@ -154,9 +155,11 @@ async def _hand_over(desk: Desk, waiting: OutboxMessage) -> str | None:
         )
     except UsageError as error:
         got = Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}")
-    except Exception:
+    except Exception as error:
         # A backend of somebody else's that breaks its promise: nobody knows what it did before it failed.
-        _log.exception("a message backend raised", extra={"message_id": message.message.hex(), "backend": backend.name})
+        # Its text and its traceback may hold an address, so only its kind is told.
+        facts = {"message_id": message.message.hex(), "backend": backend.name, "error": type(error).__name__}
+        _log.error("a message backend raised", extra=facts)
         got = Receipt(outcome=Outcome.IN_DOUBT)
     if got.outcome is Outcome.RETRY_LATER:
         if message.attempts < MAX_ATTEMPTS:
@@ -275,6 +278,7 @@ async def _settle(desk: Desk, message: OutboxMessage, parcel: Parcel, got: Recei
         outcome=got.outcome,
         question=parcel.question,
         backend=backend,
+        status=got.status,
         code=code,
         reply=got.reply,
     )

@@ -1,0 +1,3 @@
+"""
+What a test-suite needs: contract suites for plug-ins, and fakes.
+"""

@@ -1,0 +1,657 @@
+"""
+What became of a message is what the server said, and where it said nothing it is said whether there is doubt.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mail_servers import SENDER, Authority, Inbox, Line, ScriptedServer, greet, let_in, mail_server, take
+
+from optly.backends import TLS, SMTPBackend
+from optly.backends.mime import Sender, build
+from optly.errors import ConfigurationError
+from optly.messages import Message, Outcome, Receipt
+
+Write = Callable[..., Message]
+
+
+@contextmanager
+def sending(url: str, **settings: object) -> Iterator[SMTPBackend]:
+    """
+    A backend that is closed at the end.
+    """
+    backend = SMTPBackend(url, **{"sender": SENDER, "timeout": timedelta(seconds=5)} | settings)
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+# ---- a server that does its job
+
+
+def test_the_reply_is_kept_word_for_word(inbox: Inbox, write: Write) -> None:
+    """
+    The number under which the server queued it is evidence.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        receipt = backend.send(write())
+    assert Receipt(outcome=Outcome.ACCEPTED, reply="250 2.0.0 Ok: queued as 1", code=250, status="2.0.0") == receipt
+    assert (
+        inbox.envelopes[0].mail_from,
+        inbox.envelopes[0].rcpt_tos,
+    ) == ("hello@acme.example.com", ["ada@example.com"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.lists(st.sampled_from([".", "..", ".x", "", "a", "é" * 600, "y" * 2000, "From x"]), max_size=8))
+def test_the_server_gets_what_was_built(text: list[str], write: Write, relay: tuple[SMTPBackend, Inbox]) -> None:
+    """
+    Byte for byte: lines of one dot and very long lines included.
+    """
+    backend, inbox = relay
+    inbox.envelopes.clear()
+    message = write(text="\n".join(text), html="<br>\n".join(text), subject="Grüße ŵ 漢")
+    assert Outcome.ACCEPTED is backend.send(message).outcome
+    received = inbox.envelopes[0].original_content
+    (date,) = re.findall(rb"^Date: (.*)\r$", received, re.MULTILINE)
+    assert build(message, Sender.parse(SENDER), at=parsedate_to_datetime(date.decode())).content == received
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[tuple[SMTPBackend, Inbox]]:
+    """
+    A backend and the inbox it delivers to.
+    """
+    inbox = Inbox()
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        yield backend, inbox
+
+
+def test_two_hundred_messages_take_one_connection(inbox: Inbox, write: Write) -> None:
+    """
+    Where the backend is told to keep it for so long.
+    """
+    messages = [write(id=f"{number:032x}", to=f"ada{number}@example.com") for number in range(200)]
+    with mail_server(inbox) as address, sending(f"smtp://{address}", messages_per_connection=200) as backend:
+        assert {Outcome.ACCEPTED} == {backend.send(message).outcome for message in messages}
+    assert [[message.to] for message in messages] == [envelope.rcpt_tos for envelope in inbox.envelopes]
+    assert inbox.connections == 1
+
+
+def test_a_connection_is_given_up_after_so_many_messages(inbox: Inbox, write: Write) -> None:
+    """
+    The limit itself is still within it.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}", messages_per_connection=3) as backend:
+        for _ in range(7):
+            backend.send(write())
+    assert inbox.connections == 3
+
+
+def test_threads_take_turns(inbox: Inbox, write: Write) -> None:
+    """
+    Every message arrives once, whole, at its own address, over one connection.
+    """
+    messages = [
+        write(id=f"{number:032x}", to=f"ada{number}@example.com", subject=f"no {number}") for number in range(60)
+    ]
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend, ThreadPoolExecutor(8) as pool:
+        assert {Outcome.ACCEPTED} == {receipt.outcome for receipt in pool.map(backend.send, messages)}
+    arrived = {envelope.rcpt_tos[0]: envelope.content for envelope in inbox.envelopes}
+    assert len(messages) == len(inbox.envelopes) == len(arrived)
+    for message in messages:
+        assert f"Subject: {message.subject}\r\n".encode() in arrived[message.to]
+    assert inbox.connections == 1
+
+
+def test_closing_is_not_the_end(inbox: Inbox, write: Write) -> None:
+    """
+    The next message opens a new connection.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        backend.send(write())
+        backend.close()
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+    assert inbox.connections == 2
+
+
+# ---- addresses
+
+
+def test_an_address_outside_ascii_goes_to_a_server_that_takes_it(inbox: Inbox, write: Write) -> None:
+    """
+    Envelope and header alike.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        assert Outcome.ACCEPTED is backend.send(write(to="jürgen@bücher.de", subject="Grüße")).outcome
+        assert Outcome.ACCEPTED is backend.send(write(to="ada@bücher.de", subject="Grüße")).outcome
+    first, second = inbox.envelopes
+    assert first.rcpt_tos == ["jürgen@bücher.de"]
+    assert {"SMTPUTF8", "BODY=8BITMIME"} < set(first.mail_options)
+    assert "\r\nTo: jürgen@bücher.de\r\nSubject: Grüße\r\n".encode() in first.original_content
+    assert second.rcpt_tos == ["ada@xn--bcher-kva.de"]
+    assert second.original_content.isascii()
+
+
+def test_an_address_outside_ascii_is_refused_where_the_server_does_not_take_it(inbox: Inbox, write: Write) -> None:
+    """
+    Trying again would not help. The connection stays good for the next message.
+    """
+    with mail_server(inbox, enable_SMTPUTF8=False) as address, sending(f"smtp://{address}") as backend:
+        receipt = backend.send(write(to="jürgen@bücher.de"))
+        assert Outcome.ACCEPTED is backend.send(write(to="ada@bücher.de")).outcome
+    assert Outcome.REFUSED is receipt.outcome
+    assert "SMTPUTF8" in receipt.reply
+    assert "jürgen" not in receipt.reply
+    assert len(inbox.envelopes) == 1
+
+
+# ---- encryption and log-in
+
+
+def test_starttls_and_log_in(inbox: Inbox, authority: Authority, write: Write) -> None:
+    """
+    User and password come out of the URL decoded.
+    """
+    with (
+        mail_server(
+            inbox,
+            tls_context=authority.server("127.0.0.1"),
+            require_starttls=True,
+            auth_required=True,
+            authenticator=let_in,
+        ) as address,
+        sending(f"smtp://optly:s3cret%3A%2F%40@{address}", tls=TLS.STARTTLS, cafile=authority.file) as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+    assert inbox.sessions[0].authenticated
+
+
+def test_implicit_tls(inbox: Inbox, authority: Authority, write: Write) -> None:
+    """
+    From the first byte on, with a context of the caller's own.
+    """
+    context = ssl.create_default_context(cafile=authority.file)
+    with (
+        mail_server(inbox, implicit=authority.server("127.0.0.1")) as address,
+        sending(f"smtps://{address}", ssl_context=context) as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+@pytest.mark.parametrize(
+    ("host", "known", "why"),
+    [("127.0.0.1", False, "unable to get local issuer certificate"), ("mail.example.com", True, "IP address mismatch")],
+)
+def test_a_certificate_that_proves_nothing_is_not_accepted(
+    inbox: Inbox, authority: Authority, write: Write, scheme: str, host: str, known: bool, why: str
+) -> None:
+    """
+    One that nobody vouches for, and one that is somebody else's. Nothing was said, so the message may go later.
+    """
+    context = authority.server(host)
+    server = {"implicit": context} if scheme == "smtps" else {"tls_context": context}
+    with (
+        mail_server(inbox, **server) as address,
+        sending(
+            f"{scheme}://{address}",
+            tls=TLS.STARTTLS if scheme == "smtp" else TLS.IMPLICIT,
+            cafile=authority.file if known else None,
+        ) as backend,
+    ):
+        receipt = backend.send(write())
+    assert Outcome.RETRY_LATER is receipt.outcome
+    assert why in receipt.reply
+    assert inbox.envelopes == []
+
+
+def test_a_server_without_encryption_gets_nothing(inbox: Inbox, authority: Authority, write: Write) -> None:
+    """
+    Not the message and not the password. Somebody in between may have taken the offer out.
+    """
+    with (
+        mail_server(inbox, authenticator=let_in, auth_require_tls=False) as address,
+        sending(f"smtp://optly:s3cret%3A%2F%40@{address}", tls=TLS.STARTTLS, cafile=authority.file) as backend,
+    ):
+        receipt = backend.send(write())
+    assert Outcome.RETRY_LATER is receipt.outcome
+    assert "STARTTLS" in receipt.reply
+    assert inbox.envelopes == []
+
+
+def test_what_was_said_before_encryption_does_not_count(write: Write) -> None:
+    """
+    Replies that somebody slipped in behind the one to STARTTLS are thrown away with the rest of the plain text.
+    """
+
+    def slip_in(line: Line) -> None:
+        line.say("220 ready")
+        line.hear("EHLO")
+        line.say("250 STARTTLS")
+        line.hear("STARTTLS")
+        line.say("220 go\r\n250 hello\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 2.0.0 taken")
+        line.hang()
+
+    with (
+        ScriptedServer(slip_in) as server,
+        sending(f"smtp://{server.address}", tls=TLS.STARTTLS, timeout=timedelta(seconds=0.3)) as backend,
+    ):
+        assert Outcome.RETRY_LATER is backend.send(write()).outcome
+
+
+def test_a_wrong_password_is_no_fault_of_the_message(inbox: Inbox, write: Write) -> None:
+    """
+    It may go when the password has been put right.
+    """
+    with (
+        mail_server(inbox, authenticator=let_in, auth_require_tls=False) as address,
+        sending(f"smtp://{address}", user="optly", password="wrong") as backend,
+    ):
+        receipt = backend.send(write())
+    assert (receipt.outcome, receipt.code, receipt.status) == (Outcome.RETRY_LATER, 535, "5.7.8")
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+def test_a_server_that_wants_a_log_in_does_not_refuse_the_message(inbox: Inbox, write: Write) -> None:
+    """
+    530 is about us.
+    """
+    with (
+        mail_server(inbox, authenticator=let_in, auth_require_tls=False, auth_required=True) as address,
+        sending(f"smtp://{address}") as backend,
+    ):
+        receipt = backend.send(write())
+    assert (receipt.outcome, receipt.code) == (Outcome.RETRY_LATER, 530)
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
+@pytest.mark.parametrize(
+    ("answer", "outcome", "code", "status"),
+    [
+        ("451 4.7.1 Greylisted, try again later", Outcome.RETRY_LATER, 451, "4.7.1"),
+        ("454 Throttling failure: Maximum sending rate exceeded.", Outcome.RETRY_LATER, 454, ""),
+        ("550 5.1.1 No such user", Outcome.REFUSED, 550, "5.1.1"),
+        ("554 5.7.1 Blocked by policy", Outcome.REFUSED, 554, "5.7.1"),
+    ],
+)
+def test_a_refusal_is_what_the_server_says(
+    inbox: Inbox, write: Write, step: str, answer: str, outcome: Outcome, code: int, status: str
+) -> None:
+    """
+    At whichever step, and the next message goes over the same connection.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        backend.send(write())
+        inbox.answers[step] = answer
+        refused = backend.send(write())
+        del inbox.answers[step]
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+    assert Receipt(outcome=outcome, reply=answer, code=code, status=status) == refused
+    assert inbox.connections == 1
+
+
+def test_one_recipient_is_refused_and_the_others_are_not(inbox: Inbox, write: Write) -> None:
+    """
+    What was refused is not carried into the next message.
+    """
+    inbox.answers["bob"] = "550 5.1.1 No such user"
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        outcomes = [backend.send(write(to=f"{name}@example.com")).outcome for name in ("ada", "bob", "cy")]
+    assert outcomes == [Outcome.ACCEPTED, Outcome.REFUSED, Outcome.ACCEPTED]
+    assert [envelope.rcpt_tos for envelope in inbox.envelopes] == [["ada@example.com"], ["cy@example.com"]]
+
+
+# ---- servers that break off
+
+EHLO, MAIL, RCPT, DATA = ("EHLO", "250 ok"), ("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go on")
+STEPS = [("", "220 ready"), EHLO, MAIL, RCPT, DATA]
+
+
+def up_to(count: int, then: Callable[[Line], None]) -> Callable[[Line], None]:
+    """
+    A script that takes *count* steps, hears the next command or the whole content, and goes on as told.
+    """
+
+    def play(line: Line) -> None:
+        for verb, answer in STEPS[:count]:
+            if verb:
+                line.hear(verb)
+            line.say(answer)
+        if count == len(STEPS):
+            line.hear_content()
+        elif STEPS[count][0]:
+            line.hear(STEPS[count][0])
+        then(line)
+
+    return play
+
+
+def say(text: str) -> Callable[[Line], None]:
+    def play(line: Line) -> None:
+        line.say(text)
+        line.hang()
+
+    return play
+
+
+ENDS = {
+    "closes": lambda line: None,
+    "hangs": Line.hang,
+    "answers garbage": say('!"£$%^&*()'),
+    "answers too long a line": say("250 " + "x" * 10_000),
+    "answers what makes no sense": say("199 maybe"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=list(ENDS))
+@pytest.mark.parametrize("count", range(len(STEPS) + 1))
+def test_only_after_the_final_dot_is_there_doubt(write: Write, count: int, end: Callable[[Line], None]) -> None:
+    """
+    Whatever the server does at a step, it is no refusal, and nothing is said twice.
+    """
+    with ScriptedServer(up_to(count, end)) as server:
+        with sending(f"smtp://{server.address}", timeout=timedelta(seconds=0.3)) as backend:
+            receipt = backend.send(write())
+        assert server.connections == 1
+    assert (Outcome.IN_DOUBT if count == len(STEPS) else Outcome.RETRY_LATER) is receipt.outcome
+    assert receipt.reply
+
+
+@pytest.mark.parametrize("count", range(len(STEPS) + 1))
+def test_a_server_that_is_about_to_close_wants_it_later(write: Write, count: int) -> None:
+    """
+    421 may come at any step, and is believed: after the dot, too, it means that the message was not taken.
+    """
+    script = up_to(count, say("421 4.3.2 Shutting down"))
+    with ScriptedServer(script) as server, sending(f"smtp://{server.address}") as backend:
+        receipt = backend.send(write())
+    assert (receipt.outcome, receipt.code, receipt.status) == (Outcome.RETRY_LATER, 421, "4.3.2")
+
+
+def test_a_server_may_take_its_time_over_the_final_dot(write: Write) -> None:
+    """
+    Longer than over any other step, because giving up would leave the message in doubt; and only over that one.
+    """
+
+    def ponder(line: Line) -> None:
+        greet(line)
+        take(line, before_last=lambda: time.sleep(0.6))
+        line.hear("MAIL")
+        line.say("250 ok")
+        line.hang()
+
+    with (
+        ScriptedServer(ponder) as server,
+        sending(f"smtp://{server.address}", timeout=timedelta(seconds=0.3)) as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+        began = time.monotonic()
+        assert Outcome.RETRY_LATER is backend.send(write()).outcome
+        assert time.monotonic() - began < 2
+
+
+def test_a_server_that_closes_in_the_middle_of_the_content_has_not_got_it(write: Write) -> None:
+    """
+    It cannot have seen the final dot.
+    """
+
+    def close(line: Line) -> None:
+        for verb, answer in STEPS:
+            if verb:
+                line.hear(verb)
+            line.say(answer)
+
+    with ScriptedServer(close) as server, sending(f"smtp://{server.address}") as backend:
+        receipt = backend.send(write(text="x" * 20_000_000))
+    assert Outcome.RETRY_LATER is receipt.outcome
+
+
+@pytest.mark.parametrize("warning", ["", "421 4.4.2 Idle too long", "garbage"], ids=["silently", "with 421", "garbled"])
+def test_a_connection_that_went_stale_is_replaced_once(write: Write, warning: str) -> None:
+    """
+    A server may close an idle connection. The message goes over a new one, and goes once.
+    """
+    left = threading.Event()
+    contents = []
+
+    def tire(line: Line) -> None:
+        greet(line)
+        contents.append(take(line))
+        if warning:
+            line.say(warning)
+        line.close()
+        left.set()
+
+    def stay(line: Line) -> None:
+        greet(line)
+        while True:
+            contents.append(take(line))
+
+    with ScriptedServer(tire, stay) as server, sending(f"smtp://{server.address}") as backend:
+        backend.send(write(subject="first"))
+        assert left.wait(5)
+        assert Outcome.ACCEPTED is backend.send(write(subject="second")).outcome
+        assert Outcome.ACCEPTED is backend.send(write(subject="third")).outcome
+        assert server.connections == 2
+    assert [re.search(rb"Subject: (\w+)", c)[1].decode() for c in contents] == ["first", "second", "third"]
+
+
+def test_a_kept_connection_that_breaks_later_is_not_tried_again(write: Write) -> None:
+    """
+    Once the server has answered anything about the message, it is for the outbox to say when to try again.
+    """
+
+    def break_off(line: Line) -> None:
+        greet(line)
+        take(line)
+        line.hear("MAIL")
+        line.say("250 ok")
+
+    with ScriptedServer(break_off) as server, sending(f"smtp://{server.address}") as backend:
+        backend.send(write())
+        assert Outcome.RETRY_LATER is backend.send(write()).outcome
+        assert server.connections == 1
+
+
+def test_a_kept_connection_that_breaks_after_the_dot_is_in_doubt(write: Write) -> None:
+    """
+    A new connection must not hear the message again.
+    """
+
+    def break_off(line: Line) -> None:
+        greet(line)
+        take(line)
+        take(line, last="")
+
+    with ScriptedServer(break_off) as server, sending(f"smtp://{server.address}") as backend:
+        backend.send(write())
+        assert Outcome.IN_DOUBT is backend.send(write()).outcome
+        assert server.connections == 1
+
+
+def test_a_server_that_will_not_start_over_loses_the_connection(write: Write) -> None:
+    """
+    What it refused must not run into the next message.
+    """
+
+    def stubborn(line: Line) -> None:
+        greet(line)
+        line.hear("MAIL")
+        line.say("550 5.7.1 no")
+        line.hear("RSET")
+        line.say("500 what?")
+        line.hang()
+
+    def willing(line: Line) -> None:
+        greet(line)
+        take(line)
+
+    with ScriptedServer(stubborn, willing) as server, sending(f"smtp://{server.address}") as backend:
+        assert Outcome.REFUSED is backend.send(write()).outcome
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+
+
+def test_a_letter_cut_short_leaves_no_connection_behind(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    When a task queue's time limit strikes, a reply that is still to come must not be taken for one to the next message.
+    """
+
+    class TimeLimitError(BaseException):
+        pass
+
+    def strike(*_: object) -> None:
+        raise TimeLimitError
+
+    def serve(line: Line) -> None:
+        greet(line)
+        while True:
+            take(line)
+
+    with ScriptedServer(serve) as server, sending(f"smtp://{server.address}") as backend:
+        for method in ("getreply", "send", "docmd"):
+            backend.send(write())
+            with monkeypatch.context() as patch:
+                patch.setattr(f"smtplib.SMTP.{method}", strike)
+                with pytest.raises(TimeLimitError):
+                    backend.send(write())
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+        assert server.connections == 4
+
+
+def test_what_a_server_says_can_be_stored_anywhere(write: Write) -> None:
+    """
+    However long it is and whatever is in it. Otherwise it could keep an accepted message from being recorded.
+    """
+
+    def babble(line: Line) -> None:
+        greet(line)
+        take(line, last="250-\0\x1b[31m" + "\r\n250-".join(["x" * 900] * 20) + "\r\n250 end")
+
+    with ScriptedServer(babble) as server, sending(f"smtp://{server.address}") as backend:
+        receipt = backend.send(write())
+    assert Outcome.ACCEPTED is receipt.outcome
+    assert len(receipt.reply) == 1000
+    assert all(character.isprintable() or character == "\n" for character in receipt.reply)
+    assert receipt == pickle.loads(pickle.dumps(receipt))
+
+
+# ---- processes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_leaves_the_connection_to_the_parent(inbox: Inbox, write: Write) -> None:
+    """
+    The child makes its own, even if another thread of the parent was at work, and the parent's goes on.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        backend.send(write())
+        with backend._lock:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(10)  # A child that waits for a lock would wait for ever.
+                os._exit(0 if backend._kept is None and backend.send(write()).outcome is Outcome.ACCEPTED else 1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+    peers = [session.peer for session in inbox.sessions]
+    assert [left == right for left, right in pairwise(peers)] == [False, False]
+    assert peers[0] == peers[2]
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://127.0.0.1",
+        "smtp://",
+        "smtp:127.0.0.1",
+        "smtp://127.0.0.1:port",
+        "smtp://127.0.0.1:99999",
+        "smtp://[::1",
+        "smtp://127.0.0.1/path",
+        "smtp://127.0.0.1?tls=none",
+        "smtp://user@127.0.0.1",
+        "smtp://user:s3cret#@127.0.0.1",
+        "smtp://user:s3cret/@127.0.0.1",
+        "smtp://user:s3cret%0D%0A@127.0.0.1",
+        "smtp://user:s3cr%C3%A9t@127.0.0.1",
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_at_once_and_not_repeated(url: str) -> None:
+    """
+    There may be a password in it, least of all where one would look for it.
+    """
+    with pytest.raises(ConfigurationError) as caught:
+        SMTPBackend(url, sender=SENDER)
+    assert "s3cr" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"user": "optly"},
+        {"password": "s3cret"},
+        {"tls": TLS.IMPLICIT},
+        {"tls": TLS.NONE, "user": "optly", "password": "s3cret"},
+        {"cafile": "/nowhere"},
+        {"cafile": "/nowhere", "ssl_context": ssl.create_default_context()},
+        {"tls": TLS.NONE, "cafile": "/nowhere"},
+        {"timeout": timedelta(0)},
+        {"messages_per_connection": 0},
+        {"sender": "Acme"},
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(settings: dict[str, object]) -> None:
+    """
+    Before the first message is due.
+    """
+    with pytest.raises(ConfigurationError):
+        SMTPBackend("smtp://mail.example.com", **{"sender": SENDER} | settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls"),
+    [
+        ("smtp://mail.example.com", 587, TLS.STARTTLS),
+        ("smtps://mail.example.com", 465, TLS.IMPLICIT),
+        ("smtp://mail.example.com:25", 25, TLS.STARTTLS),
+        ("smtp://localhost:25", 25, TLS.NONE),
+        ("smtp://127.0.0.2:25", 25, TLS.NONE),
+        ("smtp://[::1]:25", 25, TLS.NONE),
+        ("smtps://127.0.0.1", 465, TLS.IMPLICIT),
+        ("smtp://127.0.0.1.example.com", 587, TLS.STARTTLS),
+        ("smtp://10.0.0.1", 587, TLS.STARTTLS),
+    ],
+)
+def test_a_network_is_crossed_encrypted_unless_told_otherwise(url: str, port: int, tls: TLS) -> None:
+    """
+    Only this very machine needs no encryption.
+    """
+    server = SMTPBackend(url, sender=SENDER)._server
+    assert (port, tls) == (server.port, server.tls)
