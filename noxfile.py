@@ -7,6 +7,7 @@ from __future__ import annotations
 import nox
 
 nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "typing", "tests", "demo"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -40,3 +41,22 @@ def tests(session: nox.Session) -> None:
     """
     install(session, "test")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """
+    Play the whole of the main job, as installed.
+    """
+    install(session)
+    session.run("optly", "demo", "--once")
+
+
+@nox.session(default=False)
+def benchmarks(session: nox.Session) -> None:
+    """
+    Measure the main paths beside their floors.
+    """
+    install(session)
+    for name in ("foundation", "storage", "rules", "registers"):
+        session.run("python", f"benchmarks/{name}.py")

@@ -1,0 +1,24 @@
+"""
+The `optly` command. Needs the extra ``cli``, and says so where it is missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+_EXTRA: Final = frozenset({"aiosmtpd", "click", "rich"})
+
+
+def main() -> None:
+    """
+    Run the command on the arguments of this process, and exit.
+    """
+    try:
+        from optly.cli._commands import optly
+
+        optly(prog_name="optly")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.exit("The optly command needs more than the library alone: pip install 'optly[cli]'")

@@ -1,0 +1,66 @@
+"""
+How the commands speak.
+"""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import Final
+
+import attrs
+from rich.console import Console
+from rich.text import Text
+
+_SIGNS: Final = {"green": ("✓", "+"), "red": ("✗", "!"), "blue": ("•", "-")}
+_MARGIN: Final = 21
+
+
+def plain(text: str) -> str:
+    """
+    Return *text* on one line and without what could steer a terminal.
+    """
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+@attrs.frozen
+class Terminal:
+    """
+    Writes what happened, one thing after the other: a sign, what it was, and a sentence.
+    """
+
+    _console: Console = attrs.field(factory=lambda: Console(highlight=False))
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """
+        Write one line, however long.
+        """
+        self._write(Text(plain(text), style=style))
+
+    def good(self, name: str, text: str) -> None:
+        """
+        Write something that is as it should be.
+        """
+        self._item("green", name, text)
+
+    def bad(self, name: str, text: str) -> None:
+        """
+        Write something that is not.
+        """
+        self._item("red", name, text)
+
+    def note(self, name: str, text: str) -> None:
+        """
+        Write something that is neither.
+        """
+        self._item("blue", name, text)
+
+    def _item(self, colour: str, name: str, text: str) -> None:
+        sign = _SIGNS[colour][self._console.options.ascii_only]
+        # Not a table of the library, which fills every line up with spaces.
+        width = max(self._console.width - _MARGIN, 20)
+        lines = wrap(plain(text), width, break_long_words=False, break_on_hyphens=False)
+        head = Text.assemble((sign, f"bold {colour}"), " ", (f"{plain(name):<{_MARGIN - 3}} ", "bold"))
+        self._write(head.append(f"\n{'':{_MARGIN}}".join(lines)))
+
+    def _write(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)

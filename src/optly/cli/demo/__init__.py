@@ -1,0 +1,3 @@
+"""
+``optly demo``: a company that asks, somebody who answers, and everything in between, on this machine.
+"""

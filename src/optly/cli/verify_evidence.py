@@ -1,0 +1,101 @@
+"""
+``optly verify-evidence``
+"""
+
+from __future__ import annotations
+
+import json
+from typing import IO, Final
+
+import click
+
+from optly.cli._terminal import Terminal
+from optly.errors import SerializationError
+from optly.evidence import EvidencePack, read, verify
+from optly.ledger import Verification
+
+_KEY: Final = 32  # bytes
+
+
+def _as_keys(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[bytes, ...]:
+    try:
+        keys = tuple(bytes.fromhex(value) for value in values)
+    except ValueError:
+        keys = (b"",)
+    if any(len(key) != _KEY for key in keys):
+        raise click.BadParameter("a public key has 64 hexadecimal digits")
+    return keys
+
+
+@click.command("verify-evidence")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--public-key",
+    "public_keys",
+    metavar="HEX",
+    multiple=True,
+    callback=_as_keys,
+    help="A key the organisation is known to sign with. May be repeated.",
+)
+@click.option("--checkpoint", type=click.File("rb"), help="A signed head of the organisation's log, kept earlier.")
+@click.option("as_json", "--json", is_flag=True, help="Print what was found as JSON.")
+def command(file: IO[bytes], public_keys: tuple[bytes, ...], checkpoint: IO[bytes] | None, as_json: bool) -> None:
+    """
+    Verify an evidence pack, without a database.
+
+    FILE is the pack in its JSON form, or - to read it from standard input. The exit code is 0 if nothing is wrong with
+    it, and 1 if something is.
+    """
+    content = file.read()
+    found = verify(
+        content,
+        public_keys=public_keys or None,
+        checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"),
+    )
+    if as_json:
+        click.echo(_as_json(found))
+    else:
+        _tell(found, content, trusted=bool(public_keys))
+    if not found:
+        raise click.exceptions.Exit(1)
+
+
+def _as_json(found: Verification) -> str:
+    return json.dumps(
+        {
+            "verified": bool(found),
+            "events": found.events,
+            "erased": found.erased,
+            "sealed": found.sealed,
+            "problems": [
+                {
+                    "finding": problem.finding.value,
+                    "contact": problem.contact,
+                    "event": problem.seq,
+                    "detail": problem.detail,
+                }
+                for problem in found.problems
+            ],
+        },
+        indent=2,
+    )
+
+
+def _tell(found: Verification, content: bytes, *, trusted: bool) -> None:
+    terminal = Terminal()
+    try:
+        pack: EvidencePack | None = read(content)
+    except SerializationError:
+        pack = None
+    if pack is not None:
+        terminal.note("organisation", f"{pack.organisation_name} ({pack.organisation})")
+        terminal.note("contact", pack.contact)
+        terminal.note("issued", pack.issued_at.isoformat(timespec="seconds"))
+        terminal.note("events", f"{found.events}; personal values erased since: {found.erased}")
+    for problem in found.problems:
+        terminal.bad(problem.finding, str(problem))
+    if found and pack is not None:
+        terminal.good("verified", "Nothing was altered, removed, reordered or added, and the log covers every event.")
+        if not trusted:
+            terminal.note("signed by", pack.public_key.hex())
+            terminal.line("Compare this key with the one the organisation published, or give that with --public-key.")

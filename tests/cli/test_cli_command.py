@@ -1,0 +1,112 @@
+"""
+The command itself: what it is called with, and what it says where it cannot run.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from click.testing import CliRunner
+from process import run
+
+from optly.cli._commands import optly
+from optly.cli._terminal import plain
+from optly.errors import ConfigurationError
+from optly.keys import Keys
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, check=False, encoding="utf-8", timeout=60
+    )
+
+
+def test_version_is_that_of_the_package() -> None:
+    """
+    The version is read from the installed package.
+    """
+    assert f"optly {version('optly')}\n" == run("--version").stdout
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
+    """
+    Every command stands in the help with a line of its own.
+    """
+    result = runner.invoke(optly, [option])
+
+    assert result.exit_code == 0
+    assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == ["demo", "keys", "verify-evidence"]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["demo", "--twice"], ["verify-evidence"], ["keys", "more"]])
+def test_wrong_usage_is_exit_code_2(runner: CliRunner, arguments: list[str]) -> None:
+    """
+    A call that is wrong ends with exit code 2.
+    """
+    assert runner.invoke(optly, arguments).exit_code == 2
+
+
+def test_keys_prints_a_new_key_each_time(runner: CliRunner) -> None:
+    """
+    What is printed is a key, nothing else, and never the same.
+    """
+    first, second = (runner.invoke(optly, ["keys"]).output for _ in range(2))
+
+    assert first != second
+    assert [f"{Keys(current=key.strip()).current}\n" for key in (first, second)] == [first, second]
+
+
+@pytest.mark.parametrize("missing", ["aiosmtpd", "click", "rich"])
+def test_a_missing_extra_is_one_line_and_no_traceback(missing: str) -> None:
+    """
+    Where a part of the extra is missing, the command says what to install.
+    """
+    code = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['optly', 'demo', '--once']; import optly.cli"
+    result = python(f"{code}; optly.cli.main()")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "The optly command needs more than the library alone: pip install 'optly[cli]'\n"
+
+
+def test_another_missing_module_is_not_hidden() -> None:
+    """
+    A module that the extra does not bring is a bug, and is shown as one.
+    """
+    code = "import sys; sys.modules['optly.keys'] = None; sys.argv = ['optly', 'keys']; import optly.cli"
+
+    assert "ModuleNotFoundError: import of optly.keys halted" in python(f"{code}; optly.cli.main()").stderr
+
+
+def test_importing_the_entry_point_loads_no_extra() -> None:
+    """
+    The module a console script imports needs only the standard library.
+    """
+    result = python("import optly.cli, sys; print(sys.modules.keys() & {'click', 'rich', 'aiosmtpd', 'sqlalchemy'})")
+
+    assert result.stdout == "set()\n"
+
+
+def test_an_error_of_ours_is_one_line(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An error of the library ends the command with its message and exit code 1.
+    """
+
+    def refuse() -> str:
+        raise ConfigurationError("this cannot work")
+
+    monkeypatch.setattr(Keys, "generate", refuse)
+    result = runner.invoke(optly, ["keys"])
+
+    assert (result.exit_code, result.output) == (1, "Error: this cannot work\n")
+
+
+def test_control_characters_cannot_steer_the_terminal() -> None:
+    """
+    What came from elsewhere cannot move the cursor, change colours, break the line or turn the text round.
+    """
+    assert plain("a\x1b[31mb\nc\x9bd\u202ee") == "a�[31mb�c�d�e"
