@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from world import EMAIL, EMAIL_OFFERS, KEYS, SMS_OFFERS, World, world
 
 from optly import Channel, Content, Context, Keys
+from optly.errors import UsageError
 from optly.evidence import read, verify
 from optly.ledger import GENESIS, Finding, link
 from optly.messages import Outcome, Receipt
@@ -208,10 +209,44 @@ def test_a_kept_checkpoint_finds_a_log_that_was_cut() -> None:
     kept = w.manager.seal()
     assert kept is not None
     assert {Finding.TRUNCATED} == {problem.finding for problem in early.verify(checkpoint=kept.note).problems}
-    assert w.manager.evidence(ada).verify(checkpoint=kept.note)
-    other = world()
+    assert w.manager.evidence(ada, since=kept.note).verify(checkpoint=kept.note)
+    w.manager.add_contact(email="bob@example.com")
+    assert {Finding.LOG} == {
+        problem.finding for problem in w.manager.evidence(ada).verify(checkpoint=kept.note).problems
+    }
+    assert w.manager.evidence(ada, since=kept.note).verify(checkpoint=kept.note)
+
+
+@given(st.integers(0, 4))
+def test_a_log_that_was_written_again_is_found_by_a_kept_checkpoint(further: int) -> None:
+    """
+    Whoever has the keys can sign another history, and let it grow as far as they like, but not make it fit.
+    """
+    w, other = world(), world()
+    kept = w.manager.evidence(w.add()).seal
+    assert kept is not None
     other.agreed(other.add())
-    assert not other.manager.evidence(other.add()).verify(checkpoint=kept.note)
+    for number in range(further):
+        other.manager.add_contact(email=f"p{number}@example.com")
+        other.manager.seal()
+    forged = other.manager.evidence(other.add(), since=kept.checkpoint)
+    assert forged.verify()
+    assert not forged.verify(checkpoint=kept.checkpoint)
+
+
+def test_evidence_since_something_else_is_refused() -> None:
+    """
+    A checkpoint of another organisation or with another key is told at once.
+    """
+    w = world()
+    ada = w.add()
+    stranger = world(keys=Keys(current="somebody else altogether"))
+    stranger.add()
+    checkpoint = stranger.manager.seal()
+    assert checkpoint is not None
+    for text in (checkpoint.note, "nonsense", ""):
+        with pytest.raises(UsageError):
+            w.manager.evidence(ada, since=text)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +268,15 @@ def test_no_json_makes_verification_fail(value: object) -> None:
     """
     for name in DATA:
         assert not verify(json.dumps({**DATA, name: value})) or value == DATA[name]
+
+
+def test_a_number_too_large_for_the_record_is_told() -> None:
+    """
+    Instead of being refused by an error on the way.
+    """
+    assert not verify(json.dumps(changed(lambda data: data["log"].update(version=10**30))))
+    assert not verify(json.dumps(changed(lambda data: data["log"].update(index=10**30))))
+    assert not verify(json.dumps(changed(lambda data: data["events"][0].update(seq=10**15))))
 
 
 def test_an_erased_contacts_pack_holds_nothing_personal_and_verifies() -> None:

@@ -45,11 +45,12 @@ class Attachment:
 @attrs.frozen(kw_only=True)
 class NewLine:
     """
-    An address or number to add: what kind it is, and its value.
+    An address or number to add: what kind it is, its value, and who holds it, where that is not as for the contact.
     """
 
     kind: AddressKind
     value: str = attrs.field(repr=False)
+    subscriber: Subscriber | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -141,12 +142,12 @@ class ChangeChoices:
 
     Attributes:
         yes, no: What is now allowed and refused, with the wordings that were on the page.
-        line: The line the link was sent to.
+        line: The line the link was sent to, or None if nobody knows who was given it.
     """
 
     yes: tuple[Choice, ...]
     no: tuple[Choice, ...]
-    line: int
+    line: int | None
     code: str = ""
     context: Context = attrs.field(factory=Context, repr=False)
 

@@ -93,11 +93,15 @@ CLOCK_SKEW = timedelta(minutes=5)
 class Line:
     """
     An address or number of the contact, by its number in the record. Its value is in the slot ``line_N``.
+
+    Attributes:
+        subscriber: Who holds this very line, where that is not as for the contact.
     """
 
     number: int
     kind: AddressKind
     removed: bool = False
+    subscriber: Subscriber | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -263,6 +267,15 @@ class Standing:
             if line.kind is channel.kind and not line.removed and number in (None, line.number):
                 return line
         return None
+
+    def subscriber_of(self, number: int | None) -> Subscriber:
+        """
+        Return what the law takes the holder of a line to be.
+        """
+        for line in self.lines:
+            if line.number == number:
+                return line.subscriber or self.subscriber
+        return self.subscriber
 
     def question(self, id: str) -> Question | None:
         """
@@ -487,7 +500,9 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 name=event.name or standing.name,
             )
         case LineAdded():
-            return attrs.evolve(after, lines=(*standing.lines, Line(number=event.line, kind=event.kind)))
+            return attrs.evolve(
+                after, lines=(*standing.lines, Line(number=event.line, kind=event.kind, subscriber=event.subscriber))
+            )
         case LineRemoved():
             return attrs.evolve(
                 after,
@@ -759,7 +774,13 @@ def _require_line(standing: Standing, channel: Channel, number: int) -> None:
 
 def _new_lines(lines: Sequence[NewLine], standing: Standing, common: _Common, actor: Actor) -> list[Event]:
     return [
-        LineAdded(**common, line=number, kind=line.kind, personal={f"line_{number}": line.value})
+        LineAdded(
+            **common,
+            line=number,
+            kind=line.kind,
+            subscriber=line.subscriber,
+            personal={f"line_{number}": line.value},
+        )
         for number, line in enumerate(lines, len(standing.lines) + 1)
     ]
 
@@ -827,14 +848,15 @@ def _said(
     *,
     question: str | None,
     link: LinkKind,
-    line: int,
+    line: int | None,
     code: str,
     context: Context,
     standing: Standing,
     now: datetime,
 ) -> tuple[Event, ...]:
     """
-    Return the events of an answer through a link sent to *line*. Only about that line does the link prove anything.
+    Return the events of an answer through a link sent to *line*. Only about that line does the link prove anything,
+    and about none if nobody knows who was given it.
     """
     events: list[Event] = []
     for grade in (Grade.A, Grade.B):
@@ -916,7 +938,11 @@ def _choose(command: ChangeChoices, standing: Standing, now: datetime) -> tuple[
         known = standing.consent(choice.channel, choice.purpose, choice.line, now)
         if known is None or not known.own or known.wording != choice.wording:
             yes.append(choice)
-    no = [choice for choice in command.no if standing.stop(choice.channel, choice.purpose, choice.line, now) is None]
+    no = []
+    for choice in command.no:
+        stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
+        if stop is None or stop.at < now:
+            no.append(choice)
     return _said(
         yes,
         no,
@@ -995,22 +1021,14 @@ def _stop(command: Stop, standing: Standing, now: datetime) -> tuple[Event, ...]
 
 def _stands(stop: StandingStop, standing: Standing) -> bool:
     """
-    Whether an earlier stop already does all that *stop* would, and nothing in its scope was allowed since.
+    Whether a stop that is no earlier already does all that *stop* would.
+
+    A stop that is repeated later is recorded again: an older yes that is told late must not come between the two.
     """
-    earlier = [known.at for known in standing.stops if known.covers(*stop.scope) and known.objection >= stop.objection]
-    if not earlier:
-        return False
-    since = max(earlier)
-    allowed_since = any(
-        stop.covers(consent.channel, consent.purpose, consent.line) and consent.at > since
-        for consent in standing.consents
+    return any(
+        known.covers(*stop.scope) and known.objection >= stop.objection and known.at >= stop.at
+        for known in standing.stops
     )
-    open_still = any(
-        question.state is QuestionState.OPEN and stop.covers(choice.channel, choice.purpose, choice.line)
-        for question in standing.questions
-        for choice in question.choices
-    )
-    return not allowed_since and not open_still
 
 
 def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:

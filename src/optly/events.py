@@ -258,10 +258,15 @@ class DetailsChanged(Happened):
 class LineAdded(Happened):
     """
     The contact has a new address or number. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
+
+    Attributes:
+        subscriber: Who holds this very line, where that is not as for the contact: a director's private mailbox is an
+            individual's.
     """
 
     line: int
     kind: AddressKind
+    subscriber: Subscriber | None = None
 
 
 @attrs.frozen(kw_only=True)

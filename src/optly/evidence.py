@@ -27,6 +27,7 @@ from optly.ledger import (
     Opening,
     Problem,
     Verification,
+    consistent,
     included,
     open_note,
     origin,
@@ -50,6 +51,8 @@ class Seal:
         index: The place of the chain's latest leaf.
         version, head: How far the chain had grown then, and the hash of that event.
         proof: The hashes that lead from the leaf to the root.
+        since: How many leaves the log had at the checkpoint that somebody kept; 0 if nobody told of one.
+        growth: The hashes that show that the log only grew since then.
     """
 
     checkpoint: str
@@ -57,6 +60,8 @@ class Seal:
     version: int
     head: bytes = attrs.field(repr=False)
     proof: tuple[bytes, ...] = attrs.field(repr=False)
+    since: int = 0
+    growth: tuple[bytes, ...] = attrs.field(default=(), repr=False)
 
 
 # The JSON form, part by part. What does not fit these types is no pack.
@@ -93,6 +98,8 @@ class _Log:
     version: int
     head: str
     proof: list[str]
+    since: int
+    growth: list[str]
 
 
 @attrs.frozen(kw_only=True)
@@ -211,6 +218,8 @@ class EvidencePack:
                 version=seal.version,
                 head=seal.head.hex(),
                 proof=[node.hex() for node in seal.proof],
+                since=seal.since,
+                growth=[node.hex() for node in seal.growth],
             ),
             public_key=self.public_key.hex(),
             signature=base64.b64encode(self.signature).decode(),
@@ -279,6 +288,8 @@ def read(text: str | bytes) -> EvidencePack:
                 version=log.version,
                 head=bytes.fromhex(log.head),
                 proof=tuple(bytes.fromhex(node) for node in log.proof),
+                since=log.since,
+                growth=tuple(bytes.fromhex(node) for node in log.growth),
             ),
             public_key=bytes.fromhex(found.public_key),
             signature=base64.b64decode(found.signature, validate=True),
@@ -299,7 +310,8 @@ def verify(
     Args:
         public_keys: The Ed25519 keys the organisation is known to sign with, 32 bytes each. Without them the key in the
             pack itself is taken, which shows that the pack is in one piece but not who made it.
-        checkpoint: A signed head of the organisation's log that was kept earlier. A pack that is older than it is told.
+        checkpoint: A signed head of the organisation's log that was kept earlier. A pack that is older is told, and so
+            is one that does not show that the log only grew since: ask for it to be made with that checkpoint.
 
     Returns:
         What is wrong, each thing by its name and place. A text that is no pack at all is one problem.
@@ -370,22 +382,32 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
     if checkpoint is None or checkpoint.origin != origin(pack.organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
     problems = []
-    leaf = Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head).hash(pack.organisation)
-    if not included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
+    leaf = _leaf(pack, seal)
+    if leaf is None or not included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
         problems.append(Problem(Finding.LOG, pack.contact, seal.version, "the chain is not in the log as it claims"))
     if seal.version < len(pack.entries):
         detail = "the events from here on are not covered by the log"
         problems.append(Problem(Finding.LOG, pack.contact, seal.version + 1, detail))
     if kept is not None:
-        problems.extend(_against(checkpoint, open_note(kept, trusted), pack.organisation))
+        problems.extend(_against(checkpoint, seal, open_note(kept, trusted), pack.organisation))
     return problems
 
 
-def _against(now: Checkpoint, kept: Checkpoint | None, organisation: str) -> list[Problem]:
+def _leaf(pack: EvidencePack, seal: Seal) -> bytes | None:
+    try:
+        leaf = Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head)
+        return leaf.hash(pack.organisation)
+    except SerializationError:
+        return None
+
+
+def _against(now: Checkpoint, seal: Seal, kept: Checkpoint | None, organisation: str) -> list[Problem]:
     if kept is None or kept.origin != origin(organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")]
     if now.size < kept.size:
         return [Problem(Finding.TRUNCATED, "", None, "the pack rests on a log that is shorter than the one known")]
-    if now.size == kept.size and now.root != kept.root:
-        return [Problem(Finding.LOG, "", None, "the pack rests on another log than the one known")]
+    growth = seal.growth if seal.since == kept.size else ()
+    if not consistent(kept.size, kept.root, now.size, now.root, growth):
+        detail = "the pack does not show that its log only grew since the checkpoint that was kept"
+        return [Problem(Finding.LOG, "", None, detail)]
     return []

@@ -99,6 +99,8 @@ class LinkTarget:
         contact: Id of the contact.
         line: Number of the line the link was sent to.
         channel: The channel it was sent on.
+        handed_over: Whether a message backend was given the link and nobody else. Only then does its use prove who
+            holds the line.
         question: The question it may answer; None for a link of another kind.
     """
 
@@ -106,6 +108,7 @@ class LinkTarget:
     contact: str
     line: int
     channel: Channel
+    handed_over: bool
     question: str | None = None
 
     def dump(self) -> bytes:

@@ -535,7 +535,10 @@ class ConsentManager:
 
     def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
         """
-        Make a MyOptly link for a message on *channel* and return its address. Works until the contact is erased.
+        Make a MyOptly link for a message on *channel* and return its address. Works until it is revoked.
+
+        What is answered through it is graded as in a session the host vouches for, because the host was given it; the
+        links in messages that Optly hands over itself prove more.
 
         Raises:
             MissingLineError: The contact has no address for the channel.
@@ -617,6 +620,13 @@ class ConsentManager:
         """
         run_to_completion(links.stop_by_token(self._desk, token, context))
 
+    def revoke_links(self, contact: Contact) -> int:
+        """
+        Make every question and MyOptly link of a contact open nothing, and return how many there were. Their stop links
+        go on working.
+        """
+        return run_to_completion(links.revoke(self._desk, contact))
+
     def portal(self, *, keep_context: bool = False) -> Portal:
         """
         Return the MyOptly pages, to be mounted at `base_url`.
@@ -630,14 +640,19 @@ class ConsentManager:
 
     # ---- proof
 
-    def evidence(self, contact: Contact) -> EvidencePack:
+    def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
         """
         Return everything that proves what a contact was asked and answered. Seals the log first.
 
+        Args:
+            since: A head of the log that whoever gets the pack has kept, as text. The pack then shows that the log only
+                grew since.
+
         Raises:
             UnknownContactError: There is no such contact.
+            UsageError: *since* is not a checkpoint of this log.
         """
-        return run_to_completion(prove.evidence(self._desk, contact))
+        return run_to_completion(prove.evidence(self._desk, contact, since))
 
     def seal(self) -> Checkpoint | None:
         """

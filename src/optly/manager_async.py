@@ -423,6 +423,12 @@ class AsyncConsentManager:
         """
         await links.stop_by_token(self._desk, token, context)
 
+    async def revoke_links(self, contact: Contact) -> int:
+        """
+        Do as :meth:`ConsentManager.revoke_links` does.
+        """
+        return await links.revoke(self._desk, contact)
+
     def portal(self, *, keep_context: bool = False) -> Portal:
         """
         Do as :meth:`ConsentManager.portal` does. The pages work on the same store, each request in a thread.
@@ -431,11 +437,11 @@ class AsyncConsentManager:
 
     # ---- proof
 
-    async def evidence(self, contact: Contact) -> EvidencePack:
+    async def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
         """
         Do as :meth:`ConsentManager.evidence` does.
         """
-        return await prove.evidence(self._desk, contact)
+        return await prove.evidence(self._desk, contact, since)
 
     async def seal(self) -> Checkpoint | None:
         """

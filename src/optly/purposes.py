@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
+from types import MappingProxyType
 
 import attrs
 
@@ -84,7 +85,7 @@ class Wording:
 
 
 def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Mapping[tuple[Channel, str], Wording]:
-    return dict(value or {})
+    return MappingProxyType(dict(value or {}))
 
 
 @attrs.frozen(kw_only=True)

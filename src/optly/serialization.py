@@ -20,6 +20,7 @@ import msgspec
 
 from optly.errors import SerializationError
 from optly.events import (
+    CharitySoftOptInRecorded,
     Choice,
     ConsentGiven,
     ConsentRefused,
@@ -32,6 +33,7 @@ from optly.events import (
     Happened,
     LineAdded,
     LineRemoved,
+    Manner,
     MessageAccepted,
     MessageDoubted,
     MessageQueued,
@@ -59,13 +61,14 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "consent-withdrawn/1": ConsentWithdrawn,
     "objection-raised/1": ObjectionRaised,
     "soft-opt-in-recorded/1": SoftOptInRecorded,
+    "charity-soft-opt-in-recorded/1": CharitySoftOptInRecorded,
     "contact-erased/1": ContactErased,
 }
 _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
 _COMMON: Final = frozenset(field.name for field in attrs.fields(Happened))
 _OWN: Final[Mapping[type, tuple[str, ...]]] = {
     cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
-    for cls in (*TYPES.values(), Choice)
+    for cls in (*TYPES.values(), Choice, Manner)
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _MAX_INT = 2**53

@@ -13,6 +13,7 @@ import attrs
 from optly.addresses import Channel
 from optly.events import (
     Actor,
+    CharitySoftOptInRecorded,
     Choice,
     ConsentGiven,
     ConsentRefused,
@@ -122,6 +123,8 @@ def headline(event: Event) -> str:
             return "Objected to marketing"
         case SoftOptInRecorded():
             return f"Details collected in a sale ({event.channel})"
+        case CharitySoftOptInRecorded():
+            return f"Details collected from a supporter ({event.channel})"
         case ContactErased():
             return "Erased"
         case _:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -336,14 +337,17 @@ def test_a_button_pressed_by_the_page_is_never_consent(acme: Acme, visitor: Visi
     assert acme.answers() == {EMAIL_OFFERS: False, SMS_OFFERS: False}
 
 
-def test_a_yes_is_a_yes_to_the_words_that_were_shown(acme: Acme, visitor: Visitor) -> None:
+def test_a_yes_is_a_yes_to_the_words_that_were_shown(
+    acme: Acme, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     If they changed while the page was open, it has to be said again; a no counts in any case.
     """
     code = acme.myoptly()
     form = visitor.get(f"/l/{code}").filled_in(f"/my/l/{code}", {"email-offers": True, "sms-offers": True})
     words = Wording(text="May Acme Ltd send you offers of our partners?")
-    acme.manager.purposes["offers"].wordings[Channel.EMAIL, "en"] = words  # type: ignore[index]
+    reworded = attrs.evolve(acme.manager.purposes["offers"], wordings={(Channel.EMAIL, "en"): words})
+    monkeypatch.setitem(acme.manager.purposes, "offers", reworded)  # type: ignore[arg-type]
     page = visitor.post(f"/l/{code}", form)
     assert page.status == 422
     assert "These words changed after you opened the page" in page.text

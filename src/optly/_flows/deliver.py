@@ -85,7 +85,7 @@ class _Links(TypedDict):
 
 async def deliver(desk: Desk, limit: int | None) -> Deliveries:
     """
-    Hand over what is due, the longest waiting first, and seal the log.
+    Hand over what is due, the longest waiting first, seal the log and drop the codes that ran out.
     """
     counts: dict[str, int] = {}
 
@@ -111,6 +111,7 @@ async def deliver(desk: Desk, limit: int | None) -> Deliveries:
     deliveries = Deliveries(**counts)
     if deliveries.total:
         await seal(desk)
+        await desk.storage.expire(desk.clock())
     return deliveries
 
 
@@ -183,6 +184,7 @@ def _code(desk: Desk, contact: Contact, parcel: Parcel) -> tuple[str, StoredCode
         contact=contact.id,
         line=parcel.line,
         channel=parcel.channel,
+        handed_over=True,
         question=parcel.question,
     )
     return new_code(desk, target, parcel.until)

@@ -44,11 +44,24 @@ async def link(desk: Desk, contact: Contact, channel: Channel) -> str:
     if record.standing.erased_at is not None:
         raise UnknownContactError("the contact was erased")
     target = LinkTarget(
-        kind=LinkKind.MANAGE, contact=contact.id, line=require_line(record.standing, channel), channel=channel
+        kind=LinkKind.MANAGE,
+        contact=contact.id,
+        line=require_line(record.standing, channel),
+        channel=channel,
+        handed_over=False,
     )
     code, stored = new_code(desk, target)
     await desk.storage.put_codes([stored])
     return desk.pages.link(code)
+
+
+async def revoke(desk: Desk, contact: Contact) -> int:
+    """
+    Make every code of a contact open nothing.
+    """
+    await desk.known(contact)
+    revoked: int = await desk.storage.revoke_codes(contact.subject)
+    return revoked
 
 
 async def stop_headers(desk: Desk, contact: Contact, channel: Channel, purpose: str | None) -> Mapping[str, str]:
@@ -169,7 +182,7 @@ async def choose(
         command = ChangeChoices(
             yes=tuple(items[key].choice for key, yes in answers.items() if yes is True),
             no=tuple(items[key].choice for key, yes in answers.items() if yes is False),
-            line=target.line,
+            line=target.line if target.handed_over else None,
             code=mark(read_code(code)),
             context=context or Context(),
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from optly._flows.desk import Desk, load_standing
 from optly.consent import fold
-from optly.errors import ConflictError, LedgerError, SerializationError
+from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
 from optly.evidence import EvidencePack, Seal, wordings_named
 from optly.ledger import (
     GENESIS,
@@ -19,6 +19,7 @@ from optly.ledger import (
     Problem,
     Verification,
     consistency_problem,
+    consistency_proof,
     edge_root,
     grow,
     inclusion_proof,
@@ -65,10 +66,13 @@ def _sign(desk: Desk, size: int, root: bytes) -> Checkpoint:
     return Checkpoint(origin=name, size=size, root=root, note=note)
 
 
-async def evidence(desk: Desk, contact: Contact) -> EvidencePack:
+async def evidence(desk: Desk, contact: Contact, since: str | None) -> EvidencePack:
     """
     Seal the log and pack everything that proves what one contact was asked and answered.
     """
+    kept = None if since is None else open_note(since, desk.keys.public_keys)
+    if since is not None and (kept is None or kept.origin != origin(desk.organisation.key)):
+        raise UsageError("this is not a checkpoint of this log, or it was signed with a key that is not among the keys")
     await desk.known(contact)
     await seal(desk)
     key, subject = desk.organisation.key, contact.subject
@@ -76,13 +80,16 @@ async def evidence(desk: Desk, contact: Contact) -> EvidencePack:
     latest, sealed = await desk.storage.log_head(key), await desk.storage.sealed(key, subject)
     proof: Seal | None = None
     if latest is not None and sealed is not None and sealed.index < latest[0].size:
-        leaves: Sequence[Leaf] = await desk.storage.log_leaves(key, latest[0].size)
+        leaves = [leaf.hash(key) for leaf in await desk.storage.log_leaves(key, latest[0].size)]
+        size = 0 if kept is None else min(kept.size, len(leaves))
         proof = Seal(
             checkpoint=latest[0].note,
             index=sealed.index,
             version=sealed.leaf.version,
             head=sealed.leaf.head,
-            proof=inclusion_proof(sealed.index, [leaf.hash(key) for leaf in leaves]),
+            proof=inclusion_proof(sealed.index, leaves),
+            since=size,
+            growth=consistency_proof(size, leaves),
         )
     return EvidencePack.issue(
         organisation=desk.organisation,

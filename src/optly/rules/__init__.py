@@ -4,18 +4,36 @@ The gate: may this message go out, and why.
 No decision is legal advice.
 """
 
-from optly.rules.communication import Communication, MessageKind, Solicited
+from optly.rules.communication import (
+    Call,
+    Charity,
+    CharityLaw,
+    ClientRelationship,
+    Communication,
+    Facts,
+    Listing,
+    MessageKind,
+    RefusalCost,
+    Solicited,
+)
 from optly.rules.decision import Decision, Duty, Reason
 from optly.rules.pecr import UKPECR
 from optly.rules.rulebook import Rulebook
 
 __all__ = [
     "UKPECR",
+    "Call",
+    "Charity",
+    "CharityLaw",
+    "ClientRelationship",
     "Communication",
     "Decision",
     "Duty",
+    "Facts",
+    "Listing",
     "MessageKind",
     "Reason",
+    "RefusalCost",
     "Rulebook",
     "Solicited",
 ]

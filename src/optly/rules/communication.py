@@ -1,11 +1,14 @@
 """
-What is about to be sent, as the gate sees it.
+What is about to be sent, as the gate sees it, with the facts that only the application knows.
+
+None stands for a fact that nobody supplied. It is never read in the sender's favour.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol, TypedDict
 
 import attrs
 
@@ -16,16 +19,21 @@ from optly.events import is_aware, to_utc
 class MessageKind(StrEnum):
     """
     What a message is for. A request for consent is marketing (Flybe, Honda and Morrisons, ICO 2017).
+
+    A message is solicited if the person actively asked for that very information. Ticking a box makes later messages
+    consented, not solicited; a series that follows what was asked for is not either (We Buy Any Car, ICO 2022).
     """
 
     MARKETING = "marketing"
+    SERVICE = "service"
     CONSENT_REQUEST = "consent_request"
+    SOLICITED = "solicited"
 
 
 @attrs.frozen(kw_only=True)
 class Solicited:
     """
-    The person asked to be asked, for instance by putting their address into a newsletter form.
+    The person asked for the message, or asked to be asked, for instance by filling in a newsletter form.
 
     Attributes:
         how: What they did, in free text. Kept as evidence, and erasable.
@@ -36,21 +44,164 @@ class Solicited:
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
 
 
+class RefusalCost(StrEnum):
+    """
+    What it costs to refuse further messages.
+    """
+
+    FREE = "free"
+    COST_OF_SENDING = "cost_of_sending"
+    MORE = "more"
+
+
+class CharityLaw(StrEnum):
+    """
+    Whose law of charities an organisation is under.
+    """
+
+    ENGLAND_WALES = "england_wales"
+    NORTHERN_IRELAND = "northern_ireland"
+    SCOTLAND = "scotland"
+
+
+@attrs.frozen(kw_only=True)
+class Charity:
+    """
+    The sender is a charity. A trading subsidiary and a community interest company are not.
+
+    Attributes:
+        registered: Whether it is entered in the Scottish register. Under the other laws it need not be registered.
+
+    Source: PECR reg 22(5), by the Data (Use and Access) Act 2025 s. 114,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
+    """
+
+    law: CharityLaw
+    registered: bool | None = None
+
+    @property
+    def qualifies(self) -> bool:
+        """
+        Whether the soft opt-in for charities is open to it.
+        """
+        return self.law is not CharityLaw.SCOTLAND or self.registered is True
+
+
+@attrs.frozen(kw_only=True)
+class ClientRelationship:
+    """
+    The person called is a client of the caller's, for a call about pensions.
+
+    Attributes:
+        calls_envisaged: Whether such calls might reasonably be expected of that relationship.
+        refusal_at_collection: Whether a free way to refuse was offered when the details were collected.
+        refusal_each_time: Whether it has been offered at each contact since.
+        avoids_ban: Whether the relationship was set up mainly to get round the ban.
+    """
+
+    calls_envisaged: bool | None = None
+    refusal_at_collection: bool | None = None
+    refusal_each_time: bool | None = None
+    avoids_ban: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """
+    What the application knows of a call or a fax.
+
+    Attributes:
+        shows_number: Whether the calling number, or another on which the caller can be reached, is presented.
+        gives_name: Whether the caller says in whose name it is made.
+        contact_requested: Whether the person called asked how to reach the caller.
+        gives_contact: Whether an address or a number to reach the caller is given.
+        contact_is_free: Whether that is an address, or a number that is free of charge.
+        recorded: Whether recorded matter is played, also by an agent; None for as the channel says.
+        claims_management: Whether it markets claims management services.
+        pensions: Whether it markets anything about pension schemes.
+        authorised: Whether the caller is authorised under the Financial Services and Markets Act 2000, or is the
+            trustee or manager of a pension scheme.
+        client: That the person called is a client of the caller's.
+        connected: False for an attempt that nobody answered; None before it is made.
+    """
+
+    shows_number: bool | None = None
+    gives_name: bool | None = None
+    contact_requested: bool | None = False
+    gives_contact: bool | None = None
+    contact_is_free: bool | None = None
+    recorded: bool | None = None
+    claims_management: bool | None = None
+    pensions: bool | None = None
+    authorised: bool | None = None
+    client: ClientRelationship | None = None
+    connected: bool | None = None
+
+
+class Listing(Protocol):
+    """
+    What a register answered about the number. :class:`optly.protocols.Listing` is one.
+    """
+
+    @property
+    def register(self) -> str:
+        """
+        ``tps``, ``ctps`` or ``fps``.
+        """
+
+    @property
+    def listed_on(self) -> date | None:
+        """
+        Since when the number is listed, or None where it is not.
+        """
+
+    @property
+    def as_of(self) -> date:
+        """
+        The date of the copy of the register that was asked.
+        """
+
+    @property
+    def checked_at(self) -> datetime:
+        """
+        When it was asked. Aware.
+        """
+
+    @property
+    def version(self) -> str:
+        """
+        Names the copy.
+        """
+
+
 @attrs.frozen(kw_only=True)
 class Communication:
     """
-    One message to one line.
+    One message or call to one line.
 
     Attributes:
-        sender: Key of the organisation it is sent for.
+        sender: Key of the organisation that sends it or calls.
+        instigator: Key of the organisation at whose instigation it does so, if that is another. It then has to have
+            the consent, and its record is the one to judge by.
         purpose: Key of the purpose it is about.
         contact: Id of the contact, or empty if nobody with the address is on record.
         line: Number of the line within the contact's record, or None likewise.
-        at: When it is sent. Aware.
+        at: When it is sent, or the call is made. Aware.
         asks: For a request for consent, the channel and the line of each thing it asks about.
-        solicited: That the person asked for it, for a request for consent.
+        solicited: That the person asked for it.
+        attempt: For a request that the person asked for, which sending of it this is. Only the first answers them.
+        promotional: Whether a service message promotes anything, which makes it marketing, or a request for consent
+            anything beside the question. None if nobody knows.
         shows_identity: Whether it names whom it is sent for.
         gives_stop_address: Whether it says where to send a request to stop.
+        offers_refusal: Whether it offers, and each message before it offered, a simple way to refuse.
+        refusal_cost: What taking that way costs.
+        first_contact: Whether the sender has never written to the person before. Unknown means that it has not.
+        charity: That the sender is a charity.
+        charitable_only: Whether the sole purpose of the message is to further the charity's purposes.
+        call: The facts of a call or a fax.
+        listings: What the registers answered about the number.
+        delivered: False for a message that reached nobody; None before it is sent.
     """
 
     channel: Channel
@@ -60,7 +211,47 @@ class Communication:
     contact: str
     line: int | None
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    instigator: str = ""
     asks: tuple[tuple[Channel, int], ...] = ()
     solicited: Solicited | None = None
-    shows_identity: bool = True
-    gives_stop_address: bool = True
+    attempt: int = 1
+    promotional: bool | None = False
+    shows_identity: bool | None = True
+    gives_stop_address: bool | None = True
+    offers_refusal: bool | None = True
+    refusal_cost: RefusalCost | None = RefusalCost.FREE
+    first_contact: bool | None = None
+    charity: Charity | None = None
+    charitable_only: bool | None = None
+    call: Call = Call()
+    listings: tuple[Listing, ...] = ()
+    delivered: bool | None = None
+
+    @property
+    def responsible(self) -> str:
+        """
+        Key of the organisation whose consents, soft opt-ins and objections count.
+        """
+        return self.instigator or self.sender
+
+
+class Facts(TypedDict, total=False):
+    """
+    What an application may tell of a message, beside what it is, to whom it goes and when. See `Communication`.
+    """
+
+    instigator: str
+    asks: tuple[tuple[Channel, int], ...]
+    solicited: Solicited | None
+    attempt: int
+    promotional: bool | None
+    shows_identity: bool | None
+    gives_stop_address: bool | None
+    offers_refusal: bool | None
+    refusal_cost: RefusalCost | None
+    first_contact: bool | None
+    charity: Charity | None
+    charitable_only: bool | None
+    call: Call
+    listings: tuple[Listing, ...]
+    delivered: bool | None

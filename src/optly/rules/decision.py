@@ -10,6 +10,8 @@ from enum import StrEnum
 import attrs
 
 from optly.addresses import Channel
+from optly.parties import Subscriber
+from optly.rules.communication import Listing, MessageKind
 
 
 class Reason(StrEnum):
@@ -19,20 +21,38 @@ class Reason(StrEnum):
 
     CONSENTED = "consented"
     SOFT_OPT_IN = "soft_opt_in"
+    CHARITY_SOFT_OPT_IN = "charity_soft_opt_in"
     SOLICITED = "solicited"
     CORPORATE_SUBSCRIBER = "corporate_subscriber"
+    NO_OBJECTION = "no_objection"
+    NEWLY_LISTED = "newly_listed"
+    EXISTING_CLIENT = "existing_client"
+    NOTHING_CONVEYED = "nothing_conveyed"
+    OUTSIDE_PECR = "outside_pecr"
+    SERVICE = "service"
 
     OBJECTED = "objected"
     WITHDRAWN = "withdrawn"
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
     CONSENT_EXPIRED = "consent_expired"
+    CONSENT_UNSOUND = "consent_unsound"
+    CONSENT_UNPROVEN = "consent_unproven"
+    CONSENT_TOO_OLD = "consent_too_old"
     SOFT_OPT_IN_INCOMPLETE = "soft_opt_in_incomplete"
     NOT_ON_RECORD = "not_on_record"
+    NOT_AN_ADDRESS = "not_an_address"
     ERASED = "erased"
     NOT_COVERED = "not_covered"
+    LISTED = "listed"
+    REGISTER_NOT_CHECKED = "register_not_checked"
+    CALLER_NOT_AUTHORISED = "caller_not_authorised"
+    NOT_A_CLIENT = "not_a_client"
     IDENTITY_CONCEALED = "identity_concealed"
     NO_STOP_ADDRESS = "no_stop_address"
+    NUMBER_WITHHELD = "number_withheld"
+    NAME_WITHHELD = "name_withheld"
+    CONTACT_WITHHELD = "contact_withheld"
 
 
 class Duty(StrEnum):
@@ -43,6 +63,12 @@ class Duty(StrEnum):
     SHOW_IDENTITY = "show_identity"
     GIVE_STOP_ADDRESS = "give_stop_address"
     OFFER_FREE_REFUSAL = "offer_free_refusal"
+    SHOW_NUMBER = "show_number"
+    GIVE_NAME = "give_name"
+    GIVE_CONTACT = "give_contact"
+    GIVE_CONTACT_IF_ASKED = "give_contact_if_asked"
+    HAVE_LAWFUL_BASIS = "have_lawful_basis"
+    TELL_OF_RIGHT_TO_OBJECT = "tell_of_right_to_object"
 
 
 _EXPLANATIONS = {
@@ -51,36 +77,69 @@ _EXPLANATIONS = {
         "The details were collected in a sale, the message is about similar products, and a simple way to refuse was "
         "offered and not taken."
     ),
+    Reason.CHARITY_SOFT_OPT_IN: (
+        "The charity collected the details from somebody interested in its purposes or supporting them, and a simple "
+        "way to refuse was offered and not taken."
+    ),
     Reason.SOLICITED: "The person asked for this message.",
     Reason.CORPORATE_SUBSCRIBER: (
         "The line belongs to a company or another corporate subscriber, which the consent rule does not protect, and "
         "nobody there objected."
     ),
+    Reason.NO_OBJECTION: "No consent is needed, nobody objected, and no register stands against it.",
+    Reason.NEWLY_LISTED: "The number has been on the register for less than 28 days, and nobody objected.",
+    Reason.EXISTING_CLIENT: "The person is a client of the caller's who might expect such calls and did not refuse.",
+    Reason.NOTHING_CONVEYED: "Nothing reached anybody, and on that day the law did not yet count an attempt.",
+    Reason.OUTSIDE_PECR: "Post is outside the regulations, and nobody objected.",
+    Reason.SERVICE: "The message promotes nothing, so that it is not direct marketing.",
     Reason.OBJECTED: "The person objected to marketing, and nothing they did since lifts that.",
     Reason.WITHDRAWN: "The person refused or withdrew consent, and nothing they did since lifts that.",
     Reason.SUPPRESSED: "This address is on the suppression list.",
-    Reason.NO_CONSENT: "No consent is on record for this channel, this purpose and this line.",
+    Reason.NO_CONSENT: "No consent is on record for this sender, channel, purpose and line.",
     Reason.CONSENT_EXPIRED: "The consent on record has run out.",
+    Reason.CONSENT_UNSOUND: "What is on record as a consent is none.",
+    Reason.CONSENT_UNPROVEN: "The evidence for the consent on record is incomplete.",
+    Reason.CONSENT_TOO_OLD: "Somebody else collected the consent, too long ago for a first contact.",
     Reason.SOFT_OPT_IN_INCOMPLETE: "A soft opt-in is on record, but a part of what it needs is missing.",
+    Reason.NOT_AN_ADDRESS: "What was given is no address of the kind this channel reaches.",
     Reason.NOT_ON_RECORD: "Nobody with this address is on record, so there is nothing to rely on.",
     Reason.ERASED: "The contact was erased.",
-    Reason.NOT_COVERED: "This edition of the rulebook does not decide this channel, and what is not known is refused.",
+    Reason.NOT_COVERED: "The rulebook does not decide this, and what is not known is refused.",
+    Reason.LISTED: "The number is on a register of those who do not want this, and nothing on record overrides that.",
+    Reason.REGISTER_NOT_CHECKED: "The number was not checked against every register it has to be, or too long ago.",
+    Reason.CALLER_NOT_AUTHORISED: "Only an authorised firm or a scheme's trustee or manager may call about pensions.",
+    Reason.NOT_A_CLIENT: "The person did not agree to the call, and a part of what makes a client is missing.",
     Reason.IDENTITY_CONCEALED: "The message does not show on whose behalf it is sent.",
-    Reason.NO_STOP_ADDRESS: "The message gives no address to which a request to stop can be sent.",
+    Reason.NO_STOP_ADDRESS: "The message gives no address, free or at the cost of sending, to ask for it to stop.",
+    Reason.NUMBER_WITHHELD: "The calling number is not shown, nor another on which the caller can be reached.",
+    Reason.NAME_WITHHELD: "The call or fax does not say in whose name it is made.",
+    Reason.CONTACT_WITHHELD: "The call or fax does not give an address or a free number to reach the caller.",
 }
 
+_LIFT = "Only the person can lift it, by choosing yes on their MyOptly page."
 _REMEDIES = {
-    Reason.OBJECTED: "Only the person can lift it, by choosing yes on their MyOptly page.",
-    Reason.WITHDRAWN: "Only the person can lift it, by choosing yes on their MyOptly page.",
+    Reason.OBJECTED: _LIFT,
+    Reason.WITHDRAWN: _LIFT,
     Reason.SUPPRESSED: "Only the person can lift it, by an affirmative act of their own.",
-    Reason.NO_CONSENT: "A consent that names this channel and this purpose, given on this line.",
+    Reason.NO_CONSENT: "A consent that names this sender, channel and purpose, given on this line beforehand.",
     Reason.CONSENT_EXPIRED: "A new consent.",
+    Reason.CONSENT_UNSOUND: "A consent without the defects that are named.",
+    Reason.CONSENT_UNPROVEN: "The missing evidence, or a new consent.",
+    Reason.CONSENT_TOO_OLD: "A consent given to the sender itself.",
     Reason.SOFT_OPT_IN_INCOMPLETE: "The missing facts, if they are true, or consent.",
+    Reason.NOT_AN_ADDRESS: "An address that is written correctly.",
     Reason.NOT_ON_RECORD: "Putting the contact on record, and a consent of theirs.",
     Reason.ERASED: "Nothing the sender can do.",
-    Reason.NOT_COVERED: "A rulebook that decides this channel.",
+    Reason.NOT_COVERED: "A rulebook that decides it.",
+    Reason.LISTED: "The person's telling this caller that they do not object to such calls or faxes on this line.",
+    Reason.REGISTER_NOT_CHECKED: "Checking the number against a copy of each register that is at most 28 days old.",
+    Reason.CALLER_NOT_AUTHORISED: "Authorisation, and consent. Consent alone does not help.",
+    Reason.NOT_A_CLIENT: "The missing facts, if they are true, or consent given to the caller.",
     Reason.IDENTITY_CONCEALED: "Naming the organisation in the message.",
     Reason.NO_STOP_ADDRESS: "A stop link or a reply address in the message.",
+    Reason.NUMBER_WITHHELD: "Presenting the number.",
+    Reason.NAME_WITHHELD: "Saying the name.",
+    Reason.CONTACT_WITHHELD: "Giving a postal address or a number that is free of charge.",
 }
 
 
@@ -94,13 +153,19 @@ class Decision:
     Attributes:
         allowed: The answer.
         reason: Why, as a code.
-        regulation: The provision that decides, such as ``22(2)``.
-        channel, purpose: What was asked about.
+        regulation: The provision that decides, such as ``22(2)``; where there are several, with ``; `` between them.
+        also: Further provisions that were applied, such as the prohibition to which `regulation` is an exception.
+        channel, purpose, kind: What was asked about.
+        subscriber: What the holder of the line was taken to be.
         at: The instant the answer is for. Aware.
-        edition: The edition of the rulebook.
+        edition: The edition of the rulebook, which names the law in force at that instant.
+        fines: How high a fine can be for an act on that day. Empty if the rulebook does not say.
         contact: Id of the contact, or empty if nobody with the address is on record.
         line: Number of the line within the contact's record, or None.
         evidence: Numbers of the events the answer rests on.
+        failed: Names of the facts that were missing or against it.
+        listings: What the registers said, where that was asked for.
+        valid_until: The last instant at which the consent relied on counts, or None if it does not end by itself.
         duties: What the sender of an allowed message must still do.
     """
 
@@ -115,6 +180,13 @@ class Decision:
     line: int | None = None
     evidence: tuple[int, ...] = ()
     duties: tuple[Duty, ...] = ()
+    kind: MessageKind = MessageKind.MARKETING
+    subscriber: Subscriber = Subscriber.UNKNOWN
+    also: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    valid_until: datetime | None = None
+    fines: str = ""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -135,4 +207,4 @@ class Decision:
 
     def __str__(self) -> str:
         verdict = "allowed" if self.allowed else "refused"
-        return f"{verdict}: {self.channel}, {self.purpose} (PECR {self.regulation}). {self.explanation}"
+        return f"{verdict}: {self.channel}, {self.purpose}. {self.explanation} ({self.regulation}; {self.edition})"

@@ -1,22 +1,43 @@
 """
-The Privacy and Electronic Communications (EC Directive) Regulations 2003 (S.I. 2003/2426): electronic mail.
+The Privacy and Electronic Communications (EC Directive) Regulations 2003 (S.I. 2003/2426).
 
-One function a regulation. What this edition does not decide it refuses: calls, fax and post, and among the grounds for
-electronic mail the charities' soft opt-in of reg 22(3A). None of this is legal advice.
+One function a regulation, and one each for post and for the right to object. A fact that is missing is taken against
+the sender; a subscriber of unknown kind is taken for an individual. None of this is legal advice.
+
+Which stops, consents and listings count is told in :mod:`optly.rules._grounds`. A stop counts as soon as it is on
+record, even if the clock of whoever recorded it ran ahead, because the sender knew of it; a consent or a soft opt-in
+counts only from when it was given. A decision about the past is made on the standing as it was on record then.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
 from optly.addresses import Channel
-from optly.consent import Standing
-from optly.rules.communication import Communication, MessageKind
+from optly.consent import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
+from optly.events import Engagement
+from optly.parties import Subscriber
+from optly.rules._grounds import (
+    Screening,
+    allow,
+    consent_to,
+    first,
+    is_solicited,
+    refuse,
+    refuse_stopped,
+    refuse_unconsented,
+    screen,
+    set_aside_old,
+    stop_of,
+)
+from optly.rules.communication import Charity, Communication, MessageKind, RefusalCost
 from optly.rules.decision import Decision, Duty, Reason
+from optly.rules.editions import CHARITIES_SINCE, LATEST, OLDEST, edition_at
 
-EDITION: Final = "UK PECR, electronic mail, as in force on 2026-11-23"
+EDITION: Final = LATEST.name
 
 # Reg 2(1): a message that is stored in the network or in the terminal until it is collected. Push by inference.
 ELECTRONIC_MAIL: Final = frozenset(
@@ -31,178 +52,559 @@ ELECTRONIC_MAIL: Final = frozenset(
     }
 )
 
-_DUTIES: Final = (Duty.SHOW_IDENTITY, Duty.GIVE_STOP_ADDRESS)
+_MAIL_DUTIES: Final = (Duty.SHOW_IDENTITY, Duty.GIVE_STOP_ADDRESS)
+_SOFT_DUTIES: Final = (*_MAIL_DUTIES, Duty.OFFER_FREE_REFUSAL)
+_LIVE_DUTIES: Final = (Duty.SHOW_NUMBER, Duty.GIVE_NAME, Duty.GIVE_CONTACT_IF_ASKED)
+_AUTOMATED_DUTIES: Final = (Duty.SHOW_NUMBER, Duty.GIVE_NAME, Duty.GIVE_CONTACT)
+_FAX_DUTIES: Final = (Duty.GIVE_NAME, Duty.GIVE_CONTACT)
+_POST_DUTIES: Final = (Duty.HAVE_LAWFUL_BASIS, Duty.TELL_OF_RIGHT_TO_OBJECT)
+
+_AFFORDABLE: Final = (RefusalCost.FREE, RefusalCost.COST_OF_SENDING)
 
 
-def _decision(
+def _allow_mail(
     communication: Communication,
-    *,
-    allowed: bool,
+    standing: Standing,
     reason: Reason,
-    regulation: str,
+    *provisions: str,
+    consent: StandingConsent | None = None,
     evidence: tuple[int, ...] = (),
-    duties: tuple[Duty, ...] = (),
+    duties: tuple[Duty, ...] = _MAIL_DUTIES,
 ) -> Decision:
-    return Decision(
-        allowed=allowed,
-        reason=reason,
-        regulation=regulation,
-        channel=communication.channel,
-        purpose=communication.purpose,
-        at=communication.at,
-        edition=EDITION,
-        contact=communication.contact,
-        line=communication.line,
-        evidence=evidence,
-        duties=duties,
+    return allow(communication, standing, reason, *provisions, evidence=evidence, consent=consent, duties=duties)
+
+
+def _allow_call(
+    communication: Communication,
+    standing: Standing,
+    reason: Reason,
+    *provisions: str,
+    consent: StandingConsent | None = None,
+) -> Decision:
+    return allow(
+        communication, standing, reason, *provisions, "21(A1)", "24(1)(b)", consent=consent, duties=_LIVE_DUTIES
     )
 
 
-def stops(communication: Communication, standing: Standing) -> Decision | None:
-    """
-    Refuse what the person stopped: the message itself and, for a request for consent, each thing it asks about.
+def _allow_fax(
+    communication: Communication,
+    standing: Standing,
+    reason: Reason,
+    *provisions: str,
+    consent: StandingConsent | None = None,
+) -> Decision:
+    return allow(communication, standing, reason, *provisions, "24(1)(a)", consent=consent, duties=_FAX_DUTIES)
 
-    Not covered: profiling that is not a message.
 
-    Source: UK GDPR Art 21(2) and (3) and Art 7(3), https://www.legislation.gov.uk/eur/2016/679/article/21; PECR reg
-    22(2), "for the time being", https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
+# ---- calls
+
+
+def automated_calls(communication: Communication, standing: Standing) -> Decision:
     """
-    if standing.erased_at is not None:
-        return _decision(communication, allowed=False, reason=Reason.ERASED, regulation="UK GDPR 21(3)")
-    if not standing.stops:
-        return None
-    for channel, line in ((communication.channel, communication.line or 0), *communication.asks):
-        stop = standing.stop(channel, communication.purpose, line, communication.at)
-        if stop is None:
-            continue
-        if stop.seq is None:
-            return _decision(communication, allowed=False, reason=Reason.SUPPRESSED, regulation="UK GDPR 21(3)")
-        return _decision(
-            communication,
-            allowed=False,
-            reason=Reason.OBJECTED if stop.objection else Reason.WITHDRAWN,
-            regulation="UK GDPR 21(3)" if stop.objection else "22(2)",
-            evidence=(stop.seq,),
+    Decide a call that plays recorded matter, also where an agent plays it.
+
+    Every subscriber, companies included, has to have told this caller beforehand that they consent to automated calls
+    on that line (19(2)(a)), and the number has to be shown (19(2)(b)). There is no exception for calls that were asked
+    for, and the registers do not matter.
+
+    Not covered: whether speech made by a machine is recorded matter; it is taken to be. The line that is lent (19(3)).
+
+    Source: PECR reg 19, https://www.legislation.gov.uk/uksi/2003/2426/regulation/19 (read 2026-11-23).
+    """
+    stop = stop_of(communication, standing, Channel.AUTOMATED_CALL)
+    if stop is not None:
+        return refuse_stopped(communication, standing, stop, "19(2)(a)", "19(1)")
+    consent = consent_to(communication.responsible, Channel.AUTOMATED_CALL, communication, standing)
+    if consent is None:
+        return refuse_unconsented(communication, standing, Channel.AUTOMATED_CALL, "19(1)", "19(2)(a)")
+    if not communication.call.shows_number:
+        return refuse(
+            communication, standing, Reason.NUMBER_WITHHELD, "19(2)(b)", "19(1)", failed=("call.shows_number",)
         )
-    return None
+    ground = allow(
+        communication, standing, Reason.CONSENTED, "19(2)", "24(1)(a)", consent=consent, duties=_AUTOMATED_DUTIES
+    )
+    return first(ground, information(communication, standing, live=False))
+
+
+def fax(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide a fax.
+
+    An individual has to have consented (20(1)(a), 20(2)). Anybody else may be sent an unsolicited fax unless they
+    objected (20(1)(b)) or the number has been on the fax register for 28 days or more (20(1)(c), 20(4)) and they have
+    not told this sender that they do not object (20(5)), or withdrew that (20(6)).
+
+    Not covered: whether the register of reg 25 is still run; a register that cannot be asked refuses. The line that is
+    lent (20(3)).
+
+    Source: PECR reg 20, https://www.legislation.gov.uk/uksi/2003/2426/regulation/20 (read 2026-11-23).
+    """
+    ground = _fax_ground(communication, standing)
+    return first(ground, information(communication, standing, live=False)) if ground else ground
+
+
+def _fax_ground(communication: Communication, standing: Standing) -> Decision:
+    corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
+    stop = stop_of(communication, standing)
+    if is_solicited(communication, stop):
+        return _allow_fax(communication, standing, Reason.SOLICITED, "20(1)")
+    screening, registers = screen(communication, "fps")
+    listed = screening is Screening.LISTED
+    if stop is not None:
+        if not corporate:
+            return refuse_stopped(communication, standing, stop, "20(2)", "20(1)(a)")
+        if listed and not stop.objection:
+            return refuse_stopped(communication, standing, stop, "20(6)", "20(1)(c)", "20(5)")
+        return refuse_stopped(communication, standing, stop, "20(1)(b)")
+    if corporate and screening is Screening.CLEAR:
+        return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)")
+    consent = consent_to(communication.responsible, Channel.FAX, communication, standing)
+    if consent is not None:
+        provisions = ("20(2)", "20(5)") if screening is Screening.CLEAR else ("20(5)", "20(2)")
+        return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, consent=consent)
+    if not corporate:
+        return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(a)", "20(2)")
+    if listed:
+        return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(c)", "20(5)", reason=Reason.LISTED)
+    if screening is Screening.NOT_CHECKED:
+        return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "20(1)(c)", failed=registers)
+    return _allow_fax(communication, standing, Reason.NEWLY_LISTED, "20(4)", "20(1)(c)")
+
+
+def calls(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide a call by a person: its ground, the caller's number, and what the caller has to say.
+
+    A call for the marketing of claims management or of pensions has a regulation of its own in place of reg 21(1)
+    (21(6)). Where it is not known whether it is one, it has to pass each regulation that may apply.
+    """
+    ground = _call_ground(communication, standing)
+    if not ground:
+        return ground
+    return first(ground, caller_identity(communication, standing), information(communication, standing, live=True))
+
+
+def _call_ground(communication: Communication, standing: Standing) -> Decision:
+    if is_solicited(communication, stop_of(communication, standing, Channel.LIVE_CALL)):
+        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)")
+    call, subscriber = communication.call, standing.subscriber_of(communication.line)
+    individual = edition_at(communication.at).pension_calls and not subscriber.corporate
+    grounds = []
+    if call.claims_management is not False:
+        grounds.append(claims_calls(communication, standing))
+    if call.pensions is not False and individual:
+        grounds.append(pension_calls(communication, standing))
+    # Reg 21(6) takes claims calls out of 21(1) too, but whoever agreed to those has overridden the register as well.
+    if not (call.pensions and individual and subscriber is not Subscriber.UNKNOWN):
+        grounds.append(live_calls(communication, standing))
+    ground = next((ground for ground in grounds if not ground), grounds[0])
+    return attrs.evolve(ground, also=(*ground.also, "21B(1)")) if call.pensions and not individual else ground
+
+
+def live_calls(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide an unsolicited live marketing call.
+
+    No consent is needed, but the call is refused where the subscriber told this caller not to call (21(1)(a)) or the
+    number has been on the register for 28 days or more (21(1)(b), 21(3)) and the subscriber has not told this caller
+    that they do not object to calls on that line (21(4)), or withdrew that (21(5)). Companies are protected in the same
+    way. Both files of the register are asked, because the kind of subscriber may be wrong.
+
+    Not covered: claims management (see `claims_calls`), pensions (see `pension_calls`), and the line that is lent
+    (21(2)).
+
+    Source: PECR reg 21, https://www.legislation.gov.uk/uksi/2003/2426/regulation/21 (read 2026-11-23).
+    """
+    stop = stop_of(communication, standing, Channel.LIVE_CALL)
+    screening, registers = screen(communication, "tps", "ctps")
+    attempt = ("2(1)",) if communication.call.connected is False else ()
+    if stop is not None:
+        if screening is Screening.LISTED and not stop.objection:
+            return refuse_stopped(communication, standing, stop, "21(5)", "21(1)(b)", "21(4)", "21(1)(a)", *attempt)
+        return refuse_stopped(communication, standing, stop, "21(1)(a)", *attempt)
+    if screening is Screening.CLEAR:
+        return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)")
+    if screening is Screening.NEWLY_LISTED:
+        return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)")
+    consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
+    if consent is not None:
+        return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", consent=consent)
+    if screening is Screening.NOT_CHECKED:
+        return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "21(1)(b)", *attempt, failed=registers)
+    return refuse_unconsented(
+        communication, standing, Channel.LIVE_CALL, "21(1)(b)", "21(4)", *attempt, reason=Reason.LISTED
+    )
+
+
+def claims_calls(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide an unsolicited live call that markets claims management services.
+
+    Every subscriber, companies included, has to have told this caller beforehand that they consent to such calls on
+    that line. The register does not matter.
+
+    Not covered: which services these are (21A(4) and (5)); the application says. The line that is lent (21A(3)).
+
+    Source: PECR reg 21A, https://www.legislation.gov.uk/uksi/2003/2426/regulation/21A (read 2026-11-23).
+    """
+    stop = stop_of(communication, standing, Channel.LIVE_CALL)
+    if stop is not None:
+        return refuse_stopped(communication, standing, stop, "21A(2)", "21A(1)")
+    consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
+    if consent is None:
+        return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21A(1)", "21A(2)")
+    return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", consent=consent)
+
+
+def pension_calls(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide an unsolicited live call to an individual that markets anything about pension schemes.
+
+    The caller has to be authorised, or a scheme's trustee or manager, whatever the person agreed to (21B(2)(a),
+    21B(3)(a)). Then the person has to have consented to calls by this caller on that line, not by somebody at whose
+    instigation it calls (21B(2)(b)), or to be a client in the way of 21B(3) and 21B(5)(c).
+
+    Not covered: calls to a corporate subscriber, which reg 21 decides; whether a caller is authorised (21B(5)(a)); the
+    line that is lent (21B(4)).
+
+    Source: PECR reg 21B, https://www.legislation.gov.uk/uksi/2018/1396/made (read 2026-11-23).
+    """
+    stop = stop_of(communication, standing, Channel.LIVE_CALL)
+    if stop is not None:
+        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)", "21B(2)", "21B(3)(c)", "21B(1)")
+    call = communication.call
+    consent = consent_to(communication.sender, Channel.LIVE_CALL, communication, standing)
+    if not call.authorised:
+        nearest = "21B(2)(a)" if consent is not None else "21B(1)" if call.client is None else "21B(3)(a)"
+        return refuse(
+            communication,
+            standing,
+            Reason.CALLER_NOT_AUTHORISED,
+            nearest,
+            "21B(1)",
+            "21B(2)(a)",
+            "21B(3)(a)",
+            failed=("call.authorised",),
+        )
+    if consent is not None:
+        return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", consent=consent)
+    client = call.client
+    if client is None:
+        return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
+    incomplete = _incomplete(
+        communication,
+        standing,
+        (
+            ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
+            ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
+            ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
+            ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
+        ),
+        "21B(1)",
+        Reason.NOT_A_CLIENT,
+    )
+    return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)"), incomplete)
+
+
+def caller_identity(communication: Communication, standing: Standing) -> Decision | None:
+    """
+    Refuse a live call that hides the calling number and shows no other on which the caller can be reached.
+
+    Holds for calls that were asked for too, and for claims and pensions.
+
+    Not covered: whether the number shown is answered.
+
+    Source: PECR reg 21(A1), https://www.legislation.gov.uk/uksi/2003/2426/regulation/21 (read 2026-11-23).
+    """
+    if communication.call.shows_number:
+        return None
+    return refuse(communication, standing, Reason.NUMBER_WITHHELD, "21(A1)", failed=("call.shows_number",))
+
+
+def information(communication: Communication, standing: Standing, *, live: bool) -> Decision | None:
+    """
+    Refuse a call or a fax that does not say who makes it, or how to reach them by post or free of charge.
+
+    In a live call the name is always due, and the contact only if it is asked for (24(1)(b)); in an automated call or a
+    fax both are (24(1)(a)). Pension calls are treated alike, though the regulation does not name them.
+
+    Not covered: what is a good name; a trading name that nobody can find is none.
+
+    Source: PECR reg 24, https://www.legislation.gov.uk/uksi/2003/2426/regulation/24 (read 2026-11-23).
+    """
+    call, provision = communication.call, "24(1)(b)" if live else "24(1)(a)"
+    if not call.gives_name:
+        return refuse(communication, standing, Reason.NAME_WITHHELD, provision, "24(2)(a)", failed=("call.gives_name",))
+    if live and call.contact_requested is False:
+        return None
+    if call.gives_contact and call.contact_is_free:
+        return None
+    failed = "call.contact_is_free" if call.gives_contact else "call.gives_contact"
+    return refuse(communication, standing, Reason.CONTACT_WITHHELD, provision, "24(2)(b)", failed=(failed,))
+
+
+# ---- electronic mail
 
 
 def electronic_mail(communication: Communication, standing: Standing) -> Decision:
     """
-    Decide a message by electronic mail that nobody stopped.
+    Decide a message by electronic mail.
 
-    A corporate subscriber is not protected by the rule. An individual, and whoever is not known to be something else,
-    has to have consented (22(2)) or to have been a customer in the way of 22(3). Asking for consent is marketing; it
-    goes without either only where the person asked to be asked, because then the message is not unsolicited (22(1)).
+    A corporate subscriber is not protected by the rule (22(1)), though whoever works there can object. An individual
+    has to have consented (22(2)), or to have been a customer in the way of 22(3), or in touch with a charity in that of
+    22(3A). Asking for consent is marketing. What the person asked for is not unsolicited (22(1)).
 
-    Not covered: the charities' soft opt-in of 22(3A).
+    Not covered: the line that is lent (22(4)), and reading whether a message was opened (reg 6).
 
     Source: PECR reg 22, https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
     """
-    if standing.subscriber.corporate and communication.line is not None:
-        return _decision(
-            communication, allowed=True, reason=Reason.CORPORATE_SUBSCRIBER, regulation="22(1)", duties=_DUTIES
-        )
-    solicited = communication.solicited
-    if (
-        communication.kind is MessageKind.CONSENT_REQUEST
-        and solicited is not None
-        and solicited.at <= communication.at
-        and communication.line is not None
-    ):
-        return _decision(communication, allowed=True, reason=Reason.SOLICITED, regulation="22(1)", duties=_DUTIES)
-    if communication.line is None:
-        return _decision(communication, allowed=False, reason=Reason.NOT_ON_RECORD, regulation="22(2)")
-    consent = standing.consent(communication.channel, communication.purpose, communication.line, communication.at)
+    ground = _mail_ground(communication, standing)
+    return first(ground, identity_and_stop_address(communication, standing)) if ground else ground
+
+
+def _mail_ground(communication: Communication, standing: Standing) -> Decision:
+    stop = stop_of(communication, standing)
+    if is_solicited(communication, stop):
+        return _allow_mail(communication, standing, Reason.SOLICITED, "22(1); 23")
+    corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
+    if stop is not None and corporate:
+        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)", "22(1)")
+    if stop is not None:
+        soft = ["22(3)(c)"] if _about(communication, standing.soft_opt_ins) else []
+        soft += ["22(3A)(c)"] if _about(communication, standing.charity_soft_opt_ins) else []
+        return refuse_stopped(communication, standing, stop, *soft, "22(2)")
+    if corporate:
+        return _allow_mail(communication, standing, Reason.CORPORATE_SUBSCRIBER, "22(1)", "2(1)", "23")
+    consent = consent_to(communication.responsible, communication.channel, communication, standing)
     if consent is not None:
-        return _decision(
-            communication,
-            allowed=True,
-            reason=Reason.CONSENTED,
-            regulation="22(2)",
-            evidence=(consent.seq,),
-            duties=_DUTIES,
-        )
-    return soft_opt_in(communication, standing) or _without_consent(communication, standing)
+        return _allow_mail(communication, standing, Reason.CONSENTED, "22(2)", "23", consent=consent)
+    if standing.soft_opt_ins or standing.charity_soft_opt_ins:
+        softly = (soft_opt_in(communication, standing), charity_soft_opt_in(communication, standing))
+        ground = _best(ground for ground in softly if ground is not None)
+        if ground is not None:
+            return ground
+    return refuse_unconsented(communication, standing, communication.channel, "22(2)", "22(2)", "2(1)")
 
 
-def _without_consent(communication: Communication, standing: Standing) -> Decision:
-    expired = [
-        consent.seq
-        for consent in standing.consents
-        if (consent.channel, consent.purpose, consent.line)
-        == (communication.channel, communication.purpose, communication.line)
-        and consent.expires_at is not None
-        and consent.expires_at < communication.at
+_SoftOptIn = TypeVar("_SoftOptIn", StandingSoftOptIn, StandingCharitySoftOptIn)
+# A provision, the name of a fact it needs, and whether that is there.
+_Condition: TypeAlias = tuple[str, str, bool | None]
+
+
+def _about(communication: Communication, recorded: Iterable[_SoftOptIn]) -> list[_SoftOptIn]:
+    return [
+        known
+        for known in recorded
+        if known.channel is communication.channel and known.line == communication.line and known.at <= communication.at
     ]
-    return _decision(
-        communication,
-        allowed=False,
-        reason=Reason.CONSENT_EXPIRED if expired else Reason.NO_CONSENT,
-        regulation="22(2)",
-        evidence=tuple(expired),
+
+
+def _incomplete(
+    communication: Communication,
+    standing: Standing,
+    conditions: Iterable[_Condition],
+    rule: str,
+    reason: Reason,
+    evidence: tuple[int, ...] = (),
+) -> Decision | None:
+    """
+    Refuse if a condition of an exception to *rule* is not met, and name all that are not.
+    """
+    unmet = [(provision, fact) for provision, fact, met in conditions if not met]
+    if not unmet:
+        return None
+    provisions = [provision for provision, _ in unmet]
+    return refuse(
+        communication, standing, reason, *provisions, rule, evidence=evidence, failed=tuple(fact for _, fact in unmet)
+    )
+
+
+def _best(decisions: Iterable[Decision]) -> Decision | None:
+    """
+    Return the permission among *decisions*, or else the refusal that wants least.
+    """
+    return min(decisions, key=lambda decision: len(decision.failed), default=None)
+
+
+def _refusal_in_message(provision: str, communication: Communication) -> tuple[_Condition, ...]:
+    return (
+        (provision, "offers_refusal", communication.offers_refusal),
+        (provision, "refusal_cost", communication.refusal_cost in _AFFORDABLE),
     )
 
 
 def soft_opt_in(communication: Communication, standing: Standing) -> Decision | None:
     """
-    Decide by the soft opt-in for customers, if one is on record for the line. Each of its parts has to be there.
+    Decide by the soft opt-in for customers, if details collected in a sale are on record for the line.
 
-    Any stop that ever covered the message rules it out, even one that was lifted: a consent that ran out does not fall
-    back to what came before it.
+    The sender itself has to have obtained the details in a sale or in negotiations for one (22(3)(a)); the message has
+    to be about its own similar products and services (22(3)(b)); a simple, free way to refuse has to have been offered
+    when the details were first collected and in every message, and not taken (22(3)(c)). There is no limit of time. A
+    stop rules it out; what lifts a stop is consent, which comes first, and when that ends the stop stands again.
+
+    Not covered: what is similar, which the application says by listing purposes.
 
     Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
     """
-    for known in standing.soft_opt_ins:
-        if (known.channel, known.line) != (communication.channel, communication.line) or known.at > communication.at:
-            continue
-        if any(stop.covers(known.channel, communication.purpose, known.line) for stop in standing.stops):
-            return None
-        missing = (
-            ("22(3)(a)", known.in_sale and known.obtained_by == communication.sender),
-            ("22(3)(b)", communication.purpose in known.similar_purposes),
-            ("22(3)(c)", known.refusal_offered),
-        )
-        for provision, there in missing:
-            if not there:
-                return _decision(
-                    communication,
-                    allowed=False,
-                    reason=Reason.SOFT_OPT_IN_INCOMPLETE,
-                    regulation=provision,
-                    evidence=(known.seq,),
-                )
-        return _decision(
-            communication,
-            allowed=True,
-            reason=Reason.SOFT_OPT_IN,
-            regulation="22(3)",
-            evidence=(known.seq,),
-            duties=(*_DUTIES, Duty.OFFER_FREE_REFUSAL),
-        )
-    return None
+    return _best(_by_sale(communication, standing, known) for known in _about(communication, standing.soft_opt_ins))
 
 
-def identity_and_stop_address(communication: Communication) -> Decision | None:
+def _by_sale(communication: Communication, standing: Standing, known: StandingSoftOptIn) -> Decision:
+    ground = _allow_mail(
+        communication, standing, Reason.SOFT_OPT_IN, "22(3)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
+    )
+    conditions = (
+        ("22(3)(a)", "obtained_by", known.obtained_by == communication.responsible),
+        ("22(3)(a)", "in_sale", known.in_sale),
+        ("22(3)(b)", "similar_purposes", communication.purpose in known.similar_purposes),
+        ("22(3)(c)", "refusal_offered", known.refusal_offered),
+        ("22(3)(c)", "refused", known.refused is False),
+        *_refusal_in_message("22(3)(c)", communication),
+        ("22(3)", "dated", known.dated),
+    )
+    return first(
+        ground,
+        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
+    )
+
+
+def charity_soft_opt_in(communication: Communication, standing: Standing) -> Decision | None:
     """
-    Refuse a message that hides whom it is sent for or gives no address for requests to stop.
+    Decide by the soft opt-in for charities, if details that one collected are on record for the line.
+
+    The sender has to be a charity (22(5)); furthering its purposes has to be the sole purpose of the message
+    (22(3A)(a)); it has to have obtained the details itself from somebody who showed interest in purposes it had then,
+    or who offered or gave support (22(3A)(b)); a simple, free way to refuse has to have been offered then and in every
+    message, and not taken (22(3A)(c)). Open from 5 February 2026, and for details collected from that day on: before,
+    nobody offered a refusal for this.
+
+    Not covered: whether a purchase in a charity's shop, or a gift through a fundraising platform, is support.
+
+    Source: PECR reg 22(3A) and (5), by the Data (Use and Access) Act 2025 s. 114,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23); the ICO's guidance of 28 April 2026, as
+    reported in https://www.withersworldwide.com/en-gb/insight/read/ico-updates-guidance-on-the-charitable-purposes-soft-opt-in-for-direct-marketing.
+    """
+    return _best(
+        _by_charity(communication, standing, known) for known in _about(communication, standing.charity_soft_opt_ins)
+    )
+
+
+def _by_charity(communication: Communication, standing: Standing, known: StandingCharitySoftOptIn) -> Decision:
+    ground = _allow_mail(
+        communication, standing, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
+    )
+    charity = communication.charity
+    conditions = (
+        ("22(5)", "charity", charity is not None and charity.qualifies),
+        ("22(3A)", "collected_at", known.dated and known.at >= CHARITIES_SINCE),
+        ("22(3A)(a)", "charitable_only", communication.charitable_only),
+        ("22(3A)(b)", "obtained_by", known.obtained_by == communication.responsible),
+        ("22(3A)(b)", "engagement", known.engagement in (Engagement.INTEREST, Engagement.SUPPORT)),
+        ("22(3A)(b)", "purpose_held", known.purpose_held),
+        ("22(3A)(c)", "refusal_offered", known.refusal_offered),
+        ("22(3A)(c)", "refused", known.refused is False),
+        *_refusal_in_message("22(3A)(c)", communication),
+    )
+    return first(
+        ground,
+        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
+    )
+
+
+def identity_and_stop_address(communication: Communication, standing: Standing) -> Decision | None:
+    """
+    Refuse a message that hides whom it is sent for, or gives no address at which it costs no more than a message to
+    have it stopped.
 
     Holds for every subscriber, and for messages that were asked for too.
+
+    Not covered: how prices and offers have to be marked (23(c) and (d)), and whether the address is read.
 
     Source: PECR reg 23(a) and (b), https://www.legislation.gov.uk/uksi/2003/2426/regulation/23 (read 2026-11-23).
     """
     if not communication.shows_identity:
-        return _decision(communication, allowed=False, reason=Reason.IDENTITY_CONCEALED, regulation="23(a)")
+        return refuse(communication, standing, Reason.IDENTITY_CONCEALED, "23(a)", failed=("shows_identity",))
     if not communication.gives_stop_address:
-        return _decision(communication, allowed=False, reason=Reason.NO_STOP_ADDRESS, regulation="23(b)")
+        return refuse(communication, standing, Reason.NO_STOP_ADDRESS, "23(b)", failed=("gives_stop_address",))
+    if communication.refusal_cost not in _AFFORDABLE:
+        return refuse(communication, standing, Reason.NO_STOP_ADDRESS, "23(b)", failed=("refusal_cost",))
     return None
 
 
-@attrs.frozen
+# ---- post
+
+
+def post(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide a letter: outside the regulations, so that no consent is needed, but never to whoever objected.
+
+    Not covered: whether there is a lawful basis under the UK GDPR; the Mailing Preference Service, which is no law.
+
+    Source: ICO, https://ico.org.uk/for-organisations/data-protection-advice-for-small-organisations/frequently-asked-questions/marketing-and-consent/
+    (read 2026-11-23).
+    """
+    ground = allow(communication, standing, Reason.OUTSIDE_PECR, "outside PECR", duties=_POST_DUTIES)
+    return first(ground, right_to_object(communication, standing))
+
+
+def right_to_object(communication: Communication, standing: Standing) -> Decision | None:
+    """
+    Refuse what the person objected to, directly or through the Fundraising Preference Service. The right is absolute.
+
+    Each regulation above refuses it too, and then names itself first.
+
+    Not covered: profiling that is not a message.
+
+    Source: UK GDPR Art 21(2) and (3), https://www.legislation.gov.uk/eur/2016/679/article/21 (as reported 2026-11-23).
+    """
+    stop = stop_of(communication, standing)
+    return None if stop is None else refuse_stopped(communication, standing, stop, "UK GDPR 21(3)")
+
+
+# ---- the whole
+
+
+def _calls_by_nature(communication: Communication, standing: Standing) -> Decision:
+    """
+    Decide a call by what it is: recorded matter is automated and live speech is not, whatever the channel is called.
+    """
+    recorded = communication.call.recorded
+    if recorded is None:
+        recorded = communication.channel is Channel.AUTOMATED_CALL
+    return automated_calls(communication, standing) if recorded else calls(communication, standing)
+
+
+_BY_CHANNEL: Final[Mapping[Channel, Callable[[Communication, Standing], Decision]]] = {
+    **dict.fromkeys(ELECTRONIC_MAIL, electronic_mail),
+    Channel.LIVE_CALL: _calls_by_nature,
+    Channel.AUTOMATED_CALL: _calls_by_nature,
+    Channel.FAX: fax,
+    Channel.POST: post,
+}
+_BEFORE_2026: Final = {
+    **dict.fromkeys(ELECTRONIC_MAIL, "22(2)"),
+    Channel.LIVE_CALL: "21(1)",
+    Channel.AUTOMATED_CALL: "19(1)",
+    Channel.FAX: "20(1)",
+}
+
+
+@attrs.frozen(kw_only=True)
 class UKPECR:
     """
-    The law of the United Kingdom on marketing by electronic mail.
+    The law of the United Kingdom on marketing by electronic mail, telephone, fax and post.
+
+    Attributes:
+        first_contact_months: How old a consent that somebody else collected may be when it is first relied on. The ICO
+            advised six months until 2018 and in its draft code of 2020; whether it still does was not verified.
+        charity: That the sender is a charity, where the message does not say it.
+        charitable_purposes: Keys of the purposes whose messages do nothing but further those of the charity.
     """
+
+    first_contact_months: int = 6
+    charity: Charity | None = None
+    charitable_purposes: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
 
     @property
     def edition(self) -> str:
@@ -210,11 +612,40 @@ class UKPECR:
 
     def assess(self, communication: Communication, standing: Standing) -> Decision:
         """
-        Decide, in the order: what the person stopped, the ground for sending, the duties of the message itself.
+        Decide, in the order: kind of message, what the person stopped, registers, the ground for sending, its evidence,
+        the duties of the message itself.
         """
-        if (stopped := stops(communication, standing)) is not None:
-            return stopped
-        if communication.channel not in ELECTRONIC_MAIL:
-            return _decision(communication, allowed=False, reason=Reason.NOT_COVERED, regulation="19 to 21B")
-        decision = electronic_mail(communication, standing)
-        return (identity_and_stop_address(communication) or decision) if decision else decision
+        if standing.erased_at is not None:
+            return refuse(communication, standing, Reason.ERASED, "UK GDPR 21(3)")
+        if communication.kind is MessageKind.SERVICE and communication.promotional is False:
+            return allow(communication, standing, Reason.SERVICE, "not direct marketing")
+        if communication.at < OLDEST.since:
+            return refuse(communication, standing, Reason.NOT_COVERED, "not covered", failed=("at",))
+        if (ineffective := _nothing_conveyed(communication, standing)) is not None:
+            return ineffective
+        if any(consent.collected_by for consent in standing.consents):
+            standing = set_aside_old(communication, standing, self.first_contact_months)
+        if standing.charity_soft_opt_ins and communication.charity is None and self.charity is not None:
+            communication = attrs.evolve(
+                communication,
+                charity=self.charity,
+                charitable_only=communication.purpose in self.charitable_purposes,
+            )
+        return _BY_CHANNEL[communication.channel](communication, standing)
+
+
+def _nothing_conveyed(communication: Communication, standing: Standing) -> Decision | None:
+    """
+    Allow what reached nobody before an attempt counted, unless the person had stopped it.
+
+    Source: PECR reg 2(1) and (1A), by the Data (Use and Access) Act 2025 s. 110,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/110 (read 2026-11-23).
+    """
+    if edition_at(communication.at).attempts_count:
+        return None
+    mail = communication.channel in ELECTRONIC_MAIL
+    conveyed = communication.delivered if mail else communication.call.connected
+    if conveyed is not False or stop_of(communication, standing) is not None:
+        return None
+    provision = _BEFORE_2026.get(communication.channel)
+    return None if provision is None else allow(communication, standing, Reason.NOTHING_CONVEYED, "2(1)", provision)
