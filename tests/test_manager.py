@@ -47,6 +47,7 @@ from optly.errors import (
     UnknownChannelError,
     UnknownContactError,
     UnknownPurposeError,
+    UnsoundWordingError,
     UsageError,
 )
 from optly.events import (
@@ -975,3 +976,27 @@ def test_the_manager_closes_what_it_was_given() -> None:
         pass
     manager.close()
     assert closed == [Channel.EMAIL, Channel.EMAIL]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "May we send you offers by email?",
+        "May Acme Ltd and its carefully selected partners send you offers by email?",
+        "If you do not reply, Acme Ltd will send you offers by email.",
+        "May Acme Ltd send you offers?",
+    ],
+)
+def test_a_question_whose_answer_would_not_count_is_not_asked(text: str) -> None:
+    """
+    The error says what is wrong with the words, and nothing was recorded or queued.
+    """
+    words = Wording(text=text, hint="You can withdraw at any time.")
+    w = world(purposes=[Purpose(key="offers", title="Offers", wordings={(Channel.EMAIL, "en"): words})])
+    ada = w.add()
+    with pytest.raises(UnsoundWordingError) as caught:
+        w.ask(ada, channels=[Channel.EMAIL])
+    assert caught.value.findings
+    assert all("https://" in finding.source for finding in caught.value.findings)
+    assert not w.manager.standing(ada).questions
+    assert w.manager.deliver().total == 0

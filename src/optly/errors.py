@@ -8,6 +8,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── AddressError            (also a ValueError)
     │   ├── NaiveDatetimeError      (also a ValueError)
     │   ├── WordingError            (also a ValueError)
+    │   │   └── UnsoundWordingError
     │   ├── UnknownPurposeError     (also a LookupError)
     │   ├── UnknownChannelError     (also a LookupError)
     │   ├── UnknownContactError     (also a LookupError)
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from optly.rules.decision import Decision
+    from optly.rules.lint import WordingFinding
 
 
 def _restore(cls: type[OptlyError], args: tuple[Any, ...], facts: Mapping[str, Any]) -> OptlyError:
@@ -95,6 +97,19 @@ class WordingError(UsageError, ValueError):
     """
     A wording is empty, too long, or not in the language it claims.
     """
+
+
+class UnsoundWordingError(WordingError):
+    """
+    A consent asked for in these words would not count.
+
+    Attributes:
+        findings: What is wrong, and which case or guidance says so.
+    """
+
+    def __init__(self, message: str, *, findings: tuple[WordingFinding, ...]) -> None:
+        super().__init__(message)
+        self.findings = findings
 
 
 class UnknownPurposeError(UsageError, LookupError):

@@ -292,6 +292,7 @@ class ConsentManager:
 
         Raises:
             NotPermittedError: The gate refuses; its ``decision`` says why.
+            UnsoundWordingError: A consent asked for in these words would not count; its ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
             NoBackendError: No backend serves *via*.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from optly._flows.desk import Desk, Plan, require_line
 from optly._flows.gate import assess
@@ -13,11 +15,15 @@ from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly.addresses import Channel
 from optly.commands import AskForConsent, QueueMessage
 from optly.consent import Question, Standing
-from optly.errors import NoBackendError, NotPermittedError, UsageError
+from optly.errors import NoBackendError, NotPermittedError, UnsoundWordingError, UsageError
 from optly.events import Choice
 from optly.messages import Content
-from optly.parties import Contact
+from optly.parties import Contact, Organisation
+from optly.purposes import Purpose, Wording
 from optly.rules import Decision, MessageKind, Solicited
+
+if TYPE_CHECKING:
+    from optly.rules.lint import WordingFinding
 
 
 def _require_backend(desk: Desk, channel: Channel) -> None:
@@ -29,6 +35,30 @@ def _require(decision: Decision) -> Decision:
     if not decision:
         raise NotPermittedError(f"not permitted: {decision.explanation}", decision=decision)
     return decision
+
+
+@lru_cache(maxsize=1024)
+def _invalidating(wording: Wording, organisation: Organisation, channel: Channel) -> tuple[WordingFinding, ...]:
+    from optly.rules.lint import Severity, lint
+
+    findings = lint(wording, organisation=organisation, channels=[channel])
+    return tuple(finding for finding in findings if finding.severity is Severity.INVALIDATING)
+
+
+def _require_sound(desk: Desk, purpose: Purpose, channel: Channel, language: str) -> Wording:
+    """
+    Return the words in which to ask.
+
+    Raises:
+        UnsoundWordingError: A consent asked for in them would not count.
+    """
+    wording = purpose.wording(desk.organisation, channel, language)
+    if findings := _invalidating(wording, desk.organisation, channel):
+        raise UnsoundWordingError(
+            f"the wording of {purpose.key} for {channel} would make no consent: {findings[0].explanation}",
+            findings=findings,
+        )
+    return wording
 
 
 def gate_request(
@@ -88,7 +118,7 @@ async def request_consent(
         line = require_line(standing, via)
         speak = language or standing.language
         wordings = {
-            (channel, purpose.key): purpose.wording(desk.organisation, channel, speak)
+            (channel, purpose.key): _require_sound(desk, purpose, channel, speak)
             for purpose in asked
             for channel in channels
         }

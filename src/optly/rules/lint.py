@@ -325,7 +325,7 @@ _SIGNS: Final = {
         rf"|\b{_YES}\b{_NEAR}{_ANOTHER_ACT}"
         r"|\bif (?:we|you) (?:do not|don't|have not|haven't) (?:\w+ ){0,2}"
         rf"(?:tick|opt|object|tell|reply|respond|answer|hear|heard|say|said|let us)\b{_NEAR}"
-        r"\bwe(?: will| shall|'ll| may) (?:assume|presume|take (?:it|this)|treat|consider|regard"
+        r"\b(?:we|_)(?: will| shall|'ll| may) (?:assume|presume|take (?:it|this)|treat|consider|regard"
         r"|(?:send|contact|email|call|text|write to) you"
         r"|(?:continue|keep|carry on) (?:sending|to send|contacting|to contact|emailing|writing|calling|texting))"
         r"|(?<!not )(?<!n't )(?<!never )\b(?:assume|presume) (?:that )?(?:you|it|this)\b"
