@@ -1,0 +1,669 @@
+"""
+Questions put to the gate directly: the parts of its answer that no scenario speaks of, and facts that none has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import attrs
+
+from optly.addresses import AddressKind, Channel
+from optly.commands import AddContact, NewLine
+from optly.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop, decide, fold
+from optly.events import (
+    Act,
+    Actor,
+    CharitySoftOptInRecorded,
+    Choice,
+    ConsentGiven,
+    ConsentRefused,
+    ConsentWithdrawn,
+    Defect,
+    Engagement,
+    Event,
+    Grade,
+    Manner,
+    ObjectionRaised,
+)
+from optly.parties import Subscriber
+from optly.protocols import Listing, RegisterName
+from optly.rules import (
+    Call,
+    Charity,
+    CharityLaw,
+    ClientRelationship,
+    Communication,
+    Decision,
+    Duty,
+    MessageKind,
+    Reason,
+    Solicited,
+)
+from optly.rules.editions import Fines
+
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+TICK = timedelta(microseconds=1)
+NAMES = (RegisterName.TPS, RegisterName.CTPS, RegisterName.FPS)
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """
+    A question and what is expected of the answer, and the settings of the rulebook that is asked.
+    """
+
+    name: str
+    communication: Communication
+    standing: Standing
+    expected: Mapping[str, Any]
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def answered(self, decision: Decision) -> Mapping[str, Any]:
+        """
+        Return of *decision* what something is expected of.
+        """
+        return {name: getattr(decision, name) for name in self.expected}
+
+
+def listing(register: RegisterName, listed_on: date | None = None, as_of: date = DAY) -> Listing:
+    return Listing(register=register, listed_on=listed_on, at=AT, checked_at=AT, as_of=as_of, version="1")
+
+
+CLEAR = tuple(listing(name) for name in NAMES)
+LISTED = tuple(listing(name, date(2025, 1, 1)) for name in NAMES)
+FAIR = Call(
+    shows_number=True,
+    gives_name=True,
+    gives_contact=True,
+    contact_is_free=True,
+    claims_management=False,
+    pensions=False,
+)
+
+
+def communication(channel: Channel, **changes: Any) -> Communication:
+    facts: dict[str, Any] = {
+        "kind": MessageKind.MARKETING,
+        "sender": "acme",
+        "purpose": "offers",
+        "contact": "0" * 32,
+        "line": 1,
+        "at": AT,
+        "call": FAIR,
+        "listings": CLEAR,
+        "delivered": None,
+    }
+    return Communication(channel=channel, **{**facts, **changes})
+
+
+def consent(channel: Channel, **changes: Any) -> StandingConsent:
+    facts: dict[str, Any] = {
+        "purpose": "offers",
+        "line": 1,
+        "wording": "0" * 64,
+        "at": AT - timedelta(days=30),
+        "expires_at": None,
+        "own": True,
+        "seq": 7,
+    }
+    return StandingConsent(channel=channel, **{**facts, **changes})
+
+
+def stop(**changes: Any) -> StandingStop:
+    facts: dict[str, Any] = {
+        "channel": None,
+        "purpose": None,
+        "line": None,
+        "at": AT - timedelta(days=9),
+        "objection": True,
+        "seq": 9,
+    }
+    return StandingStop(**{**facts, **changes})
+
+
+def sale(channel: Channel, **changes: Any) -> StandingSoftOptIn:
+    facts: dict[str, Any] = {
+        "line": 1,
+        "obtained_by": "acme",
+        "in_sale": True,
+        "similar_purposes": ("offers",),
+        "refusal_offered": True,
+        "at": AT - timedelta(days=60),
+        "seq": 5,
+    }
+    return StandingSoftOptIn(channel=channel, **{**facts, **changes})
+
+
+def _happened(
+    at: datetime, recorded_at: datetime | None = None, actor: Actor = Actor.PERSON, grade: Grade = Grade.B
+) -> dict[str, Any]:
+    return {"occurred_at": at, "recorded_at": recorded_at or at, "actor": actor, "grade": grade}
+
+
+def yes(days: int, **changes: Any) -> ConsentGiven:
+    """
+    Agree to offers by email on line 1, that many days before the message.
+    """
+    at = AT - timedelta(days=days)
+    facts = {key: changes.pop(key) for key in ("recorded_at", "actor", "grade") if key in changes}
+    choice = Choice(channel=Channel.EMAIL, purpose="offers", line=1, wording="0" * 64)
+    return ConsentGiven(**_happened(at, **facts), **{"choices": (choice,), "act": Act.CHOSE_YES, **changes})
+
+
+def no(days: int, kind: type[ConsentWithdrawn | ObjectionRaised] = ObjectionRaised, **changes: Any) -> Event:
+    return kind(**_happened(AT - timedelta(days=days)), **changes)
+
+
+def refusal(days: int) -> ConsentRefused:
+    choice = Choice(channel=Channel.EMAIL, purpose="offers", line=1, wording="0" * 64)
+    return ConsentRefused(**_happened(AT - timedelta(days=days)), choices=(choice,))
+
+
+def gift(at: datetime, **changes: Any) -> CharitySoftOptInRecorded:
+    facts: dict[str, Any] = {
+        "channel": Channel.EMAIL,
+        "line": 1,
+        "obtained_by": "acme",
+        "engagement": Engagement.SUPPORT,
+        "purpose_held": True,
+        "refusal_offered": True,
+        "refused": False,
+        "dated": True,
+    }
+    return CharitySoftOptInRecorded(**_happened(at, AT - TICK, Actor.STAFF, Grade.D), **{**facts, **changes})
+
+
+def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask about what follows from events, in whatever order they arrive.
+    """
+    email = communication(Channel.EMAIL)
+    giving = communication(
+        Channel.EMAIL, charity=Charity(law=CharityLaw.ENGLAND_WALES), charitable_only=True, purpose="appeals"
+    )
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    allowed, refused = {"allowed": True}, {"allowed": False}
+    ahead = AT + timedelta(minutes=3)
+    asked: list[tuple[Communication, tuple[Event, ...], dict[str, Any]]] = [
+        # The latest of its kind counts, and of two at one instant the one that came first.
+        (email, (no(5), no(20), yes(9)), {"reason": Reason.OBJECTED, "evidence": (1,)}),
+        (email, (no(20), no(5), yes(9)), {"reason": Reason.OBJECTED, "evidence": (2,)}),
+        (email, (no(5), no(5)), {"evidence": (1,)}),
+        (email, (yes(5), yes(20), no(9)), {"allowed": True, "evidence": (1,)}),
+        (email, (yes(20), yes(5), no(9)), {"allowed": True, "evidence": (2,)}),
+        (email, (yes(5), yes(5)), {"evidence": (1,)}),
+        # A stop covers what it names.
+        (email, (yes(9), no(5, purposes=("news",))), allowed),
+        (email, (yes(9), no(5, purposes=("news", "offers"))), refused),
+        (email, (yes(9), no(5, channels=(Channel.SMS,))), allowed),
+        (email, (yes(9), no(5, line=2)), allowed),
+        (email, (yes(9), no(5, ConsentWithdrawn)), {"reason": Reason.WITHDRAWN}),
+        (email, (yes(9), refusal(5)), {"reason": Reason.WITHDRAWN}),
+        # Only the person lifts it, by an act of their own that we or the host saw.
+        (email, (no(9), yes(5)), allowed),
+        (email, (no(9), yes(5, grade=Grade.A)), allowed),
+        (email, (no(9), yes(5, grade=Grade.D)), refused),
+        (email, (no(9), yes(5, actor=Actor.STAFF)), refused),
+        (email, (no(9), yes(5, manner=Manner())), allowed),
+        (email, (no(9), yes(5, manner=Manner(organisations=("acme",)))), refused),
+        (email, (no(9), yes(5, manner=Manner(collected_by="partner"))), refused),
+        (email, (no(9), yes(5, act=Act.PRE_TICKED)), {"reason": Reason.OBJECTED}),
+        # What is no consent neither counts nor takes the place of one.
+        (email, (yes(9), yes(5, act=Act.PRE_TICKED)), {"allowed": True, "evidence": (1,)}),
+        (email, (yes(9, act=Act.SILENCE),), {"reason": Reason.CONSENT_UNSOUND, "failed": (Defect.NOT_AFFIRMATIVE,)}),
+        # A clock that was ahead does not put a yes after the stop that followed it.
+        (email, (yes(0, recorded_at=AT - timedelta(minutes=2)),), allowed),
+        (
+            communication(Channel.EMAIL, at=ahead + timedelta(days=1)),
+            (
+                ConsentGiven(**_happened(ahead, AT), choices=yes(1).choices, act=Act.CHOSE_YES),
+                ObjectionRaised(**_happened(AT + timedelta(minutes=1))),
+            ),
+            {"reason": Reason.OBJECTED},
+        ),
+        # Of two soft opt-ins alike the later counts; one that lacks something takes nothing from another.
+        (giving, (gift(early), gift(late)), {"allowed": True, "evidence": (2,)}),
+        (giving, (gift(late), gift(early)), {"allowed": True, "evidence": (1,)}),
+        (giving, (gift(late), gift(late)), {"evidence": (1,)}),
+        (giving, (gift(late), gift(late, refusal_offered=False)), {"allowed": True, "evidence": (1,)}),
+        (giving, (gift(late, refusal_offered=False), gift(late)), {"allowed": True, "evidence": (2,)}),
+        (giving, (gift(late), gift(late, refused=True)), {"reason": Reason.WITHDRAWN, "regulation": "22(3A)(c)"}),
+    ]
+    return [(question, fold(events), expected) for question, events, expected in asked]
+
+
+def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    email, text, call, fax, post = Channel.EMAIL, Channel.SMS, Channel.LIVE_CALL, Channel.FAX, Channel.POST
+    nobody, company = Standing(), Standing(subscriber=Subscriber.COMPANY)
+    withdrawn = stop(objection=False)
+
+    def agreed(*consents: StandingConsent, **facts: Any) -> Standing:
+        return Standing(consents=consents, **facts)
+
+    def unsound(*consents: StandingConsent) -> Standing:
+        return Standing(unsound=consents)
+
+    def law(at: datetime, since: str, fines: Fines) -> tuple[Communication, Standing, dict[str, Any]]:
+        name = f"UK PECR, as in force from {since}, read 2026-11-23"
+        asked = communication(call, at=at, listings=tuple(listing(name, as_of=at.date()) for name in NAMES))
+        return asked, nobody, {"allowed": True, "edition": name, "fines": fines}
+
+    low, high = Fines.UP_TO_500_000, Fines.HIGHER_MAXIMUM
+    of_2018, of_2019 = datetime(2018, 12, 17, tzinfo=UTC), datetime(2019, 1, 9, tzinfo=UTC)
+    of_2025, of_2026 = datetime(2025, 8, 19, 23, tzinfo=UTC), datetime(2026, 2, 5, tzinfo=UTC)
+    return [
+        # Editions and fines.
+        law(of_2018, "2018-12-17", low),
+        law(of_2019 - TICK, "2018-12-17", low),
+        law(of_2019, "2019-01-09", low),
+        law(of_2025 - TICK, "2019-01-09", low),
+        law(of_2025, "2025-08-20", low),
+        law(of_2026 - TICK, "2025-08-20", low),
+        law(of_2026, "2026-02-05", high),
+        (communication(call, at=of_2018 - TICK), nobody, {"allowed": False, "reason": Reason.NOT_COVERED}),
+        (communication(post, at=of_2019), nobody, {"allowed": True, "fines": high}),
+        # Who is not on record has asked for nothing, and is no company.
+        (
+            communication(
+                email, kind=MessageKind.SOLICITED, line=None, contact="", solicited=Solicited(how="form", at=AT)
+            ),
+            nobody,
+            {"allowed": False, "reason": Reason.NOT_ON_RECORD, "failed": ("line",)},
+        ),
+        (communication(email, line=None), company, {"allowed": False, "reason": Reason.NOT_ON_RECORD}),
+        (communication(fax, line=None), company, {"allowed": False, "reason": Reason.NOT_ON_RECORD}),
+        (communication(call, line=None), nobody, {"allowed": True, "reason": Reason.NO_OBJECTION}),
+        (communication(call, line=None), Standing(stops=(stop(),)), {"allowed": False, "reason": Reason.OBJECTED}),
+        (communication(call, line=None), Standing(stops=(stop(line=1),)), {"allowed": True}),
+        # A call that was asked for goes after every stop of what it counts as, and not just after the first.
+        *(
+            (
+                communication(
+                    Channel.AUTOMATED_CALL,
+                    kind=MessageKind.SOLICITED,
+                    solicited=Solicited(how="web form", at=AT - timedelta(days=5)),
+                    call=attrs.evolve(FAIR, recorded=False),
+                ),
+                Standing(
+                    stops=(
+                        stop(channel=Channel.AUTOMATED_CALL, at=AT - timedelta(days=automated), seq=1),
+                        stop(channel=call, at=AT - timedelta(days=live), seq=2),
+                    )
+                ),
+                {"allowed": evidence == (), "evidence": evidence},
+            )
+            for automated, live, evidence in ((9, 8, ()), (9, 3, (2,)), (3, 9, (1,)))
+        ),
+        # The holder of the line counts, whatever the contact is.
+        *(
+            (
+                communication(email, line=line),
+                Standing(
+                    subscriber=contact, lines=(Line(number=1, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY),)
+                ),
+                {"allowed": allowed, "subscriber": holder},
+            )
+            for contact, line, allowed, holder in (
+                (Subscriber.INDIVIDUAL, 1, True, Subscriber.COMPANY),
+                (Subscriber.INDIVIDUAL, 2, False, Subscriber.INDIVIDUAL),
+                (Subscriber.LLP, 2, True, Subscriber.LLP),
+            )
+        ),
+        (
+            communication(email),
+            fold(
+                decide(
+                    AddContact(
+                        subscriber=Subscriber.COMPANY,
+                        lines=(
+                            NewLine(kind=AddressKind.EMAIL, value="a@example.com", subscriber=Subscriber.INDIVIDUAL),
+                        ),
+                    ),
+                    Standing(),
+                    now=AT,
+                )
+            ),
+            {"allowed": False, "subscriber": Subscriber.INDIVIDUAL},
+        ),
+        # A request for consent that the person asked for carries nothing but the question.
+        *(
+            (
+                communication(
+                    email,
+                    kind=MessageKind.CONSENT_REQUEST,
+                    solicited=Solicited(how="form", at=AT),
+                    promotional=promotional,
+                ),
+                nobody,
+                {"allowed": promotional is False},
+            )
+            for promotional in (False, None, True)
+        ),
+        # It is refused too for what was stopped on the channels it asks about.
+        (
+            communication(email, kind=MessageKind.CONSENT_REQUEST, asks=((text, 2),)),
+            agreed(consent(email), stops=(stop(channel=text),)),
+            {"allowed": False, "reason": Reason.OBJECTED, "evidence": (9,)},
+        ),
+        # Stops by their kind, and what may not be sent to whoever was erased.
+        (
+            communication(email),
+            agreed(consent(email), stops=(stop(seq=None),)),
+            {"reason": Reason.SUPPRESSED, "regulation": "UK GDPR 21(3)", "also": ("22(2)",), "evidence": ()},
+        ),
+        (
+            communication(email),
+            Standing(stops=(withdrawn,)),
+            {
+                "reason": Reason.WITHDRAWN,
+                "regulation": "22(2)",
+                "also": ("UK GDPR 21(3)", "UK GDPR 7(3)"),
+                "evidence": (9,),
+            },
+        ),
+        (
+            communication(email),
+            Standing(stops=(stop(),), subscriber=Subscriber.COMPANY),
+            {"reason": Reason.OBJECTED, "regulation": "UK GDPR 21(3)", "also": ("22(1)",)},
+        ),
+        (
+            communication(email, kind=MessageKind.SERVICE),
+            Standing(erased_at=AT),
+            {"allowed": False, "reason": Reason.ERASED},
+        ),
+        (
+            communication(email),
+            agreed(soft_opt_ins=(sale(email),), stops=(stop(),)),
+            {"regulation": "22(3)(c)", "also": ("22(2)", "UK GDPR 21(3)")},
+        ),
+        *(
+            (communication(email), agreed(soft_opt_ins=(other,), stops=(stop(),)), {"regulation": "22(2)"})
+            for other in (sale(text), sale(email, line=2), sale(email, at=AT + TICK))
+        ),
+        # A consent, when it ends, and what is wrong with it.
+        (
+            communication(email),
+            agreed(consent(email, expires_at=AT)),
+            {"reason": Reason.CONSENTED, "evidence": (7,), "valid_until": AT, "regulation": "22(2)"},
+        ),
+        (
+            communication(email),
+            agreed(consent(email, expires_at=AT - TICK)),
+            {"reason": Reason.CONSENT_EXPIRED, "evidence": (7,), "failed": ("expires_at",)},
+        ),
+        (
+            communication(email),
+            agreed(consent(email, organisations=("other-ltd",), expires_at=AT)),
+            {"reason": Reason.NO_CONSENT, "evidence": (7,), "failed": ("organisations",)},
+        ),
+        (
+            communication(email),
+            agreed(consent(email, organisations=("other-ltd",))),
+            {"reason": Reason.NO_CONSENT, "failed": ("organisations",)},
+        ),
+        (
+            communication(email),
+            agreed(consent(email, organisations=("other-ltd", "acme"), own=False)),
+            {"reason": Reason.CONSENTED, "evidence": (7,)},
+        ),
+        (
+            communication(email),
+            unsound(consent(email, defects=(Defect.UNPROVEN,))),
+            {
+                "reason": Reason.CONSENT_UNPROVEN,
+                "regulation": "22(2); UK GDPR 7(1)",
+                "evidence": (7,),
+                "failed": ("unproven",),
+            },
+        ),
+        (
+            communication(email),
+            unsound(
+                consent(email, defects=(Defect.BUNDLED, Defect.CHILD), seq=8),
+                consent(email, defects=(Defect.CONDITIONAL,), seq=6),
+            ),
+            {
+                "reason": Reason.CONSENT_UNSOUND,
+                "regulation": "22(2)",
+                "also": ("2(1)", "UK GDPR 7(4)"),
+                "evidence": (6,),
+                "failed": (Defect.CONDITIONAL,),
+            },
+        ),
+        *(
+            (
+                communication(email),
+                unsound(consent(channel, defects=(Defect.BUNDLED,), **{"purpose": "offers", **other})),
+                {"reason": Reason.NO_CONSENT, "evidence": (), "failed": ("consent",)},
+            )
+            for channel, other in ((text, {}), (email, {"purpose": "news"}), (email, {"line": 2}))
+        ),
+        *(
+            (
+                communication(Channel.AUTOMATED_CALL),
+                agreed(consent(call, at=at)),
+                {"allowed": False, "regulation": regulation},
+            )
+            for at, regulation in ((AT, "19(2)(a)"), (AT + TICK, "19(1)"))
+        ),
+        # What somebody else collected long ago takes nothing from what was given to us.
+        (
+            communication(email),
+            agreed(consent(email, at=AT - timedelta(days=400)), consent(text, collected_by="partner", own=False)),
+            {"allowed": True, "reason": Reason.CONSENTED},
+        ),
+        (
+            communication(text),
+            agreed(consent(text, collected_by="partner", own=False, at=AT - timedelta(days=400))),
+            {"reason": Reason.CONSENT_TOO_OLD, "evidence": (7,), "failed": ("too_old",)},
+        ),
+        # Registers: how old a copy may be, a listing still to come, and which register was not asked.
+        *(
+            (
+                communication(call, listings=tuple(listing(name, as_of=DAY - timedelta(days=days)) for name in NAMES)),
+                nobody,
+                {"allowed": days == 28, "reason": reason},
+            )
+            for days, reason in ((28, Reason.NO_OBJECTION), (29, Reason.REGISTER_NOT_CHECKED))
+        ),
+        *(
+            (
+                communication(call, listings=tuple(listing(name, DAY + timedelta(days=days)) for name in NAMES)),
+                nobody,
+                {"reason": reason},
+            )
+            for days, reason in (
+                (1, Reason.NO_OBJECTION),
+                (0, Reason.NEWLY_LISTED),
+                (-27, Reason.NEWLY_LISTED),
+                (-28, Reason.LISTED),
+            )
+        ),
+        (
+            communication(call, listings=CLEAR[:1]),
+            nobody,
+            {"reason": Reason.REGISTER_NOT_CHECKED, "failed": ("ctps",), "listings": CLEAR[:1]},
+        ),
+        (communication(call, listings=(*LISTED, *CLEAR)), nobody, {"reason": Reason.LISTED, "regulation": "21(1)(b)"}),
+        (communication(call, listings=(*CLEAR, *LISTED)), nobody, {"reason": Reason.LISTED, "also": ("21(4)",)}),
+        (
+            communication(call, listings=LISTED, call=attrs.evolve(FAIR, connected=False)),
+            nobody,
+            {"reason": Reason.LISTED, "also": ("21(4)", "2(1)")},
+        ),
+        # A ground comes before what has to be shown and said.
+        (
+            communication(call, listings=LISTED, call=attrs.evolve(FAIR, shows_number=False)),
+            nobody,
+            {"reason": Reason.LISTED},
+        ),
+        (communication(email, shows_identity=False), nobody, {"reason": Reason.NO_CONSENT}),
+        (communication(fax, call=attrs.evolve(FAIR, gives_name=False)), nobody, {"reason": Reason.NO_CONSENT}),
+        # Stops of calls and faxes, with the number on a register and not.
+        *(
+            (
+                communication(channel, listings=listings),
+                Standing(stops=(kind,), subscriber=Subscriber.COMPANY),
+                {"regulation": regulation},
+            )
+            for channel, listings, kind, regulation in (
+                (call, LISTED, withdrawn, "21(5)"),
+                (call, CLEAR, withdrawn, "21(1)(a)"),
+                (call, LISTED, stop(), "21(1)(a)"),
+                (fax, LISTED, withdrawn, "20(6)"),
+                (fax, CLEAR, withdrawn, "20(1)(b)"),
+                (fax, LISTED, stop(), "20(1)(b)"),
+            )
+        ),
+        (
+            communication(fax),
+            agreed(consent(fax), subscriber=Subscriber.COMPANY),
+            {"reason": Reason.CORPORATE_SUBSCRIBER, "regulation": "20(1)", "evidence": ()},
+        ),
+        *(
+            (communication(fax, listings=listings), agreed(consent(fax)), {"regulation": regulation})
+            for listings, regulation in ((CLEAR, "20(2)"), (LISTED, "20(5)"))
+        ),
+        # Calls by what they are.
+        (communication(Channel.AUTOMATED_CALL), nobody, {"allowed": False, "regulation": "19(1)"}),
+        (communication(call), nobody, {"allowed": True, "regulation": "21(1)", "also": ("21(A1)", "24(1)(b)")}),
+        (
+            communication(call, call=attrs.evolve(FAIR, pensions=True)),
+            company,
+            {"allowed": True, "also": ("21(A1)", "24(1)(b)", "21B(1)")},
+        ),
+        (communication(call), company, {"allowed": True, "also": ("21(A1)", "24(1)(b)")}),
+        (
+            communication(call, call=attrs.evolve(FAIR, pensions=True, authorised=True)),
+            agreed(consent(call), subscriber=Subscriber.INDIVIDUAL),
+            {"regulation": "21B(2)", "also": ("21(A1)", "24(1)(b)")},
+        ),
+        *(
+            (
+                communication(call, call=attrs.evolve(FAIR, pensions=True, client=client)),
+                standing,
+                {"reason": Reason.CALLER_NOT_AUTHORISED, "regulation": regulation},
+            )
+            for client, standing, regulation in (
+                (None, nobody, "21B(1)"),
+                (None, agreed(consent(call)), "21B(2)(a)"),
+                (ClientRelationship(), nobody, "21B(3)(a)"),
+            )
+        ),
+        # A consent that does not run, and stops it does not lift.
+        (communication(email), agreed(consent(email, at=AT + TICK)), {"reason": Reason.NO_CONSENT}),
+        *(
+            (communication(email), agreed(later, stops=(stop(),)), {"reason": Reason.OBJECTED})
+            for later in (
+                consent(email, at=AT, own=False),
+                consent(text, at=AT),
+                consent(email, at=AT, purpose="news"),
+                consent(email, at=AT, line=2),
+                consent(email, at=AT + TICK),
+                consent(email, at=AT - timedelta(days=8), expires_at=AT - TICK),
+                consent(email, at=AT - timedelta(days=9)),
+            )
+        ),
+        (communication(email), agreed(consent(email, at=AT), stops=(stop(),)), {"allowed": True}),
+        # One's own consent comes first. What somebody else recorded counts from after the stops that were lifted.
+        (
+            communication(email),
+            agreed(consent(email, own=False, at=AT, seq=8), consent(email)),
+            {"evidence": (7,)},
+        ),
+        *(
+            (
+                communication(
+                    call, sender="agency", instigator="acme", call=attrs.evolve(FAIR, pensions=True, authorised=True)
+                ),
+                agreed(
+                    consent(call, at=AT),
+                    consent(call, own=False, organisations=("agency",), at=given_at, seq=8),
+                    stops=(stop(),),
+                    subscriber=Subscriber.INDIVIDUAL,
+                ),
+                {"allowed": allowed},
+            )
+            for given_at, allowed in (
+                (AT - timedelta(days=9) - TICK, False),
+                (AT - timedelta(days=9), False),
+                (AT - timedelta(days=9) + TICK, True),
+            )
+        ),
+        # What is still to be done.
+        (
+            communication(email),
+            agreed(soft_opt_ins=(sale(email),)),
+            {
+                "evidence": (5,),
+                "duties": (Duty.SHOW_IDENTITY, Duty.GIVE_STOP_ADDRESS, Duty.OFFER_FREE_REFUSAL),
+            },
+        ),
+        (communication(call), nobody, {"duties": (Duty.SHOW_NUMBER, Duty.GIVE_NAME, Duty.GIVE_CONTACT_IF_ASKED)}),
+        (communication(fax), company, {"duties": (Duty.GIVE_NAME, Duty.GIVE_CONTACT)}),
+        (communication(post), nobody, {"duties": (Duty.HAVE_LAWFUL_BASIS, Duty.TELL_OF_RIGHT_TO_OBJECT)}),
+    ]
+
+
+def _of_charities() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask a rulebook that knows the sender for a charity. What a message says of itself goes before that.
+    """
+    email, given = Channel.EMAIL, fold([gift(datetime(2026, 3, 1, tzinfo=UTC))])
+    scottish = Charity(law=CharityLaw.SCOTLAND)
+    return [
+        (communication(email), given, {"allowed": True, "reason": Reason.CHARITY_SOFT_OPT_IN}),
+        (communication(email, purpose="news"), given, {"allowed": False, "failed": ("charitable_only",)}),
+        (communication(email, charity=scottish, charitable_only=True), given, {"failed": ("charity",)}),
+        (communication(email), Standing(), {"allowed": False, "reason": Reason.NO_CONSENT}),
+    ]
+
+
+def _named(
+    asked: list[tuple[Communication, Standing, dict[str, Any]]], kind: str, **settings: Any
+) -> Iterator[Question]:
+    for number, (message, standing, expected) in enumerate(asked):
+        yield Question(
+            name=f"{kind}-{number}-{message.channel}",
+            communication=message,
+            standing=standing,
+            expected=expected,
+            settings=settings,
+        )
+
+
+CHARITY = Charity(law=CharityLaw.NORTHERN_IRELAND)
+QUESTIONS = (
+    *_named(_questions(), "facts"),
+    *_named(_histories(), "history"),
+    *_named(_of_charities(), "charity", charity=CHARITY, charitable_purposes={"offers"}),
+    *_named([(communication(Channel.EMAIL, charitable_only=True), fold([gift(AT)]), {"failed": ("charity",)})], "none"),
+)
+
+# The date in the United Kingdom on both sides of midnight, in winter, in summer and where the clocks change.
+DATES = (
+    (datetime(2026, 1, 1, tzinfo=UTC), date(2026, 1, 1)),
+    (datetime(2026, 3, 28, 23, 30, tzinfo=UTC), date(2026, 3, 28)),
+    (datetime(2026, 3, 29, 23, 0, tzinfo=UTC), date(2026, 3, 30)),
+    (datetime(2026, 3, 29, 22, 59, tzinfo=UTC), date(2026, 3, 29)),
+    (datetime(2024, 3, 30, 23, 30, tzinfo=UTC), date(2024, 3, 30)),
+    (datetime(2024, 3, 31, 23, 0, tzinfo=UTC), date(2024, 4, 1)),
+    (datetime(2026, 10, 24, 23, 0, tzinfo=UTC), date(2026, 10, 25)),
+    (datetime(2026, 10, 25, 23, 0, tzinfo=UTC), date(2026, 10, 25)),
+    (datetime(2027, 10, 30, 23, 0, tzinfo=UTC), date(2027, 10, 31)),
+    (datetime(2027, 10, 31, 23, 0, tzinfo=UTC), date(2027, 10, 31)),
+)
+# Months counted by the calendar: where the month is too short, its last day.
+MONTHS = (
+    (date(2026, 5, 31), 1, date(2026, 6, 30)),
+    (date(2026, 8, 31), 6, date(2027, 2, 28)),
+    (date(2027, 8, 31), 6, date(2028, 2, 29)),
+    (date(2026, 12, 1), 1, date(2027, 1, 1)),
+    (date(2026, 11, 30), 1, date(2026, 12, 30)),
+    (date(2026, 1, 15), 12, date(2027, 1, 15)),
+    (date(2026, 1, 15), 0, date(2026, 1, 15)),
+)

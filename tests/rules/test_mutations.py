@@ -1,0 +1,118 @@
+"""
+Every rule is there for a reason: whichever is changed in the source, some scenario or question is answered wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from types import ModuleType
+
+import pytest
+import scenario
+from boundaries import boundaries
+from direct import AT, DATES, MONTHS
+from mutants import Mutant, load, mutants, parsed
+
+SCENARIOS = [*scenario.load(scenario.SHIPPED), *boundaries()]
+RULES = ("optly.rules.editions", "optly.rules._grounds", "optly.rules.pecr")
+TESTS = ("scenario", "direct")
+# Each module with what has to be run anew after it, and the places in it that decide what may be sent.
+MODULES = {
+    "optly.events": (
+        ("optly.commands", "optly.consent", *RULES, *TESTS),
+        ("Act.affirmative", "Manner.defects", "ConsentGiven.defects"),
+    ),
+    "optly.consent": (
+        (*RULES, *TESTS),
+        (
+            "StandingConsent.runs",
+            "StandingStop.covers",
+            "Standing.subscriber_of",
+            "Standing.running",
+            "Standing.stop",
+            "_merge_stops",
+            "_merge_consents",
+            "_merge_soft_opt_ins",
+            "stops_of",
+            "_given_at",
+        ),
+    ),
+    "optly.rules.editions": ((*RULES[1:], *TESTS), ()),
+    "optly.rules._grounds": ((*RULES[2:], *TESTS), ()),
+    "optly.rules.pecr": (TESTS, ()),
+}
+# Changes that change no answer, and why.
+HARMLESS = {
+    "Standing.running: self.stop(channel, purpose, line, at) is not None → False": "the gate asked for stops before",
+    "stops_of: True → False": "whoever was erased is refused by that",
+    "_clocks_change: 1 → 2": "the date is the same at one, at two",
+    "_clocks_change: 1 → 0": "and at midnight, as the clocks go by an hour",
+    "stop_of: not standing.stops → False": "only saves time",
+    "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
+    "stop_of: 0 → -1": "nor -1",
+    "set_aside_old: not old → False": "only saves time",
+    "set_aside_old: consent.collected_by and consent.purpose == communication.purpose and "
+    "(months_later(consent.at, months) < communication.at) → consent.collected_by and "
+    "months_later(consent.at, months) < communication.at": "only saves time",
+    "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
+    "→ communication.charity is None and self.charity is not None": "only saves time",
+    "consent_to: communication.line is None → False": "no consent is for no line",
+}
+
+
+def _wrong(modules: dict[str, ModuleType], put: list[tuple[object, object]] | None) -> Iterator[str]:
+    """
+    Yield what a rulebook answers wrongly.
+    """
+    questions, scenarios = modules["direct"], modules["scenario"]
+    editions = modules.get("optly.rules.editions")
+    if editions is not None:
+        yield from (str(at) for at, day in DATES if editions.uk_date(at) != day)
+        for start, months, end in MONTHS:
+            if editions.months_later(datetime.combine(start, AT.timetz()), months).date() != end:
+                yield str(start)
+    pecr = modules["optly.rules.pecr"]
+    for question in questions.QUESTIONS:
+        decision = pecr.UKPECR(**question.settings).assess(question.communication, question.standing)
+        if question.answered(decision) != question.expected:
+            yield question.name
+    rules = pecr.UKPECR()
+    for index, wanted in enumerate(SCENARIOS):
+        asked = scenarios.put(wanted) if put is None else put[index]
+        if not scenarios.agrees(rules.assess(*asked), wanted):
+            yield wanted["id"]
+
+
+def _survives(mutant: Mutant, put: list[tuple[object, object]] | None) -> bool:
+    try:
+        return next(_wrong(load(mutant, *MODULES[mutant.module][0]), put), None) is None
+    except Exception:
+        return False  # a rulebook that fails answers nothing
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_rule_can_be_changed_unnoticed(module: str) -> None:
+    """
+    Each comparison turned or moved by its limit, each condition dropped, each number one more or less.
+
+    Among them are a listing of 27 or 29 days in place of 28, a consent for any channel, line, sender or purpose, one
+    without evidence, and a tie that the consent wins.
+    """
+    # What a scenario puts on record is the same for every change of a rule, but not of the heart.
+    rule = module.startswith("optly.rules")
+    put: list[tuple[object, object]] | None = [scenario.put(wanted) for wanted in SCENARIOS] if rule else None
+    places = MODULES[module][1]
+    tried = list(mutants(module, *places))
+    assert {mutant.place for mutant in tried} >= set(places) - {"_given_at"}
+    survived = {str(mutant) for mutant in tried if _survives(mutant, put)}
+    assert survived == {harmless for harmless in HARMLESS if harmless in {str(mutant) for mutant in tried}}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_without_a_change_nothing_is_answered_wrongly(module: str) -> None:
+    """
+    Otherwise it would not be the change that is noticed.
+    """
+    same = Mutant(module=module, place="", old="", new="", tree=parsed(module))
+    assert list(_wrong(load(same, *MODULES[module][0]), None)) == []
