@@ -331,13 +331,13 @@ def test_promise_8_at_most_once_for_each_question(outcomes: list[Any], pauses: l
         return Receipt(outcome=Outcome(what))
 
     w.emails.answer = provider
-    for pause in pauses:
+    for number, pause in enumerate(pauses):
         w.manager.request_consent(
             history.ada,
             via=Channel.EMAIL,
             channels=[Channel.EMAIL],
             purposes=["offers"],
-            basis=Solicited(how="form", at=w.clock()),
+            basis=Solicited(how="form", at=w.clock() - timedelta(microseconds=number)),
         )
         with contextlib.suppress(Died):
             w.manager.deliver()

@@ -54,6 +54,7 @@ class World:
     clock: FrozenClock
     emails: MemoryBackend
     texts: MemoryBackend
+    wishes: int = 0
 
     def add(self, **details: Any) -> Contact:
         """
@@ -66,14 +67,17 @@ class World:
     def ask(self, contact: Contact, **details: Any) -> Message:
         """
         Ask by email about offers by email and text, deliver, and return the message.
+
+        Each time is for a wish of her own, because one wish is answered by one question.
         """
+        self.wishes += 1
         self.manager.request_consent(
             contact,
             **{
                 "via": Channel.EMAIL,
                 "channels": [Channel.EMAIL, Channel.SMS],
                 "purposes": ["offers"],
-                "basis": Solicited(how="newsletter form", at=self.clock()),
+                "basis": Solicited(how="newsletter form", at=self.clock() - timedelta(microseconds=self.wishes)),
                 **details,
             },
         )

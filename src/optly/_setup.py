@@ -26,7 +26,7 @@ from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.messages import Content
 from optly.parties import Organisation
-from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Storage
+from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Register, Storage
 from optly.purposes import Purpose
 from optly.rules import UKPECR, Rulebook
 
@@ -56,6 +56,7 @@ def make_desk(
     purposes: Iterable[Purpose],
     storage: Storage,
     backends: Iterable[MessageBackend | AsyncMessageBackend],
+    registers: Iterable[Register],
     keys: Keys,
     base_url: str,
     rulebook: Rulebook | None,
@@ -93,6 +94,7 @@ def make_desk(
         purposes=by_key,
         storage=port(storage),
         backends=by_channel,
+        registers=tuple(port(register) for register in registers),
         keys=keys,
         pages=Pages(base_url),
         stop_links=StopLinks.of(keys),

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import attrs
 
 from optly.addresses import AddressKind, Channel
-from optly.events import Act, Actor, Choice, Engagement, LinkKind, Manner, is_aware, to_utc, to_utc_or_none
+from optly.events import Act, Actor, Checked, Choice, Engagement, LinkKind, Manner, is_aware, to_utc, to_utc_or_none
 from optly.messages import Outcome
 from optly.parties import Subscriber, is_key
 
@@ -116,6 +116,22 @@ class QueueMessage:
     regulation: str
     reason: str
     edition: str
+
+
+@attrs.frozen(kw_only=True)
+class RecordCommunication:
+    """
+    Record a call or a message that the gate let through and that the organisation makes by its own means.
+    """
+
+    communication: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    checks: tuple[Checked, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -293,6 +309,7 @@ Command: TypeAlias = (
     | ChangeDetails
     | AskForConsent
     | QueueMessage
+    | RecordCommunication
     | AnswerQuestion
     | ChangeChoices
     | RecordConsent

@@ -32,6 +32,7 @@ from optly.commands import (
     NewLine,
     QueueMessage,
     RecordCharitySoftOptIn,
+    RecordCommunication,
     RecordConsent,
     RecordOutcome,
     RecordSoftOptIn,
@@ -55,6 +56,7 @@ from optly.events import (
     Actor,
     CharitySoftOptInRecorded,
     Choice,
+    CommunicationMade,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -617,7 +619,14 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
                 erased_at=event.occurred_at,
             )
-        case MessageQueued() | MessageAccepted() | MessageRefused() | MessageDoubted() | MessageWithheld():
+        case (
+            CommunicationMade()
+            | MessageQueued()
+            | MessageAccepted()
+            | MessageRefused()
+            | MessageDoubted()
+            | MessageWithheld()
+        ):
             return after
         case _:
             assert_never(event)
@@ -703,6 +712,20 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
                     regulation=command.regulation,
                     reason=command.reason,
                     edition=command.edition,
+                ),
+            )
+        case RecordCommunication():
+            return (
+                CommunicationMade(
+                    **_common(now, Actor.STAFF, Grade.B),
+                    communication=command.communication,
+                    channel=command.channel,
+                    purpose=command.purpose,
+                    line=command.line,
+                    regulation=command.regulation,
+                    reason=command.reason,
+                    edition=command.edition,
+                    checks=command.checks,
                 ),
             )
         case AnswerQuestion():

@@ -10,7 +10,7 @@ gives the same standing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -513,6 +513,45 @@ class CharitySoftOptInRecorded(Happened):
 
 
 @attrs.frozen(kw_only=True)
+class Checked:
+    """
+    What a register said about a number, and when it was asked.
+
+    Attributes:
+        register: ``tps``, ``ctps`` or ``fps``.
+        listed_on: Since when the number is listed, or None where it is not.
+        as_of, version: The date and the name of the copy that was asked.
+    """
+
+    register: str
+    listed_on: date | None
+    as_of: date
+    version: str
+    checked_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class CommunicationMade(Happened):
+    """
+    The organisation made a call or sent something by its own means, after the gate let it.
+
+    Attributes:
+        communication: Random name, 32 hexadecimal digits.
+        regulation, reason, edition: Why the gate let it, and which edition of the rulebook said so.
+        checks: What the registers said beforehand.
+    """
+
+    communication: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    checks: tuple[Checked, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class ContactErased(Happened):
     """
     Every personal value of the contact was erased, and their lines are suppressed by keyed hash.
@@ -526,6 +565,7 @@ Event: TypeAlias = (
     | LineRemoved
     | ConsentRequested
     | MessageQueued
+    | CommunicationMade
     | MessageAccepted
     | MessageRefused
     | MessageDoubted

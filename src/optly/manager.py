@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
@@ -16,19 +17,28 @@ from optly._flows.deliver import Deliveries
 from optly._flows.desk import Desk
 from optly._run import Blocking, run_to_completion
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
-from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
-from optly.commands import Attachment, Context
+from optly.addresses import (
+    Account,
+    Address,
+    AddressKind,
+    Channel,
+    EmailAddress,
+    PhoneNumber,
+    PostalAddress,
+    parse_address,
+)
+from optly.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.consent import Question, Standing
-from optly.events import Act, Actor, Event
+from optly.events import Act, Actor, Engagement, Event, Manner
 from optly.evidence import EvidencePack
 from optly.keys import Keys
 from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
 from optly.messages import Content
 from optly.parties import Contact, Organisation, Subscriber
-from optly.protocols import Clock, MessageBackend, Storage
+from optly.protocols import Clock, MessageBackend, Register, Storage
 from optly.purposes import Purpose, Wording
-from optly.rules import Decision, Rulebook, Solicited
+from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
 
 if TYPE_CHECKING:
@@ -49,6 +59,7 @@ class ConsentManager:
         purposes: What for. A purpose that is on record must stay among them for as long as it is to be shown.
         storage: Where everything is kept.
         backends: What hands messages over, one for each channel.
+        registers: What is asked before a number is called or faxed.
         keys: The secrets that links, look-ups and signatures are made with. Keep every earlier one.
         base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``.
         rulebook: The law. By default that of the United Kingdom.
@@ -66,6 +77,7 @@ class ConsentManager:
         purposes: Iterable[Purpose],
         storage: Storage,
         backends: Iterable[MessageBackend] = (),
+        registers: Iterable[Register] = (),
         keys: Keys,
         base_url: str,
         rulebook: Rulebook | None = None,
@@ -80,6 +92,7 @@ class ConsentManager:
             purposes=purposes,
             storage=storage,
             backends=self._backends,
+            registers=registers,
             keys=keys,
             base_url=base_url,
             rulebook=rulebook,
@@ -157,6 +170,7 @@ class ConsentManager:
         address: str | PostalAddress | None = None,
         account: str | Account | None = None,
         subscriber: Subscriber = Subscriber.UNKNOWN,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str = "en",
         actor: Actor = Actor.STAFF,
     ) -> Contact:
@@ -168,6 +182,7 @@ class ConsentManager:
 
         Args:
             subscriber: What holds the lines. Not known means protected as an individual.
+            held_by: What holds a line of one kind, where that is not as for the others: a director's own mailbox.
             language: The language they are written to in, a BCP 47 tag.
             actor: Who put them on record.
 
@@ -182,6 +197,7 @@ class ConsentManager:
                 name=name,
                 subscriber=subscriber,
                 language=language,
+                held_by=held_by,
                 actor=actor,
             )
         )
@@ -205,6 +221,7 @@ class ConsentManager:
         address: str | PostalAddress | None = None,
         account: str | Account | None = None,
         subscriber: Subscriber | None = None,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
         actor: Actor = Actor.STAFF,
     ) -> Standing:
@@ -227,6 +244,7 @@ class ConsentManager:
                 subscriber=subscriber,
                 language=language,
                 addresses=read_addresses(email, phone, address, account),
+                held_by=held_by,
                 actor=actor,
             )
         )
@@ -321,6 +339,8 @@ class ConsentManager:
         how: str,
         at: datetime,
         attachments: Sequence[Attachment] = (),
+        manner: Manner | None = None,
+        unsound: Unsound = Unsound.REFUSE,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
     ) -> Standing:
@@ -333,6 +353,9 @@ class ConsentManager:
             how: Where and how, for whoever asks for the evidence.
             at: When it was given. Aware, and not in the future.
             attachments: Documents that show it.
+            manner: How it came about, where that is not as in a question of one's own: who collected it, whether it was
+                a condition of something, and so on. What is not sound is refused, or kept as what it is.
+            unsound: What to do if it turns out to be no consent.
             actor: Who says so. `Actor.PERSON` means that the person did it in a session the host vouches for; only
                 such a consent can lift a stop.
 
@@ -352,6 +375,8 @@ class ConsentManager:
                 act=act,
                 how=how,
                 attachments=tuple(attachments),
+                manner=manner,
+                unsound=unsound,
                 actor=actor,
                 context=context or Context(),
             )
@@ -364,8 +389,9 @@ class ConsentManager:
         channels: Iterable[Channel | str],
         similar_purposes: Iterable[str],
         goods: str,
-        at: datetime,
+        at: datetime | None,
         refusal_offered: bool,
+        refused: bool | None = False,
         in_sale: bool = True,
         obtained_by: str | None = None,
         how: str = "",
@@ -376,9 +402,10 @@ class ConsentManager:
         Args:
             channels: The channels of electronic mail whose details were collected.
             similar_purposes: Purposes whose messages are about the organisation's own similar products and services.
-            goods: Class of what was sold or discussed.
-            at: When. Aware.
+            goods: Class of what was sold or discussed, a short name such as ``bicycles``.
+            at: When. Aware. None if unknown.
             refusal_offered: Whether a simple, free way to refuse was offered then.
+            refused: Whether the person took it, which stops the channel. None if unknown.
             in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
             obtained_by: Key of the organisation that collected the details; by default this one.
 
@@ -388,12 +415,59 @@ class ConsentManager:
             contacts.record_soft_opt_in(
                 self._desk,
                 contact,
+                RecordSoftOptIn,
                 channels=read_channels(channels),
-                similar_purposes=list(similar_purposes),
+                similar_purposes=tuple(similar_purposes),
                 goods=goods,
                 at=at,
                 refusal_offered=refusal_offered,
+                refused=refused,
                 in_sale=in_sale,
+                obtained_by=obtained_by or self.organisation.key,
+                how=how,
+            )
+        )
+
+    def record_charity_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        engagement: Engagement,
+        at: datetime | None,
+        refusal_offered: bool | None,
+        refused: bool | None = False,
+        purpose_held: bool | None = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that a charity collected details from somebody interested in its purposes or supporting them, which may
+        allow messages that further those purposes without consent. The rulebook has to be told that the organisation
+        is a charity: ``UKPECR(charity=…, charitable_purposes=…)``.
+
+        Args:
+            engagement: What the person was doing. A mere purchase is something other than support.
+            at: When the details were collected; only details collected from 5 February 2026 count. None if unknown.
+            refusal_offered: Whether a simple, free way to refuse was offered then.
+            refused: Whether the person took it, which stops the channel. None if unknown.
+            purpose_held: Whether the purpose in question was one of the charity's own at that time.
+            obtained_by: Key of the organisation that collected the details; by default this one.
+
+        Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
+        https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
+        """
+        return run_to_completion(
+            contacts.record_soft_opt_in(
+                self._desk,
+                contact,
+                RecordCharitySoftOptIn,
+                channels=read_channels(channels),
+                engagement=engagement,
+                at=at,
+                refusal_offered=refusal_offered,
+                refused=refused,
+                purpose_held=purpose_held,
                 obtained_by=obtained_by or self.organisation.key,
                 how=how,
             )
@@ -466,14 +540,19 @@ class ConsentManager:
         channel: Channel | str,
         purpose: str,
         *,
+        kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
+        **facts: Unpack[Facts],
     ) -> Decision:
         """
-        Decide whether a marketing message may go out now. Changes nothing.
+        Decide whether a marketing message may go out, or a call be made, now. Changes nothing.
 
         Args:
             who: The address it would go to, or a contact, whose line for the channel is meant.
+            kind: What the message is for. Not known means marketing.
             at: Decide for this instant instead, on what was on record then.
+            facts: What only the host knows of the message or the call, as in :class:`~optly.rules.Facts`. What is not
+                told is not taken in the sender's favour.
 
         Raises:
             AddressError: The address is malformed.
@@ -483,26 +562,38 @@ class ConsentManager:
         channel, at = Channel.of(channel), read_instant(at)
         self._desk.purpose(purpose)
         if isinstance(who, Contact):
-            return run_to_completion(gate.check_contact(self._desk, who, channel, purpose, at))
+            return run_to_completion(gate.check_contact(self._desk, who, channel, purpose, kind=kind, at=at, **facts))
         address = parse_address(who, channel.kind)
-        return run_to_completion(gate.check_addresses(self._desk, [address], channel, purpose, at))[0]
+        return run_to_completion(
+            gate.check_addresses(self._desk, [address], channel, purpose, kind=kind, at=at, **facts)
+        )[0]
 
-    def screen(self, addresses: Iterable[str | Address], channel: Channel | str, purpose: str) -> Iterator[Decision]:
+    def screen(
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        **facts: Unpack[Facts],
+    ) -> Iterator[Decision]:
         """
         Decide for each address, in order, while they are read: any number of them in flat memory.
 
-        A malformed address is no error here but a refusal.
+        A malformed address is no error here but a refusal. Facts are those of `check`, the same for all.
 
         Raises:
             UnknownChannelError, UnknownPurposeError: There is none such.
         """
         channel = Channel.of(channel)
         self._desk.purpose(purpose)
-        return self._screen(iter(addresses), channel, purpose)
+        return self._screen(iter(addresses), channel, purpose, kind, facts)
 
-    def _screen(self, addresses: Iterator[str | Address], channel: Channel, purpose: str) -> Iterator[Decision]:
+    def _screen(
+        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+    ) -> Iterator[Decision]:
         while batch := list(islice(addresses, SCREEN_BATCH)):
-            yield from run_to_completion(gate.screen(self._desk, batch, channel, purpose))
+            yield from run_to_completion(gate.screen(self._desk, batch, channel, purpose, kind=kind, **facts))
 
     def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
         """
@@ -519,6 +610,30 @@ class ConsentManager:
             NoBackendError: No backend serves the channel.
         """
         return run_to_completion(ask.send(self._desk, contact, Channel.of(channel), purpose, read_content(content)))
+
+    def record_communication(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        **facts: Unpack[Facts],
+    ) -> Decision:
+        """
+        Gate a call, a letter or a message that the host is about to make by its own means, and record that it does:
+        which provision allowed it, and what the registers said. Call it before dialling, because an attempt counts.
+
+        Args:
+            kind, facts: As for `check`.
+
+        Raises:
+            NotPermittedError: The gate refuses; its ``decision`` says why. Nothing was recorded.
+            MissingLineError: The contact has no address for the channel.
+        """
+        return run_to_completion(
+            ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, **facts)
+        )
 
     def deliver(self, *, limit: int | None = None) -> Deliveries:
         """

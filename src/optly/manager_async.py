@@ -7,16 +7,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Unpack
 
 from optly._flows import ask, contacts, deliver, gate, links, prove
 from optly._flows.deliver import Deliveries
 from optly._run import Threaded
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
-from optly.addresses import Account, Address, Channel, EmailAddress, PhoneNumber, PostalAddress, parse_address
-from optly.commands import Attachment, Context
+from optly.addresses import (
+    Account,
+    Address,
+    AddressKind,
+    Channel,
+    EmailAddress,
+    PhoneNumber,
+    PostalAddress,
+    parse_address,
+)
+from optly.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.consent import Question, Standing
-from optly.events import Act, Actor, Event
+from optly.events import Act, Actor, Engagement, Event, Manner
 from optly.evidence import EvidencePack
 from optly.keys import Keys
 from optly.ledger import Checkpoint, Verification
@@ -24,9 +34,9 @@ from optly.links import Pages, StopScope
 from optly.manager import SCREEN_BATCH, ConsentManager
 from optly.messages import Content
 from optly.parties import Contact, Organisation, Subscriber
-from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Storage
+from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Register, Storage
 from optly.purposes import Purpose, Wording
-from optly.rules import Decision, Rulebook, Solicited
+from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
 
 if TYPE_CHECKING:
@@ -48,6 +58,7 @@ class AsyncConsentManager:
         purposes: Iterable[Purpose],
         storage: Storage,
         backends: Iterable[MessageBackend | AsyncMessageBackend] = (),
+        registers: Iterable[Register] = (),
         keys: Keys,
         base_url: str,
         rulebook: Rulebook | None = None,
@@ -61,6 +72,7 @@ class AsyncConsentManager:
             purposes=purposes,
             storage=storage,
             backends=backends,
+            registers=registers,
             keys=keys,
             base_url=base_url,
             rulebook=rulebook,
@@ -128,6 +140,7 @@ class AsyncConsentManager:
         address: str | PostalAddress | None = None,
         account: str | Account | None = None,
         subscriber: Subscriber = Subscriber.UNKNOWN,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str = "en",
         actor: Actor = Actor.STAFF,
     ) -> Contact:
@@ -140,6 +153,7 @@ class AsyncConsentManager:
             name=name,
             subscriber=subscriber,
             language=language,
+            held_by=held_by,
             actor=actor,
         )
 
@@ -159,6 +173,7 @@ class AsyncConsentManager:
         address: str | PostalAddress | None = None,
         account: str | Account | None = None,
         subscriber: Subscriber | None = None,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
         actor: Actor = Actor.STAFF,
     ) -> Standing:
@@ -172,6 +187,7 @@ class AsyncConsentManager:
             subscriber=subscriber,
             language=language,
             addresses=read_addresses(email, phone, address, account),
+            held_by=held_by,
             actor=actor,
         )
 
@@ -229,6 +245,8 @@ class AsyncConsentManager:
         how: str,
         at: datetime,
         attachments: Sequence[Attachment] = (),
+        manner: Manner | None = None,
+        unsound: Unsound = Unsound.REFUSE,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
     ) -> Standing:
@@ -245,6 +263,8 @@ class AsyncConsentManager:
             act=act,
             how=how,
             attachments=tuple(attachments),
+            manner=manner,
+            unsound=unsound,
             actor=actor,
             context=context or Context(),
         )
@@ -256,8 +276,9 @@ class AsyncConsentManager:
         channels: Iterable[Channel | str],
         similar_purposes: Iterable[str],
         goods: str,
-        at: datetime,
+        at: datetime | None,
         refusal_offered: bool,
+        refused: bool | None = False,
         in_sale: bool = True,
         obtained_by: str | None = None,
         how: str = "",
@@ -268,12 +289,44 @@ class AsyncConsentManager:
         return await contacts.record_soft_opt_in(
             self._desk,
             contact,
+            RecordSoftOptIn,
             channels=read_channels(channels),
-            similar_purposes=list(similar_purposes),
+            similar_purposes=tuple(similar_purposes),
             goods=goods,
             at=at,
             refusal_offered=refusal_offered,
+            refused=refused,
             in_sale=in_sale,
+            obtained_by=obtained_by or self.organisation.key,
+            how=how,
+        )
+
+    async def record_charity_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        engagement: Engagement,
+        at: datetime | None,
+        refusal_offered: bool | None,
+        refused: bool | None = False,
+        purpose_held: bool | None = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.record_charity_soft_opt_in` does.
+        """
+        return await contacts.record_soft_opt_in(
+            self._desk,
+            contact,
+            RecordCharitySoftOptIn,
+            channels=read_channels(channels),
+            engagement=engagement,
+            at=at,
+            refusal_offered=refusal_offered,
+            refused=refused,
+            purpose_held=purpose_held,
             obtained_by=obtained_by or self.organisation.key,
             how=how,
         )
@@ -332,7 +385,9 @@ class AsyncConsentManager:
         channel: Channel | str,
         purpose: str,
         *,
+        kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
+        **facts: Unpack[Facts],
     ) -> Decision:
         """
         Do as :meth:`ConsentManager.check` does.
@@ -340,12 +395,18 @@ class AsyncConsentManager:
         channel, at = Channel.of(channel), read_instant(at)
         self._desk.purpose(purpose)
         if isinstance(who, Contact):
-            return await gate.check_contact(self._desk, who, channel, purpose, at)
+            return await gate.check_contact(self._desk, who, channel, purpose, kind=kind, at=at, **facts)
         address = parse_address(who, channel.kind)
-        return (await gate.check_addresses(self._desk, [address], channel, purpose, at))[0]
+        return (await gate.check_addresses(self._desk, [address], channel, purpose, kind=kind, at=at, **facts))[0]
 
     async def screen(
-        self, addresses: Iterable[str | Address], channel: Channel | str, purpose: str
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        **facts: Unpack[Facts],
     ) -> AsyncIterator[Decision]:
         """
         Do as :meth:`ConsentManager.screen` does, for ``async for``.
@@ -354,7 +415,7 @@ class AsyncConsentManager:
         self._desk.purpose(purpose)
         remaining = iter(addresses)
         while batch := list(islice(remaining, SCREEN_BATCH)):
-            for decision in await gate.screen(self._desk, batch, channel, purpose):
+            for decision in await gate.screen(self._desk, batch, channel, purpose, kind=kind, **facts):
                 yield decision
 
     async def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
@@ -362,6 +423,20 @@ class AsyncConsentManager:
         Do as :meth:`ConsentManager.send` does.
         """
         return await ask.send(self._desk, contact, Channel.of(channel), purpose, read_content(content))
+
+    async def record_communication(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        **facts: Unpack[Facts],
+    ) -> Decision:
+        """
+        Do as :meth:`ConsentManager.record_communication` does.
+        """
+        return await ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, **facts)
 
     async def deliver(self, *, limit: int | None = None) -> Deliveries:
         """

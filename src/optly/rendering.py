@@ -40,6 +40,7 @@ _MONTHS = (
 _BECAUSE = {
     Reason.CONSENTED: "you agreed to it",
     Reason.SOFT_OPT_IN: "you were in touch with us about similar products",
+    Reason.CHARITY_SOFT_OPT_IN: "you supported us or showed interest in our work",
     Reason.CORPORATE_SUBSCRIBER: "we think it is of interest to your business",
 }
 

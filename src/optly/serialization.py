@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -21,7 +21,9 @@ import msgspec
 from optly.errors import SerializationError
 from optly.events import (
     CharitySoftOptInRecorded,
+    Checked,
     Choice,
+    CommunicationMade,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -52,6 +54,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "line-removed/1": LineRemoved,
     "consent-requested/1": ConsentRequested,
     "message-queued/1": MessageQueued,
+    "communication-made/1": CommunicationMade,
     "message-accepted/1": MessageAccepted,
     "message-refused/1": MessageRefused,
     "message-doubted/1": MessageDoubted,
@@ -68,7 +71,7 @@ _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
 _COMMON: Final = frozenset(field.name for field in attrs.fields(Happened))
 _OWN: Final[Mapping[type, tuple[str, ...]]] = {
     cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
-    for cls in (*TYPES.values(), Choice, Manner)
+    for cls in (*TYPES.values(), Checked, Choice, Manner)
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _MAX_INT = 2**53
@@ -145,6 +148,8 @@ def _plain(value: object) -> Json:
             return value
         case datetime():
             return timestamp(value)
+        case date():
+            return value.isoformat()
         case tuple():
             return [_plain(item) for item in value]
         case _:

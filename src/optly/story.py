@@ -15,6 +15,7 @@ from optly.events import (
     Actor,
     CharitySoftOptInRecorded,
     Choice,
+    CommunicationMade,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -105,6 +106,8 @@ def headline(event: Event) -> str:
             return f"Asked for consent by {event.via}"
         case MessageQueued():
             return f"Marketing message queued ({event.channel}, {event.purpose})"
+        case CommunicationMade():
+            return f"Made or sent by the organisation itself ({event.channel}, {event.purpose})"
         case MessageAccepted():
             return "Message taken over by the provider"
         case MessageRefused():
@@ -114,7 +117,7 @@ def headline(event: Event) -> str:
         case MessageWithheld():
             return "Message withheld by the gate"
         case ConsentGiven():
-            return "Said yes"
+            return "Taken for a yes, and is none" if event.defects else "Said yes"
         case ConsentRefused():
             return "Said no"
         case ConsentWithdrawn():
@@ -142,8 +145,15 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
         case MessageWithheld():
             facts["Withheld because"] = f"{event.reason} {event.regulation}".strip()
+        case CommunicationMade():
+            facts["Allowed because"] = f"{event.reason} ({event.regulation})"
+            for check in event.checks:
+                listed = "not listed" if check.listed_on is None else f"listed on {check.listed_on}"
+                facts[f"Register {check.register}"] = f"{listed} in the copy of {check.as_of}"
         case ConsentGiven():
             facts["Act"] = event.act.value
+            if event.defects:
+                facts["Does not count because"] = ", ".join(event.defects)
         case Stopped():
             facts["Covers channels"] = ", ".join(event.channels) or "all"
             facts["Covers purposes"] = ", ".join(event.purposes) or "all"
@@ -163,7 +173,7 @@ def _said(event: Event, wordings: Mapping[str, Wording]) -> tuple[Said, ...]:
 
     def answer(wording: Wording | None) -> str:
         if isinstance(event, ConsentGiven):
-            return wording.yes if wording else "yes"
+            return "" if event.defects else wording.yes if wording else "yes"
         return (wording.no if wording else "no") if isinstance(event, ConsentRefused) else ""
 
     return tuple(

@@ -692,7 +692,7 @@ def test_no_text_is_taken_for_markup() -> None:
     Whatever a purpose and its wording are called.
     """
     sharp = "<script>alert(1)</script>\"'&"
-    wording = Wording(text=sharp, hint=sharp, yes=sharp, no=sharp)
+    wording = Wording(text=f"May Acme Ltd email you {sharp}?", hint=sharp, yes=sharp, no=sharp)
     acme = Acme.open(purposes=(Purpose(key="offers", title=sharp, wordings={(Channel.EMAIL, "en"): wording}),))
     visitor = Visitor(acme.manager.portal())
     code, myoptly, token = acme.ask(Channel.EMAIL), acme.myoptly(), acme.token("offers")

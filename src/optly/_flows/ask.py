@@ -7,20 +7,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from optly._flows.desk import Desk, Plan, require_line
-from optly._flows.gate import assess
+from optly._flows.gate import assess, screened
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly.addresses import Channel
-from optly.commands import AskForConsent, QueueMessage
+from optly.commands import AskForConsent, QueueMessage, RecordCommunication
 from optly.consent import Question, Standing
 from optly.errors import NoBackendError, NotPermittedError, UnsoundWordingError, UsageError
-from optly.events import Choice
+from optly.events import Checked, Choice
 from optly.messages import Content
 from optly.parties import Contact, Organisation
 from optly.purposes import Purpose, Wording
-from optly.rules import Decision, MessageKind, Solicited
+from optly.rules import Decision, Facts, MessageKind, Solicited
 
 if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
@@ -70,10 +70,19 @@ def gate_request(
     choices: Sequence[Choice],
     solicited: Solicited | None,
     at: datetime,
+    question: str,
 ) -> Decision:
     """
     Put a request for consent to the rulebook, once for each purpose it asks about, and return the first refusal.
+
+    Args:
+        question: Name of the question, so that it is known how often the person's own request was answered before it.
     """
+    attempt = 1
+    for earlier in standing.questions:
+        if earlier.id == question:
+            break
+        attempt += solicited is not None and earlier.solicited_at == solicited.at
     decisions = [
         assess(
             desk,
@@ -86,6 +95,7 @@ def gate_request(
             at=at,
             asks=tuple((choice.channel, choice.line) for choice in choices if choice.purpose == purpose),
             solicited=solicited,
+            attempt=attempt,
         )
         for purpose in dict.fromkeys(choice.purpose for choice in choices)
     ]
@@ -133,7 +143,7 @@ async def request_consent(
             for purpose in asked
             for channel in channels
         )
-        decision = _require(gate_request(desk, standing, contact, via, line, choices, basis, now))
+        decision = _require(gate_request(desk, standing, contact, via, line, choices, basis, now, question))
         command = AskForConsent(
             question=question,
             via=via,
@@ -211,3 +221,49 @@ async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, con
 
     await desk.apply(contact, plan, whole=True)
     return message.hex()
+
+
+async def record_communication(
+    desk: Desk, contact: Contact, channel: Channel, purpose: str, *, kind: MessageKind, **facts: Unpack[Facts]
+) -> Decision:
+    """
+    Gate a call or a message that the host makes by its own means, and record that it does.
+    """
+    desk.purpose(purpose)
+    record = await desk.known(contact)
+    standing, values = await desk.whole(record)
+    address = values.get(require_line(standing, channel))
+    facts = await screened(desk, channel, address, desk.clock(), facts)
+    decided: list[Decision] = []
+    name = desk.random(16).hex()
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        line = require_line(standing, channel)
+        decision = _require(
+            assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
+        )
+        decided.append(decision)
+        return Plan(
+            command=RecordCommunication(
+                communication=name,
+                channel=channel,
+                purpose=purpose,
+                line=line,
+                regulation=decision.regulation,
+                reason=decision.reason,
+                edition=decision.edition,
+                checks=tuple(
+                    Checked(
+                        register=str(listing.register),
+                        listed_on=listing.listed_on,
+                        as_of=listing.as_of,
+                        version=listing.version,
+                        checked_at=listing.checked_at,
+                    )
+                    for listing in decision.listings
+                ),
+            )
+        )
+
+    await desk.apply(contact, plan, whole=True)
+    return decided[-1]

@@ -4,17 +4,18 @@ Putting contacts on record, changing and erasing them, and recording what they s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from optly._flows.desk import Desk, Plan, require_line
-from optly.addresses import Address, Channel, parse_address
+from optly.addresses import Address, AddressKind, Channel, parse_address
 from optly.commands import (
     AddContact,
     ChangeDetails,
     EraseContact,
     NewLine,
+    RecordCharitySoftOptIn,
     RecordConsent,
     RecordSoftOptIn,
     Stop,
@@ -42,6 +43,10 @@ async def _holders(desk: Desk, addresses: Sequence[Address]) -> dict[Address, Co
     return {address: await find(desk, address) for address in addresses}
 
 
+def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
+    return NewLine(kind=address.kind, value=address.value, subscriber=held_by.get(address.kind))
+
+
 async def add(
     desk: Desk,
     addresses: Sequence[Address],
@@ -49,6 +54,7 @@ async def add(
     name: str,
     subscriber: Subscriber,
     language: str,
+    held_by: Mapping[AddressKind, Subscriber],
     actor: Actor,
 ) -> Contact:
     """
@@ -61,7 +67,7 @@ async def add(
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
             raise LineTakenError("these addresses belong to different contacts: nothing was changed")
-        new = [NewLine(kind=address.kind, value=address.value) for address, holder in holders.items() if holder is None]
+        new = [_line(address, held_by) for address, holder in holders.items() if holder is None]
         command: AddContact | ChangeDetails
         if contacts:
             contact = contacts.pop()
@@ -87,6 +93,7 @@ async def change(
     subscriber: Subscriber | None,
     language: str | None,
     addresses: Sequence[Address],
+    held_by: Mapping[AddressKind, Subscriber],
     actor: Actor,
 ) -> Standing:
     """
@@ -103,7 +110,7 @@ async def change(
             values = [parse_address(openings[f"line_{line.number}"].value, line.kind) for line in present]
             if address in values:
                 continue
-            add.append(NewLine(kind=address.kind, value=address.value))
+            add.append(_line(address, held_by))
             remove.extend(line.number for line in present)
         return Plan(
             command=ChangeDetails(
@@ -152,15 +159,15 @@ async def record_consent(
 async def record_soft_opt_in(
     desk: Desk,
     contact: Contact,
+    kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
     *,
     channels: Sequence[Channel],
-    similar_purposes: Sequence[str],
     **facts: Any,
 ) -> Standing:
     """
-    Record details collected in a sale, for each channel by itself.
+    Record details collected in a sale, or by a charity, for each channel by itself.
     """
-    for key in similar_purposes:
+    for key in facts.get("similar_purposes", ()):
         desk.purpose(key)
     if not channels:
         raise UsageError("a soft opt-in needs at least one channel")
@@ -171,11 +178,7 @@ async def record_soft_opt_in(
             lines = {
                 each: require_line(standing, each) for each in channels
             }  # all of them, before the first is written
-            return Plan(
-                command=RecordSoftOptIn(
-                    channel=channel, line=lines[channel], similar_purposes=tuple(similar_purposes), **facts
-                )
-            )
+            return Plan(command=kind(channel=channel, line=lines[channel], **facts))
 
         standing = (await desk.apply(contact, plan)).standing
     return standing

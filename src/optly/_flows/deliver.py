@@ -214,7 +214,7 @@ def _gate_again(
         question = standing.question(parcel.question)
         assert question is not None
         solicited = None if question.solicited_at is None else Solicited(how="", at=question.solicited_at)
-        return gate_request(desk, standing, contact, parcel.channel, parcel.line, choices, solicited, now)
+        return gate_request(desk, standing, contact, parcel.channel, parcel.line, choices, solicited, now, question.id)
     return assess(
         desk,
         standing,

@@ -47,7 +47,7 @@ from optly.serialization import canonical, parse
 _ATTEMPTS: Final = 100
 
 # Written before each snapshot. Raise it when what `evolve` makes of an event changes: older ones are then made again.
-_SNAPSHOT: Final = b"1"
+_SNAPSHOT: Final = b"2"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
@@ -153,7 +153,7 @@ class Desk:
     The settings and the ports of one manager.
 
     Attributes:
-        storage, backends: In the shape of coroutines (see :mod:`optly._run`).
+        storage, backends, registers: In the shape of coroutines (see :mod:`optly._run`).
         random: Returns that many random bytes.
         receipts: Whether people are told what they said yes to.
     """
@@ -162,6 +162,7 @@ class Desk:
     purposes: Mapping[str, Purpose]
     storage: Any
     backends: Mapping[Channel, Any]
+    registers: Sequence[Any]
     keys: Keys
     pages: Pages
     stop_links: StopLinks
@@ -339,7 +340,7 @@ class Desk:
     def _receipt(
         self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime
     ) -> tuple[OutboxMessage, ...]:
-        given = [event for event in events if isinstance(event, ConsentGiven)]
+        given = [event for event in events if isinstance(event, ConsentGiven) and not event.defects]
         if not given or plan.receipt_to is None or not self.receipts:
             return ()
         channel, line = plan.receipt_to

@@ -4,19 +4,29 @@ The gate: address → standing → rulebook → decision. The only way to it, wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final, Unpack
 
 import attrs
 
 from optly._flows.contacts import recorded_until
 from optly._flows.desk import Desk, suppressed
-from optly.addresses import Address, Channel, parse_address
+from optly.addresses import Address, Channel, PhoneNumber, parse_address
 from optly.consent import Standing, fold
-from optly.errors import AddressError
+from optly.errors import AddressError, RegisterError
 from optly.parties import Contact
-from optly.protocols import Found, Head
-from optly.rules import Communication, Decision, MessageKind, Reason, Solicited
+from optly.protocols import Found, Head, RegisterName
+from optly.rules import Communication, Decision, Facts, MessageKind, Reason
+
+_log = logging.getLogger("optly")
+
+# Which registers the law has asked before a number is used. PECR regs 20(1)(c) and 21(1)(b).
+_TO_ASK: Final = {
+    Channel.LIVE_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),
+    Channel.FAX: frozenset({RegisterName.FPS}),
+}
 
 
 def assess(
@@ -29,8 +39,7 @@ def assess(
     contact: str,
     line: int | None,
     at: datetime,
-    asks: tuple[tuple[Channel, int], ...] = (),
-    solicited: Solicited | None = None,
+    **facts: Unpack[Facts],
 ) -> Decision:
     """
     Put one message to the rulebook.
@@ -44,33 +53,53 @@ def assess(
             contact=contact,
             line=line,
             at=at,
-            asks=asks,
-            solicited=solicited,
+            **facts,
         ),
         standing,
     )
 
 
-async def check_contact(desk: Desk, contact: Contact, channel: Channel, purpose: str, at: datetime | None) -> Decision:
+async def screened(desk: Desk, channel: Channel, address: Address | None, at: datetime, facts: Facts) -> Facts:
     """
-    Decide a marketing message to a contact.
+    Return *facts* with what the registers say about the number, unless the host says it.
+
+    A register that cannot be asked is left out, and the rulebook then refuses for want of it.
+    """
+    names = _TO_ASK.get(channel)
+    if names is None or not isinstance(address, PhoneNumber) or "listings" in facts:
+        return facts
+    listings = []
+    for register in desk.registers:
+        if register.name in names:
+            try:
+                listings.append(await register.listed_on(address, at))
+            except RegisterError as error:
+                _log.warning("a register cannot be asked", extra={"register": register.name, "error": str(error)})
+    return {**facts, "listings": tuple(listings)}
+
+
+async def check_contact(
+    desk: Desk,
+    contact: Contact,
+    channel: Channel,
+    purpose: str,
+    *,
+    kind: MessageKind = MessageKind.MARKETING,
+    at: datetime | None = None,
+    **facts: Unpack[Facts],
+) -> Decision:
+    """
+    Decide a message or a call to a contact.
     """
     record = await desk.known(contact)
-    standing, _ = await desk.whole(record)
+    standing, values = await desk.whole(record)
     now = desk.clock() if at is None else at
     if at is not None:
         standing = _as_of(fold(await recorded_until(desk, record.subject, at)), standing, at)
     line = standing.line_for(channel)
-    return assess(
-        desk,
-        standing,
-        channel,
-        purpose,
-        kind=MessageKind.MARKETING,
-        contact=contact.id,
-        line=None if line is None else line.number,
-        at=now,
-    )
+    number = None if line is None else line.number
+    facts = await screened(desk, channel, None if number is None else values.get(number), now, facts)
+    return assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
 
 
 def _as_of(then: Standing, now: Standing, at: datetime) -> Standing:
@@ -78,10 +107,17 @@ def _as_of(then: Standing, now: Standing, at: datetime) -> Standing:
 
 
 async def check_addresses(
-    desk: Desk, addresses: Sequence[Address], channel: Channel, purpose: str, at: datetime | None = None
+    desk: Desk,
+    addresses: Sequence[Address],
+    channel: Channel,
+    purpose: str,
+    *,
+    kind: MessageKind = MessageKind.MARKETING,
+    at: datetime | None = None,
+    **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide a marketing message to each of these addresses, in order.
+    Decide a message or a call to each of these addresses, in order.
     """
     idkeys = [desk.idkeys(address) for address in addresses]
     found: Found = await desk.storage.find([idkey for names in idkeys for idkey in names])
@@ -92,7 +128,7 @@ async def check_addresses(
         by_idkey.setdefault(row.idkey, []).append(index)
     now = desk.clock() if at is None else at
     decisions = []
-    for names in idkeys:
+    for address, names in zip(addresses, idkeys, strict=True):
         identifier = next((found.identifiers[name] for name in names if name in found.identifiers), None)
         standing, contact, line = Standing(), "", None
         if identifier is not None and (head := heads.get(identifier.subject)) is not None:
@@ -104,13 +140,22 @@ async def check_addresses(
             if rows:
                 stops = suppressed(rows, dict.fromkeys(names, line))
                 standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
+        here = await screened(desk, channel, address, now, facts)
         decisions.append(
-            assess(desk, standing, channel, purpose, kind=MessageKind.MARKETING, contact=contact, line=line, at=now)
+            assess(desk, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **here)
         )
     return decisions
 
 
-async def screen(desk: Desk, addresses: Sequence[str | Address], channel: Channel, purpose: str) -> list[Decision]:
+async def screen(
+    desk: Desk,
+    addresses: Sequence[str | Address],
+    channel: Channel,
+    purpose: str,
+    *,
+    kind: MessageKind = MessageKind.MARKETING,
+    **facts: Unpack[Facts],
+) -> list[Decision]:
     """
     Decide as `check_addresses` does; what is no address at all is refused.
     """
@@ -121,9 +166,9 @@ async def screen(desk: Desk, addresses: Sequence[str | Address], channel: Channe
         except AddressError:
             read.append(None)
     known = [address for address in read if address is not None]
-    decisions = iter(await check_addresses(desk, known, channel, purpose))
-    refusal = assess(
-        desk, Standing(), channel, purpose, kind=MessageKind.MARKETING, contact="", line=None, at=desk.clock()
-    )
+    decisions = iter(await check_addresses(desk, known, channel, purpose, kind=kind, **facts))
+    if len(known) == len(read):
+        return list(decisions)
+    refusal = assess(desk, Standing(), channel, purpose, kind=kind, contact="", line=None, at=desk.clock(), **facts)
     malformed = attrs.evolve(refusal, allowed=False, reason=Reason.NOT_AN_ADDRESS, duties=())
     return [malformed if address is None else next(decisions) for address in read]

@@ -1,0 +1,398 @@
+"""
+Connections to the SQL store's database, transactions on them, and what is tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from optly.errors import (
+    ConfigurationError,
+    ConflictError,
+    DamagedError,
+    OptlyError,
+    StorageUnavailableError,
+)
+from optly.storage import _schema
+from optly.storage._statements import MOST_KEYS, Statements
+
+T = TypeVar("T")
+
+# Another writer was in the way and this transaction is gone, or never began: doing all of it again is safe and enough.
+RETRIED: Final = frozenset(
+    {
+        *("40001", "40P01"),  # SQLSTATE: serialization failure, deadlock; CockroachDB says them at COMMIT too
+        *(1213, 1205, 1020),  # MySQL: deadlock, lock wait timeout, record changed since it was read
+        *("SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_TIMEOUT"),
+        *("SQLITE_LOCKED", "SQLITE_LOCKED_SHAREDCACHE"),
+    }
+)
+_DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"})
+_ATTEMPTS: Final = 12
+_LONGEST_PAUSE: Final = 0.5
+
+_DRIVERS: Final = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+_EXTRAS: Final = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
+_BEGIN: Final = {
+    "sqlite": "BEGIN IMMEDIATE",  # a deferred transaction cannot wait for its turn once it has read
+    "postgresql": "BEGIN",
+    "mysql": "START TRANSACTION",
+    "mariadb": "START TRANSACTION",
+}
+_MYSQL_SETTINGS: Final = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",  # takes no gap locks, so fewer deadlocks
+)
+_SETTINGS: Final[Mapping[str, Sequence[str]]] = {
+    "sqlite": (
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA fullfsync = ON",  # on macOS fsync alone does not reach the disk
+        "PRAGMA secure_delete = ON",
+    ),
+    "postgresql": (),
+    "mysql": _MYSQL_SETTINGS,
+    "mariadb": _MYSQL_SETTINGS,
+}
+
+_log = logging.getLogger("optly")
+
+
+def code_of(error: object) -> str | int | None:
+    """
+    Return the database's own code for *error*: an SQLSTATE, MySQL's number or SQLite's name for it.
+    """
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    match code, error:
+        case None, Exception(args=(int(number), *_)):
+            return number
+    return code
+
+
+def pause(attempt: int) -> None:
+    """
+    Wait a random time that may be longer with each attempt.
+    """
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2**attempt)))  # noqa: S311
+
+
+class Session:
+    """
+    A connection and what is done on it. Commits each statement by itself unless a transaction was begun.
+
+    Attributes:
+        broken: Whether it is not to be used again.
+    """
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self.connection = connection
+        self.broken = False
+        self._cursor: Any = connection.connection.cursor()
+        self._statements = statements
+        self._taken: type[Exception] = connection.dialect.loaded_dbapi.IntegrityError
+
+    def run(self, sql: str) -> None:
+        """
+        Run a statement that has no values, such as those that begin and end a transaction.
+        """
+        self._cursor.execute(sql)
+
+    def rows(self, name: str, /, **values: Any) -> Sequence[tuple[Any, ...]]:
+        """
+        Return the rows a statement finds.
+        """
+        statement = self._statements[name]
+        self._cursor.execute(statement.sql, statement.bind(values))
+        found: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
+        return found
+
+    def lookup(self, name: str, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """
+        Yield the rows that are there under any of *keys*, however many those are.
+        """
+        if len(keys) > MOST_KEYS:
+            keys = list(dict.fromkeys(keys))  # one that is asked for in two statements would be found twice
+        for start in range(0, len(keys), MOST_KEYS):
+            self._cursor.execute(*self._statements.lookup(name, keys[start : start + MOST_KEYS]))
+            yield from self._cursor.fetchall()
+
+    def change(self, name: str, /, **values: Any) -> int:
+        """
+        Run a statement and return how many rows it matched.
+        """
+        statement = self._statements[name]
+        self._cursor.execute(statement.sql, statement.bind(values))
+        matched: int = self._cursor.rowcount
+        return matched
+
+    def change_each(self, name: str, rows: Sequence[Mapping[str, Any]], *, taken: ConflictError | None = None) -> None:
+        """
+        Run a statement once for each of *rows*.
+
+        Raises:
+            ConflictError: *taken*, when there is a row of the same key.
+        """
+        if not rows:
+            return
+        statement = self._statements[name]
+        try:
+            self._cursor.executemany(statement.sql, [statement.bind(row) for row in rows])
+        except self._taken:
+            if taken is None:
+                raise
+            raise taken from None
+
+    def checkpoint(self) -> bool:
+        """
+        Move everything from SQLite's log into the file and empty the log. False if somebody was in the way.
+        """
+        self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy: int = self._cursor.fetchone()[0]
+        return not busy
+
+
+class Database:
+    """
+    Runs work on a database. Safe to share between threads, and usable in a child process after a fork.
+    """
+
+    def __init__(self, url_or_engine: str | Engine) -> None:
+        self._own = isinstance(url_or_engine, str)
+        self._engine = _engine(url_or_engine) if isinstance(url_or_engine, str) else url_or_engine
+        dialect = self._engine.dialect
+        if dialect.name not in _BEGIN:
+            raise ConfigurationError(f"there is no store for {dialect.name}; use SQLite, PostgreSQL, MariaDB or MySQL")
+        self._sqlite = dialect.name == "sqlite"
+        if self._sqlite and self._engine.url.database in (None, "", ":memory:"):
+            raise ConfigurationError("an SQLite store needs a file; to keep nothing, use MemoryStorage()")
+        self._begin = _BEGIN[dialect.name]
+        self._settings = _SETTINGS[dialect.name] if self._own or self._sqlite else ()
+        self._statements = Statements(dialect)
+        self._dbapi_error: type[Exception] = dialect.loaded_dbapi.Error
+        self._abandoned: list[list[Session]] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._idle: list[Session] = []
+        self._prepared = False
+        self._preparing = threading.Lock()
+        # SQLite lets one writer in at a time and has the others sleep and try. Threads wait here instead.
+        self._turn = threading.Lock() if self._sqlite else nullcontext()
+
+    def close(self) -> None:
+        """
+        Close every connection that is not in use.
+        """
+        self._enter()
+        while self._idle:
+            self._idle.pop().connection.close()
+        if self._own:
+            self._engine.dispose()
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """
+        Return what *work* finds. Each statement sees what was committed when it began.
+
+        Raises:
+            StorageUnavailableError: The database cannot be reached, or its connections keep breaking.
+        """
+        self._enter()
+        return self._repeat(work)
+
+    def write(self, work: Callable[[Session], T], *, erase: bool = False) -> T:
+        """
+        Do *work* in one transaction, durable on return. Done again from the start when another writer was in the way.
+
+        Args:
+            erase: Leave no copy of what was deleted in SQLite's files.
+
+        Raises:
+            ConflictError: *work* raised it. Where writers do not take turns, this waits a short random time first.
+            StorageUnavailableError: The database cannot be reached, or its connection broke. If it broke during the
+                commit, nobody knows whether anything was written.
+        """
+        self._enter()
+        with self._turn:
+            try:
+                result = self._repeat(lambda session: self._transact(session, work))
+            except ConflictError:
+                if not self._sqlite:
+                    pause(1)
+                raise
+            if erase and self._sqlite and not self._repeat(_empty_log):
+                _log.warning("erased values stay in the log of the SQLite file until no reader is in the way")
+        return result
+
+    # ---- one attempt after the other
+
+    def _enter(self) -> None:
+        if os.getpid() != self._process:
+            # To close what the parent opened would end the parent's connections, so it is kept and never used.
+            self._abandoned.append(self._idle)
+            self._engine.dispose(close=False)
+            self._start()
+
+    def _repeat(self, work: Callable[[Session], T]) -> T:
+        for attempt in range(_ATTEMPTS):
+            session = None
+            try:
+                session = self._acquire()
+                return work(session)
+            except (self._dbapi_error, DBAPIError) as error:
+                failure = error.orig if isinstance(error, DBAPIError) else error
+                lost = session is not None and self._is_lost(failure, session)
+                if not (lost or code_of(failure) in RETRIED) or attempt == _ATTEMPTS - 1:
+                    raise _translated(failure) from None
+            except OptlyError:
+                raise
+            except BaseException:
+                if session is not None:
+                    session.broken = True  # an interrupt may have left half a reply unread
+                raise
+            finally:
+                if session is not None:
+                    self._release(session)
+            pause(attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _transact(self, session: Session, work: Callable[[Session], T]) -> T:
+        session.run(self._begin)
+        try:
+            result = work(session)
+        except BaseException:
+            self._roll_back(session)
+            raise
+        try:
+            session.run("COMMIT")
+        except self._dbapi_error as error:
+            if self._is_lost(error, session):
+                raise StorageUnavailableError("the connection broke during a commit") from None
+            self._roll_back(session)
+            raise
+        return result
+
+    def _roll_back(self, session: Session) -> None:
+        try:
+            session.run("ROLLBACK")
+        except self._dbapi_error:
+            session.broken = True
+
+    def _is_lost(self, error: Any, session: Session) -> bool:
+        if self._engine.dialect.is_disconnect(error, session.connection.connection.dbapi_connection, None):
+            session.broken = True
+            # The others were most likely lost with it.
+            while self._idle:
+                self._discard(self._idle.pop())
+        return session.broken
+
+    # ---- sessions
+
+    def _acquire(self) -> Session:
+        if not self._prepared:
+            self._prepare()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _open(self) -> Session:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        session = Session(connection, self._statements)
+        if not connection.info.get("optly"):
+            for setting in self._settings:
+                session.run(setting)
+            connection.info["optly"] = True
+        return session
+
+    def _release(self, session: Session) -> None:
+        if session.broken:
+            self._discard(session)
+        elif self._own:
+            self._idle.append(session)
+        else:
+            session.connection.close()
+
+    def _discard(self, session: Session) -> None:
+        with suppress(Exception):
+            session.connection.invalidate()
+        with suppress(Exception):
+            session.connection.close()
+
+    def _prepare(self) -> None:
+        """
+        See to the tables, once in each process.
+        """
+        with self._preparing:
+            if self._prepared:
+                return
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self._create_missing()
+                    break
+                except DBAPIError as error:
+                    # Another process may be making the same tables at the same time.
+                    if error.connection_invalidated or attempt == _ATTEMPTS - 1:
+                        raise
+                    pause(attempt)
+            self._prepared = True
+
+    def _create_missing(self) -> None:
+        version = _schema.schema_version.c.version
+        with self._engine.begin() as connection:
+            if inspect(connection).has_table(_schema.schema_version.name):
+                found = connection.scalar(select(version))
+                if found is not None and found > _schema.VERSION:
+                    raise ConfigurationError(
+                        f"the database has schema {found} and this Optly knows schema {_schema.VERSION}: upgrade Optly"
+                    )
+                if found is not None:
+                    return
+            _schema.metadata.create_all(connection)
+            connection.execute(insert(_schema.schema_version).values(version=_schema.VERSION))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+        kind = parsed.get_backend_name()
+        options = {"connect_args": {"check_same_thread": False}} if kind == "sqlite" else {}
+        return create_engine(parsed, poolclass=NullPool, **options)
+    except ArgumentError:  # which NoSuchModuleError is one of; its text repeats the address, password and all
+        raise ConfigurationError("this is not the address of a database, such as sqlite:///optly.db") from None
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(kind, "sql")
+        raise ConfigurationError(f"{error.name} is missing: pip install 'optly[{extra}]'") from None
+
+
+def _empty_log(session: Session) -> bool:
+    for attempt in range(_ATTEMPTS):
+        if session.checkpoint():
+            return True
+        pause(attempt)
+    return False
+
+
+def _translated(error: Any) -> OptlyError:
+    # The driver's own text may quote values, so only its name and code are passed on.
+    what = f"{type(error).__name__} {code_of(error) or ''}".strip()
+    if code_of(error) in _DAMAGED:
+        return DamagedError(f"the SQLite file cannot be read ({what})")
+    return StorageUnavailableError(f"the database cannot be used ({what})")

@@ -1,0 +1,392 @@
+"""
+An append-only file of records that one process writes and nobody has to trust after a crash.
+
+Each line holds a number, a check and one record. A file begins with a line that names its generation; the check covers
+generation, number and record. Beside the file lies its mark: how many lines were durable and the check of the last one.
+Up to the mark every line must be whole. After it there is at most what a crash interrupted, which is kept as far as it
+is whole and then cut. The mark itself is written after each sync but synced only now and then, so it may lag behind
+after a power cut; it is never ahead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import IO, Final
+from weakref import WeakSet
+
+import attrs
+import msgspec
+import portalocker
+
+from optly.errors import (
+    ConfigurationError,
+    DamagedError,
+    StorageFailedError,
+    StorageLockedError,
+    StorageUnavailableError,
+)
+
+if sys.platform == "darwin":
+    import fcntl
+
+_FORMAT: Final = 1
+_SLOT: Final = 128
+_PRIVATE: Final = 0o600
+_SYNC_MARK_EVERY: Final = 64
+
+
+@attrs.frozen
+class _Line:
+    n: int
+    check: str
+    record: msgspec.Raw
+
+
+@attrs.frozen
+class _Header:
+    """
+    What the first line says: which generation of the file this is and how its lines are made.
+    """
+
+    generation: str
+    format: int = _FORMAT
+
+
+def _check(generation: str, n: int, record: bytes) -> str:
+    return hashlib.sha256(f"optly/j1\0{generation}\0{n}\0".encode() + record).hexdigest()[:32]
+
+
+def _line(generation: str, n: int, record: bytes) -> bytes:
+    return b'{"n":%d,"check":"%s","record":%s}\n' % (n, _check(generation, n, record).encode(), record)
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_header = msgspec.json.Decoder(_Header).decode
+
+
+def _read(line: bytes, generation: str) -> _Line | None:
+    """
+    Return what a line holds, or None if it is not whole or not of this generation.
+    """
+    try:
+        read = _decode_line(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return read if line == _line(generation, read.n, bytes(read.record)) else None
+
+
+def _read_header(line: bytes) -> tuple[_Header, _Line] | None:
+    try:
+        header = _decode_header(_decode_line(line).record)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    read = _read(line, header.generation)
+    return None if read is None or read.n else (header, read)
+
+
+@attrs.frozen
+class _Mark:
+    """
+    How far a file was durable: `n` is the number of its last line and `check` the check of that line.
+    """
+
+    generation: str
+    n: int
+    check: str
+
+    def slot(self) -> bytes:
+        text = f"{self.generation} {self.n} {self.check}"
+        return f"{text} {hashlib.sha256(text.encode()).hexdigest()[:16]}\n".ljust(_SLOT).encode()
+
+    @classmethod
+    def read(cls, slot: bytes) -> _Mark | None:
+        try:
+            generation, n, check, _ = slot.decode("ascii").split()
+            mark = cls(generation, int(n), check)
+        except ValueError:
+            return None
+        return mark if mark.slot() == slot else None
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, _PRIVATE)
+
+
+def _sync(fd: int) -> None:
+    """
+    Return once what was written is on the disk.
+    """
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there
+    elif sys.platform == "win32":
+        os.fsync(fd)
+    else:
+        os.fdatasync(fd)
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "nt":
+        return  # a directory cannot be opened there
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class Journal:
+    """
+    The file, its mark and its lock. Created when it is missing; held by one process until it is closed.
+
+    Records are queued in the order in which they count, by callers that see to that order; any number of threads may
+    then wait for theirs. The first to come writes and syncs all that are queued.
+
+    Raises:
+        StorageLockedError: Another process, or another journal of this one, holds it.
+        StorageUnavailableError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self._process = os.getpid()
+        self._fd = -1
+        self._generation = ""
+        self._last, self._check = 0, ""
+        self._slot = self._marked = 0
+        self._queue: deque[bytes] = deque()
+        self._queued = self._durable = 0
+        self._flushing = threading.Lock()
+        self._failed = self._closed = False
+        try:
+            self._lock = open(self._beside(".lock"), "ab", opener=_open_private)  # noqa: SIM115
+            try:
+                portalocker.lock(self._lock, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+            except portalocker.LockException:
+                self._lock.close()
+                raise StorageLockedError("another process holds the store, or it was opened twice") from None
+            self._mark_file = open(self._beside(".mark"), "r+b", buffering=0, opener=_open_private)  # noqa: SIM115
+        except OSError as error:
+            raise StorageUnavailableError(f"the store's file cannot be opened ({type(error).__name__})") from None
+        _OPEN.add(self)
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
+
+    # ---- opening
+
+    def recover(self) -> Iterator[bytes]:
+        """
+        Yield every record that is there, then be ready for new ones. What a crash left half written is cut off.
+
+        Raises:
+            DamagedError: A line is not what was written, or lines are missing.
+        """
+        marks = self._read_marks()
+        self._beside(".new").unlink(missing_ok=True)
+        if self._path.exists() and (marks or self._path.stat().st_size):
+            with self._path.open("rb") as file:
+                yield from self._read_all(file, marks)
+            self._reopen()
+            self._note(durably=True)
+        elif any(mark.n for mark in marks.values()):
+            raise DamagedError("the store's file is gone, but the mark beside it is there")
+        else:
+            self.replace(())
+
+    def _read_all(self, file: IO[bytes], marks: Mapping[int, _Mark]) -> Iterator[bytes]:
+        first = file.readline()
+        found = _read_header(first)
+        if found is None:
+            raise DamagedError("the first line of the store's file is not what was written", line=1)
+        header, read = found
+        if header.format > _FORMAT:
+            raise ConfigurationError(f"the file has format {header.format}, this Optly knows {_FORMAT}: upgrade Optly")
+        known = {mark.n: (slot, mark) for slot, mark in marks.items() if mark.generation == header.generation}
+        if not known:
+            raise DamagedError("the mark beside the store's file is missing or belongs to another file")
+        self._slot, mark = known[max(known)]
+        self._generation, self._check = header.generation, read.check
+
+        end = len(first)
+        broken = False
+        for line in file:
+            following = _read(line, self._generation)
+            if following is None or following.n != self._last + 1:
+                broken = True
+                break
+            if following.n == mark.n and following.check != mark.check:
+                raise DamagedError("a line of the store's file is not what was written", line=mark.n + 1)
+            self._last, self._check = following.n, following.check
+            end += len(line)
+            yield bytes(following.record)
+        if self._last < mark.n or (broken and any(_read(line, self._generation) for line in file)):
+            raise DamagedError("the store's file is damaged, or lines of it are missing", line=self._last + 2)
+        if broken:
+            os.truncate(self._path, end)
+
+    def _reopen(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        _sync(self._fd)
+
+    # ---- the mark
+
+    def _read_marks(self) -> dict[int, _Mark]:
+        self._mark_file.seek(0)
+        slots = [self._mark_file.read(_SLOT) for _ in range(2)]
+        return {place: mark for place, slot in enumerate(slots) if (mark := _Mark.read(slot)) is not None}
+
+    def _note(self, *, durably: bool = False) -> None:
+        """
+        Write the mark into the slot that does not hold the latest one, so that one of them is always whole.
+        """
+        self._slot = 1 - self._slot
+        self._mark_file.seek(self._slot * _SLOT)
+        self._mark_file.write(_Mark(self._generation, self._last, self._check).slot())
+        if durably or self._last - self._marked >= _SYNC_MARK_EVERY:
+            _sync(self._mark_file.fileno())
+            self._marked = self._last
+
+    # ---- writing
+
+    def check(self) -> None:
+        """
+        Refuse if nothing more can be done with the journal.
+
+        Raises:
+            StorageLockedError: It was opened before a fork, by the parent.
+            StorageFailedError: A write failed.
+            StorageUnavailableError: It is closed.
+        """
+        if os.getpid() != self._process:
+            raise StorageLockedError("the store was opened by the process this one was forked from")
+        if self._failed:
+            raise StorageFailedError("a write to the store's file failed: open it again to see what is there")
+        if self._closed:
+            raise StorageUnavailableError("the store is closed")
+
+    def add(self, record: bytes) -> None:
+        """
+        Queue one line of JSON. Not for two threads at once.
+        """
+        self._queue.append(record)
+        self._queued += 1
+
+    @property
+    def position(self) -> int:
+        """
+        How many records were queued so far: what to wait for after adding one.
+        """
+        return self._queued
+
+    def wait(self, position: int) -> None:
+        """
+        Return once the first *position* records are durable.
+
+        Raises:
+            StorageFailedError: Nobody knows whether they are.
+        """
+        if self._durable >= position:
+            return
+        with self._flushing:
+            if self._durable < position:
+                self.check()
+                self._flush()
+
+    def _flush(self) -> None:
+        lines = []
+        n, check = self._last, self._check
+        while self._queue:
+            n += 1
+            record = self._queue.popleft()
+            check = _check(self._generation, n, record)
+            lines.append(_line(self._generation, n, record))
+        with self._failing():
+            _write(self._fd, b"".join(lines))
+            _sync(self._fd)
+            self._last, self._check = n, check
+            self._note()
+        self._durable += len(lines)
+
+    def replace(self, records: Iterable[bytes]) -> None:
+        """
+        Put *records* in the place of all there were, queued ones included, so that nothing else is left in the file.
+
+        A crash leaves either the old file or the new one.
+        """
+        with self._flushing, self._failing():
+            generation = secrets.token_hex(8)
+            self._generation = generation
+            new = self._beside(".new")
+            with open(new, "wb", opener=_open_private) as file:
+                for n, record in enumerate(chain([msgspec.json.encode(_Header(generation))], records)):
+                    file.write(_line(generation, n, record))
+                    self._last, self._check = n, _check(generation, n, record)
+                file.flush()
+                _sync(file.fileno())
+            # Both generations have a mark while either file may be the one that is there.
+            self._note(durably=True)
+            new.replace(self._path)
+            _sync_directory(self._path.parent)
+            self._reopen()
+            self._queue.clear()
+            self._durable = self._queued
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        # After a failed sync the system may have dropped what it could not write, and a second sync would not say so.
+        try:
+            yield
+        except BaseException as error:
+            self._failed = True
+            if isinstance(error, OSError):
+                raise StorageFailedError(f"a write to the store's file failed ({type(error).__name__})") from None
+            raise
+
+    def close(self) -> None:
+        """
+        Write what is queued and let go of the file and its lock. Harmless when repeated.
+        """
+        if self._closed or os.getpid() != self._process:
+            return
+        with self._flushing:
+            self._closed = True
+            try:
+                if self._fd >= 0 and not self._failed:
+                    if self._queue:
+                        self._flush()
+                    self._note(durably=True)
+            finally:
+                if self._fd >= 0:
+                    os.close(self._fd)
+                self._mark_file.close()
+                self._lock.close()
+
+
+_OPEN: Final[WeakSet[Journal]] = WeakSet()
+
+
+def _let_go() -> None:
+    # A child would go on holding the lock of a parent that has ended.
+    for journal in _OPEN:
+        journal._lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

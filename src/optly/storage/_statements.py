@@ -1,0 +1,284 @@
+"""
+Every statement of the SQL store, built once at import and compiled once for each database.
+
+A contact's own statements bind its `subject_id`, a keyed name's its `idkey` and a code's its `code_key`, by equality or
+by IN, so that a sharded database answers each from one place. The few that look over all of them are in `UNROUTED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from sqlalchemy import Dialect, Table, bindparam, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import ClauseElement
+
+from optly.protocols import MessageState
+from optly.storage import _schema as t
+
+MOST_KEYS: Final = 512
+
+UNROUTED: Final = frozenset(
+    {
+        *("due", "overdue", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
+        *("wordings", "put_wording", "key_versions", "put_key_version"),
+        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
+    }
+)
+
+
+def _is(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column == bindparam(name)
+
+
+def _state(state: MessageState) -> ColumnElement[int]:
+    return literal_column(str(state.value))
+
+
+_of_message = (
+    _is(t.outbox.c.subject_id, "contact"),
+    _is(t.outbox.c.message_id, "message"),
+)
+_held = (*_of_message, t.outbox.c.state == _state(MessageState.SENDING), _is(t.outbox.c.attempts, "claimed"))
+_message = (
+    t.outbox.c.subject_id,
+    t.outbox.c.message_id,
+    t.outbox.c.due_at,
+    t.outbox.c.attempts,
+    t.outbox.c.body,
+)
+_live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
+_last_event = select(func.max(t.events.c.seq)).where(t.events.c.subject_id == t.heads.c.subject_id).scalar_subquery()
+
+STATEMENTS: Final[Mapping[str, ClauseElement]] = {
+    # ---- one contact
+    "put_head": insert(t.heads),
+    "move_head": update(t.heads)
+    .where(
+        _is(t.heads.c.subject_id, "contact"),
+        _is(t.heads.c.organisation, "of"),
+        _is(t.heads.c.version, "expected"),
+    )
+    .values(
+        version=bindparam("version_"),
+        hash=bindparam("hash_"),
+        snapshot=bindparam("snapshot_"),
+        dirty=literal_column("1"),
+    ),
+    "clean_head": update(t.heads)
+    .where(_is(t.heads.c.subject_id, "contact"), _is(t.heads.c.version, "sealed"))
+    .values(dirty=literal_column("0")),
+    "events": select(t.events.c.seq, t.events.c.payload, t.events.c.hash)
+    .where(_is(t.events.c.subject_id, "contact"))
+    .order_by(t.events.c.seq),
+    "committed": select(t.events.c.seq).where(_is(t.events.c.subject_id, "contact"), _is(t.events.c.idem, "name")),
+    "put_event": insert(t.events),
+    "personal": select(t.personal.c.slot, t.personal.c.salt, t.personal.c.value).where(
+        _is(t.personal.c.subject_id, "contact")
+    ),
+    "put_personal": insert(t.personal),
+    "drop_slot": delete(t.personal).where(_is(t.personal.c.subject_id, "contact"), _is(t.personal.c.slot, "name")),
+    "forget_personal": delete(t.personal).where(_is(t.personal.c.subject_id, "contact")),
+    "forget_identifiers": delete(t.identifiers).where(_is(t.identifiers.c.subject_id, "contact")),
+    "forget_codes": delete(t.codes).where(_is(t.codes.c.subject_id, "contact")),
+    "forget_outbox": delete(t.outbox).where(_is(t.outbox.c.subject_id, "contact")),
+    "sealed": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+    .where(_is(t.leaves.c.subject_id, "contact"), _is(t.leaves.c.organisation, "of"))
+    .order_by(t.leaves.c.place.desc())
+    .limit(1),
+    # ---- keyed names
+    "move_identifier": update(t.identifiers)
+    .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
+    .values(line=bindparam("line_")),
+    "put_identifier": insert(t.identifiers),
+    "release": delete(t.identifiers).where(
+        _is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact")
+    ),
+    # ---- the outbox
+    "put_message": insert(t.outbox),
+    "message": select(*_message).where(*_of_message),
+    "claim": update(t.outbox)
+    .where(*_of_message, t.outbox.c.state == _state(MessageState.QUEUED), t.outbox.c.due_at <= bindparam("now"))
+    .values(
+        state=_state(MessageState.SENDING),
+        attempts=t.outbox.c.attempts + literal_column("1"),
+        lease_until=bindparam("until"),
+    ),
+    "finish": update(t.outbox)
+    .where(*_held)
+    .values(state=bindparam("state_"), lease_until=literal_column("NULL"), body=bindparam("empty")),
+    "requeue": update(t.outbox)
+    .where(*_held)
+    .values(
+        state=_state(MessageState.QUEUED),
+        lease_until=literal_column("NULL"),
+        due_at=func.coalesce(bindparam("again_at", type_=t.outbox.c.due_at.type), t.outbox.c.due_at),
+    ),
+    "due": select(*_message)
+    .where(
+        _is(t.outbox.c.organisation, "of"),
+        t.outbox.c.state == _state(MessageState.QUEUED),
+        t.outbox.c.due_at <= bindparam("now"),
+    )
+    .order_by(t.outbox.c.due_at)
+    .limit(bindparam("most")),
+    "overdue": select(*_message)
+    .where(
+        _is(t.outbox.c.organisation, "of"),
+        t.outbox.c.state == _state(MessageState.SENDING),
+        t.outbox.c.lease_until < bindparam("now"),
+    )
+    .order_by(t.outbox.c.lease_until)
+    .limit(bindparam("most")),
+    "backlog": select(t.outbox.c.state, func.count())
+    .where(_is(t.outbox.c.organisation, "of"))
+    .group_by(t.outbox.c.state),
+    # ---- codes and counters
+    "code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live),
+    "lock_code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
+    "drop_code": delete(t.codes).where(_is(t.codes.c.code_key, "key")),
+    "counter": select(t.counters.c.number).where(_is(t.counters.c.code_key, "key")),
+    "expire_codes": delete(t.codes).where(t.codes.c.expires_at < bindparam("now")),
+    "expire_counters": delete(t.counters).where(t.counters.c.until < bindparam("now")),
+    # ---- an organisation's own
+    "subjects": select(t.heads.c.subject_id)
+    .where(_is(t.heads.c.organisation, "of"), t.heads.c.subject_id > bindparam("after"))
+    .order_by(t.heads.c.subject_id)
+    .limit(bindparam("most")),
+    "unsealed": select(t.heads.c.subject_id, t.heads.c.version, t.heads.c.hash)
+    .where(_is(t.heads.c.organisation, "of"), t.heads.c.dirty == literal_column("1"))
+    .limit(bindparam("most")),
+    "key_versions": select(t.key_versions.c.version).where(_is(t.key_versions.c.organisation, "of")),
+    "log_head": select(t.logs.c.origin, t.logs.c.size, t.logs.c.root, t.logs.c.note, t.logs.c.edge).where(
+        _is(t.logs.c.organisation, "of")
+    ),
+    "start_log": insert(t.logs),
+    "grow_log": update(t.logs)
+    .where(_is(t.logs.c.organisation, "of"), _is(t.logs.c.size, "previous"))
+    .values(**{name: bindparam(f"{name}_") for name in ("origin", "size", "root", "note", "edge")}),
+    "put_leaf": insert(t.leaves),
+    "log_leaves": select(t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+    .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place < bindparam("end"))
+    .order_by(t.leaves.c.place),
+}
+
+
+def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
+    return column.in_([bindparam(f"key_{n}") for n in range(count)])
+
+
+LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
+    "heads": lambda count: select(
+        t.heads.c.subject_id, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
+    ).where(_any_of(t.heads.c.subject_id, count)),
+    "identifiers": lambda count: select(
+        t.identifiers.c.idkey, t.identifiers.c.subject_id, t.identifiers.c.line, t.identifiers.c.key_version
+    ).where(_any_of(t.identifiers.c.idkey, count)),
+    "suppressions": lambda count: select(
+        t.suppressions.c.idkey, t.suppressions.c.scope, t.suppressions.c.at, t.suppressions.c.key_version
+    ).where(_any_of(t.suppressions.c.idkey, count)),
+    "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
+        _any_of(t.wordings.c.digest, count)
+    ),
+}
+
+
+def _later(there: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
+    return case((new > there, new), else_=there)
+
+
+def _unless_over(there: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
+    return case((t.counters.c.until < bindparam("now"), new), else_=there)
+
+
+# What becomes of a row that is there already, column by column. MySQL assigns in this order and sees what it assigned.
+UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
+    "put_suppression": (t.suppressions, lambda new: [("at", _later(t.suppressions.c.at, new.at))]),
+    "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
+    "count": (
+        t.counters,
+        lambda new: [
+            ("number", _unless_over(t.counters.c.number + literal_column("1"), literal_column("1"))),
+            ("until", _unless_over(t.counters.c.until, new.until)),
+        ],
+    ),
+    "put_wording": (t.wordings, lambda new: [("digest", t.wordings.c.digest)]),
+    "put_key_version": (t.key_versions, lambda new: [("version", t.key_versions.c.version)]),
+}
+
+
+def upsert(dialect: Dialect, name: str) -> ClauseElement:
+    """
+    Build an upsert in the form *dialect* has for it.
+    """
+    table, changes = UPSERTS[name]
+    if dialect.name == "postgresql":
+        postgres = postgresql.insert(table)
+        return postgres.on_conflict_do_update(index_elements=table.primary_key, set_=dict(changes(postgres.excluded)))
+    if dialect.name == "sqlite":
+        lite = sqlite.insert(table)
+        return lite.on_conflict_do_update(index_elements=table.primary_key, set_=dict(changes(lite.excluded)))
+    my = mysql.insert(table)
+    return my.on_duplicate_key_update(list(changes(my.inserted)))
+
+
+@attrs.frozen
+class Compiled:
+    """
+    A statement as the driver takes it.
+
+    Attributes:
+        order: The names of its values by position; None where the driver takes them by name.
+        constants: Values that are the same each time.
+    """
+
+    sql: str
+    order: tuple[str, ...] | None
+    constants: Mapping[str, Any]
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        """
+        Return *values* as the driver takes them.
+        """
+        if self.constants:
+            values = {**self.constants, **values}
+        return values if self.order is None else [values[name] for name in self.order]
+
+
+class Statements:
+    """
+    The statements, compiled for one database.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
+        self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
+        self._lookups: dict[tuple[str, int], Compiled] = {}
+
+    def _compile(self, statement: ClauseElement) -> Compiled:
+        compiled: Any = statement.compile(dialect=self._dialect)
+        order = tuple(compiled.positiontup) if compiled.positional else None
+        return Compiled(str(compiled), order, {k: value for k, value in compiled.params.items() if value is not None})
+
+    def __getitem__(self, name: str) -> Compiled:
+        return self._fixed[name]
+
+    def lookup(self, name: str, keys: Sequence[Any]) -> tuple[str, Any]:
+        """
+        Return the statement that looks up to `MOST_KEYS` *keys* up, and its values.
+
+        The number of keys is rounded up to a power of two, so that there are few statements to compile and, on the
+        server, to plan; the last key fills the gap.
+        """
+        count = 1 << (len(keys) - 1).bit_length()
+        compiled = self._lookups.get((name, count))
+        if compiled is None:
+            compiled = self._lookups[name, count] = self._compile(LOOKUPS[name](count))
+        padded = [*keys, *[keys[-1]] * (count - len(keys))]
+        if compiled.order is None:
+            return compiled.sql, {f"key_{n}": key for n, key in enumerate(padded)}
+        return compiled.sql, padded

@@ -1,0 +1,449 @@
+"""
+A store that lives in memory: for tests, and as the state behind the file store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from heapq import nsmallest
+from operator import attrgetter
+from threading import Lock
+from typing import Any
+
+import attrs
+
+from optly.errors import AddressTakenError, ConflictError
+from optly.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.protocols import (
+    Claim,
+    Commit,
+    Found,
+    Head,
+    Identifier,
+    MessageState,
+    OutboxMessage,
+    SealedLeaf,
+    Settlement,
+    StoredCode,
+    Suppression,
+)
+
+
+@attrs.define
+class Contact:
+    """
+    What is kept of one contact.
+
+    Attributes:
+        idems: Names of the commits that made it.
+        grown: Whether the chain went on since it was last sealed.
+        sealed: The place of its latest leaf in the log.
+    """
+
+    organisation: str
+    hash: bytes
+    snapshot: bytes
+    entries: list[Entry] = attrs.field(factory=list)
+    openings: dict[str, Opening] = attrs.field(factory=dict)
+    idems: set[bytes] = attrs.field(factory=set)
+    grown: bool = True
+    sealed: int | None = None
+
+    @property
+    def version(self) -> int:
+        return self.entries[-1].seq if self.entries else 0
+
+
+@attrs.frozen
+class Queued:
+    """
+    A message in the outbox and where it stands.
+
+    Attributes:
+        until: How long it is claimed for, while it is.
+    """
+
+    organisation: str
+    message: OutboxMessage
+    state: MessageState = MessageState.QUEUED
+    until: datetime | None = None
+
+
+@attrs.frozen
+class LogHead:
+    """
+    The end of an organisation's log.
+    """
+
+    checkpoint: Checkpoint
+    edge: tuple[bytes, ...]
+
+
+@attrs.define
+class State:
+    """
+    Everything, table by table. A message moves from `outbox` to `settled` once its outcome is known.
+    """
+
+    contacts: dict[bytes, Contact] = attrs.field(factory=dict)
+    identifiers: dict[bytes, Identifier] = attrs.field(factory=dict)
+    suppressions: dict[bytes, dict[str, Suppression]] = attrs.field(factory=dict)
+    wordings: dict[str, bytes] = attrs.field(factory=dict)
+    outbox: dict[tuple[bytes, bytes], Queued] = attrs.field(factory=dict)
+    settled: dict[tuple[bytes, bytes], Queued] = attrs.field(factory=dict)
+    codes: dict[bytes, StoredCode] = attrs.field(factory=dict)
+    counters: dict[bytes, tuple[int, datetime]] = attrs.field(factory=dict)
+    key_versions: dict[str, set[str]] = attrs.field(factory=dict)
+    logs: dict[str, LogHead] = attrs.field(factory=dict)
+    leaves: dict[tuple[str, int], Leaf] = attrs.field(factory=dict)
+
+
+def _live(code: StoredCode | None, now: datetime) -> StoredCode | None:
+    return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
+
+
+class MemoryStorage:
+    """
+    Keeps everything in memory until the process ends. Safe to share between threads, but not between processes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._state = State()
+
+    @contextmanager
+    def _locked(self) -> Iterator[State]:
+        """
+        Hold the state for one operation, alone.
+        """
+        with self._lock:
+            yield self._state
+
+    def _changed(self, operation: str, *args: Any) -> None:
+        """
+        Told, while the state is held, of each operation that changed it. Doing the same again from the same state
+        gives the same state.
+        """
+
+    # ---- contacts
+
+    def find(self, idkeys: Sequence[bytes]) -> Found:
+        with self._locked() as state:
+            return Found(
+                {idkey: state.identifiers[idkey] for idkey in idkeys if idkey in state.identifiers},
+                [stop for idkey in dict.fromkeys(idkeys) for stop in state.suppressions.get(idkey, {}).values()],
+            )
+
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        with self._locked() as state:
+            return {
+                subject: Head(
+                    version=contact.version,
+                    hash=contact.hash,
+                    snapshot=contact.snapshot,
+                    snapshot_version=contact.version,
+                )
+                for subject in subjects
+                if (contact := state.contacts.get(subject))
+            }
+
+    def entries(self, subject: bytes) -> Sequence[Entry]:
+        with self._locked() as state:
+            contact = state.contacts.get(subject)
+            return tuple(contact.entries) if contact else ()
+
+    def openings(self, subject: bytes) -> Mapping[str, Opening]:
+        with self._locked() as state:
+            contact = state.contacts.get(subject)
+            return dict(contact.openings) if contact else {}
+
+    def append(self, commits: Sequence[Commit]) -> None:
+        with self._locked() as state:
+            for commit in commits:
+                _refuse_conflict(state, commit)
+            _refuse_taken(state, commits)
+            for commit in commits:
+                _drop(state, commit)
+            for commit in commits:
+                _write(state, commit)
+            self._changed("append", commits)
+
+    def committed(self, subject: bytes, idem: bytes) -> bool:
+        with self._locked() as state:
+            contact = state.contacts.get(subject)
+            return contact is not None and idem in contact.idems
+
+    def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        with self._locked() as state:
+            return {digest: state.wordings[digest] for digest in digests if digest in state.wordings}
+
+    def subjects(self, organisation: str) -> Iterator[bytes]:
+        with self._locked() as state:
+            found = [subject for subject, contact in state.contacts.items() if contact.organisation == organisation]
+        yield from found
+
+    def close(self) -> None:
+        pass
+
+    # ---- the outbox
+
+    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        with self._locked() as state:
+            found = (
+                queued.message
+                for queued in state.outbox.values()
+                if queued.organisation == organisation
+                and queued.state is MessageState.QUEUED
+                and queued.message.due_at <= now
+            )
+            return nsmallest(limit, found, key=attrgetter("due_at"))
+
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        with self._locked() as state:
+            found = (
+                queued
+                for queued in state.outbox.values()
+                if queued.organisation == organisation and queued.until is not None and queued.until < now
+            )
+            return [queued.message for queued in nsmallest(limit, found, key=attrgetter("until"))]
+
+    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+        with self._locked() as state:
+            got: list[OutboxMessage] = []
+            for claim in claims:
+                name = (claim.subject, claim.message)
+                queued = state.outbox.get(name)
+                if queued is None or queued.state is not MessageState.QUEUED or queued.message.due_at > now:
+                    continue
+                message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
+                state.outbox[name] = Queued(queued.organisation, message, MessageState.SENDING, until)
+                state.codes.update((code.key, code) for code in claim.codes)
+                got.append(message)
+            if got:
+                self._changed("claim", claims, now, until)
+            return got
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        with self._locked() as state:
+            held = []
+            for settlement in settlements:
+                if _is_held(state, settlement):
+                    _settle(state, settlement)
+                    held.append(settlement)
+            if held:
+                self._changed("settle", held)
+
+    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+        with self._locked() as state:
+            return Counter(
+                queued.state
+                for messages in (state.outbox, state.settled)
+                for queued in messages.values()
+                if queued.organisation == organisation
+            )
+
+    # ---- codes and counters
+
+    def put_codes(self, codes: Sequence[StoredCode]) -> None:
+        with self._locked() as state:
+            state.codes.update((code.key, code) for code in codes)
+            self._changed("put_codes", codes)
+
+    def code(self, key: bytes, now: datetime) -> bytes | None:
+        with self._locked() as state:
+            code = _live(state.codes.get(key), now)
+            return None if code is None else code.value
+
+    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+        with self._locked() as state:
+            code = _live(state.codes.get(key), now)
+            if code is None:
+                return None
+            del state.codes[key]
+            self._changed("take_code", key, now)
+            return code.value
+
+    def revoke_codes(self, subject: bytes) -> int:
+        with self._locked() as state:
+            count = _revoke(state, subject)
+            if count:
+                self._changed("revoke_codes", subject)
+            return count
+
+    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+        with self._locked() as state:
+            number, ends = state.counters.get(key, (0, until))
+            number, ends = (1, until) if ends < now else (number + 1, ends)
+            state.counters[key] = (number, ends)
+            self._changed("count", key, now, until)
+            return number
+
+    def expire(self, now: datetime) -> int:
+        with self._locked() as state:
+            codes = [key for key, code in state.codes.items() if _live(code, now) is None]
+            counters = [key for key, (_, ends) in state.counters.items() if ends < now]
+            for key in codes:
+                del state.codes[key]
+            for key in counters:
+                del state.counters[key]
+            if codes or counters:
+                self._changed("expire", now)
+            return len(codes) + len(counters)
+
+    # ---- keys
+
+    def key_versions(self, organisation: str) -> frozenset[str]:
+        with self._locked() as state:
+            return frozenset(state.key_versions.get(organisation, ()))
+
+    def add_key_version(self, organisation: str, version: str) -> None:
+        with self._locked() as state:
+            versions = state.key_versions.setdefault(organisation, set())
+            if version not in versions:
+                versions.add(version)
+                self._changed("add_key_version", organisation, version)
+
+    # ---- the log
+
+    def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
+        with self._locked() as state:
+            grown = (
+                Leaf(subject=subject, version=contact.version, head=contact.hash)
+                for subject, contact in state.contacts.items()
+                if contact.grown and contact.organisation == organisation
+            )
+            return [leaf for leaf, _ in zip(grown, range(limit), strict=False)]
+
+    def seal(
+        self,
+        organisation: str,
+        leaves: Sequence[Leaf],
+        edge: Sequence[bytes],
+        checkpoint: Checkpoint,
+        previous_size: int,
+    ) -> None:
+        with self._locked() as state:
+            head = state.logs.get(organisation)
+            if (head.checkpoint.size if head else 0) != previous_size:
+                raise ConflictError("the log has grown since the leaves were chosen")
+            for index, leaf in enumerate(leaves, previous_size):
+                state.leaves[organisation, index] = leaf
+                contact = state.contacts[leaf.subject]
+                contact.sealed = index
+                contact.grown = contact.grown and contact.version != leaf.version
+            state.logs[organisation] = LogHead(checkpoint, tuple(edge))
+            self._changed("seal", organisation, leaves, edge, checkpoint, previous_size)
+
+    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+        with self._locked() as state:
+            head = state.logs.get(organisation)
+            return None if head is None else (head.checkpoint, head.edge)
+
+    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
+        with self._locked() as state:
+            head = state.logs.get(organisation)
+            return [state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
+
+    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+        with self._locked() as state:
+            contact = state.contacts.get(subject)
+            if contact is None or contact.sealed is None or contact.organisation != organisation:
+                return None
+            return SealedLeaf(index=contact.sealed, leaf=state.leaves[organisation, contact.sealed])
+
+
+# ---- what one commit does to the state
+
+
+def _is_held(state: State, settlement: Settlement) -> bool:
+    queued = state.outbox.get((settlement.subject, settlement.message))
+    return (
+        queued is not None and queued.state is MessageState.SENDING and queued.message.attempts == settlement.attempts
+    )
+
+
+def _refuse_conflict(state: State, commit: Commit) -> None:
+    contact = state.contacts.get(commit.subject)
+    if commit.expected != (contact.version if contact else 0) or (
+        contact is not None and contact.organisation != commit.organisation
+    ):
+        raise ConflictError("another change to the contact came first")
+    if commit.settle and (commit.forget or not all(_is_held(state, settlement) for settlement in commit.settle)):
+        raise ConflictError("a message was claimed again before its outcome was written down")
+    kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
+    if kept & commit.openings.keys():
+        raise ConflictError("a slot for a personal value is taken")
+
+
+def _refuse_taken(state: State, commits: Sequence[Commit]) -> None:
+    forgotten = {commit.subject for commit in commits if commit.forget}
+    released = {(idkey, commit.subject) for commit in commits for idkey in commit.release}
+    owners: dict[bytes, bytes] = {}
+    for commit in commits:
+        for identifier in commit.identifiers:
+            there = state.identifiers.get(identifier.idkey)
+            if there and there.subject not in forgotten and (there.idkey, there.subject) not in released:
+                owners.setdefault(identifier.idkey, there.subject)
+            if owners.setdefault(identifier.idkey, identifier.subject) != identifier.subject:
+                raise AddressTakenError("the address belongs to another contact")
+
+
+def _revoke(state: State, subject: bytes) -> int:
+    keys = [key for key, code in state.codes.items() if code.subject == subject]
+    for key in keys:
+        del state.codes[key]
+    return len(keys)
+
+
+def _drop(state: State, commit: Commit) -> None:
+    contact = state.contacts.get(commit.subject)
+    if commit.forget:
+        if contact:
+            contact.openings.clear()
+        _revoke(state, commit.subject)
+        for idkey in [key for key, row in state.identifiers.items() if row.subject == commit.subject]:
+            del state.identifiers[idkey]
+        for messages in (state.outbox, state.settled):
+            for name in [name for name in messages if name[0] == commit.subject]:
+                del messages[name]
+    for slot in commit.forget_slots:
+        if contact:
+            contact.openings.pop(slot, None)
+    for idkey in commit.release:
+        there = state.identifiers.get(idkey)
+        if there and there.subject == commit.subject:
+            del state.identifiers[idkey]
+
+
+def _write(state: State, commit: Commit) -> None:
+    contact = state.contacts.setdefault(commit.subject, Contact(commit.organisation, commit.head, commit.snapshot))
+    contact.hash, contact.snapshot, contact.grown = commit.head, commit.snapshot, True
+    contact.entries.extend(commit.entries)
+    contact.openings.update(commit.openings)
+    contact.idems.add(commit.idem)
+    for identifier in commit.identifiers:
+        state.identifiers[identifier.idkey] = identifier
+    for stop in commit.suppressions:
+        scopes = state.suppressions.setdefault(stop.idkey, {})
+        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
+            scopes[stop.scope] = stop
+    for digest, text in commit.wordings.items():
+        state.wordings.setdefault(digest, text)
+    for message in commit.queue:
+        state.outbox[message.subject, message.message] = Queued(commit.organisation, message)
+    for settlement in commit.settle:
+        _settle(state, settlement)
+
+
+def _settle(state: State, settlement: Settlement) -> None:
+    name = (settlement.subject, settlement.message)
+    queued = state.outbox.pop(name)
+    if settlement.state is MessageState.QUEUED:
+        message = attrs.evolve(queued.message, due_at=settlement.due_at or queued.message.due_at)
+        state.outbox[name] = Queued(queued.organisation, message)
+    else:
+        message = attrs.evolve(queued.message, body=b"")
+        state.settled[name] = Queued(queued.organisation, message, settlement.state)

@@ -1,0 +1,422 @@
+"""
+A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from optly.errors import AddressTakenError, ConflictError, DamagedError
+from optly.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.protocols import (
+    Claim,
+    Commit,
+    Found,
+    Head,
+    Identifier,
+    MessageState,
+    OutboxMessage,
+    SealedLeaf,
+    Settlement,
+    StoredCode,
+    Suppression,
+)
+from optly.storage._database import Database, Session
+from optly.storage._schema import from_micros, to_micros
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_PAGE: Final = 1000
+_HASH: Final = 32
+
+
+class SQLStorage:
+    """
+    Keeps the record in a database. Threads and processes may share it; each process makes its own store, before or
+    after a fork.
+
+    The tables are made when they are missing. SQLite is set to WAL with a sync at each commit, and what is erased there
+    leaves the file and its log at once; elsewhere copies stay in the server's own logs and backups until those expire.
+
+    Args:
+        url_or_engine: A SQLAlchemy URL such as ``sqlite:///optly.db``, or an engine of the host, whose pool is used.
+
+    Raises:
+        ConfigurationError: There is no store for this database, or its driver is missing.
+    """
+
+    def __init__(self, url_or_engine: str | Engine) -> None:
+        self._database = Database(url_or_engine)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ---- contacts
+
+    def find(self, idkeys: Sequence[bytes]) -> Found:
+        def work(session: Session) -> Found:
+            # In this order: an erasure that comes in between leaves a suppression where an identifier was.
+            identifiers = {
+                idkey: Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
+                for idkey, subject, line, version in session.lookup("identifiers", idkeys)
+            }
+            suppressions = [
+                Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=version)
+                for idkey, scope, at, version in session.lookup("suppressions", idkeys)
+            ]
+            return Found(identifiers, suppressions)
+
+        return self._database.read(work)
+
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        def work(session: Session) -> Mapping[bytes, Head]:
+            return {
+                subject: Head(version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version)
+                for subject, last, hash_, snapshot, version in session.lookup("heads", subjects)
+            }
+
+        return self._database.read(work)
+
+    def entries(self, subject: bytes) -> Sequence[Entry]:
+        rows = self._database.read(lambda session: session.rows("events", contact=subject))
+        if not all(isinstance(payload, bytes) and isinstance(hash_, bytes) for _, payload, hash_ in rows):
+            raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
+        return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
+
+    def openings(self, subject: bytes) -> Mapping[str, Opening]:
+        rows = self._database.read(lambda session: session.rows("personal", contact=subject))
+        return {slot: Opening(salt, value.decode()) for slot, salt, value in rows}
+
+    def append(self, commits: Sequence[Commit]) -> None:
+        if commits:
+            erase = any(commit.forget or commit.forget_slots or commit.release for commit in commits)
+            self._database.write(lambda session: _append(session, commits), erase=erase)
+
+    def committed(self, subject: bytes, idem: bytes) -> bool:
+        return bool(self._database.read(lambda session: session.rows("committed", contact=subject, name=idem)))
+
+    def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        return self._database.read(lambda session: dict(session.lookup("wordings", digests)))
+
+    def subjects(self, organisation: str) -> Iterator[bytes]:
+        page = self._page(organisation, b"")
+        while page:
+            yield from page
+            page = self._page(organisation, page[-1])
+
+    def _page(self, organisation: str, after: bytes) -> Sequence[bytes]:
+        rows = self._database.read(lambda session: session.rows("subjects", of=organisation, after=after, most=_PAGE))
+        return [subject for (subject,) in rows]
+
+    # ---- the outbox
+
+    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return self._messages("due", organisation, now, limit)
+
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return self._messages("overdue", organisation, now, limit)
+
+    def _messages(self, which: str, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return [
+            _message(*row)
+            for row in self._database.read(
+                lambda session: session.rows(which, of=organisation, now=to_micros(now), most=limit)
+            )
+        ]
+
+    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+        def work(session: Session) -> Sequence[OutboxMessage]:
+            got = []
+            for claim in sorted(claims, key=_place):
+                name = {"contact": claim.subject, "message": claim.message}
+                if session.change("claim", **name, now=to_micros(now), until=to_micros(until)):
+                    got.append(_message(*session.rows("message", **name)[0]))
+                    session.change_each("put_code", [_code_row(code) for code in claim.codes])
+            return got
+
+        return self._database.write(work) if claims else ()
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        def work(session: Session) -> None:
+            for settlement in sorted(settlements, key=_place):
+                _settle(session, settlement)
+
+        if settlements:
+            self._database.write(work)
+
+    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+        rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
+        return {MessageState(state): count for state, count in rows}
+
+    # ---- codes and counters
+
+    def put_codes(self, codes: Sequence[StoredCode]) -> None:
+        rows = [_code_row(code) for code in sorted(codes, key=lambda code: code.key)]
+        if rows:
+            self._database.write(lambda session: session.change_each("put_code", rows))
+
+    def code(self, key: bytes, now: datetime) -> bytes | None:
+        value: bytes | None = _first(
+            self._database.read(lambda session: session.rows("code", key=key, now=to_micros(now)))
+        )
+        return value
+
+    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+        def work(session: Session) -> bytes | None:
+            value = _first(session.rows("lock_code", key=key, now=to_micros(now)))
+            return value if value is not None and session.change("drop_code", key=key) else None
+
+        return self._database.write(work)
+
+    def revoke_codes(self, subject: bytes) -> int:
+        return self._database.write(lambda session: session.change("forget_codes", contact=subject))
+
+    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+        def work(session: Session) -> int:
+            session.change("count", code_key=key, number=1, until=to_micros(until), now=to_micros(now))
+            number: int = _first(session.rows("counter", key=key))
+            return number
+
+        return self._database.write(work)
+
+    def expire(self, now: datetime) -> int:
+        def work(session: Session) -> int:
+            return sum(session.change(name, now=to_micros(now)) for name in ("expire_codes", "expire_counters"))
+
+        return self._database.write(work)
+
+    # ---- keys
+
+    def key_versions(self, organisation: str) -> frozenset[str]:
+        rows = self._database.read(lambda session: session.rows("key_versions", of=organisation))
+        return frozenset(version for (version,) in rows)
+
+    def add_key_version(self, organisation: str, version: str) -> None:
+        self._database.write(
+            lambda session: session.change("put_key_version", organisation=organisation, version=version)
+        )
+
+    # ---- the log
+
+    def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
+        rows = self._database.read(lambda session: session.rows("unsealed", of=organisation, most=limit))
+        return [Leaf(subject=subject, version=version, head=hash_) for subject, version, hash_ in rows]
+
+    def seal(
+        self,
+        organisation: str,
+        leaves: Sequence[Leaf],
+        edge: Sequence[bytes],
+        checkpoint: Checkpoint,
+        previous_size: int,
+    ) -> None:
+        head = {
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+            "root": checkpoint.root,
+            "note": checkpoint.note.encode(),
+            "edge": b"".join(edge),
+        }
+        moved = {f"{name}_": value for name, value in head.items()}
+        rows = [
+            {
+                "organisation": organisation,
+                "place": place,
+                "subject_id": leaf.subject,
+                "version": leaf.version,
+                "head": leaf.head,
+            }
+            for place, leaf in enumerate(leaves, previous_size)
+        ]
+        sealed = [{"contact": leaf.subject, "sealed": leaf.version} for leaf in sorted(leaves, key=_subject)]
+        conflict = ConflictError("the log has grown since the leaves were chosen")
+
+        def work(session: Session) -> None:
+            if not session.change("grow_log", of=organisation, previous=previous_size, **moved):
+                if previous_size:
+                    raise conflict
+                session.change_each("start_log", [{"organisation": organisation, **head}], taken=conflict)
+            session.change_each("put_leaf", rows, taken=conflict)
+            session.change_each("clean_head", sealed)
+
+        self._database.write(work)
+
+    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+        rows = self._database.read(lambda session: session.rows("log_head", of=organisation))
+        if not rows:
+            return None
+        origin, size, root, note, edge = rows[0]
+        checkpoint = Checkpoint(origin=origin, size=size, root=root, note=note.decode())
+        return checkpoint, [edge[start : start + _HASH] for start in range(0, len(edge), _HASH)]
+
+    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
+        rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, end=size))
+        return [Leaf(subject=subject, version=version, head=head) for subject, version, head in rows]
+
+    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+        rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
+        if not rows:
+            return None
+        place, subject, version, head = rows[0]
+        return SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=head))
+
+
+# ---- rows
+
+
+def _first(rows: Sequence[tuple[Any, ...]]) -> Any:
+    return rows[0][0] if rows else None
+
+
+def _subject(item: Commit | Leaf) -> bytes:
+    return item.subject
+
+
+def _place(item: Claim | Settlement) -> tuple[bytes, bytes]:
+    return item.subject, item.message
+
+
+def _message(subject: bytes, message: bytes, due_at: int, attempts: int, body: bytes) -> OutboxMessage:
+    return OutboxMessage(subject=subject, message=message, due_at=from_micros(due_at), attempts=attempts, body=body)
+
+
+def _code_row(code: StoredCode) -> dict[str, Any]:
+    return {
+        "code_key": code.key,
+        "subject_id": code.subject,
+        "expires_at": None if code.expires_at is None else to_micros(code.expires_at),
+        "value": code.value,
+    }
+
+
+def _settle(session: Session, settlement: Settlement) -> bool:
+    held = {"contact": settlement.subject, "message": settlement.message, "claimed": settlement.attempts}
+    if settlement.state is MessageState.QUEUED:
+        again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
+        return bool(session.change("requeue", **held, again_at=again_at))
+    return bool(session.change("finish", **held, state_=settlement.state.value, empty=b""))
+
+
+# ---- the one writing operation
+
+
+def _append(session: Session, commits: Sequence[Commit]) -> None:
+    # Always in the same order, so that two writers wait for one another instead of each holding what the other needs.
+    commits = sorted(commits, key=_subject)
+    for commit in commits:
+        _move_head(session, commit)
+    for commit in commits:
+        _drop(session, commit)
+
+    moved = ConflictError("another change to the contact came first")
+    session.change_each("put_event", [row for commit in commits for row in _event_rows(commit)], taken=moved)
+    session.change_each(
+        "put_personal",
+        [
+            {"subject_id": commit.subject, "slot": slot, "salt": opening.salt, "value": opening.value.encode()}
+            for commit in commits
+            for slot, opening in commit.openings.items()
+        ],
+        taken=ConflictError("a slot for a personal value is taken"),
+    )
+    identifiers = [identifier for commit in commits for identifier in commit.identifiers]
+    _put_identifiers(session, sorted(identifiers, key=lambda identifier: identifier.idkey))
+    session.change_each(
+        "put_suppression",
+        [
+            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            for stop in sorted(
+                (stop for commit in commits for stop in commit.suppressions), key=lambda stop: (stop.idkey, stop.scope)
+            )
+        ],
+    )
+    wordings = {digest: text for commit in commits for digest, text in commit.wordings.items()}
+    session.change_each("put_wording", [{"digest": digest, "content": wordings[digest]} for digest in sorted(wordings)])
+    session.change_each(
+        "put_message",
+        [row for commit in commits for row in _message_rows(commit)],
+        taken=ConflictError("a message of this name is in the outbox"),
+    )
+    for commit in commits:
+        for settlement in commit.settle:
+            if not _settle(session, settlement):
+                raise ConflictError("a message was claimed again before its outcome was written down")
+
+
+def _move_head(session: Session, commit: Commit) -> None:
+    moved = ConflictError("another change to the contact came first")
+    version = commit.entries[-1].seq
+    if commit.expected == 0:
+        row = {
+            "subject_id": commit.subject,
+            "organisation": commit.organisation,
+            "version": version,
+            "hash": commit.head,
+            "dirty": 1,
+            "snapshot": commit.snapshot,
+        }
+        session.change_each("put_head", [row], taken=moved)
+    elif not session.change(
+        "move_head",
+        contact=commit.subject,
+        of=commit.organisation,
+        expected=commit.expected,
+        version_=version,
+        hash_=commit.head,
+        snapshot_=commit.snapshot,
+    ):
+        raise moved
+
+
+def _drop(session: Session, commit: Commit) -> None:
+    if commit.forget:
+        for name in ("forget_personal", "forget_identifiers", "forget_codes", "forget_outbox"):
+            session.change(name, contact=commit.subject)
+    session.change_each("drop_slot", [{"contact": commit.subject, "name": slot} for slot in commit.forget_slots])
+    session.change_each("release", [{"contact": commit.subject, "name": idkey} for idkey in commit.release])
+
+
+def _put_identifiers(session: Session, identifiers: Sequence[Identifier]) -> None:
+    new = []
+    for identifier in identifiers:
+        if not session.change(
+            "move_identifier", name=identifier.idkey, contact=identifier.subject, line_=identifier.line
+        ):
+            new.append(
+                {
+                    "idkey": identifier.idkey,
+                    "subject_id": identifier.subject,
+                    "line": identifier.line,
+                    "key_version": identifier.key_version,
+                }
+            )
+    # The primary key is the real guard: two contacts may claim one address at once.
+    session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
+
+
+def _event_rows(commit: Commit) -> Iterator[dict[str, Any]]:
+    for entry in commit.entries:
+        yield {
+            "subject_id": commit.subject,
+            "seq": entry.seq,
+            "hash": entry.hash,
+            "idem": commit.idem,
+            "payload": entry.payload,
+        }
+
+
+def _message_rows(commit: Commit) -> Iterator[dict[str, Any]]:
+    for message in commit.queue:
+        yield {
+            "subject_id": message.subject,
+            "message_id": message.message,
+            "organisation": commit.organisation,
+            "state": MessageState.QUEUED.value,
+            "due_at": to_micros(message.due_at),
+            "lease_until": None,
+            "attempts": message.attempts,
+            "body": message.body,
+        }
