@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from itertools import count
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
@@ -39,8 +40,9 @@ RETRIED: Final = frozenset(
     }
 )
 _DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"})
-_ATTEMPTS: Final = 12
-_LONGEST_PAUSE: Final = 0.5
+_PATIENCE: Final = 10.0  # seconds after which a writer that always finds others in its way gives up
+_LONGEST_PAUSE: Final = 0.25
+_ATTEMPTS: Final = 8
 
 _DRIVERS: Final = {
     "postgres": "postgresql+psycopg",
@@ -250,7 +252,8 @@ class Database:
             self._start()
 
     def _repeat(self, work: Callable[[Session], T]) -> T:
-        for attempt in range(_ATTEMPTS):
+        deadline = time.monotonic() + _PATIENCE
+        for attempt in count():
             session = None
             try:
                 session = self._acquire()
@@ -258,8 +261,8 @@ class Database:
             except (self._dbapi_error, DBAPIError) as error:
                 failure = error.orig if isinstance(error, DBAPIError) else error
                 lost = session is not None and self._is_lost(failure, session)
-                if not (lost or code_of(failure) in RETRIED) or attempt == _ATTEMPTS - 1:
-                    raise _translated(failure) from None
+                if not (lost or code_of(failure) in RETRIED) or time.monotonic() > deadline:
+                    raise self._translated(failure) from None
             except OptlyError:
                 raise
             except BaseException:
@@ -270,7 +273,7 @@ class Database:
                 if session is not None:
                     self._release(session)
             pause(attempt)
-        raise AssertionError("the last attempt returns or raises")
+        raise AssertionError("never comes to an end")
 
     def _transact(self, session: Session, work: Callable[[Session], T]) -> T:
         session.run(self._begin)
@@ -342,30 +345,37 @@ class Database:
         with self._preparing:
             if self._prepared:
                 return
-            for attempt in range(_ATTEMPTS):
-                try:
-                    self._create_missing()
-                    break
-                except DBAPIError as error:
-                    # Another process may be making the same tables at the same time.
-                    if error.connection_invalidated or attempt == _ATTEMPTS - 1:
-                        raise
-                    pause(attempt)
+            with self._engine.connect() as connection:
+                for attempt in range(_ATTEMPTS):
+                    try:
+                        with connection.begin():
+                            _create_missing(connection)
+                        break
+                    except DBAPIError as error:
+                        # Most likely another process is making the same tables at this moment.
+                        if connection.invalidated or code_of(error.orig) in _DAMAGED or attempt == _ATTEMPTS - 1:
+                            raise
+                        pause(attempt)
             self._prepared = True
 
-    def _create_missing(self) -> None:
-        version = _schema.schema_version.c.version
-        with self._engine.begin() as connection:
-            if inspect(connection).has_table(_schema.schema_version.name):
-                found = connection.scalar(select(version))
-                if found is not None and found > _schema.VERSION:
-                    raise ConfigurationError(
-                        f"the database has schema {found} and this Optly knows schema {_schema.VERSION}: upgrade Optly"
-                    )
-                if found is not None:
-                    return
-            _schema.metadata.create_all(connection)
-            connection.execute(insert(_schema.schema_version).values(version=_schema.VERSION))
+    def _translated(self, error: Any) -> OptlyError:
+        # The driver's own text may quote values, so only its name and code are passed on.
+        what = f"{type(error).__name__} {code_of(error) or ''}".strip()
+        if code_of(error) in _DAMAGED:
+            return DamagedError(f"the SQLite file cannot be read ({what})")
+        if isinstance(error, self._engine.dialect.loaded_dbapi.ProgrammingError):
+            return ConfigurationError(f"the database does not take a statement: are its rights in order? ({what})")
+        return StorageUnavailableError(f"the database cannot be used ({what})")
+
+
+def _create_missing(connection: Connection) -> None:
+    known = _schema.schema_version
+    found = connection.scalar(select(known.c.version)) if inspect(connection).has_table(known.name) else None
+    if found is None:
+        _schema.metadata.create_all(connection)
+        connection.execute(insert(known).values(version=_schema.VERSION))
+    elif found > _schema.VERSION:
+        raise ConfigurationError(f"the database has schema {found}, this Optly knows {_schema.VERSION}: upgrade Optly")
 
 
 def _engine(url: str) -> Engine:
@@ -388,11 +398,3 @@ def _empty_log(session: Session) -> bool:
             return True
         pause(attempt)
     return False
-
-
-def _translated(error: Any) -> OptlyError:
-    # The driver's own text may quote values, so only its name and code are passed on.
-    what = f"{type(error).__name__} {code_of(error) or ''}".strip()
-    if code_of(error) in _DAMAGED:
-        return DamagedError(f"the SQLite file cannot be read ({what})")
-    return StorageUnavailableError(f"the database cannot be used ({what})")

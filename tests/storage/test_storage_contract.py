@@ -1,0 +1,62 @@
+"""
+The contract, over every store that is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from services import fresh_database
+
+from optly.protocols import Storage
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.testing.storage import DurableStorageContract, Opener, StorageContract
+
+
+class TestMemoryStorage(StorageContract):
+    @pytest.fixture
+    def storage(self) -> Storage:
+        return MemoryStorage()
+
+
+class TestFileStorage(DurableStorageContract):
+    shared = False
+
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Opener:
+        return partial(FileStorage, tmp_path / "optly.jsonl")
+
+
+class TestSQLite(DurableStorageContract):
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Opener:
+        return partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db")
+
+
+class OnServer(DurableStorageContract):
+    """
+    The contract over one database on a server, made once for all of the tests.
+    """
+
+    kind: str
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def url(cls) -> Iterator[str]:
+        with fresh_database(cls.kind) as url:
+            yield url
+
+    @pytest.fixture
+    def opener(self, url: str) -> Opener:
+        return partial(SQLStorage, url)
+
+
+class TestPostgreSQL(OnServer):
+    kind = "postgresql"
+
+
+class TestMariaDB(OnServer):
+    kind = "mysql"
