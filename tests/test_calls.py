@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from world import EMAIL, PHONE, World, world
 
-from optly import Act, Channel, NotPermittedError, PhoneNumber, Subscriber, Wording
+from optly import Act, Channel, Contact, Content, NotPermittedError, PhoneNumber, Subscriber, Wording
 from optly.addresses import AddressKind
 from optly.commands import Unsound
 from optly.errors import MissingLineError, UsageError
 from optly.events import Actor, CommunicationMade, ConsentGiven, Engagement, Grade, Manner
 from optly.protocols import Register, RegisterName
 from optly.registers import FileRegister, MemoryRegister, build
-from optly.rules import UKPECR, Call, Charity, CharityLaw, MessageKind, Reason
+from optly.rules import UKPECR, Call, Charity, CharityLaw, MessageKind, Reason, RefusalCost
 from optly.testing.clock import FrozenClock
 
 CALL = Call(
@@ -253,3 +253,66 @@ def test_a_service_message_is_no_marketing_unless_it_promotes() -> None:
     assert w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE)
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE, promotional=True)
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE, promotional=None)
+
+
+def collected_elsewhere(w: World, contact: Contact) -> None:
+    w.manager.record_consent(
+        contact,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=Wording(text="May Acme Ltd email you offers?"),
+        act=Act.TICKED_BOX,
+        how="a comparison site",
+        at=w.clock(),
+        manner=Manner(collected_by="compare"),
+    )
+
+
+def test_a_consent_somebody_else_collected_is_too_old_only_for_a_first_contact() -> None:
+    """
+    After six months it is no ground for the first message.
+    """
+    w = world()
+    collected_elsewhere(w, w.add())
+    w.later(timedelta(days=30))
+    assert w.allowed()
+    w.later(timedelta(days=300))
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.CONSENT_TOO_OLD
+
+
+def test_after_a_first_contact_such_a_consent_counts_for_as_long_as_it_stands() -> None:
+    """
+    The record knows of the message, so the host need not say so.
+    """
+    w = world()
+    ada = w.add()
+    collected_elsewhere(w, ada)
+    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
+    w.manager.deliver()
+    w.later(timedelta(days=300))
+    assert w.allowed()
+
+
+def test_of_what_the_host_sends_itself_nothing_is_assumed() -> None:
+    """
+    Neither that it names the sender nor that it promotes nothing.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    record = w.manager.record_communication
+    for facts in ({}, {"shows_identity": True}, {"gives_stop_address": True}):
+        with pytest.raises(NotPermittedError):
+            record(ada, Channel.EMAIL, "offers", **facts)  # type: ignore[arg-type]
+    with pytest.raises(NotPermittedError):
+        record(ada, Channel.EMAIL, "news", kind=MessageKind.SERVICE)
+    assert record(
+        ada,
+        Channel.EMAIL,
+        "offers",
+        shows_identity=True,
+        gives_stop_address=True,
+        offers_refusal=True,
+        refusal_cost=RefusalCost.FREE,
+    )

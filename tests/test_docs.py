@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import inspect
 import re
 import shlex
 import tomllib
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import attrs
 import click
 import pytest
 from markdown_it import MarkdownIt
@@ -25,15 +27,20 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 import optly
 import optly.backends
 import optly.errors
+import optly.registers
+import optly.rules
 import optly.storage
 from optly.cli._commands import optly as command_line
-from optly.rules.decision import Duty, Reason
+from optly.events import Defect
+from optly.rules import Call, Duty, Facts, MessageKind, Reason
+from optly.rules.editions import EDITIONS, uk_date
+from optly.rules.lint import WordingFlaw
 from optly.serialization import TYPES
 from optly.storage._schema import metadata
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "docs" / "reference"
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 
@@ -166,33 +173,71 @@ def commands() -> dict[str, click.Command]:
 
 
 MENTIONED: dict[str, Iterable[str]] = {
-    "api.md": [
+    "reference/api.md": [
         *optly.__all__,
         *optly.backends.__all__,
+        *optly.registers.__all__,
+        *optly.rules.__all__,
         *optly.storage.__all__,
         *(name for name in vars(optly.ConsentManager) if not name.startswith("_") and name != "at"),
         *(channel.name for channel in optly.Channel),
     ],
-    "commands.md": [name for found in commands().items() for name in (found[0], *options_of(found[1]))],
-    "database.md": metadata.tables,
-    "decisions.md": [*Reason, *Duty],
-    "errors.md": list(errors_below(optly.errors.OptlyError)),
-    "record-format.md": TYPES,
+    "reference/commands.md": [name for found in commands().items() for name in (found[0], *options_of(found[1]))],
+    "reference/database.md": metadata.tables,
+    "reference/decisions.md": [
+        *Reason,
+        *Duty,
+        *(kind.name for kind in MessageKind),
+        *Facts.__annotations__,
+        *(fact.name for fact in attrs.fields(Call)),
+        *(attribute.name for attribute in attrs.fields(optly.Decision)),
+    ],
+    "reference/errors.md": list(errors_below(optly.errors.OptlyError)),
+    "reference/record-format.md": TYPES,
+    "explanation/the-gate.md": Defect,
+    "how-to/write-a-sound-question.md": WordingFlaw,
 }
 
 
 @pytest.mark.parametrize("page", MENTIONED)
 def test_what_is_public_is_in_the_reference(page: str) -> None:
     """
-    Every public name, command, table, reason, error and event type stands in the page for its kind, set as code.
+    Every public name, command, table, reason, fact, error and event type stands in the page for its kind, set as code.
     """
     code = {
         word
-        for token in tokens(REFERENCE / page)
+        for token in tokens(DOCS / page)
         if token.type == "code_inline"
         for word in re.findall(r"[\w/-]+", token.content)
     }
     assert [name for name in MENTIONED[page] if name not in code] == []
+
+
+def test_every_setting_of_a_manager_is_in_the_reference() -> None:
+    """
+    The example that makes a manager names each argument it can be made with.
+    """
+    page = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
+    settings = list(inspect.signature(optly.ConsentManager).parameters)
+    assert [name for name in settings if f'"{name}":' not in page] == []
+
+
+def test_every_law_of_the_rulebook_is_explained() -> None:
+    """
+    Each day from which another edition applies stands in the page about the gate.
+    """
+    page = (DOCS / "explanation" / "the-gate.md").read_text(encoding="utf-8")
+    days = [uk_date(edition.since) for edition in EDITIONS]
+    assert [day for day in days if f"| {day.day} {day:%B %Y} |" not in page] == []
+
+
+def test_the_rulebook_that_is_shown_is_the_one_that_is_tested() -> None:
+    """
+    Nothing in the page about writing one differs from the example among the tests.
+    """
+    shown = [token.content for token in tokens(DOCS / "how-to" / "write-your-own-rulebook.md") if token.type == "fence"]
+    tested = (ROOT / "tests" / "rules" / "canspam.py").read_text(encoding="utf-8")
+    assert [block for block in shown if "class CanSpam" in block] == [tested.partition("annotations\n\n")[2]]
 
 
 # ---- commands

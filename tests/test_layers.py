@@ -17,7 +17,7 @@ ROOT = Path(optly.__file__).parent
 
 # From the bottom to the top. A module may import from its own row and from those below it.
 ROWS: list[tuple[str, ...]] = [
-    ("errors",),
+    ("errors", "http"),
     ("addresses", "parties", "purposes", "events", "commands", "keys", "messages", "serialization"),
     ("consent", "rules", "ledger", "evidence", "links", "rendering", "views", "story"),
     ("protocols",),

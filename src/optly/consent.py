@@ -246,6 +246,7 @@ class Standing:
         name: The slot the name is in, or None.
         lines: Every line there ever was, the removed ones marked.
         unsound: What somebody took for a consent and is none, so that a refusal can say why.
+        contacted: Whether a message of the organisation's was taken over for them, or a call or letter made.
     """
 
     version: int = 0
@@ -259,6 +260,7 @@ class Standing:
     soft_opt_ins: tuple[StandingSoftOptIn, ...] = ()
     charity_soft_opt_ins: tuple[StandingCharitySoftOptIn, ...] = ()
     questions: tuple[Question, ...] = ()
+    contacted: bool = False
     erased_at: datetime | None = None
 
     def line_for(self, channel: Channel, number: int | None = None) -> Line | None:
@@ -619,14 +621,9 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
                 erased_at=event.occurred_at,
             )
-        case (
-            CommunicationMade()
-            | MessageQueued()
-            | MessageAccepted()
-            | MessageRefused()
-            | MessageDoubted()
-            | MessageWithheld()
-        ):
+        case CommunicationMade() | MessageAccepted():
+            return attrs.evolve(after, contacted=True)
+        case MessageQueued() | MessageRefused() | MessageDoubted() | MessageWithheld():
             return after
         case _:
             assert_never(event)

@@ -551,8 +551,9 @@ class ConsentManager:
             who: The address it would go to, or a contact, whose line for the channel is meant.
             kind: What the message is for. Not known means marketing.
             at: Decide for this instant instead, on what was on record then.
-            facts: What only the host knows of the message or the call, as in :class:`~optly.rules.Facts`. What is not
-                told is not taken in the sender's favour.
+            facts: What only the host knows of the message or the call, as in :class:`~optly.rules.Facts`. A message is
+                taken to be one that `send` would make, naming the sender and offering a free way to stop; nothing else
+                that is not told is taken in the sender's favour.
 
         Raises:
             AddressError: The address is malformed.
@@ -625,7 +626,7 @@ class ConsentManager:
         which provision allowed it, and what the registers said. Call it before dialling, because an attempt counts.
 
         Args:
-            kind, facts: As for `check`.
+            kind, facts: As for `check`, but nothing that is not told is taken in the sender's favour.
 
         Raises:
             NotPermittedError: The gate refuses; its ``decision`` says why. Nothing was recorded.

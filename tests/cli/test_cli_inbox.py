@@ -12,8 +12,8 @@ import pytest
 from optly.addresses import Channel
 from optly.cli.demo.acme import ADA_PHONE, Acme
 from optly.cli.demo.inbox import InboxPages
+from optly.http import Request, Response
 from optly.messages import Message
-from optly.portal.http import Request, Response
 
 ORIGIN = "http://127.0.0.1:8025"
 OURS = ("sec-fetch-site", "same-origin")

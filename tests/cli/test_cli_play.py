@@ -26,9 +26,9 @@ from optly.cli.demo.mail import Inbox
 from optly.cli.demo.play import StepFailedError, play
 from optly.cli.demo.web import Handle
 from optly.errors import NotPermittedError
+from optly.http import Request, Response
 from optly.ledger import Finding, Problem, Verification
 from optly.parties import Contact
-from optly.portal.http import Request, Response
 from optly.rules import Decision, Solicited
 from optly.storage import SQLStorage
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from optly._flows.desk import Desk, Plan, require_line
 from optly._flows.gate import assess, screened
@@ -223,6 +223,16 @@ async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, con
     return message.hex()
 
 
+# Of what the host makes by its own means nothing is known but what it says.
+_UNKNOWN: Final[Facts] = {
+    "promotional": None,
+    "shows_identity": None,
+    "gives_stop_address": None,
+    "offers_refusal": None,
+    "refusal_cost": None,
+}
+
+
 async def record_communication(
     desk: Desk, contact: Contact, channel: Channel, purpose: str, *, kind: MessageKind, **facts: Unpack[Facts]
 ) -> Decision:
@@ -233,7 +243,7 @@ async def record_communication(
     record = await desk.known(contact)
     standing, values = await desk.whole(record)
     address = values.get(require_line(standing, channel))
-    facts = await screened(desk, channel, address, desk.clock(), facts)
+    facts = await screened(desk, channel, address, desk.clock(), {**_UNKNOWN, **facts})
     decided: list[Decision] = []
     name = desk.random(16).hex()
 

@@ -25,6 +25,7 @@ _log = logging.getLogger("optly")
 # Which registers the law has asked before a number is used. PECR regs 20(1)(c) and 21(1)(b).
 _TO_ASK: Final = {
     Channel.LIVE_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),
+    Channel.AUTOMATED_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),  # in case it turns out to be live
     Channel.FAX: frozenset({RegisterName.FPS}),
 }
 
@@ -42,8 +43,10 @@ def assess(
     **facts: Unpack[Facts],
 ) -> Decision:
     """
-    Put one message to the rulebook.
+    Put one message to the rulebook. Whether it is the first contact is taken from the record, if the host does not say.
     """
+    if standing.contacted:
+        facts.setdefault("first_contact", False)
     return desk.rulebook.assess(
         Communication(
             channel=channel,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from optly.commands import Context
-from optly.portal.http import Request, Response
+from optly.http import Request, Response
 from optly.portal.logs import RedactLinks
 from optly.portal.pages import Visit, respond
 

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from optly.portal.http import MAX_BODY, Request, Response, relative_path
+from optly.http import Request, Response
+from optly.portal.http import MAX_BODY, relative_path
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

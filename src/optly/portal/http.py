@@ -1,8 +1,5 @@
 """
-A request and a response as plain values, and what is asked of a form before anybody reads it. Pure.
-
-The pages know nothing of servers: an adapter makes a `Request` of whatever its server gives it and sends the `Response`
-back (see :mod:`optly.portal.wsgi` and :mod:`optly.portal.asgi`).
+What is asked of a request before anybody reads it: where it is for, who sent it, and what form it holds. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
-import attrs
+from optly.http import Request
 
 MAX_BODY: Final = 64 * 1024
 MAX_FIELDS: Final = 200
@@ -28,48 +25,6 @@ _ONE_CLICK_PART = re.compile(
     rb"(?i:content-disposition: *form-data; *name=\"?List-Unsubscribe\"?) *\r?\n"
     rb"(?:[^\r\n]+\r?\n)*+\r?\nOne-Click\s*--\1--\s*"
 )
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """
-    What a browser asks.
-
-    Attributes:
-        method: In upper case.
-        path: Relative to where the pages are mounted, with its escapes decoded: ``/l/3f…``.
-        query: As it stands in the URL. No page reads it.
-        headers: Names in lower case; a header that was sent twice is there twice.
-        body: As much of it as an adapter read: at most one byte more than `MAX_BODY`, which is enough to refuse it.
-        remote_addr: The other end of the connection. Never what a header claims.
-    """
-
-    method: str
-    path: str = attrs.field(repr=False)
-    query: str = attrs.field(default="", repr=False)
-    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
-    body: bytes = attrs.field(default=b"", repr=False)
-    remote_addr: str = attrs.field(default="", repr=False)
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """
-        Return every value of a header, by its name in lower case.
-        """
-        return tuple(value for known, value in self.headers if known == name)
-
-
-@attrs.frozen(kw_only=True)
-class Response:
-    """
-    What a browser gets.
-
-    Attributes:
-        headers: Names in lower case, the length of the body included.
-    """
-
-    status: HTTPStatus
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = attrs.field(repr=False)
 
 
 class Refusal(Exception):

@@ -32,10 +32,11 @@ from optly.commands import Context
 from optly.consent import Standing
 from optly.errors import AnswerError, OptlyError
 from optly.events import LinkKind
+from optly.http import Request, Response
 from optly.links import StopScope
 from optly.portal.assets import assets_by_name
 from optly.portal.choices import Field, Submission, by_title, fields, read
-from optly.portal.http import Refusal, Request, Response, is_from_our_page, is_one_click, read_form
+from optly.portal.http import Refusal, is_from_our_page, is_one_click, read_form
 from optly.portal.problems import Problem, problem, refused
 from optly.portal.responses import file, page
 from optly.rendering import long_date

@@ -8,8 +8,8 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from optly.http import Response
 from optly.portal.assets import Asset, assets
-from optly.portal.http import Response
 
 if TYPE_CHECKING:
     from jinja2 import Environment

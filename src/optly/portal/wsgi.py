@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from optly.portal.http import MAX_BODY, Request, Response, relative_path
+from optly.http import Request, Response
+from optly.portal.http import MAX_BODY, relative_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

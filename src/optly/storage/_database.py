@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from itertools import count
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
@@ -57,12 +56,13 @@ _BEGIN: Final = {
     "mysql": "START TRANSACTION",
     "mariadb": "START TRANSACTION",
 }
+_BUSY_TIMEOUT: Final = 5000  # milliseconds
 _MYSQL_SETTINGS: Final = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",  # takes no gap locks, so fewer deadlocks
 )
 _SETTINGS: Final[Mapping[str, Sequence[str]]] = {
     "sqlite": (
-        "PRAGMA busy_timeout = 5000",
+        f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA fullfsync = ON",  # on macOS fsync alone does not reach the disk
@@ -160,12 +160,16 @@ class Session:
                 raise
             raise taken from None
 
-    def checkpoint(self) -> bool:
+    def empty_log(self, *, patient: bool) -> bool:
         """
         Move everything from SQLite's log into the file and empty the log. False if somebody was in the way.
         """
-        self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        busy: int = self._cursor.fetchone()[0]
+        self.run(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT if patient else 0}")
+        try:
+            self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy: int = self._cursor.fetchone()[0]
+        finally:
+            self.run(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
         return not busy
 
 
@@ -197,6 +201,8 @@ class Database:
         self._preparing = threading.Lock()
         # SQLite lets one writer in at a time and has the others sleep and try. Threads wait here instead.
         self._turn = threading.Lock() if self._sqlite else nullcontext()
+        # Whether erased values may lie in SQLite's log: a process may have died before it could empty it.
+        self._residue = True
 
     def close(self) -> None:
         """
@@ -238,8 +244,10 @@ class Database:
                 if not self._sqlite:
                     pause(1)
                 raise
-            if erase and self._sqlite and not self._repeat(_empty_log):
-                _log.warning("erased values stay in the log of the SQLite file until no reader is in the way")
+            if self._sqlite and (erase or self._residue):
+                self._residue = not self._repeat(lambda session: session.empty_log(patient=erase))
+                if self._residue:
+                    _log.warning("erased values stay in the log of the SQLite file until no reader is in the way")
         return result
 
     # ---- one attempt after the other
@@ -253,7 +261,8 @@ class Database:
 
     def _repeat(self, work: Callable[[Session], T]) -> T:
         deadline = time.monotonic() + _PATIENCE
-        for attempt in count():
+        attempt = 0
+        while True:
             session = None
             try:
                 session = self._acquire()
@@ -273,7 +282,7 @@ class Database:
                 if session is not None:
                     self._release(session)
             pause(attempt)
-        raise AssertionError("never comes to an end")
+            attempt += 1
 
     def _transact(self, session: Session, work: Callable[[Session], T]) -> T:
         session.run(self._begin)
@@ -298,12 +307,13 @@ class Database:
             session.broken = True
 
     def _is_lost(self, error: Any, session: Session) -> bool:
-        if self._engine.dialect.is_disconnect(error, session.connection.connection.dbapi_connection, None):
+        lost = self._engine.dialect.is_disconnect(error, session.connection.connection.dbapi_connection, None)
+        if lost:
             session.broken = True
             # The others were most likely lost with it.
             while self._idle:
                 self._discard(self._idle.pop())
-        return session.broken
+        return lost
 
     # ---- sessions
 
@@ -390,11 +400,3 @@ def _engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(kind, "sql")
         raise ConfigurationError(f"{error.name} is missing: pip install 'optly[{extra}]'") from None
-
-
-def _empty_log(session: Session) -> bool:
-    for attempt in range(_ATTEMPTS):
-        if session.checkpoint():
-            return True
-        pause(attempt)
-    return False

@@ -17,8 +17,9 @@ import attrs
 from optly.cli.demo import browser
 from optly.cli.demo.acme import ADA_EMAIL, ADA_PHONE, CHANNELS, Acme
 from optly.cli.demo.mail import Letter
+from optly.http import Request, Response
 from optly.portal.assets import assets
-from optly.portal.http import Request, Response, is_from_our_page
+from optly.portal.http import is_from_our_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment

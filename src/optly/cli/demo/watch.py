@@ -14,7 +14,7 @@ import attrs
 from optly.cli.demo.acme import Acme
 from optly.cli.demo.web import Handle
 from optly.events import Event
-from optly.portal.http import Request, Response
+from optly.http import Request, Response
 
 _TICK: Final = 0.5  # seconds; on Windows a wait without an end could not be interrupted
 

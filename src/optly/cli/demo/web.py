@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any, TypeAlias
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from optly.portal.http import Request, Response
+from optly.http import Request, Response
 from optly.portal.wsgi import wsgi_application
 
 Handle: TypeAlias = Callable[[Request], Response]
