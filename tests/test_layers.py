@@ -123,15 +123,16 @@ def test_the_core_does_no_io_and_knows_no_time(path: Path) -> None:
 
 def test_importing_the_library_loads_no_extra() -> None:
     """
-    Nothing heavy and nothing optional comes with ``import optly``.
+    Nothing heavy and nothing optional comes with the public names, all of which there are.
     """
     heavy = [
         "sqlalchemy", "httpx", "jinja2", "cryptography", "phonenumbers", "email_validator", "click", "rich", "asyncio",
         "smtplib", "ssl", "portalocker", "aiosmtpd", "pytest", "optly.portal", "optly.testing",
     ]  # fmt: skip
-    script = f"import optly, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    script = f"import sys; from optly import *; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+    assert sorted(optly.__all__) == optly.__all__
 
 
 def test_httpx_is_imported_in_one_file_at_most() -> None:

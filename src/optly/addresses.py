@@ -66,6 +66,8 @@ class Channel(StrEnum):
         Raises:
             UnknownChannelError: There is no such channel.
         """
+        if isinstance(value, cls):
+            return value
         try:
             return cls(value)
         except ValueError:

@@ -489,27 +489,34 @@ def evolve(standing: Standing, event: Event) -> Standing:
     Return the standing after *event*. Never refuses.
     """
     seq = standing.version + 1
-    after = attrs.evolve(standing, version=seq)
     stopped = stops_of(event, seq)
     match event:
         case ContactAdded():
             return attrs.evolve(
-                after, subscriber=event.subscriber, language=event.language, name="name_1" if seq == 1 else None
+                standing,
+                version=seq,
+                subscriber=event.subscriber,
+                language=event.language,
+                name="name_1" if seq == 1 else None,
             )
         case DetailsChanged():
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 subscriber=event.subscriber or standing.subscriber,
                 language=event.language or standing.language,
                 name=event.name or standing.name,
             )
         case LineAdded():
             return attrs.evolve(
-                after, lines=(*standing.lines, Line(number=event.line, kind=event.kind, subscriber=event.subscriber))
+                standing,
+                version=seq,
+                lines=(*standing.lines, Line(number=event.line, kind=event.kind, subscriber=event.subscriber)),
             )
         case LineRemoved():
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 lines=tuple(
                     attrs.evolve(line, removed=True) if line.number == event.line else line for line in standing.lines
                 ),
@@ -528,7 +535,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
             )
             asked = [_scope_of(choice, event, seq) for choice in event.choices]
             return attrs.evolve(
-                after, questions=(*_close(standing.questions, None, asked, event.recorded_at), question)
+                standing, version=seq, questions=(*_close(standing.questions, None, asked, event.recorded_at), question)
             )
         case ConsentGiven():
             manner = Manner() if event.manner is None else event.manner
@@ -555,22 +562,25 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 for choice in event.choices
             ]
             if event.defects:
-                return attrs.evolve(after, unsound=_merge_consents(standing.unsound, given))
+                return attrs.evolve(standing, version=seq, unsound=_merge_consents(standing.unsound, given))
             touched = [_scope_of(choice, event, seq) for choice in event.choices] if own else []
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 consents=_merge_consents(standing.consents, given),
                 questions=_close(standing.questions, event.question, touched, event.recorded_at),
             )
         case ConsentRefused():
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 questions=_close(standing.questions, event.question, stopped, event.recorded_at),
             )
         case ConsentWithdrawn() | ObjectionRaised():
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
             )
@@ -588,7 +598,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 seq=seq,
             )
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 soft_opt_ins=_merge_soft_opt_ins(standing.soft_opt_ins, in_sale),
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
@@ -607,14 +618,16 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 seq=seq,
             )
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 charity_soft_opt_ins=_merge_soft_opt_ins(standing.charity_soft_opt_ins, by_charity),
                 questions=_close(standing.questions, None, stopped, event.recorded_at),
             )
         case ContactErased():
             return attrs.evolve(
-                after,
+                standing,
+                version=seq,
                 name=None,
                 lines=tuple(attrs.evolve(line, removed=True) for line in standing.lines),
                 stops=_merge_stops(standing.stops, stopped),
@@ -622,9 +635,9 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 erased_at=event.occurred_at,
             )
         case CommunicationMade() | MessageAccepted():
-            return attrs.evolve(after, contacted=True)
+            return attrs.evolve(standing, version=seq, contacted=True)
         case MessageQueued() | MessageRefused() | MessageDoubted() | MessageWithheld():
-            return after
+            return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
 

@@ -22,17 +22,19 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
-from itsdangerous import BadData, URLSafeSerializer
 
 from optly.addresses import Channel
 from optly.errors import ConfigurationError, LinkInvalidError
 from optly.events import LinkKind
 from optly.keys import Keys, sha256
+
+if TYPE_CHECKING:
+    from itsdangerous import URLSafeSerializer
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _READ_AS: Final = str.maketrans({"i": "1", "l": "1", "o": "0"})
@@ -142,6 +144,8 @@ class StopScope:
 
 
 def _serializer(keys: Keys) -> URLSafeSerializer:
+    from itsdangerous import URLSafeSerializer
+
     return URLSafeSerializer(
         # From the oldest to the newest: the last one signs, all of them verify.
         [key.derive("stop/1") for key in reversed(keys.all)],
@@ -179,6 +183,8 @@ class StopLinks:
         Raises:
             LinkInvalidError: It was altered, made for another use, or signed with none of the keys.
         """
+        from itsdangerous import BadData
+
         try:
             payload: Any = self._serializer.loads(token)
             contact, line, channel, purpose = payload

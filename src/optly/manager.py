@@ -30,7 +30,6 @@ from optly.addresses import (
 from optly.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.consent import Question, Standing
 from optly.events import Act, Actor, Engagement, Event, Manner
-from optly.evidence import EvidencePack
 from optly.keys import Keys
 from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
@@ -42,6 +41,7 @@ from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
 
 if TYPE_CHECKING:
+    from optly.evidence import EvidencePack
     from optly.portal import Portal
 
 SCREEN_BATCH = 1000

@@ -239,7 +239,12 @@ class Desk:
         return record.standing.with_stops(suppressed(found.suppressions, lines)), values
 
     async def apply(
-        self, contact: Contact, plan: Callable[[Standing, datetime], Plan], *, whole: bool = False
+        self,
+        contact: Contact,
+        plan: Callable[[Standing, datetime], Plan],
+        *,
+        whole: bool = False,
+        read: Record | None = None,
     ) -> Applied:
         """
         Decide and write, and decide again on the new standing whenever another writer was faster.
@@ -247,10 +252,11 @@ class Desk:
         Args:
             plan: Makes the plan from a standing and the time. May refuse.
             whole: Whether to decide with regard to what is stopped by address alone.
+            read: The contact, if it was read just now.
         """
         idem = self.random(16)
         for _ in range(_ATTEMPTS):
-            record = await self.load(contact)
+            record, read = read or await self.load(contact), None
             standing = (await self.whole(record))[0] if whole else record.standing
             now = self.clock()
             planned = plan(standing, now)

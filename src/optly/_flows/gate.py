@@ -17,10 +17,11 @@ from optly.addresses import Address, Channel, PhoneNumber, parse_address
 from optly.consent import Standing, fold
 from optly.errors import AddressError, RegisterError
 from optly.parties import Contact
-from optly.protocols import Found, Head, RegisterName
+from optly.protocols import Found, Head, RegisterName, Suppression
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
+_NOBODY: Final = Standing()
 
 # Which registers the law has asked before a number is used. PECR regs 20(1)(c) and 21(1)(b).
 _TO_ASK: Final = {
@@ -126,24 +127,25 @@ async def check_addresses(
     found: Found = await desk.storage.find([idkey for names in idkeys for idkey in names])
     subjects = {identifier.subject for identifier in found.identifiers.values()}
     heads: Mapping[bytes, Head] = await desk.storage.load(list(subjects)) if subjects else {}
-    by_idkey: dict[bytes, list[int]] = {}
-    for index, row in enumerate(found.suppressions):
-        by_idkey.setdefault(row.idkey, []).append(index)
+    suppressions: dict[bytes, list[Suppression]] = {}
+    for row in found.suppressions:
+        suppressions.setdefault(row.idkey, []).append(row)
     now = desk.clock() if at is None else at
     decisions = []
     for address, names in zip(addresses, idkeys, strict=True):
-        identifier = next((found.identifiers[name] for name in names if name in found.identifiers), None)
-        standing, contact, line = Standing(), "", None
-        if identifier is not None and (head := heads.get(identifier.subject)) is not None:
-            record = await desk.record(identifier.subject, head)
-            contact, line = identifier.subject.hex(), identifier.line
-            standing = record.standing if at is None else fold(await recorded_until(desk, identifier.subject, at))
-        if by_idkey:
-            rows = [found.suppressions[index] for name in names for index in by_idkey.get(name, ())]
-            if rows:
-                stops = suppressed(rows, dict.fromkeys(names, line))
-                standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
-        here = await screened(desk, channel, address, now, facts)
+        standing, contact, line = _NOBODY, "", None
+        for name in names:
+            identifier = found.identifiers.get(name)
+            if identifier is not None and (head := heads.get(identifier.subject)) is not None:
+                contact, line = identifier.subject.hex(), identifier.line
+                standing = (await desk.record(identifier.subject, head)).standing
+                if at is not None:
+                    standing = fold(await recorded_until(desk, identifier.subject, at))
+                break
+        if suppressions and (rows := [row for name in names for row in suppressions.get(name, ())]):
+            stops = suppressed(rows, dict.fromkeys(names, line))
+            standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
+        here = await screened(desk, channel, address, now, facts) if channel in _TO_ASK else facts
         decisions.append(
             assess(desk, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **here)
         )

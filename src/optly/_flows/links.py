@@ -159,6 +159,7 @@ async def answer(
     applied = await desk.apply(
         Contact(target.contact),
         lambda _standing, _now: Plan(command=command, receipt_to=(target.channel, target.line)),
+        read=record,
     )
     return applied.standing
 
@@ -169,7 +170,7 @@ async def choose(
     """
     Change choices through a MyOptly link.
     """
-    target, _ = await _target(desk, code)
+    target, record = await _target(desk, code)
     if target.kind is not LinkKind.MANAGE:
         raise LinkInvalidError("this link answers one question and changes no other choices")
     if not answers:
@@ -194,7 +195,7 @@ async def choose(
 
     if not all(isinstance(yes, bool) for yes in answers.values()):
         raise AnswerError("a choice is True or False")
-    return (await desk.apply(Contact(target.contact), plan)).standing
+    return (await desk.apply(Contact(target.contact), plan, read=record)).standing
 
 
 async def stop(desk: Desk, code: str, context: Context | None) -> None:

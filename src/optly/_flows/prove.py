@@ -5,11 +5,11 @@ Proving: sealing the log, packing a contact's evidence, and verifying everything
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from optly._flows.desk import Desk, load_standing
 from optly.consent import fold
 from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
-from optly.evidence import EvidencePack, Seal, wordings_named
 from optly.ledger import (
     GENESIS,
     Checkpoint,
@@ -32,6 +32,9 @@ from optly.ledger import (
 )
 from optly.parties import Contact
 from optly.protocols import Head
+
+if TYPE_CHECKING:
+    from optly.evidence import EvidencePack
 
 _BATCH, _TRIES = 1000, 20
 
@@ -70,6 +73,8 @@ async def evidence(desk: Desk, contact: Contact, since: str | None) -> EvidenceP
     """
     Seal the log and pack everything that proves what one contact was asked and answered.
     """
+    from optly.evidence import EvidencePack, Seal, wordings_named
+
     kept = None if since is None else open_note(since, desk.keys.public_keys)
     if since is not None and (kept is None or kept.origin != origin(desk.organisation.key)):
         raise UsageError("this is not a checkpoint of this log, or it was signed with a key that is not among the keys")
