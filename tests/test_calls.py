@@ -316,3 +316,27 @@ def test_of_what_the_host_sends_itself_nothing_is_assumed() -> None:
         offers_refusal=True,
         refusal_cost=RefusalCost.FREE,
     )
+
+
+def test_a_list_of_objections_stops_everybody_on_it_known_or_not() -> None:
+    """
+    A repeat adds nothing, what is malformed is told by its place, and an import of the address later is still refused.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    listed = [EMAIL, "nonsense", "bob@example.com"]
+    for _ in range(2):
+        imported = w.manager.import_objections(
+            listed, Channel.EMAIL, how="Fundraising Preference Service", at=w.clock()
+        )
+        assert (2, (2,)) == (imported.recorded, imported.malformed)
+    bob = w.manager.find("bob@example.com")
+    assert bob is not None
+    assert w.manager.standing(bob).version == 3
+    assert not w.allowed()
+    assert not w.allowed(Channel.SMS)
+    w.manager.add_contact(email="bob@example.com", subscriber=Subscriber.COMPANY)
+    assert w.manager.check(bob, Channel.EMAIL, "news").reason is Reason.OBJECTED
+    assert w.manager.verify()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import attrs
 
 from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows.contacts import Imported
 from optly._flows.deliver import Deliveries
 from optly._flows.desk import Desk
 from optly._run import Blocking, run_to_completion
@@ -529,6 +530,32 @@ class ConsentManager:
                 at=at,
                 actor=actor,
                 how=how,
+            )
+        )
+
+    def import_objections(
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        *,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Imported:
+        """
+        Record an objection to all marketing for the holder of each address: the stop list of another system, or the
+        requests that came through the Fundraising Preference Service. Whoever is not on record is put there.
+
+        What is malformed is passed over and told. Interrupted or repeated with the same *at*, it goes on where it was.
+
+        Args:
+            channel: What kind of address a text is; the objection covers every channel.
+            how: Where the list comes from, for whoever asks for the evidence.
+            at: When they objected, by default now. Aware.
+        """
+        return run_to_completion(
+            contacts.import_objections(
+                self._desk, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
             )
         )
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
 from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows.contacts import Imported
 from optly._flows.deliver import Deliveries
 from optly._run import Threaded
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
@@ -377,6 +378,22 @@ class AsyncConsentManager:
             at=at,
             actor=actor,
             how=how,
+        )
+
+    async def import_objections(
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        *,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Imported:
+        """
+        Do as :meth:`ConsentManager.import_objections` does.
+        """
+        return await contacts.import_objections(
+            self._desk, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
         )
 
     async def check(

@@ -4,9 +4,11 @@ Putting contacts on record, changing and erasing them, and recording what they s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+import attrs
 
 from optly._flows.desk import Desk, Plan, require_line
 from optly.addresses import Address, AddressKind, Channel, parse_address
@@ -21,7 +23,7 @@ from optly.commands import (
     Stop,
 )
 from optly.consent import Standing, fold
-from optly.errors import AddressTakenError, ConflictError, LineTakenError, UsageError
+from optly.errors import AddressError, AddressTakenError, ConflictError, LineTakenError, UsageError
 from optly.events import Actor, Choice, Event
 from optly.parties import Contact, Subscriber
 from optly.purposes import Wording
@@ -214,6 +216,41 @@ async def stop(
         )
 
     return (await desk.apply(contact, plan)).standing
+
+
+@attrs.frozen(kw_only=True)
+class Imported:
+    """
+    What came of a list.
+
+    Attributes:
+        recorded: How many addresses were read and are stopped now, those that were before included.
+        malformed: Where in the list, counted from 1, something is no address.
+    """
+
+    recorded: int
+    malformed: tuple[int, ...]
+
+
+async def import_objections(
+    desk: Desk, addresses: Iterable[str | Address], channel: Channel, *, at: datetime | None, actor: Actor, how: str
+) -> Imported:
+    """
+    Record an objection to all marketing for the holder of each address, who is put on record if they are not.
+    """
+    recorded, malformed = 0, []
+    for place, text in enumerate(addresses, 1):
+        try:
+            address = parse_address(text, channel.kind)
+        except AddressError:
+            malformed.append(place)
+            continue
+        contact = await add(
+            desk, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor
+        )
+        await stop(desk, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
+        recorded += 1
+    return Imported(recorded=recorded, malformed=tuple(malformed))
 
 
 async def erase(desk: Desk, contact: Contact) -> None:
