@@ -166,10 +166,18 @@ def options_of(command: click.Command) -> Iterator[str]:
             yield max(parameter.secondary_opts or parameter.opts, key=len)
 
 
-def commands() -> dict[str, click.Command]:
-    context = click.Context(command_line)
-    found = {name: command_line.get_command(context, name) for name in command_line.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
+def commands(group: click.Group = command_line, prefix: str = "") -> dict[str, click.Command]:
+    """
+    Return every command by its name, and those of a group by both names.
+    """
+    context, found = click.Context(group), {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found[f"{prefix}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{prefix}{name} ")
+    return found
 
 
 MENTIONED: dict[str, Iterable[str]] = {
@@ -182,7 +190,9 @@ MENTIONED: dict[str, Iterable[str]] = {
         *(name for name in vars(optly.ConsentManager) if not name.startswith("_") and name != "at"),
         *(channel.name for channel in optly.Channel),
     ],
-    "reference/commands.md": [name for found in commands().items() for name in (found[0], *options_of(found[1]))],
+    "reference/commands.md": [
+        word for name, command in commands().items() for word in (*name.split(), *options_of(command))
+    ],
     "reference/database.md": metadata.tables,
     "reference/decisions.md": [
         *Reason,
@@ -272,8 +282,8 @@ def assert_runs(words: list[str]) -> None:
             )
             with suppress(ValueError):
                 assert arguments[arguments.index("-s") + 1] in sessions
-        case ["optly", name, *arguments]:
-            command = commands()[name]
+        case ["optly", *arguments]:
+            command = commands().get(" ".join(arguments[:2])) or commands()[arguments[0]]
             known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert {word for word in arguments if word.startswith("-") and word != "-"} <= known
         case _:

@@ -375,7 +375,8 @@ class Storage(Protocol):
         so that callers may decide again at once.
 
         Raises:
-            ConflictError: A contact is no longer at the expected version, or a message to settle was claimed again.
+            ClaimLostError: A message to settle is no longer claimed at its count: the lease ran out, or it is gone.
+            ConflictError: A contact is no longer at the expected version.
             AddressTakenError: A new keyed name belongs to another contact.
         """
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,13 @@ from process import run
 
 from optly.cli._commands import optly
 from optly.cli._terminal import plain
-from optly.errors import ConfigurationError
+from optly.errors import (
+    ConfigurationError,
+    OptlyError,
+    RegisterSourceError,
+    StorageFailedError,
+    StorageUnavailableError,
+)
 from optly.keys import Keys
 
 
@@ -40,10 +47,20 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
     result = runner.invoke(optly, [option])
 
     assert result.exit_code == 0
-    assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == ["demo", "keys", "verify-evidence"]
+    assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == [
+        "check",
+        "demo",
+        "keys",
+        "lint",
+        "register",
+        "verify-evidence",
+    ]
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["demo", "--twice"], ["verify-evidence"], ["keys", "more"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["demo", "--twice"], ["verify-evidence"], ["keys", "more"], ["register", "nonsense"], ["lint"]],
+)
 def test_wrong_usage_is_exit_code_2(runner: CliRunner, arguments: list[str]) -> None:
     """
     A call that is wrong ends with exit code 2.
@@ -91,18 +108,29 @@ def test_importing_the_entry_point_loads_no_extra() -> None:
     assert result.stdout == "set()\n"
 
 
-def test_an_error_of_ours_is_one_line(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigurationError("this cannot work"), 2),
+        (StorageUnavailableError("this cannot work"), 3),
+        (StorageFailedError("this cannot work"), 3),
+        (RegisterSourceError("this cannot work"), 1),
+    ],
+)
+def test_an_error_of_ours_is_one_line(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, error: OptlyError, code: int
+) -> None:
     """
-    An error of the library ends the command with its message and exit code 1.
+    An error of the library ends the command with its message, and with a code that says what to do about it.
     """
 
     def refuse() -> str:
-        raise ConfigurationError("this cannot work")
+        raise error
 
     monkeypatch.setattr(Keys, "generate", refuse)
     result = runner.invoke(optly, ["keys"])
 
-    assert (result.exit_code, result.output) == (1, "Error: this cannot work\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", "Error: this cannot work\n")
 
 
 def test_control_characters_cannot_steer_the_terminal() -> None:
@@ -110,3 +138,15 @@ def test_control_characters_cannot_steer_the_terminal() -> None:
     What came from elsewhere cannot move the cursor, change colours, break the line or turn the text round.
     """
     assert plain("a\x1b[31mb\nc\x9bd\u202ee") == "a�[31mb�c�d�e"
+
+
+def test_a_sign_that_cannot_be_shown_is_no_reason_to_end(tmp_path: Path) -> None:
+    """
+    Where the output has but few characters, the others are replaced.
+    """
+    file = tmp_path / "question.txt"
+    file.write_text("May Acme and our selected partners email you? You can stop at any time.", encoding="utf-8")
+    result = run("lint", "--organisation", "Acme", "--channel", "email", str(file), PYTHONIOENCODING="ascii")
+
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "?selected partners?" in " ".join(result.stdout.split())

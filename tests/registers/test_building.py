@@ -39,6 +39,14 @@ def listed(register: FileRegister, *numbers: PhoneNumber) -> list[date | None]:
     return [register.listed_on(number, AT).listed_on for number in numbers]
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """
+    By an error of ours, before anything is read.
+    """
+    with pytest.raises(ConfigurationError, match="folder"):
+        build(tmp_path / "absent.csv", tmp_path / "nowhere" / "tps.register", name=RegisterName.TPS, as_of=AS_OF)
+
+
 # ---- numbers and dates
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from services import fresh_database
-from sqlalchemy import Table, create_engine, select, text
+from sqlalchemy import URL, Table, create_engine, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.dml import Insert
@@ -267,6 +267,36 @@ def test_an_event_that_is_not_bytes_is_damaged(storage: SQLStorage, path: Path) 
         storage.entries(ada.subject)
 
 
+@pytest.mark.parametrize("value", ["'ada@example.com'", "x'616461ff'"])
+def test_a_personal_value_that_cannot_be_read_is_damaged(storage: SQLStorage, path: Path, value: str) -> None:
+    """
+    The error names the contact and repeats nothing of the value.
+    """
+    ada = Contact("acme")
+    storage.append([ada.commit()])
+    with sqlite3.connect(path) as other:
+        other.execute(f"UPDATE optly_personal SET value = {value}")
+    other.close()
+    with pytest.raises(DamagedError, match=ada.subject.hex()) as caught:
+        storage.openings(ada.subject)
+    assert "ada" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_text_that_is_not_utf8_is_damaged(storage: SQLStorage, path: Path) -> None:
+    """
+    It would not be readable the next time either, and the driver's error would quote it.
+    """
+    ada = Contact("acme")
+    storage.append([ada.commit()])
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE optly_personal SET slot = CAST(x'616461ff' AS TEXT)")
+    other.close()
+    with pytest.raises(DamagedError) as caught:
+        storage.openings(ada.subject)
+    assert "ada" not in str(caught.value)
+
+
 def test_a_head_behind_its_events_is_shown_as_such(storage: SQLStorage, path: Path) -> None:
     """
     Somebody put back an older read model; the version is still that of the last event.
@@ -338,6 +368,20 @@ def test_a_database_that_cannot_be_used_is_a_configuration_error(url: str) -> No
     with pytest.raises(ConfigurationError) as caught:
         SQLStorage(url)
     assert "tiger" not in str(caught.value)
+
+
+def test_an_address_may_be_given_in_parts(tmp_path: Path) -> None:
+    """
+    As a URL of SQLAlchemy's, which takes a path that could not be written as a text.
+    """
+    path = tmp_path / "a?b=c#d%20.db"
+    storage = SQLStorage(URL.create("sqlite", database=str(path)))
+    ada = Contact("acme")
+    storage.append([ada.commit()])
+    storage.close()
+    with sqlite3.connect(path) as other:
+        assert [(1,)] == other.execute("SELECT seq FROM optly_events").fetchall()
+    other.close()
 
 
 def test_a_missing_driver_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

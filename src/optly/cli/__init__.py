@@ -4,6 +4,7 @@ The `optly` command. Needs the extra ``cli``, and says so where it is missing.
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Final
 
@@ -14,6 +15,8 @@ def main() -> None:
     """
     Run the command on the arguments of this process, and exit.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign that a terminal does not have is no reason to end
     try:
         from optly.cli._commands import optly
 

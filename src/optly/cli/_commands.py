@@ -9,18 +9,23 @@ from typing import Any, Final
 
 import click
 
-from optly.errors import OptlyError
+from optly.cli._terminal import plain
+from optly.errors import LedgerError, OptlyError, RetryableError, UsageError
 
 _MODULES: Final = {
+    "check": "optly.cli.check.command",
     "demo": "optly.cli.demo.command",
     "keys": "optly.cli.keys",
+    "lint": "optly.cli.lint",
+    "register": "optly.cli.register",
     "verify-evidence": "optly.cli.verify_evidence",
 }
 
 
 class Commands(click.Group):
     """
-    Finds the commands, and turns an error of ours into one line and exit code 1.
+    Finds the commands, and turns an error of ours into one line and an exit code: 2 where the call or the settings are
+    wrong, 3 where the store cannot be asked, and 1 for everything else.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -37,7 +42,18 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except OptlyError as error:
-            raise click.ClickException(str(error)) from error
+            click.echo(f"Error: {plain(str(error))}", err=True)
+            raise click.exceptions.Exit(_exit_code(error)) from error
+
+
+def _exit_code(error: OptlyError) -> int:
+    match error:
+        case UsageError():
+            return 2
+        case RetryableError() | LedgerError():
+            return 3
+        case _:
+            return 1
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

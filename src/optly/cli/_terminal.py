@@ -54,13 +54,21 @@ class Terminal:
         """
         self._item("blue", name, text)
 
+    def under(self, text: str) -> None:
+        """
+        Write where the last thing comes from, below it.
+        """
+        self._write(Text(f"{'':{_MARGIN}}{self._wrapped(text)}", style="dim"))
+
     def _item(self, colour: str, name: str, text: str) -> None:
         sign = _SIGNS[colour][self._console.options.ascii_only]
+        head = Text.assemble((sign, f"bold {colour}"), " ", (f"{plain(name):<{_MARGIN - 3}} ", "bold"))
+        self._write(head.append(self._wrapped(text)))
+
+    def _wrapped(self, text: str) -> str:
         # Not a table of the library, which fills every line up with spaces.
         width = max(self._console.width - _MARGIN, 20)
-        lines = wrap(plain(text), width, break_long_words=False, break_on_hyphens=False)
-        head = Text.assemble((sign, f"bold {colour}"), " ", (f"{plain(name):<{_MARGIN - 3}} ", "bold"))
-        self._write(head.append(f"\n{'':{_MARGIN}}".join(lines)))
+        return f"\n{'':{_MARGIN}}".join(wrap(plain(text), width, break_long_words=False, break_on_hyphens=False))
 
     def _write(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)

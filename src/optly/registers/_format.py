@@ -24,7 +24,7 @@ HEADER_SIZE: Final = 112
 DAY_BITS: Final = 16
 BYTE_ORDER: Final = sys.byteorder.encode().ljust(6, b"\0")
 
-_MAGIC: Final = b"OPTLYREG"
+MAGIC: Final = b"OPTLYREG"
 _FORMAT: Final = 1
 _FIELDS: Final = struct.Struct(">8sH6s16sQQ32s")  # magic, format, byte order, name, as_of, count, digest of the entries
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -75,7 +75,7 @@ class Header:
 
     def _fields(self) -> bytes:
         name = self.name.value.encode()
-        return _FIELDS.pack(_MAGIC, _FORMAT, BYTE_ORDER, name, self.as_of.toordinal(), self.count, self.digest)
+        return _FIELDS.pack(MAGIC, _FORMAT, BYTE_ORDER, name, self.as_of.toordinal(), self.count, self.digest)
 
     def pack(self) -> bytes:
         """
@@ -93,7 +93,7 @@ def read_header(data: bytes, file_size: int) -> Header:
         RegisterUnreadableError: This is not a whole register file of this format.
     """
     fields, seal = data[: _FIELDS.size], data[_FIELDS.size : HEADER_SIZE]
-    if not fields.startswith(_MAGIC):
+    if not fields.startswith(MAGIC):
         raise RegisterUnreadableError("not a register file: build one from the licence file")
     if hashlib.sha256(fields).digest() != seal:
         raise RegisterUnreadableError("the header of the register file is damaged: build the file again")

@@ -108,6 +108,8 @@ def build(
     layout = Layout(column=column, date_column=date_column, delimiter=delimiter, listed_on=listed_on, as_of=as_of)
     if as_of > datetime.now(UTC).date() + timedelta(days=1):  # it is tomorrow already somewhere
         raise ConfigurationError("the date of the copy lies in the future: it would never be too old")
+    if not target.parent.is_dir():
+        raise ConfigurationError("there is no folder for the register file to be built in")
     tell = progress or _keep_quiet
     with ExitStack() as stack:
         flaws = [Flaws(path.name, flaw_limit) for path in paths]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -178,9 +178,9 @@ class Database:
     Runs work on a database. Safe to share between threads, and usable in a child process after a fork.
     """
 
-    def __init__(self, url_or_engine: str | Engine) -> None:
-        self._own = isinstance(url_or_engine, str)
-        self._engine = _engine(url_or_engine) if isinstance(url_or_engine, str) else url_or_engine
+    def __init__(self, url_or_engine: str | URL | Engine) -> None:
+        self._own = not isinstance(url_or_engine, Engine)
+        self._engine = url_or_engine if isinstance(url_or_engine, Engine) else _engine(url_or_engine)
         dialect = self._engine.dialect
         if dialect.name not in _BEGIN:
             raise ConfigurationError(f"there is no store for {dialect.name}; use SQLite, PostgreSQL, MariaDB or MySQL")
@@ -371,9 +371,12 @@ class Database:
     def _translated(self, error: Any) -> OptlyError:
         # The driver's own text may quote values, so only its name and code are passed on.
         what = f"{type(error).__name__} {code_of(error) or ''}".strip()
-        if code_of(error) in _DAMAGED:
+        dbapi = self._engine.dialect.loaded_dbapi
+        # What SQLite itself did not refuse, Python's driver did: a text that is not UTF-8.
+        unreadable = self._sqlite and isinstance(error, dbapi.OperationalError) and code_of(error) is None
+        if unreadable or code_of(error) in _DAMAGED:
             return DamagedError(f"the SQLite file cannot be read ({what})")
-        if isinstance(error, self._engine.dialect.loaded_dbapi.ProgrammingError):
+        if isinstance(error, dbapi.ProgrammingError):
             return ConfigurationError(f"the database does not take a statement: are its rights in order? ({what})")
         return StorageUnavailableError(f"the database cannot be used ({what})")
 
@@ -388,7 +391,7 @@ def _create_missing(connection: Connection) -> None:
         raise ConfigurationError(f"the database has schema {found}, this Optly knows {_schema.VERSION}: upgrade Optly")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
         parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))

@@ -1,11 +1,11 @@
 """
 An append-only file of records that one process writes and nobody has to trust after a crash.
 
-Each line holds a number, a check and one record. A file begins with a line that names its generation; the check covers
-generation, number and record. Beside the file lies its mark: how many lines were durable and the check of the last one.
-Up to the mark every line must be whole. After it there is at most what a crash interrupted, which is kept as far as it
-is whole and then cut. The mark itself is written after each sync but synced only now and then, so it may lag behind
-after a power cut; it is never ahead.
+Each line holds its number, the number of the first line that was written together with it, a check and one record. A
+file begins with a line that names its generation; the check covers all of these. Beside the file lies its mark: how
+many lines were durable and the check of the last one. Up to the mark every line must be whole. After it there is at
+most what a crash interrupted, which is kept as far as it is whole and then cut. The mark itself is written after each
+sync but synced only now and then, so it may lag behind after a power cut; it is never ahead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import IO, Final
@@ -47,6 +47,7 @@ _SYNC_MARK_EVERY: Final = 64
 @attrs.frozen
 class _Line:
     n: int
+    first: int
     check: str
     record: msgspec.Raw
 
@@ -61,14 +62,17 @@ class _Header:
     format: int = _FORMAT
 
 
-def _check(generation: str, n: int, record: bytes) -> str:
-    return hashlib.sha256(f"optly/j1\0{generation}\0{n}\0".encode() + record).hexdigest()[:32]
+def _check(generation: str, n: int, first: int, record: bytes) -> str:
+    return hashlib.sha256(f"optly/j1\0{generation}\0{n}\0{first}\0".encode() + record).hexdigest()[:32]
 
 
-def _line(generation: str, n: int, record: bytes) -> bytes:
-    return b'{"n":%d,"check":"%s","record":%s}\n' % (n, _check(generation, n, record).encode(), record)
+def _line(generation: str, n: int, first: int, record: bytes) -> bytes:
+    check = _check(generation, n, first, record).encode()
+    return b'{"n":%d,"first":%d,"check":"%s","record":%s}\n' % (n, first, check, record)
 
 
+# Brackets without end are no line either.
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_header = msgspec.json.Decoder(_Header).decode
 
@@ -79,15 +83,15 @@ def _read(line: bytes, generation: str) -> _Line | None:
     """
     try:
         read = _decode_line(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
-    return read if line == _line(generation, read.n, bytes(read.record)) else None
+    return read if line == _line(generation, read.n, read.first, bytes(read.record)) else None
 
 
 def _read_header(line: bytes) -> tuple[_Header, _Line] | None:
     try:
         header = _decode_header(_decode_line(line).record)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     read = _read(line, header.generation)
     return None if read is None or read.n else (header, read)
@@ -149,6 +153,17 @@ def _write(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """
+    Report what the system refuses as an error of ours. Its own text would tell the path.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailableError(f"the store's file cannot be opened ({type(error).__name__})") from None
+
+
 class Journal:
     """
     The file, its mark and its lock. Created when it is missing; held by one process until it is closed.
@@ -172,16 +187,17 @@ class Journal:
         self._queued = self._durable = 0
         self._flushing = threading.Lock()
         self._failed = self._closed = False
-        try:
-            self._lock = open(self._beside(".lock"), "ab", opener=_open_private)  # noqa: SIM115
+        with ExitStack() as opened, _reporting():
+            self._lock = opened.enter_context(open(self._beside(".lock"), "ab", opener=_open_private))
             try:
                 portalocker.lock(self._lock, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
             except portalocker.LockException:
-                self._lock.close()
                 raise StorageLockedError("another process holds the store, or it was opened twice") from None
-            self._mark_file = open(self._beside(".mark"), "r+b", buffering=0, opener=_open_private)  # noqa: SIM115
-        except OSError as error:
-            raise StorageUnavailableError(f"the store's file cannot be opened ({type(error).__name__})") from None
+            self._mark_file = opened.enter_context(
+                open(self._beside(".mark"), "r+b", buffering=0, opener=_open_private)
+            )
+            _sync_directory(self._path.parent)
+            self._files = opened.pop_all()
         _OPEN.add(self)
 
     def _beside(self, suffix: str) -> Path:
@@ -195,18 +211,20 @@ class Journal:
 
         Raises:
             DamagedError: A line is not what was written, or lines are missing.
+            StorageUnavailableError: The file cannot be read.
         """
-        marks = self._read_marks()
-        self._beside(".new").unlink(missing_ok=True)
-        if self._path.exists() and (marks or self._path.stat().st_size):
-            with self._path.open("rb") as file:
-                yield from self._read_all(file, marks)
-            self._reopen()
-            self._note(durably=True)
-        elif any(mark.n for mark in marks.values()):
+        with _reporting():
+            marks = self._read_marks()
+            self._beside(".new").unlink(missing_ok=True)
+            if self._path.exists() and (marks or self._path.stat().st_size):
+                with self._path.open("rb") as file:
+                    yield from self._read_all(file, marks)
+                self._reopen()
+                self._note(durably=True)
+                return
+        if any(mark.n for mark in marks.values()):
             raise DamagedError("the store's file is gone, but the mark beside it is there")
-        else:
-            self.replace(())
+        self.replace(())
 
     def _read_all(self, file: IO[bytes], marks: Mapping[int, _Mark]) -> Iterator[bytes]:
         first = file.readline()
@@ -223,21 +241,23 @@ class Journal:
         self._generation, self._check = header.generation, read.check
 
         end = len(first)
-        broken = False
         for line in file:
             following = _read(line, self._generation)
             if following is None or following.n != self._last + 1:
-                broken = True
                 break
             if following.n == mark.n and following.check != mark.check:
                 raise DamagedError("a line of the store's file is not what was written", line=mark.n + 1)
             self._last, self._check = following.n, following.check
             end += len(line)
             yield bytes(following.record)
-        if self._last < mark.n or (broken and any(_read(line, self._generation) for line in file)):
+        else:
+            line = b""
+        broken = self._last + 1
+        # One write may reach the disk in any order, so lines written together with the broken one may be whole.
+        whole = (there for rest in chain([line], file) if (there := _read(rest, self._generation)))
+        if self._last < mark.n or not all(there.first <= broken < there.n for there in whole):
             raise DamagedError("the store's file is damaged, or lines of it are missing", line=self._last + 2)
-        if broken:
-            os.truncate(self._path, end)
+        os.truncate(self._path, end)
 
     def _reopen(self) -> None:
         if self._fd >= 0:
@@ -312,11 +332,12 @@ class Journal:
     def _flush(self) -> None:
         lines = []
         n, check = self._last, self._check
+        first = n + 1
         while self._queue:
             n += 1
             record = self._queue.popleft()
-            check = _check(self._generation, n, record)
-            lines.append(_line(self._generation, n, record))
+            check = _check(self._generation, n, first, record)
+            lines.append(_line(self._generation, n, first, record))
         with self._failing():
             _write(self._fd, b"".join(lines))
             _sync(self._fd)
@@ -336,8 +357,8 @@ class Journal:
             new = self._beside(".new")
             with open(new, "wb", opener=_open_private) as file:
                 for n, record in enumerate(chain([msgspec.json.encode(_Header(generation))], records)):
-                    file.write(_line(generation, n, record))
-                    self._last, self._check = n, _check(generation, n, record)
+                    file.write(_line(generation, n, n, record))
+                    self._last, self._check = n, _check(generation, n, n, record)
                 file.flush()
                 _sync(file.fileno())
             # Both generations have a mark while either file may be the one that is there.
@@ -348,13 +369,19 @@ class Journal:
             self._queue.clear()
             self._durable = self._queued
 
+    def fail(self) -> None:
+        """
+        Refuse everything from now on.
+        """
+        self._failed = True
+
     @contextmanager
     def _failing(self) -> Iterator[None]:
         # After a failed sync the system may have dropped what it could not write, and a second sync would not say so.
         try:
             yield
         except BaseException as error:
-            self._failed = True
+            self.fail()
             if isinstance(error, OSError):
                 raise StorageFailedError(f"a write to the store's file failed ({type(error).__name__})") from None
             raise
@@ -371,12 +398,12 @@ class Journal:
                 if self._fd >= 0 and not self._failed:
                     if self._queue:
                         self._flush()
-                    self._note(durably=True)
+                    with self._failing():
+                        self._note(durably=True)
             finally:
                 if self._fd >= 0:
                     os.close(self._fd)
-                self._mark_file.close()
-                self._lock.close()
+                self._files.close()
 
 
 _OPEN: Final[WeakSet[Journal]] = WeakSet()

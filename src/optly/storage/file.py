@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, get_args, get_type_hints
 
 import attrs
@@ -42,6 +42,37 @@ _read = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
 _write = msgspec.json.Encoder().encode
 
 
+@attrs.frozen
+class _Held:
+    """
+    Holds the state for one operation, and lets go of its caller only when all that there was to see is durable.
+
+    Nobody is told of anything, their own or another's, that a crash could still undo. After an error that is not of
+    Optly's own tree, an interrupt for example, a change may be there in part, and then the store is not used again.
+    """
+
+    _lock: Lock
+    _journal: Journal
+    _changing: bool = attrs.field(default=False, kw_only=True)
+
+    def __enter__(self) -> None:
+        self._journal.check()  # first, because after a fork there may be nobody to release the lock
+        self._lock.acquire()
+        try:
+            self._journal.check()  # again, because whoever held it may have failed
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._changing and kind is not None and not issubclass(kind, OptlyError):
+            self._journal.fail()
+        seen = self._journal.position
+        self._lock.release()
+        if kind is None:
+            self._journal.wait(seen)
+
+
 class FileStorage(MemoryStorage):
     """
     Keeps the record in one file of JSON lines, and all of it in memory as well. Threads may share it and have their
@@ -70,6 +101,8 @@ class FileStorage(MemoryStorage):
             journal.close()
             raise
         self._journal = journal
+        lock = Lock()
+        self._reading, self._changing = _Held(lock, journal), _Held(lock, journal, changing=True)
 
     def _repeat(self, record: bytes, line: int) -> None:
         try:
@@ -81,20 +114,6 @@ class FileStorage(MemoryStorage):
                 getattr(self, operation)(*args)
         except (msgspec.MsgspecError, LookupError, OptlyError):
             raise DamagedError("a record of the store's file does not follow from those before it", line=line) from None
-
-    @contextmanager
-    def _locked(self) -> Iterator[State]:
-        journal = self._journal
-        if journal is None:
-            yield self._state
-            return
-        journal.check()
-        with self._lock:
-            journal.check()
-            yield self._state
-            seen = journal.position
-        # Nobody is told of anything, their own or another's, that a crash could still undo.
-        journal.wait(seen)
 
     def _changed(self, operation: str, *args: Any) -> None:
         if self._journal is None:

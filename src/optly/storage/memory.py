@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from heapq import nsmallest
 from operator import attrgetter
@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from optly.errors import AddressTakenError, ConflictError
+from optly.errors import AddressTakenError, ClaimLostError, ConflictError
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
     Claim,
@@ -111,16 +111,10 @@ class MemoryStorage:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._state = State()
-
-    @contextmanager
-    def _locked(self) -> Iterator[State]:
-        """
-        Hold the state for one operation, alone.
-        """
-        with self._lock:
-            yield self._state
+        # What holds the state for one operation, alone. A store that does more than that around each puts its own here.
+        self._reading: AbstractContextManager[object] = Lock()
+        self._changing: AbstractContextManager[object] = self._reading
 
     def _changed(self, operation: str, *args: Any) -> None:
         """
@@ -131,14 +125,18 @@ class MemoryStorage:
     # ---- contacts
 
     def find(self, idkeys: Sequence[bytes]) -> Found:
-        with self._locked() as state:
-            return Found(
-                {idkey: state.identifiers[idkey] for idkey in idkeys if idkey in state.identifiers},
-                [stop for idkey in dict.fromkeys(idkeys) for stop in state.suppressions.get(idkey, {}).values()],
-            )
+        identifiers: dict[bytes, Identifier] = {}
+        suppressions: list[Suppression] = []
+        with self._reading:
+            for idkey in dict.fromkeys(idkeys):
+                if there := self._state.identifiers.get(idkey):
+                    identifiers[idkey] = there
+                if stops := self._state.suppressions.get(idkey):
+                    suppressions += stops.values()
+        return Found(identifiers, suppressions)
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
-        with self._locked() as state:
+        with self._reading:
             return {
                 subject: Head(
                     version=contact.version,
@@ -147,42 +145,44 @@ class MemoryStorage:
                     snapshot_version=contact.version,
                 )
                 for subject in subjects
-                if (contact := state.contacts.get(subject))
+                if (contact := self._state.contacts.get(subject))
             }
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
-        with self._locked() as state:
-            contact = state.contacts.get(subject)
+        with self._reading:
+            contact = self._state.contacts.get(subject)
             return tuple(contact.entries) if contact else ()
 
     def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        with self._locked() as state:
-            contact = state.contacts.get(subject)
+        with self._reading:
+            contact = self._state.contacts.get(subject)
             return dict(contact.openings) if contact else {}
 
     def append(self, commits: Sequence[Commit]) -> None:
-        with self._locked() as state:
+        with self._changing:
             for commit in commits:
-                _refuse_conflict(state, commit)
-            _refuse_taken(state, commits)
+                _refuse_conflict(self._state, commit)
+            _refuse_taken(self._state, commits)
             for commit in commits:
-                _drop(state, commit)
+                _drop(self._state, commit)
             for commit in commits:
-                _write(state, commit)
+                _write(self._state, commit)
             self._changed("append", commits)
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
-        with self._locked() as state:
-            contact = state.contacts.get(subject)
+        with self._reading:
+            contact = self._state.contacts.get(subject)
             return contact is not None and idem in contact.idems
 
     def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
-        with self._locked() as state:
-            return {digest: state.wordings[digest] for digest in digests if digest in state.wordings}
+        with self._reading:
+            return {digest: self._state.wordings[digest] for digest in digests if digest in self._state.wordings}
 
     def subjects(self, organisation: str) -> Iterator[bytes]:
-        with self._locked() as state:
-            found = [subject for subject, contact in state.contacts.items() if contact.organisation == organisation]
+        with self._reading:
+            found = [
+                subject for subject, contact in self._state.contacts.items() if contact.organisation == organisation
+            ]
         yield from found
 
     def close(self) -> None:
@@ -191,10 +191,10 @@ class MemoryStorage:
     # ---- the outbox
 
     def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
-        with self._locked() as state:
+        with self._reading:
             found = (
                 queued.message
-                for queued in state.outbox.values()
+                for queued in self._state.outbox.values()
                 if queued.organisation == organisation
                 and queued.state is MessageState.QUEUED
                 and queued.message.due_at <= now
@@ -202,45 +202,45 @@ class MemoryStorage:
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
-        with self._locked() as state:
+        with self._reading:
             found = (
                 queued
-                for queued in state.outbox.values()
+                for queued in self._state.outbox.values()
                 if queued.organisation == organisation and queued.until is not None and queued.until < now
             )
             return [queued.message for queued in nsmallest(limit, found, key=attrgetter("until"))]
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
-        with self._locked() as state:
+        with self._changing:
             got: list[OutboxMessage] = []
             for claim in claims:
                 name = (claim.subject, claim.message)
-                queued = state.outbox.get(name)
+                queued = self._state.outbox.get(name)
                 if queued is None or queued.state is not MessageState.QUEUED or queued.message.due_at > now:
                     continue
                 message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
-                state.outbox[name] = Queued(queued.organisation, message, MessageState.SENDING, until)
-                state.codes.update((code.key, code) for code in claim.codes)
+                self._state.outbox[name] = Queued(queued.organisation, message, MessageState.SENDING, until)
+                self._state.codes.update((code.key, code) for code in claim.codes)
                 got.append(message)
             if got:
                 self._changed("claim", claims, now, until)
             return got
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        with self._locked() as state:
+        with self._changing:
             held = []
             for settlement in settlements:
-                if _is_held(state, settlement):
-                    _settle(state, settlement)
+                if _is_held(self._state, settlement):
+                    _settle(self._state, settlement)
                     held.append(settlement)
             if held:
                 self._changed("settle", held)
 
     def backlog(self, organisation: str) -> Mapping[MessageState, int]:
-        with self._locked() as state:
+        with self._reading:
             return Counter(
                 queued.state
-                for messages in (state.outbox, state.settled)
+                for messages in (self._state.outbox, self._state.settled)
                 for queued in messages.values()
                 if queued.organisation == organisation
             )
@@ -248,47 +248,47 @@ class MemoryStorage:
     # ---- codes and counters
 
     def put_codes(self, codes: Sequence[StoredCode]) -> None:
-        with self._locked() as state:
-            state.codes.update((code.key, code) for code in codes)
+        with self._changing:
+            self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
 
     def code(self, key: bytes, now: datetime) -> bytes | None:
-        with self._locked() as state:
-            code = _live(state.codes.get(key), now)
+        with self._reading:
+            code = _live(self._state.codes.get(key), now)
             return None if code is None else code.value
 
     def take_code(self, key: bytes, now: datetime) -> bytes | None:
-        with self._locked() as state:
-            code = _live(state.codes.get(key), now)
+        with self._changing:
+            code = _live(self._state.codes.get(key), now)
             if code is None:
                 return None
-            del state.codes[key]
+            del self._state.codes[key]
             self._changed("take_code", key, now)
             return code.value
 
     def revoke_codes(self, subject: bytes) -> int:
-        with self._locked() as state:
-            count = _revoke(state, subject)
+        with self._changing:
+            count = _revoke(self._state, subject)
             if count:
                 self._changed("revoke_codes", subject)
             return count
 
     def count(self, key: bytes, now: datetime, until: datetime) -> int:
-        with self._locked() as state:
-            number, ends = state.counters.get(key, (0, until))
+        with self._changing:
+            number, ends = self._state.counters.get(key, (0, until))
             number, ends = (1, until) if ends < now else (number + 1, ends)
-            state.counters[key] = (number, ends)
+            self._state.counters[key] = (number, ends)
             self._changed("count", key, now, until)
             return number
 
     def expire(self, now: datetime) -> int:
-        with self._locked() as state:
-            codes = [key for key, code in state.codes.items() if _live(code, now) is None]
-            counters = [key for key, (_, ends) in state.counters.items() if ends < now]
+        with self._changing:
+            codes = [key for key, code in self._state.codes.items() if _live(code, now) is None]
+            counters = [key for key, (_, ends) in self._state.counters.items() if ends < now]
             for key in codes:
-                del state.codes[key]
+                del self._state.codes[key]
             for key in counters:
-                del state.counters[key]
+                del self._state.counters[key]
             if codes or counters:
                 self._changed("expire", now)
             return len(codes) + len(counters)
@@ -296,12 +296,12 @@ class MemoryStorage:
     # ---- keys
 
     def key_versions(self, organisation: str) -> frozenset[str]:
-        with self._locked() as state:
-            return frozenset(state.key_versions.get(organisation, ()))
+        with self._reading:
+            return frozenset(self._state.key_versions.get(organisation, ()))
 
     def add_key_version(self, organisation: str, version: str) -> None:
-        with self._locked() as state:
-            versions = state.key_versions.setdefault(organisation, set())
+        with self._changing:
+            versions = self._state.key_versions.setdefault(organisation, set())
             if version not in versions:
                 versions.add(version)
                 self._changed("add_key_version", organisation, version)
@@ -309,10 +309,10 @@ class MemoryStorage:
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
-        with self._locked() as state:
+        with self._reading:
             grown = (
                 Leaf(subject=subject, version=contact.version, head=contact.hash)
-                for subject, contact in state.contacts.items()
+                for subject, contact in self._state.contacts.items()
                 if contact.grown and contact.organisation == organisation
             )
             return [leaf for leaf, _ in zip(grown, range(limit), strict=False)]
@@ -325,34 +325,34 @@ class MemoryStorage:
         checkpoint: Checkpoint,
         previous_size: int,
     ) -> None:
-        with self._locked() as state:
-            head = state.logs.get(organisation)
+        with self._changing:
+            head = self._state.logs.get(organisation)
             if (head.checkpoint.size if head else 0) != previous_size:
                 raise ConflictError("the log has grown since the leaves were chosen")
             for index, leaf in enumerate(leaves, previous_size):
-                state.leaves[organisation, index] = leaf
-                contact = state.contacts[leaf.subject]
+                self._state.leaves[organisation, index] = leaf
+                contact = self._state.contacts[leaf.subject]
                 contact.sealed = index
                 contact.grown = contact.grown and contact.version != leaf.version
-            state.logs[organisation] = LogHead(checkpoint, tuple(edge))
+            self._state.logs[organisation] = LogHead(checkpoint, tuple(edge))
             self._changed("seal", organisation, leaves, edge, checkpoint, previous_size)
 
     def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
-        with self._locked() as state:
-            head = state.logs.get(organisation)
+        with self._reading:
+            head = self._state.logs.get(organisation)
             return None if head is None else (head.checkpoint, head.edge)
 
     def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        with self._locked() as state:
-            head = state.logs.get(organisation)
-            return [state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
+        with self._reading:
+            head = self._state.logs.get(organisation)
+            return [self._state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
 
     def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
-        with self._locked() as state:
-            contact = state.contacts.get(subject)
+        with self._reading:
+            contact = self._state.contacts.get(subject)
             if contact is None or contact.sealed is None or contact.organisation != organisation:
                 return None
-            return SealedLeaf(index=contact.sealed, leaf=state.leaves[organisation, contact.sealed])
+            return SealedLeaf(index=contact.sealed, leaf=self._state.leaves[organisation, contact.sealed])
 
 
 # ---- what one commit does to the state
@@ -372,7 +372,7 @@ def _refuse_conflict(state: State, commit: Commit) -> None:
     ):
         raise ConflictError("another change to the contact came first")
     if commit.settle and (commit.forget or not all(_is_held(state, settlement) for settlement in commit.settle)):
-        raise ConflictError("a message was claimed again before its outcome was written down")
+        raise ClaimLostError("a message is no longer claimed by whoever sent it")
     kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
     if kept & commit.openings.keys():
         raise ConflictError("a slot for a personal value is taken")

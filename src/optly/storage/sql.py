@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from optly.errors import AddressTakenError, ConflictError, DamagedError
+from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
     Claim,
@@ -27,7 +27,7 @@ from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 _PAGE: Final = 1000
 _HASH: Final = 32
@@ -42,13 +42,14 @@ class SQLStorage:
     leaves the file and its log at once; elsewhere copies stay in the server's own logs and backups until those expire.
 
     Args:
-        url_or_engine: A SQLAlchemy URL such as ``sqlite:///optly.db``, or an engine of the host, whose pool is used.
+        url_or_engine: A SQLAlchemy URL, as a text such as ``sqlite:///optly.db`` or as its `URL`, which takes any path,
+            one with a ``?`` in it too; or an engine of the host, whose pool is used.
 
     Raises:
         ConfigurationError: There is no store for this database, or its driver is missing.
     """
 
-    def __init__(self, url_or_engine: str | Engine) -> None:
+    def __init__(self, url_or_engine: str | URL | Engine) -> None:
         self._database = Database(url_or_engine)
 
     def close(self) -> None:
@@ -88,7 +89,10 @@ class SQLStorage:
 
     def openings(self, subject: bytes) -> Mapping[str, Opening]:
         rows = self._database.read(lambda session: session.rows("personal", contact=subject))
-        return {slot: Opening(salt, value.decode()) for slot, salt, value in rows}
+        found = {slot: Opening(salt, text) for slot, salt, value in rows if (text := _text(value)) is not None}
+        if len(found) < len(rows):
+            raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
+        return found
 
     def append(self, commits: Sequence[Commit]) -> None:
         if commits:
@@ -271,6 +275,13 @@ def _first(rows: Sequence[tuple[Any, ...]]) -> Any:
     return rows[0][0] if rows else None
 
 
+def _text(value: object) -> str | None:
+    try:
+        return value.decode() if isinstance(value, bytes) else None
+    except UnicodeDecodeError:
+        return None
+
+
 def _subject(item: Commit | Leaf) -> bytes:
     return item.subject
 
@@ -343,7 +354,7 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
     for commit in commits:
         for settlement in commit.settle:
             if not _settle(session, settlement):
-                raise ConflictError("a message was claimed again before its outcome was written down")
+                raise ClaimLostError("a message is no longer claimed by whoever sent it")
 
 
 def _move_head(session: Session, commit: Commit) -> None:

@@ -27,7 +27,7 @@ import attrs
 import pytest
 
 from optly.addresses import AddressKind
-from optly.errors import AddressTakenError, ConflictError, StorageLockedError
+from optly.errors import AddressTakenError, ClaimLostError, ConflictError, StorageLockedError
 from optly.events import Actor, Grade, LineAdded
 from optly.ledger import GENESIS, Checkpoint, Entry, Leaf, Opening, edge_root, extend, grow, verify_chain
 from optly.protocols import (
@@ -673,12 +673,12 @@ class StorageContract:
         (slow,) = storage.claim([claim_of(message)], NOW, NOW)
         storage.settle([settlement(slow, MessageState.QUEUED, NOW)])
         version = (ada.version, ada.head)
-        with pytest.raises(ConflictError):
+        with pytest.raises(ClaimLostError):
             storage.append([ada.commit(settle=[settlement(slow)])])
         ada.version, ada.head = version
         (fast,) = storage.claim([claim_of(message)], NOW, NOW)
         storage.settle([settlement(slow)])
-        with pytest.raises(ConflictError):
+        with pytest.raises(ClaimLostError):
             storage.append([ada.commit(settle=[settlement(slow)])])
         ada.version, ada.head = version
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
@@ -697,9 +697,32 @@ class StorageContract:
         (got,) = storage.claim([claim_of(message)], NOW, NOW)
         storage.append([ada.commit(forget=True)])
         storage.settle([settlement(got)])
-        with pytest.raises(ConflictError):
+        with pytest.raises(ClaimLostError):
             storage.append([ada.commit(settle=[settlement(got)])])
         assert storage.backlog(ada.organisation) == {}
+
+    def test_a_lost_claim_matters_only_to_a_change_that_is_in_time(self, storage: Storage, ada: Contact) -> None:
+        """
+        One that was decided on another version is to be decided again, whatever became of the message.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        late = Contact(ada.organisation, ada.subject).commit(settle=[settlement(message)])
+        with pytest.raises(ConflictError) as caught:
+            storage.append([late])
+        assert not isinstance(caught.value, ClaimLostError)
+
+    def test_an_erasure_settles_nothing(self, storage: Storage, ada: Contact) -> None:
+        """
+        It takes the messages with it, so a change that asks for both is refused, with all that it was to erase.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (got,) = storage.claim([claim_of(message)], NOW, NOW)
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(forget=True, settle=[settlement(got)])])
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
+        assert list(storage.openings(ada.subject)) == ["line_1"]
 
     # ---- codes and counters
 

@@ -1,0 +1,43 @@
+"""
+How the values of options are read. By functions, because the types of click changed their shape between its versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import click
+
+
+def one_of(members: Iterable[StrEnum]) -> click.Choice[str]:
+    """
+    Return the type of an option that names one of *members* by its value.
+    """
+    return click.Choice([member.value for member in members])
+
+
+def _as_instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        if found.utcoffset() is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise click.BadParameter("write date, time and offset from UTC, such as 2026-11-24T12:00:00+00:00")
+
+
+def _as_day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> date | None:
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("write year, month and day, such as 2026-11-24") from None
+
+
+# What makes an option one of an instant with its offset from UTC, or of a day. Both as in ISO 8601.
+INSTANT: Final[dict[str, Any]] = {"metavar": "INSTANT", "callback": _as_instant}
+DAY: Final[dict[str, Any]] = {"metavar": "DATE", "callback": _as_day}

@@ -1,0 +1,3 @@
+"""
+``optly check``: one question to the gate, and its answer in words.
+"""

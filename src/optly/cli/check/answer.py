@@ -1,0 +1,220 @@
+"""
+A decision, told to people and told to programs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import attrs
+
+from optly.addresses import Channel
+from optly.cli._terminal import Terminal
+from optly.cli._words import day, instant
+from optly.cli.check.facts import in_words, left_open
+from optly.events import Defect, Event
+from optly.manager import ConsentManager
+from optly.parties import Contact, Subscriber
+from optly.protocols import UNDATED
+from optly.rules import Decision, Duty, Listing, MessageKind
+from optly.story import PROVES, headline
+
+_MAY: Final = {
+    Channel.EMAIL: "This email may {}be sent",
+    Channel.SMS: "This text message may {}be sent",
+    Channel.MMS: "This picture message may {}be sent",
+    Channel.VOICEMAIL: "This voicemail message may {}be left",
+    Channel.SOCIAL_DM: "This direct message may {}be sent",
+    Channel.IN_APP: "This message in the app may {}be shown",
+    Channel.PUSH: "This push notification may {}be sent",
+    Channel.LIVE_CALL: "This call may {}be made",
+    Channel.AUTOMATED_CALL: "This automated call may {}be made",
+    Channel.FAX: "This fax may {}be sent",
+    Channel.POST: "This letter may {}be sent",
+}
+_KINDS: Final = {
+    MessageKind.MARKETING: "marketing",
+    MessageKind.SERVICE: "a service message",
+    MessageKind.CONSENT_REQUEST: "a request for consent",
+    MessageKind.SOLICITED: "what the person asked for",
+}
+_DUTIES: Final = {
+    Duty.SHOW_IDENTITY: "Say on whose behalf it is sent.",
+    Duty.GIVE_STOP_ADDRESS: "Say where a request to stop can be sent, at no more than the cost of sending it.",
+    Duty.OFFER_FREE_REFUSAL: "Offer a simple, free way to refuse further messages, in this one too.",
+    Duty.SHOW_NUMBER: "Show the calling number, or another on which you can be reached.",
+    Duty.GIVE_NAME: "Say in whose name it is made.",
+    Duty.GIVE_CONTACT: "Give a postal address or a free number to reach you.",
+    Duty.GIVE_CONTACT_IF_ASKED: "Give a postal address or a free number to reach you, if you are asked.",
+    Duty.HAVE_LAWFUL_BASIS: "Have a lawful basis under the UK GDPR for using the address.",
+    Duty.TELL_OF_RIGHT_TO_OBJECT: "Tell the person of the right to object.",
+}
+_DEFECTS: Final = frozenset(Defect)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """
+    What the gate said, and what is needed to tell it.
+
+    Attributes:
+        purpose: Its title.
+        left_open: Options that might have changed the answer, had they been given.
+        evidence: The events on record that it rests on, by number.
+    """
+
+    decision: Decision
+    purpose: str
+    left_open: Sequence[str]
+    evidence: Mapping[int, Event] = attrs.field(repr=False)
+
+    @classmethod
+    def about(cls, decision: Decision, manager: ConsentManager, told: Mapping[str, Any]) -> Answer:
+        """
+        Look up what *decision*, on what the options *told*, rests on.
+        """
+        events = manager.history(Contact(decision.contact)) if decision.evidence else ()
+        return cls(
+            decision=decision,
+            purpose=manager.purposes[decision.purpose].title,
+            left_open=left_open(told) if decision.channel is Channel.LIVE_CALL else (),
+            evidence={number: events[number - 1] for number in decision.evidence},
+        )
+
+    def as_json(self) -> str:
+        """
+        Return it for programs. Names and codes stay as they are; there may be more of them one day.
+        """
+        decision = self.decision
+        values: dict[str, Any] = {
+            "allowed": decision.allowed,
+            "reason": decision.reason,
+            "explanation": decision.explanation,
+            "would_change_it": decision.would_change_it,
+            "regulation": decision.regulation,
+            "also": decision.also,
+            "edition": decision.edition,
+            "fines": decision.fines,
+            "channel": decision.channel,
+            "purpose": decision.purpose,
+            "kind": decision.kind,
+            "subscriber": decision.subscriber,
+            "at": decision.at.isoformat(),
+            "contact": decision.contact or None,
+            "line": decision.line,
+            "evidence": [
+                {
+                    "event": number,
+                    "what": headline(event),
+                    "grade": event.grade,
+                    "occurred_at": event.occurred_at.isoformat(),
+                    "recorded_at": event.recorded_at.isoformat(),
+                }
+                for number, event in self.evidence.items()
+            ],
+            "listings": [
+                {
+                    "register": listing.register,
+                    "listed": listing.listed_on is not None,
+                    "listed_on": _known_day(listing.listed_on),
+                    "as_of": listing.as_of.isoformat(),
+                    "checked_at": listing.checked_at.isoformat(),
+                    "version": listing.version,
+                }
+                for listing in decision.listings
+            ],
+            "failed": decision.failed,
+            "valid_until": None if decision.valid_until is None else decision.valid_until.isoformat(),
+            "duties": decision.duties,
+        }
+        return json.dumps(values, indent=2)
+
+    def tell(self, terminal: Terminal) -> None:
+        """
+        Tell it in words: the answer first, then why, under which law, and what to do.
+        """
+        decision, may = self.decision, _MAY[self.decision.channel]
+        if decision:
+            terminal.good("yes", f"{may.format('')}.")
+        else:
+            terminal.bad("no", f"{may.format('not ')}.")
+        for name, text in self._details():
+            terminal.note(name, text)
+
+    def _details(self) -> Iterator[tuple[str, str]]:
+        decision = self.decision
+        yield "why", decision.explanation
+        for failed in decision.failed:
+            yield ("wrong with it" if failed in _DEFECTS else "not shown"), in_words(failed)
+        if decision.would_change_it:
+            yield "would change it", decision.would_change_it
+        if self.left_open and not decision:
+            yield "not told", f"{' and '.join(self.left_open)}, if that is so; not told, the stricter law is applied."
+        yield from (("still to do", _DUTIES[duty]) for duty in decision.duties)
+        yield from (("rests on", _event(number, event)) for number, event in self.evidence.items())
+        yield from (("register", _listing(listing)) for listing in decision.listings)
+        if decision.valid_until is not None:
+            yield "counts until", f"{instant(decision.valid_until)}; then the consent has run out."
+        yield "about", f"“{self.purpose}”, as {_KINDS[decision.kind]}, on {instant(decision.at)}."
+        yield "whose line", _holder(decision.subscriber)
+        yield "law", self._law(decision.regulation)
+        if decision.also:
+            yield "also", self._law(*decision.also)
+        yield "edition", _DATE.sub(_plain_day, decision.edition)
+        if decision.fines:
+            yield "fines", f"For what is done wrongly on that day, {decision.fines}."
+
+    def _law(self, *provisions: str) -> str:
+        return ", ".join(self._provision(part) for text in provisions for part in text.split("; "))
+
+    def _provision(self, text: str) -> str:
+        if text.startswith("UK GDPR "):
+            return f"UK GDPR, article {text.removeprefix('UK GDPR ')}"
+        if text[:1].isdigit() and self.decision.edition.startswith("UK PECR"):
+            return f"PECR, regulation {text}"
+        return text
+
+
+def _plain_day(found: re.Match[str]) -> str:
+    try:
+        return day(date.fromisoformat(found[0]))
+    except ValueError:
+        return found[0]
+
+
+def _known_day(listed_on: date | None) -> str | None:
+    return None if listed_on in (None, UNDATED) else str(listed_on)
+
+
+def _holder(subscriber: Subscriber) -> str:
+    if subscriber is Subscriber.UNKNOWN:
+        return "Nobody said, so it is taken for an individual's."
+    protected = "a corporate subscriber" if subscriber.corporate else "protected as an individual"
+    return f"{subscriber.replace('_', ' ').capitalize()}: {protected}."
+
+
+def _event(number: int, event: Event) -> str:
+    when = instant(event.occurred_at)
+    if _minute(event.recorded_at) != _minute(event.occurred_at):
+        when = f"{when}, put on record on {instant(event.recorded_at)}"
+    return f"{headline(event)}, on {when} (event {number}: {PROVES[event.grade]})."
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _listing(listing: Listing) -> str:
+    if listing.listed_on is None:
+        said = "not listed"
+    elif listing.listed_on == UNDATED:
+        said = "listed, nobody knows since when"
+    else:
+        said = f"listed since {day(listing.listed_on)}"
+    copy = f"in the copy of {day(listing.as_of)}; asked on {instant(listing.checked_at)}"
+    return f"{listing.register.upper()}: {said}, {copy}."

@@ -1,0 +1,81 @@
+"""
+``optly check``
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+
+from optly.addresses import Channel
+from optly.cli._app import with_manager
+from optly.cli._options import INSTANT, one_of
+from optly.cli._terminal import Terminal
+from optly.cli.check.answer import Answer
+from optly.cli.check.facts import fact_options, gather
+from optly.manager import ConsentManager
+from optly.rules import MessageKind
+
+
+class _WithSections(click.Command):
+    """
+    Lists the options in the help under what they are about.
+    """
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
+                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+        for name in sorted(sections, key=lambda name: name != "Options"):
+            with formatter.section(name):
+                formatter.write_dl(sections[name])
+
+
+@click.command("check", cls=_WithSections)
+# Any number of words, so that a number with spaces in it is not repeated in an error about superfluous arguments.
+@click.argument("address", nargs=-1, required=True)
+@click.option("--channel", type=one_of(Channel), required=True, help="How it is to reach them.")
+@click.option("--purpose", metavar="KEY", required=True, help="The key of the purpose it is about.")
+@click.option(
+    "--kind",
+    type=one_of(MessageKind),
+    default=MessageKind.MARKETING.value,
+    show_default=True,
+    help="What the message is.",
+)
+@click.option("--at", help="Decide for this instant, on what was on record then. By default now.", **INSTANT)
+@click.option("as_json", "--json", is_flag=True, help="Print the decision as JSON.")
+@fact_options
+@with_manager
+def command(
+    manager: ConsentManager,
+    address: tuple[str, ...],
+    channel: str,
+    purpose: str,
+    kind: str,
+    at: datetime | None,
+    as_json: bool,
+    **told: Any,
+) -> None:
+    """
+    Tell whether a marketing message may be sent, or a call be made, and why.
+
+    ADDRESS is an email address, a telephone number, a postal address with commas between its lines, or service:name
+    for an account. Written as - it is read from standard input, and so stands in no list of processes and no history.
+
+    The exit code is 0 if it is allowed, 1 if it is refused, 2 if the command was called wrongly, and 3 if the store
+    could not be asked. Nothing is changed and nothing is sent. No answer is legal advice.
+    """
+    who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
+    decision = manager.check(who, Channel(channel), purpose, kind=MessageKind(kind), at=at, **gather(told))
+    answer = Answer.about(decision, manager, told)
+    if as_json:
+        click.echo(answer.as_json())
+    else:
+        answer.tell(Terminal())
+    if not decision:
+        raise click.exceptions.Exit(1)

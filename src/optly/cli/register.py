@@ -1,0 +1,188 @@
+"""
+``optly register``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from optly.cli._options import DAY, one_of
+from optly.cli._terminal import Terminal
+from optly.cli._words import count, day
+from optly.errors import RegisterUnreadableError
+from optly.protocols import RegisterName
+from optly.registers import Built, FileRegister, Step, build
+from optly.registers._format import MAGIC
+from optly.registers._screening import MAX_AGE
+from optly.rules.editions import uk_date
+
+_DOING = {Step.READING: "Reading the licence files", Step.WRITING: "Writing the register file"}
+
+
+def _as_files(_ctx: click.Context, _param: click.Parameter, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
+    if Path("-") in (value if isinstance(value, tuple) else (value,)):
+        raise click.BadParameter(
+            "standard input and output cannot be used, because a build measures its files: name one"
+        )
+    return value
+
+
+_register_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group("register")
+def command() -> None:
+    """
+    Build and look at files of numbers that are not to be called or faxed.
+    """
+
+
+@command.command("build")
+@click.argument(
+    "sources",
+    metavar="SOURCE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    callback=_as_files,
+)
+@click.argument("target", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), callback=_as_files)
+@click.option("--name", type=one_of(RegisterName), required=True, help="Which register it is.")
+@click.option("--as-of", required=True, help="The date of the copy, as its licensor gives it.", **DAY)
+@click.option(
+    "--listed-on",
+    help="Since when the numbers are listed that have no date in their row.",
+    **DAY,
+)
+@click.option("--column", type=click.IntRange(0), default=0, show_default=True, help="Where the number is, from 0.")
+@click.option("--date-column", type=click.IntRange(0), help="Where its listing date is, from 0.")
+@click.option("--delimiter", default=",", show_default=True, help="What separates columns: a character, or tab.")
+@click.option(
+    "--flaw-limit",
+    type=click.IntRange(0),
+    default=1000,
+    show_default=True,
+    help="How many rows of a file that cannot be read are put up with.",
+)
+def build_file(sources: tuple[Path, ...], target: Path, name: str, delimiter: str, **settings: Any) -> None:
+    """
+    Build the register file TARGET from licence files.
+
+    A SOURCE has one number to a row, alone or in a column, plain or compressed with gzip; several are one copy of the
+    register. TARGET takes the place of the file of that name in one step, or not at all. Standard input and output
+    cannot be used.
+    """
+    _check_replaceable(target, RegisterName(name))
+    try:
+        with _progress() as progress:
+            built = build(
+                sources,
+                target,
+                name=RegisterName(name),
+                delimiter="\t" if delimiter == "tab" else delimiter,
+                progress=progress,
+                **settings,
+            )
+    except OSError as error:
+        raise click.ClickException(f"{target} cannot be written: {error.strerror}") from error
+    _tell_built(built, sources, target)
+
+
+def _check_replaceable(target: Path, name: RegisterName) -> None:
+    """
+    Refuse to build over a file that is no register, such as a licence file where the target was forgotten.
+    """
+    if not target.exists():
+        return
+    with target.open("rb") as file:
+        begins = file.read(len(MAGIC))
+    if begins != MAGIC:
+        raise click.BadParameter(
+            "this file is there and is no register: name the register file last, or remove it first",
+            param_hint="TARGET",
+        )
+    try:
+        known = FileRegister(target).name
+    except RegisterUnreadableError:
+        return  # a register that is damaged, or of another version: to build it again is what the error advises
+    if known is not name:
+        raise click.BadParameter(f"this is the file of the {known.upper()}", param_hint="TARGET")
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """
+    Show on a terminal how far the build is, and take it away in the end.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        tasks = {step: shown.add_task(doing, total=None) for step, doing in _DOING.items()}
+
+        def tell(step: Step, done: int, total: int) -> None:
+            shown.update(tasks[step], completed=done, total=total)
+
+        yield tell
+
+
+def _tell_built(built: Built, sources: tuple[Path, ...], target: Path) -> None:
+    terminal = Terminal()
+    terminal.good("built", f"{target}: {built.name.upper()} with {count(built.count, 'number')}.")
+    _tell_dates(terminal, built.as_of)
+    terminal.note("version", built.version)
+    terminal.note("read", f"{count(len(sources), 'file')}; {count(built.duplicates, 'row')} repeated a number.")
+    for source, lines in zip(sources, built.flawed_lines, strict=True):
+        if lines:
+            terminal.bad(
+                "not read", f"{source.name}, {'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines))}"
+            )
+    if (more := built.flaws - sum(map(len, built.flawed_lines))) > 0:
+        terminal.bad("not read", f"{count(more, 'more row')}, not named here.")
+
+
+def _tell_dates(terminal: Terminal, as_of: date) -> bool:
+    """
+    Tell how old a copy is, and return whether it can still be screened with.
+    """
+    age = uk_date(datetime.now(UTC)) - as_of
+    usable = age <= MAX_AGE
+    terminal.note("copy of", f"{day(as_of)}, {count(max(age.days, 0), 'day')} old")
+    say = terminal.note if usable else terminal.bad
+    say("usable until", f"{day(as_of + MAX_AGE)}, the last day included{'' if usable else ': get a new copy'}")
+    return usable
+
+
+@command.command("show")
+@_register_file
+def show(file: Path) -> None:
+    """
+    Tell what the register file FILE is: which register, of which date, how many numbers.
+
+    The exit code is 1 if it can no longer be screened with.
+    """
+    register = FileRegister(file)
+    terminal = Terminal()
+    terminal.note("register", register.name.upper())
+    terminal.note("numbers", f"{len(register):,}")
+    terminal.note("version", register.header.version)
+    if not _tell_dates(terminal, register.header.as_of):
+        raise click.exceptions.Exit(1)
+
+
+@command.command("verify")
+@_register_file
+def verify(file: Path) -> None:
+    """
+    Go through the whole register file FILE and find out whether it was damaged.
+    """
+    register = FileRegister(file)
+    register.verify()
+    Terminal().good("verified", f"{register.name.upper()} with {count(len(register), 'number')}, as it was built.")

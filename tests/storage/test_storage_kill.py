@@ -1,0 +1,116 @@
+"""
+Killing a process with SIGKILL, at random points, while its threads append.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from optly.protocols import Storage
+from optly.storage import FileStorage, SQLStorage
+from optly.testing.storage import NOW, problems
+
+ROUNDS, THREADS = 15, 3
+
+# Each thread appends to a contact of its own and to one that all share, and says so only after the call has returned;
+# now and then it erases a value, which makes the file store write its file anew.
+CHILD = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from test_storage_kill import opened
+from optly.errors import ConflictError
+from optly.testing.storage import Contact, at_once, append_again, code, key
+
+storage = opened(sys.argv[1], sys.argv[2])
+shared = bytes.fromhex(sys.argv[3])
+
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
+def work(_):
+    mine = Contact("acme")
+    while True:
+        idkey, kept, forget = key(), code(mine.subject), mine.version % 8 == 6
+        storage.append([mine.commit(
+            events=2,
+            identifiers=[mine.identifier(idkey)],
+            forget_slots=["line_1"] if forget else (),
+        )])
+        say("appended", mine.subject.hex(), mine.version, idkey.hex())
+        storage.put_codes([kept])
+        say("kept", kept.key.hex())
+        append_again(storage, "acme", shared)
+        say("shared", shared.hex())
+
+at_once({threads}, work)
+"""
+
+
+def opened(kind: str, directory: str) -> Storage:
+    if kind == "file":
+        return FileStorage(Path(directory) / "optly.jsonl")
+    return SQLStorage(f"sqlite:///{Path(directory) / 'optly.db'}")
+
+
+def run_until_killed(kind: str, directory: Path, shared: bytes, after: int, delay: float) -> list[list[str]]:
+    """
+    Let the child say that many lines, kill it a moment later, and return the words of every line it said.
+    """
+    script = CHILD.format(tests=str(Path(__file__).parent), threads=THREADS)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, kind, str(directory), shared.hex()], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(after)]
+        time.sleep(delay)
+        child.send_signal(signal.SIGKILL)
+        while select.select([child.stdout], [], [], 5)[0] and (line := child.stdout.readline()):
+            lines.append(line)
+    assert child.returncode == -signal.SIGKILL
+    return [line.split() for line in lines]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed by signals here")
+@pytest.mark.parametrize("kind", ["sqlite", "file"])
+def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> None:
+    """
+    Killed many times over one store, which goes on from what the last one left: every append and every code that was
+    acknowledged is there, a change is there whole or not at all, and all chains verify.
+    """
+    chance = random.Random()
+    shared = os.urandom(16)
+    versions: Counter[bytes] = Counter()
+    codes, idkeys = set[bytes](), dict[bytes, bytes]()
+    for _ in range(ROUNDS):
+        for what, *words in run_until_killed(kind, tmp_path, shared, chance.randrange(3, 60), chance.random() * 0.03):
+            named = bytes.fromhex(words[0])
+            if what == "appended":
+                versions[named] = int(words[1])
+                idkeys[bytes.fromhex(words[2])] = named
+            elif what == "shared":
+                versions[named] += 1
+            else:
+                codes.add(named)
+        storage = opened(kind, str(tmp_path))
+        subjects = list(storage.subjects("acme"))
+        assert set(versions) <= set(subjects)
+        for subject in subjects:
+            there = len(storage.entries(subject))
+            assert problems(storage, "acme", subject) == ()
+            assert there >= versions[subject]
+            assert subject == shared or there % 2 == 0
+        found = storage.find(list(idkeys)).identifiers
+        assert idkeys == {idkey: row.subject for idkey, row in found.items()}
+        assert all(storage.code(key, NOW) == b"target" for key in codes)
+        storage.close()
+    assert len(versions) > ROUNDS

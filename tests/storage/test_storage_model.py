@@ -1,0 +1,225 @@
+"""
+Every store does as the memory store does, whatever is asked of it and in whatever order.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from optly.errors import ConflictError
+from optly.ledger import grow
+from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, Storage, StoredCode, Suppression
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.testing.storage import NOW, TICK, Contact, checkpoint
+
+# Few names and few instants, so that they meet.
+ORGANISATIONS = ("acme", "other")
+SUBJECTS = [bytes([n]) * 16 for n in range(4)]
+NAMES = [bytes([n]) * 16 for n in range(100, 104)]
+KEYS = [bytes([n]) * 32 for n in range(200, 203)]
+INSTANTS = [NOW + n * TICK for n in range(4)]
+
+subjects, names, keys, instants = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS, INSTANTS))
+few = {"max_size": 2, "unique": True}
+
+
+def outcome(work: Callable[[], Any]) -> Any:
+    """
+    Return what a call returned, in a form that can be compared, or how it was refused.
+    """
+    try:
+        found = work()
+    except ConflictError as error:
+        return type(error)
+    if isinstance(found, Sequence) and not isinstance(found, bytes):
+        return sorted(found, key=repr)
+    return found
+
+
+class Stores(RuleBasedStateMachine):
+    """
+    Does the same to three stores and compares what they say.
+    """
+
+    @initialize()
+    def open(self) -> None:
+        self.directory = tempfile.TemporaryDirectory()
+        self.stores: list[Storage] = [MemoryStorage(), *self.opened()]
+        # A contact of the second organisation has the ids of the first, so that the two may meet as well.
+        self.contacts = {s: Contact(ORGANISATIONS[n == 3], s) for n, s in enumerate(SUBJECTS)}
+        self.claimed: list[OutboxMessage] = []
+
+    def opened(self) -> list[Storage]:
+        path = Path(self.directory.name)
+        return [SQLStorage(f"sqlite:///{path}/optly.db"), FileStorage(path / "optly.jsonl")]
+
+    def teardown(self) -> None:
+        for storage in self.stores:
+            storage.close()
+        self.directory.cleanup()
+
+    def ask(self, name: str, *args: Any) -> Any:
+        """
+        Call a method of every store and return what all of them said.
+        """
+        said = [outcome(lambda storage=storage: getattr(storage, name)(*args)) for storage in self.stores]
+        assert said[1:] == said[:1] * 2
+        return said[0]
+
+    @rule(
+        subject=subjects,
+        other=st.none() | subjects,
+        stale=st.booleans(),
+        forget=st.booleans(),
+        drop=st.lists(st.integers(1, 5), **few),
+        release=st.lists(names, **few),
+        take=st.lists(names, **few),
+        stops=st.lists(st.tuples(names, st.sampled_from(["*/*", "email/*"]), instants), max_size=3),
+        queue=st.lists(st.tuples(names, instants), max_size=2, unique_by=lambda pair: pair[0]),
+        wording=st.sampled_from([b"one", b"two"]),
+        settle=st.booleans(),
+    )
+    def append(
+        self,
+        subject: bytes,
+        other: bytes | None,
+        stale: bool,
+        forget: bool,
+        drop: list[int],
+        release: list[bytes],
+        take: list[bytes],
+        stops: list[tuple[bytes, str, datetime]],
+        queue: list[tuple[bytes, datetime]],
+        wording: bytes,
+        settle: bool,
+    ) -> None:
+        ada = self.contacts[subject]
+        eve = self.contacts[other] if other not in (None, subject) else None
+        before = [(contact, contact.version, contact.head) for contact in (ada, eve) if contact]
+        commit = ada.commit(
+            events=1 + len(take),
+            forget=forget,
+            forget_slots=[f"line_{line}" for line in drop],
+            release=release,
+            identifiers=[ada.identifier(name, line) for line, name in enumerate(take, 1)],
+            suppressions=[Suppression(idkey=name, scope=scope, at=at, key_version="k1") for name, scope, at in stops],
+            queue=[OutboxMessage(subject=subject, message=name, due_at=at, body=b"body") for name, at in queue],
+            wordings={"0" * 64: wording},
+            settle=[
+                Settlement(subject=subject, message=m.message, attempts=m.attempts, state=MessageState.ACCEPTED)
+                for m in self.claimed[-1:]
+                if settle and m.subject == subject
+            ],
+        )
+        commits = [attrs.evolve(commit, expected=max(commit.expected - 1, 0)) if stale else commit]
+        if eve:
+            commits.append(eve.commit(identifiers=[eve.identifier(name) for name in take[1:]]))
+        if self.ask("append", commits) is not None:
+            for contact, version, head in before:
+                contact.version, contact.head = version, head
+        for commit in commits:
+            self.ask("committed", commit.subject, commit.idem)
+
+    @rule(pairs=st.lists(st.tuples(subjects, names), max_size=3), at=instants, until=instants, key=keys)
+    def claim(self, pairs: list[tuple[bytes, bytes]], at: datetime, until: datetime, key: bytes) -> None:
+        claims = [
+            Claim(subject=s, message=m, codes=[StoredCode(key=key, subject=s, value=m, expires_at=until)])
+            for s, m in pairs
+        ]
+        self.claimed += self.ask("claim", claims, at, until)
+
+    @rule(
+        data=st.data(),
+        state=st.sampled_from([state for state in MessageState if state is not MessageState.SENDING]),
+        due_at=st.none() | instants,
+        slip=st.integers(0, 1),
+    )
+    def settle(self, data: st.DataObject, state: MessageState, due_at: datetime | None, slip: int) -> None:
+        if self.claimed:
+            message = data.draw(st.sampled_from(self.claimed))
+            settlement = Settlement(
+                subject=message.subject,
+                message=message.message,
+                attempts=message.attempts + slip,
+                state=state,
+                due_at=due_at,
+            )
+            self.ask("settle", [settlement, settlement])
+
+    @rule(key=keys, subject=subjects, value=st.binary(max_size=4), expires_at=st.none() | instants)
+    def put_code(self, key: bytes, subject: bytes, value: bytes, expires_at: datetime | None) -> None:
+        self.ask("put_codes", [StoredCode(key=key, subject=subject, value=value, expires_at=expires_at)])
+
+    @rule(key=keys, at=instants)
+    def take_code(self, key: bytes, at: datetime) -> None:
+        self.ask("take_code", key, at)
+
+    @rule(subject=subjects)
+    def revoke_codes(self, subject: bytes) -> None:
+        self.ask("revoke_codes", subject)
+
+    @rule(key=keys, at=instants, until=instants)
+    def count(self, key: bytes, at: datetime, until: datetime) -> None:
+        self.ask("count", key, at, until)
+
+    @rule(at=instants)
+    def expire(self, at: datetime) -> None:
+        self.ask("expire", at)
+
+    @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]))
+    def add_key_version(self, organisation: str, version: str) -> None:
+        self.ask("add_key_version", organisation, version)
+
+    @rule(organisation=st.sampled_from(ORGANISATIONS), slip=st.sampled_from([0, 0, 0, 1]))
+    def seal(self, organisation: str, slip: int) -> None:
+        head = self.stores[0].log_head(organisation)
+        size, edge = (head[0].size, head[1]) if head else (0, ())
+        leaves = self.ask("unsealed", organisation, 9)
+        grown = grow(edge, size, [leaf.hash(organisation) for leaf in leaves])
+        new = checkpoint(organisation, size + len(leaves), grown)
+        self.ask("seal", organisation, leaves, grown, new, size + slip)
+
+    @rule()
+    def reopen(self) -> None:
+        for storage in self.stores[1:]:
+            storage.close()
+        self.stores[1:] = self.opened()
+
+    @invariant()
+    def say_the_same(self) -> None:
+        self.ask("load", SUBJECTS)
+        for subject in SUBJECTS:
+            self.ask("entries", subject)
+            self.ask("openings", subject)
+        found = [storage.find(NAMES) for storage in self.stores]
+        assert [found[0].identifiers] * 3 == [each.identifiers for each in found]
+        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
+        assert stops[:1] * 3 == stops
+        self.ask("wordings", ["0" * 64])
+        for key in KEYS:
+            self.ask("code", key, INSTANTS[1])
+        for organisation in ORGANISATIONS:
+            for name in ("due", "overdue"):
+                self.ask(name, organisation, INSTANTS[2], 9)
+            self.ask("backlog", organisation)
+            self.ask("key_versions", organisation)
+            self.ask("log_leaves", organisation, 99)
+            heads = [storage.log_head(organisation) for storage in self.stores]
+            assert heads[:1] * 3 == [head and (head[0], tuple(head[1])) for head in heads]
+            listed = [sorted(storage.subjects(organisation)) for storage in self.stores]
+            assert listed[:1] * 3 == listed
+            for subject in SUBJECTS:
+                self.ask("sealed", organisation, subject)
+
+
+TestStores = Stores.TestCase
+TestStores.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
