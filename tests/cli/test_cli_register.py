@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -314,7 +315,13 @@ def test_an_interrupted_build_leaves_the_old_file(runner: CliRunner, million: Pa
     os.mkfifo(slow)
     arguments = ["register", "build", str(million), str(slow), str(target), "--name", "tps", "--as-of", str(today())]
     with (
-        subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Whoever runs the tests in the background has the signal ignored, and a child would inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        ) as process,
         open_when_read(slow, process),
     ):
         process.send_signal(signal.SIGINT)

@@ -23,10 +23,10 @@ from optly.testing.storage import NOW, TICK, Contact, checkpoint
 
 # Few names and few instants, so that they meet.
 ORGANISATIONS = ("acme", "other")
-SUBJECTS = [bytes([n]) * 16 for n in range(4)]
-NAMES = [bytes([n]) * 16 for n in range(100, 104)]
-KEYS = [bytes([n]) * 32 for n in range(200, 203)]
-INSTANTS = [NOW + n * TICK for n in range(4)]
+SUBJECTS = [bytes([n]) * 16 for n in range(3)]
+NAMES = [bytes([n]) * 16 for n in (100, 101)]
+KEYS = [bytes([n]) * 32 for n in (200, 201)]
+INSTANTS = [NOW + n * TICK for n in range(3)]
 
 subjects, names, keys, instants = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS, INSTANTS))
 few = {"max_size": 2, "unique": True}
@@ -54,8 +54,7 @@ class Stores(RuleBasedStateMachine):
     def open(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
         self.stores: list[Storage] = [MemoryStorage(), *self.opened()]
-        # A contact of the second organisation has the ids of the first, so that the two may meet as well.
-        self.contacts = {s: Contact(ORGANISATIONS[n == 3], s) for n, s in enumerate(SUBJECTS)}
+        self.contacts = {s: Contact(ORGANISATIONS[n == 2], s) for n, s in enumerate(SUBJECTS)}
         self.claimed: list[OutboxMessage] = []
 
     def opened(self) -> list[Storage]:
@@ -75,15 +74,31 @@ class Stores(RuleBasedStateMachine):
         assert said[1:] == said[:1] * 2
         return said[0]
 
+    @rule(data=st.data())
+    def append_more(self, data: st.DataObject) -> None:
+        """
+        So that there is more to ask about.
+        """
+        stops = data.draw(st.lists(st.tuples(names, instants), max_size=2, unique_by=lambda pair: pair[0]))
+        ada = self.contacts[data.draw(subjects)]
+        before = ada.version, ada.head
+        message = data.draw(names)
+        commit = ada.commit(
+            suppressions=[Suppression(idkey=name, scope="*/*", at=at, key_version="k1") for name, at in stops],
+            queue=[OutboxMessage(subject=ada.subject, message=message, due_at=data.draw(instants), body=b"more")],
+        )
+        if self.ask("append", [commit]) is not None:
+            ada.version, ada.head = before
+
     @rule(
         subject=subjects,
         other=st.none() | subjects,
-        stale=st.booleans(),
-        forget=st.booleans(),
+        stale=st.sampled_from([False, False, False, True]),
+        forget=st.sampled_from([False, False, False, True]),
         drop=st.lists(st.integers(1, 5), **few),
         release=st.lists(names, **few),
-        take=st.lists(names, **few),
-        stops=st.lists(st.tuples(names, st.sampled_from(["*/*", "email/*"]), instants), max_size=3),
+        take=st.lists(names, max_size=1),
+        stops=st.lists(st.tuples(names, st.just("*/*"), instants), max_size=3, unique_by=lambda stop: stop[0]),
         queue=st.lists(st.tuples(names, instants), max_size=2, unique_by=lambda pair: pair[0]),
         wording=st.sampled_from([b"one", b"two"]),
         settle=st.booleans(),
@@ -122,7 +137,7 @@ class Stores(RuleBasedStateMachine):
         )
         commits = [attrs.evolve(commit, expected=max(commit.expected - 1, 0)) if stale else commit]
         if eve:
-            commits.append(eve.commit(identifiers=[eve.identifier(name) for name in take[1:]]))
+            commits.append(eve.commit(identifiers=[eve.identifier(name) for name in release]))
         if self.ask("append", commits) is not None:
             for contact, version, head in before:
                 contact.version, contact.head = version, head
@@ -222,4 +237,4 @@ class Stores(RuleBasedStateMachine):
 
 
 TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestStores.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, phases=["explicit","generate"])

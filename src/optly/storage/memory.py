@@ -160,9 +160,7 @@ class MemoryStorage:
 
     def append(self, commits: Sequence[Commit]) -> None:
         with self._changing:
-            for commit in commits:
-                _refuse_conflict(self._state, commit)
-            _refuse_taken(self._state, commits)
+            _refuse(self._state, commits)
             for commit in commits:
                 _drop(self._state, commit)
             for commit in commits:
@@ -365,17 +363,34 @@ def _is_held(state: State, settlement: Settlement) -> bool:
     )
 
 
-def _refuse_conflict(state: State, commit: Commit) -> None:
-    contact = state.contacts.get(commit.subject)
-    if commit.expected != (contact.version if contact else 0) or (
-        contact is not None and contact.organisation != commit.organisation
-    ):
-        raise ConflictError("another change to the contact came first")
-    if commit.settle and (commit.forget or not all(_is_held(state, settlement) for settlement in commit.settle)):
-        raise ClaimLostError("a message is no longer claimed by whoever sent it")
-    kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
-    if kept & commit.openings.keys():
-        raise ConflictError("a slot for a personal value is taken")
+def _refuse(state: State, commits: Sequence[Commit]) -> None:
+    """
+    Raise what stands against any of *commits*, before anything is changed.
+    """
+    for commit in commits:
+        contact = state.contacts.get(commit.subject)
+        version, organisation = (contact.version, contact.organisation) if contact else (0, commit.organisation)
+        if (commit.expected, commit.organisation) != (version, organisation):
+            raise ConflictError("another change to the contact came first")
+    for commit in commits:
+        contact = state.contacts.get(commit.subject)
+        kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
+        if kept & commit.openings.keys():
+            raise ConflictError("a slot for a personal value is taken")
+    _refuse_taken(state, commits)
+    for commit in commits:
+        names = [(message.subject, message.message) for message in commit.queue]
+        if len(set(names)) < len(names) or (not commit.forget and _named(state, names)):
+            raise ConflictError("a message of this name is in the outbox")
+    for commit in commits:
+        names = [(settlement.subject, settlement.message) for settlement in commit.settle]
+        held = not commit.forget and all(_is_held(state, settlement) for settlement in commit.settle)
+        if names and not (held and len(set(names)) == len(names)):
+            raise ClaimLostError("a message is no longer claimed by whoever sent it")
+
+
+def _named(state: State, names: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name in state.outbox or name in state.settled for name in names)
 
 
 def _refuse_taken(state: State, commits: Sequence[Commit]) -> None:

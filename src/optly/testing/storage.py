@@ -588,6 +588,23 @@ class StorageContract:
         assert list(storage.due(ada.organisation, NOW, 9)) == []
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
 
+    def test_the_name_of_a_message_is_used_once(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        By one contact, waiting or done; another may have one of the same name.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        before = ada.version, ada.head
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[message])])
+        (got,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(got)])
+        ada.version, ada.head = before
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[message])])
+        storage.append([eve.commit(queue=[attrs.evolve(message, subject=eve.subject)])])
+        assert storage.backlog(ada.organisation) == {MessageState.ACCEPTED: 1, MessageState.QUEUED: 1}
+
     def test_of_workers_that_claim_at_once_each_message_goes_to_one(self, storage: Storage, ada: Contact) -> None:
         """
         And none is left over.
