@@ -295,14 +295,15 @@ class Commit:
         head: Hash of the last entry.
         entries: At least one.
         snapshot: The read model after the last entry.
-        openings: Personal values to keep, by slot.
+        openings: Personal values to keep, by slot. A slot that holds a value already is a conflict.
         forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
             change is written.
-        forget_slots, release: Personal values and keyed names to drop, of a contact that stays.
-        identifiers: Keyed names that are new.
+        forget_slots, release: Personal values and keyed names to drop, of a contact that stays. Names that one change
+            releases another of the same call can take.
+        identifiers: Keyed names that are new. One the contact has already stands for the line given now.
         suppressions: Stops to tie to keyed names; one that is there already keeps the later instant of the two.
         wordings: Texts for the register, by digest; one that is there already stays as it is.
-        queue: Messages to hand over.
+        queue: Messages to hand over. A name the contact has in the outbox already is a conflict.
         settle: Messages whose outcome this change records.
         idem: 16 bytes by which a repeat of this very commit is known.
     """
@@ -409,7 +410,8 @@ class Storage(Protocol):
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came.
+        Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came. At its last
+        instant a lease still holds.
         """
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
@@ -434,7 +436,7 @@ class Storage(Protocol):
 
     def put_codes(self, codes: Sequence[StoredCode]) -> None:
         """
-        Keep codes. Durable on return.
+        Keep codes; of one that is there already the latest counts. Durable on return.
         """
 
     def code(self, key: bytes, now: datetime) -> bytes | None:
@@ -456,6 +458,9 @@ class Storage(Protocol):
         """
         Count one more under *key* and return how many that makes. The count starts again once *until*, as given with
         the first, has passed. Atomic: of two that count at once, one gets the higher number.
+
+        Args:
+            key: Up to 64 bytes.
         """
 
     def expire(self, now: datetime) -> int:
