@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -18,6 +18,7 @@ _LOOPBACK = {
     "postgresql": ["postgresql+psycopg://root@127.0.0.1/test", "postgresql+psycopg://postgres@127.0.0.1/test"],
     "mysql": ["mysql+pymysql://root@127.0.0.1/test"],
 }
+_DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql"}
 
 
 def missing(what: str) -> None:
@@ -29,9 +30,14 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} cannot be reached; name one in OPTLY_TEST_URLS")
 
 
-def _candidates(kind: str) -> list[str]:
-    named = [url for url in os.environ.get("OPTLY_TEST_URLS", "").split() if make_url(url).get_backend_name() == kind]
-    return named or _LOOPBACK[kind]
+def _candidates(kind: str) -> list[URL]:
+    named = [make_url(url) for url in os.environ.get("OPTLY_TEST_URLS", "").split()]
+    # Another driver than ours would be another test.
+    return [
+        url.set(drivername=f"{kind}+{_DRIVERS[kind]}")
+        for url in named
+        if url.get_backend_name().replace("mariadb", "mysql") == kind
+    ] or [make_url(url) for url in _LOOPBACK[kind]]
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def fresh_database(kind: str) -> Iterator[str]:
         except DBAPIError:
             continue
         try:
-            yield make_url(url).set(database=name).render_as_string(hide_password=False)
+            yield url.set(database=name).render_as_string(hide_password=False)
         finally:
             force = " WITH (FORCE)" if kind == "postgresql" else ""
             with server.connect() as connection:

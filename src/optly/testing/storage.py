@@ -725,7 +725,7 @@ class StorageContract:
         message = ada.message()
         storage.append([ada.commit(queue=[message])])
         late = Contact(ada.organisation, ada.subject).commit(settle=[settlement(message)])
-        with pytest.raises(ClaimLostError) as caught:
+        with pytest.raises(ConflictError) as caught:
             storage.append([late])
         assert not isinstance(caught.value, ClaimLostError)
 
