@@ -287,7 +287,8 @@ class AddressTakenError(ConflictError):
 
 class ClaimLostError(ConflictError):
     """
-    A message whose outcome was to be recorded is no longer claimed by whoever sent it: the lease ran out.
+    A message whose outcome was to be recorded is no longer claimed by whoever sent it: it was settled, put back,
+    claimed again or erased in the meantime.
     """
 
 
