@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from optly._flows.desk import Desk, Plan, require_line
+from optly._flows.desk import Desk, Plan, line_values, require_line
 from optly.addresses import Address, AddressKind, Channel, parse_address
 from optly.commands import (
     AddContact,
@@ -107,13 +107,15 @@ async def change(
     def plan(standing: Standing, _now: datetime) -> Plan:
         add: list[NewLine] = []
         remove: list[int] = []
+        values = line_values(standing, openings)
         for address in addresses:
-            present = [line for line in standing.lines if line.kind is address.kind and not line.removed]
-            values = [parse_address(openings[f"line_{line.number}"].value, line.kind) for line in present]
-            if address in values:
+            present = [line.number for line in standing.lines if line.kind is address.kind and not line.removed]
+            if not values.keys() >= set(present):
+                raise ConflictError("another address was added in the meantime: try again")
+            if address in [values[number] for number in present]:
                 continue
             add.append(_line(address, held_by))
-            remove.extend(line.number for line in present)
+            remove.extend(present)
         return Plan(
             command=ChangeDetails(
                 name=name, subscriber=subscriber, language=language, add=tuple(add), remove=tuple(remove), actor=actor
