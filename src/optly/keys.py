@@ -134,13 +134,6 @@ class Keys:
         return tuple(signer.public_key().public_bytes_raw() for signer in self._signers)
 
 
-def same(left: str, right: str) -> bool:
-    """
-    Compare two secrets in a time that does not tell where they differ.
-    """
-    return hmac.compare_digest(left.encode(), right.encode())
-
-
 def sha256(text: str) -> bytes:
     """
     Return the SHA-256 of *text*: all that is kept of a random code.
