@@ -15,8 +15,9 @@ from typing import Final, Protocol, runtime_checkable
 import attrs
 
 from optly.addresses import Channel, PhoneNumber
+from optly.http import Request, Response
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
-from optly.messages import Message, Receipt
+from optly.messages import DeliveryEvent, InboundMessage, Message, Receipt
 
 
 @runtime_checkable
@@ -65,6 +66,96 @@ class AsyncMessageBackend(Protocol):
     async def send(self, message: Message) -> Receipt: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class BatchBackend(MessageBackend, Protocol):
+    """
+    A backend that is faster when it is given many messages at once.
+    """
+
+    def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
+        """
+        Hand each of *messages* over, once, and say what became of each, in the same order.
+
+        A message that cannot be expressed is refused here, so that the others go out; nothing is raised.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class Webhook:
+    """
+    What a provider's request says, and what it is told.
+
+    Attributes:
+        response: Sent once all `events` are recorded. If that fails, the provider is told to come again.
+    """
+
+    response: Response
+    events: tuple[DeliveryEvent | InboundMessage, ...] = ()
+
+
+@runtime_checkable
+class WebhookBackend(Protocol):
+    """
+    The half of a backend that hears from its provider. Mounted with the pages, at ``base_url/hooks/name``.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        The last part of the path.
+        """
+
+    def webhook(self, request: Request, *, now: datetime) -> Webhook:
+        """
+        Read a request and make sure that it comes from the provider. One that does not is refused in the response.
+
+        Raises nothing. Has no effect that matters: what is to be done about the events is the caller's business, and a
+        request that is repeated gives events of the same names.
+        """
+
+
+@runtime_checkable
+class TakesReplies(Protocol):
+    """
+    A backend whose messages may be answered by a reply. What it cannot receive is never offered.
+    """
+
+    @property
+    def takes_replies(self) -> bool:
+        """
+        Whether replies come back through its webhook, so that a question may say "reply YES or STOP".
+        """
+
+
+@attrs.frozen(kw_only=True)
+class Traced:
+    """
+    A message that a provider has.
+
+    Attributes:
+        text: What it says. Not in the repr.
+        receipt: What the backend would have said of it.
+    """
+
+    text: str = attrs.field(repr=False)
+    receipt: Receipt
+
+
+@runtime_checkable
+class TracingBackend(Protocol):
+    """
+    A backend that can look up what its provider has, to settle what is in doubt.
+    """
+
+    def trace(self, to: str, since: datetime) -> Sequence[Traced]:
+        """
+        Return every message to *to* that the provider took at *since* or later.
+
+        Raises:
+            RetryableError: The provider cannot be asked now, so that nothing follows from its silence.
+        """
 
 
 class Clock(Protocol):

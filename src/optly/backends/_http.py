@@ -1,0 +1,120 @@
+"""
+The one place from which a provider is called over HTTP.
+
+What matters to a sender is on which side of the request a failure lies: what was never said can be said again, what was
+said and not answered is in doubt.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from threading import Lock
+from typing import Final
+
+import attrs
+import httpx
+
+_LONGEST_ANSWER: Final = 4 * 1024 * 1024
+
+
+class NotSentError(Exception):
+    """
+    Nothing of the request can have been heard. Never leaves the backends.
+    """
+
+
+class NoAnswerError(Exception):
+    """
+    The request was said, and no whole answer came. Never leaves the backends.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """
+    A request to a provider. Its repr shows neither secrets nor addresses.
+
+    Attributes:
+        headers: Sent as they are, beside those that HTTP itself needs.
+    """
+
+    method: str
+    url: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """
+    What the provider answered.
+
+    Attributes:
+        headers: By name in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+class Caller:
+    """
+    Calls providers over connections that are kept open. Safe to share between threads, and across a fork.
+
+    Redirects are not followed: a request that is signed for one host is not repeated to another.
+
+    Args:
+        timeout: How long to wait for each step: connecting, writing, and each piece of the answer.
+        transport: What to call through instead of the network.
+    """
+
+    def __init__(self, *, timeout: timedelta, transport: httpx.BaseTransport | None = None) -> None:
+        self._timeout = timeout.total_seconds()
+        self._transport = transport
+        self._lock = Lock()
+        self._client: httpx.Client | None = None
+        self._process = 0
+
+    def call(self, call: Call) -> Answer:
+        """
+        Say *call*, once.
+
+        Raises:
+            NotSentError: There is no connection.
+            NoAnswerError: There was one, and no whole answer came over it, or none that is HTTP.
+        """
+        try:
+            with self._open().stream(call.method, call.url, headers=dict(call.headers), content=call.body) as response:
+                body = b""
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) > _LONGEST_ANSWER:
+                        raise NoAnswerError("the answer has no end")
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(status=response.status_code, headers=headers, body=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotSentError(type(error).__name__) from None
+        except httpx.InvalidURL:
+            raise NotSentError("InvalidURL") from None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise NoAnswerError(type(error).__name__) from None
+
+    def _open(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None or self._process != os.getpid():
+                # Connections that were open before a fork belong to the parent.
+                self._client = httpx.Client(timeout=self._timeout, transport=self._transport, follow_redirects=False)
+                self._process = os.getpid()
+            return self._client
+
+    def close(self) -> None:
+        """
+        Close the connections. What is called afterwards opens new ones.
+        """
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None and self._process == os.getpid():
+                client.close()
