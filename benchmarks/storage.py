@@ -22,6 +22,7 @@ import pytest
 from measure import Measured, Work, measure, table
 from sqlalchemy import create_engine
 
+from optly.addresses import Channel
 from optly.protocols import Commit, OutboxMessage, Storage
 from optly.storage import FileStorage, SQLStorage
 from optly.testing.storage import NOW, Contact, stop
@@ -80,7 +81,9 @@ def answers(contacts: Sequence[Contact], repeat: int) -> list[Commit]:
     """
     commits = []
     for contact in itertools.islice(itertools.cycle(contacts), repeat * ROUNDS + max(1, repeat // 10)):
-        message = OutboxMessage(subject=contact.subject, message=os.urandom(16), due_at=NOW, body=BODY)
+        message = OutboxMessage(
+            subject=contact.subject, message=os.urandom(16), channel=Channel.EMAIL, due_at=NOW, body=BODY
+        )
         commits.append(contact.commit(events=2, queue=[message]))
     return commits
 

@@ -331,6 +331,7 @@ class OutboxMessage:
 
     Attributes:
         message: Its name, 16 random bytes.
+        channel: What it travels by.
         due_at: Not before this instant.
         attempts: How often it was claimed. Fences out a worker whose lease ran out.
         body: What it takes to make the message. May hold personal data; emptied once the outcome is known.
@@ -338,6 +339,7 @@ class OutboxMessage:
 
     subject: bytes
     message: bytes
+    channel: Channel
     due_at: datetime
     attempts: int = 0
     body: bytes = attrs.field(repr=False)
@@ -361,11 +363,12 @@ class Claim:
 @attrs.frozen(kw_only=True)
 class Settlement:
     """
-    What became of a claimed message.
+    What became of a claimed message, or of one that was in doubt.
 
     Attributes:
         attempts: The count at which it was claimed; a message claimed again since is left alone.
-        state: `MessageState.QUEUED` puts it back; anything else is final and empties its body.
+        state: `MessageState.QUEUED` puts it back. `MessageState.IN_DOUBT` keeps it until more is known. Anything else is
+            final and empties its body.
         due_at: When to try again; only looked at for a message that is put back.
     """
 
@@ -454,9 +457,10 @@ class Storage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
-    def openings(self, subject: bytes) -> Mapping[str, Opening]:
+    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
         """
-        Return every personal value of a contact that is still there, by slot.
+        Return every personal value of these contacts that is still there, by contact and slot. A contact that has none
+        is not in the result.
         """
 
     def append(self, commits: Sequence[Commit]) -> None:
@@ -467,7 +471,7 @@ class Storage(Protocol):
         so that callers may decide again at once.
 
         Raises:
-            ClaimLostError: A message to settle is no longer claimed at its count: the lease ran out, or it is gone.
+            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was put back, or is gone.
             ConflictError: A contact is no longer at the expected version.
             AddressTakenError: A new keyed name belongs to another contact.
         """
@@ -494,15 +498,20 @@ class Storage(Protocol):
 
     # ---- the outbox
 
-    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return queued messages that are due, those due longest first.
+        Return queued messages of one channel that are due, those due longest first.
         """
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
         Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came. At its last
         instant a lease still holds.
+        """
+
+    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+        """
+        Return messages that stand in *state*, those due longest ago first. What is final has no body any more.
         """
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
@@ -515,7 +524,8 @@ class Storage(Protocol):
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """
-        Write down what became of claimed messages when no event goes with it. One claimed again since is left alone.
+        Write down what became of messages that are claimed or in doubt, when no event goes with it. One claimed again
+        since is left alone.
         """
 
     def backlog(self, organisation: str) -> Mapping[MessageState, int]:
@@ -545,10 +555,10 @@ class Storage(Protocol):
         Remove every code of a contact and return how many there were.
         """
 
-    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
         """
-        Count one more under *key* and return how many that makes. The count starts again once *until*, as given with
-        the first, has passed. Atomic: of two that count at once, one gets the higher number.
+        Count one more, or *by* more, under *key* and return how many that makes. The count starts again once *until*,
+        as given with the first, has passed. Atomic: of two that count at once, one gets the higher number.
 
         Args:
             key: Up to 64 bytes.

@@ -33,7 +33,7 @@ from optly.errors import (
 from optly.storage import FileStorage, _journal
 from optly.storage._journal import Journal
 from optly.storage.memory import State
-from optly.testing.storage import NOW, TICK, Contact, at_once, claim_of, code, key, problems, stop
+from optly.testing.storage import NOW, TICK, Contact, at_once, claim_of, code, key, problems, stop, values_of
 
 
 @attrs.frozen
@@ -403,7 +403,7 @@ def test_a_crash_during_an_erasure_leaves_all_of_it_or_none(
         ada, eve = Contact("acme"), Contact("acme")
         storage.append([ada.commit(), eve.commit()])
         state = deepcopy(storage._state)
-        salt = base64.b64encode(storage.openings(ada.subject)["line_1"].salt)
+        salt = base64.b64encode(values_of(storage, ada.subject)["line_1"].salt)
         calls.clear()
         with monkeypatch.context() as patch:
             for owner, name in STEPS:
@@ -419,7 +419,7 @@ def test_a_crash_during_an_erasure_leaves_all_of_it_or_none(
         again = FileStorage(path)
         erased = len(again.entries(ada.subject)) == 2
         assert erased or again._state == state
-        assert ("line_1" in again.openings(ada.subject)) == (salt in path.read_bytes()) == (not erased)
+        assert ("line_1" in values_of(again, ada.subject)) == (salt in path.read_bytes()) == (not erased)
         assert problems(again, "acme", ada.subject) == ()
         again.append([eve.commit()])
         again.close()
@@ -448,7 +448,7 @@ def test_what_is_erased_leaves_the_file(storage: FileStorage, path: Path) -> Non
         raw = [contact.subject * 30, b"code " + contact.subject, idkeys[number], *salts[number]]
         return [base64.b64encode(item) for item in raw]
 
-    salts = {n: [opening.salt for opening in storage.openings(contacts[n].subject).values()] for n in (5, 6)}
+    salts = {n: [opening.salt for opening in values_of(storage, contacts[n].subject).values()] for n in (5, 6)}
     assert all(item in path.read_bytes() for item in (*written(5), *written(6)))
     storage.append([contacts[5].commit(forget=True)])
     assert [] == [item for item in written(5) if item in path.read_bytes()]

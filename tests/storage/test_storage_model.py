@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from optly.addresses import Channel
 from optly.errors import ConflictError
 from optly.ledger import grow
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, Storage, StoredCode, Suppression
@@ -30,6 +31,10 @@ INSTANTS = [NOW + n * TICK for n in range(3)]
 
 subjects, names, keys, instants = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS, INSTANTS))
 few = {"max_size": 2, "unique": True}
+
+
+def waiting(subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
+    return OutboxMessage(subject=subject, message=message, channel=Channel.EMAIL, due_at=due_at, body=b"body")
 
 
 def outcome(work: Callable[[], Any]) -> Any:
@@ -85,7 +90,15 @@ class Stores(RuleBasedStateMachine):
         message = data.draw(names)
         commit = ada.commit(
             suppressions=[Suppression(idkey=name, scope="*/*", at=at, key_version="k1") for name, at in stops],
-            queue=[OutboxMessage(subject=ada.subject, message=message, due_at=data.draw(instants), body=b"more")],
+            queue=[
+                OutboxMessage(
+                    subject=ada.subject,
+                    message=message,
+                    channel=Channel.EMAIL,
+                    due_at=data.draw(instants),
+                    body=b"more",
+                )
+            ],
         )
         if self.ask("append", [commit]) is not None:
             ada.version, ada.head = before
@@ -127,7 +140,7 @@ class Stores(RuleBasedStateMachine):
             release=release,
             identifiers=[ada.identifier(name, line) for line, name in enumerate(take, 1)],
             suppressions=[Suppression(idkey=name, scope=scope, at=at, key_version="k1") for name, scope, at in stops],
-            queue=[OutboxMessage(subject=subject, message=name, due_at=at, body=b"body") for name, at in queue],
+            queue=[waiting(subject, name, at) for name, at in queue],
             wordings={"0" * 64: wording},
             settle=[
                 Settlement(subject=subject, message=m.message, attempts=m.attempts, state=MessageState.ACCEPTED)
@@ -181,9 +194,9 @@ class Stores(RuleBasedStateMachine):
     def revoke_codes(self, subject: bytes) -> None:
         self.ask("revoke_codes", subject)
 
-    @rule(key=keys, at=instants, until=instants)
-    def count(self, key: bytes, at: datetime, until: datetime) -> None:
-        self.ask("count", key, at, until)
+    @rule(key=keys, at=instants, until=instants, by=st.integers(1, 3))
+    def count(self, key: bytes, at: datetime, until: datetime, by: int) -> None:
+        self.ask("count", key, at, until, by)
 
     @rule(at=instants)
     def expire(self, at: datetime) -> None:
@@ -213,7 +226,7 @@ class Stores(RuleBasedStateMachine):
         self.ask("load", SUBJECTS)
         for subject in SUBJECTS:
             self.ask("entries", subject)
-            self.ask("openings", subject)
+            self.ask("openings", [subject])
         found = [storage.find(NAMES) for storage in self.stores]
         assert [found[0].identifiers] * 3 == [each.identifiers for each in found]
         stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
@@ -222,8 +235,10 @@ class Stores(RuleBasedStateMachine):
         for key in KEYS:
             self.ask("code", key, INSTANTS[1])
         for organisation in ORGANISATIONS:
-            for name in ("due", "overdue"):
-                self.ask(name, organisation, INSTANTS[2], 9)
+            self.ask("due", organisation, Channel.EMAIL, INSTANTS[2], 9)
+            self.ask("overdue", organisation, INSTANTS[2], 9)
+            for state in MessageState:
+                self.ask("messages", organisation, state, 9)
             self.ask("backlog", organisation)
             self.ask("key_versions", organisation)
             self.ask("log_leaves", organisation, 99)

@@ -26,7 +26,7 @@ from optly.errors import ConfigurationError, DamagedError, StorageUnavailableErr
 from optly.storage import SQLStorage, _statements
 from optly.storage._database import Database, Session
 from optly.storage._schema import events, heads, metadata
-from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement
+from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement, values_of
 
 ROUTES = {"subject_id", "idkey", "code_key"}
 STATEMENTS = {
@@ -126,9 +126,9 @@ def test_what_is_erased_leaves_the_disk(storage: SQLStorage, path: Path) -> None
         storage.put_codes([code(contact.subject, value=b"code " + contact.subject.hex().encode())])
         storage.claim([claim_of(message)], NOW, NOW)
     ada, eve = contacts[20], contacts[30]
-    salts = {opening.salt for opening in storage.openings(ada.subject).values()}
+    salts = {opening.salt for opening in values_of(storage, ada.subject).values()}
     gone = [*salts, b"body " + ada.subject.hex().encode(), b"code " + ada.subject.hex().encode(), idkeys[20]]
-    kept = [*(opening.salt for opening in storage.openings(eve.subject).values()), idkeys[30]]
+    kept = [*(opening.salt for opening in values_of(storage, eve.subject).values()), idkeys[30]]
     assert all(needle in on_disk(path) for needle in (*gone, *kept))
 
     assert len(reader.entries(eve.subject)) == 5
@@ -278,7 +278,7 @@ def test_a_personal_value_that_cannot_be_read_is_damaged(storage: SQLStorage, pa
         other.execute(f"UPDATE optly_personal SET value = {value}")
     other.close()
     with pytest.raises(DamagedError, match=ada.subject.hex()) as caught:
-        storage.openings(ada.subject)
+        storage.openings([ada.subject])
     assert "ada" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -293,7 +293,7 @@ def test_a_text_that_is_not_utf8_is_damaged(storage: SQLStorage, path: Path) -> 
         other.execute("UPDATE optly_personal SET slot = CAST(x'616461ff' AS TEXT)")
     other.close()
     with pytest.raises(DamagedError) as caught:
-        storage.openings(ada.subject)
+        storage.openings([ada.subject])
     assert "ada" not in str(caught.value)
 
 

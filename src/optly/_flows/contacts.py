@@ -102,7 +102,7 @@ async def change(
     Change a contact's details. A new address takes the place of the one of its kind, and no consent moves with it.
     """
     record = await desk.known(contact)
-    openings = await desk.storage.openings(record.subject)
+    openings = await desk.openings(record.subject)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         add: list[NewLine] = []
@@ -284,5 +284,5 @@ async def history(desk: Desk, contact: Contact) -> tuple[Event, ...]:
     Return every event in order, with the personal values that are not erased.
     """
     subject = (await desk.known(contact)).subject
-    openings = await desk.storage.openings(subject)
+    openings = await desk.openings(subject)
     return tuple(entry.event(openings) for entry in await desk.storage.entries(subject))

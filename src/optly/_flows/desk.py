@@ -225,11 +225,18 @@ class Desk:
         """
         return self.keys.idkeys(self.organisation.key, address)
 
+    async def openings(self, subject: bytes) -> Mapping[str, Opening]:
+        """
+        Return every personal value of a contact that is still there, by slot.
+        """
+        found: Mapping[bytes, Mapping[str, Opening]] = await self.storage.openings([subject])
+        return found.get(subject, {})
+
     async def whole(self, record: Record) -> tuple[Standing, dict[int, Address]]:
         """
         Return the standing together with what is stopped by address alone, and the addresses by line.
         """
-        values = line_values(record.standing, await self.storage.openings(record.subject))
+        values = line_values(record.standing, await self.openings(record.subject))
         lines: dict[bytes, int | None] = {
             idkey: number for number, address in values.items() for idkey in self.idkeys(address)
         }
@@ -318,7 +325,7 @@ class Desk:
         gone = {event.line for event in events if isinstance(event, LineRemoved)}
         values: dict[int, Address] = {}
         if (stops or gone) and record.version:
-            values = line_values(after, await self.storage.openings(record.subject))
+            values = line_values(after, await self.openings(record.subject))
         version = self.keys.all[0].version
         identifiers = []
         for event in events:

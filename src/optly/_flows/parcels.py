@@ -57,7 +57,9 @@ def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> Ou
     """
     Put *parcel* into the form the outbox keeps.
     """
-    return OutboxMessage(subject=subject, message=message, due_at=due_at, body=msgspec.json.encode(parcel))
+    return OutboxMessage(
+        subject=subject, message=message, channel=parcel.channel, due_at=due_at, body=msgspec.json.encode(parcel)
+    )
 
 
 def unpack(message: OutboxMessage) -> Parcel:

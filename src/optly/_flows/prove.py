@@ -101,7 +101,7 @@ async def evidence(desk: Desk, contact: Contact, since: str | None) -> EvidenceP
         contact=contact.id,
         issued_at=desk.clock(),
         entries=entries,
-        openings=await desk.storage.openings(subject),
+        openings=await desk.openings(subject),
         wordings=await desk.wordings(wordings_named(entries)),
         seal=proof,
         keys=desk.keys,
@@ -163,7 +163,7 @@ async def _verify_contact(desk: Desk, subject: bytes, leaves: Sequence[Leaf]) ->
         entries = await desk.storage.entries(subject)
     except LedgerError:
         return [Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
-    openings = await desk.storage.openings(subject)
+    openings = await desk.openings(subject)
     problems = list(
         verify_chain(
             desk.organisation.key,

@@ -387,6 +387,8 @@ def _create_missing(connection: Connection) -> None:
     if found is None:
         _schema.metadata.create_all(connection)
         connection.execute(insert(known).values(version=_schema.VERSION))
+    elif found < _schema.VERSION:
+        raise ConfigurationError(f"the database has schema {found}, from before 0.1: make a new one")
     elif found > _schema.VERSION:
         raise ConfigurationError(f"the database has schema {found}, this Optly knows {_schema.VERSION}: upgrade Optly")
 

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = 1
+VERSION = 2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -97,13 +97,14 @@ outbox = _table(
     Column("subject_id", _binary(16), primary_key=True),
     Column("message_id", _binary(16), primary_key=True),
     Column("organisation", _code(48), nullable=False),
+    Column("channel", _code(16), nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("body", _blob(), nullable=False),
 )
-Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.due_at)
+Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
 
 # ---- by keyed name
 

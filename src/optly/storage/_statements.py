@@ -23,7 +23,7 @@ MOST_KEYS: Final = 512
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
     }
@@ -42,10 +42,15 @@ _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
 )
-_held = (*_of_message, t.outbox.c.state == _state(MessageState.SENDING), _is(t.outbox.c.attempts, "claimed"))
+_held = (
+    *_of_message,
+    t.outbox.c.state.in_([_state(MessageState.SENDING), _state(MessageState.IN_DOUBT)]),
+    _is(t.outbox.c.attempts, "claimed"),
+)
 _message = (
     t.outbox.c.subject_id,
     t.outbox.c.message_id,
+    t.outbox.c.channel,
     t.outbox.c.due_at,
     t.outbox.c.attempts,
     t.outbox.c.body,
@@ -76,9 +81,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .order_by(t.events.c.seq),
     "committed": select(t.events.c.seq).where(_is(t.events.c.subject_id, "contact"), _is(t.events.c.idem, "name")),
     "put_event": insert(t.events),
-    "personal": select(t.personal.c.slot, t.personal.c.salt, t.personal.c.value).where(
-        _is(t.personal.c.subject_id, "contact")
-    ),
     "put_personal": insert(t.personal),
     "drop_slot": delete(t.personal).where(_is(t.personal.c.subject_id, "contact"), _is(t.personal.c.slot, "name")),
     "forget_personal": delete(t.personal).where(_is(t.personal.c.subject_id, "contact")),
@@ -110,6 +112,9 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "finish": update(t.outbox)
     .where(*_held)
     .values(state=bindparam("state_"), lease_until=literal_column("NULL"), body=bindparam("empty")),
+    "doubt": update(t.outbox)
+    .where(*_held)
+    .values(state=_state(MessageState.IN_DOUBT), lease_until=literal_column("NULL")),
     "requeue": update(t.outbox)
     .where(*_held)
     .values(
@@ -121,8 +126,13 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(
         _is(t.outbox.c.organisation, "of"),
         t.outbox.c.state == _state(MessageState.QUEUED),
+        _is(t.outbox.c.channel, "by"),
         t.outbox.c.due_at <= bindparam("now"),
     )
+    .order_by(t.outbox.c.due_at)
+    .limit(bindparam("most")),
+    "messages": select(*_message)
+    .where(_is(t.outbox.c.organisation, "of"), _is(t.outbox.c.state, "at"))
     .order_by(t.outbox.c.due_at)
     .limit(bindparam("most")),
     "overdue": select(*_message)
@@ -174,6 +184,9 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "heads": lambda count: select(
         t.heads.c.subject_id, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
     ).where(_any_of(t.heads.c.subject_id, count)),
+    "personal": lambda count: select(
+        t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
+    ).where(_any_of(t.personal.c.subject_id, count)),
     "identifiers": lambda count: select(
         t.identifiers.c.idkey, t.identifiers.c.subject_id, t.identifiers.c.line, t.identifiers.c.key_version
     ).where(_any_of(t.identifiers.c.idkey, count)),
@@ -201,7 +214,7 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
     "count": (
         t.counters,
         lambda new: [
-            ("number", _unless_over(t.counters.c.number + literal_column("1"), literal_column("1"))),
+            ("number", _unless_over(t.counters.c.number + new.number, new.number)),
             ("until", _unless_over(t.counters.c.until, new.until)),
         ],
     ),

@@ -32,7 +32,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "put_codes": tuple[list[StoredCode]],
     "take_code": tuple[bytes, datetime],
     "revoke_codes": tuple[bytes],
-    "count": tuple[bytes, datetime, datetime],
+    "count": tuple[bytes, datetime, datetime, int],
     "expire": tuple[datetime],
     "add_key_version": tuple[str, str],
     "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],

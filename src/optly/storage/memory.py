@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from optly.addresses import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
@@ -85,7 +86,7 @@ class LogHead:
 @attrs.define
 class State:
     """
-    Everything, table by table. A message moves from `outbox` to `settled` once its outcome is known.
+    Everything, table by table. A message moves from `outbox` to `settled` once its outcome is final.
     """
 
     contacts: dict[bytes, Contact] = attrs.field(factory=dict)
@@ -153,10 +154,13 @@ class MemoryStorage:
             contact = self._state.contacts.get(subject)
             return tuple(contact.entries) if contact else ()
 
-    def openings(self, subject: bytes) -> Mapping[str, Opening]:
+    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            return dict(contact.openings) if contact else {}
+            return {
+                subject: dict(contact.openings)
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject)) and contact.openings
+            }
 
     def append(self, commits: Sequence[Commit]) -> None:
         with self._changing:
@@ -188,13 +192,14 @@ class MemoryStorage:
 
     # ---- the outbox
 
-    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         with self._reading:
             found = (
                 queued.message
                 for queued in self._state.outbox.values()
                 if queued.organisation == organisation
                 and queued.state is MessageState.QUEUED
+                and queued.message.channel is channel
                 and queued.message.due_at <= now
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
@@ -207,6 +212,16 @@ class MemoryStorage:
                 if queued.organisation == organisation and queued.until is not None and queued.until < now
             )
             return [queued.message for queued in nsmallest(limit, found, key=attrgetter("until"))]
+
+    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+        with self._reading:
+            found = (
+                queued.message
+                for messages in (self._state.outbox, self._state.settled)
+                for queued in messages.values()
+                if queued.organisation == organisation and queued.state is state
+            )
+            return nsmallest(limit, found, key=attrgetter("due_at"))
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         with self._changing:
@@ -271,12 +286,12 @@ class MemoryStorage:
                 self._changed("revoke_codes", subject)
             return count
 
-    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
         with self._changing:
             number, ends = self._state.counters.get(key, (0, until))
-            number, ends = (1, until) if ends < now else (number + 1, ends)
+            number, ends = (by, until) if ends < now else (number + by, ends)
             self._state.counters[key] = (number, ends)
-            self._changed("count", key, now, until)
+            self._changed("count", key, now, until, by)
             return number
 
     def expire(self, now: datetime) -> int:
@@ -359,7 +374,9 @@ class MemoryStorage:
 def _is_held(state: State, settlement: Settlement) -> bool:
     queued = state.outbox.get((settlement.subject, settlement.message))
     return (
-        queued is not None and queued.state is MessageState.SENDING and queued.message.attempts == settlement.attempts
+        queued is not None
+        and queued.state in (MessageState.SENDING, MessageState.IN_DOUBT)
+        and queued.message.attempts == settlement.attempts
     )
 
 
@@ -459,6 +476,8 @@ def _settle(state: State, settlement: Settlement) -> None:
     if settlement.state is MessageState.QUEUED:
         message = attrs.evolve(queued.message, due_at=settlement.due_at or queued.message.due_at)
         state.outbox[name] = Queued(queued.organisation, message)
+    elif settlement.state is MessageState.IN_DOUBT:
+        state.outbox[name] = Queued(queued.organisation, queued.message, MessageState.IN_DOUBT)
     else:
         message = attrs.evolve(queued.message, body=b"")
         state.settled[name] = Queued(queued.organisation, message, settlement.state)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from optly.addresses import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
 from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
@@ -87,11 +88,14 @@ class SQLStorage:
             raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
         return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
 
-    def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        rows = self._database.read(lambda session: session.rows("personal", contact=subject))
-        found = {slot: Opening(salt, text) for slot, salt, value in rows if (text := _text(value)) is not None}
-        if len(found) < len(rows):
-            raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
+    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+        found: dict[bytes, dict[str, Opening]] = {}
+        rows = self._database.read(lambda session: list(session.lookup("personal", subjects)))
+        for subject, slot, salt, value in rows:
+            text = _text(value)
+            if text is None:
+                raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
+            found.setdefault(subject, {})[slot] = Opening(salt, text)
         return found
 
     def append(self, commits: Sequence[Commit]) -> None:
@@ -117,19 +121,17 @@ class SQLStorage:
 
     # ---- the outbox
 
-    def due(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
-        return self._messages("due", organisation, now, limit)
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return self._messages("due", of=organisation, by=channel.value, now=to_micros(now), most=limit)
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
-        return self._messages("overdue", organisation, now, limit)
+        return self._messages("overdue", of=organisation, now=to_micros(now), most=limit)
 
-    def _messages(self, which: str, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
-        return [
-            _message(*row)
-            for row in self._database.read(
-                lambda session: session.rows(which, of=organisation, now=to_micros(now), most=limit)
-            )
-        ]
+    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+        return self._messages("messages", of=organisation, at=state.value, most=limit)
+
+    def _messages(self, which: str, **values: Any) -> Sequence[OutboxMessage]:
+        return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         def work(session: Session) -> Sequence[OutboxMessage]:
@@ -178,9 +180,9 @@ class SQLStorage:
     def revoke_codes(self, subject: bytes) -> int:
         return self._database.write(lambda session: session.change("forget_codes", contact=subject))
 
-    def count(self, key: bytes, now: datetime, until: datetime) -> int:
+    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
         def work(session: Session) -> int:
-            session.change("count", code_key=key, number=1, until=to_micros(until), now=to_micros(now))
+            session.change("count", code_key=key, number=by, until=to_micros(until), now=to_micros(now))
             number: int = _first(session.rows("counter", key=key))
             return number
 
@@ -290,8 +292,15 @@ def _place(item: Claim | Settlement) -> tuple[bytes, bytes]:
     return item.subject, item.message
 
 
-def _message(subject: bytes, message: bytes, due_at: int, attempts: int, body: bytes) -> OutboxMessage:
-    return OutboxMessage(subject=subject, message=message, due_at=from_micros(due_at), attempts=attempts, body=body)
+def _message(subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, body: bytes) -> OutboxMessage:
+    return OutboxMessage(
+        subject=subject,
+        message=message,
+        channel=Channel(channel),
+        due_at=from_micros(due_at),
+        attempts=attempts,
+        body=body,
+    )
 
 
 def _code_row(code: StoredCode) -> dict[str, Any]:
@@ -308,6 +317,8 @@ def _settle(session: Session, settlement: Settlement) -> bool:
     if settlement.state is MessageState.QUEUED:
         again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
         return bool(session.change("requeue", **held, again_at=again_at))
+    if settlement.state is MessageState.IN_DOUBT:
+        return bool(session.change("doubt", **held))
     return bool(session.change("finish", **held, state_=settlement.state.value, empty=b""))
 
 
@@ -425,6 +436,7 @@ def _message_rows(commit: Commit) -> Iterator[dict[str, Any]]:
             "subject_id": message.subject,
             "message_id": message.message,
             "organisation": commit.organisation,
+            "channel": message.channel.value,
             "state": MessageState.QUEUED.value,
             "due_at": to_micros(message.due_at),
             "lease_until": None,

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import attrs
 import pytest
 
-from optly.addresses import AddressKind
+from optly.addresses import AddressKind, Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, StorageLockedError
 from optly.events import Actor, Grade, LineAdded
 from optly.ledger import GENESIS, Checkpoint, Entry, Leaf, Opening, edge_root, extend, grow, verify_chain
@@ -106,12 +106,16 @@ class Contact:
     def identifier(self, idkey: bytes, line: int = 1) -> Identifier:
         return Identifier(idkey=idkey, subject=self.subject, line=line, key_version="k1")
 
-    def message(self, due_at: datetime = NOW, body: bytes = b"body") -> OutboxMessage:
-        return OutboxMessage(subject=self.subject, message=os.urandom(16), due_at=due_at, body=body)
+    def message(self, due_at: datetime = NOW, body: bytes = b"body", channel: Channel = Channel.EMAIL) -> OutboxMessage:
+        return OutboxMessage(subject=self.subject, message=os.urandom(16), channel=channel, due_at=due_at, body=body)
 
 
 def key() -> bytes:
     return os.urandom(16)
+
+
+def values_of(storage: Storage, subject: bytes) -> Mapping[str, Opening]:
+    return storage.openings([subject]).get(subject, {})
 
 
 def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | None = None) -> StoredCode:
@@ -194,7 +198,7 @@ def problems(storage: Storage, organisation: str, subject: bytes) -> tuple[Any, 
         organisation,
         subject.hex(),
         storage.entries(subject),
-        openings=storage.openings(subject),
+        openings=values_of(storage, subject),
         head=(head.version, head.hash),
     )
 
@@ -240,7 +244,7 @@ class StorageContract:
         storage.append([first])
         storage.append([second])
         assert [*first.entries, *second.entries] == list(storage.entries(ada.subject))
-        assert {**first.openings, **second.openings} == storage.openings(ada.subject)
+        assert {**first.openings, **second.openings} == values_of(storage, ada.subject)
         head = Head(version=3, hash=second.head, snapshot=second.snapshot, snapshot_version=3)
         assert {ada.subject: head} == storage.load([ada.subject])
         assert problems(storage, ada.organisation, ada.subject) == ()
@@ -251,7 +255,7 @@ class StorageContract:
         """
         assert storage.load([key()]) == {}
         assert list(storage.entries(key())) == []
-        assert storage.openings(key()) == {}
+        assert values_of(storage, key()) == {}
         assert storage.wordings([os.urandom(32).hex()]) == {}
         assert list(storage.subjects(organisation)) == []
         assert not storage.committed(key(), key())
@@ -270,6 +274,15 @@ class StorageContract:
         storage.append([])
         storage.settle([])
         storage.put_codes([])
+
+    def test_personal_values_are_read_for_many_contacts(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Each contact's own; who has none is left out.
+        """
+        first, second = ada.commit(events=2), eve.commit()
+        storage.append([first, second])
+        wanted = {ada.subject: first.openings, eve.subject: second.openings}
+        assert wanted == storage.openings([eve.subject, key(), ada.subject])
 
     def test_bytes_are_kept_as_they_are(self, storage: Storage, ada: Contact) -> None:
         """
@@ -294,14 +307,14 @@ class StorageContract:
         )
         kept = code(ada.subject, value=BYTES)
         storage.put_codes([kept])
-        assert personal == storage.openings(ada.subject)
+        assert personal == values_of(storage, ada.subject)
         assert commit.entries == list(storage.entries(ada.subject))
         assert storage.load([ada.subject])[ada.subject].snapshot == BYTES
         assert {idkey: 1, other: 2} == {
             name: row.line for name, row in storage.find([idkey, other]).identifiers.items()
         }
         assert {digest: BYTES} == storage.wordings([digest])
-        assert [message] == list(storage.due(ada.organisation, NOW, 1))
+        assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 1))
         assert storage.code(kept.key, NOW) == BYTES
 
     def test_megabytes_are_kept(self, storage: Storage, ada: Contact) -> None:
@@ -310,7 +323,7 @@ class StorageContract:
         """
         message = ada.message(body=os.urandom(2_000_000))
         storage.append([ada.commit(queue=[message])])
-        assert [message] == list(storage.due(ada.organisation, NOW, 1))
+        assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 1))
 
     def test_many_are_found_at_once(self, storage: Storage, organisation: str) -> None:
         """
@@ -381,10 +394,10 @@ class StorageContract:
                 storage.append(commits)
         assert storage.load([eve.subject]) == {}
         assert list(storage.entries(eve.subject)) == []
-        assert storage.openings(eve.subject) == {}
+        assert values_of(storage, eve.subject) == {}
         found = storage.find([idkey])
         assert (found.identifiers, list(found.suppressions)) == ({}, [])
-        assert list(storage.due(ada.organisation, NOW, 9)) == []
+        assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
         assert not storage.committed(eve.subject, new.idem)
 
     def test_a_commit_is_known_by_its_name(self, storage: Storage, ada: Contact) -> None:
@@ -409,11 +422,11 @@ class StorageContract:
         storage.append([ada.commit()])
         with pytest.raises(ConflictError):
             storage.append([attrs.evolve(ada.commit(), openings={"line_1": Opening(bytes(32), "eve@example.com")})])
-        assert storage.openings(ada.subject)["line_1"].value == "ada1@example.com"
+        assert values_of(storage, ada.subject)["line_1"].value == "ada1@example.com"
         ada.version, ada.head = 1, storage.load([ada.subject])[ada.subject].hash
         again = {"line_1": Opening(bytes(32), "again")}
         storage.append([attrs.evolve(ada.commit(), openings=again, forget_slots=["line_1"])])
-        assert again == storage.openings(ada.subject)
+        assert again == values_of(storage, ada.subject)
 
     def test_an_address_has_one_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
@@ -541,17 +554,17 @@ class StorageContract:
         )
         storage.append([last])
 
-        assert last.openings == storage.openings(ada.subject)
+        assert last.openings == values_of(storage, ada.subject)
         assert [*entries, *last.entries] == list(storage.entries(ada.subject))
         assert problems(storage, ada.organisation, ada.subject) == ()
         found = storage.find([mine, hers, new])
         assert {hers: eve.subject, new: ada.subject} == {name: row.subject for name, row in found.identifiers.items()}
         assert sorted(row.scope for row in found.suppressions) == ["*/*", "email/offers"]
         assert [storage.code(row.key, NOW) for row in codes] == [None, b"target"]
-        assert [kept.message] == [row.message for row in storage.due(ada.organisation, NOW, 9)]
+        assert [kept.message] == [row.message for row in storage.due(ada.organisation, Channel.EMAIL, NOW, 9)]
         assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 2}
         assert list(storage.overdue(ada.organisation, NOW + TICK, 9)) == []
-        assert set(storage.openings(eve.subject)) == {"line_1"}
+        assert set(values_of(storage, eve.subject)) == {"line_1"}
 
     def test_single_values_are_forgotten(self, storage: Storage, ada: Contact) -> None:
         """
@@ -559,7 +572,7 @@ class StorageContract:
         """
         storage.append([ada.commit(events=3)])
         storage.append([ada.commit(forget_slots=["line_1", "line_3", "name_9"])])
-        assert {"line_2", "line_4"} == set(storage.openings(ada.subject))
+        assert {"line_2", "line_4"} == set(values_of(storage, ada.subject))
         assert problems(storage, ada.organisation, ada.subject) == ()
 
     # ---- the outbox
@@ -571,9 +584,9 @@ class StorageContract:
         messages = [ada.message(NOW - n * TICK) for n in (-1, 0, 1, 2)]
         other = Contact(f"{ada.organisation}2")
         storage.append([ada.commit(queue=messages), other.commit(queue=[other.message(NOW)])])
-        assert [messages[3], messages[2], messages[1]] == list(storage.due(ada.organisation, NOW, 9))
-        assert [messages[3], messages[2]] == list(storage.due(ada.organisation, NOW, 2))
-        assert list(storage.due(eve.organisation, NOW - 3 * TICK, 9)) == []
+        assert [messages[3], messages[2], messages[1]] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        assert [messages[3], messages[2]] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 2))
+        assert list(storage.due(eve.organisation, Channel.EMAIL, NOW - 3 * TICK, 9)) == []
 
     def test_a_message_is_claimed_once(self, storage: Storage, ada: Contact) -> None:
         """
@@ -585,7 +598,7 @@ class StorageContract:
         assert list(storage.claim(claims, NOW - TICK, NOW)) == []
         assert [attrs.evolve(message, attempts=1)] == list(storage.claim(claims, NOW, NOW + TICK))
         assert list(storage.claim(claims, NOW + timedelta(days=1), NOW + timedelta(days=2))) == []
-        assert list(storage.due(ada.organisation, NOW, 9)) == []
+        assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
 
     def test_the_name_of_a_message_is_used_once(self, storage: Storage, ada: Contact, eve: Contact) -> None:
@@ -651,7 +664,43 @@ class StorageContract:
         assert list(storage.overdue(f"{ada.organisation}2", late, 9)) == []
         assert list(storage.claim([claim_of(first)], late, late)) == []
 
-    @pytest.mark.parametrize("state", [state for state in MessageState if state > MessageState.SENDING])
+    def test_messages_are_due_by_channel(self, storage: Storage, ada: Contact) -> None:
+        """
+        So that a channel whose provider is down keeps no other waiting.
+        """
+        email, sms = ada.message(), ada.message(NOW - TICK, channel=Channel.SMS)
+        storage.append([ada.commit(queue=[email, sms])])
+        assert [email] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        assert [sms] == list(storage.due(ada.organisation, Channel.SMS, NOW, 9))
+        assert list(storage.due(ada.organisation, Channel.POST, NOW, 9)) == []
+        assert [attrs.evolve(sms, attempts=1)] == list(storage.claim([claim_of(sms)], NOW, NOW + TICK))
+        assert [attrs.evolve(sms, attempts=1)] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
+
+    @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SENDING])
+    def test_a_doubt_is_kept_until_more_is_known(self, storage: Storage, ada: Contact, state: MessageState) -> None:
+        """
+        With its body. It is neither due nor overdue, and whoever learns more can say so, in a change or without one.
+        """
+        first, second = ada.message(NOW), ada.message(NOW - TICK)
+        storage.append([ada.commit(queue=[first, second])])
+        got = {m.message: m for m in storage.claim([claim_of(first), claim_of(second)], NOW, NOW)}
+        doubts = [got[second.message], got[first.message]]
+        storage.append([ada.commit(settle=[settlement(doubts[0], MessageState.IN_DOUBT)])])
+        storage.settle([settlement(doubts[1], MessageState.IN_DOUBT)])
+        late = NOW + timedelta(days=1)
+        assert list(storage.due(ada.organisation, Channel.EMAIL, late, 9)) == []
+        assert list(storage.overdue(ada.organisation, late, 9)) == []
+        assert list(storage.claim([claim_of(first)], late, late)) == []
+        assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
+        assert doubts[:1] == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 1))
+        assert list(storage.messages(f"{ada.organisation}2", MessageState.IN_DOUBT, 9)) == []
+        storage.settle([settlement(attrs.evolve(doubts[0], attempts=2), state)])
+        assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
+        storage.append([ada.commit(settle=[settlement(doubts[0], state)])])
+        storage.settle([settlement(doubts[1], state)])
+        assert storage.backlog(ada.organisation) == {state: 2}
+
+    @pytest.mark.parametrize("state", [MessageState.ACCEPTED, MessageState.REFUSED, MessageState.WITHHELD])
     def test_an_outcome_is_final(self, storage: Storage, ada: Contact, state: MessageState) -> None:
         """
         The message is not due or claimed any more, and is counted with its outcome.
@@ -663,7 +712,8 @@ class StorageContract:
         storage.settle([settlement(got, MessageState.QUEUED, NOW)])
         late = NOW + timedelta(days=1)
         assert storage.backlog(ada.organisation) == {state: 1}
-        assert list(storage.due(ada.organisation, late, 9)) == []
+        assert [attrs.evolve(got, body=b"")] == list(storage.messages(ada.organisation, state, 9))
+        assert list(storage.due(ada.organisation, Channel.EMAIL, late, 9)) == []
         assert list(storage.overdue(ada.organisation, late, 9)) == []
         assert list(storage.claim([claim_of(message)], late, late)) == []
 
@@ -675,9 +725,9 @@ class StorageContract:
         storage.append([ada.commit(queue=[message])])
         (got,) = storage.claim([claim_of(message)], NOW, NOW)
         storage.settle([settlement(got, MessageState.QUEUED, NOW + TICK)])
-        assert list(storage.due(ada.organisation, NOW, 9)) == []
+        assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
         back = attrs.evolve(message, due_at=NOW + TICK, attempts=1)
-        assert [back] == list(storage.due(ada.organisation, NOW + TICK, 9))
+        assert [back] == list(storage.due(ada.organisation, Channel.EMAIL, NOW + TICK, 9))
         assert list(storage.overdue(ada.organisation, NOW + timedelta(days=1), 9)) == []
         assert [attrs.evolve(back, attempts=2)] == list(storage.claim([claim_of(message)], NOW + TICK, NOW))
 
@@ -739,7 +789,7 @@ class StorageContract:
         with pytest.raises(ClaimLostError):
             storage.append([ada.commit(forget=True, settle=[settlement(got)])])
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
-        assert list(storage.openings(ada.subject)) == ["line_1"]
+        assert list(values_of(storage, ada.subject)) == ["line_1"]
 
     # ---- codes and counters
 
@@ -806,6 +856,18 @@ class StorageContract:
         assert storage.count(name, until + 2 * TICK, until + 2 * TICK) == 2
         assert storage.count(name, until + 3 * TICK, until + 3 * TICK) == 1
         assert storage.count(key(), NOW, until) == 1
+
+    def test_several_are_counted_at_once(self, storage: Storage) -> None:
+        """
+        As many as are said, at the first count and at later ones.
+        """
+        name, until = key(), NOW + timedelta(hours=1)
+        assert [3, 4, 6, 2] == [
+            storage.count(name, NOW, until, 3),
+            storage.count(name, NOW, until),
+            storage.count(name, until, until, 2),
+            storage.count(name, until + TICK, until + TICK, 2),
+        ]
 
     def test_of_those_that_count_at_once_each_gets_its_own_number(self, storage: Storage) -> None:
         """
@@ -1124,12 +1186,13 @@ def everything(
     return {
         "heads": storage.load([ada.subject, eve.subject]),
         "entries": [list(storage.entries(contact.subject)) for contact in (ada, eve)],
-        "openings": [storage.openings(contact.subject) for contact in (ada, eve)],
+        "openings": [values_of(storage, contact.subject) for contact in (ada, eve)],
         "identifiers": found.identifiers,
         "suppressions": sorted(found.suppressions, key=lambda row: row.idkey),
         "wordings": storage.wordings([WORDING]),
         "subjects": sorted(storage.subjects(organisation)),
-        "due": sorted(storage.due(organisation, late, 9), key=lambda row: row.message),
+        "due": sorted(storage.due(organisation, Channel.EMAIL, late, 9), key=lambda row: row.message),
+        "in_doubt": list(storage.messages(organisation, MessageState.IN_DOUBT, 9)),
         "overdue": list(storage.overdue(organisation, late, 9)),
         "backlog": dict(storage.backlog(organisation)),
         "codes": [storage.code(row.key, NOW) for row in codes],
