@@ -1,0 +1,156 @@
+"""
+What every service of Amazon's asks: where it is, who calls, and a signature over what is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from optly.backends._http import Call
+from optly.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials as Kept  # type: ignore[import-untyped]
+
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]", re.ASCII)
+_WORD = re.compile(r"[!-~]+", re.ASCII)
+
+
+def host(service: str, region: str) -> str:
+    """
+    Return where *service* is to be found in *region*.
+
+    Raises:
+        ConfigurationError: That is no name of a region.
+    """
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError("a region of Amazon's is written as eu-west-2")
+    match region.partition("-")[0]:
+        case "cn":
+            suffix = "amazonaws.com.cn"
+        case "eusc":
+            suffix = "amazonaws.eu"
+        case _:
+            suffix = "amazonaws.com"
+    return f"{service}.{region}.{suffix}"
+
+
+@attrs.frozen(kw_only=True)
+class Credentials:
+    """
+    Who calls. None of it is in the repr.
+
+    Attributes:
+        access_key, secret_key: As Amazon made them.
+        token: Comes with those that are made for a while, else empty.
+
+    Raises:
+        ConfigurationError: One of them is missing, or cannot stand in a header.
+    """
+
+    access_key: str = attrs.field(repr=False)
+    secret_key: str = attrs.field(repr=False)
+    token: str = attrs.field(default="", repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not all(map(_WORD.fullmatch, (self.access_key, self.secret_key, self.token or "none"))):
+            raise ConfigurationError("credentials for Amazon are two or three words of printable ASCII")
+
+
+Source: TypeAlias = Callable[[], Credentials]
+
+
+def source(given: Credentials | Source | None) -> Source:
+    """
+    Return what gives the credentials for each call.
+
+    Raises:
+        ConfigurationError: botocore is not installed.
+    """
+    _require_botocore()
+    match given:
+        case None:
+            return Chain()
+        case Credentials():
+            return lambda: given
+        case _:
+            return given
+
+
+def _require_botocore() -> None:
+    try:
+        import botocore  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError:
+        raise ConfigurationError('Amazon needs an extra: python -m pip install "optly[ses]"') from None
+
+
+class Chain:
+    """
+    Credentials found as every program for Amazon finds them: in the environment, in files, from the machine's role.
+    Those that expire are renewed in time. Safe to share between threads.
+
+    They are looked for when they are first needed, because the search may ask the network.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: Kept | None = None
+
+    def __call__(self) -> Credentials:
+        """
+        Return those that are good now.
+
+        Raises:
+            LookupError: There are none.
+            Exception: Whatever botocore fails with when it cannot renew them.
+        """
+        with self._lock:
+            if self._kept is None:
+                from botocore.session import Session  # type: ignore[import-untyped]
+
+                self._kept = Session().get_credentials()
+            kept = self._kept
+        if kept is None:
+            raise LookupError("no credentials")
+        # Frozen, so that a renewal in another thread does not mix the old and the new.
+        found = kept.get_frozen_credentials()
+        return Credentials(access_key=found.access_key, secret_key=found.secret_key, token=found.token or "")
+
+
+def sign(call: Call, credentials: Credentials, *, service: str, region: str, at: datetime) -> Call:
+    """
+    Return *call* with Amazon's signature, version 4, over all of its headers. Pure.
+
+    botocore's ``add_auth`` takes the steps below too, but asks the clock itself, and writes what it signs to the log,
+    the session's token included.
+
+    Args:
+        at: The time it is said. Amazon refuses a call that is more than a few minutes off.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (read
+    2026-11-23).
+    """
+    from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
+    from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+    from botocore.credentials import Credentials as Signing
+
+    timestamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = {**call.headers, "X-Amz-Date": timestamp}
+    if credentials.token:
+        headers["X-Amz-Security-Token"] = credentials.token
+    request = AWSRequest(method=call.method, url=call.url, headers=headers, data=call.body)
+    request.context["timestamp"] = timestamp
+    signer = SigV4Auth(Signing(credentials.access_key, credentials.secret_key), service, region)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}, "
+        f"SignedHeaders={signer.signed_headers(signer.headers_to_sign(request))}, "
+        f"Signature={signer.signature(text, request)}"
+    )
+    return attrs.evolve(call, headers=headers)
