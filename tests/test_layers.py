@@ -18,7 +18,7 @@ ROOT = Path(optly.__file__).parent
 # From the bottom to the top. A module may import from its own row and from those below it.
 ROWS: list[tuple[str, ...]] = [
     ("errors", "http"),
-    ("addresses", "parties", "purposes", "events", "commands", "keys", "messages", "serialization"),
+    ("addresses", "parties", "pacing", "purposes", "events", "commands", "keys", "messages", "serialization", "texts"),
     ("consent", "rules", "ledger", "evidence", "links", "rendering", "views", "story"),
     ("protocols",),
     ("backends", "storage", "registers"),

@@ -1,0 +1,171 @@
+"""
+How many parts a text message takes, which is what it costs. Pure.
+
+A text goes out in GSM-7 if the alphabet of GSM 03.38 holds all of it, and else in UCS-2, where half as much fits. One
+letter decides: a curly quote, an en dash or a Welsh ŵ. Of a text that takes several parts each one gives up room for
+the header that joins them.
+
+Source: 3GPP TS 23.038 6.2.1 (alphabet and extension table), 3GPP TS 23.040 9.2.3.24.1 (the header).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import lru_cache
+
+import attrs
+
+_ALPHABET = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")  # Each is written as an escape and a septet.
+_GSM = _ALPHABET | _EXTENSION
+_JOINER = "\u200d"
+
+
+class Encoding(StrEnum):
+    """
+    How a text is written on the air.
+    """
+
+    GSM = "GSM-7"
+    UCS2 = "UCS-2"
+
+    @property
+    def alone(self) -> int:
+        """
+        How many units fit a text of one part: septets of GSM-7, or 16-bit units of UCS-2.
+        """
+        return 160 if self is Encoding.GSM else 70
+
+    @property
+    def joined(self) -> int:
+        """
+        How many units fit each part of a longer text.
+        """
+        return 153 if self is Encoding.GSM else 67
+
+
+@attrs.frozen
+class Culprit:
+    """
+    A character that GSM-7 does not have. Written as ``U+2019 ’``.
+
+    Attributes:
+        index: Where it stands in the text, from 0.
+    """
+
+    character: str
+    index: int
+
+    def __str__(self) -> str:
+        shown = self.character if self.character.isprintable() else unicodedata.name(self.character, "")
+        return f"U+{ord(self.character):04X} {shown}".rstrip()
+
+
+@attrs.frozen(kw_only=True)
+class Segments:
+    """
+    What a text takes to be sent.
+
+    Attributes:
+        units: Septets of GSM-7, or 16-bit units of UCS-2, without headers.
+        count: The number of parts; none for the empty text.
+        culprit: The first character that made it UCS-2, or None for a text in GSM-7.
+    """
+
+    encoding: Encoding
+    units: int
+    count: int
+    culprit: Culprit | None = None
+
+
+def segments(text: str) -> Segments:
+    """
+    Tell how *text* is cut into parts, as it is and without any replacement of characters by the provider.
+
+    What belongs together stays together: an escape and its septet, the halves of a surrogate pair, and as far as they
+    fit one part the characters that are read as one, such as a letter and its accent or a flag.
+    """
+    culprit = _culprit(text)
+    if culprit is None:
+        escapes = sum(map(text.count, _EXTENSION))
+        return _cut(Encoding.GSM, len(text) + escapes, (2 if letter in _EXTENSION else 1 for letter in text), None)
+    return _cut(Encoding.UCS2, _utf16(text), _clusters(text), culprit)
+
+
+def _culprit(text: str) -> Culprit | None:
+    if _GSM.issuperset(text):
+        return None
+    return next(Culprit(letter, index) for index, letter in enumerate(text) if letter not in _GSM)
+
+
+def _cut(encoding: Encoding, units: int, pieces: Iterable[int], culprit: Culprit | None) -> Segments:
+    count = min(units, 1) if units <= encoding.alone else _packed(pieces, encoding.joined)
+    return Segments(encoding=encoding, units=units, count=count, culprit=culprit)
+
+
+def _packed(pieces: Iterable[int], room: int) -> int:
+    """
+    Count the parts that *pieces* fill one after the other, none of them across two.
+    """
+    count, left = 0, 0
+    for piece in pieces:
+        if piece > left:
+            count, left = count + 1, room
+        left -= piece
+    return count
+
+
+def _utf16(text: str) -> int:
+    return len(text) + sum(letter > "\uffff" for letter in text)
+
+
+def _clusters(text: str) -> Iterator[int]:
+    """
+    Yield how many units each character takes that is read as one.
+    """
+    room = Encoding.UCS2.joined
+    size, previous, half_a_flag = 0, "\n", False
+    for letter in text:
+        flag = "\U0001f1e6" <= letter <= "\U0001f1ff"
+        continues = half_a_flag if flag else _continues(previous, letter)
+        units = _utf16(letter)
+        if continues and size + units <= room:
+            size += units
+        else:
+            if size:
+                yield size
+            size = units
+        half_a_flag = flag and not half_a_flag
+        previous = letter
+    yield size
+
+
+def _continues(previous: str, letter: str) -> bool:
+    """
+    Tell whether *letter* is read as one with what stands before it.
+
+    Source: the extended grapheme clusters of Unicode Standard Annex #29, without those that need its table of prepended
+    characters.
+    """
+    if previous == _JOINER:
+        return _is_mark(letter) or unicodedata.category(letter) == "So"
+    return _is_mark(letter) and (_is_mark(previous) or unicodedata.category(previous)[0] != "C")
+
+
+@lru_cache(maxsize=4096)
+def _is_mark(letter: str) -> bool:
+    """
+    Tell whether *letter* cannot stand alone: an accent, a vowel sign, a skin colour, a later part of a Hangul syllable.
+    """
+    return (
+        unicodedata.category(letter)[0] == "M"
+        or letter in "\u200c\u200d\u0e33\u0eb3\uff9e\uff9f"
+        or "\U0001f3fb" <= letter <= "\U0001f3ff"
+        or "\U000e0020" <= letter <= "\U000e007f"
+        or "\u1160" <= letter <= "\u11ff"
+    )
