@@ -19,7 +19,7 @@ ROOT = Path(optly.__file__).parent
 ROWS: list[tuple[str, ...]] = [
     ("errors", "http"),
     ("addresses", "parties", "pacing", "purposes", "events", "commands", "keys", "messages", "serialization", "texts"),
-    ("consent", "rules", "ledger", "evidence", "links", "rendering", "views", "story"),
+    ("consent", "rules", "ledger", "evidence", "links", "rendering", "replies", "views", "story"),
     ("protocols",),
     ("backends", "storage", "registers"),
     ("_flows",),

@@ -82,7 +82,7 @@ class World:
             },
         )
         self.manager.deliver()
-        return self.emails.outbox[-1]
+        return [m for m in self.emails.outbox if m.contact == contact.id and m.subject.endswith("hear about?")][-1]
 
     def agreed(self, contact: Contact) -> str:
         """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from optly._flows.desk import Desk
+from optly._flows.desk import Desk, Outlet
 from optly._run import Port
 from optly.addresses import (
     Account,
@@ -25,8 +25,19 @@ from optly.errors import ConfigurationError, NaiveDatetimeError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.messages import Content
+from optly.pacing import Budget, QuietHours, Rate
 from optly.parties import Organisation
-from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Register, Storage
+from optly.protocols import (
+    AsyncMessageBackend,
+    BatchBackend,
+    Clock,
+    MessageBackend,
+    Register,
+    Storage,
+    TakesReplies,
+    TracingBackend,
+    WebhookBackend,
+)
 from optly.purposes import Purpose
 from optly.rules import UKPECR, Rulebook
 
@@ -62,6 +73,9 @@ def make_desk(
     rulebook: Rulebook | None,
     clock: Clock | None,
     receipts: bool,
+    rates: Iterable[Rate],
+    quiet_hours: QuietHours | None,
+    budget: Budget | None,
 ) -> Desk:
     """
     Check the settings and put them together.
@@ -75,11 +89,17 @@ def make_desk(
     by_key = _by(lambda purpose: purpose.key, purposes, "purposes")
     if not by_key:
         raise ConfigurationError("a manager needs at least one purpose")
-    by_channel: dict[Channel, Port] = {}
+    by_channel: dict[Channel, Outlet] = {}
     for backend in backends:
         if backend.channel in by_channel:
             raise ConfigurationError(f"two message backends serve {backend.channel}")
-        by_channel[backend.channel] = port(backend)
+        by_channel[backend.channel] = Outlet(
+            port=port(backend),
+            name=backend.name,
+            batches=isinstance(backend, BatchBackend),
+            takes_replies=isinstance(backend, TakesReplies) and backend.takes_replies,
+            traces=isinstance(backend, TracingBackend),
+        )
     known = storage.key_versions(organisation.key)
     given = [key.version for key in keys.all]
     if missing := known - set(given):
@@ -93,7 +113,7 @@ def make_desk(
         organisation=organisation,
         purposes=by_key,
         storage=port(storage),
-        backends=by_channel,
+        outlets=by_channel,
         registers=tuple(port(register) for register in registers),
         keys=keys,
         pages=Pages(base_url),
@@ -102,7 +122,21 @@ def make_desk(
         clock=system_clock if clock is None else clock,
         random=secrets.token_bytes,
         receipts=receipts,
+        rates=tuple(rates),
+        quiet_hours=quiet_hours,
+        budget=budget,
     )
+
+
+def webhooks_of(backends: Iterable[MessageBackend | AsyncMessageBackend]) -> dict[str, WebhookBackend]:
+    """
+    Return the backends that hear from their providers, by name.
+    """
+    hooks: dict[str, WebhookBackend] = {}
+    for backend in backends:
+        if isinstance(backend, WebhookBackend):
+            hooks[backend.name] = backend
+    return hooks
 
 
 def read_addresses(

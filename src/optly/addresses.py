@@ -163,12 +163,19 @@ class EmailAddress:
         return AddressKind.EMAIL
 
     @property
+    def domain(self) -> str:
+        """
+        The domain in its IDNA form, in lower case.
+        """
+        return self.normal.rpartition("@")[2]
+
+    @property
     def ascii_value(self) -> str | None:
         """
         The address in ASCII, the domain in its IDNA form, or None where the local part is not ASCII.
         """
         local, _, _ = self.value.rpartition("@")
-        return f"{local}@{self.normal.rpartition('@')[2]}" if local.isascii() else None
+        return f"{local}@{self.domain}" if local.isascii() else None
 
     @property
     def masked(self) -> str:

@@ -12,8 +12,21 @@ from typing import TypeAlias
 import attrs
 
 from optly.addresses import AddressKind, Channel
-from optly.events import Act, Actor, Checked, Choice, Engagement, LinkKind, Manner, is_aware, to_utc, to_utc_or_none
-from optly.messages import Outcome
+from optly.events import (
+    Act,
+    Actor,
+    Checked,
+    Choice,
+    Engagement,
+    LinkKind,
+    Manner,
+    Meaning,
+    Through,
+    is_aware,
+    to_utc,
+    to_utc_or_none,
+)
+from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.parties import Subscriber, is_key
 
 
@@ -88,6 +101,7 @@ class AskForConsent:
     Attributes:
         question: Random name, 32 hexadecimal digits.
         how: How the person came to ask for the question, in free text.
+        remind_at: When to remind whoever has not answered, or None.
     """
 
     question: str
@@ -100,6 +114,7 @@ class AskForConsent:
     reason: str
     edition: str
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     how: str = attrs.field(default="", repr=False)
 
 
@@ -137,17 +152,19 @@ class RecordCommunication:
 @attrs.frozen(kw_only=True)
 class AnswerQuestion:
     """
-    Answer a question through its own link.
+    Answer a question through its own link, or by a message from the line it was sent to.
 
     Attributes:
         answers: Yes or no by channel and purpose. What is not in it stays unanswered.
-        line: The line the link was sent to, whose holder has therefore shown that it is theirs.
+        line: The line the question was sent to, whose holder has therefore shown that it is theirs.
+        reply: The words of the message it was answered by; empty for an answer through the link.
     """
 
     question: str
     answers: Mapping[tuple[Channel, str], bool]
     line: int
     code: str = ""
+    reply: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
 
 
@@ -218,6 +235,7 @@ class Stop:
     actor: Actor = Actor.PERSON
     link: LinkKind | None = None
     code: str = ""
+    through: Through | None = None
     how: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
 
@@ -268,18 +286,69 @@ class RecordCharitySoftOptIn:
 @attrs.frozen(kw_only=True)
 class RecordOutcome:
     """
-    Record what became of a message.
+    Record what became of a message when it was handed over.
     """
 
     message: str
     channel: Channel
     line: int
     outcome: Outcome
+    fault: Fault | None = None
     question: str | None = None
     backend: str = ""
     status: str = ""
     code: str = ""
+    provider_id: str = ""
+    provider_code: str = ""
     reply: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordDelivery:
+    """
+    Record what a provider says later, of a message or of a line alone.
+
+    Attributes:
+        message: The message, or empty if the provider told of the address alone.
+        at: When it happened, by the provider's clock.
+        detail: The provider's words.
+    """
+
+    status: DeliveryStatus
+    channel: Channel
+    line: int
+    message: str = ""
+    question: str | None = None
+    backend: str = ""
+    status_code: str = ""
+    provider_code: str = ""
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    detail: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordMessage:
+    """
+    Record what a person wrote that neither answers a question nor stops anything.
+    """
+
+    channel: Channel
+    line: int
+    meaning: Meaning
+    backend: str = ""
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    text: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RestoreLine:
+    """
+    Record that somebody made sure that a line works again.
+    """
+
+    channel: Channel
+    line: int
+    how: str = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -317,6 +386,9 @@ Command: TypeAlias = (
     | RecordSoftOptIn
     | RecordCharitySoftOptIn
     | RecordOutcome
+    | RecordDelivery
+    | RecordMessage
+    | RestoreLine
     | WithholdMessage
     | EraseContact
 )

@@ -34,8 +34,11 @@ from optly.commands import (
     RecordCharitySoftOptIn,
     RecordCommunication,
     RecordConsent,
+    RecordDelivery,
+    RecordMessage,
     RecordOutcome,
     RecordSoftOptIn,
+    RestoreLine,
     Stop,
     Unsound,
     WithholdMessage,
@@ -70,18 +73,24 @@ from optly.events import (
     Grade,
     Happened,
     LineAdded,
+    LineFailed,
     LineRemoved,
+    LineRestored,
     LinkKind,
     Manner,
     MessageAccepted,
+    MessageDelivered,
     MessageDoubted,
     MessageQueued,
+    MessageReceived,
     MessageRefused,
+    MessageUndelivered,
     MessageWithheld,
     ObjectionRaised,
     SoftOptInRecorded,
+    Through,
 )
-from optly.messages import Outcome
+from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.parties import Subscriber
 
 # How far a caller's clock may be ahead of ours before "this happened in the future" is taken for a mistake.
@@ -203,6 +212,24 @@ class StandingCharitySoftOptIn:
     dated: bool
 
 
+@attrs.frozen(kw_only=True)
+class StandingFailure:
+    """
+    A line that takes no messages on a channel, as far as is known.
+
+    Attributes:
+        seq: Number of the event.
+        status, provider_code: The codes the provider gave for it, or empty.
+    """
+
+    channel: Channel
+    line: int
+    at: datetime
+    seq: int
+    status: str = ""
+    provider_code: str = ""
+
+
 class QuestionState(StrEnum):
     """
     Whether a question may still be answered. Expiry is not a state but a matter of the time.
@@ -247,6 +274,8 @@ class Standing:
         lines: Every line there ever was, the removed ones marked.
         unsound: What somebody took for a consent and is none, so that a refusal can say why.
         contacted: Whether a message of the organisation's was taken over for them, or a call or letter made.
+        failures: Lines that take no messages. The person's own act through one, a message that arrives there, or
+            somebody who makes sure of it, takes it out again.
     """
 
     version: int = 0
@@ -261,7 +290,14 @@ class Standing:
     charity_soft_opt_ins: tuple[StandingCharitySoftOptIn, ...] = ()
     questions: tuple[Question, ...] = ()
     contacted: bool = False
+    failures: tuple[StandingFailure, ...] = ()
     erased_at: datetime | None = None
+
+    def failure(self, channel: Channel, line: int | None) -> StandingFailure | None:
+        """
+        Return why a line takes no messages on *channel*, or None if nothing is known against it.
+        """
+        return next((known for known in self.failures if known.channel is channel and known.line == line), None)
 
     def line_for(self, channel: Channel, number: int | None = None) -> Line | None:
         """
@@ -433,6 +469,31 @@ def _close(
     return tuple(closed)
 
 
+def _reached(event: ConsentGiven | ConsentRefused) -> set[int]:
+    """
+    Return the lines that a message of ours has reached, because its link, or a reply from there, was used.
+    """
+    return {choice.line for choice in event.choices} if event.grade is Grade.A else set()
+
+
+def _without_failures(
+    failures: Sequence[StandingFailure],
+    lines: set[int],
+    channel: Channel | None = None,
+    until: datetime | None = None,
+) -> tuple[StandingFailure, ...]:
+    """
+    Return *failures* without those of these lines, on one channel or on all, that were no later than *until*.
+    """
+    return tuple(
+        failure
+        for failure in failures
+        if failure.line not in lines
+        or channel not in (None, failure.channel)
+        or (until is not None and failure.at > until)
+    )
+
+
 def _given_at(event: Happened) -> datetime:
     """
     Return when a permission was given: never later than when we heard of it, however far the clock that timed it was
@@ -567,6 +628,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return attrs.evolve(
                 standing,
                 version=seq,
+                failures=_without_failures(standing.failures, _reached(event)),
                 consents=_merge_consents(standing.consents, given),
                 questions=_close(standing.questions, event.question, touched, event.recorded_at),
             )
@@ -574,6 +636,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return attrs.evolve(
                 standing,
                 version=seq,
+                failures=_without_failures(standing.failures, _reached(event)),
                 stops=_merge_stops(standing.stops, stopped),
                 questions=_close(standing.questions, event.question, stopped, event.recorded_at),
             )
@@ -636,7 +699,32 @@ def evolve(standing: Standing, event: Event) -> Standing:
             )
         case CommunicationMade() | MessageAccepted():
             return attrs.evolve(standing, version=seq, contacted=True)
-        case MessageQueued() | MessageRefused() | MessageDoubted() | MessageWithheld():
+        case MessageDelivered():
+            reached = _without_failures(standing.failures, {event.line}, event.channel, event.occurred_at)
+            return attrs.evolve(standing, version=seq, contacted=True, failures=reached)
+        case LineRestored():
+            return attrs.evolve(
+                standing, version=seq, failures=_without_failures(standing.failures, {event.line}, event.channel)
+            )
+        case LineFailed():
+            failure = StandingFailure(
+                channel=event.channel,
+                line=event.line,
+                at=event.occurred_at,
+                seq=seq,
+                status=event.status,
+                provider_code=event.provider_code,
+            )
+            others = _without_failures(standing.failures, {event.line}, event.channel)
+            return attrs.evolve(standing, version=seq, failures=(*others, failure))
+        case (
+            MessageQueued()
+            | MessageRefused()
+            | MessageDoubted()
+            | MessageUndelivered()
+            | MessageWithheld()
+            | MessageReceived()
+        ):
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
@@ -703,8 +791,10 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
     if not standing.version or standing.erased_at is not None:
         if isinstance(command, EraseContact | Stop) and standing.version:
             return ()  # erased already, and erasure stopped everything
-        if isinstance(command, RecordOutcome | WithholdMessage) and standing.version:
-            return _outcome(command, standing, now) if isinstance(command, RecordOutcome) else ()
+        if isinstance(command, RecordOutcome) and standing.version:
+            return _outcome(command, standing, now)
+        if isinstance(command, RecordDelivery | RecordMessage | WithholdMessage) and standing.version:
+            return ()
         raise UnknownContactError("there is no such contact, or it was erased")
     match command:
         case ChangeDetails():
@@ -781,6 +871,21 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             )
         case RecordOutcome():
             return _outcome(command, standing, now)
+        case RecordDelivery():
+            return _delivery(command, standing, now)
+        case RecordMessage():
+            return (
+                MessageReceived(
+                    **_common(now, Actor.PERSON, Grade.B, min(command.at, now)),
+                    personal=_kept(standing.version + 1, text=command.text),
+                    channel=command.channel,
+                    line=command.line,
+                    meaning=command.meaning,
+                    backend=command.backend,
+                ),
+            )
+        case RestoreLine():
+            return _restore(command, standing, now)
         case WithholdMessage():
             return (
                 MessageWithheld(
@@ -871,6 +976,7 @@ def _ask(command: AskForConsent, standing: Standing, now: datetime) -> tuple[Eve
             reason=command.reason,
             edition=command.edition,
             solicited_at=command.solicited_at,
+            remind_at=command.remind_at,
         ),
     )
 
@@ -880,16 +986,17 @@ def _said(
     no: Sequence[Choice],
     *,
     question: str | None,
-    link: LinkKind,
+    link: LinkKind | None,
     line: int | None,
     code: str,
     context: Context,
     standing: Standing,
     now: datetime,
+    reply: str = "",
 ) -> tuple[Event, ...]:
     """
-    Return the events of an answer through a link sent to *line*. Only about that line does the link prove anything,
-    and about none if nobody knows who was given it.
+    Return the events of an answer through a link sent to *line*, or by a reply from there. Only about that line does it
+    prove anything, and about none if nobody knows who was given the link.
     """
     events: list[Event] = []
     for grade in (Grade.A, Grade.B):
@@ -903,11 +1010,15 @@ def _said(
                 "question": question,
                 "link": link,
                 "code": code,
-                "personal": {} if events else _circumstances(standing.version + 1, context),
+                "personal": {}
+                if events
+                else {
+                    **_circumstances(standing.version + 1, context),
+                    **_kept(standing.version + 1, reply=reply),
+                },
             }
-            events.append(
-                ConsentGiven(**shared, act=Act.CHOSE_YES) if kind is ConsentGiven else ConsentRefused(**shared)
-            )
+            act = Act.SAID_YES if link is None else Act.CHOSE_YES
+            events.append(ConsentGiven(**shared, act=act) if kind is ConsentGiven else ConsentRefused(**shared))
     return tuple(events)
 
 
@@ -932,12 +1043,13 @@ def _answer(command: AnswerQuestion, standing: Standing, now: datetime) -> tuple
         [choice for choice, answer in said if answer],
         [choice for choice, answer in said if not answer],
         question=question.id,
-        link=LinkKind.QUESTION,
+        link=None if command.reply else LinkKind.QUESTION,
         line=command.line,
         code=command.code,
         context=command.context,
         standing=standing,
         now=now,
+        reply=command.reply,
     )
 
 
@@ -1047,6 +1159,7 @@ def _stop(command: Stop, standing: Standing, now: datetime) -> tuple[Event, ...]
         line=command.line,
         link=command.link,
         code=command.code,
+        through=command.through,
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
     return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
@@ -1065,6 +1178,7 @@ def _stands(stop: StandingStop, standing: Standing) -> bool:
 
 
 def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    seq = standing.version + 1
     shared: dict[str, Any] = {
         "message": command.message,
         "channel": command.channel,
@@ -1073,16 +1187,103 @@ def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple
         "backend": command.backend,
         "status": command.status,
         "code": command.code,
-        "personal": {} if standing.erased_at else _kept(standing.version + 1, reply=command.reply),
+        "provider_id": command.provider_id,
+        "provider_code": command.provider_code,
+        "personal": {} if standing.erased_at else _kept(seq, reply=command.reply),
     }
     match command.outcome:
         case Outcome.ACCEPTED:
             return (MessageAccepted(**_common(now, Actor.PROVIDER, Grade.B), **shared),)
         case Outcome.REFUSED:
-            return (MessageRefused(**_common(now, Actor.PROVIDER, Grade.B), **shared),)
+            refused = MessageRefused(**_common(now, Actor.PROVIDER, Grade.B), **shared)
+            return (refused, *_consequences(command, command.fault, standing, now, now))
         case Outcome.IN_DOUBT:
             return (MessageDoubted(**_common(now, Actor.SYSTEM, Grade.B), **shared),)
         case Outcome.RETRY_LATER:
             return ()
         case _:
             assert_never(command.outcome)
+
+
+def _consequences(
+    command: RecordOutcome | RecordDelivery, fault: Fault | None, standing: Standing, at: datetime, now: datetime
+) -> tuple[Event, ...]:
+    """
+    Return what a message that was not taken means for its line.
+    """
+    if standing.erased_at is not None:
+        return ()
+    if fault is Fault.ADDRESS:
+        status = command.status if isinstance(command, RecordOutcome) else command.status_code
+        failed = LineFailed(
+            **_common(now, Actor.PROVIDER, Grade.B, at),
+            channel=command.channel,
+            line=command.line,
+            message=command.message,
+            backend=command.backend,
+            status=status,
+            provider_code=command.provider_code,
+        )
+        return (failed,)
+    if fault is Fault.OPTED_OUT:
+        return _told_to_stop(command, Through.PROVIDER, standing, at, now)
+    return ()
+
+
+def _told_to_stop(
+    command: RecordOutcome | RecordDelivery, through: Through, standing: Standing, at: datetime, now: datetime
+) -> tuple[Event, ...]:
+    """
+    Return the objection to everything on a channel and line, of which a provider tells.
+    """
+    stop = Stop(
+        objection=True, channels=(command.channel,), line=command.line, at=at, actor=Actor.PROVIDER, through=through
+    )
+    return _stop(stop, standing, now)
+
+
+def _delivery(command: RecordDelivery, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    # A provider's clock that is ahead must not keep what it says from being recorded.
+    at = min(command.at, now)
+    seq = standing.version + 1
+    shared: dict[str, Any] = {
+        **_common(now, Actor.PROVIDER, Grade.B, at),
+        "message": command.message,
+        "channel": command.channel,
+        "line": command.line,
+        "question": command.question,
+        "backend": command.backend,
+        "status": command.status_code,
+        "provider_code": command.provider_code,
+        "personal": _kept(seq, detail=command.detail),
+    }
+    undelivered = (MessageUndelivered(**shared),) if command.message else ()
+    match command.status:
+        case DeliveryStatus.SENT | DeliveryStatus.DELAYED:
+            return ()
+        case DeliveryStatus.DELIVERED:
+            return (MessageDelivered(**shared),) if command.message else ()
+        case DeliveryStatus.FAILED:
+            return undelivered
+        case DeliveryStatus.BOUNCED:
+            return (*undelivered, *_consequences(command, Fault.ADDRESS, standing, at, now))
+        case DeliveryStatus.COMPLAINED:
+            return _told_to_stop(command, Through.COMPLAINT, standing, at, now)
+        case DeliveryStatus.OPTED_OUT:
+            return (*undelivered, *_consequences(command, Fault.OPTED_OUT, standing, at, now))
+        case _:
+            assert_never(command.status)
+
+
+def _restore(command: RestoreLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    _require_line(standing, command.channel, command.line)
+    if standing.failure(command.channel, command.line) is None:
+        return ()
+    return (
+        LineRestored(
+            **_common(now, Actor.STAFF, Grade.D),
+            channel=command.channel,
+            line=command.line,
+            personal=_kept(standing.version + 1, how=command.how),
+        ),
+    )

@@ -290,6 +290,7 @@ class ConsentRequested(Happened):
         expires_at: The last instant at which an answer counts.
         regulation, reason, edition: Why the gate let the question out, and which edition of the rulebook said so.
         solicited_at: When the person asked to be asked, if that was the reason.
+        remind_at: When they are reminded if they have not answered by then, once; None for not at all.
     """
 
     question: str
@@ -302,6 +303,7 @@ class ConsentRequested(Happened):
     reason: str
     edition: str
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
 @attrs.frozen(kw_only=True)
@@ -331,6 +333,8 @@ class MessageEvent(Happened):
         backend: Which backend handed it over.
         status: The enhanced status code of its reply, such as ``5.1.1``, or empty.
         code: Mark of the link it carried (see :func:`optly.links.mark`), or empty.
+        provider_id: What the provider calls the message, or empty.
+        provider_code: The provider's own code for what became of it, such as ``30005``, or empty.
     """
 
     message: str
@@ -340,6 +344,8 @@ class MessageEvent(Happened):
     backend: str = ""
     status: str = ""
     code: str = ""
+    provider_id: str = ""
+    provider_code: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -364,6 +370,75 @@ class MessageDoubted(MessageEvent):
 
 
 @attrs.frozen(kw_only=True)
+class MessageDelivered(MessageEvent):
+    """
+    The provider says that the message arrived. What it said, word for word, is in the slot ``detail_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageUndelivered(MessageEvent):
+    """
+    The provider had taken the message and says that it did not arrive. What it said is in the slot ``detail_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class LineFailed(Happened):
+    """
+    A line takes no messages on a channel, for good: a mailbox that does not exist, a number that is a landline. Nothing
+    more goes out there until it is known to work.
+
+    Attributes:
+        message: The message that failed, or empty if the provider told of the address alone.
+        backend, status, provider_code: Who says so, and its codes for it. What it said is in the slot ``detail_N``.
+    """
+
+    channel: Channel
+    line: int
+    message: str = ""
+    backend: str = ""
+    status: str = ""
+    provider_code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class LineRestored(Happened):
+    """
+    Somebody made sure that a line works again. How, is in the slot ``how_N``.
+    """
+
+    channel: Channel
+    line: int
+
+
+class Meaning(StrEnum):
+    """
+    What a message from a person was taken for, where it is neither an answer nor a stop.
+
+    START: It lifts a provider's own block. It grants nothing.
+    HELP: They want to know who writes, and how to stop it.
+    OTHER: Something for people to read.
+    """
+
+    START = "start"
+    HELP = "help"
+    OTHER = "other"
+
+
+@attrs.frozen(kw_only=True)
+class MessageReceived(Happened):
+    """
+    The person wrote something that neither answers a question nor stops anything. Its words are in the slot ``text_N``.
+    """
+
+    channel: Channel
+    line: int
+    meaning: Meaning
+    backend: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class MessageWithheld(MessageEvent):
     """
     The gate, asked again at the moment of handing over, refused what it had allowed when the message was queued.
@@ -383,7 +458,8 @@ class ConsentGiven(Happened):
         choices: What to, each with the digest of the wording it was said to.
         act: What the person did.
         question: The question this answers, or None.
-        link, code: The kind and the mark of the link it came through, or None and empty.
+        link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message of the
+            person's own came through none, and its words are in the slot ``reply_N``.
         manner: How it came about, where that is not as in a question of our own.
     """
 
@@ -415,6 +491,20 @@ class ConsentRefused(Happened):
     code: str = ""
 
 
+class Through(StrEnum):
+    """
+    How a stop reached us, where it was neither a link nor somebody's word.
+
+    REPLY: The person wrote it to us.
+    COMPLAINT: They marked a message as unwanted, and their provider says so.
+    PROVIDER: They told the provider that hands our messages over.
+    """
+
+    REPLY = "reply"
+    COMPLAINT = "complaint"
+    PROVIDER = "provider"
+
+
 @attrs.frozen(kw_only=True)
 class Stopped(Happened):
     """
@@ -424,6 +514,8 @@ class Stopped(Happened):
         channels, purposes: What is covered; an empty tuple covers all of them, those of the future included.
         line: The one line it covers, or None for every line of the contact, those of the future included.
         link, code: The kind and the mark of the link it came through, or None and empty.
+        through: How it reached us, if neither by a link nor by somebody's word. What was written is in the slot
+            ``how_N``.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -431,6 +523,7 @@ class Stopped(Happened):
     line: int | None = None
     link: LinkKind | None = None
     code: str = ""
+    through: Through | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -569,7 +662,12 @@ Event: TypeAlias = (
     | MessageAccepted
     | MessageRefused
     | MessageDoubted
+    | MessageDelivered
+    | MessageUndelivered
     | MessageWithheld
+    | MessageReceived
+    | LineFailed
+    | LineRestored
     | ConsentGiven
     | ConsentRefused
     | ConsentWithdrawn

@@ -104,6 +104,7 @@ class LinkTarget:
         handed_over: Whether a message backend was given the link and nobody else. Only then does its use prove who
             holds the line.
         question: The question it may answer; None for a link of another kind.
+        message: Name of the message it was put into, or empty.
     """
 
     kind: LinkKind
@@ -112,6 +113,7 @@ class LinkTarget:
     channel: Channel
     handed_over: bool
     question: str | None = None
+    message: str = ""
 
     def dump(self) -> bytes:
         """

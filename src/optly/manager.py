@@ -4,7 +4,7 @@ The manager: what a host calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows import ask, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows.ask import Asked, Campaign
 from optly._flows.contacts import Imported
 from optly._flows.deliver import Deliveries
 from optly._flows.desk import Desk
+from optly._flows.outbox import Letter
+from optly._flows.receive import Received
+from optly._flows.reconcile import Doubt
 from optly._run import Blocking, run_to_completion
-from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
+from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
     Account,
     Address,
@@ -34,9 +38,10 @@ from optly.events import Act, Actor, Engagement, Event, Manner
 from optly.keys import Keys
 from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
-from optly.messages import Content
+from optly.messages import Content, DeliveryEvent, InboundMessage
+from optly.pacing import Budget, QuietHours, Rate
 from optly.parties import Contact, Organisation, Subscriber
-from optly.protocols import Clock, MessageBackend, Register, Storage
+from optly.protocols import Clock, MessageBackend, MessageState, Register, Storage, WebhookBackend
 from optly.purposes import Purpose, Wording
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
@@ -66,6 +71,10 @@ class ConsentManager:
         rulebook: The law. By default that of the United Kingdom.
         clock: Tells the time. By default the system's.
         receipts: Whether people are sent a confirmation of what they said yes to.
+        rates: How many messages go out in a second, or in another time, on a channel or to a domain. All workers
+            together keep to it.
+        quiet_hours: When nothing that promotes something goes out.
+        budget: How often one person is asked, over all campaigns.
 
     Raises:
         ConfigurationError: The settings cannot work.
@@ -84,9 +93,13 @@ class ConsentManager:
         rulebook: Rulebook | None = None,
         clock: Clock | None = None,
         receipts: bool = True,
+        rates: Iterable[Rate] = (),
+        quiet_hours: QuietHours | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._storage = storage
         self._backends = tuple(backends)
+        self._webhooks = webhooks_of(self._backends)
         self._desk = make_desk(
             Blocking,
             organisation=organisation,
@@ -99,15 +112,19 @@ class ConsentManager:
             rulebook=rulebook,
             clock=clock,
             receipts=receipts,
+            rates=rates,
+            quiet_hours=quiet_hours,
+            budget=budget,
         )
 
     @classmethod
-    def at(cls, desk: Desk, storage: Storage) -> ConsentManager:
+    def at(cls, desk: Desk, storage: Storage, webhooks: Iterable[WebhookBackend]) -> ConsentManager:
         """
         Return a manager that works at another one's desk, over the same store. Not for hosts.
         """
         manager = cls.__new__(cls)
         manager._storage, manager._backends = storage, ()
+        manager._webhooks = {hook.name: hook for hook in webhooks}
         manager._desk = attrs.evolve(desk, storage=Blocking(storage))
         return manager
 
@@ -133,11 +150,25 @@ class ConsentManager:
         return self._desk.pages
 
     @property
+    def clock(self) -> Clock:
+        """
+        Tells the time.
+        """
+        return self._desk.clock
+
+    @property
     def receipts(self) -> bool:
         """
         Whether people are sent a confirmation of what they said yes to.
         """
         return self._desk.receipts
+
+    @property
+    def webhooks(self) -> Mapping[str, WebhookBackend]:
+        """
+        The backends that hear from their providers, by name. The pages listen for them at ``base_url/hooks/name``.
+        """
+        return self._webhooks
 
     @property
     def public_keys(self) -> tuple[bytes, ...]:
@@ -295,6 +326,7 @@ class ConsentManager:
         basis: Solicited | None = None,
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
     ) -> Question:
         """
         Queue a question: may the organisation write on these channels for these purposes? `deliver` hands it over.
@@ -308,6 +340,8 @@ class ConsentManager:
             basis: How the person came to ask for the question, where that is what allows it.
             language: In which language, by default the contact's.
             expires_within: How long an answer counts.
+            remind_after: After how long whoever has not answered is reminded, once. A reminder passes the gate as well:
+                one that would be refused is not planned, as for somebody who wished to be asked, which they were.
 
         Raises:
             NotPermittedError: The gate refuses; its ``decision`` says why.
@@ -320,12 +354,64 @@ class ConsentManager:
             ask.request_consent(
                 self._desk,
                 contact,
-                via=Channel.of(via),
-                channels=read_channels(channels),
-                purposes=list(purposes),
-                basis=basis,
-                language=language,
-                expires_within=expires_within,
+                ask.asking(
+                    self._desk,
+                    via=Channel.of(via),
+                    channels=read_channels(channels),
+                    purposes=list(purposes),
+                    basis=basis,
+                    language=language,
+                    expires_within=expires_within,
+                    remind_after=remind_after,
+                ),
+            )
+        )
+
+    def request_consents(
+        self,
+        contacts: Iterable[Contact],
+        *,
+        campaign: str,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
+        report: Callable[[Asked], object] | None = None,
+    ) -> Campaign:
+        """
+        Ask everybody on a list whom the gate lets be asked, each once.
+
+        Broken off at any instant and run again under the same name, it goes on where it was and asks nobody twice. Two
+        runs at once ask nobody twice either. Whoever cannot be asked is passed over and told, with the reason.
+
+        Args:
+            contacts: Read as the work goes on.
+            campaign: Its name. Another name asks again, as far as the gate and the budget let it.
+            report: Told of each contact in turn, for a progress bar or a log.
+            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+
+        Raises:
+            UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
+        """
+        return run_to_completion(
+            ask.request_consents(
+                self._desk,
+                contacts,
+                campaign,
+                ask.asking(
+                    self._desk,
+                    via=Channel.of(via),
+                    channels=read_channels(channels),
+                    purposes=list(purposes),
+                    basis=basis,
+                    language=language,
+                    expires_within=expires_within,
+                    remind_after=remind_after,
+                ),
+                report,
             )
         )
 
@@ -675,6 +761,72 @@ class ConsentManager:
         """
         return run_to_completion(deliver.deliver(self._desk, limit))
 
+    def deliver_batch(self) -> Deliveries:
+        """
+        Hand over one batch of what is due on each channel, as a worker does between two looks at whether to stop.
+        """
+        return run_to_completion(deliver.work(self._desk))
+
+    def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
+        """
+        Take what a provider says of a message or an address, or what a person writes, as a backend's webhook half read
+        it. The pages call this by themselves for what reaches them.
+
+        An event that was received before changes nothing, and in whatever order events come, the same is on record in
+        the end.
+
+        - A bounce for good takes the line out of use on that channel; `restore_line` puts it back.
+        - A complaint, a provider's word that somebody opted out, and a stop in any plain form are objections.
+        - A text with YES, or with the numbers of options, answers the question that is open for its number.
+        - HELP is answered, START grants nothing, and anything else is kept for people to read.
+        """
+        return run_to_completion(receive.receive(self._desk, event))
+
+    def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+        """
+        Put a line back into use that a provider said takes no messages, because somebody made sure that it does.
+
+        Args:
+            how: How that was made sure of, for whoever asks later.
+
+        Raises:
+            MissingLineError: The contact has no address for the channel.
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.restore_line(self._desk, contact, Channel.of(channel), how))
+
+    def backlog(self) -> Mapping[MessageState, int]:
+        """
+        Count the messages of the outbox in each state. A state without any is left out.
+        """
+        return run_to_completion(outbox.backlog(self._desk))
+
+    def letters(self, state: MessageState, *, limit: int = 100) -> list[Letter]:
+        """
+        Return messages of the outbox that stand in *state*, those due longest ago first: the dead letters, for example,
+        each with why.
+        """
+        return run_to_completion(outbox.letters(self._desk, state, limit))
+
+    def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+        """
+        Look into every message whose outcome is in doubt, and settle those of which something is found out: by what was
+        received about them since, or by what the provider can look up.
+
+        Args:
+            resend: Whether to queue again what the provider says it does not have. What nobody can tell of is not sent
+                again.
+            limit: How many at most.
+        """
+        return run_to_completion(reconcile.reconcile(self._desk, resend=resend, limit=limit))
+
+    def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+        """
+        Settle one doubt by the word of somebody who knows. What was not sent is queued again. False if there is no such
+        doubt.
+        """
+        return run_to_completion(reconcile.resolve(self._desk, contact, message, sent=sent))
+
     # ---- links
 
     def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
@@ -771,16 +923,18 @@ class ConsentManager:
         """
         return run_to_completion(links.revoke(self._desk, contact))
 
-    def portal(self, *, keep_context: bool = False) -> Portal:
+    def portal(self, *, keep_context: bool = False, on_received: Callable[[Received], object] | None = None) -> Portal:
         """
-        Return the MyOptly pages, to be mounted at `base_url`.
+        Return the MyOptly pages, to be mounted at `base_url`, and with them the webhooks of the backends.
 
         Args:
             keep_context: Whether to record the network address and the browser of whoever answers.
+            on_received: Told what came of each event that a webhook brought, after it is on record: the place to pass
+                on what people write. If it raises, the provider comes again, and what is on record stays as it is.
         """
         from optly.portal import Portal
 
-        return Portal(self, keep_context=keep_context)
+        return Portal(self, keep_context=keep_context, on_received=on_received)
 
     # ---- proof
 

@@ -4,17 +4,21 @@ The manager for hosts that run an event loop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
-from optly._flows import ask, contacts, deliver, gate, links, prove
+from optly._flows import ask, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows.ask import Asked, Campaign
 from optly._flows.contacts import Imported
 from optly._flows.deliver import Deliveries
+from optly._flows.outbox import Letter
+from optly._flows.receive import Received
+from optly._flows.reconcile import Doubt
 from optly._run import Threaded
-from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant
+from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
     Account,
     Address,
@@ -32,9 +36,18 @@ from optly.keys import Keys
 from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
 from optly.manager import SCREEN_BATCH, ConsentManager
-from optly.messages import Content
+from optly.messages import Content, DeliveryEvent, InboundMessage
+from optly.pacing import Budget, QuietHours, Rate
 from optly.parties import Contact, Organisation, Subscriber
-from optly.protocols import AsyncMessageBackend, Clock, MessageBackend, Register, Storage
+from optly.protocols import (
+    AsyncMessageBackend,
+    Clock,
+    MessageBackend,
+    MessageState,
+    Register,
+    Storage,
+    WebhookBackend,
+)
 from optly.purposes import Purpose, Wording
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
@@ -65,8 +78,13 @@ class AsyncConsentManager:
         rulebook: Rulebook | None = None,
         clock: Clock | None = None,
         receipts: bool = True,
+        rates: Iterable[Rate] = (),
+        quiet_hours: QuietHours | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._storage = storage
+        backends = tuple(backends)
+        self._webhooks = webhooks_of(backends)
         self._desk = make_desk(
             Threaded,
             organisation=organisation,
@@ -79,6 +97,9 @@ class AsyncConsentManager:
             rulebook=rulebook,
             clock=clock,
             receipts=receipts,
+            rates=rates,
+            quiet_hours=quiet_hours,
+            budget=budget,
         )
 
     @property
@@ -103,11 +124,25 @@ class AsyncConsentManager:
         return self._desk.pages
 
     @property
+    def clock(self) -> Clock:
+        """
+        Do as :meth:`ConsentManager.clock` does.
+        """
+        return self._desk.clock
+
+    @property
     def receipts(self) -> bool:
         """
         Do as :meth:`ConsentManager.receipts` does.
         """
         return self._desk.receipts
+
+    @property
+    def webhooks(self) -> Mapping[str, WebhookBackend]:
+        """
+        Do as :meth:`ConsentManager.webhooks` does.
+        """
+        return self._webhooks
 
     @property
     def public_keys(self) -> tuple[bytes, ...]:
@@ -120,8 +155,8 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.close` does.
         """
-        for backend in self._desk.backends.values():
-            await backend.close()
+        for outlet in self._desk.outlets.values():
+            await outlet.port.close()
         await self._desk.storage.close()
 
     async def __aenter__(self) -> AsyncConsentManager:
@@ -220,6 +255,7 @@ class AsyncConsentManager:
         basis: Solicited | None = None,
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
     ) -> Question:
         """
         Do as :meth:`ConsentManager.request_consent` does.
@@ -227,12 +263,50 @@ class AsyncConsentManager:
         return await ask.request_consent(
             self._desk,
             contact,
-            via=Channel.of(via),
-            channels=read_channels(channels),
-            purposes=list(purposes),
-            basis=basis,
-            language=language,
-            expires_within=expires_within,
+            ask.asking(
+                self._desk,
+                via=Channel.of(via),
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                basis=basis,
+                language=language,
+                expires_within=expires_within,
+                remind_after=remind_after,
+            ),
+        )
+
+    async def request_consents(
+        self,
+        contacts: Iterable[Contact],
+        *,
+        campaign: str,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
+        report: Callable[[Asked], object] | None = None,
+    ) -> Campaign:
+        """
+        Do as :meth:`ConsentManager.request_consents` does.
+        """
+        return await ask.request_consents(
+            self._desk,
+            contacts,
+            campaign,
+            ask.asking(
+                self._desk,
+                via=Channel.of(via),
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                basis=basis,
+                language=language,
+                expires_within=expires_within,
+                remind_after=remind_after,
+            ),
+            report,
         )
 
     async def record_consent(
@@ -461,6 +535,48 @@ class AsyncConsentManager:
         """
         return await deliver.deliver(self._desk, limit)
 
+    async def deliver_batch(self) -> Deliveries:
+        """
+        Do as :meth:`ConsentManager.deliver_batch` does.
+        """
+        return await deliver.work(self._desk)
+
+    async def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
+        """
+        Do as :meth:`ConsentManager.receive` does.
+        """
+        return await receive.receive(self._desk, event)
+
+    async def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+        """
+        Do as :meth:`ConsentManager.restore_line` does.
+        """
+        return await contacts.restore_line(self._desk, contact, Channel.of(channel), how)
+
+    async def backlog(self) -> Mapping[MessageState, int]:
+        """
+        Do as :meth:`ConsentManager.backlog` does.
+        """
+        return await outbox.backlog(self._desk)
+
+    async def letters(self, state: MessageState, *, limit: int = 100) -> list[Letter]:
+        """
+        Do as :meth:`ConsentManager.letters` does.
+        """
+        return await outbox.letters(self._desk, state, limit)
+
+    async def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+        """
+        Do as :meth:`ConsentManager.reconcile` does.
+        """
+        return await reconcile.reconcile(self._desk, resend=resend, limit=limit)
+
+    async def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+        """
+        Do as :meth:`ConsentManager.resolve_doubt` does.
+        """
+        return await reconcile.resolve(self._desk, contact, message, sent=sent)
+
     async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
         """
         Do as :meth:`ConsentManager.link` does.
@@ -521,11 +637,12 @@ class AsyncConsentManager:
         """
         return await links.revoke(self._desk, contact)
 
-    def portal(self, *, keep_context: bool = False) -> Portal:
+    def portal(self, *, keep_context: bool = False, on_received: Callable[[Received], object] | None = None) -> Portal:
         """
         Do as :meth:`ConsentManager.portal` does. The pages work on the same store, each request in a thread.
         """
-        return ConsentManager.at(self._desk, self._storage).portal(keep_context=keep_context)
+        manager = ConsentManager.at(self._desk, self._storage, self._webhooks.values())
+        return manager.portal(keep_context=keep_context, on_received=on_received)
 
     # ---- proof
 

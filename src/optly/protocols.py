@@ -367,8 +367,8 @@ class Settlement:
 
     Attributes:
         attempts: The count at which it was claimed; a message claimed again since is left alone.
-        state: `MessageState.QUEUED` puts it back. `MessageState.IN_DOUBT` keeps it until more is known. Anything else is
-            final and empties its body.
+        state: `MessageState.QUEUED` puts it back. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
+            is final and empties its body.
         due_at: When to try again; only looked at for a message that is put back.
     """
 
@@ -471,7 +471,7 @@ class Storage(Protocol):
         so that callers may decide again at once.
 
         Raises:
-            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was put back, or is gone.
+            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was put back, or gone.
             ConflictError: A contact is no longer at the expected version.
             AddressTakenError: A new keyed name belongs to another contact.
         """

@@ -93,6 +93,8 @@ def request(
     stop: str,
     until: datetime,
     language: str,
+    reminder: bool = False,
+    by_reply: bool = False,
 ) -> Content:
     """
     Return a request for consent.
@@ -102,12 +104,14 @@ def request(
         link: Where they are answered.
         stop: Where everything is stopped.
         until: The last day on which an answer counts.
+        reminder: Whether it is put a second time.
+        by_reply: Whether a text may be answered by a text. It then holds the very words that are answered.
     """
     if channel is not Channel.EMAIL:
-        # One link has to do: the page behind it has the stop button on it.
-        asks = "one question" if len(wordings) == 1 else f"{len(wordings)} questions"
-        return Content(text=_in_plain_letters(f"{organisation.name} has {asks} for you. Answer or stop: {link}"))
+        text = _by_reply(wordings, link) if by_reply else _by_link(organisation, len(wordings), link)
+        return Content(text=_in_plain_letters(f"Reminder. {text}" if reminder else text))
     subject = f"{organisation.name}: what would you like to hear about?"
+    subject = f"Reminder from {subject}" if reminder else subject
     facts: dict[str, Any] = {
         "organisation": organisation,
         "wordings": wordings,
@@ -118,6 +122,32 @@ def request(
         "subject": subject,
     }
     return Content(subject=subject, text=render("request.txt.j2", **facts), html=render("request.html.j2", **facts))
+
+
+def _by_link(organisation: Organisation, questions: int, link: str) -> str:
+    # One link has to do: the page behind it has the stop button on it.
+    asks = "one question" if questions == 1 else f"{questions} questions"
+    return f"{organisation.name} has {asks} for you. Answer or stop: {link}"
+
+
+def _by_reply(wordings: Sequence[Wording], link: str) -> str:
+    """
+    Return the questions in their pinned words. One is answered with YES, several by their numbers.
+    """
+    if len(wordings) == 1:
+        return f"{wordings[0].text} Reply YES or STOP: {link}"
+    asked = " ".join(f"{number}: {wording.text}" for number, wording in enumerate(wordings, 1))
+    return f"{asked} Reply with the numbers you agree to, or STOP: {link}"
+
+
+def help_text(organisation: Organisation, *, link: str) -> Content:
+    """
+    Return the answer to somebody who texts HELP: who writes, how to reach them, and how to make it stop.
+    """
+    reach = organisation.freephone or organisation.email or organisation.address
+    return Content(
+        text=_in_plain_letters(f"{organisation.name}: {reach}. See what we send and change it: {link} or reply STOP")
+    )
 
 
 def receipt(

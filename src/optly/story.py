@@ -26,15 +26,21 @@ from optly.events import (
     Event,
     Grade,
     LineAdded,
+    LineFailed,
     LineRemoved,
+    LineRestored,
     MessageAccepted,
+    MessageDelivered,
     MessageDoubted,
     MessageQueued,
+    MessageReceived,
     MessageRefused,
+    MessageUndelivered,
     MessageWithheld,
     ObjectionRaised,
     SoftOptInRecorded,
     Stopped,
+    Through,
 )
 from optly.ledger import Entry
 from optly.purposes import Wording
@@ -53,6 +59,23 @@ PROVES = {
     Grade.C: "recorded by somebody else, with a document",
     Grade.D: "recorded by somebody else, who says when and how",
     Grade.E: "asserted",
+}
+
+
+_THROUGH = {
+    Through.REPLY: "a message of their own",
+    Through.COMPLAINT: "a complaint to their mail provider",
+    Through.PROVIDER: "the provider of our messages",
+}
+
+_LABELS = {
+    "link": "Through",
+    "code": "Link",
+    "message": "Message",
+    "backend": "Provider",
+    "provider_id": "Provider's name for it",
+    "provider_code": "Provider's code",
+    "status": "Status code",
 }
 
 
@@ -114,8 +137,18 @@ def headline(event: Event) -> str:
             return "Message refused by the provider"
         case MessageDoubted():
             return "Message in doubt: not sent again"
+        case MessageDelivered():
+            return "Message delivered"
+        case MessageUndelivered():
+            return "Message not delivered"
         case MessageWithheld():
             return "Message withheld by the gate"
+        case MessageReceived():
+            return f"Wrote to us ({event.channel})"
+        case LineFailed():
+            return f"Address {event.line} takes no messages ({event.channel})"
+        case LineRestored():
+            return f"Address {event.line} was made sure of ({event.channel})"
         case ConsentGiven():
             return "Taken for a yes, and is none" if event.defects else "Said yes"
         case ConsentRefused():
@@ -140,6 +173,8 @@ def _facts(event: Event) -> dict[str, str]:
         case ConsentRequested():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
             facts["Could be answered until"] = event.expires_at.isoformat()
+            if event.remind_at is not None:
+                facts["To be reminded at"] = event.remind_at.isoformat()
             facts["Language"] = event.language
         case MessageQueued():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
@@ -157,9 +192,13 @@ def _facts(event: Event) -> dict[str, str]:
         case Stopped():
             facts["Covers channels"] = ", ".join(event.channels) or "all"
             facts["Covers purposes"] = ", ".join(event.purposes) or "all"
+            if event.through is not None:
+                facts["Through"] = _THROUGH[event.through]
+        case MessageReceived():
+            facts["Taken for"] = event.meaning.value
         case _:
             pass
-    for name, label in (("link", "Through"), ("code", "Link"), ("message", "Message"), ("backend", "Provider")):
+    for name, label in _LABELS.items():
         if value := getattr(event, name, None):
             facts[label] = f"a {value} link" if name == "link" else str(value)
     for slot, value in event.personal.items():

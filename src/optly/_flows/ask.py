@@ -1,33 +1,52 @@
 """
-Asking for consent, and sending what the gate lets out: events and message committed together.
+Asking for consent, one contact or a list of them, and sending what the gate lets out: events and message committed
+together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Unpack
 
-from optly._flows.desk import Desk, Plan, require_line
+import attrs
+
+from optly._flows.desk import Desk, Plan, Planner, Record, require_line
 from optly._flows.gate import assess, screened
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly.addresses import Channel
 from optly.commands import AskForConsent, QueueMessage, RecordCommunication
 from optly.consent import Question, Standing
-from optly.errors import NoBackendError, NotPermittedError, UnsoundWordingError, UsageError
+from optly.errors import (
+    MissingLineError,
+    NoBackendError,
+    NotPermittedError,
+    OptlyError,
+    UnknownContactError,
+    UnsoundWordingError,
+    UsageError,
+)
 from optly.events import Checked, Choice
+from optly.keys import sha256
 from optly.messages import Content
 from optly.parties import Contact, Organisation
 from optly.purposes import Purpose, Wording
-from optly.rules import Decision, Facts, MessageKind, Solicited
+from optly.rules import Decision, Facts, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
 
 
+_BATCH: Final = 100
+
+# What keeps one contact of a list from being asked, and no other.
+_REFUSALS: Final = (NotPermittedError, MissingLineError, UnknownContactError)
+
+
 def _require_backend(desk: Desk, channel: Channel) -> None:
-    if channel not in desk.backends:
+    if channel not in desk.outlets:
         raise NoBackendError(f"no message backend was given for {channel}: pass one to the manager")
 
 
@@ -71,14 +90,17 @@ def gate_request(
     solicited: Solicited | None,
     at: datetime,
     question: str,
+    *,
+    reminder: bool = False,
 ) -> Decision:
     """
     Put a request for consent to the rulebook, once for each purpose it asks about, and return the first refusal.
 
     Args:
         question: Name of the question, so that it is known how often the person's own request was answered before it.
+        reminder: Whether it is put a second time.
     """
-    attempt = 1
+    attempt = 2 if reminder else 1
     for earlier in standing.questions:
         if earlier.id == question:
             break
@@ -102,9 +124,29 @@ def gate_request(
     return next((decision for decision in decisions if not decision), decisions[0])
 
 
-async def request_consent(
+@attrs.frozen(kw_only=True)
+class Asking:
+    """
+    What is asked, of whomever.
+
+    Attributes:
+        via: The channel the question goes out on.
+        basis: How a person came to ask for the question, where that is what allows it.
+        language: In which language, or None for each contact's own.
+        remind_after: After how long whoever has not answered is reminded, once; None for not at all.
+    """
+
+    via: Channel
+    channels: Sequence[Channel]
+    purposes: Sequence[Purpose]
+    basis: Solicited | None
+    language: str | None
+    expires_within: timedelta
+    remind_after: timedelta | None
+
+
+def asking(
     desk: Desk,
-    contact: Contact,
     *,
     via: Channel,
     channels: Sequence[Channel],
@@ -112,25 +154,58 @@ async def request_consent(
     basis: Solicited | None,
     language: str | None,
     expires_within: timedelta,
-) -> Question:
+    remind_after: timedelta | None,
+) -> Asking:
     """
-    Gate a question, pin its words and queue it.
+    Check what is to be asked, as far as that does not depend on whom.
     """
     _require_backend(desk, via)
-    asked = [desk.purpose(key) for key in dict.fromkeys(purposes)]
-    channels = list(dict.fromkeys(channels))
-    if not asked or not channels:
+    if not channels or not purposes:
         raise UsageError("a question needs at least one channel and one purpose")
-    await desk.known(contact)
-    message, question = desk.random(16), desk.random(16).hex()
+    if remind_after is not None and not timedelta(0) < remind_after < expires_within:
+        raise UsageError("a reminder comes after the question, and before the question expires")
+    return Asking(
+        via=via,
+        channels=tuple(dict.fromkeys(channels)),
+        purposes=tuple(desk.purpose(key) for key in dict.fromkeys(purposes)),
+        basis=basis,
+        language=language,
+        expires_within=expires_within,
+        remind_after=remind_after,
+    )
 
-    def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, via)
-        speak = language or standing.language
+
+def _within_budget(desk: Desk, standing: Standing, decision: Decision, now: datetime) -> Decision:
+    """
+    Turn a permission round where the person was asked as often as is enough. What they wished for themselves is
+    counted, and answered all the same.
+    """
+    if not decision or decision.reason is Reason.SOLICITED or desk.budget is None:
+        return decision
+    if not desk.budget.spent((question.asked_at for question in standing.questions), now):
+        return decision
+    evidence = tuple(question.seq for question in standing.questions)
+    return attrs.evolve(decision, allowed=False, reason=Reason.ASKED_ENOUGH, evidence=evidence, duties=())
+
+
+def _request(desk: Desk, contact: Contact, wanted: Asking, question: str, messages: tuple[bytes, bytes]) -> Planner:
+    """
+    Return what plans one question: gated, its words pinned, and queued, with its reminder.
+
+    Args:
+        question: Its name. One that was asked already is not asked again.
+        messages: The names of the message and of the reminder.
+    """
+
+    def plan(standing: Standing, now: datetime) -> Plan | None:
+        if standing.question(question) is not None:
+            return None
+        line = require_line(standing, wanted.via)
+        speak = wanted.language or standing.language
         wordings = {
             (channel, purpose.key): _require_sound(desk, purpose, channel, speak)
-            for purpose in asked
-            for channel in channels
+            for purpose in wanted.purposes
+            for channel in wanted.channels
         }
         choices = tuple(
             Choice(
@@ -140,41 +215,175 @@ async def request_consent(
                 wording=wordings[channel, purpose.key].digest,
                 expires_at=None if purpose.validity is None else now + purpose.validity,
             )
-            for purpose in asked
-            for channel in channels
+            for purpose in wanted.purposes
+            for channel in wanted.channels
         )
-        decision = _require(gate_request(desk, standing, contact, via, line, choices, basis, now, question))
+        basis = wanted.basis
+        gated = (desk, standing, contact, wanted.via, line, choices, basis)
+        decision = _require(_within_budget(desk, standing, gate_request(*gated, now, question), now))
+        remind_at = None if wanted.remind_after is None else now + wanted.remind_after
+        if remind_at is not None and not gate_request(*gated, remind_at, question, reminder=True):
+            remind_at = None
         command = AskForConsent(
             question=question,
-            via=via,
+            via=wanted.via,
             line=line,
             choices=choices,
             language=speak,
-            expires_at=now + expires_within,
+            expires_at=now + wanted.expires_within,
             regulation=decision.regulation,
             reason=decision.reason,
             edition=decision.edition,
             solicited_at=None if basis is None else basis.at,
+            remind_at=remind_at,
             how="" if basis is None else basis.how,
         )
         parcel = Parcel(
             kind=ParcelKind.REQUEST,
-            channel=via,
+            channel=wanted.via,
             line=line,
             language=speak,
             question=question,
             until=command.expires_at,
         )
-        return Plan(
-            command=command,
-            queue=(pack(parcel, contact.subject, message, now),),
-            wordings=tuple(wordings.values()),
-        )
+        queue = [pack(parcel, contact.subject, messages[0], now)]
+        if remind_at is not None:
+            reminder = attrs.evolve(parcel, kind=ParcelKind.REMINDER)
+            queue.append(pack(reminder, contact.subject, messages[1], remind_at))
+        return Plan(command=command, queue=tuple(queue), wordings=tuple(wordings.values()))
 
-    standing = (await desk.apply(contact, plan, whole=True)).standing
-    asked_question = standing.question(question)
-    assert asked_question is not None
-    return asked_question
+    return plan
+
+
+async def request_consent(desk: Desk, contact: Contact, wanted: Asking) -> Question:
+    """
+    Ask one contact.
+    """
+    await desk.known(contact)
+    question = desk.random(16).hex()
+    plan = _request(desk, contact, wanted, question, (desk.random(16), desk.random(16)))
+    asked = (await desk.apply(contact, plan, whole=True)).standing.question(question)
+    assert asked is not None
+    return asked
+
+
+# ---- campaigns
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """
+    What came of asking one contact of a list.
+
+    Attributes:
+        question: The question, or None if they were not asked.
+        before: Whether it was asked in an earlier run of the same campaign.
+        refusal: Why they were not asked: a `NotPermittedError` with its ``decision``, or another error.
+    """
+
+    contact: Contact
+    question: Question | None = None
+    before: bool = False
+    refusal: OptlyError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Campaign:
+    """
+    What came of asking a list.
+
+    Attributes:
+        asked: How many were asked now.
+        before: How many had been asked in an earlier run.
+        refused: Everybody else, each with the reason.
+    """
+
+    asked: int
+    before: int
+    refused: tuple[Asked, ...]
+
+
+async def request_consents(
+    desk: Desk,
+    contacts: Iterable[Contact],
+    campaign: str,
+    wanted: Asking,
+    report: Callable[[Asked], object] | None,
+) -> Campaign:
+    """
+    Ask everybody on a list whom the gate lets be asked, each once, however often the list is gone through.
+    """
+    if not campaign.strip():
+        raise UsageError("a campaign needs a name, by which a second run of it is known")
+    asked = before = 0
+    refused = []
+    remaining = iter(contacts)
+    while batch := list(dict.fromkeys(islice(remaining, _BATCH))):
+        for outcome in await _ask_all(desk, batch, campaign, wanted):
+            asked += outcome.question is not None and not outcome.before
+            before += outcome.before
+            if outcome.refusal is not None:
+                refused.append(outcome)
+            if report is not None:
+                report(outcome)
+    return Campaign(asked=asked, before=before, refused=tuple(refused))
+
+
+async def _ask_all(desk: Desk, contacts: Sequence[Contact], campaign: str, wanted: Asking) -> list[Asked]:
+    records = await desk.load_all([contact.subject for contact in contacts])
+    whole = await desk.whole_all(list(records.values()))
+    outcomes: dict[Contact, Asked] = {}
+    changes: list[tuple[Record, Planner]] = []
+    for contact in contacts:
+        record, (standing, _) = records[contact.subject], whole[contact.subject]
+        try:
+            planned = _one_of(desk, contact, campaign, wanted, record)(standing, desk.clock())
+        except _REFUSALS as error:
+            outcomes[contact] = Asked(contact=contact, refusal=error)
+            continue
+        if planned is None:
+            question = standing.question(_names(desk, contact, campaign)[0])
+            outcomes[contact] = Asked(contact=contact, question=question, before=True)
+        else:
+            changes.append((record, lambda _standing, _now, planned=planned: planned))  # type: ignore[misc]
+    written = await desk.apply_all(changes)
+    for record, _ in changes:
+        contact = Contact(record.subject.hex())
+        if record.subject in written:
+            question = written[record.subject].standing.question(_names(desk, contact, campaign)[0])
+            outcomes[contact] = Asked(contact=contact, question=question)
+        else:
+            outcomes[contact] = await _ask_again(desk, contact, campaign, wanted, record)
+    return [outcomes[contact] for contact in contacts]
+
+
+async def _ask_again(desk: Desk, contact: Contact, campaign: str, wanted: Asking, record: Record) -> Asked:
+    """
+    Ask one contact whom another writer was faster with, maybe another run of the same campaign.
+    """
+    try:
+        applied = await desk.apply(contact, _one_of(desk, contact, campaign, wanted, record), whole=True)
+    except _REFUSALS as error:
+        return Asked(contact=contact, refusal=error)
+    question = applied.standing.question(_names(desk, contact, campaign)[0])
+    return Asked(contact=contact, question=question, before=not applied.events)
+
+
+def _one_of(desk: Desk, contact: Contact, campaign: str, wanted: Asking, record: Record) -> Planner:
+    if not record.version:
+        raise UnknownContactError("there is no such contact")
+    question, *messages = _names(desk, contact, campaign)
+    return _request(desk, contact, wanted, question, (bytes.fromhex(messages[0]), bytes.fromhex(messages[1])))
+
+
+def _names(desk: Desk, contact: Contact, campaign: str) -> tuple[str, str, str]:
+    """
+    Return the names of a campaign's question to a contact, of its message and of its reminder: always the same, so that
+    a second run finds what a first one did.
+    """
+    text = f"campaign\0{desk.organisation.key}\0{campaign}\0{contact.id}"
+    question, message, reminder = (sha256(f"{text}\0{part}").hex()[:32] for part in ("question", "message", "reminder"))
+    return question, message, reminder
 
 
 async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:

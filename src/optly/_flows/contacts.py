@@ -20,6 +20,7 @@ from optly.commands import (
     RecordCharitySoftOptIn,
     RecordConsent,
     RecordSoftOptIn,
+    RestoreLine,
     Stop,
 )
 from optly.consent import Standing, fold
@@ -253,6 +254,18 @@ async def import_objections(
         await stop(desk, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
         recorded += 1
     return Imported(recorded=recorded, malformed=tuple(malformed))
+
+
+async def restore_line(desk: Desk, contact: Contact, channel: Channel, how: str) -> Standing:
+    """
+    Put a line back into use.
+    """
+    await desk.known(contact)
+
+    def plan(standing: Standing, _now: datetime) -> Plan:
+        return Plan(command=RestoreLine(channel=channel, line=require_line(standing, channel), how=how))
+
+    return (await desk.apply(contact, plan)).standing
 
 
 async def erase(desk: Desk, contact: Contact) -> None:

@@ -1,5 +1,8 @@
 """
 Handing over what waits in the outbox: claimed, gated a second time, sent once, and what became of it recorded.
+
+Messages of one channel go in batches, so that a store commits once for many of them and a backend can use its
+connections well. Within a batch every contact is met once.
 """
 
 from __future__ import annotations
@@ -11,23 +14,26 @@ from typing import Final, TypedDict, assert_never
 
 import attrs
 
+from optly._flows import pace
 from optly._flows.ask import gate_request
-from optly._flows.desk import Desk, Plan
+from optly._flows.desk import Desk, Outlet, Plan, Planner, Record
 from optly._flows.gate import assess
 from optly._flows.links import new_code
 from optly._flows.parcels import Parcel, ParcelKind, unpack
 from optly._flows.prove import seal
 from optly.addresses import Address, Channel, EmailAddress
-from optly.commands import RecordOutcome, WithholdMessage
+from optly.commands import Command, RecordOutcome, WithholdMessage
 from optly.consent import QuestionState, Standing
-from optly.errors import ClaimLostError, UsageError
+from optly.errors import ClaimLostError, LedgerError, UsageError
 from optly.events import Choice, LinkKind
 from optly.links import LinkTarget, StopScope, mark
-from optly.messages import Content, Message, Outcome, Receipt
+from optly.messages import Content, Fault, Message, Outcome, Receipt
 from optly.parties import Contact
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, StoredCode
-from optly.rendering import marketing, receipt, request, unsubscribe_headers
+from optly.purposes import Wording
+from optly.rendering import help_text, marketing, receipt, request, unsubscribe_headers
 from optly.rules import Decision, MessageKind, Reason, Solicited
+from optly.texts import segments
 
 _log = logging.getLogger("optly")
 
@@ -36,7 +42,10 @@ LEASE: Final = timedelta(minutes=15)
 # With the waits below, about two days: long enough for a server that is down or a mailbox that is full.
 MAX_ATTEMPTS: Final = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
-_BATCH: Final = 100
+_SHORTEST_WAIT: Final = timedelta(seconds=1)
+
+# How many messages a worker that is killed leaves in doubt at most. More would make a commit no cheaper for each.
+BATCH: Final = 50
 
 _STATES: Final = {
     Outcome.ACCEPTED: MessageState.ACCEPTED,
@@ -53,9 +62,10 @@ class Deliveries:
     Attributes:
         accepted: The provider took them.
         refused: The provider refused them for good, or every attempt was used up.
-        retried: They go out again later.
+        retried: They go out again later, because the provider could not take them.
         in_doubt: Nobody knows, so they are not sent again.
-        withheld: The gate, asked a second time, refused them.
+        withheld: The gate, asked a second time, refused them, or there was no need for them any more.
+        deferred: They were put off by quiet hours or by a rate.
     """
 
     accepted: int = 0
@@ -63,10 +73,16 @@ class Deliveries:
     retried: int = 0
     in_doubt: int = 0
     withheld: int = 0
+    deferred: int = 0
 
     @property
     def total(self) -> int:
-        return self.accepted + self.refused + self.retried + self.in_doubt + self.withheld
+        return self.accepted + self.refused + self.retried + self.in_doubt + self.withheld + self.deferred
+
+    def __add__(self, other: Deliveries) -> Deliveries:
+        return Deliveries(
+            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in attrs.fields(Deliveries)}
+        )
 
 
 def wait(attempts: int, random: bytes) -> timedelta:
@@ -74,120 +90,249 @@ def wait(attempts: int, random: bytes) -> timedelta:
     Return how long to wait after that many attempts: a random part of a time that doubles, up to an hour.
     """
     longest = min(_FIRST_WAIT * (1 << min(attempts - 1, 16)), _LONGEST_WAIT)
-    return longest * (int.from_bytes(random) / (1 << 8 * len(random)))
+    return max(_SHORTEST_WAIT, longest * (int.from_bytes(random) / (1 << 8 * len(random))))
 
 
-class _Links(TypedDict):
-    link: str
-    stop: str
-    language: str
+@attrs.define(kw_only=True)
+class _Item:
+    """
+    One message on its way.
+
+    Attributes:
+        waiting: The row, with the count of this claim once it is claimed.
+        code: The code of the link it carries.
+        message: What goes out, once it is made.
+    """
+
+    waiting: OutboxMessage
+    parcel: Parcel
+    code: str = attrs.field(repr=False)
+    stored: StoredCode = attrs.field(repr=False)
+    message: Message | None = None
+
+    @property
+    def contact(self) -> Contact:
+        return Contact(self.waiting.subject.hex())
+
+    @property
+    def id(self) -> str:
+        return self.waiting.message.hex()
+
+    def settled(self, state: MessageState, due_at: datetime | None = None) -> Settlement:
+        return Settlement(
+            subject=self.waiting.subject,
+            message=self.waiting.message,
+            attempts=self.waiting.attempts,
+            state=state,
+            due_at=due_at,
+        )
+
+
+@attrs.define
+class _Ledger:
+    """
+    What a batch comes to, to be written at its end.
+    """
+
+    changes: list[tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = attrs.field(factory=list)
+    settlements: list[Settlement] = attrs.field(factory=list)
+    counts: dict[str, int] = attrs.field(factory=dict)
+
+    def count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def record(self, record: Record, command: RecordOutcome | WithholdMessage, settled: Settlement) -> None:
+        self.changes.append((record, command, settled))
+
+    def put_off(self, item: _Item, until: datetime) -> None:
+        self.settlements.append(item.settled(MessageState.QUEUED, until))
+        self.count("deferred")
 
 
 async def deliver(desk: Desk, limit: int | None) -> Deliveries:
     """
     Hand over what is due, the longest waiting first, seal the log and drop the codes that ran out.
     """
-    counts: dict[str, int] = {}
+    done = await give_up_overdue(desk)
+    handed = 0
+    for channel in desk.outlets:
+        more = True
+        while more and (limit is None or handed < limit):
+            batch, more = await hand_over(desk, channel, BATCH if limit is None else min(BATCH, limit - handed))
+            handed += batch.total
+            done += batch
+    await clear_up(desk, done)
+    return done
 
-    def count(name: str) -> None:
-        counts[name] = counts.get(name, 0) + 1
 
-    while overdue := await desk.storage.overdue(desk.organisation.key, desk.clock(), _BATCH):
-        for message in overdue:
-            await _settle(desk, message, unpack(message), Receipt(outcome=Outcome.IN_DOUBT), "", "")
-            count("in_doubt")
-    seen: set[bytes] = set()
-    while limit is None or len(seen) < limit:
-        now = desk.clock()
-        due = await desk.storage.due(desk.organisation.key, now, _BATCH)
-        fresh = [message for message in due if message.message not in seen]
-        if not fresh:
-            break
-        for message in fresh[: None if limit is None else limit - len(seen)]:
-            seen.add(message.message)
-            name = await _hand_over(desk, message)
-            if name is not None:
-                count(name)
-    deliveries = Deliveries(**counts)
-    if deliveries.total:
+async def work(desk: Desk) -> Deliveries:
+    """
+    Hand over one batch on each channel. A worker does this again and again, and can be stopped in between.
+    """
+    done = await give_up_overdue(desk)
+    for channel in desk.outlets:
+        done += (await hand_over(desk, channel, BATCH))[0]
+    await clear_up(desk, done)
+    return done
+
+
+async def clear_up(desk: Desk, done: Deliveries) -> None:
+    """
+    Seal the log and drop what ran out, if anything was done.
+    """
+    if done.total:
         await seal(desk)
         await desk.storage.expire(desk.clock())
-    return deliveries
 
 
-async def _hand_over(desk: Desk, waiting: OutboxMessage) -> str | None:
+async def give_up_overdue(desk: Desk) -> Deliveries:
     """
-    Hand one message over and return the name of what became of it, or None if another worker has it.
+    Put down as in doubt what was claimed by workers that died.
     """
-    parcel = unpack(waiting)
-    contact = Contact(waiting.subject.hex())
-    code, stored = _code(desk, contact, parcel)
+    done = Deliveries()
+    while overdue := await desk.storage.overdue(desk.organisation.key, desk.clock(), BATCH):
+        for waiting in overdue:
+            item = _item(desk, waiting)
+            command = _outcome(item, Receipt(outcome=Outcome.IN_DOUBT), "", "")
+            await settle(desk, item.contact, command, item.settled(MessageState.IN_DOUBT))
+        done += Deliveries(in_doubt=len(overdue))
+    return done
+
+
+async def hand_over(desk: Desk, channel: Channel, most: int) -> tuple[Deliveries, bool]:
+    """
+    Hand over one batch of what is due on *channel*, and tell whether to go on with the next one.
+    """
+    outlet = desk.outlets[channel]
     now = desk.clock()
-    claimed = await desk.storage.claim(
-        [Claim(subject=waiting.subject, message=waiting.message, codes=[stored])], now, now + LEASE
-    )
-    if not claimed:
-        return None
-    (message,) = claimed
-    standing, values = await desk.whole(await desk.load(contact))
-    choices = _still_to_say(parcel, standing, now)
-    decision = _gate_again(desk, contact, parcel, choices, standing, now)
-    address = None if standing.line_for(parcel.channel, parcel.line) is None else values.get(parcel.line)
-    if not decision or address is None:
-        await _withhold(desk, message, parcel, decision)
-        return "withheld"
-    backend = desk.backends.get(parcel.channel)
-    if backend is None:
-        await desk.storage.settle([_back(message, now + _LONGEST_WAIT)])
-        return "retried"
-    content, headers = await _render(desk, contact, parcel, choices, decision.reason, code)
+    waiting = await _choose(desk, channel, now, most)
+    room = await pace.room(desk, channel, len(waiting), now)
+    items = await _claim(desk, waiting[:room], now)
+    if not items:
+        # Another worker was faster, or there is no room: in this window nothing more goes out.
+        return Deliveries(), bool(waiting) and room > 0
+    ledger = _Ledger()
     try:
-        got: Receipt = await backend.send(
-            Message(
-                id=message.message.hex(),
-                channel=parcel.channel,
-                to=_destination(address),
-                subject=content.subject,
-                text=content.text,
-                html=content.html,
-                headers=headers,
-                language=parcel.language,
-            )
-        )
-    except UsageError as error:
-        got = Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}")
-    except Exception as error:
-        # A backend of somebody else's that breaks its promise: nobody knows what it did before it failed.
-        # Its text and its traceback may hold an address, so only its kind is told.
-        facts = {"message_id": message.message.hex(), "backend": backend.name, "error": type(error).__name__}
-        _log.error("a message backend raised", extra=facts)
-        got = Receipt(outcome=Outcome.IN_DOUBT)
-    if got.outcome is Outcome.RETRY_LATER:
-        if message.attempts < MAX_ATTEMPTS:
-            later = desk.clock() + wait(message.attempts, desk.random(4))
-            await desk.storage.settle([_back(message, later)])
-            return "retried"
-        got = attrs.evolve(got, outcome=Outcome.REFUSED)
-    await _settle(desk, message, parcel, got, backend.name, mark(code))
-    return got.outcome.value
+        records, items = await _load(desk, items, now, ledger)
+        ready = await _make(desk, items, records, now, ledger)
+    except BaseException:
+        # Nothing was handed over. Without this, the whole batch would be in doubt.
+        await desk.storage.settle([item.settled(MessageState.QUEUED, now + _FIRST_WAIT) for item in items])
+        raise
+    receipts = await _send(desk, outlet, [item.message for item in ready if item.message is not None], now)
+    for item, got in zip(ready, receipts, strict=True):
+        _take(desk, outlet, item, records[item.waiting.subject], got, ledger)
+    await _write(desk, ledger)
+    broken = any(got.fault is Fault.BACKEND for got in receipts)
+    return Deliveries(**ledger.counts), not broken and room == len(waiting)
 
 
-def _destination(address: Address) -> str:
-    if isinstance(address, EmailAddress):
-        return address.ascii_value or address.value
-    return address.value
+async def _choose(desk: Desk, channel: Channel, now: datetime, most: int) -> list[OutboxMessage]:
+    """
+    Return what to try for: of each contact one message, and of much that is due a part by chance, so that workers which
+    run at once do not all try for the same.
+    """
+    due: Sequence[OutboxMessage] = await desk.storage.due(desk.organisation.key, channel, now, 2 * most)
+    if len(due) == 2 * most and desk.random(1)[0] & 1:
+        due = due[most:]
+    first: dict[bytes, OutboxMessage] = {}
+    for waiting in due:
+        first.setdefault(waiting.subject, waiting)
+    return list(first.values())[:most]
 
 
-def _code(desk: Desk, contact: Contact, parcel: Parcel) -> tuple[str, StoredCode]:
+def _item(desk: Desk, waiting: OutboxMessage) -> _Item:
+    parcel = unpack(waiting)
     target = LinkTarget(
         kind=LinkKind.MANAGE if parcel.question is None else LinkKind.QUESTION,
-        contact=contact.id,
+        contact=waiting.subject.hex(),
         line=parcel.line,
         channel=parcel.channel,
         handed_over=True,
         question=parcel.question,
+        message=waiting.message.hex(),
     )
-    return new_code(desk, target, parcel.until)
+    code, stored = new_code(desk, target, parcel.until)
+    return _Item(waiting=waiting, parcel=parcel, code=code, stored=stored)
+
+
+async def _claim(desk: Desk, waiting: Sequence[OutboxMessage], now: datetime) -> list[_Item]:
+    items = {(each.subject, each.message): _item(desk, each) for each in waiting}
+    claims = [
+        Claim(subject=subject, message=message, codes=[item.stored]) for (subject, message), item in items.items()
+    ]
+    got: Sequence[OutboxMessage] = await desk.storage.claim(claims, now, now + LEASE) if claims else ()
+    claimed = []
+    for each in got:
+        item = items[each.subject, each.message]
+        item.waiting = each
+        claimed.append(item)
+    return claimed
+
+
+async def _load(
+    desk: Desk, items: Sequence[_Item], now: datetime, ledger: _Ledger
+) -> tuple[dict[bytes, Record], list[_Item]]:
+    """
+    Read the contacts, and put off what is for one whose record cannot be read.
+    """
+    try:
+        return await desk.load_all([item.waiting.subject for item in items]), list(items)
+    except LedgerError:
+        records: dict[bytes, Record] = {}
+        readable = []
+        for item in items:
+            try:
+                records |= await desk.load_all([item.waiting.subject])
+            except LedgerError as error:
+                facts = {"contact_id": item.contact.id, "error": str(error)}
+                _log.error("the record of a contact cannot be read, so nothing is sent there", extra=facts)
+                ledger.put_off(item, now + _LONGEST_WAIT)
+            else:
+                readable.append(item)
+        return records, readable
+
+
+# ---- making
+
+
+async def _make(
+    desk: Desk, items: Sequence[_Item], records: Mapping[bytes, Record], now: datetime, ledger: _Ledger
+) -> list[_Item]:
+    """
+    Return what may go out now, made. What may not is put down in *ledger*.
+    """
+    whole = await desk.whole_all(list(records.values()))
+    allowed: list[tuple[_Item, Sequence[Choice], Reason, Address]] = []
+    for item in items:
+        parcel = item.parcel
+        standing, values = whole[item.waiting.subject]
+        until = pace.quiet_until(desk, parcel, now)
+        if until is not None:
+            ledger.put_off(item, until)
+            continue
+        choices = _still_to_say(parcel, standing, now)
+        decision = _gate_again(desk, item.contact, parcel, choices, standing, now)
+        address = None if standing.line_for(parcel.channel, parcel.line) is None else values.get(parcel.line)
+        if decision and address is not None:
+            allowed.append((item, choices, decision.reason, address))
+        elif decision is None and parcel.kind is ParcelKind.REMINDER:
+            ledger.settlements.append(item.settled(MessageState.WITHHELD))  # they answered, as they were to
+            ledger.count("withheld")
+        else:
+            command = _withholding(desk, item, decision)
+            ledger.record(records[item.waiting.subject], command, item.settled(MessageState.WITHHELD))
+            ledger.count("withheld")
+    late = await pace.beyond_domain_rates(desk, [address for *_, address in allowed], now)
+    wordings = await desk.wordings(choice.wording for _, choices, _, _ in allowed for choice in choices)
+    ready = []
+    for place, (item, asked, reason, address) in enumerate(allowed):
+        if place in late:
+            ledger.put_off(item, late[place])
+            continue
+        item.message = _message(desk, item, [wordings[choice.wording] for choice in asked], reason, address)
+        ready.append(item)
+    return ready
 
 
 def _still_to_say(parcel: Parcel, standing: Standing, now: datetime) -> tuple[Choice, ...]:
@@ -208,115 +353,225 @@ def _gate_again(
     """
     Ask the gate as it was asked when the message was queued. None for what came too late.
     """
-    if parcel.kind is not ParcelKind.MARKETING and not choices:
+    if parcel.kind in (ParcelKind.REQUEST, ParcelKind.REMINDER, ParcelKind.RECEIPT) and not choices:
         return None
     if parcel.question is not None:
         question = standing.question(parcel.question)
         assert question is not None
-        solicited = None if question.solicited_at is None else Solicited(how="", at=question.solicited_at)
-        return gate_request(desk, standing, contact, parcel.channel, parcel.line, choices, solicited, now, question.id)
+        return gate_request(
+            desk,
+            standing,
+            contact,
+            parcel.channel,
+            parcel.line,
+            choices,
+            None if question.solicited_at is None else Solicited(how="", at=question.solicited_at),
+            now,
+            question.id,
+            reminder=parcel.kind is ParcelKind.REMINDER,
+        )
     return assess(
         desk,
         standing,
         parcel.channel,
         parcel.purpose,
-        kind=MessageKind.SERVICE if parcel.kind is ParcelKind.RECEIPT else MessageKind.MARKETING,
+        kind=MessageKind.MARKETING if parcel.kind is ParcelKind.MARKETING else MessageKind.SERVICE,
         contact=contact.id,
         line=parcel.line,
         at=now,
     )
 
 
-async def _render(
-    desk: Desk, contact: Contact, parcel: Parcel, choices: Sequence[Choice], reason: Reason, code: str
-) -> tuple[Content, Mapping[str, str]]:
-    """
-    Return what the message says, and the headers of an email.
-    """
+class _Links(TypedDict):
+    link: str
+    stop: str
+    language: str
+
+
+def _message(desk: Desk, item: _Item, wordings: Sequence[Wording], reason: Reason, address: Address) -> Message:
+    parcel = item.parcel
     # A marketing message stops what it is about; what asks or confirms stops everything.
     scope = StopScope(
-        contact=contact.id,
+        contact=item.contact.id,
         line=parcel.line,
         channel=parcel.channel if parcel.kind is ParcelKind.MARKETING else None,
         purpose=parcel.purpose or None,
     )
     links: _Links = {
-        "link": desk.pages.link(code),
+        "link": desk.pages.link(item.code),
         "stop": desk.pages.stop(desk.stop_links.sign(scope)),
         "language": parcel.language,
     }
-    register = await desk.wordings(choice.wording for choice in choices)
-    wordings = [register[choice.wording] for choice in choices]
-    match parcel.kind:
-        case ParcelKind.REQUEST:
-            assert parcel.until is not None
-            content = request(desk.organisation, parcel.channel, wordings, until=parcel.until, **links)
-        case ParcelKind.RECEIPT:
-            assert parcel.at is not None
-            content = receipt(desk.organisation, parcel.channel, wordings, on=parcel.at, **links)
-        case ParcelKind.MARKETING:
-            assert parcel.content is not None
-            content = marketing(desk.organisation, parcel.channel, parcel.content, reason=reason, **links)
-        case _:
-            assert_never(parcel.kind)
-    return content, unsubscribe_headers(links["stop"]) if parcel.channel is Channel.EMAIL else {}
-
-
-def _back(message: OutboxMessage, due_at: datetime) -> Settlement:
-    return Settlement(
-        subject=message.subject,
-        message=message.message,
-        attempts=message.attempts,
-        state=MessageState.QUEUED,
-        due_at=due_at,
+    content = _content(desk, parcel, wordings, reason, links)
+    if parcel.channel is Channel.SMS:
+        _warn_of_length(item, content.text)
+    return Message(
+        id=item.id,
+        contact=item.contact.id,
+        channel=parcel.channel,
+        to=_destination(address),
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        headers=unsubscribe_headers(links["stop"]) if parcel.channel is Channel.EMAIL else {},
+        language=parcel.language,
     )
 
 
-async def _settle(desk: Desk, message: OutboxMessage, parcel: Parcel, got: Receipt, backend: str, code: str) -> None:
-    command = RecordOutcome(
-        message=message.message.hex(),
-        channel=parcel.channel,
-        line=parcel.line,
+def _content(desk: Desk, parcel: Parcel, wordings: Sequence[Wording], reason: Reason, links: _Links) -> Content:
+    match parcel.kind:
+        case ParcelKind.REQUEST | ParcelKind.REMINDER:
+            assert parcel.until is not None
+            return request(
+                desk.organisation,
+                parcel.channel,
+                wordings,
+                until=parcel.until,
+                reminder=parcel.kind is ParcelKind.REMINDER,
+                by_reply=desk.outlets[parcel.channel].takes_replies,
+                **links,
+            )
+        case ParcelKind.RECEIPT:
+            assert parcel.at is not None
+            return receipt(desk.organisation, parcel.channel, wordings, on=parcel.at, **links)
+        case ParcelKind.HELP:
+            return help_text(desk.organisation, link=links["link"])
+        case ParcelKind.MARKETING:
+            assert parcel.content is not None
+            return marketing(desk.organisation, parcel.channel, parcel.content, reason=reason, **links)
+        case _:
+            assert_never(parcel.kind)
+
+
+def _warn_of_length(item: _Item, text: str) -> None:
+    counted = segments(text)
+    if counted.count > 1:
+        facts = {"message_id": item.id, "parts": counted.count, "character": counted.culprit or ""}
+        _log.warning("a text takes several parts, each of which is paid for", extra=facts)
+
+
+def _destination(address: Address) -> str:
+    if isinstance(address, EmailAddress):
+        return address.ascii_value or address.value
+    return address.value
+
+
+# ---- sending
+
+
+_NOT_BEGUN: Final = Receipt(outcome=Outcome.RETRY_LATER, reply="not sent: the backend has trouble", fault=Fault.BACKEND)
+
+
+async def _send(desk: Desk, outlet: Outlet, messages: Sequence[Message], claimed_at: datetime) -> Sequence[Receipt]:
+    """
+    Hand each message over, once, and return what the backend said of each.
+
+    What a backend that takes one at a time has not begun when it has trouble, or when half the lease is over, is not
+    begun at all.
+    """
+    if not messages:
+        return ()
+    if outlet.batches:
+        try:
+            receipts: Sequence[Receipt] = await outlet.port.send_all(messages)
+        except Exception as error:
+            return [_broken(outlet, message, error) for message in messages]
+        return receipts
+    receipts = []
+    for message in messages:
+        if any(got.fault is Fault.BACKEND for got in receipts) or desk.clock() > claimed_at + LEASE / 2:
+            receipts.append(_NOT_BEGUN)
+            continue
+        try:
+            receipts.append(await outlet.port.send(message))
+        except UsageError as error:
+            receipts.append(Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}", fault=Fault.MESSAGE))
+        except Exception as error:
+            receipts.append(_broken(outlet, message, error))
+    return receipts
+
+
+def _broken(outlet: Outlet, message: Message, error: Exception) -> Receipt:
+    """
+    Tell of a backend of somebody else's that breaks its promise. Nobody knows what it did before it failed.
+
+    Its text and its traceback may hold an address, so only its kind is told.
+    """
+    facts = {"message_id": message.id, "backend": outlet.name, "error": type(error).__name__}
+    _log.error("a message backend raised", extra=facts)
+    return Receipt(outcome=Outcome.IN_DOUBT)
+
+
+def _take(desk: Desk, outlet: Outlet, item: _Item, record: Record, got: Receipt, ledger: _Ledger) -> None:
+    """
+    Put down what became of one message.
+    """
+    if got.outcome is Outcome.RETRY_LATER:
+        if item.waiting.attempts < MAX_ATTEMPTS:
+            later = desk.clock() + max(wait(item.waiting.attempts, desk.random(4)), got.retry_after or timedelta(0))
+            ledger.settlements.append(item.settled(MessageState.QUEUED, later))
+            ledger.count("retried")
+            return
+        given_up = f"given up after {item.waiting.attempts} attempts, the last answered with: {got.reply}"
+        got = attrs.evolve(got, outcome=Outcome.REFUSED, reply=given_up)
+    command = _outcome(item, got, outlet.name, mark(item.code))
+    ledger.record(record, command, item.settled(_STATES[got.outcome]))
+    ledger.count(got.outcome.value)
+
+
+def _outcome(item: _Item, got: Receipt, backend: str, code: str) -> RecordOutcome:
+    return RecordOutcome(
+        message=item.id,
+        channel=item.parcel.channel,
+        line=item.parcel.line,
         outcome=got.outcome,
-        question=parcel.question,
+        fault=got.fault,
+        question=item.parcel.question,
         backend=backend,
         status=got.status,
         code=code,
+        provider_id=got.provider_id,
+        provider_code="" if got.code is None else str(got.code),
         reply=got.reply,
     )
-    settled = Settlement(
-        subject=message.subject,
-        message=message.message,
-        attempts=message.attempts,
-        state=_STATES[got.outcome],
-    )
-    contact = Contact(message.subject.hex())
-    try:
-        await desk.apply(contact, lambda _standing, _now: Plan(command=command, settle=(settled,)))
-    except ClaimLostError:
-        # The lease ran out and the message was put down as in doubt. What is known now is evidence all the same.
-        await desk.apply(contact, lambda _standing, _now: Plan(command=command))
 
 
-async def _withhold(desk: Desk, message: OutboxMessage, parcel: Parcel, decision: Decision | None) -> None:
-    settled = Settlement(
-        subject=message.subject,
-        message=message.message,
-        attempts=message.attempts,
-        state=MessageState.WITHHELD,
-    )
-    reason = "too_late" if decision is None else "line_gone" if decision else decision.reason
-    command = WithholdMessage(
-        message=message.message.hex(),
-        channel=parcel.channel,
-        line=parcel.line,
-        question=parcel.question,
-        regulation=decision.regulation if decision is not None and not decision else "",
-        reason=reason,
+def _withholding(desk: Desk, item: _Item, decision: Decision | None) -> WithholdMessage:
+    refused = decision is not None and not decision
+    return WithholdMessage(
+        message=item.id,
+        channel=item.parcel.channel,
+        line=item.parcel.line,
+        question=item.parcel.question,
+        regulation=decision.regulation if decision is not None and refused else "",
+        reason="too_late" if decision is None else decision.reason if refused else "line_gone",
         edition=desk.rulebook.edition,
     )
-    applied = await desk.apply(
-        Contact(message.subject.hex()), lambda _standing, _now: Plan(command=command, settle=(settled,))
+
+
+async def _write(desk: Desk, ledger: _Ledger) -> None:
+    await desk.storage.settle(ledger.settlements)
+    written = await desk.apply_all(
+        [(record, _settling(command, settled)) for record, command, settled in ledger.changes]
     )
+    for record, command, settled in ledger.changes:
+        if record.subject not in written:
+            await settle(desk, Contact(record.subject.hex()), command, settled)
+
+
+def _settling(command: Command, settled: Settlement) -> Planner:
+    plan = Plan(command=command, settle=(settled,))
+    return lambda _standing, _now: plan
+
+
+async def settle(desk: Desk, contact: Contact, command: Command, settled: Settlement) -> None:
+    """
+    Record what became of one message together with where it stands now.
+    """
+    try:
+        applied = await desk.apply(contact, _settling(command, settled))
+    except ClaimLostError:
+        # It was put back in the meantime, or is gone. What is known now is evidence all the same.
+        applied = await desk.apply(contact, lambda _standing, _now: Plan(command=command))
     if not applied.events:  # erased in the meantime: there is nobody to record it for
         await desk.storage.settle([settled])

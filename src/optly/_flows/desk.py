@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -29,6 +29,7 @@ from optly.events import ConsentGiven, ContactErased, Event, LineAdded, LineRemo
 from optly.keys import Keys
 from optly.ledger import GENESIS, Opening, extend
 from optly.links import Pages, StopLinks
+from optly.pacing import Budget, QuietHours, Rate
 from optly.parties import Contact, Organisation
 from optly.protocols import (
     Clock,
@@ -47,7 +48,10 @@ from optly.serialization import canonical, parse
 _ATTEMPTS: Final = 100
 
 # Written before each snapshot. Raise it when what `evolve` makes of an event changes: older ones are then made again.
-_SNAPSHOT: Final = b"2"
+_SNAPSHOT: Final = b"3"
+
+# How many texts are kept at hand.
+_WORDINGS: Final = 1000
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
@@ -137,6 +141,10 @@ class Plan:
     receipt_to: tuple[Channel, int] | None = None
 
 
+# Makes a plan from a standing and the time. None for nothing to do.
+Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
+
+
 @attrs.frozen(kw_only=True)
 class Applied:
     """
@@ -148,20 +156,41 @@ class Applied:
 
 
 @attrs.frozen(kw_only=True)
+class Outlet:
+    """
+    A message backend as the flows see it.
+
+    Attributes:
+        port: In the shape of coroutines.
+        batches: Whether it takes many messages at once.
+        takes_replies: Whether whoever gets a message can answer it.
+        traces: Whether it can look up what its provider has.
+    """
+
+    port: Any
+    name: str
+    batches: bool
+    takes_replies: bool
+    traces: bool
+
+
+@attrs.frozen(kw_only=True)
 class Desk:
     """
     The settings and the ports of one manager.
 
     Attributes:
-        storage, backends, registers: In the shape of coroutines (see :mod:`optly._run`).
+        storage, registers: In the shape of coroutines (see :mod:`optly._run`).
         random: Returns that many random bytes.
         receipts: Whether people are told what they said yes to.
+        rates, quiet_hours, budget: How fast, when, and how often.
+        known_wordings: Texts that were read before. They never change.
     """
 
     organisation: Organisation
     purposes: Mapping[str, Purpose]
     storage: Any
-    backends: Mapping[Channel, Any]
+    outlets: Mapping[Channel, Outlet]
     registers: Sequence[Any]
     keys: Keys
     pages: Pages
@@ -170,6 +199,10 @@ class Desk:
     clock: Clock
     random: Callable[[int], bytes]
     receipts: bool
+    rates: Sequence[Rate] = ()
+    quiet_hours: QuietHours | None = None
+    budget: Budget | None = None
+    known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
 
     def purpose(self, key: str) -> Purpose:
         """
@@ -187,9 +220,14 @@ class Desk:
         """
         Read a contact. One that is not on record has version 0.
         """
-        subject = contact.subject
-        head = (await self.storage.load([subject])).get(subject)
-        return await self.record(subject, head)
+        return (await self.load_all([contact.subject]))[contact.subject]
+
+    async def load_all(self, subjects: Sequence[bytes]) -> dict[bytes, Record]:
+        """
+        Read contacts, each as `load` does.
+        """
+        heads: Mapping[bytes, Head] = await self.storage.load(subjects)
+        return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
 
     async def known(self, contact: Contact) -> Record:
         """
@@ -236,22 +274,38 @@ class Desk:
         """
         Return the standing together with what is stopped by address alone, and the addresses by line.
         """
-        values = line_values(record.standing, await self.openings(record.subject))
-        lines: dict[bytes, int | None] = {
-            idkey: number for number, address in values.items() for idkey in self.idkeys(address)
+        return (await self.whole_all([record]))[record.subject]
+
+    async def whole_all(self, records: Sequence[Record]) -> dict[bytes, tuple[Standing, dict[int, Address]]]:
+        """
+        Return for each contact what `whole` does.
+        """
+        openings = await self.storage.openings([record.subject for record in records])
+        values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
+        lines: dict[bytes, dict[bytes, int | None]] = {
+            subject: {idkey: number for number, address in numbered.items() for idkey in self.idkeys(address)}
+            for subject, numbered in values.items()
         }
-        if not lines:
-            return record.standing, values
-        found = await self.storage.find(list(lines))
-        return record.standing.with_stops(suppressed(found.suppressions, lines)), values
+        names = [idkey for known in lines.values() for idkey in known]
+        rows: dict[bytes, list[Suppression]] = {}
+        for row in (await self.storage.find(names)).suppressions if names else ():
+            rows.setdefault(row.idkey, []).append(row)
+        whole = {}
+        for record in records:
+            known = lines[record.subject]
+            stops = suppressed([row for idkey in known for row in rows.get(idkey, ())], known) if rows else ()
+            standing = record.standing.with_stops(stops) if stops else record.standing
+            whole[record.subject] = (standing, values[record.subject])
+        return whole
 
     async def apply(
         self,
         contact: Contact,
-        plan: Callable[[Standing, datetime], Plan],
+        plan: Planner,
         *,
         whole: bool = False,
         read: Record | None = None,
+        idem: bytes | None = None,
     ) -> Applied:
         """
         Decide and write, and decide again on the new standing whenever another writer was faster.
@@ -260,18 +314,18 @@ class Desk:
             plan: Makes the plan from a standing and the time. May refuse.
             whole: Whether to decide with regard to what is stopped by address alone.
             read: The contact, if it was read just now.
+            idem: 16 bytes that name the change. If one of that name was written, nothing happens and nothing is told.
         """
-        idem = self.random(16)
+        name = idem or self.random(16)
         for _ in range(_ATTEMPTS):
             record, read = read or await self.load(contact), None
-            standing = (await self.whole(record))[0] if whole else record.standing
-            now = self.clock()
-            planned = plan(standing, now)
-            events = decide(planned.command, standing, now=now)
-            if not events:
+            # Asked after the contact was read: whatever is written in between is a conflict further down.
+            if idem is not None and record.version and await self.storage.committed(record.subject, idem):
                 return Applied(standing=record.standing, events=())
-            after = fold(events, record.standing)
-            commit = await self._commit(record, planned, events, after, idem, now)
+            standing = (await self.whole(record))[0] if whole else record.standing
+            commit, applied = await self._prepare(record, standing, plan, name)
+            if commit is None:
+                return applied
             try:
                 await self.storage.append([commit])
             except (AddressTakenError, ClaimLostError):
@@ -280,10 +334,45 @@ class Desk:
                 continue
             except StorageUnavailableError:
                 # The connection broke, maybe after the commit: then the call has done what it was to do.
-                if not await self.storage.committed(record.subject, idem):
+                if not await self.storage.committed(record.subject, name):
                     raise
-            return Applied(standing=after, events=events)
+            return applied
         raise ConflictError("other writers kept changing this contact: try again later")
+
+    async def apply_all(self, changes: Sequence[tuple[Record, Planner]]) -> dict[bytes, Applied]:
+        """
+        Decide and write changes to different contacts, each as it was read, in one transaction.
+
+        Returns:
+            What was written, by contact. A contact is missing where there was nothing to write, and all of them are
+            where somebody else was faster with one: those are for `apply`.
+        """
+        commits, written = [], {}
+        for record, plan in changes:
+            commit, applied = await self._prepare(record, record.standing, plan, self.random(16))
+            if commit is not None:
+                commits.append(commit)
+                written[record.subject] = applied
+        try:
+            await self.storage.append(commits)
+        except ConflictError:
+            return {}
+        except StorageUnavailableError:
+            # The connection broke, maybe after the commit, which has all of them or none.
+            if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
+                raise
+        return written
+
+    async def _prepare(
+        self, record: Record, standing: Standing, plan: Planner, name: bytes
+    ) -> tuple[Commit | None, Applied]:
+        now = self.clock()
+        planned = plan(standing, now)
+        events = () if planned is None else decide(planned.command, standing, now=now)
+        if planned is None or not events:
+            return None, Applied(standing=record.standing, events=())
+        after = fold(events, record.standing)
+        return await self._commit(record, planned, events, after, name, now), Applied(standing=after, events=events)
 
     async def _commit(
         self, record: Record, plan: Plan, events: tuple[Event, ...], after: Standing, idem: bytes, now: datetime
@@ -357,7 +446,7 @@ class Desk:
         if not given or plan.receipt_to is None or not self.receipts:
             return ()
         channel, line = plan.receipt_to
-        if channel not in self.backends:
+        if channel not in self.outlets:
             return ()
         parcel = Parcel(
             kind=ParcelKind.RECEIPT,
@@ -373,8 +462,13 @@ class Desk:
         """
         Return texts from the register.
         """
-        found = await self.storage.wordings(sorted(set(digests)))
-        return {digest: Wording(**parse(text)) for digest, text in found.items()}
+        wanted = sorted(set(digests))
+        if missing := [digest for digest in wanted if digest not in self.known_wordings]:
+            if len(self.known_wordings) > _WORDINGS:
+                self.known_wordings.clear()
+            found = await self.storage.wordings(missing)
+            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in found.items())
+        return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
 
 
 def require_line(standing: Standing, channel: Channel) -> int:

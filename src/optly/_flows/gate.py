@@ -45,10 +45,12 @@ def assess(
 ) -> Decision:
     """
     Put one message to the rulebook. Whether it is the first contact is taken from the record, if the host does not say.
+
+    What the law allows is still refused where the line is known to take no messages.
     """
     if standing.contacted:
         facts.setdefault("first_contact", False)
-    return desk.rulebook.assess(
+    decision = desk.rulebook.assess(
         Communication(
             channel=channel,
             kind=kind,
@@ -61,6 +63,10 @@ def assess(
         ),
         standing,
     )
+    failure = standing.failure(channel, line) if standing.failures and decision else None
+    if failure is None:
+        return decision
+    return attrs.evolve(decision, allowed=False, reason=Reason.UNDELIVERABLE, evidence=(failure.seq,), duties=())
 
 
 async def screened(desk: Desk, channel: Channel, address: Address | None, at: datetime, facts: Facts) -> Facts:

@@ -100,7 +100,7 @@ def _channels(desk: Desk, standing: Standing) -> list[Channel]:
     seen = {consent.channel for consent in standing.consents}
     seen.update(choice.channel for question in standing.questions for choice in question.choices)
     seen.update(stop.channel for stop in standing.stops if stop.channel is not None)
-    seen.update(desk.backends)
+    seen.update(desk.outlets)
     return [channel for channel in Channel if channel in seen]
 
 

@@ -22,8 +22,17 @@ class ParcelKind(StrEnum):
     """
 
     REQUEST = "request"
+    REMINDER = "reminder"
     RECEIPT = "receipt"
+    HELP = "help"
     MARKETING = "marketing"
+
+    @property
+    def promotes(self) -> bool:
+        """
+        Whether it is marketing, which asking for consent is too.
+        """
+        return self in (ParcelKind.REQUEST, ParcelKind.REMINDER, ParcelKind.MARKETING)
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +43,7 @@ class Parcel:
     Attributes:
         line: Number of the line it goes to.
         purpose: Key of the purpose of a marketing message.
-        question: Name of the question a request puts.
+        question: Name of the question a request puts or a reminder repeats.
         until: The last instant at which that question can be answered.
         choices: What a receipt confirms.
         at: When what a receipt confirms was said.

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from optly.http import Request, Response
-from optly.portal.http import MAX_BODY, relative_path
+from optly.portal.http import MAX_READ, relative_path
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -64,14 +64,14 @@ async def _body(receive: Receive) -> bytes | None:
     Read no more than it takes to see that there is too much. None if the browser went away in the middle.
     """
     body = bytearray()
-    while len(body) <= MAX_BODY:
+    while len(body) <= MAX_READ:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
         if not message.get("more_body", False):
             break
-    return bytes(body[: MAX_BODY + 1])
+    return bytes(body[: MAX_READ + 1])
 
 
 async def _respond(response: Response, send: Send) -> None:

@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl
 
 from optly.http import Request
 
+# How long a form may be, and how much of a request is read at all: what a provider tells may be longer.
 MAX_BODY: Final = 64 * 1024
+MAX_READ: Final = 256 * 1024
 MAX_FIELDS: Final = 200
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -14,6 +14,7 @@ path                       method          page
 ``/u/<token>``             POST            stop it: the button on the page, or that of a mail program
 ``/help``                  GET, HEAD       help
 ``/static/<name>``         GET, HEAD       the style sheet and the icon
+``/hooks/<name>``          POST            what a provider tells the backend of that name
 =========================  ==============  ===========================================================
 """
 
@@ -36,6 +37,7 @@ from optly.http import Request, Response
 from optly.links import StopScope
 from optly.portal.assets import assets_by_name
 from optly.portal.choices import Field, Submission, by_title, fields, read
+from optly.portal.hooks import hear
 from optly.portal.http import Refusal, is_from_our_page, is_one_click, read_form
 from optly.portal.problems import Problem, problem, refused
 from optly.portal.responses import file, page
@@ -43,6 +45,7 @@ from optly.rendering import long_date
 from optly.views import Item, Opened, answer
 
 if TYPE_CHECKING:
+    from optly._flows.receive import Received
     from optly.manager import ConsentManager
 
 _log = logging.getLogger("optly")
@@ -71,11 +74,13 @@ class Visit:
 
     Attributes:
         context: What is kept of where an answer came from, or None for nothing.
+        on_received: Told what came of each event that a provider brought.
     """
 
     manager: ConsentManager
     request: Request
     context: Context | None
+    on_received: Callable[[Received], object] | None = None
 
 
 View: TypeAlias = Callable[[Visit, str], Response]
@@ -122,6 +127,8 @@ def _views(segments: Sequence[str]) -> tuple[Mapping[str, View], str]:
             return {"GET": show_help}, ""
         case ["static", name]:
             return {"GET": show_file}, name
+        case ["hooks", name]:
+            return {"POST": hear_provider}, name
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
@@ -319,3 +326,10 @@ def show_file(_visit: Visit, name: str) -> Response:
     if asset is None:
         raise Refusal(HTTPStatus.NOT_FOUND)
     return file(asset)
+
+
+def hear_provider(visit: Visit, name: str) -> Response:
+    """
+    Take what a provider tells.
+    """
+    return hear(visit.manager, visit.request, name, visit.on_received)

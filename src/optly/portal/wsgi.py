@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from optly.http import Request, Response
-from optly.portal.http import MAX_BODY, relative_path
+from optly.portal.http import MAX_READ, relative_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -57,8 +57,8 @@ def _body(environ: WSGIEnvironment) -> bytes:
     """
     length: Any = environ.get("CONTENT_LENGTH") or ""
     if length.isdecimal():
-        wanted = min(int(length[:18]), MAX_BODY + 1)
+        wanted = min(int(length[:18]), MAX_READ + 1)
     else:
-        wanted = MAX_BODY + 1 if environ.get("wsgi.input_terminated") else 0
+        wanted = MAX_READ + 1 if environ.get("wsgi.input_terminated") else 0
     body: bytes = environ["wsgi.input"].read(wanted)
     return body

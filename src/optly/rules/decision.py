@@ -53,6 +53,8 @@ class Reason(StrEnum):
     NUMBER_WITHHELD = "number_withheld"
     NAME_WITHHELD = "name_withheld"
     CONTACT_WITHHELD = "contact_withheld"
+    UNDELIVERABLE = "undeliverable"
+    ASKED_ENOUGH = "asked_enough"
 
 
 class Duty(StrEnum):
@@ -114,6 +116,8 @@ _EXPLANATIONS = {
     Reason.NUMBER_WITHHELD: "The calling number is not shown, nor another on which the caller can be reached.",
     Reason.NAME_WITHHELD: "The call or fax does not say in whose name it is made.",
     Reason.CONTACT_WITHHELD: "The call or fax does not give an address or a free number to reach the caller.",
+    Reason.UNDELIVERABLE: "The provider says that this address takes no messages, so none is sent there.",
+    Reason.ASKED_ENOUGH: "The person was asked as often as the organisation allows itself to ask.",
 }
 
 _LIFT = "Only the person can lift it, by choosing yes on their MyOptly page."
@@ -140,6 +144,8 @@ _REMEDIES = {
     Reason.NUMBER_WITHHELD: "Presenting the number.",
     Reason.NAME_WITHHELD: "Saying the name.",
     Reason.CONTACT_WITHHELD: "Giving a postal address or a number that is free of charge.",
+    Reason.UNDELIVERABLE: "Another address, or making sure of this one: manager.restore_line.",
+    Reason.ASKED_ENOUGH: "Waiting, or the person's own wish to be asked.",
 }
 
 

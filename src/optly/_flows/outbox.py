@@ -1,0 +1,74 @@
+"""
+Looking into the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from optly._flows.desk import Desk
+from optly.events import MessageEvent, MessageWithheld
+from optly.parties import Contact
+from optly.protocols import MessageState, OutboxMessage
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """
+    A message in the outbox.
+
+    Attributes:
+        message: Its name, 32 hexadecimal digits.
+        due_at: When it was, or is, to go out.
+        attempts: How often it was claimed.
+        why: What the record says of how it ended: a provider's reply, or why it was withheld. May hold an address.
+    """
+
+    message: str
+    contact: Contact
+    channel: str
+    state: MessageState
+    due_at: datetime
+    attempts: int
+    why: str = attrs.field(default="", repr=False)
+
+
+async def backlog(desk: Desk) -> Mapping[MessageState, int]:
+    """
+    Count the messages in each state.
+    """
+    counted: Mapping[MessageState, int] = await desk.storage.backlog(desk.organisation.key)
+    return counted
+
+
+async def letters(desk: Desk, state: MessageState, limit: int) -> list[Letter]:
+    """
+    Return messages that stand in *state*, those due longest ago first, each with why.
+    """
+    found: list[OutboxMessage] = await desk.storage.messages(desk.organisation.key, state, limit)
+    return [
+        Letter(
+            message=waiting.message.hex(),
+            contact=Contact(waiting.subject.hex()),
+            channel=waiting.channel.value,
+            state=state,
+            due_at=waiting.due_at,
+            attempts=waiting.attempts,
+            why="" if state is MessageState.QUEUED else await _why(desk, waiting),
+        )
+        for waiting in found
+    ]
+
+
+async def _why(desk: Desk, waiting: OutboxMessage) -> str:
+    openings = await desk.openings(waiting.subject)
+    for entry in reversed(await desk.storage.entries(waiting.subject)):
+        event = entry.event(openings)
+        if isinstance(event, MessageEvent) and event.message == waiting.message.hex():
+            if isinstance(event, MessageWithheld):
+                return f"{event.reason} {event.regulation}".strip()
+            return next(iter(event.personal.values()), event.status)
+    return ""
