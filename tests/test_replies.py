@@ -1,0 +1,1267 @@
+"""
+A stop is read widely and a yes narrowly.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from optly.replies import LIMIT, MOST_OPTIONS, Asks, Other, Picks, Reply, Says, Starts, Stops, read_reply
+
+YES, NO = Says(yes=True), Says(yes=False)
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line]
+
+
+# What providers act on. Twilio: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out. AWS:
+# https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html. The FCC counts the first seven, and
+# "opt out", as clear by themselves: 47 CFR 64.1200(a)(10). All read 2026-11-23.
+PUBLISHED_STOPS = ["STOP", "QUIT", "END", "REVOKE", "CANCEL", "UNSUBSCRIBE", "OPTOUT", "STOPALL", "ARRET", "OPT-OUT",
+                   "REMOVE", "TD", "OPT OUT"]  # fmt: skip
+PUBLISHED_STARTS = ["START", "UNSTOP"]
+PUBLISHED_HELPS = ["HELP", "INFO"]
+
+# May stand first in a message that goes on.
+STOP_WORDS = [word for word in PUBLISHED_STOPS if word != "TD"]
+
+STOPS = lines(
+    """
+stop
+Stop.
+STOP!
+stop!!!!
+Stop?
+"STOP"
+“Stop”
+‘stop’
+'stop'
+*STOP*
+_stop_
+(stop)
+>STOP<
+...stop...
+STOP STOP STOP
+stopstop stop
+Stop stop stop!!
+Stop please
+please stop
+Pls stop
+plz stop
+stop pls
+stop plz x
+please STOP
+Please can you stop
+Stop thank you
+STOP, thanks
+Stop. Thank you
+Stop it
+stop this
+Stop this now
+Stop now please
+STOP ALL
+stop all texts
+STOP1
+STOP 2
+stop 60070
+STOP to 60070
+text STOP to 60070
+s t o p
+S T O P
+S.T.O.P
+s-t-o-p
+S.T.O.P. please
+s t o p texting me
+st op
+sto p
+s top
+stoppp
+STOOOOP
+stooopppp pls
+sstop
+stpo
+sotp
+tsop
+stpo texting me
+st0p
+5top
+stp
+stip
+stio
+atop
+Stip please
+stoptexting
+stopit
+stoppls
+stopnow
+STOPALL
+stop-all
+ＳＴＯＰ
+𝐒𝐓𝐎𝐏
+🅂🅃🄾🄿
+Ⓢⓣⓞⓟ
+ŠTOP
+stóp
+🛑
+🛑🛑🛑
+please 🛑
+stop 🙏
+🙏 stop 🙏
+stop😡
+STOP 🤬🤬
+😡stop😡
+✋stop
+stop texting me
+stop texting
+Stop texting this number
+please stop texting me
+pls stop texting me
+plz stop txting me
+stop messaging me
+Stop msging me
+STOP sending me texts
+stop sending these
+stop sending me this rubbish
+please stop sending me messages thank you
+Can you please stop sending me these
+could you stop with the texts please
+can u stop
+would you kindly stop
+I want you to stop
+I want this to stop
+I'd like you to stop texting
+I would like to stop receiving these messages
+How do I stop these?
+how do i stop getting these texts
+How can I make this stop?
+when will this stop
+why won't you stop
+why dont you stop texting me
+you don't stop
+you do not stop
+this does not stop
+I'd like you to not stop by, just stop
+you won't stop texting me will you
+U never stop
+these texts wont stop
+your messages don't stop
+it does not stop
+they never stop
+I asked you to stop
+I already said STOP
+I said stop!!!
+I told you to stop last week
+I've sent STOP three times
+I sent stop yesterday and you still text
+I can't stop these texts
+cant stop getting these
+I can't stop receiving your messages
+can't stop you texting me
+you need to stop
+You must stop
+put a stop to this
+Put a stop to these texts
+the stop link does not work
+The STOP button is broken
+a STOP text does nothing
+stop or I report you to the ICO
+Stop contacting me or I'll complain
+stop spamming
+stop harassing me
+Stop bothering me
+stop wasting my time
+Stop ffs
+for gods sake stop
+Omg stop
+ok stop
+OK, stop.
+No stop
+no, stop
+NO STOP
+no thanks stop
+No thank you, please stop
+yes stop
+yes but stop
+Yes, stop
+yes please stop
+Yes. STOP
+Y stop
+1 stop
+1 and stop
+help stop
+start stop
+not interested, stop
+Not interested. Stop texting
+who is this? stop
+Who's this? Stop.
+Hi, please stop
+Hello stop texting me please
+Hi Acme, can you stop these texts? Thanks, Ada
+Dear Acme, please stop.
+STOP by order of my husband
+stop by the shop tomorrow
+Stop press
+Stop in the name of love
+please stop at once
+I want this to stop at once
+dont, stop
+Don't! Stop!
+no dont. stop
+Please don't... stop
+don't ✋ stop
+I love your shop but stop the texts
+Great offers but stop please
+Thanks for the offer. Stop.
+Count me in! We have got to STOP this
+I got off at the bus stop. Now stop texting me
+I can't stop laughing, now stop
+don't stop me going, just stop texting
+is STOP free?
+What happens if I reply STOP?
+unstop stop
+STOPIO
+want these stopped
+I want these texts stopped
+Please get these messages stopped
+can these be stopped
+unsubscribe
+Unsubscribe.
+UNSUBSCRIBE ME
+unsubscribe please
+please unsubscribe
+Pls unsubscribe me
+Unsubscribe me please!
+unsubscribed
+unsubscribing
+I want to unsubscribe
+I'd like to unsubscribe
+how do i unsubscribe
+How do I unsubscribe from this?
+why can't I unsubscribe
+I unsubscribed weeks ago
+un subscribe
+un-subscribe
+u n s u b s c r i b e
+unsub
+UNSUB
+Unsub me
+unsubs
+un sub
+unsuscribe
+unsubcribe
+unsubscibe
+unsubsribe
+unscribe
+unsubscrib
+UNSUBSCRBE
+optout
+opt out
+Opt out.
+Opt-out
+OPT OUT PLEASE
+opt me out
+Please opt me out
+opting out
+I'm opting out
+I opted out
+I have opted out of this
+i want to opt out
+How do I opt out?
+opt us out
+otp out
+opt-outs
+end
+END.
+End please
+please end
+end this
+End it now
+end these messages
+please end your texts
+cancel
+Cancel.
+CANCEL
+cancel please
+please cancel
+cancel this
+Cancel this please
+cancel it
+cancel all
+cancel my subscription
+cancel texts
+I want to cancel
+i would like to cancel
+Can you cancel these messages please
+pls cancel these texts
+yes cancel
+No, cancel
+ok cancel
+cancel my order
+quit
+Quit it
+QUIT!
+please quit
+quit texting me
+Would you please quit sending me these
+quit bothering me
+I want to quit
+revoke
+Revoke.
+revoke consent
+I revoke my consent
+revoke my permission
+I withdraw consent
+i withdraw my consent
+Withdraw permission please
+I am withdrawing my consent to texts
+cancel my consent
+remove
+Remove.
+remove please
+Please remove
+remove me
+Remove me.
+please remove me
+Remove me please!
+pls remove me from your list
+Remove me from this list
+remove us
+remove my number
+Please remove my number from your system
+remove my name
+remove my details
+please remove this number
+remove from list
+remove from your list please
+remove from all lists
+Can I be removed
+I want to be removed
+I asked to be removed
+we'd like to be removed
+I'd like my number removed from your database
+delete
+delete me
+delete my number
+Please delete my number
+delete my details
+delete my data
+Erase my details
+Delete my account please
+take me off
+Take me off.
+take me off your list
+Take me off this list please
+pls take me off ur list
+Take my number off
+take my number off your list
+take my name off your list
+take us off your mailing list
+please take me off of this
+can I be taken off
+can i please be taken off the list
+get me off this list
+how do I get off this list
+I want off your list
+off your list please
+get me out of this
+cross me off your list
+strike me from your records
+lose my number
+Lose my number!
+Forget my number
+no more
+No more.
+No more!!
+no more please
+no more thanks
+please no more
+no more texts
+No more texts please
+no more messages
+no more of these messages
+No more of your texts
+no more marketing
+no more bloody texts
+Right, no more spam
+no texts
+No texts please
+no marketing
+no spam
+no calls
+no messages thank you
+don't text me
+Don't text me again
+dont text me
+dont txt me
+do not text me
+Do not text this number
+don't text
+Do Not Text
+donot text me
+dnt text me
+Don't ever text me
+don't ever text me again
+please don't text me
+pls dont text me no more
+Please do not text me again
+I said don't text me
+don't message me
+Don't message me again
+dont msg me
+do not message
+don't contact me
+do not contact me
+DO NOT CONTACT ME AGAIN
+Do not contact this number
+don't contact
+please don't contact me
+I asked you not to contact me
+told you not to text me
+not to be contacted
+I wish not to be contacted
+don't call me
+do not call me again
+don't call
+don't ring me
+don't phone me again
+do not email me
+don't write to me
+don't send me anything
+Don't send me any more
+don't send any more texts
+Do not send messages
+dont send me texts
+don't send these
+don't bother me
+dont spam me
+do not disturb
+never text me
+Never contact me again
+never text me again
+no longer contact me
+I don't want these
+I don't want these.
+i dont want these texts
+I don't want texts
+I do not want any more texts
+I don't want any messages
+I dont want your messages
+I don't want to receive these
+I don't want to receive any more messages
+I do not wish to receive these messages
+i no longer wish to receive texts
+I no longer want your marketing
+don't want this
+Don't want these thanks
+I dont want this anymore
+We don't want any texts from you
+I never wanted these texts
+I don't want to be contacted
+I do not wish to be contacted
+I don't wish to be texted
+i dont want to hear from you
+I don't want anything from you
+I don't like these texts
+I don't need your texts
+I never signed up for this
+I didn't sign up
+i did not sign up to this
+never subscribed
+I didn't subscribe to this
+never opted in
+I did not opt in
+I never consented
+I did not consent to this
+I do not consent
+i don't consent
+I never asked for this
+I didn't ask for these messages
+I never agreed to this
+i never gave you permission
+I didn't give consent
+didnt give you my consent
+I object
+I object to this
+I hereby object to direct marketing
+I strongly object
+I want to object to direct marketing
+cease
+cease and desist
+Cease and desist!
+I demand you cease and desist
+please cease texting
+cease all contact
+discontinue
+please discontinue
+Please discontinue these messages
+terminate
+halt
+block
+block me
+please block my number
+blocked
+Blocked!
+I'm blocking you
+I have blocked this number
+you have been blocked. I blocked you
+leave me alone
+Leave me alone!!
+please leave me alone
+leave us alone
+leave me be
+Leave me out of this
+go away
+Go away!
+get lost
+shut up
+get stuffed
+jog on
+fuck off
+F off
+f*** off
+F**k off
+eff off
+piss off
+P off
+bugger off
+sod off
+naff off
+fuck you
+wrong number
+Wrong number.
+wrong number mate
+WRONG NUMBER!!
+You have the wrong number
+sorry wrong number
+Sorry, you've got the wrong number
+I think you have the wrong number
+this is the wrong number
+wrong num
+Wrong no.
+wrong person
+you have the wrong person
+I believe you have the wrong person
+wrong phone
+Wrong guy
+wrong email
+Sent from my iPhone. Stop
+arret
+Arrêt
+ARRÊTEZ
+stopio
+Stopio os gwelwch yn dda
+stopiwch
+Stopiwch!
+stopia
+stopio plis
+Dwi eisiau stopio
+dad-danysgrifio
+Dad-danysgrifio
+dad danysgrifio
+daddanysgrifio
+Dad-danysgrifiwch fi
+Hoffwn ddad-danysgrifio
+datdanysgrifio
+optio allan
+Optio allan os gwelwch yn dda
+Hoffwn optio allan
+optiwch fi allan
+dim mwy
+Dim mwy!
+dim rhagor
+dim mwy diolch
+Dim mwy o negeseuon
+dim rhagor o negeseuon os gwelwch yn dda
+dim negeseuon
+dim mwy o decstiau, dim mwy o hyn
+dim rhagor o hyn
+peidiwch
+Peidiwch!
+Peidiwch â chysylltu
+peidiwch a chysylltu
+Peidiwch â chysylltu â mi eto
+peidiwch ag anfon negeseuon
+Peidiwch â thecstio
+peidiwch byth â ffonio
+Plis peidiwch ag anfon mwy
+paid â thecstio fi
+Paid ag anfon dim mwy
+Dw i ddim eisiau negeseuon
+dwi ddim isio tecsts
+Dydw i ddim eisiau derbyn negeseuon
+dwi'm yn hapus, ddim eisiau mwy o negeseuon
+tynnwch fi oddi ar y rhestr
+Tynnwch fy rhif oddi ar eich rhestr
+tynnwch fy enw
+oddi ar y rhestr os gwelwch yn dda
+Dilëwch fy rhif
+dilewch fy manylion
+canslo
+Canslwch hyn. canslo
+gorffen
+diwedd
+rhif anghywir
+Rhif anghywir sori
+gadewch lonydd i mi
+Gadewch lonydd!
+gad lonydd i fi
+gadewch i fi fod
+td
+"""
+)
+
+STOPS += [
+    "stop\n",
+    "\n\nstop",
+    "  stop  ",
+    "\tstop",
+    "stop\r\n\r\nSent from my iPhone",
+    "Stop\n-- \nAda Lovelace\n1 High Street",
+    "Not me\nStop",
+    "No\nStop",
+    "don't\nstop",
+    "bus\nstop",
+    "please do not\ncontact me",
+    "take me off\r\nyour list",
+    "Dear Acme\n\nPlease remove me from your\nlist.\n\nAda",
+    "s\u200bt\u200bo\u200bp",
+    "\ufeffSTOP",
+    "st\u00adop",
+    "STOP\ufe0f",
+    "\u202astop\u202c",
+    "stop\u00a0please",
+    "\x00s\x00t\x00o\x00p",
+    "stop\ud83d",
+    "\ud83dstop",
+    "don\u2019t text me",
+    "don`t text me",
+    "don\u00b4t text me",
+    "DON\u02bcT TEXT ME",
+    "ＤＯＮ＇Ｔ　ＴＥＸＴ　ＭＥ",
+]
+
+OTHERS = lines(
+    """
+don't stop
+Don't stop!
+dont stop
+please don't stop
+pls dont stop
+Please do not stop
+do not stop sending me offers
+don't ever stop
+never stop
+We will not stop
+I won't stop shopping with you
+I would not stop for that
+I did not stop
+no need to stop
+I can't stop laughing
+cant stop laughing 😂
+I can’t stop smiling
+I couldn't stop laughing
+cannot stop thinking about it
+Sorry can't stop now
+bus stop
+Meet me at the bus stop
+I'm at the tram stop
+is it near the train stop
+non stop fun
+One stop shop
+full stop
+pit stop
+It is the last stop
+which is the next stop
+there is a stop outside
+Where is the stop?
+I'll stop by
+I'll stop by tomorrow
+I will stop by the shop tomorrow
+Can I stop by?
+could we stop in later
+we stop at Leeds
+I might stop off on the way
+I'm going to stop by later
+we'll stop at the shop
+I am trying to stop smoking
+has it stopped
+I stopped by earlier
+my watch stopped
+stopping by later
+nonstop
+stopwatch
+doorstop
+the end
+The End.
+that's the end of it
+in the end I bought it
+does the sale end today
+When does the offer end?
+weekend
+week end
+this weekend
+I'll cancel lunch
+can I change, not cancel, my order
+why did you cancel it
+did you cancel my order?
+I quit my job
+do I need to remove the cover
+can you remove the blue one from my basket
+please don't remove me
+Don't remove me from your list
+don't take me off your list
+do not unsubscribe me
+please don't cancel my subscription
+never delete my number
+how do I block the drain
+td bank
+block paving quotes
+paid â stopio
+I text him
+I don't text much
+I never text
+they never call
+we do not message much
+don't ring the bell
+Don't ring the doorbell please
+I don't want to miss it
+I dont want the blue one
+don't want that size
+I need more texts
+more texts please
+there are no more left
+I got the wrong size
+the wrong number of plates
+I have the wrong date
+I didn't ask for the blue one
+paid
+I have paid
+paid a bill
+dim problem
+dim mwy na deg
+peidiwch â stopio
+wrth y stop bws
+hello
+Hi
+thanks
+thank you
+Thanks!
+please
+ok
+OK
+okay
+Ok thanks
+k
+sure
+fine
+cool
+great
+lol
+maybe
+later
+👍
+👍👍
+❤️
+🙂
+👎
+🖕
+hmm
+what
+what do you mean
+when
+who
+No problem
+no worries
+no idea
+not yet
+not now
+No I mean yes
+yes but
+yes but not by text
+yes and no
+yes no
+no yes
+Yes or no?
+yes/no
+y/n
+Y or N
+yes?
+Yes??
+y?
+no?
+1?
+start?
+yes if it is free
+yes I think so
+Yes but only email
+yes I have a question
+Is that a yes
+I said yes
+yes 1
+yes to 1
+yes to all
+I would say yes
+yes mate
+yesterday
+yes 👎
+Yes 🙄
+yes ❌
+1 👎
+reply yes
+YES or STEP
+say yes
+ye
+yh
+do
+oes
+iawn
+efallai
+nine
+none
+nothing
+never mind
+no 2
+no. 2
+No 1
+0
+21
+99
+100
+2026
+1999
+12345678
+07911123456
+07911 123456
++447911123456
++1
+-1
+01
+£1
+£20
+10%
+1.5
+1.2
+1/2
+1:2
+1-3
+3pm
+1pm
+10am
+1st
+½
+1 or 2
+both
+all
+one
+option
+option 21
+option A
+1 and 21
+1 and
+and 1
+1, 2, 3 and 40
+1 is best
+number
+size 12
+12 please ring me
+start my order
+START 1
+let's start
+unstoppable
+help me choose
+help with my order
+info on sizes
+can you help
+who are these from
+where are you
+I am in London
+Deceased
+He passed away
+this isn't Dave
+how did you get my number
+this is spam
+reported
+new phone
+Loved it
+Liked the blue one
+"""
+)
+
+OTHERS += [
+    "",
+    " ",
+    "\n\n",
+    "\u200b",
+    "...",
+    "!",
+    ".",
+    "''",
+    "\x00",
+    "\ud800",
+    # A phone's reaction repeats our own words.
+    "Liked “Acme: reply YES or STOP”",
+    'Liked "Acme: reply YES or STOP"',
+    "Loved “Acme Ltd: may we text you offers?\nReply YES or STOP”",
+    "Disliked “Reply STOP to end”",
+    "Laughed at “Reply STOP to end”",
+    "Emphasized “Reply STOP to end”",
+    "Emphasised “Reply STOP to end”",
+    "Questioned “Reply STOP to end”",
+    "Removed a like from “Reply STOP to end”",
+    "Removed an exclamation from “Reply STOP to end”",
+    "Reacted 😅 to “Reply STOP to end”",
+    "\u200a\u200b👍\u200b to “\u200aReply STOP to end\u200a”\u200b",
+]
+
+YESES = lines(
+    """
+yes
+Yes
+YES
+YES!
+yes.
+Yes!!!
+"Yes"
+yes 🙂
+👍 yes
+yes :)
+yess
+yesss
+yes please
+Yes please!
+Yes, please
+please yes
+yes pls
+yes plz
+yes thanks
+Yes thank you
+Yes, thank you!
+yes ta
+Yes cheers
+yes please thanks
+y
+Y
+Y.
+y please
+yep
+Yeah
+yea
+yup
+I agree
+yes I agree
+I consent
+Yes I consent
+yes i do
+ＹＥＳ
+𝐘𝐞𝐬
+ie
+Ie
+ie plis
+Ie os gwelwch yn dda
+ie diolch
+ydw
+Cewch
+Caiff
+hoffwn
+Dw i'n cytuno
+dwi'n cytuno
+rwy'n cytuno
+"""
+)
+
+NOS = lines(
+    """
+no
+No
+NO!
+no.
+nooo
+n
+N
+nope
+nah
+No thanks
+no thank you
+No, thank you.
+No thanks!
+no ta
+no please
+No 👎
+no 🙂
+no sorry
+Sorry no
+No way
+no I don't
+No I do not
+I don't agree
+not for me
+Not interested
+not interested thanks
+I'm not interested
+I am not interested
+no not interested
+No, I'm not interested, thank you
+No thanks. Not interested
+no longer interested
+I'm no longer interested
+na
+Na
+dim diolch
+Dim diolch!
+na dim diolch
+Na chewch
+na chaiff
+nac ydw
+nag ydw
+"""
+)
+
+PICKS: list[tuple[str, tuple[int, ...]]] = [
+    ("1", (1,)),
+    (" 1 ", (1,)),
+    ("2.", (2,)),
+    ("2)", (2,)),
+    ("(2)", (2,)),
+    ("'2'", (2,)),
+    ("3!", (3,)),
+    ("10", (10,)),
+    ("19", (19,)),
+    ("20", (20,)),
+    ("1 please", (1,)),
+    ("2 pls", (2,)),
+    ("2, thanks", (2,)),
+    ("option 2", (2,)),
+    ("Option 2.", (2,)),
+    ("option 2 please", (2,)),
+    ("please, option 2", (2,)),
+    ("OPTION2", (2,)),
+    ("options 1 and 3", (1, 3)),
+    ("option 1 and option 3", (1, 3)),
+    ("number 2", (2,)),
+    ("choice 2", (2,)),
+    ("#2", (2,)),
+    ("opsiwn 2", (2,)),
+    ("rhif 2", (2,)),
+    ("1 and 3", (1, 3)),
+    ("3 and 1", (3, 1)),
+    ("1,2", (1, 2)),
+    ("1, 2", (1, 2)),
+    ("1 , 2", (1, 2)),
+    ("1, 2 and 3", (1, 2, 3)),
+    ("1, 2, and 3", (1, 2, 3)),
+    ("1 & 2", (1, 2)),
+    ("1&2", (1, 2)),
+    ("1 + 2", (1, 2)),
+    ("1+2", (1, 2)),
+    ("1; 2", (1, 2)),
+    ("1 2", (1, 2)),
+    ("1. 2.", (1, 2)),
+    ("1\n2\n", (1, 2)),
+    ("1 a 2", (1, 2)),
+    ("1 n 2", (1, 2)),
+    ("1 plus 2", (1, 2)),
+    ("1 1", (1,)),
+    ("2, 1 and 2", (2, 1)),
+    ("1️⃣", (1,)),
+    ("1️⃣ and 2️⃣", (1, 2)),
+    ("①", (1,)),
+    ("１", (1,)),
+    ("2 👍", (2,)),
+]
+
+STARTING = lines(
+    """
+start
+Start.
+START!
+start please
+please start
+start 🙂
+start again
+restart
+UNSTOP
+unstop
+Unstop please
+un-stop
+un stop
+resume
+subscribe
+resubscribe
+opt in
+OPTIN
+opt-in please
+dechrau
+"""
+)
+
+ASKING = lines(
+    """
+help
+HELP
+Help!
+help?
+help me
+help please
+help 🙏
+info
+INFO.
+info?
+aide
+cymorth
+?
+??
+???
+❓
+?!
+? 🙂
+“?”
+who is this
+Who is this?
+who's this
+Who are you?
+Hi who is this?
+Sorry, who is this?
+what is this?
+whats this
+Pwy sy 'na?
+"""
+)
+
+
+def table() -> list[tuple[str, Reply]]:
+    return [
+        *((text, Stops()) for text in [*STOPS, *PUBLISHED_STOPS]),
+        *((text, Other()) for text in OTHERS),
+        *((text, YES) for text in YESES),
+        *((text, NO) for text in NOS),
+        *((text, Picks(numbers)) for text, numbers in PICKS),
+        *((text, Starts()) for text in [*STARTING, *PUBLISHED_STARTS]),
+        *((text, Asks()) for text in [*ASKING, *PUBLISHED_HELPS]),
+    ]
+
+
+@pytest.mark.parametrize(("text", "expected"), table(), ids=lambda value: ascii(value)[:60])
+def test_a_message_says_what_a_person_would_say_it_says(text: str, expected: Reply) -> None:
+    """
+    Every phrase of the tables is read as it stands there.
+    """
+    assert expected == read_reply(text)
+
+
+# ---- properties
+
+anything = st.text(st.characters(categories=None), max_size=200)
+tables = st.sampled_from(table())
+# What a person adds without meaning anything by it. A question mark is not among it.
+ornament = st.text('!."()…“” \n🙂👍🎉🙏', max_size=5)
+# A clause of its own that asks for a stop, whatever stands before it.
+asks_to_stop = st.sampled_from(["stop", "STOP please", "unsubscribe me", "opt out", "do not contact me", "remove me",
+                                "take me off your list", "leave me alone", "wrong number", "no more texts",
+                                "peidiwch â chysylltu"])  # fmt: skip
+
+
+@given(anything)
+@example("\ud800\udfff")
+@example("“" * 300)
+def test_any_text_can_be_read(text: str) -> None:
+    """
+    Nothing is raised, whatever a text holds, and the same text is always read in the same way.
+    """
+    assert read_reply(text) == read_reply(text)
+
+
+@given(st.sampled_from(STOP_WORDS), st.sampled_from([" ", ". ", ", ", "\n", "! ", " - ", " 🙂 "]), anything)
+def test_a_message_that_begins_with_a_stop_word_is_a_stop(word: str, gap: str, rest: str) -> None:
+    """
+    Whatever follows the word.
+    """
+    assert Stops() == read_reply(f"{word}{gap}{rest}")
+    assert Stops() == read_reply(f"please {word.lower()}{gap}{rest}")
+
+
+@settings(max_examples=500)
+@given(tables, ornament, ornament)
+def test_ornament_changes_nothing(row: tuple[str, Reply], before: str, after: str) -> None:
+    """
+    Case, punctuation, emoji and white space around a message do not change what it says.
+    """
+    text, expected = row
+    if unicodedata.normalize("NFKC", text).strip() and not re.search('[“"]', text):
+        assert expected == read_reply(f"{before} {text} {after}")
+        assert expected == read_reply(text.upper())
+        assert expected == read_reply(text.title() if "'" not in text else text.swapcase())
+
+
+@given(anything, asks_to_stop, anything)
+def test_a_stop_in_a_sentence_of_its_own_wins(before: str, stop: str, after: str) -> None:
+    """
+    Nothing that is said beside a stop makes anything else of it, a yes least of all.
+    """
+    assert Stops() == read_reply(f"yes. {before} yes. {stop}. yes {after}")
+    assert Stops() == read_reply(f"{before}\nyes\n\n{stop}\n\n1 {after}")
+    assert Stops() == read_reply(f"START. {before}! {stop}! HELP {after}")
+
+
+@given(anything)
+@example("yes 1")
+@example("yes\0")
+def test_nothing_but_a_yes_is_a_yes(text: str) -> None:
+    """
+    Text around a yes leaves a yes only if it has no word of its own, or one of courtesy.
+    """
+    rest = {
+        word
+        for word in re.findall(r"\w+", unicodedata.normalize("NFKD", text).casefold())
+        if any(map(str.isalnum, word))
+    }
+    if rest - {"please", "pls", "plz", "thanks", "ta", "y", "yes"}:
+        plain = text.isascii() and text.isprintable() and "'" not in text and "`" not in text and "*" not in text
+        assert not plain or read_reply(f"yes {text}") != YES
+    assert read_reply(f"yes? {text}") != YES
+
+
+@given(
+    st.lists(st.integers(1, MOST_OPTIONS), min_size=1, max_size=8), st.sampled_from([", ", ",", " and ", " & ", " "])
+)
+def test_numbers_are_read_as_they_are_listed(numbers: list[int], between: str) -> None:
+    """
+    Each once, in the order of the message.
+    """
+    assert Picks(tuple(dict.fromkeys(numbers))) == read_reply(between.join(map(str, numbers)))
+
+
+@given(st.integers(MOST_OPTIONS + 1, 10**15))
+def test_a_number_that_is_too_high_is_no_option(number: int) -> None:
+    """
+    A phone number, a year or an amount picks nothing.
+    """
+    assert Other() == read_reply(str(number))
+    assert Other() == read_reply(f"1 and {number}")
+
+
+# ---- long texts
+
+
+def test_a_stop_at_the_beginning_counts_however_long_the_rest() -> None:
+    """
+    Of a text of a million characters the beginning is read, white space before it left out.
+    """
+    assert Stops() == read_reply("STOP " + "x" * 1_000_000)
+    assert Stops() == read_reply("\n" * 1_000_000 + "STOP")
+
+
+def test_of_a_text_that_is_cut_only_a_stop_is_believed() -> None:
+    """
+    A yes that goes on behind the limit is not the whole message.
+    """
+    assert YES == read_reply("yes" + " " * (LIMIT - 3))
+    assert Other() == read_reply("yes" + " " * (LIMIT - 3) + "?")
+    assert Stops() == read_reply("a" * (LIMIT - 5) + " stop")
+    assert Other() == read_reply("a" * (LIMIT - 4) + " stop")
+    assert Other() == read_reply("Liked “" + "a" * LIMIT + "”")
