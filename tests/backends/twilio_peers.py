@@ -71,9 +71,14 @@ _FORM = "application/x-www-form-urlencoded"
 def description() -> Any:
     """
     Return Twilio's description, with what it says of fields that need each other put in words that Prism knows.
+
+    The addresses of further pages are not held to their format, which Twilio's own examples do not keep to.
     """
     described = published("twilio_messages_openapi.json")
-    post = described["paths"][_MESSAGES]["post"]
+    post, get = (described["paths"][_MESSAGES][method] for method in ("post", "get"))
+    page = get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
+    for name in page:
+        page[name].pop("format", None)
     form = post["requestBody"]["content"][_FORM]["schema"]
     form["allOf"] = [
         {"anyOf": [{"required": [_camel(name)]} for name in names]} for names in post["x-twilio"]["conditional"]
