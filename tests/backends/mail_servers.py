@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import attrs
@@ -128,23 +128,44 @@ Script = Callable[["Line"], None]
 class Line:
     """
     The server's end of one connection, for scripts that misbehave.
+
+    Attributes:
+        hears, says: After so many bytes more the connection is cut; None for never.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._reader = sock.makefile("rb")
+        self.hears: int | None = None
+        self.says: int | None = None
 
     def say(self, text: str) -> None:
         """
-        Write a line.
+        Write a line, or as much of it as may be said.
         """
-        self._sock.sendall(text.encode() + b"\r\n")
+        data = text.encode() + b"\r\n"
+        if self.says is not None:
+            data, self.says = data[: self.says], self.says - len(data)
+        self._sock.sendall(data)
+        if self.says is not None and self.says <= 0:
+            raise ConnectionError
+
+    def hear_line(self) -> bytes:
+        """
+        Read a line, or raise ConnectionError.
+        """
+        line = self._reader.readline(-1 if self.hears is None else self.hears)
+        if self.hears is not None:
+            self.hears -= len(line)
+        if not line.endswith(b"\n"):
+            raise ConnectionError
+        return line
 
     def hear(self, verb: str) -> str:
         """
         Read a line that begins with *verb*, or raise ConnectionError.
         """
-        line = self._reader.readline().decode()
+        line = self.hear_line().decode()
         if not line.upper().startswith(verb.upper()):
             raise ConnectionError(line)
         return line
@@ -154,9 +175,7 @@ class Line:
         Read up to the final dot, and return what came before it as it came.
         """
         lines = []
-        while (line := self._reader.readline()) != b".\r\n":
-            if not line:
-                raise ConnectionError
+        while (line := self.hear_line()) != b".\r\n":
             lines.append(line)
         return b"".join(lines)
 
@@ -171,16 +190,19 @@ class Line:
         """
         Close the connection.
         """
-        self._reader.close()
+        with suppress(OSError):
+            self._reader.close()
         self._sock.close()
 
 
-def greet(line: Line) -> None:
+def greet(line: Line, *extensions: str) -> None:
     """
     Say what a server says before the first message.
     """
     line.say("220 ready")
     line.hear("EHLO")
+    for extension in extensions:
+        line.say(f"250-{extension}")
     line.say("250 hello")
 
 
@@ -197,12 +219,78 @@ def take(line: Line, last: str = "250 2.0.0 taken", before_last: Callable[[], No
     return content
 
 
+@attrs.define
+class Listener:
+    """
+    A script that takes one message after the other, by the book, over as many connections as are made.
+
+    Attributes:
+        extensions: What it says that it can.
+        refusals: What it says at a step instead, by the step and the local part of the recipient: ``rcpt bob``.
+        data_anyway: What it says to content for nobody. None: it does not ask for any.
+        hears, says: After how many bytes the first connection is cut, counted from the end of the greeting.
+        heard: The recipients of messages whose final dot was heard, and the content.
+        taken: The recipients of messages for which was said, to the end, that they are taken.
+    """
+
+    extensions: Sequence[str] = ("PIPELINING",)
+    refusals: Mapping[str, str] = attrs.field(factory=dict)
+    data_anyway: str | None = None
+    hears: int | None = None
+    says: int | None = None
+    heard: list[tuple[str, bytes]] = attrs.field(factory=list)
+    taken: list[str] = attrs.field(factory=list)
+
+    def __call__(self, line: Line) -> None:
+        greet(line, *self.extensions)
+        line.hears, self.hears = self.hears, None
+        line.says, self.says = self.says, None
+        sender, recipient, name = False, "", ""
+        while True:
+            command = line.hear_line().decode()
+            verb = command[:4].lower().strip()
+            if verb == "rcpt":
+                name = command.partition("<")[2].partition("@")[0]
+            refusal = self.refusals.get(f"{verb} {name}") if verb in ("rcpt", "data") else None
+            if verb == "mail":
+                sender, recipient, name = True, "", ""
+                line.say("250 2.1.0 ok")
+            elif verb == "rset":
+                sender, recipient = False, ""
+                line.say("250 2.0.0 ok")
+            elif verb == "quit":
+                line.say("221 bye")
+                return
+            elif refusal is not None:
+                line.say(refusal)
+            elif verb == "rcpt":
+                assert sender
+                recipient = command.partition("<")[2].partition(">")[0]
+                line.say("250 2.1.5 ok")
+            elif recipient:
+                line.say("354 go on")
+                content = line.hear_content()
+                self.heard.append((recipient, content))
+                answer = self.refusals.get(f"dot {name}", f"250 2.0.0 Ok: queued as {len(self.heard)}")
+                line.say(answer)
+                if answer.startswith("2"):
+                    self.taken.append(recipient)
+                sender, recipient = False, ""
+            elif self.data_anyway is None:
+                line.say("503 5.5.1 no recipients")
+            else:
+                line.say("354 go on")
+                assert line.hear_content() == b""
+                line.say(self.data_anyway)
+
+
 class ScriptedServer:
     """
     Plays one script for each connection, in turn; the last one again and again.
     """
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self._scripts: Sequence[Script] = scripts
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.connections = 0
@@ -220,6 +308,8 @@ class ScriptedServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            if self._context is not None:
+                sock = self._context.wrap_socket(sock, server_side=True)
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
             self.connections += 1
             thread = Thread(target=self._play, args=(script, Line(sock)))

@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from mail_servers import SENDER, Authority, Inbox, Line, ScriptedServer, greet, let_in, mail_server, take
 
 from optly.backends import TLS, SMTPBackend
+from optly.backends._wire import Wire
 from optly.backends.mime import Sender, build
 from optly.errors import ConfigurationError
-from optly.messages import Message, Outcome, Receipt
+from optly.messages import Fault, Message, Outcome, Receipt
 
 Write = Callable[..., Message]
 
@@ -52,7 +53,8 @@ def test_the_reply_is_kept_word_for_word(inbox: Inbox, write: Write) -> None:
     """
     with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
         receipt = backend.send(write())
-    assert Receipt(outcome=Outcome.ACCEPTED, reply="250 2.0.0 Ok: queued as 1", code=250, status="2.0.0") == receipt
+    reply = "250 2.0.0 Ok: queued as 1"
+    assert Receipt(outcome=Outcome.ACCEPTED, reply=reply, code=250, status="2.0.0", provider_id="1") == receipt
     assert (
         inbox.envelopes[0].mail_from,
         inbox.envelopes[0].rcpt_tos,
@@ -105,20 +107,24 @@ def test_a_connection_is_given_up_after_so_many_messages(inbox: Inbox, write: Wr
     assert inbox.connections == 3
 
 
-def test_threads_take_turns(inbox: Inbox, write: Write) -> None:
+def test_threads_share_the_connections_there_may_be(inbox: Inbox, write: Write) -> None:
     """
-    Every message arrives once, whole, at its own address, over one connection.
+    Every message arrives once, whole, at its own address, over no more connections than that.
     """
     messages = [
         write(id=f"{number:032x}", to=f"ada{number}@example.com", subject=f"no {number}") for number in range(60)
     ]
-    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend, ThreadPoolExecutor(8) as pool:
+    with (
+        mail_server(inbox) as address,
+        sending(f"smtp://{address}", connections=2) as backend,
+        ThreadPoolExecutor(8) as pool,
+    ):
         assert {Outcome.ACCEPTED} == {receipt.outcome for receipt in pool.map(backend.send, messages)}
     arrived = {envelope.rcpt_tos[0]: envelope.content for envelope in inbox.envelopes}
     assert len(messages) == len(inbox.envelopes) == len(arrived)
     for message in messages:
         assert f"Subject: {message.subject}\r\n".encode() in arrived[message.to]
-    assert inbox.connections == 1
+    assert inbox.connections <= 2
 
 
 def test_closing_is_not_the_end(inbox: Inbox, write: Write) -> None:
@@ -285,30 +291,151 @@ def test_a_server_that_wants_a_log_in_does_not_refuse_the_message(inbox: Inbox, 
 # ---- refusals
 
 
+LATER, REFUSED = Outcome.RETRY_LATER, Outcome.REFUSED
+
+
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
 @pytest.mark.parametrize(
-    ("answer", "outcome", "code", "status"),
+    ("answer", "outcome", "fault"),
     [
-        ("451 4.7.1 Greylisted, try again later", Outcome.RETRY_LATER, 451, "4.7.1"),
-        ("454 Throttling failure: Maximum sending rate exceeded.", Outcome.RETRY_LATER, 454, ""),
-        ("550 5.1.1 No such user", Outcome.REFUSED, 550, "5.1.1"),
-        ("554 5.7.1 Blocked by policy", Outcome.REFUSED, 554, "5.7.1"),
+        ("451 4.7.1 Greylisted, try again later", LATER, None),
+        ("454 Throttling failure: Maximum sending rate exceeded.", LATER, Fault.BACKEND),
+        ("550 5.1.1 No such user", REFUSED, Fault.ADDRESS),
+        ("554 5.7.1 Blocked by policy", REFUSED, Fault.MESSAGE),
     ],
 )
 def test_a_refusal_is_what_the_server_says(
-    inbox: Inbox, write: Write, step: str, answer: str, outcome: Outcome, code: int, status: str
+    inbox: Inbox, write: Write, step: str, answer: str, outcome: Outcome, fault: Fault | None
 ) -> None:
     """
     At whichever step, and the next message goes over the same connection.
+
+    All that was said at the first step is our own address. What is refused there would be refused of any message.
     """
+    if step == "mail":
+        outcome, fault = LATER, Fault.BACKEND
     with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
         backend.send(write())
         inbox.answers[step] = answer
         refused = backend.send(write())
         del inbox.answers[step]
         assert Outcome.ACCEPTED is backend.send(write()).outcome
-    assert Receipt(outcome=outcome, reply=answer, code=code, status=status) == refused
+    code, _, text = answer.partition(" ")
+    status = text.split()[0] if text[0].isdigit() else ""
+    assert Receipt(outcome=outcome, reply=answer, code=int(code), status=status, fault=fault) == refused
     assert inbox.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "fault"),
+    [
+        ("550 5.1.2 No such domain", REFUSED, Fault.ADDRESS),
+        ("501 5.1.3 No such form of address", REFUSED, Fault.ADDRESS),
+        ("551 5.1.6 Moved", REFUSED, Fault.ADDRESS),
+        ("556 5.1.10 Null MX", REFUSED, Fault.ADDRESS),
+        ("550 5.2.1 Mailbox closed", REFUSED, Fault.ADDRESS),
+        ("450 4.2.1 Mailbox closed for now", LATER, Fault.MAILBOX),
+        ("452 4.2.2 Mailbox full", LATER, Fault.MAILBOX),
+        ("552 5.2.2 Mailbox full", LATER, Fault.MAILBOX),
+        ("552 Requested mail action aborted: exceeded storage allocation", LATER, Fault.MAILBOX),
+        ("552 5.2.3 Too long for this mailbox", REFUSED, Fault.MESSAGE),
+        ("552 5.3.4 Too long", REFUSED, Fault.MESSAGE),
+        ("553 5.6.7 Not in ASCII", REFUSED, Fault.MESSAGE),
+        ("550 5.7.515 Access denied, sending domain does not meet the required level", REFUSED, Fault.MESSAGE),
+        ("550 5.1.8 Sender domain does not exist", LATER, Fault.BACKEND),
+        ("452 4.3.1 Insufficient system storage", LATER, Fault.BACKEND),
+        ("451 4.3.2 Not now", LATER, Fault.BACKEND),
+        ("451 4.3.0 Error while processing", LATER, None),
+        ("454 4.7.1 Relay access denied", LATER, Fault.BACKEND),
+        ("530 5.7.0 Must issue a STARTTLS command first", LATER, Fault.BACKEND),
+        ("535 5.7.8 Authentication credentials invalid", LATER, Fault.BACKEND),
+        ("503 5.5.1 Bad sequence of commands", LATER, Fault.BACKEND),
+        ("450 Try later", LATER, None),
+        ("452 4.5.3 Too many recipients", LATER, None),
+        # Without an enhanced code a 550 may as well be a block.
+        ("550 No such user", REFUSED, None),
+        ("550 5.1.0 Address rejected", REFUSED, None),
+        ("550 5.1.11 Something about addresses that is not known yet", REFUSED, None),
+        ("550 5.4.1 Access denied", REFUSED, None),
+        ("550 5.1.1x No status", REFUSED, None),
+    ],
+)
+def test_only_the_enhanced_code_says_that_nobody_is_there(
+    inbox: Inbox, write: Write, answer: str, outcome: Outcome, fault: Fault | None
+) -> None:
+    """
+    A line that is taken for dead is not written to again, so that has to be certain.
+
+    Source: RFC 3463 section 3, RFC 5321 section 4.2.2, RFC 7505 section 4.2.
+    """
+    inbox.answers["rcpt"] = answer
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        receipt = backend.send(write())
+    assert (outcome, fault) == (receipt.outcome, receipt.fault)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "fault"),
+    [
+        ("552 5.3.4 Message size exceeds fixed limit", REFUSED, Fault.MESSAGE),
+        ("550 5.7.1 Sender not owned by user", LATER, Fault.BACKEND),
+        ("553 5.1.8 Sender does not exist", LATER, Fault.BACKEND),
+        ("452 4.3.1 Insufficient system storage", LATER, Fault.BACKEND),
+    ],
+)
+def test_what_is_refused_at_the_first_step_is_not_the_message(
+    inbox: Inbox, write: Write, answer: str, outcome: Outcome, fault: Fault
+) -> None:
+    """
+    But for its length: an unverified sender must not cost every message that goes out before it is put right.
+    """
+    inbox.answers["mail"] = answer
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        receipt = backend.send(write())
+    assert (outcome, fault) == (receipt.outcome, receipt.fault)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ("250 2.0.0 Ok: queued as 4XyZ1k2m3Nz9rT", "4XyZ1k2m3Nz9rT"),
+        ("250 OK id=1t9abC-00000001Xyz-0abc", "1t9abC-00000001Xyz-0abc"),
+        ("250 2.0.0 4AO9UAbC012345 Message accepted for delivery", "4AO9UAbC012345"),
+        (
+            "250 Ok 0102019358f1a2b3-0f0e0d0c-1111-2222-3333-444455556666-000000",
+            "0102019358f1a2b3-0f0e0d0c-1111-2222-3333-444455556666-000000",
+        ),
+        ("250 2.0.0 OK", ""),
+        ("250 Thanks", ""),
+    ],
+)
+def test_the_name_the_server_gave_it_is_known(inbox: Inbox, write: Write, answer: str, name: str) -> None:
+    """
+    As Postfix, Exim, Sendmail and Amazon write it. Where none is recognised there is none.
+    """
+    inbox.answers["dot"] = answer
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        assert name == backend.send(write()).provider_id
+
+
+def test_the_operator_hears_of_policy_and_of_what_is_broken(
+    inbox: Inbox, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    By codes and ids. What the server says may hold an address.
+    """
+    inbox.answers |= {"bob": "550 5.7.1 <bob@example.com> is not to be written to", "cy": "550 5.1.1 <cy@example.com>"}
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        for name in ("ada", "bob", "cy"):
+            backend.send(write(to=f"{name}@example.com"))
+        inbox.answers["rcpt"] = "530 5.7.0 <ada@example.com> Log in first"
+        backend.send(write())
+    records = [vars(record) for record in caplog.records]
+    assert [
+        ("a mail server refused a message as a matter of policy", "WARNING", "5.7.1", "0123456789abcdef" * 2),
+        ("a mail server cannot be used", "WARNING", "5.7.0", None),
+    ] == [(record["msg"], record["levelname"], record["status"], record.get("message_id")) for record in records]
+    assert "example.com" not in repr(records)
 
 
 def test_one_recipient_is_refused_and_the_others_are_not(inbox: Inbox, write: Write) -> None:
@@ -508,7 +635,7 @@ def test_a_server_that_will_not_start_over_loses_the_connection(write: Write) ->
         take(line)
 
     with ScriptedServer(stubborn, willing) as server, sending(f"smtp://{server.address}") as backend:
-        assert Outcome.REFUSED is backend.send(write()).outcome
+        assert Outcome.RETRY_LATER is backend.send(write()).outcome
         assert Outcome.ACCEPTED is backend.send(write()).outcome
 
 
@@ -520,7 +647,7 @@ def test_a_letter_cut_short_leaves_no_connection_behind(write: Write, monkeypatc
     class TimeLimitError(BaseException):
         pass
 
-    def strike(*_: object) -> None:
+    def strike(*_: object, **__: object) -> None:
         raise TimeLimitError
 
     def serve(line: Line) -> None:
@@ -529,10 +656,10 @@ def test_a_letter_cut_short_leaves_no_connection_behind(write: Write, monkeypatc
             take(line)
 
     with ScriptedServer(serve) as server, sending(f"smtp://{server.address}") as backend:
-        for method in ("getreply", "send", "docmd"):
+        for method in ("reply", "write", "_line"):
             backend.send(write())
             with monkeypatch.context() as patch:
-                patch.setattr(f"smtplib.SMTP.{method}", strike)
+                patch.setattr(Wire, method, strike)
                 with pytest.raises(TimeLimitError):
                     backend.send(write())
         assert Outcome.ACCEPTED is backend.send(write()).outcome
@@ -564,13 +691,13 @@ def test_a_fork_leaves_the_connection_to_the_parent(inbox: Inbox, write: Write) 
     """
     The child makes its own, even if another thread of the parent was at work, and the parent's goes on.
     """
-    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+    with mail_server(inbox) as address, sending(f"smtp://{address}", connections=1) as backend:
         backend.send(write())
-        with backend._lock:
+        with backend._lock, backend._slots:
             child = os.fork()
             if child == 0:
                 signal.alarm(10)  # A child that waits for a lock would wait for ever.
-                os._exit(0 if backend._kept is None and backend.send(write()).outcome is Outcome.ACCEPTED else 1)
+                os._exit(0 if not backend._kept and backend.send(write()).outcome is Outcome.ACCEPTED else 1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert Outcome.ACCEPTED is backend.send(write()).outcome
@@ -624,6 +751,14 @@ def test_a_url_that_cannot_work_is_refused_at_once_and_not_repeated(url: str) ->
         {"tls": TLS.NONE, "cafile": "/nowhere"},
         {"timeout": timedelta(0)},
         {"messages_per_connection": 0},
+        {"connections": 0},
+        {"dsn_success": True},
+        {"return_path": "bounces"},
+        {"feedback_id": "acmeltd"},
+        {"feedback_id": "offers:acme"},
+        {"feedback_id": "offers:acmeacmeacmeacme"},
+        {"feedback_id": "a:b:c:d:acmeltd"},
+        {"feedback_id": "offers\r\nBcc:acmeltd"},
         {"sender": "Acme"},
     ],
 )

@@ -5,10 +5,17 @@ What an email is on the wire. Pure.
 from __future__ import annotations
 
 import re
+from base64 import encodebytes
+from binascii import b2a_qp
+from collections.abc import Mapping
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
 
 import attrs
 
@@ -18,9 +25,12 @@ from optly.errors import AddressError, ConfigurationError, HeaderError, UsageErr
 from optly.messages import Message
 
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TEXT_BYTES = bytes(byte for byte in range(256) if not _NOT_TEXT.match(chr(byte)))  # of which UTF-8 is made
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _LONGEST_LINE = 998  # RFC 5322 2.1.1, without the line break
+_PLAIN = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-z0-9.-]{1,255}", re.ASCII)
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class _Policy(EmailPolicy):
@@ -85,25 +95,46 @@ class Letter:
     An email with its envelope, ready for the wire.
 
     Attributes:
+        id: The message's own.
         sender, recipient: The addresses of the envelope.
         utf8: Whether an address has no form in ASCII, so that every server on the way has to know SMTPUTF8.
         content: Headers and body. Every line ends in CR LF and is at most 998 bytes long.
     """
 
+    id: str
     sender: str = attrs.field(repr=False)
     recipient: str = attrs.field(repr=False)
     utf8: bool
     content: bytes = attrs.field(repr=False)
 
+    def with_content(self, content: bytes) -> Letter:
+        """
+        Return the same letter with other content.
 
-def build(message: Message, sender: Sender, *, at: datetime) -> Letter:
+        Raises:
+            HeaderError: It is not made of whole lines.
+        """
+        _must_be_lines(content)
+        return attrs.evolve(self, content=content)
+
+
+def build(
+    message: Message,
+    sender: Sender,
+    *,
+    at: datetime,
+    return_path: EmailAddress | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Letter:
     """
     Write *message* as an email.
 
     Only the date differs between two attempts, so that whoever gets both can tell that they are one.
 
     Args:
-        at: The date of the email.
+        at: The date of the email. Aware.
+        return_path: Where bounces go, instead of to the sender.
+        headers: Put in where the message has none of the same name.
 
     Raises:
         AddressError: It does not go to an email address.
@@ -112,35 +143,167 @@ def build(message: Message, sender: Sender, *, at: datetime) -> Letter:
     """
     must_travel_by(Channel.EMAIL, message)
     _check(message)
-    envelope = [sender.address, EmailAddress.parse(message.to)]
-    origin, target = (address.ascii_value or address.value for address in envelope)
-    utf8 = any(address.ascii_value is None for address in envelope)
+    target = EmailAddress.parse(message.to)
+    addresses = [sender.address, target, return_path or sender.address]
+    written = [address.ascii_value or address.value for address in addresses]
+    utf8 = any(address.ascii_value is None for address in addresses)
+    extra = dict(message.headers)
+    if headers:
+        there = {name.lower() for name in extra}
+        extra |= {name: value for name, value in headers.items() if name.lower() not in there}
+    parts = _Parts(message=message, sender=sender, origin=written[0], target=written[1], at=at, headers=extra)
+    content = (None if utf8 else by_hand(parts)) or by_library(parts, utf8=utf8)
+    _must_be_lines(content)
+    return Letter(id=message.id, sender=written[2], recipient=written[1], utf8=utf8, content=content)
+
+
+@attrs.frozen(kw_only=True)
+class _Parts:
+    message: Message
+    sender: Sender
+    origin: str
+    target: str
+    at: datetime
+    headers: Mapping[str, str]
+
+    @property
+    def message_id(self) -> str:
+        return f"<{self.message.id}@{self.sender.address.normal.rpartition('@')[2]}>"
+
+    @property
+    def boundary(self) -> str:
+        # The library would draw one at random. The id is as random, and the same over all attempts.
+        return f"=_{self.message.id}"
+
+
+# RFC 3834 5, and what Exchange goes by.
+_AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+_AUTOMATIC_LINES = "".join(f"{name}: {value}\r\n" for name, value in _AUTOMATIC.items()).encode()
+# Headers that are more than text to the library, or are there already.
+_TO_PARSE = frozenset(HeaderRegistry().registry) | {name.lower() for name in _AUTOMATIC}
+
+
+def by_library(parts: _Parts, *, utf8: bool) -> bytes:
+    """
+    Write an email with the standard library, which knows every case, and takes a millisecond.
+    """
     mail = EmailMessage(policy=_UTF8 if utf8 else _ASCII)
+    message = parts.message
     headers = {
-        "From": _mailbox(origin, sender.name),
-        "To": _mailbox(target),
+        "From": _mailbox(parts.origin, parts.sender.name),
+        "To": _mailbox(parts.target),
         "Subject": message.subject,
-        "Date": at,
-        "Message-ID": f"<{message.id}@{sender.address.normal.rpartition('@')[2]}>",
-        "Auto-Submitted": "auto-generated",  # RFC 3834 5
-        "X-Auto-Response-Suppress": "All",
+        "Date": parts.at,
+        "Message-ID": parts.message_id,
+        **_AUTOMATIC,
     }
     try:
         for name, value in headers.items():
             mail[name] = value
-        _fill(mail, message)
+        mail.set_content(message.text, cte=_encoding(message.text))
+        if message.html:
+            mail.add_alternative(message.html, subtype="html", cte=_encoding(message.html))
+            mail.set_boundary(parts.boundary)
         mail["Content-Language"] = message.language
-        for name, text in message.headers.items():
+        for name, text in parts.headers.items():
             if name in mail or name.lower().startswith("content-"):
                 raise HeaderError(f"the header {name} is there already")
             mail[name] = text
-        content = mail.as_bytes()
+        return mail.as_bytes()
     except UsageError:
         raise
     except Exception:  # The library's parser fails with whatever it stumbles over.
         raise HeaderError("a header of the message cannot be written") from None
-    _must_be_lines(content)
-    return Letter(sender=origin, recipient=target, utf8=utf8, content=content)
+
+
+def by_hand(parts: _Parts) -> bytes | None:
+    """
+    Write an email as the library would, in a twentieth of the time, or return None for what only the library can.
+
+    Headers are the same byte for byte; where a body has to be encoded, its lines may be cut elsewhere.
+    """
+    message = parts.message
+    names = {name.lower() for name in parts.headers}
+    if (
+        len(names) < len(parts.headers)
+        or not names.isdisjoint(_TO_PARSE)
+        or any(name.startswith("content-") for name in names)
+        or not _PLAIN.fullmatch(parts.target)
+    ):
+        return None
+    lines = [
+        _from(parts.origin, parts.sender.name),
+        b"To: %b\r\n" % parts.target.encode(),
+        _header("Subject", message.subject),
+        f"Date: {format_datetime(parts.at)}\r\nMessage-ID: {parts.message_id}\r\n".encode(),
+        _AUTOMATIC_LINES,
+    ]
+    language = b"Content-Language: %b\r\n" % message.language.encode()
+    extra = [_header(name, value) for name, value in parts.headers.items()]
+    text = _body(message.text)
+    if not message.html:
+        lines += [b'Content-Type: text/plain; charset="utf-8"\r\n', text[0], b"MIME-Version: 1.0\r\n"]
+        return b"".join([*lines, language, *extra, b"\r\n", text[1]])
+    html = _body(message.html)
+    boundary = parts.boundary.encode()
+    lines += [b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%b"\r\n' % boundary]
+    return b"".join(
+        [
+            *lines,
+            language,
+            *extra,
+            b'\r\n--%b\r\nContent-Type: text/plain; charset="utf-8"\r\n%b\r\n%b' % (boundary, *text),
+            b'\r\n--%b\r\nContent-Type: text/html; charset="utf-8"\r\n%bMIME-Version: 1.0\r\n\r\n%b'
+            % (boundary, *html),
+            b"\r\n--%b--\r\n" % boundary,
+        ]
+    )
+
+
+def _header(name: str, value: str) -> bytes:
+    if (
+        value.isascii()
+        and value.isprintable()
+        and "=?" not in value
+        and value.strip() == value
+        and len(name) + len(value) + 2 <= _LONGEST_LINE
+    ):
+        return f"{name}: {value}\r\n".encode()
+    return _encoded_header(name, value)
+
+
+@lru_cache(maxsize=128)
+def _encoded_header(name: str, value: str) -> bytes:
+    """
+    Write a header that is not plain ASCII. The subject is the same over a whole campaign.
+    """
+    try:
+        return _ASCII.fold_binary(*_ASCII.header_store_parse(name, value))
+    except UsageError:
+        raise
+    except Exception:  # The library's parser fails with whatever it stumbles over.
+        raise HeaderError("a header of the message cannot be written") from None
+
+
+@lru_cache(maxsize=128)
+def _from(origin: str, name: str) -> bytes:
+    return _ASCII.fold_binary("From", _ASCII.header_factory("From", _mailbox(origin, name)))
+
+
+def _body(text: str) -> tuple[bytes, bytes]:
+    """
+    Return how a body is encoded, and the body.
+    """
+    data = text.encode()
+    lines = data.splitlines()
+    body = b"\r\n".join(lines) + b"\r\n"
+    forced = bool(data.translate(None, _TEXT_BYTES))
+    if data.isascii() and not forced and max(map(len, lines), default=0) <= _ASCII.max_line_length:
+        return b"Content-Transfer-Encoding: 7bit\r\n", body
+    printable = b2a_qp(body)
+    if forced or len(printable) <= 4 * len(body) // 3:
+        return b"Content-Transfer-Encoding: quoted-printable\r\n", printable
+    return b"Content-Transfer-Encoding: base64\r\n", encodebytes(body).replace(b"\n", b"\r\n")
 
 
 def _check(message: Message) -> None:
@@ -165,14 +328,6 @@ def _mailbox(address: str, name: str = "") -> Address:
     return Address(name, local, domain)
 
 
-def _fill(mail: EmailMessage, message: Message) -> None:
-    mail.set_content(message.text, cte=_encoding(message.text))
-    if message.html:
-        mail.add_alternative(message.html, subtype="html", cte=_encoding(message.html))
-        # The library would draw one at random. The id is as random, and the same over all attempts.
-        mail.set_boundary(f"=_{message.id}")
-
-
 def _encoding(text: str) -> str | None:
     return "quoted-printable" if _NOT_TEXT.search(text) else None
 
@@ -181,5 +336,7 @@ def _must_be_lines(content: bytes) -> None:
     """
     Make sure that no server on the way can see a line, and so the end of the message, where another sees none.
     """
-    if re.search(rb"\r(?!\n)|(?<!\r)\n", content):
+    whole = content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
+    # A dot would be doubled on its way only after a line break.
+    if not whole or not content.endswith(b"\r\n") or content.startswith(b"."):
         raise HeaderError("an email holds a line break that is half a line break")

@@ -1,0 +1,150 @@
+"""
+What a mail server's reply means for a message. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Final
+
+import attrs
+
+from optly.messages import Fault, Outcome, Receipt
+
+_NOT_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)", re.ASCII)
+_LONGEST, _LONGEST_ID = 1000, 200
+
+_QUEUED = re.compile(
+    r"\bqueued as ([\w.@-]+)"  # Postfix, aiosmtpd
+    r"|\bOK id=([\w.-]+)"  # Exim
+    r"|^(?:2\.\d\.\d )?([\w.-]+) Message accepted for delivery"  # Sendmail, OpenSMTPD
+    r"|^Ok ([0-9a-f]{16}-[0-9a-f-]+)$",  # Amazon SES
+    re.ASCII | re.IGNORECASE,
+)
+
+CLOSING: Final = 421
+
+# About the connection, the log-in or the way we speak, whatever the message: RFC 4954 6, RFC 3207 4, RFC 5321 4.2.2.
+_OURS = frozenset({CLOSING, 454, 500, 502, 503, 504, 530, 534, 535, 538, 555})
+# RFC 3463 3; 5.1.7 and 5.1.8 are said of the sender.
+_SYSTEM_OR_SENDER = frozenset({"4.3.1", "4.3.2", "4.3.5", "5.3.5", "5.1.7", "5.1.8"})
+_NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})  # 5.1.10: RFC 7505
+_MAILBOX = frozenset({"4.2.1", "4.2.2", "5.2.2"})
+_TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
+
+
+class Step(IntEnum):
+    """
+    What a reply is to.
+    """
+
+    MAIL = 0
+    RCPT = 1
+    DATA = 2
+    DOT = 3
+
+    @property
+    def wanted(self) -> int:
+        """
+        The class of the reply that lets the dialogue go on.
+        """
+        return 3 if self is Step.DATA else 2
+
+
+@attrs.frozen
+class Reply:
+    """
+    What a server said at one step, or how it failed to.
+
+    Attributes:
+        code: None if what came was no reply, or nothing came.
+        text: The lines of the reply without their codes, or what went wrong. May hold an address.
+    """
+
+    code: int | None
+    text: str = attrs.field(repr=False)
+
+    @property
+    def status(self) -> str:
+        """
+        The enhanced status code, or empty.
+        """
+        found = _STATUS.match(self.text)
+        return found.group() if found else ""
+
+    def lets_go_on(self, step: Step) -> bool:
+        """
+        Whether it is the reply that was hoped for at *step*.
+        """
+        return self.code is not None and self.code // 100 == step.wanted
+
+    @property
+    def refuses(self) -> bool:
+        """
+        Whether it refuses what was said, for now or for good, over a connection that goes on.
+        """
+        return self.code is not None and self.code // 100 in (4, 5) and self.code != CLOSING
+
+
+def judge(reply: Reply, step: Step, *, said: bool) -> Receipt:
+    """
+    Tell what a reply means for a message.
+
+    A refusal says nothing about the address unless its enhanced code does: a bare 550 is also what a block by policy or
+    by reputation looks like. At MAIL the server has heard of the message nothing but our own address and a size, so
+    what it refuses there, it would refuse of any other message as well.
+
+    Args:
+        said: Whether the final dot may have been heard. From there on silence, and what is no answer, is doubt.
+    """
+    match (reply.code or 0) // 100:
+        case 2 if step is Step.DOT and said:
+            return receipt(reply, Outcome.ACCEPTED)
+        case 4 | 5 as severity:
+            return receipt(reply, *_sort(reply, step, permanent=severity == 5))
+        case _:
+            return receipt(reply, Outcome.IN_DOUBT if said else Outcome.RETRY_LATER, Fault.BACKEND)
+
+
+def _sort(reply: Reply, step: Step, *, permanent: bool) -> tuple[Outcome, Fault | None]:
+    code, status = reply.code, reply.status
+    if code in _OURS or status in _SYSTEM_OR_SENDER:
+        return Outcome.RETRY_LATER, Fault.BACKEND
+    if status in _MAILBOX or (code == _TOO_LONG and not status and step is Step.RCPT):
+        return Outcome.RETRY_LATER, Fault.MAILBOX
+    if permanent and (code == _TOO_LONG or status in _TOO_LONG_STATUS or status.startswith("5.6.")):
+        return Outcome.REFUSED, Fault.MESSAGE
+    if step is Step.MAIL:
+        return Outcome.RETRY_LATER, Fault.BACKEND
+    if not permanent:
+        return Outcome.RETRY_LATER, None
+    if status in _NOBODY_THERE:
+        return Outcome.REFUSED, Fault.ADDRESS
+    return Outcome.REFUSED, Fault.MESSAGE if status.startswith("5.7.") else None
+
+
+def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None) -> Receipt:
+    """
+    Write down a reply, cut and cleaned so far that it can be stored anywhere.
+
+    What a server says while it accepts an email must not be what keeps that from being recorded.
+    """
+    text = reply.text if reply.code is None else f"{reply.code} {reply.text}"
+    queued = _QUEUED.search(reply.text) if outcome is Outcome.ACCEPTED else None
+    return Receipt(
+        outcome=outcome,
+        reply=_NOT_TEXT.sub("\ufffd", text)[:_LONGEST],
+        code=reply.code,
+        status=reply.status,
+        fault=fault,
+        provider_id="" if queued is None else queued[queued.lastindex or 0][:_LONGEST_ID],
+    )
+
+
+def not_sent(why: str, outcome: Outcome = Outcome.RETRY_LATER, fault: Fault = Fault.BACKEND) -> Receipt:
+    """
+    Write down why a message was not even begun.
+    """
+    return receipt(Reply(None, f"not sent: {why}"), outcome, fault)
