@@ -189,9 +189,10 @@ _CLEAR: Final = (
     # I do not want these messages
     rf"(?:do ?not|dont|no longer|never|did ?not|didnt) (?:really |actually )?(?:want|wanted|wish|wanna|need|like)"
     rf"(?: {_WHICH})* (?:{_MESSAGES}|contacted|texted|messaged|bothered|called|emailed|anything from|from you)",
-    r"(?:do ?not|dont|no longer) (?:want|wish)(?: to (?:have|get|receive))? (?:this|these|those|them)(?: any ?more| please| thanks)?(?= \.|$)",
+    r"(?:do ?not|dont|no longer) (?:want|wish)(?: to (?:have|get|receive))? (?:this|these|those|them)"
+    r"(?: any ?more| please| thanks)?(?= \.|$)",
     r"no more (?:of )?(?:(?:your|ur|the|these|this|those|marketing|promotional|bloody|fucking) )*" + _MESSAGES,
-    r"(?:never|did ?not|didnt|have ?not|havent) (?:sign(?:ed)? up|subscribed?|opt(?:ed)? in)",
+    r"(?:never|did ?not|didnt) (?:sign(?:ed)? up|subscribed?|opt(?:ed)? in)",
     r"(?:never|did ?not|didnt|do ?not|dont|have ?not|havent) consent(?:ed)?",
     r"(?:never|did ?not|didnt) (?:ask(?:ed)? for|agreed? to|request(?:ed)?) (?:this|these|them|any of|your|"
     + _MESSAGES
@@ -202,9 +203,9 @@ _CLEAR: Final = (
     rf"(?:cease|discontinue|terminate|quit|end|cancel|halt|desist|block) (?:{_WHICH} )*"
     rf"(?:{_MESSAGES}|sending|contacting|emailing|bothering|spamming|harassing|pestering)",
     r"cease and desist",
-    r"(?:want|need|like|get|be)(?: \w+){0,4} stopped",
+    r"(?:want|need|like|get|be)(?: \w+){0,3} stopped",
     # take me off your list
-    rf"(?:take|get|strike|cross) {_SELF} (?:off|out|from)",
+    rf"(?:take|get|strike|cross) {_SELF} (?:off|out of|from your)",
     rf"off (?:of )?(?:this|that|your|ur|the|all|any) (?:\w+ ){{0,2}}{_LIST}",
     rf"(?:remove|delete|erase|unlist) {_SELF}",
     rf"removed? from (?:\w+ ){{0,3}}{_LIST}",
@@ -213,9 +214,8 @@ _CLEAR: Final = (
     r"block(?:ed|ing)? (?:me|you|u|(?:this|your|ur|my) number)",
     # leave me alone
     r"leave (?:me|us) (?:alone|be|out)",
-    r"go away|get lost|shut up|get stuffed|jog on",
-    r"(?:fuck|f|fck|fk|eff|piss|p|bugger|sod|naff|bog) off|fuck (?:you|u)",
-    r"wrong (?:number|num|nmbr|numbr|no|person|guy|man|woman|lady|phone|mobile|recipient|email)(?! of\b)",
+    r"(?:fuck|f|fck|fk|eff|piss|bugger|sod|naff|bog) off|fuck (?:you|u)",
+    r"wrong (?:number|num|nmbr|numbr|no|person|guy|recipient)(?! of\b)",
     # the same in Welsh
     r"(?:peidiwch|peidio|paid)(?: byth)?(?: a| ag)? (?:anfon|danfon|hala|gyrru|g?ch?ysylltu|th?ecstio|negeseuo|"
     r"ff?onio|ph?oeni|e ?bostio|trafferthu)",
@@ -231,7 +231,7 @@ _ALONE: Final = _any(
     _WEAK,
     r"no more",
     rf"no (?:{_MESSAGES})",
-    "block|blocked|peidiwch",
+    "block|blocked|go away|get lost|shut up|get stuffed|jog on|peidiwch",
     "dim (?:mwy|rhagor)",
     "dim (?:negeseuon|tecsts?|tecstiau)",
 )
@@ -249,15 +249,15 @@ _HARMLESS: Final = _any(
     r"(?<!\btexts )(?<!\bmessages )(?<!\bstill )"
     r"(?:do ?not|dont|does ?not|doesnt|never|will not|wont|would not|wouldnt|did ?not|didnt|no need to)(?: ever)? stop",
     # can't stop laughing; but not: can't stop these texts
-    r"(?:can ?not|cant|could ?not|couldnt|methu|methun) stop(?:io)? "
-    rf"(?!{_any(_WHICH, _MESSAGES, 'you|u|it|them|coming')}\b)\w+",
+    r"(?:can ?not|cant|could ?not|couldnt|methu|methun) stop(?:io)?"
+    rf"(?= (?!{_any(_WHICH, _MESSAGES, 'you|u|it|them|coming')}\b)\w)",
     r"(?:bus|tram|train|tube|coach|metro|truck|pit|rest|full|non|one|next|last|first|short) stop",
     r"(?:a|the|each|every) stop(?! (?:to|link|button|word|code|option|message|text|request|reply|now|please))",
     r"stop (?:bws|bysiau)",
     r"(?:peidiwch|peidio|paid) (?:a |ag )?stopio",
     # I'll stop by; we could stop at the shop
     r"(?:(?:i|we) (?:will|can|could|may|might|shall|should|would|want to|need to|have to|had to)|i|we|ill|well"
-    r"|going to|gonna) stop (?:by|in|off|over|round|outside|near|at(?! once| any))",
+    r"|going to|gonna) stop (?:by|in|off|over|round|outside|near|at)(?! (?:once|any|future|the future)\b)",
     r"stop (?:laughing|crying|smiling|smoking|drinking|dancing|singing|raining|snowing|dreaming)",
     # don't remove me from your list
     rf"(?:do ?not|dont|never) (?:remove|delete|take|unsub\w*|opt|cancel|block)(?: (?!{_STOP}\b)\w+){{0,4}}",
