@@ -41,7 +41,7 @@ _CLOCKS: Final = timedelta(minutes=1)  # how far Twilio's clock may be behind ou
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
 _KEY = re.compile(r"SK[0-9a-fA-F]{32}", re.ASCII)
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
-_SECRET = re.compile(r"[!-~]+", re.ASCII)
+_WORD = re.compile(r"[!-~]+", re.ASCII)
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}", re.ASCII)  # E.164, or a short code
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}", re.ASCII)
 
@@ -172,7 +172,7 @@ def next_call(account: Account, answer: Answer) -> Call | None:
     if not uri:
         return None
     wanted = urlsplit(account.messages).path + "?"
-    if not isinstance(uri, str) or not uri.startswith(wanted) or not _SECRET.fullmatch(uri):
+    if not isinstance(uri, str) or not uri.startswith(wanted) or not _WORD.fullmatch(uri):
         raise ValueError("the next page is elsewhere")
     return Call(method="GET", url=account.endpoint + uri, headers=account.log_in)
 
@@ -263,7 +263,7 @@ class TwilioBackend:
         if not _ACCOUNT.fullmatch(account_sid) or not (api_key is None or _KEY.fullmatch(user)):
             raise ConfigurationError("an account of Twilio's is AC, a key SK, and 32 hexadecimal digits")
         tokens = [token for token in (auth_token, previous_auth_token) if token is not None]
-        if not all(_SECRET.fullmatch(secret) for secret in (password, *tokens)):
+        if not all(_WORD.fullmatch(secret) for secret in (password, *tokens)):
             raise ConfigurationError("a secret of Twilio's is printable ASCII without spaces")
         if takes_replies and webhook_url is None:
             raise ConfigurationError("replies come back to a webhook_url, and there is none")
@@ -399,10 +399,10 @@ def _address(url: str, *, path: bool = False) -> str:
         private = parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname or ""))
         whole = f"{parts.scheme}://{parts.netloc}{parts.path if path else ''}"
         # Twilio calls no host whose name has an underscore in it.
-        if private and parts.hostname and not set("@_") & set(parts.netloc) and url == whole and _SECRET.fullmatch(url):
-            assert parts.port is None or parts.port > 0
+        named = parts.hostname and parts.port != 0 and not {"@", "_"} & set(parts.netloc)
+        if private and named and url == whole and _WORD.fullmatch(url):
             return url
-    except (ValueError, AssertionError):
+    except ValueError:
         pass
     raise ConfigurationError(
         "an address is https://host or http://host on this very machine, that of a webhook with a path; no more"
