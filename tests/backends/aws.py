@@ -133,6 +133,7 @@ def site(answer: Callable[[Heard], tuple[int, dict[str, str], bytes]]) -> Iterat
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 65536  # head and body in one packet, or the client waits for the second
 
         def setup(self) -> None:
             super().setup()

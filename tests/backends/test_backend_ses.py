@@ -405,6 +405,9 @@ def error(status: int, name: str, message: str = "", **headers: str) -> Answer:
         (Answer(status=200, body=b"[]"), DOUBT),
         (Answer(status=200, body=b"[" * 100_000), DOUBT),
         (Answer(status=200, body=b"\xff"), DOUBT),
+        (Answer(status=200, body=b'{"MessageId": "a b"}'), DOUBT),
+        (Answer(status=200, body=b'{"MessageId": "\\ud800"}'), DOUBT),
+        (Answer(status=200, body=b'{"MessageId": "%b"}' % (b"x" * 201)), DOUBT),
         (Answer(status=204), DOUBT),
     ],
     ids=lambda value: f"{value.status}{value.headers}" if isinstance(value, Answer) else "",
@@ -460,6 +463,16 @@ def test_what_is_taken_has_a_name() -> None:
     assert parse(Answer(status=200, body=b'{"MessageId":"0109018b"}')) == Receipt(
         outcome=Outcome.ACCEPTED, reply='{"MessageId":"0109018b"}', code=200, provider_id="0109018b"
     )
+
+
+@pytest.mark.parametrize("body", [b"\x00\x1b[2J", b"\xff\xfe", b"x" * 100_000], ids=lambda body: repr(body[:4]))
+def test_an_answer_is_kept_as_any_store_takes_it(body: bytes) -> None:
+    """
+    Not too long, and without what is no text.
+    """
+    reply = parse(Answer(status=400, body=body)).reply
+    assert 0 < len(reply) <= 2000
+    assert reply.isprintable()
 
 
 # ---- a server that misbehaves

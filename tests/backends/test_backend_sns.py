@@ -505,12 +505,13 @@ def test_the_certificates_that_are_kept_are_few() -> None:
     """
     However many are named.
     """
-    with site(lambda heard: Amazon(int(heard.path[-36:-4], 16) % 2).shows(heard)) as host:  # noqa: SIM117
-        with hearing(Rerouted(host.url)) as backend:
-            for number in range(40):
-                url = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-{number % 2 + 2 * number:032x}.pem"
-                backend.webhook(posted(AMAZON.notification(BOUNCED, SigningCertURL=url)), now=NOW)
-            assert len(backend._subscriber._keys) <= 16
+    with site(lambda _: (200, {}, AMAZON.certificate())) as host, hearing(Rerouted(host.url)) as backend:
+        for number in range(40):
+            url = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-{number:032x}.pem"
+            request = posted(AMAZON.notification(BOUNCED, SigningCertURL=url))
+            assert (200, 1) == told(backend.webhook(request, now=NOW))
+        assert len(host.heard) == 40
+        assert len(backend._subscriber._keys) <= 16
 
 
 # ---- what is not taken
@@ -851,6 +852,21 @@ def test_two_events_of_one_message_have_two_names(ears: Ears) -> None:
     assert len(found) == 3
 
 
+def test_two_messages_at_one_time_have_two_names(ears: Ears) -> None:
+    """
+    By what SES calls them, or else by what SNS or EventBridge calls the event.
+    """
+    one, two, nameless = (record("Delivery", delivery={"recipients": ["ada@example.com"]}) for _ in range(3))
+    two["mail"]["messageId"] = "0109018b-1111"
+    del nameless["mail"]["messageId"]
+    heard = [
+        *(ears.hear(AMAZON.notification(data)) for data in (one, two)),
+        *(ears.hear(AMAZON.notification(nameless, MessageId=name)) for name in ("a", "b")),
+        *(ears.hear(bridged(nameless, id=name), x_api_key=SECRET) for name in ("c", "d")),
+    ]
+    assert len({event.id for webhook in heard for event in webhook.events}) == 6
+
+
 @pytest.mark.parametrize("name", ["eventType", "notificationType"])
 def test_feedback_on_an_identity_is_read_as_well(name: str, ears: Ears) -> None:
     """
@@ -931,7 +947,7 @@ def test_an_id_that_is_none_of_ours_is_left_out(contact: object, ears: Ears) -> 
 
 def _json() -> st.SearchStrategy[object]:
     leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-    leaves |= st.sampled_from(["Bounce", "Permanent", "General", "OptOut", "2026-11-23T11:00:00Z", CONTACT])
+    leaves |= st.sampled_from(["\0\ud800", "Bounce", "Permanent", "General", "OptOut", "2026-11-23T11:00:00Z", CONTACT])
     names = st.sampled_from(sorted({*BOUNCED, *BOUNCED["mail"], *BOUNCED["bounce"], "emailAddress", "tags", "status"}))
     return st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names | st.text(), inner, max_size=4)
@@ -985,6 +1001,8 @@ def test_whatever_amazon_says_is_read(
     assert len(set(ids)) == len(ids)
     assert all(0 < len(name) <= 200 for name in ids)
     assert all(event.to or event.contact for event in heard.events if isinstance(event, DeliveryEvent))
+    texts = [value for event in heard.events for value in attrs.asdict(event).values() if isinstance(value, str)]
+    assert not any("\0" in text or "\ud800" <= char <= "\udfff" for text in texts for char in text)
 
 
 # ---- moto's server

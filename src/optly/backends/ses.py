@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -21,6 +21,7 @@ from optly.addresses import Channel
 from optly.backends import mime, sns
 from optly.backends._aws import Credentials, Source, host, sign, source
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
+from optly.backends._reply import clean
 from optly.backends._server import _is_this_machine
 from optly.errors import ConfigurationError, UsageError
 from optly.http import Request, Response
@@ -32,6 +33,7 @@ __all__ = ["Credentials", "SESBackend"]
 _logger = logging.getLogger("optly")
 
 _PATH = "/v2/email/outbound-emails"
+_NAME = re.compile(r"[!-~]{1,200}", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _FETCH_TIMEOUT = timedelta(seconds=5)  # SNS waits fifteen seconds for our answer
 _A_MOMENT: Final = timedelta(seconds=1)  # the rate is counted by the second
@@ -69,13 +71,12 @@ def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     Raises:
         UsageError: It cannot be written as an email, or the id of its contact cannot be a tag.
     """
-    tags = {sns.MESSAGE_TAG: message.id}
+    tags, headers = {sns.MESSAGE_TAG: message.id}, {}
     if message.contact:
         if not _TAG.fullmatch(message.contact):
             raise UsageError("the id of a contact has 32 lower-case hexadecimal digits")
-        tags[sns.CONTACT_TAG] = message.contact
-        message = attrs.evolve(message, headers={**message.headers, sns.CONTACT_HEADER: message.contact})
-    letter = mime.build(message, account.sender, at=at)
+        tags[sns.CONTACT_TAG] = headers[sns.CONTACT_HEADER] = message.contact
+    letter = mime.build(message, account.sender, at=at, headers=headers)
     if letter.utf8:
         return None
     body = {
@@ -117,7 +118,7 @@ _SETTINGS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_THROTTLED = {"TooManyRequestsException", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
+_THROTTLED = {"TooManyRequestsException", "Throttling", "ThrottlingException"}
 _CONTENT = {"MessageRejected", "BadRequestException", "ValidationException"}
 # SES refuses a sender that is not verified, and in the sandbox a recipient too, in the same way as bad content.
 _UNVERIFIED = re.compile(r"not verified|did not have authority", re.IGNORECASE)
@@ -130,15 +131,15 @@ def parse(answer: Answer) -> Receipt:
     Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html and
     https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html (read 2026-11-23).
     """
-    reply = answer.body.decode(errors="replace")[:2000]
-    said = _object(answer.body)
+    reply = clean(answer.body.decode(errors="replace"))[:2000]
+    said = sns.object_of(answer.body) or {}
     # As botocore reads it: a namespace may come before the name, and a URL after it.
     error = str(answer.headers.get("x-amzn-errortype") or said.get("code") or said.get("__type") or "")
     error = error.partition(":")[0].rpartition("#")[2]
     outcome, fault, wait = Outcome.RETRY_LATER, None, None
     if answer.status < 300:
         name = said.get("MessageId")
-        if name and isinstance(name, str):
+        if isinstance(name, str) and _NAME.fullmatch(name):
             return Receipt(outcome=Outcome.ACCEPTED, reply=reply, code=answer.status, provider_id=name)
         # Whoever answered is not SES, and may have passed the message on.
         outcome, fault = Outcome.IN_DOUBT, Fault.BACKEND
@@ -152,14 +153,6 @@ def parse(answer: Answer) -> Receipt:
         # Without the name of an error it is not SES that answers.
         fault = Fault.BACKEND
     return Receipt(outcome=outcome, fault=fault, reply=reply, code=answer.status, retry_after=wait)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _wait(answer: Answer, reply: str) -> timedelta:

@@ -21,7 +21,8 @@ import attrs
 
 from optly.addresses import Channel
 from optly.backends._aws import host
-from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
+from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
+from optly.backends._reply import clean
 from optly.errors import ConfigurationError
 from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus
@@ -76,13 +77,16 @@ def read(request: Request) -> Json:
         raise RejectedError(HTTPStatus.METHOD_NOT_ALLOWED, "method")
     if len(request.body) > LONGEST_BODY:
         raise RejectedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "size")
-    found = _object(request.body)
+    found = object_of(request.body)
     if found is None:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "not a JSON object")
     return found
 
 
-def _object(text: bytes | str) -> Json | None:
+def object_of(text: bytes | str) -> Json | None:
+    """
+    Return the JSON object in *text*, or None for what is none.
+    """
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -269,14 +273,14 @@ class Subscriber:
         envelope = Envelope.parse(data)
         envelope.check(self._topics, now=now)
         envelope.verify(self._key(envelope.certificate_url, now))
-        if envelope.kind is Kind.SUBSCRIBED and not self._get(envelope.confirmation()).status == HTTPStatus.OK:
-            raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "confirmation")
+        if envelope.kind is Kind.SUBSCRIBED:
+            self._get(envelope.confirmation())
         return envelope
 
     def _key(self, url: str, now: datetime) -> RSAPublicKey:
         known = self._keys.get(url)
         if known is None:
-            known = public_key(self._get(url).body, now)
+            known = public_key(self._get(url), now)
             if len(self._keys) >= _MOST_CERTIFICATES:
                 self._keys.clear()
             self._keys[url] = known
@@ -285,9 +289,9 @@ class Subscriber:
             raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
         return key
 
-    def _get(self, url: str) -> Answer:
+    def _get(self, url: str) -> bytes:
         """
-        Fetch *url*, which leads to Amazon. If that fails, SNS is told to come again, because it does not after a 4xx.
+        Fetch *url*, which leads to Amazon. If Amazon fails, SNS is told to come again, which it does not after a 4xx.
         """
         try:
             answer = self._caller.call(Call(method="GET", url=url))
@@ -297,7 +301,7 @@ class Subscriber:
             raise RejectedError(HTTPStatus.SERVICE_UNAVAILABLE, "Amazon cannot be reached")
         if answer.status != HTTPStatus.OK:
             raise RejectedError(HTTPStatus.FORBIDDEN, "fetched")
-        return answer
+        return answer.body
 
 
 def public_key(certificate: bytes, now: datetime) -> tuple[RSAPublicKey, datetime]:
@@ -364,7 +368,7 @@ def notified(envelope: Envelope, *, backend: str) -> tuple[DeliveryEvent, ...]:
     """
     Return what a notification of SNS says became of emails. Empty if it says nothing of the kind.
     """
-    return events(_object(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
+    return events(object_of(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
 
 
 def bridged(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, ...]:
@@ -554,7 +558,7 @@ def _list(data: Json, name: str) -> list[Any]:
 
 def _text(data: Json, name: str) -> str:
     found = data.get(name)
-    return found if isinstance(found, str) else ""
+    return clean(found) if isinstance(found, str) else ""
 
 
 def _first(tags: Json, name: str) -> str:
