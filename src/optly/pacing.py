@@ -118,8 +118,8 @@ class QuietHours:
     """
     When nothing that is marketing is handed over, by the clocks on people's walls.
 
-    Where the clocks go back, an hour that comes twice is quiet twice. Where they go forward, an hour that does not come
-    is passed over in the instant they do. Each period belongs to the day on which it starts.
+    Where the clocks go back, it gets quiet when they first show the start, and is over when they last show the end. Where
+    they go forward over a start or an end, it is the instant at which they do. A period belongs to the day it starts on.
 
     Attributes:
         start: When it gets quiet, inclusive.
