@@ -1,0 +1,688 @@
+"""
+The outbox: batches, faults, rates, quiet hours, reminders, dead letters and doubts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from world import EMAIL_OFFERS, PHONE, World, world
+
+from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
+from optly._flows.deliver import BATCH, LEASE
+from optly._flows.reconcile import Finding
+from optly.backends import MemoryBackend
+from optly.errors import DamagedError, RetryableError, UsageError
+from optly.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
+from optly.ledger import Opening
+from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
+from optly.pacing import Budget, QuietHours, Rate
+from optly.protocols import Head, MessageState, Traced
+from optly.rules import Reason
+from optly.storage import MemoryStorage, SQLStorage
+from optly.testing.clock import FrozenClock
+from optly.testing.messages import code_in
+
+DOWN = Receipt(outcome=Outcome.RETRY_LATER, reply="421 closing", code=421, fault=Fault.BACKEND)
+GONE = Receipt(outcome=Outcome.IN_DOUBT, reply="no reply")
+
+
+class ManyAtOnce(MemoryBackend):
+    """
+    Takes messages in batches, and remembers of what size.
+    """
+
+    def __init__(self, channel: Channel = Channel.EMAIL, **more: Any) -> None:
+        super().__init__(channel, **more)
+        self.batches: list[int] = []
+
+    def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
+        self.batches.append(len(messages))
+        return [self.send(message) for message in messages]
+
+
+class Tracing(MemoryBackend):
+    """
+    A provider that can be asked what it has.
+    """
+
+    down = False
+
+    def trace(self, to: str, since: datetime) -> Sequence[Traced]:
+        if self.down:
+            raise RetryableError("the provider cannot be asked")
+        self.traced_since = since
+        taken = Receipt(outcome=Outcome.ACCEPTED, provider_id="SM1", reply="traced")
+        return [Traced(text=m.text, receipt=taken) for m in self.outbox if m.to == to]
+
+
+class Failing(MemoryStorage):
+    """
+    Cannot read one contact's record, or anybody's personal values.
+    """
+
+    damaged: bytes | None = None
+    broken = False
+
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        if self.damaged in subjects:
+            raise DamagedError("an event cannot be read")
+        return super().load(subjects)
+
+    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+        if self.broken:
+            raise RuntimeError("boom")
+        return super().openings(subjects)
+
+
+def people(w: World, count: int, **details: Any) -> list[Contact]:
+    return [
+        w.manager.add_contact(
+            email=f"p{number}@example.com",
+            phone=f"+4479111{number:05}",
+            **{"subscriber": Subscriber.COMPANY, **details},
+        )
+        for number in range(count)
+    ]
+
+
+def ask(w: World, contact: Contact, via: Channel = Channel.EMAIL, **details: Any) -> None:
+    w.manager.request_consent(contact, **{"via": via, "channels": [Channel.EMAIL], "purposes": ["offers"], **details})
+
+
+def of(w: World, contact: Contact, kind: type[Any]) -> list[Any]:
+    return [event for event in w.manager.history(contact) if isinstance(event, kind)]
+
+
+# ---- batches
+
+
+def test_many_go_out_in_batches_and_each_once() -> None:
+    """
+    Each with a link of its own, and each recorded.
+    """
+    backend = ManyAtOnce()
+    w = world(backends=[backend])
+    contacts = people(w, 2 * BATCH + 1)
+    for contact in contacts:
+        ask(w, contact)
+    assert w.manager.deliver().accepted == len(contacts)
+    assert sum(backend.batches) == len(contacts)
+    assert max(backend.batches) == BATCH
+    assert {contact.id for contact in contacts} == {message.contact for message in backend.outbox}
+    assert len({code_in(message) for message in backend.outbox}) == len(contacts)
+    assert all(len(of(w, contact, MessageAccepted)) == 1 for contact in contacts)
+    assert w.manager.backlog() == {MessageState.ACCEPTED: len(contacts)}
+    assert w.manager.verify()
+
+
+def test_one_batch_holds_one_message_of_a_contact() -> None:
+    """
+    The second is decided on what the first one changed.
+    """
+    backend = ManyAtOnce()
+    w = world(backends=[backend])
+    (acme,) = people(w, 1)
+    for purpose in ("offers", "news"):
+        ask(w, acme, purposes=[purpose])
+    assert w.manager.deliver().accepted == 2
+    assert backend.batches == [1, 1]
+
+
+def test_a_limit_is_kept() -> None:
+    """
+    To the message, over batches and channels.
+    """
+    w = world()
+    contacts = people(w, 6)
+    for number, contact in enumerate(contacts):
+        ask(w, contact, via=(Channel.EMAIL, Channel.SMS)[number % 2])
+    assert w.manager.deliver(limit=4).total == 4
+    assert w.manager.deliver(limit=0).total == 0
+    assert w.manager.deliver(limit=9).total == 2
+
+
+def test_a_worker_hands_over_one_batch_on_each_channel() -> None:
+    """
+    So that a long queue on one keeps nobody waiting on the other.
+    """
+    w = world()
+    contacts = people(w, BATCH + 5)
+    for contact in contacts:
+        ask(w, contact)
+    ask(w, contacts[0], via=Channel.SMS, purposes=["news"])
+    assert w.manager.deliver_batch().accepted == BATCH + 1
+    assert len(w.texts.outbox) == 1
+    assert w.manager.deliver_batch().accepted == 5
+
+
+def test_a_batch_that_somebody_else_changes_a_contact_of_is_recorded_all_the_same() -> None:
+    """
+    One person answers while the batch is being handed over.
+    """
+    stops: list[str] = []
+
+    def answer(message: Message) -> Receipt:
+        if not stops:
+            stops.append(message.contact)
+            w.manager.withdraw(Contact(message.contact))
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    backend = ManyAtOnce(answer=answer)
+    w = world(backends=[backend])
+    contacts = people(w, 3)
+    for contact in contacts:
+        ask(w, contact)
+    assert w.manager.deliver().accepted == 3
+    assert all(len(of(w, contact, MessageAccepted)) == 1 for contact in contacts)
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 3}
+    assert w.manager.verify()
+
+
+def test_a_backend_that_breaks_its_promise_leaves_the_batch_in_doubt(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Nobody knows what it did. Its own words are not repeated, because they may hold an address.
+    """
+
+    def fail(message: Message) -> Receipt:
+        raise RuntimeError(message.to)
+
+    w = world(backends=[ManyAtOnce(answer=fail)])
+    for contact in people(w, 2):
+        ask(w, contact)
+    assert w.manager.deliver().in_doubt == 2
+    assert "@example.com" not in caplog.text
+
+
+def test_a_backend_with_trouble_is_left_alone() -> None:
+    """
+    What it has not begun is put back unsaid, and the other channel is not kept waiting.
+    """
+    w = world()
+    contacts = people(w, BATCH + 3)
+    for contact in contacts:
+        ask(w, contact)
+    ask(w, contacts[0], via=Channel.SMS, purposes=["news"])
+    w.emails.outcomes.append(DOWN)
+    done = w.manager.deliver()
+    assert (1, BATCH) == (done.accepted, done.retried)
+    assert len(w.emails.attempts) == 1
+    assert w.manager.backlog() == {MessageState.QUEUED: BATCH + 3, MessageState.ACCEPTED: 1}
+    w.later(timedelta(hours=2))
+    assert w.manager.deliver().accepted == BATCH + 3
+
+
+def test_a_provider_that_asks_for_time_is_given_it() -> None:
+    """
+    At least that, whatever the dice say.
+    """
+    w = world()
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    w.emails.outcomes.append(attrs.evolve(DOWN, retry_after=timedelta(hours=5)))
+    assert w.manager.deliver().retried == 1
+    w.later(timedelta(hours=5) - timedelta(microseconds=1))
+    assert w.manager.deliver().total == 0
+    w.later(timedelta(microseconds=1))
+    assert w.manager.deliver().accepted == 1
+
+
+def test_a_slow_provider_is_not_given_more_than_the_lease_allows() -> None:
+    """
+    A message that would be said after half the lease is put back instead.
+    """
+    clock = FrozenClock()
+
+    def slowly(_message: Message) -> Receipt:
+        clock.advance(LEASE / 4)
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    w = world(backends=[MemoryBackend(answer=slowly)], clock=clock)
+    for contact in people(w, 5):
+        ask(w, contact)
+    done = w.manager.deliver_batch()
+    assert (3, 2) == (done.accepted, done.retried)
+
+
+def test_a_record_that_cannot_be_read_stops_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    The message for it is put off, and the operator is told which record it is.
+    """
+    storage = Failing()
+    w = world(storage)
+    good, bad = people(w, 2)
+    for contact in (good, bad):
+        ask(w, contact)
+    storage.damaged = bad.subject
+    done = w.manager.deliver()
+    assert (1, 1) == (done.accepted, done.deferred)
+    assert [bad.id] == [record.__dict__["contact_id"] for record in caplog.records if "contact_id" in record.__dict__]
+
+
+def test_what_fails_before_anything_is_handed_over_puts_the_batch_back() -> None:
+    """
+    Nothing is in doubt, because nothing was said.
+    """
+    storage = Failing()
+    w = world(storage)
+    for contact in people(w, 3):
+        ask(w, contact)
+    storage.broken = True
+    with pytest.raises(RuntimeError, match="boom"):
+        w.manager.deliver()
+    storage.broken = False
+    assert w.manager.backlog() == {MessageState.QUEUED: 3}
+    w.later()
+    assert w.manager.deliver().accepted == 3
+
+
+def test_workers_at_once_hand_each_message_over_once(tmp_path: Any) -> None:
+    """
+    Threads with managers of their own on one database.
+    """
+    url = f"sqlite:///{tmp_path}/optly.db"
+    backend = ManyAtOnce()
+    with world(SQLStorage(url), backends=[backend]).manager as first:
+        w = World(manager=first, storage=first._storage, clock=FrozenClock(), emails=backend, texts=backend)
+        contacts = people(w, 300)
+        for contact in contacts:
+            ask(w, contact)
+
+        def deliver() -> None:
+            with world(SQLStorage(url), backends=[backend]).manager as manager:
+                while manager.deliver_batch().total or MessageState.QUEUED in manager.backlog():
+                    pass
+
+        threads = [threading.Thread(target=deliver) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(contact.id for contact in contacts) == sorted(message.contact for message in backend.outbox)
+        assert first.backlog() == {MessageState.ACCEPTED: 300}
+
+
+# ---- how fast, when, how often
+
+
+def test_a_rate_is_kept_over_the_whole_channel() -> None:
+    """
+    By all workers together, and only on that channel.
+    """
+    storage = MemoryStorage()
+    rates = [Rate(limit=5, per=timedelta(seconds=10), channel=Channel.EMAIL)]
+    w = world(storage, rates=rates)
+    other = world(storage, clock=w.clock, rates=rates)
+    contacts = people(w, 12)
+    for contact in contacts:
+        ask(w, contact)
+        ask(w, contact, via=Channel.SMS, purposes=["news"])
+    done = w.manager.deliver()
+    assert (5, 12) == (len(w.emails.outbox), len(w.texts.outbox))
+    assert done.accepted == 17
+    assert other.manager.deliver().total == 0
+    w.later(timedelta(seconds=10))
+    assert other.manager.deliver().accepted == 5
+    w.later(timedelta(seconds=10))
+    assert w.manager.deliver().accepted == 2
+
+
+def test_a_rate_is_kept_for_a_domain() -> None:
+    """
+    What is beyond it is spread over the times in which there is room, and others do not wait.
+    """
+    w = world(rates=[Rate(limit=2, per=timedelta(minutes=1), domain="EXAMPLE.com")])
+    contacts = people(w, 7)
+    contacts.append(w.manager.add_contact(email="a@sub.example.com", subscriber=Subscriber.COMPANY))
+    for contact in contacts:
+        ask(w, contact)
+    done = w.manager.deliver()
+    assert (3, 5) == (done.accepted, done.deferred)
+    sent = []
+    for _ in range(4):
+        w.later(timedelta(minutes=1))
+        sent.append(w.manager.deliver().accepted)
+    assert [2, 2, 1, 0] == sent
+
+
+NIGHT = QuietHours(start=time(20), end=time(8), channels=(Channel.SMS,))
+
+
+def test_nothing_that_promotes_goes_out_at_night() -> None:
+    """
+    It goes out in the morning. What a person is owed, such as a receipt, does not wait; nor does another channel.
+    """
+    clock = FrozenClock(datetime(2026, 11, 24, 20, 0, tzinfo=UTC))
+    w = world(quiet_hours=NIGHT, clock=clock)
+    (acme,) = people(w, 1)
+    ask(w, acme, via=Channel.SMS)
+    ask(w, acme, purposes=["news"])
+    done = w.manager.deliver()
+    assert (1, 1) == (done.accepted, done.deferred)
+    w.later(timedelta(hours=12) - timedelta(microseconds=1))
+    assert w.manager.deliver().total == 0
+    w.later(timedelta(microseconds=1))
+    assert w.manager.deliver().accepted == 1
+    clock.advance(timedelta(hours=14))
+    w.manager.answer(code_in(w.texts.outbox[-1]), {EMAIL_OFFERS: True})
+    assert w.manager.deliver().accepted == 1
+
+
+def test_a_person_is_asked_no_more_than_the_budget_allows() -> None:
+    """
+    Over all campaigns, and until the first of them is long enough ago.
+    """
+    w = world(budget=Budget(2, timedelta(days=30)))
+    (acme,) = people(w, 1)
+    for purpose in ("offers", "news"):
+        ask(w, acme, purposes=[purpose])
+        w.later(timedelta(days=1))
+    before = w.manager.history(acme)
+    with pytest.raises(NotPermittedError) as caught:
+        ask(w, acme)
+    assert caught.value.decision.reason is Reason.ASKED_ENOUGH
+    assert [question.seq for question in w.manager.standing(acme).questions] == list(caught.value.decision.evidence)
+    assert before == w.manager.history(acme)
+    w.later(timedelta(days=28) - timedelta(microseconds=1))
+    with pytest.raises(NotPermittedError):
+        ask(w, acme)
+    w.later(timedelta(microseconds=1))
+    ask(w, acme)
+
+
+def test_who_asks_to_be_asked_is_asked() -> None:
+    """
+    Their own wish is not a matter of our budget.
+    """
+    w = world(budget=Budget(1, timedelta(days=30)))
+    ada = w.add()
+    for _ in range(2):
+        ask(w, ada, basis=Solicited(how="form", at=w.clock()))
+        w.later()
+
+
+# ---- reminders
+
+
+def test_who_has_not_answered_is_reminded_once() -> None:
+    """
+    With a link that answers the same question. The record of the question says that a reminder was to come.
+    """
+    w = world()
+    (acme,) = people(w, 1)
+    ask(w, acme, remind_after=timedelta(days=7))
+    (asked,) = of(w, acme, ConsentRequested)
+    assert w.clock() + timedelta(days=7) == asked.remind_at
+    assert w.manager.deliver().accepted == 1
+    w.later(timedelta(days=7) - timedelta(microseconds=1))
+    assert w.manager.deliver().total == 0
+    w.later(timedelta(microseconds=1))
+    assert w.manager.deliver().accepted == 1
+    first, second = w.emails.outbox
+    assert f"Reminder from {first.subject}" == second.subject
+    assert code_in(first) != code_in(second)
+    assert len({event.question for event in of(w, acme, MessageAccepted)}) == 1
+    w.later(timedelta(days=20))
+    assert w.manager.deliver().total == 0
+    w.manager.answer(code_in(second), {EMAIL_OFFERS: True})
+    with pytest.raises(Exception, match="answered already"):
+        w.manager.answer(code_in(first), {EMAIL_OFFERS: True})
+
+
+@pytest.mark.parametrize("answer", [True, False, None])
+def test_who_has_answered_is_not_reminded(answer: bool | None) -> None:
+    """
+    Whatever they said, a stop among it. Nothing is recorded of what did not have to be sent.
+    """
+    w = world(receipts=False)
+    (acme,) = people(w, 1)
+    ask(w, acme, remind_after=timedelta(days=7))
+    w.manager.deliver()
+    if answer is None:
+        w.manager.withdraw(acme)
+    else:
+        w.manager.answer(code_in(w.emails.outbox[0]), {EMAIL_OFFERS: answer})
+    before = w.manager.history(acme)
+    w.later(timedelta(days=8))
+    assert w.manager.deliver().withheld == 1
+    assert len(w.emails.outbox) == 1
+    assert before == w.manager.history(acme)
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1, MessageState.WITHHELD: 1}
+
+
+def test_a_wish_is_answered_once_and_not_reminded_of() -> None:
+    """
+    Somebody who asked to be asked has been asked. A second message would be one they did not ask for.
+    """
+    w = world()
+    ada = w.add()
+    ask(w, ada, basis=Solicited(how="form", at=w.clock()), remind_after=timedelta(days=7))
+    (asked,) = of(w, ada, ConsentRequested)
+    assert asked.remind_at is None
+    assert w.manager.backlog() == {MessageState.QUEUED: 1}
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(days=30), timedelta(days=-1)])
+def test_a_reminder_comes_between_the_question_and_its_end(after: timedelta) -> None:
+    """
+    Anything else is a mistake, and nothing is asked.
+    """
+    w = world()
+    (acme,) = people(w, 1)
+    with pytest.raises(UsageError, match="reminder"):
+        ask(w, acme, remind_after=after)
+    assert w.manager.backlog() == {}
+
+
+# ---- dead letters and doubts
+
+
+def test_a_dead_letter_says_why() -> None:
+    """
+    In the provider's own words.
+    """
+    w = world()
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    w.emails.outcomes.append(Receipt(outcome=Outcome.REFUSED, reply="554 5.7.1 no", code=554, status="5.7.1"))
+    w.manager.deliver()
+    (letter,) = w.manager.letters(MessageState.REFUSED)
+    (refused,) = of(w, acme, MessageRefused)
+    assert (refused.message, acme, "email", 1) == (letter.message, letter.contact, letter.channel, letter.attempts)
+    assert letter.why == "554 5.7.1 no"
+    assert "554" not in repr(letter)
+    assert w.manager.letters(MessageState.QUEUED) == []
+
+
+def test_what_was_withheld_says_why() -> None:
+    """
+    The reason the gate gave.
+    """
+    w = world()
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    w.manager.withdraw(acme)
+    w.manager.deliver()
+    assert ["too_late"] == [letter.why for letter in w.manager.letters(MessageState.WITHHELD)]
+    assert len(of(w, acme, MessageWithheld)) == 1
+
+
+def doubted(backend: MemoryBackend) -> tuple[World, Contact]:
+    w = world(backends=[backend])
+    (acme,) = people(w, 1)
+    ask(w, acme, via=backend.channel)
+    return w, acme
+
+
+def test_a_doubt_that_nobody_can_look_into_stays() -> None:
+    """
+    It is not sent again, even if that is asked for.
+    """
+    w, acme = doubted(MemoryBackend(outcomes=[GONE]))
+    assert w.manager.deliver().in_doubt == 1
+    w.later(timedelta(days=1))
+    (doubt,) = w.manager.reconcile(resend=True)
+    assert (acme, Finding.UNKNOWN, False) == (doubt.contact, doubt.finding, doubt.resent)
+    assert w.manager.deliver().total == 0
+    assert w.manager.backlog() == {MessageState.IN_DOUBT: 1}
+
+
+def test_what_the_provider_has_was_sent() -> None:
+    """
+    The link in it tells that it is the very message.
+    """
+    backend = Tracing(Channel.SMS, outcomes=[GONE])
+    w, acme = doubted(backend)
+    due_at = w.clock()
+    w.manager.deliver()
+    (doubt,) = w.manager.reconcile()
+    assert doubt.finding is Finding.SENT
+    assert due_at - timedelta(minutes=5) == backend.traced_since
+    (accepted,) = of(w, acme, MessageAccepted)
+    assert ("SM1", doubt.message) == (accepted.provider_id, accepted.message)
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
+    assert w.manager.reconcile() == []
+
+
+def test_what_the_provider_does_not_have_is_sent_again_if_that_is_asked_for() -> None:
+    """
+    Not before a while has passed, because its list may lag.
+    """
+    backend = Tracing(Channel.SMS, outcomes=[GONE])
+    w, acme = doubted(backend)
+    w.manager.deliver()
+    backend.outbox.clear()
+    w.later(timedelta(minutes=15) - timedelta(microseconds=1))
+    assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+    w.later(timedelta(microseconds=1))
+    assert [(Finding.NOT_SENT, False)] == [(d.finding, d.resent) for d in w.manager.reconcile()]
+    assert [(Finding.NOT_SENT, True)] == [(d.finding, d.resent) for d in w.manager.reconcile(resend=True)]
+    assert w.manager.deliver().accepted == 1
+    assert [m.id for m in backend.outbox] == [of(w, acme, MessageDoubted)[0].message]
+
+
+def test_a_provider_that_cannot_be_asked_proves_nothing() -> None:
+    """
+    Its silence is no answer.
+    """
+    backend = Tracing(Channel.SMS, outcomes=[GONE])
+    w, _ = doubted(backend)
+    w.manager.deliver()
+    backend.outbox.clear()
+    backend.down = True
+    w.later(timedelta(days=1))
+    assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+
+
+def test_another_message_to_the_same_number_is_not_taken_for_it() -> None:
+    """
+    It carries another link.
+    """
+    backend = Tracing(Channel.SMS)
+    w, acme = doubted(backend)
+    w.manager.deliver()
+    w.later()
+    backend.answer = lambda message: Receipt(outcome=Outcome.IN_DOUBT)
+    ask(w, acme, via=Channel.SMS, purposes=["news"])
+    w.manager.deliver()
+    backend.outbox.pop()
+    w.later(timedelta(days=1))
+    assert [Finding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile()]
+
+
+def test_a_doubt_is_settled_by_what_is_told_later() -> None:
+    """
+    A message that was delivered was sent.
+    """
+    w, acme = doubted(MemoryBackend(outcomes=[GONE]))
+    w.manager.deliver()
+    message = of(w, acme, MessageDoubted)[0].message
+    told = DeliveryEvent(
+        id="1",
+        backend="memory",
+        channel=Channel.EMAIL,
+        status=DeliveryStatus.DELIVERED,
+        contact=acme.id,
+        message=message,
+        at=w.clock(),
+    )
+    w.manager.receive(told)
+    assert [Finding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_doubt_is_settled_by_somebody_who_knows(sent: bool) -> None:
+    """
+    It was sent, or it goes out again.
+    """
+    w, acme = doubted(MemoryBackend(outcomes=[GONE]))
+    w.manager.deliver()
+    message = of(w, acme, MessageDoubted)[0].message
+    assert not w.manager.resolve_doubt(acme, "0" * 32, sent=sent)
+    assert not w.manager.resolve_doubt(Contact("0" * 32), message, sent=sent)
+    assert w.manager.resolve_doubt(acme, message, sent=sent)
+    assert not w.manager.resolve_doubt(acme, message, sent=sent)
+    assert (0 if sent else 1) == w.manager.deliver().accepted
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
+    assert len(of(w, acme, MessageAccepted)) == 1
+
+
+def test_a_worker_that_was_only_slow_settles_its_own_doubt() -> None:
+    """
+    It was taken for dead, and knows better.
+    """
+    clock = FrozenClock()
+    w: World
+
+    def slowly(_message: Message) -> Receipt:
+        clock.advance(LEASE + timedelta(microseconds=1))
+        assert w.manager.deliver().in_doubt == 1
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    w = world(backends=[MemoryBackend(answer=slowly)], clock=clock)
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    assert w.manager.deliver().accepted == 1
+    assert (1, 1) == (len(of(w, acme, MessageDoubted)), len(of(w, acme, MessageAccepted)))
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
+
+
+def test_a_long_text_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    With the character that made it two, and without a word of it.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    caplog.clear()
+    w.manager.send(ada, "sms", "offers", "Caffè “Ŵyl”")
+    w.manager.deliver()
+    (record,) = [r for r in caplog.records if "several parts" in r.message]
+    assert record.__dict__["parts"] == 2
+    assert str(record.__dict__["character"]) == "U+201C “"
+    assert PHONE not in caplog.text
+
+
+def test_the_default_question_fits_one_part(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    With its link.
+    """
+    w = world()
+    ada = w.add()
+    w.manager.request_consent(
+        ada,
+        via=Channel.SMS,
+        channels=[Channel.SMS],
+        purposes=["offers"],
+        basis=Solicited(how="form", at=w.clock()),
+    )
+    w.manager.deliver()
+    assert len(w.texts.outbox) == 1
+    assert not [r for r in caplog.records if "several parts" in r.message]

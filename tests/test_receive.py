@@ -1,0 +1,781 @@
+"""
+What comes back: reports of a provider, and what people write.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import EMAIL, EMAIL_OFFERS, PHONE, World, world
+
+from optly import Channel, Contact, Solicited, Subscriber
+from optly._flows.receive import Effect, Received
+from optly.backends import MemoryBackend
+from optly.events import (
+    Act,
+    Actor,
+    ConsentGiven,
+    ConsentRefused,
+    Event,
+    Grade,
+    LineFailed,
+    LineRestored,
+    Meaning,
+    MessageDelivered,
+    MessageReceived,
+    MessageUndelivered,
+    ObjectionRaised,
+    Through,
+)
+from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
+from optly.protocols import Commit
+from optly.rules import Reason
+from optly.storage import MemoryStorage
+from optly.testing.messages import code_in
+
+NUMBERS = itertools.count()
+
+
+class TwoWayBackend(MemoryBackend):
+    """
+    Texts that can be answered by a text.
+    """
+
+    takes_replies = True
+
+
+@pytest.fixture
+def w() -> World:
+    made = world()
+    texts = TwoWayBackend(channel=Channel.SMS)
+    return attrs.evolve(
+        world(made.storage, clock=made.clock, backends=[made.emails, texts]), emails=made.emails, texts=texts
+    )
+
+
+def report(about: Message, status: DeliveryStatus, w: World, /, **facts: Any) -> DeliveryEvent:
+    return DeliveryEvent(
+        **{
+            "id": f"event {next(NUMBERS)}",
+            "backend": "memory",
+            "channel": about.channel,
+            "status": status,
+            "contact": about.contact,
+            "message": about.id,
+            "at": w.clock(),
+            **facts,
+        }
+    )
+
+
+def text(w: World, says: str, **facts: Any) -> InboundMessage:
+    return InboundMessage(
+        **{
+            "id": f"text {next(NUMBERS)}",
+            "backend": "memory",
+            "channel": Channel.SMS,
+            "sender": PHONE,
+            "text": says,
+            "at": w.clock(),
+            **facts,
+        }
+    )
+
+
+def of(w: World, contact: Contact, kind: type[Event]) -> list[Any]:
+    return [event for event in w.manager.history(contact) if isinstance(event, kind)]
+
+
+def asked_by_text(w: World, contact: Contact, channels: tuple[Channel, ...] = (Channel.SMS,), **facts: Any) -> Message:
+    w.manager.request_consent(
+        contact,
+        **{
+            "via": Channel.SMS,
+            "channels": channels,
+            "purposes": ["offers"],
+            "basis": Solicited(how="form", at=w.clock()),
+            **facts,
+        },
+    )
+    w.manager.deliver()
+    return w.texts.outbox[-1]
+
+
+# ---- what a provider says
+
+
+def test_a_delivery_is_on_record(w: World) -> None:
+    """
+    With the provider's words, which are erased with everything else personal.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    event = report(
+        message, DeliveryStatus.DELIVERED, w, detail="250 taken by mx.example.com", code="D1", status_code="2.0.0"
+    )
+    assert Received(effect=Effect.RECORDED, event=event, contact=ada) == w.manager.receive(event)
+    (delivered,) = of(w, ada, MessageDelivered)
+    assert (message.id, 1, Channel.EMAIL) == (delivered.message, delivered.line, delivered.channel)
+    assert ("D1", "2.0.0", "memory") == (delivered.provider_code, delivered.status, delivered.backend)
+    assert delivered.question is not None
+    assert ["250 taken by mx.example.com"] == list(delivered.personal.values())
+    assert delivered.actor is Actor.PROVIDER
+
+
+@pytest.mark.parametrize("status", [DeliveryStatus.SENT, DeliveryStatus.DELAYED])
+def test_progress_is_not_kept(w: World, status: DeliveryStatus) -> None:
+    """
+    It proves nothing and would fill the record.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    before = w.manager.history(ada)
+    assert w.manager.receive(report(message, status, w)).effect is Effect.NOTED
+    assert before == w.manager.history(ada)
+
+
+def test_a_bounce_takes_the_line_out_of_use_and_says_why(w: World) -> None:
+    """
+    For that channel only, and until somebody makes sure of it.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    message = w.emails.outbox[-1]
+    w.later()
+    event = report(message, DeliveryStatus.BOUNCED, w, status_code="5.1.1", code="bounce", detail="no such user")
+    assert w.manager.receive(event).effect is Effect.RECORDED
+    (failed,) = of(w, ada, LineFailed)
+    assert ("5.1.1", "bounce", message.id) == (failed.status, failed.provider_code, failed.message)
+    assert len(of(w, ada, MessageUndelivered)) == 1
+    for who in (ada, EMAIL):
+        decision = w.manager.check(who, Channel.EMAIL, "offers")
+        assert (False, Reason.UNDELIVERABLE) == (decision.allowed, decision.reason)
+        assert decision.evidence == (w.manager.standing(ada).failures[0].seq,)
+        assert "restore_line" in decision.would_change_it
+    assert w.allowed(Channel.SMS)
+    w.manager.restore_line(ada, "email", how="they telephoned")
+    assert w.allowed()
+    (restored,) = of(w, ada, LineRestored)
+    assert ["they telephoned"] == list(restored.personal.values())
+
+
+def test_the_persons_own_act_shows_that_a_line_works(w: World) -> None:
+    """
+    They used a link that was sent there.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.manager.receive(report(message, DeliveryStatus.BOUNCED, w))
+    assert w.manager.standing(ada).failures
+    w.later()
+    w.manager.answer(code_in(message), {EMAIL_OFFERS: True})
+    assert w.manager.standing(ada).failures == ()
+    assert w.allowed()
+
+
+def test_a_later_delivery_shows_that_a_line_works(w: World) -> None:
+    """
+    And an earlier one, told late, does not.
+    """
+    ada = w.add()
+    first, second = w.ask(ada), w.ask(ada)
+    bounced_at = w.clock()
+    w.manager.receive(report(first, DeliveryStatus.BOUNCED, w, at=bounced_at))
+    w.manager.receive(report(second, DeliveryStatus.DELIVERED, w, at=bounced_at - timedelta(microseconds=1)))
+    assert w.manager.standing(ada).failures
+    w.later()
+    w.manager.receive(report(first, DeliveryStatus.DELIVERED, w))
+    assert w.manager.standing(ada).failures == ()
+
+
+def test_nothing_goes_out_to_a_line_that_failed(w: World) -> None:
+    """
+    Not even what was queued before.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    message = w.emails.outbox[-1]
+    w.manager.send(ada, "email", "offers", "Ten per cent off")
+    w.manager.receive(report(message, DeliveryStatus.BOUNCED, w))
+    done = w.manager.deliver()
+    assert (1, 1) == (done.withheld, done.total)
+
+
+def test_an_address_that_does_not_exist_fails_at_once(w: World) -> None:
+    """
+    When the server says so as the message is handed over.
+    """
+    ada = w.add()
+    gone = Receipt(outcome=Outcome.REFUSED, reply="550 5.1.1 who?", code=550, status="5.1.1", fault=Fault.ADDRESS)
+    w.emails.outcomes.append(gone)
+    w.manager.request_consent(
+        ada, via="email", channels=["email"], purposes=["offers"], basis=Solicited(how="form", at=w.clock())
+    )
+    assert w.manager.deliver().refused == 1
+    (failed,) = of(w, ada, LineFailed)
+    assert ("5.1.1", "550") == (failed.status, failed.provider_code)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.MESSAGE, Fault.MAILBOX, Fault.BACKEND])
+def test_other_refusals_say_nothing_about_the_address(w: World, fault: Fault | None) -> None:
+    """
+    A policy, a full mailbox, a code nobody knows.
+    """
+    ada = w.add()
+    w.emails.outcomes.append(Receipt(outcome=Outcome.REFUSED, code=554, status="5.7.1", fault=fault))
+    w.manager.request_consent(
+        ada, via="email", channels=["email"], purposes=["offers"], basis=Solicited(how="form", at=w.clock())
+    )
+    assert w.manager.deliver().refused == 1
+    assert w.manager.standing(ada).failures == ()
+
+
+def test_a_provider_that_knows_of_a_stop_is_believed(w: World) -> None:
+    """
+    As the message is handed over, and in a later report.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    w.texts.outcomes.append(Receipt(outcome=Outcome.REFUSED, code=21610, fault=Fault.OPTED_OUT))
+    w.manager.send(ada, "sms", "offers", "Ten per cent off")
+    assert w.manager.deliver().refused == 1
+    (objection,) = of(w, ada, ObjectionRaised)
+    assert ((Channel.SMS,), (), 2) == (objection.channels, objection.purposes, objection.line)
+    assert (Actor.PROVIDER, Through.PROVIDER) == (objection.actor, objection.through)
+    assert not w.allowed(Channel.SMS)
+    assert w.allowed()
+
+
+def test_a_complaint_is_an_objection(w: World) -> None:
+    """
+    On that channel and line, for every purpose, and it survives an erasure and a new import.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    message = w.emails.outbox[-1]
+    w.later()
+    assert w.manager.receive(report(message, DeliveryStatus.COMPLAINED, w)).effect is Effect.STOPPED
+    (objection,) = of(w, ada, ObjectionRaised)
+    assert (Through.COMPLAINT, 1) == (objection.through, objection.line)
+    assert not w.allowed()
+    assert w.allowed(Channel.SMS)
+    w.manager.erase(ada)
+    again = w.add()
+    w.later()
+    assert not w.manager.check(again, Channel.EMAIL, "offers")
+
+
+def test_a_complaint_from_before_a_yes_leaves_the_yes(w: World) -> None:
+    """
+    What they said last counts, by when it happened and not by when it was told.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    complained_at = w.clock()
+    w.later()
+    w.manager.answer(code_in(message), {EMAIL_OFFERS: True})
+    w.manager.receive(report(message, DeliveryStatus.COMPLAINED, w, at=complained_at))
+    assert w.allowed()
+    w.manager.receive(report(message, DeliveryStatus.COMPLAINED, w, at=w.clock()))
+    assert not w.allowed()
+
+
+@pytest.mark.parametrize("status", list(DeliveryStatus))
+def test_a_report_by_address_alone(w: World, status: DeliveryStatus) -> None:
+    """
+    Counts where it is about the address; what is about a message is about none that is known.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    event = DeliveryEvent(id="1", backend="ses", channel=Channel.EMAIL, status=status, to=EMAIL.upper(), at=w.clock())
+    effect = w.manager.receive(event).effect
+    wanted = {
+        DeliveryStatus.SENT: Effect.NOTED,
+        DeliveryStatus.DELAYED: Effect.NOTED,
+        DeliveryStatus.BOUNCED: Effect.RECORDED,
+        DeliveryStatus.COMPLAINED: Effect.STOPPED,
+        DeliveryStatus.OPTED_OUT: Effect.STOPPED,
+    }
+    assert wanted.get(status, Effect.UNKNOWN) is effect
+    assert (effect in (Effect.RECORDED, Effect.STOPPED)) is not w.allowed()
+    assert not of(w, ada, MessageUndelivered)
+
+
+def test_a_stop_for_an_address_nobody_has_is_there_before_them(w: World) -> None:
+    """
+    Whoever imports it later finds it stopped.
+    """
+    event = DeliveryEvent(
+        id="1", backend="ses", channel=Channel.EMAIL, status=DeliveryStatus.OPTED_OUT, to=EMAIL, at=w.clock()
+    )
+    assert w.manager.receive(event).effect is Effect.STOPPED
+    w.later()
+    ada = w.add(subscriber=Subscriber.COMPANY)
+    assert w.manager.check(ada, Channel.EMAIL, "offers").reason is Reason.OBJECTED
+
+
+def test_a_report_about_nobody_changes_nothing(w: World, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A message that is not on record, a contact that is not, an address that is none. The log does not repeat it.
+    """
+    ada, eve = w.add(), w.add(email="eve@example.com", phone=None)
+    message = w.ask(ada)
+    before = w.manager.history(ada)
+    caplog.set_level(logging.DEBUG, "optly")
+    for facts in (
+        {"message": "0" * 32},
+        {"contact": eve.id},
+        {"contact": "0" * 32},
+        {"message": message.id[:15]},
+        {"message": "", "contact": ada.id},
+        {"message": "", "contact": "", "to": "nobody@example.com"},
+        {"message": "", "contact": "", "to": "no address"},
+        {"contact": "", "to": "no address"},
+        {"channel": Channel.SMS},
+    ):
+        event = report(message, DeliveryStatus.BOUNCED, w, **facts)
+        assert w.manager.receive(event).effect is Effect.UNKNOWN, facts
+    assert before == w.manager.history(ada)
+    assert "nobody@example.com" not in caplog.text
+
+
+def test_the_beginning_of_a_name_will_do(w: World) -> None:
+    """
+    A return path has room for sixteen digits, which nobody guesses.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    event = report(message, DeliveryStatus.BOUNCED, w, message=message.id[:16])
+    assert w.manager.receive(event).effect is Effect.RECORDED
+    assert of(w, ada, MessageUndelivered)[0].message == message.id
+
+
+def test_a_message_is_found_by_its_name_and_the_address(w: World) -> None:
+    """
+    As in a bounce that repeats no more than the name of the message and to whom it went.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    event = report(message, DeliveryStatus.BOUNCED, w, contact="", to=EMAIL)
+    assert w.manager.receive(event).contact == ada
+    assert w.manager.standing(ada).failures
+
+
+@given(
+    order=st.permutations(
+        [
+            DeliveryStatus.SENT,
+            DeliveryStatus.DELAYED,
+            DeliveryStatus.FAILED,
+            DeliveryStatus.DELIVERED,
+            DeliveryStatus.BOUNCED,
+            DeliveryStatus.COMPLAINED,
+        ]
+    ),
+    repeats=st.lists(st.integers(0, 5), max_size=6),
+)
+def test_reports_converge(order: list[DeliveryStatus], repeats: list[int]) -> None:
+    """
+    In whatever order they come and however often: the same is on record, once.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    message = w.emails.outbox[-1]
+    w.later()
+    events = {status: report(message, status, w) for status in order}
+    for status in [*order, *(order[place] for place in repeats)]:
+        w.manager.receive(events[status])
+    assert not w.allowed()
+    assert len(w.manager.standing(ada).failures) <= 1
+    assert len(of(w, ada, ObjectionRaised)) == 1
+    assert len(of(w, ada, MessageDelivered)) == 1
+    assert w.manager.verify()
+
+
+class Interrupted(MemoryStorage):
+    """
+    Lets somebody else in before the next change is written.
+    """
+
+    meanwhile: Callable[[], object] | None = None
+
+    def append(self, commits: Sequence[Commit]) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        super().append(commits)
+
+
+def test_a_report_that_comes_twice_at_once_counts_once() -> None:
+    """
+    Two processes are told the same; the second finds it when its write is refused.
+    """
+    storage = Interrupted()
+    w = world(storage)
+    ada = w.add()
+    event = report(w.ask(ada), DeliveryStatus.BOUNCED, w)
+    other = world(storage, clock=w.clock)
+    effects = []
+    storage.meanwhile = lambda: effects.append(other.manager.receive(event).effect)
+    effects.append(w.manager.receive(event).effect)
+    assert [Effect.RECORDED, Effect.REPEATED] == effects
+    assert len(of(w, ada, MessageUndelivered)) == 1
+
+
+def test_a_stop_that_comes_in_between_is_not_lost() -> None:
+    """
+    A yes by text that is decided again after a stop grants nothing.
+    """
+    storage = Interrupted()
+    made = world(storage)
+    w = attrs.evolve(world(storage, clock=made.clock, backends=[TwoWayBackend(channel=Channel.SMS)]))
+    ada = w.add()
+    w.manager.request_consent(
+        ada, via="sms", channels=["sms"], purposes=["offers"], basis=Solicited(how="form", at=w.clock())
+    )
+    yes = text(w, "YES")
+    w.later()
+    storage.meanwhile = lambda: made.manager.receive(text(w, "STOP"))
+    assert w.manager.receive(yes).effect is Effect.KEPT
+    assert not w.allowed(Channel.SMS)
+    assert of(w, ada, ConsentGiven) == []
+
+
+def test_a_report_for_somebody_erased_changes_nothing(w: World) -> None:
+    """
+    There is nobody left to record it for.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.manager.erase(ada)
+    before = w.manager.history(ada)
+    for status in DeliveryStatus:
+        w.manager.receive(report(message, status, w))
+    assert before == w.manager.history(ada)
+
+
+def test_a_providers_clock_that_is_ahead_does_no_harm(w: World) -> None:
+    """
+    It is recorded as of now.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.manager.receive(report(message, DeliveryStatus.BOUNCED, w, at=w.clock() + timedelta(days=1)))
+    (failed,) = of(w, ada, LineFailed)
+    assert w.clock() == failed.occurred_at
+
+
+# ---- what people write
+
+
+@pytest.mark.parametrize("says", ["STOP", "stop please", "Unsubscribe me", "take me off your list"])
+def test_a_stop_in_plain_words_is_an_objection(w: World, says: str) -> None:
+    """
+    On that channel and line, whatever the provider did about it, with the person's own words.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    assert w.manager.receive(text(w, says)).effect is Effect.STOPPED
+    (objection,) = of(w, ada, ObjectionRaised)
+    assert ((Channel.SMS,), 2) == (objection.channels, objection.line)
+    assert (Actor.PERSON, Through.REPLY) == (objection.actor, objection.through)
+    assert [says] == list(objection.personal.values())
+    assert not w.allowed(Channel.SMS)
+    assert w.allowed()
+
+
+def test_a_providers_keyword_is_a_stop_too(w: World) -> None:
+    """
+    In a language we do not read, for example.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    assert w.manager.receive(text(w, "ARRÊT", keyword=Keyword.STOP)).effect is Effect.STOPPED
+    assert not w.allowed(Channel.SMS)
+
+
+def test_a_stop_from_a_number_nobody_has_is_there_before_them(w: World) -> None:
+    """
+    As for a stop list that is imported.
+    """
+    assert w.manager.receive(text(w, "stop")).effect is Effect.STOPPED
+    w.later()
+    ada = w.add(subscriber=Subscriber.COMPANY)
+    assert w.manager.check(ada, Channel.SMS, "offers").reason is Reason.OBJECTED
+
+
+def test_a_stop_by_email_stops_email(w: World) -> None:
+    """
+    A person who answers a message with "unsubscribe" has objected.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    mail = text(w, "Unsubscribe", channel=Channel.EMAIL, sender="ADA@example.com")
+    assert w.manager.receive(mail).effect is Effect.STOPPED
+    assert not w.allowed()
+    assert w.allowed(Channel.SMS)
+
+
+def test_an_automatic_reply_is_no_answer(w: World) -> None:
+    """
+    Whatever it says.
+    """
+    ada = w.add()
+    message = asked_by_text(w, ada)
+    before = w.manager.history(ada)
+    for says in ("YES", "STOP", "I am away"):
+        assert w.manager.receive(text(w, says, automatic=True)).effect is Effect.NOTED
+    assert before == w.manager.history(ada)
+    assert message.id
+
+
+def test_a_question_by_text_says_what_is_asked(w: World) -> None:
+    """
+    A yes to it is a yes to these very words.
+    """
+    ada = w.add()
+    message = asked_by_text(w, ada)
+    assert message.text.startswith(
+        "May Acme Ltd send you offers and discounts on our products by text message? Reply YES or STOP: https://"
+    )
+
+
+def test_a_yes_by_text_answers_the_open_question(w: World) -> None:
+    """
+    It is the person's own gesture, from the very line it is about, with their words kept.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    w.later()
+    assert w.manager.receive(text(w, "Yes please!")).effect is Effect.ANSWERED
+    (given_,) = of(w, ada, ConsentGiven)
+    assert (Act.SAID_YES, Grade.A, Actor.PERSON, None) == (given_.act, given_.grade, given_.actor, given_.link)
+    assert ["Yes please!"] == list(given_.personal.values())
+    question = w.manager.standing(ada).questions[-1]
+    assert given_.question == question.id
+    assert [choice.wording for choice in question.choices] == [choice.wording for choice in given_.choices]
+    assert w.allowed(Channel.SMS)
+    assert not w.allowed()
+
+
+def test_a_no_by_text_refuses(w: World) -> None:
+    """
+    What was asked, and nothing else.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    assert w.manager.receive(text(w, "no thanks")).effect is Effect.ANSWERED
+    (refused,) = of(w, ada, ConsentRefused)
+    assert refused.grade is Grade.A
+    assert w.manager.check(ada, Channel.SMS, "offers").reason is Reason.WITHDRAWN
+
+
+def test_a_yes_with_nothing_open_grants_nothing(w: World) -> None:
+    """
+    Before a question, after its answer, after its time, and after a stop. It is kept for people to read.
+    """
+    ada = w.add()
+    assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
+    asked_by_text(w, ada, expires_within=timedelta(hours=1))
+    w.later(timedelta(hours=1, microseconds=1))
+    assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
+    asked_by_text(w, ada)
+    assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED
+    assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
+    w.later()
+    w.manager.receive(text(w, "STOP"))
+    w.later()
+    assert w.manager.receive(text(w, "YES", keyword=Keyword.START)).effect is Effect.KEPT
+    assert not w.allowed(Channel.SMS)
+    assert len(of(w, ada, ConsentGiven)) == 1
+
+
+def test_at_its_last_instant_a_question_is_answered(w: World) -> None:
+    """
+    And not a microsecond later, which the test before this one shows.
+    """
+    ada = w.add()
+    asked_by_text(w, ada, expires_within=timedelta(hours=1))
+    w.later(timedelta(hours=1))
+    assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED
+
+
+def test_a_yes_that_is_also_a_carriers_keyword_is_read_as_an_answer(w: World) -> None:
+    """
+    Providers take YES for START. Against the question that is open, it is a yes.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    assert w.manager.receive(text(w, "YES", keyword=Keyword.START)).effect is Effect.ANSWERED
+    assert w.allowed(Channel.SMS)
+    assert w.manager.standing(ada).questions[-1].state == "answered"
+
+
+def test_of_several_options_the_numbers_tell(w: World) -> None:
+    """
+    A bare yes does not, and neither does a number that is not among them.
+    """
+    ada = w.add()
+    message = asked_by_text(w, ada, channels=(Channel.SMS, Channel.EMAIL))
+    assert "1: May Acme Ltd send you" in message.text
+    assert "2: May Acme Ltd send you" in message.text
+    assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
+    assert w.manager.receive(text(w, "3")).effect is Effect.KEPT
+    assert w.manager.receive(text(w, "2")).effect is Effect.ANSWERED
+    assert w.allowed()
+    assert not w.allowed(Channel.SMS)
+    (given_,) = of(w, ada, ConsentGiven)
+    assert given_.grade is Grade.B  # it is about another line than the one it came from
+
+
+def test_a_yes_answers_only_the_question_of_its_own_number(w: World) -> None:
+    """
+    Not that of somebody else, and not one that was put by email.
+    """
+    ada = w.add()
+    eve = w.add(email="eve@example.com", phone="+447911123457")
+    asked_by_text(w, ada)
+    w.ask(eve)
+    assert w.manager.receive(text(w, "YES", sender="+447911123457")).effect is Effect.KEPT
+    assert of(w, ada, ConsentGiven) == of(w, eve, ConsentGiven) == []
+
+
+def test_two_open_questions_are_not_answered_by_one_yes(w: World) -> None:
+    """
+    Nobody knows which was meant.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    w.later()
+    asked_by_text(w, ada, purposes=["news"])
+    assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
+    assert of(w, ada, ConsentGiven) == []
+
+
+def test_a_yes_by_email_grants_nothing(w: World) -> None:
+    """
+    Anybody can write an email in somebody's name.
+    """
+    ada = w.add()
+    w.ask(ada)
+    assert w.manager.receive(text(w, "YES", channel=Channel.EMAIL, sender=EMAIL)).effect is Effect.KEPT
+    assert of(w, ada, ConsentGiven) == []
+
+
+def test_start_lifts_nothing(w: World) -> None:
+    """
+    It is between the person and the provider.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    w.manager.receive(text(w, "STOP"))
+    w.later()
+    assert w.manager.receive(text(w, "START", keyword=Keyword.START)).effect is Effect.KEPT
+    assert not w.allowed(Channel.SMS)
+    assert [Meaning.START] == [event.meaning for event in of(w, ada, MessageReceived)]
+
+
+def test_help_is_answered_once_an_hour(w: World) -> None:
+    """
+    Even to somebody who objected, because it is no marketing; and not for ever to a machine that asks again.
+    """
+    ada = w.add()
+    w.manager.receive(text(w, "STOP"))
+    assert w.manager.receive(text(w, "HELP")).effect is Effect.HELPED
+    assert w.manager.deliver().accepted == 1
+    said = w.texts.outbox[-1].text
+    assert said.startswith("Acme Ltd: 0800 496 0000.")
+    assert said.rstrip().endswith("or reply STOP")
+    assert w.manager.receive(text(w, "HELP")).effect is Effect.KEPT
+    w.later(timedelta(hours=1))
+    assert w.manager.receive(text(w, "HELP")).effect is Effect.KEPT
+    w.later(timedelta(microseconds=1))
+    assert w.manager.receive(text(w, "HELP", keyword=Keyword.HELP)).effect is Effect.HELPED
+    assert [Meaning.HELP] * 4 == [event.meaning for event in of(w, ada, MessageReceived)]
+
+
+def test_anything_else_is_kept_for_people_to_read(w: World) -> None:
+    """
+    And erased with the rest.
+    """
+    ada = w.add()
+    event = text(w, "Do you deliver to Hull?")
+    received = w.manager.receive(event)
+    assert (Effect.KEPT, event, ada) == (received.effect, received.event, received.contact)
+    (kept,) = of(w, ada, MessageReceived)
+    assert (Meaning.OTHER, ["Do you deliver to Hull?"]) == (kept.meaning, list(kept.personal.values()))
+    w.manager.erase(ada)
+    (kept,) = of(w, ada, MessageReceived)
+    assert kept.personal == {}
+
+
+def test_what_nobody_on_record_writes_is_left_to_the_host(w: World) -> None:
+    """
+    Nobody is put on record for it.
+    """
+    for sender in ("+447911123499", "12345", "Acme", ""):
+        assert w.manager.receive(text(w, "hello", sender=sender)).effect is Effect.UNKNOWN
+    assert list(w.storage.subjects("acme")) == []
+
+
+def test_a_text_that_comes_twice_counts_once(w: World) -> None:
+    """
+    The answer to a question, a stop, a call for help, and anything else.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    effects = []
+    for says in ("YES", "HELP", "what?", "STOP"):
+        w.later()
+        event = text(w, says)
+        effects.append([w.manager.receive(event).effect for _ in range(2)])
+    twice = Effect.REPEATED
+    assert [
+        [Effect.ANSWERED, twice],
+        [Effect.HELPED, twice],
+        [Effect.KEPT, twice],
+        [Effect.STOPPED, twice],
+    ] == effects
+
+
+@given(says=st.text(max_size=200), at=st.datetimes(timezones=st.just(UTC)))
+def test_anything_may_be_written(says: str, at: datetime) -> None:
+    """
+    Nothing that somebody writes raises, and none of it grants anything that was not asked.
+    """
+    w = world()
+    ada = w.add()
+    received = w.manager.receive(text(w, says, at=at))
+    assert received.effect in (Effect.KEPT, Effect.STOPPED, Effect.HELPED)
+    assert w.manager.standing(ada).consents == ()
+    assert w.manager.verify()
+
+
+def test_nothing_that_comes_back_shows_in_a_repr(w: World) -> None:
+    """
+    Neither the number nor the words.
+    """
+    ada = w.add()
+    event = text(w, "a secret")
+    shown = repr(w.manager.receive(event)) + repr(event) + repr(w.manager.history(ada))
+    assert PHONE not in shown
+    assert "a secret" not in shown
+    bounce = report(w.ask(ada), DeliveryStatus.BOUNCED, w, to=EMAIL, detail=f"{EMAIL} unknown")
+    assert EMAIL not in repr(w.manager.receive(bounce)) + repr(bounce)
