@@ -245,13 +245,13 @@ CHANGES = [
     ("Australia/Lord_Howe", date(2026, 4, 4)),
     ("Australia/Lord_Howe", date(2026, 10, 3)),
 ]
-SCAN = 5 * 24 * 60
+SCAN = 7 * 24 * 60
 
 
 @cache
 def clocks(zone: str, day: date) -> list[tuple[datetime, datetime]]:
     """
-    Return every minute of the days around *day*, and what the clocks show then.
+    Return every minute of a week around *day*, and what the clocks show then.
     """
     begin = datetime.combine(day, time(), UTC) - timedelta(days=2)
     minutes = [begin + timedelta(minutes=number) for number in range(SCAN)]

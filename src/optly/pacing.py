@@ -118,8 +118,9 @@ class QuietHours:
     """
     When nothing that is marketing is handed over, by the clocks on people's walls.
 
-    Where the clocks go back, it gets quiet when they first show the start, and is over when they last show the end. Where
-    they go forward over a start or an end, it is the instant at which they do. A period belongs to the day it starts on.
+    Where the clocks go back, it gets quiet when they first show the start, and is over when they last show the end.
+    Where they go forward over one of the two, it is the instant at which they do. Each period belongs to the day on
+    which it starts.
 
     Attributes:
         start: When it gets quiet, inclusive.
