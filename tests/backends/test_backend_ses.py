@@ -646,7 +646,7 @@ def test_a_provider_that_falls_silent_does_not_take_the_batch_along(write: Write
     Otherwise every message of it would be in doubt, and nobody would say them again.
     """
     with ScriptedServer(taken, hangs) as server:  # noqa: SIM117
-        with sending(f"http://{server.address}", timeout=timedelta(seconds=0.3), connections=1) as backend:
+        with sending(f"http://{server.address}", timeout=timedelta(seconds=2), connections=1) as backend:
             receipts = backend.send_all(batch(write, 8))
     assert [Outcome.ACCEPTED, Outcome.IN_DOUBT] == [receipt.outcome for receipt in receipts][:2]
     assert {LATER} == {end(receipt) for receipt in receipts[2:]}
