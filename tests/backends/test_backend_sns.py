@@ -423,16 +423,17 @@ def test_a_certificate_has_its_time(amazon: Amazon, now: datetime, status: int) 
             assert status == backend.webhook(posted(amazon.notification(BOUNCED)), now=now).response.status
 
 
-def test_a_repeat_has_the_same_names(ears: Ears) -> None:
+@pytest.mark.parametrize("data", [BOUNCED, record("Delivery", delivery={"recipients": ["ada@example.com"]})])
+def test_a_repeat_has_the_same_names(data: dict[str, Any], ears: Ears) -> None:
     """
     Replayed as it was, delivered again in another envelope, or by another way.
     """
-    envelope = AMAZON.notification(BOUNCED)
-    bridge = {"id": "b1", "detail-type": "Email Bounced", "source": "aws.ses", "detail": BOUNCED}
+    envelope = AMAZON.notification(data)
+    bridge = {"id": "b1", "detail-type": "Email Bounced", "source": "aws.ses", "detail": data}
     ways = [
         ears.hear(envelope),
         ears.hear(envelope, now=NOW + timedelta(minutes=30)),
-        ears.hear(AMAZON.notification(BOUNCED, MessageId="another", Timestamp=stamp(NOW + timedelta(seconds=1)))),
+        ears.hear(AMAZON.notification(data, MessageId="another", Timestamp=stamp(NOW + timedelta(seconds=1)))),
         ears.hear(bridge, x_api_key=SECRET),
     ]
     assert len(ways[0].events) == 1
@@ -850,6 +851,20 @@ def test_two_events_of_one_message_have_two_names(ears: Ears) -> None:
     ]
     found = {event.id for data in [*delays, record("Send")] for event in ears.hear(AMAZON.notification(data)).events}
     assert len(found) == 3
+
+
+def test_what_no_store_takes_is_taken_out(ears: Ears) -> None:
+    """
+    Control characters and halves of characters, of which a mail server far away may have said any.
+    """
+    odd = {"emailAddress": "a\0@example.com", "diagnosticCode": "smtp; 550 \0\x1b[2J \ud800 no"}
+    data = record("Bounce", bounce={"bounceType": "\0", "feedbackId": "\ud800", "bouncedRecipients": [odd]})
+    (event,) = ears.hear(AMAZON.notification(data)).events
+    assert isinstance(event, DeliveryEvent)
+    for text in (event.id, event.to, event.code, event.detail):
+        assert "\ufffd" in text
+        assert text.isprintable()
+        assert text.encode()
 
 
 def test_two_messages_at_one_time_have_two_names(ears: Ears) -> None:
