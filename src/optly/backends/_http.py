@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from threading import Lock
 from typing import Final
+from urllib.request import getproxies, proxy_bypass
 
 import attrs
 import httpx
@@ -64,7 +65,9 @@ class Caller:
     """
     Calls providers over connections that are kept open. Safe to share between threads, and across a fork.
 
-    Redirects are not followed: a request that is signed for one host is not repeated to another.
+    Redirects are not followed: a request that is signed for one host is not repeated to another. httpx is used below
+    its client, which would write every address that is called, and with it people's numbers, into the log. A proxy is
+    taken from the environment, as the client would.
 
     Args:
         timeout: How long to wait for each step: connecting, writing, and each piece of the answer.
@@ -73,10 +76,10 @@ class Caller:
 
     def __init__(self, *, timeout: timedelta, transport: httpx.BaseTransport | None = None) -> None:
         self._timeout = timeout.total_seconds()
-        self._transport = transport
+        self._given = transport
         self._lock = Lock()
-        self._client: httpx.Client | None = None
-        self._process = 0
+        self._transports: dict[str | None, httpx.BaseTransport] = {}
+        self._process = os.getpid()
 
     def call(self, call: Call) -> Answer:
         """
@@ -87,34 +90,57 @@ class Caller:
             NoAnswerError: There was one, and no whole answer came over it, or none that is HTTP.
         """
         try:
-            with self._open().stream(call.method, call.url, headers=dict(call.headers), content=call.body) as response:
-                body = b""
-                for piece in response.iter_bytes():
-                    body += piece
-                    if len(body) > _LONGEST_ANSWER:
-                        raise NoAnswerError("the answer has no end")
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(status=response.status_code, headers=headers, body=body)
+            request = httpx.Request(
+                call.method,
+                call.url,
+                headers=dict(call.headers),
+                content=call.body,
+                extensions={"timeout": httpx.Timeout(self._timeout).as_dict()},
+            )
+            response = self._transport(request.url).handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(type(error).__name__) from None
         except httpx.InvalidURL:
             raise NotSentError("InvalidURL") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise NoAnswerError(type(error).__name__) from None
+        try:
+            return _read(response)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise NoAnswerError(type(error).__name__) from None
+        finally:
+            response.close()
 
-    def _open(self) -> httpx.Client:
+    def _transport(self, url: httpx.URL) -> httpx.BaseTransport:
+        if self._given is not None:
+            return self._given
+        proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         with self._lock:
-            if self._client is None or self._process != os.getpid():
+            if self._process != os.getpid():
                 # Connections that were open before a fork belong to the parent.
-                self._client = httpx.Client(timeout=self._timeout, transport=self._transport, follow_redirects=False)
-                self._process = os.getpid()
-            return self._client
+                self._transports, self._process = {}, os.getpid()
+            if proxy not in self._transports:
+                self._transports[proxy] = httpx.HTTPTransport(proxy=proxy)
+            return self._transports[proxy]
 
     def close(self) -> None:
         """
         Close the connections. What is called afterwards opens new ones.
         """
         with self._lock:
-            client, self._client = self._client, None
-            if client is not None and self._process == os.getpid():
-                client.close()
+            transports, self._transports = [*self._transports.values()], {}
+            if self._given is not None:
+                transports.append(self._given)
+            if self._process == os.getpid():
+                for transport in transports:
+                    transport.close()
+
+
+def _read(response: httpx.Response) -> Answer:
+    body = b""
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > _LONGEST_ANSWER:
+            raise NoAnswerError("the answer has no end")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, headers=headers, body=body)
