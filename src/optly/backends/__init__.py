@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from optly.backends.console import ConsoleBackend
     from optly.backends.memory import MemoryBackend
+    from optly.backends.ses import SESBackend
     from optly.backends.smtp import TLS, SMTPBackend
+    from optly.backends.twilio import TwilioBackend
 
-__all__ = ["TLS", "ConsoleBackend", "MemoryBackend", "SMTPBackend"]
+__all__ = ["TLS", "ConsoleBackend", "MemoryBackend", "SESBackend", "SMTPBackend", "TwilioBackend"]
 
-_HOMES = {"ConsoleBackend": "console", "MemoryBackend": "memory", "SMTPBackend": "smtp", "TLS": "smtp"}
+_HOMES = {
+    "ConsoleBackend": "console",
+    "MemoryBackend": "memory",
+    "SESBackend": "ses",
+    "SMTPBackend": "smtp",
+    "TLS": "smtp",
+    "TwilioBackend": "twilio",
+}
 
 
 def __getattr__(name: str) -> object:
