@@ -143,15 +143,15 @@ class Session:
         matched: int = self._cursor.rowcount
         return matched
 
-    def change_each(self, name: str, rows: Sequence[Mapping[str, Any]], *, taken: ConflictError | None = None) -> None:
+    def change_each(self, name: str, rows: Sequence[Mapping[str, Any]], *, taken: ConflictError | None = None) -> int:
         """
-        Run a statement once for each of *rows*.
+        Run a statement once for each of *rows*, and return how many rows an update or a deletion matched in all.
 
         Raises:
             ConflictError: *taken*, when there is a row of the same key.
         """
         if not rows:
-            return
+            return 0
         statement = self._statements[name]
         try:
             self._cursor.executemany(statement.sql, [statement.bind(row) for row in rows])
@@ -159,6 +159,8 @@ class Session:
             if taken is None:
                 raise
             raise taken from None
+        matched: int = self._cursor.rowcount
+        return matched
 
     def empty_log(self, *, patient: bool) -> bool:
         """

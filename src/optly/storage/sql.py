@@ -134,24 +134,19 @@ class SQLStorage:
         return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+        wanted = sorted(claims, key=_place)
+        lease = {"now": to_micros(now), "until": to_micros(until)}
+
         def work(session: Session) -> Sequence[OutboxMessage]:
-            got = []
-            for claim in sorted(claims, key=_place):
-                name = {"contact": claim.subject, "message": claim.message}
-                if session.change("claim", **name, now=to_micros(now), until=to_micros(until)):
-                    got.append(_message(*session.rows("message", **name)[0]))
-                    session.change_each("put_code", [_code_row(code) for code in claim.codes])
-            return got
+            got = [claim for claim in wanted if session.change("claim", **_name(claim), **lease)]
+            session.change_each("put_code", [_code_row(code) for claim in got for code in claim.codes])
+            return [_message(*session.rows("message", **_name(claim))[0]) for claim in got]
 
         return self._database.write(work) if claims else ()
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        def work(session: Session) -> None:
-            for settlement in sorted(settlements, key=_place):
-                _settle(session, settlement)
-
         if settlements:
-            self._database.write(work)
+            self._database.write(lambda session: _settle(session, settlements))
 
     def backlog(self, organisation: str) -> Mapping[MessageState, int]:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
@@ -312,14 +307,27 @@ def _code_row(code: StoredCode) -> dict[str, Any]:
     }
 
 
-def _settle(session: Session, settlement: Settlement) -> bool:
-    held = {"contact": settlement.subject, "message": settlement.message, "claimed": settlement.attempts}
-    if settlement.state is MessageState.QUEUED:
-        again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
-        return bool(session.change("requeue", **held, again_at=again_at))
-    if settlement.state is MessageState.IN_DOUBT:
-        return bool(session.change("doubt", **held))
-    return bool(session.change("finish", **held, state_=settlement.state.value, empty=b""))
+def _name(item: Claim | Settlement) -> dict[str, bytes]:
+    return {"contact": item.subject, "message": item.message}
+
+
+def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
+    """
+    Write down what became of messages, and return how many of them were held.
+    """
+    requeue, doubt, finish = [], [], []
+    for settlement in sorted(settlements, key=_place):
+        held = {**_name(settlement), "claimed": settlement.attempts}
+        match settlement.state:
+            case MessageState.QUEUED:
+                again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
+                requeue.append({**held, "again_at": again_at})
+            case MessageState.IN_DOUBT:
+                doubt.append(held)
+            case _:
+                finish.append({**held, "state_": settlement.state.value, "empty": b""})
+    rows = {"requeue": requeue, "doubt": doubt, "finish": finish}
+    return sum(session.change_each(name, each) for name, each in rows.items())
 
 
 # ---- the one writing operation
@@ -328,8 +336,7 @@ def _settle(session: Session, settlement: Settlement) -> bool:
 def _append(session: Session, commits: Sequence[Commit]) -> None:
     # Always in the same order, so that two writers wait for one another instead of each holding what the other needs.
     commits = sorted(commits, key=_subject)
-    for commit in commits:
-        _move_head(session, commit)
+    _move_heads(session, commits)
     for commit in commits:
         _drop(session, commit)
 
@@ -362,34 +369,39 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
         [row for commit in commits for row in _message_rows(commit)],
         taken=ConflictError("a message of this name is in the outbox"),
     )
-    for commit in commits:
-        for settlement in commit.settle:
-            if not _settle(session, settlement):
-                raise ClaimLostError("a message is no longer claimed by whoever sent it")
+    settled = [settlement for commit in commits for settlement in commit.settle]
+    if _settle(session, settled) < len(settled):
+        raise ClaimLostError("a message is no longer claimed by whoever sent it")
 
 
-def _move_head(session: Session, commit: Commit) -> None:
+def _move_heads(session: Session, commits: Sequence[Commit]) -> None:
     moved = ConflictError("another change to the contact came first")
-    version = commit.entries[-1].seq
-    if commit.expected == 0:
-        row = {
+    new = [
+        {
             "subject_id": commit.subject,
             "organisation": commit.organisation,
-            "version": version,
+            "version": commit.entries[-1].seq,
             "hash": commit.head,
             "dirty": 1,
             "snapshot": commit.snapshot,
         }
-        session.change_each("put_head", [row], taken=moved)
-    elif not session.change(
-        "move_head",
-        contact=commit.subject,
-        of=commit.organisation,
-        expected=commit.expected,
-        version_=version,
-        hash_=commit.head,
-        snapshot_=commit.snapshot,
-    ):
+        for commit in commits
+        if commit.expected == 0
+    ]
+    known = [
+        {
+            "contact": commit.subject,
+            "of": commit.organisation,
+            "expected": commit.expected,
+            "version_": commit.entries[-1].seq,
+            "hash_": commit.head,
+            "snapshot_": commit.snapshot,
+        }
+        for commit in commits
+        if commit.expected
+    ]
+    session.change_each("put_head", new, taken=moved)
+    if session.change_each("move_head", known) < len(known):
         raise moved
 
 
