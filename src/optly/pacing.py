@@ -59,6 +59,8 @@ class Rate:
     """
     How many messages may be handed over in a window of time, on a whole channel or to one domain.
 
+    Windows stand side by side, so twice the limit may go out within a span of that length that lies across two of them.
+
     Attributes:
         limit: The most messages in one window.
         per: How long a window is.
