@@ -4,13 +4,18 @@ Mail servers to test against: a real one, and one that misbehaves as told.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 
 import attrs
+import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -144,10 +149,11 @@ class Line:
         Write a line, or as much of it as may be said.
         """
         data = text.encode() + b"\r\n"
+        may = data[: self.says]
+        self._sock.sendall(may)
         if self.says is not None:
-            data, self.says = data[: self.says], self.says - len(data)
-        self._sock.sendall(data)
-        if self.says is not None and self.says <= 0:
+            self.says -= len(may)
+        if len(may) < len(data):
             raise ConnectionError
 
     def hear_line(self) -> bytes:
@@ -201,9 +207,9 @@ def greet(line: Line, *extensions: str) -> None:
     """
     line.say("220 ready")
     line.hear("EHLO")
-    for extension in extensions:
-        line.say(f"250-{extension}")
-    line.say("250 hello")
+    # The first line is the server's name, whatever it looks like.
+    *first, last = "hello", *extensions
+    line.say("".join(f"250-{text}\r\n" for text in first) + f"250 {last}")
 
 
 def take(line: Line, last: str = "250 2.0.0 taken", before_last: Callable[[], None] = lambda: None) -> bytes:
@@ -308,6 +314,8 @@ class ScriptedServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            # What is said line by line is not to wait until the line before is acknowledged.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True)
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
@@ -329,3 +337,41 @@ class ScriptedServer:
         self._listener.close()
         for thread in (self._listen, *self._threads):
             thread.join(10)
+
+
+_POSTFIX = Path(__file__).parents[2] / ".peers" / "postfix" / "usr"
+
+
+@contextmanager
+def smtp_sink(directory: Path, *flags: str) -> Iterator[str]:
+    """
+    Run Postfix's smtp-sink, which takes mail as fast as it comes, and yield its host and port.
+
+    It keeps each mail in a file of its own in *directory*.
+    """
+    program = _POSTFIX / "sbin" / "smtp-sink"
+    if not program.exists():
+        if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1":
+            pytest.fail("smtp-sink is required: run tests/peers/install")
+        pytest.skip("smtp-sink is missing; tests/peers/install puts it there")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"LD_LIBRARY_PATH": str(_POSTFIX / "lib" / "postfix")}
+    # Root has to say whom the sink is to run as; nobody cannot write to a directory of pytest's.
+    user = ("-u", "root") if os.geteuid() == 0 else ()
+    command = [program, *user, "-d", f"{directory}/mail.", *flags, f"127.0.0.1:{port}", "64"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as sink:
+        try:
+            until = time.monotonic() + 10
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except ConnectionRefusedError:
+                    if sink.poll() is not None or time.monotonic() > until:
+                        pytest.fail("smtp-sink does not start")
+                    time.sleep(0.01)
+            yield f"127.0.0.1:{port}"
+        finally:
+            sink.terminate()

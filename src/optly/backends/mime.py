@@ -29,6 +29,7 @@ _TEXT_BYTES = bytes(byte for byte in range(256) if not _NOT_TEXT.match(chr(byte)
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _LONGEST_LINE = 998  # RFC 5322 2.1.1, without the line break
+_LONGEST_PLAIN_LINE = 78  # of a body that is not encoded
 _PLAIN = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-z0-9.-]{1,255}", re.ASCII)
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -52,7 +53,7 @@ class _Policy(EmailPolicy):
 
 
 # Seven bits, because not every server takes eight, and what one on the way has to convert no longer fits its signature.
-_ASCII = _Policy(linesep="\r\n", cte_type="7bit")
+_ASCII = _Policy(linesep="\r\n", cte_type="7bit", max_line_length=_LONGEST_PLAIN_LINE)
 _UTF8 = _ASCII.clone(utf8=True)
 
 
@@ -298,7 +299,7 @@ def _body(text: str) -> tuple[bytes, bytes]:
     lines = data.splitlines()
     body = b"\r\n".join(lines) + b"\r\n"
     forced = bool(data.translate(None, _TEXT_BYTES))
-    if data.isascii() and not forced and max(map(len, lines), default=0) <= _ASCII.max_line_length:
+    if data.isascii() and not forced and max(map(len, lines), default=0) <= _LONGEST_PLAIN_LINE:
         return b"Content-Transfer-Encoding: 7bit\r\n", body
     printable = b2a_qp(body)
     if forced or len(printable) <= 4 * len(body) // 3:
