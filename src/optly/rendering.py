@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from optly.addresses import Channel
@@ -67,6 +68,7 @@ def environment() -> Environment:
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=False,
+        auto_reload=False,
     )
 
 
@@ -112,16 +114,34 @@ def request(
         return Content(text=_in_plain_letters(f"Reminder. {text}" if reminder else text))
     subject = f"{organisation.name}: what would you like to hear about?"
     subject = f"Reminder from {subject}" if reminder else subject
-    facts: dict[str, Any] = {
-        "organisation": organisation,
-        "wordings": wordings,
-        "link": link,
-        "stop": stop,
-        "until": long_date(until),
-        "language": language,
-        "subject": subject,
-    }
-    return Content(subject=subject, text=render("request.txt.j2", **facts), html=render("request.html.j2", **facts))
+    facts = {"until": long_date(until)}
+    return _with_links(_pattern("request", organisation, tuple(wordings), language, subject, **facts), link, stop)
+
+
+# Stand for the links of one person in what is made once for many.
+_LINK, _STOP = "\ue000link\ue000", "\ue000stop\ue000"
+
+
+@lru_cache(maxsize=256)
+def _pattern(
+    name: str, organisation: Organisation, wordings: tuple[Wording, ...], language: str, subject: str, **facts: str
+) -> Content:
+    """
+    Fill in a template, in both forms, as far as it is the same for everybody who is told these words on this day.
+    """
+    facts |= {"link": _LINK, "stop": _STOP, "language": language, "subject": subject}
+    text, html = (
+        render(f"{name}.{form}.j2", organisation=organisation, wordings=wordings, **facts) for form in ("txt", "html")
+    )
+    return Content(subject=subject, text=text, html=html)
+
+
+def _with_links(pattern: Content, link: str, stop: str) -> Content:
+    return Content(
+        subject=pattern.subject,
+        text=pattern.text.replace(_LINK, link).replace(_STOP, stop),
+        html=pattern.html.replace(_LINK, escape(link)).replace(_STOP, escape(stop)),
+    )
 
 
 def _by_link(organisation: Organisation, questions: int, link: str) -> str:
@@ -168,16 +188,8 @@ def receipt(
             text=_in_plain_letters(f"{organisation.name}: your choices are saved. Change them or stop: {link}")
         )
     subject = f"{organisation.name}: your choices are saved"
-    facts: dict[str, Any] = {
-        "organisation": organisation,
-        "wordings": wordings,
-        "on": long_date(on),
-        "link": link,
-        "stop": stop,
-        "language": language,
-        "subject": subject,
-    }
-    return Content(subject=subject, text=render("receipt.txt.j2", **facts), html=render("receipt.html.j2", **facts))
+    facts = {"on": long_date(on)}
+    return _with_links(_pattern("receipt", organisation, tuple(wordings), language, subject, **facts), link, stop)
 
 
 def marketing(

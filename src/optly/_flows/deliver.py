@@ -45,7 +45,7 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 _SHORTEST_WAIT: Final = timedelta(seconds=1)
 
 # How many messages a worker that is killed leaves in doubt at most. More would make a commit no cheaper for each.
-BATCH: Final = 50
+BATCH: Final = 100
 
 _STATES: Final = {
     Outcome.ACCEPTED: MessageState.ACCEPTED,
