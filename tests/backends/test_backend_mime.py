@@ -4,16 +4,17 @@ An email says what the message says, holds no line that nobody meant, and is the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
-from optly.backends.mime import Letter, Sender, build
+from optly.addresses import Channel, EmailAddress
+from optly.backends.mime import Letter, Parts, Sender, build, by_hand, by_library
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
 from optly.messages import Message
 
@@ -206,6 +207,108 @@ def test_every_line_is_a_line_to_every_server(subject: str, text: str, html: str
     for line in content.split(b"\r\n"):
         assert not set(line) & set(b"\r\n\0")
         assert len(line) <= 998
+
+
+PLAIN = st.text(st.characters(codec="utf-8"), max_size=80) | st.text(' a:;,<>@=?_"é漢', max_size=120)
+BODY = (
+    PLAIN
+    | st.text("a é漢=.\r\n\t\0 ", max_size=200)
+    | st.lists(
+        st.sampled_from(["a" * 77, "a" * 78, "a" * 79, "é" * 40, "x y", "", ".", "=41", " t ", "漢字" * 9, "z" * 1200]),
+        max_size=14,
+    ).map("\n".join)
+)
+
+
+@settings(max_examples=300)
+@given(
+    subject=PLAIN,
+    value=PLAIN,
+    to=st.sampled_from(["ada@example.com", "ada.b+c=d@bücher.de", "o'hara_{x}@example.com", "=?a?=@example.com"]),
+    name=st.sampled_from(["", "Acme", "Acme, Inc.", "Büro", "=?utf-8?q?x?="]),
+    text=BODY,
+    html=BODY,
+)
+def test_what_is_written_by_hand_is_what_the_library_would_write(
+    subject: str, value: str, to: str, name: str, text: str, html: str
+) -> None:
+    """
+    Every header byte for byte. A body has the same bytes where it needs no encoding, and else says the same.
+    """
+    try:
+        made = message(subject=subject, to=to, text=text, html=html, headers={"X-Campaign": value, "List-Id": "<a.b>"})
+    except UsageError:
+        return
+    sender = Sender(name=name, address=SENDER.address)
+    target = EmailAddress.parse(to).ascii_value
+    assert target is not None
+    parts = Parts(message=made, sender=sender, origin=SENDER.address.value, target=target, at=AT, headers=made.headers)
+    try:
+        expected = by_library(parts, utf8=False)
+    except UsageError:
+        with pytest.raises(UsageError):
+            by_hand(parts)
+        return
+    actual = by_hand(parts)
+    assert actual is not None
+    for ours, theirs in zip(*(list(walk(content)) for content in (expected, actual)), strict=True):
+        assert ours == theirs
+    if text.isascii() and html.isascii() and b"quoted-printable" not in expected and b"base64" not in expected:
+        assert expected == actual
+
+
+def walk(content: bytes) -> Iterator[tuple[list[str], str]]:
+    """
+    Yield the headers of each part of an email but its encoding, as they were written, and what it says.
+    """
+    mail = message_from_bytes(content, policy=policy.default)
+    top, _, _ = content.partition(b"\r\n\r\n")
+    single = b"Content-Transfer-Encoding" in top
+    yield [line for line in top.decode().split("\r\n") if not line.startswith("Content-Transfer-Encoding")], ""
+    for part in mail.walk():
+        assert isinstance(part, EmailMessage)
+        if not part.is_multipart():
+            headers = [f"{name}: {value}" for name, value in part.items() if name != "Content-Transfer-Encoding"]
+            yield [] if single else headers, part.get_content()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"headers": {"Reply-To": "help@acme.example.com"}},
+        {"headers": {"Content-Foo": "x"}},
+        {"headers": {"Date": "x"}},
+        {"headers": {"auto-submitted": "no"}},
+        {"headers": {"X-A": "1", "x-a": "2"}},
+    ],
+)
+def test_what_only_the_library_can_is_left_to_it(parts: dict[str, object]) -> None:
+    """
+    Headers that have a form of their own, and those that it has to refuse.
+    """
+    made = message(**parts)
+    assert None is by_hand(
+        Parts(message=made, sender=SENDER, origin=SENDER.address.value, target=made.to, at=AT, headers=made.headers)
+    )
+
+
+def test_what_is_put_in_gives_way_to_what_is_there() -> None:
+    """
+    In whatever case its name is written.
+    """
+    made = message(headers={"feedback-id": "mine:acmeltd"})
+    mail = read(build(made, SENDER, at=AT, headers={"Feedback-ID": "all:acmeltd", "X-Also": "x"}))
+    assert (["mine:acmeltd"], ["x"]) == (mail.get_all("Feedback-ID"), mail.get_all("X-Also"))
+
+
+def test_the_return_path_is_in_the_envelope_alone() -> None:
+    """
+    The one that is not in ASCII needs a server that takes it, as any other address does.
+    """
+    letter = build(message(), SENDER, at=AT, return_path=EmailAddress.parse("bounces@bücher.de"))
+    assert ("bounces@xn--bcher-kva.de", False) == (letter.sender, letter.utf8)
+    assert b"bounces" not in letter.content
+    assert build(message(), SENDER, at=AT, return_path=EmailAddress.parse("rückläufer@bücher.de")).utf8
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from mail_servers import SENDER, Authority, Inbox, Line, ScriptedServer, greet, 
 from optly.backends import TLS, SMTPBackend
 from optly.backends._wire import Wire
 from optly.backends.mime import Sender, build
-from optly.errors import ConfigurationError
+from optly.errors import ConfigurationError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 
 Write = Callable[..., Message]
@@ -681,6 +681,179 @@ def test_what_a_server_says_can_be_stored_anywhere(write: Write) -> None:
     assert len(receipt.reply) == 1000
     assert all(character.isprintable() or character == "\n" for character in receipt.reply)
     assert receipt == pickle.loads(pickle.dumps(receipt))
+
+
+# ---- what may be added
+
+
+def spoken(line: Line, said: list[str], *extensions: str) -> None:
+    """
+    Take one message and note the commands.
+    """
+    greet(line, *extensions)
+    for verb, answer in [("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go on")]:
+        said.append(line.hear(verb))
+        line.say(answer)
+    line.hear_content()
+    line.say("250 2.0.0 taken")
+
+
+@pytest.mark.parametrize("success", [False, True])
+@pytest.mark.parametrize(
+    ("to", "orcpt"),
+    [
+        ("ada@example.com", " ORCPT=rfc822;ada@example.com"),
+        ("a+b=c@bücher.de", " ORCPT=rfc822;a+2Bb+3Dc@xn--bcher-kva.de"),
+        ("jürgen@bücher.de", ""),
+    ],
+)
+def test_notifications_are_asked_for_where_they_are_offered(write: Write, to: str, orcpt: str, success: bool) -> None:
+    """
+    By the message's id, and with no more of it than its headers.
+
+    Source: RFC 3461 sections 4.1 to 4.4.
+    """
+    said: list[str] = []
+    with (
+        ScriptedServer(lambda line: spoken(line, said, "DSN", "SMTPUTF8")) as server,
+        sending(f"smtp://{server.address}", dsn=True, dsn_success=success) as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write(to=to)).outcome
+    utf8 = "" if to.partition("@")[0].isascii() else " BODY=8BITMIME SMTPUTF8"
+    assert f"MAIL FROM:<hello@acme.example.com>{utf8} RET=HDRS ENVID={write().id}\r\n" == said[0]
+    notify = "SUCCESS,FAILURE,DELAY" if success else "FAILURE,DELAY"
+    assert said[1].endswith(f"> NOTIFY={notify}{orcpt}\r\n")
+
+
+@pytest.mark.parametrize(("offered", "asked"), [(True, False), (False, True)])
+def test_notifications_are_asked_for_only_then(write: Write, offered: bool, asked: bool) -> None:
+    """
+    A server that does not know the words would refuse the message.
+    """
+    said: list[str] = []
+    extensions = ["DSN"] if offered else []
+    with (
+        ScriptedServer(lambda line: spoken(line, said, *extensions)) as server,
+        sending(f"smtp://{server.address}", dsn=asked) as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write()).outcome
+    assert ["MAIL FROM:<hello@acme.example.com>\r\n", "RCPT TO:<ada@example.com>\r\n", "DATA\r\n"] == said
+
+
+class Tagged:
+    """
+    Makes return paths that can be told apart.
+    """
+
+    def address_for(self, contact: str, message: str) -> str:
+        return f"bounces+{contact[:2]}-{message[:4]}@bücher.de"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("bounces@example.com", "bounces@example.com"), (Tagged(), "bounces+cd-0123@xn--bcher-kva.de")],
+)
+def test_bounces_go_where_they_are_collected(inbox: Inbox, write: Write, path: object, expected: str) -> None:
+    """
+    To one address or one for each message. Whom the message is from remains what it was.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}", return_path=path) as backend:
+        assert [Outcome.ACCEPTED] == [got.outcome for got in backend.send_all([write(contact="cd" * 16)])]
+    assert expected == inbox.envelopes[0].mail_from
+    assert inbox.envelopes[0].original_content.startswith(b"From: Acme <hello@acme.example.com>\r\n")
+
+
+class Broken:
+    """
+    Fails as somebody else's code may.
+    """
+
+    def __init__(self, result: object = None) -> None:
+        self.result = result
+
+    def address_for(self, contact: str, message: str) -> str:
+        return self.sign(b"")  # type: ignore[return-value]
+
+    def sign(self, content: bytes) -> bytes:
+        if self.result is None:
+            raise LookupError("nothing for ada@example.com")
+        return self.result  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"signer": Broken()}, "LookupError"),
+        ({"signer": Broken("text")}, "TypeError"),
+        ({"signer": Broken(b"Half: a\nline\r\n")}, "HeaderError"),
+        ({"signer": Broken(b"No: end")}, "HeaderError"),
+        ({"signer": Broken(b".\r\n")}, "HeaderError"),
+        ({"return_path": Broken()}, "LookupError"),
+        ({"return_path": Broken("nobody")}, "AddressError"),
+    ],
+)
+def test_a_message_waits_until_the_settings_are_put_right(
+    inbox: Inbox, write: Write, settings: dict[str, object], kind: str
+) -> None:
+    """
+    What is wrong with them is no fault of it, and what the error says is not kept: it may hold an address.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}", **settings) as backend:
+        receipts = [backend.send(write()), *backend.send_all([write(), write()])]
+    assert {(Outcome.RETRY_LATER, Fault.BACKEND)} == {(got.outcome, got.fault) for got in receipts}
+    assert receipts[0].reply.endswith(f" made: {kind}" if "return_path" in settings else f" signed: {kind}")
+    assert inbox.envelopes == []
+
+
+def test_an_id_a_return_path_cannot_be_made_of_is_a_mistake(inbox: Inbox, write: Write) -> None:
+    """
+    Of the call and not of the settings.
+    """
+
+    class Strict:
+        def address_for(self, contact: str, message: str) -> str:
+            raise UsageError("no such id")
+
+    with mail_server(inbox) as address, sending(f"smtp://{address}", return_path=Strict()) as backend:
+        with pytest.raises(UsageError):
+            backend.send(write())
+        (receipt,) = backend.send_all([write()])
+    assert (Outcome.REFUSED, Fault.MESSAGE) == (receipt.outcome, receipt.fault)
+
+
+def test_what_is_signed_is_what_is_sent(inbox: Inbox, write: Write) -> None:
+    """
+    Byte for byte, lines that begin with a dot included, with all headers that go out.
+    """
+    signed = []
+
+    class Signer:
+        def sign(self, content: bytes) -> bytes:
+            signed.append(content)
+            return b"DKIM-Signature: v=1\r\n" + content
+
+    with (
+        mail_server(inbox) as address,
+        sending(f"smtp://{address}", signer=Signer(), feedback_id="offers:acmeltd") as backend,
+    ):
+        assert Outcome.ACCEPTED is backend.send(write(text=".\n..\nx\n")).outcome
+    assert [b"DKIM-Signature: v=1\r\n" + signed[0]] == [inbox.envelopes[0].original_content]
+    assert b"\r\nFeedback-ID: offers:acmeltd\r\n" in signed[0]
+
+
+@pytest.mark.parametrize("feedback_id", ["offers:acmel", "a:b:c:acmeacmeacmeace", ":::acmeltd"])
+def test_a_message_may_have_a_feedback_id_of_its_own(inbox: Inbox, write: Write, feedback_id: str) -> None:
+    """
+    It then has that one alone, however it is spelt.
+    """
+    with mail_server(inbox) as address, sending(f"smtp://{address}", feedback_id=feedback_id) as backend:
+        backend.send(write())
+        backend.send(write(headers={"feedback-id": "mine:acmeltd"}))
+    found = [
+        re.findall(rb"^feedback-id: (.*)\r$", envelope.original_content, re.MULTILINE | re.IGNORECASE)
+        for envelope in inbox.envelopes
+    ]
+    assert [[feedback_id.encode()], [b"mine:acmeltd"]] == found
 
 
 # ---- processes

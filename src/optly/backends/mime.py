@@ -152,20 +152,28 @@ def build(
     if headers:
         there = {name.lower() for name in extra}
         extra |= {name: value for name, value in headers.items() if name.lower() not in there}
-    parts = _Parts(message=message, sender=sender, origin=written[0], target=written[1], at=at, headers=extra)
+    parts = Parts(message=message, sender=sender, origin=written[0], target=written[1], at=at, headers=extra)
     content = (None if utf8 else by_hand(parts)) or by_library(parts, utf8=utf8)
     _must_be_lines(content)
     return Letter(id=message.id, sender=written[2], recipient=written[1], utf8=utf8, content=content)
 
 
 @attrs.frozen(kw_only=True)
-class _Parts:
+class Parts:
+    """
+    What an email is written from.
+
+    Attributes:
+        origin, target: The addresses as they are written.
+        headers: The message's own and those that were put in.
+    """
+
     message: Message
     sender: Sender
-    origin: str
-    target: str
+    origin: str = attrs.field(repr=False)
+    target: str = attrs.field(repr=False)
     at: datetime
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
 
     @property
     def message_id(self) -> str:
@@ -184,7 +192,7 @@ _AUTOMATIC_LINES = "".join(f"{name}: {value}\r\n" for name, value in _AUTOMATIC.
 _TO_PARSE = frozenset(HeaderRegistry().registry) | {name.lower() for name in _AUTOMATIC}
 
 
-def by_library(parts: _Parts, *, utf8: bool) -> bytes:
+def by_library(parts: Parts, *, utf8: bool) -> bytes:
     """
     Write an email with the standard library, which knows every case, and takes a millisecond.
     """
@@ -217,7 +225,7 @@ def by_library(parts: _Parts, *, utf8: bool) -> bytes:
         raise HeaderError("a header of the message cannot be written") from None
 
 
-def by_hand(parts: _Parts) -> bytes | None:
+def by_hand(parts: Parts) -> bytes | None:
     """
     Write an email as the library would, in a twentieth of the time, or return None for what only the library can.
 
