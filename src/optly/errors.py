@@ -35,7 +35,8 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── AddressTakenError       (a ConflictError)
     │   ├── ClaimLostError          (a ConflictError)
     │   ├── StorageLockedError
-    │   └── StorageUnavailableError
+    │   ├── StorageUnavailableError
+    │   └── ProviderUnavailableError
     └── LedgerError                 give up and look
         ├── DamagedError
         ├── StorageFailedError
@@ -301,6 +302,12 @@ class StorageLockedError(RetryableError):
 class StorageUnavailableError(RetryableError):
     """
     The store cannot be reached, or its connection was lost.
+    """
+
+
+class ProviderUnavailableError(RetryableError):
+    """
+    A provider cannot be asked now. Nothing follows from its silence.
     """
 
 
