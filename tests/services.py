@@ -1,18 +1,24 @@
 """
-The database servers that tests run against: those that are named, or those that are found on this machine.
+What tests need from elsewhere: database servers, those that are named or those that are found on this machine, and
+data that others published. What is missing is told in one line.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data"
 
 _LOOPBACK = {
     "postgresql": ["postgresql+psycopg://root@127.0.0.1/test", "postgresql+psycopg://postgres@127.0.0.1/test"],
@@ -21,13 +27,23 @@ _LOOPBACK = {
 _DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql"}
 
 
-def missing(what: str) -> None:
+def missing(what: str, advice: str = "name one in OPTLY_TEST_URLS") -> NoReturn:
     """
-    Skip the test for want of a service, or fail it where every service is required.
+    Skip the test for want of something, or fail it where everything is required. Say what to do about it.
     """
     if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1":
-        pytest.fail(f"{what} is required and cannot be reached")
-    pytest.skip(f"{what} cannot be reached; name one in OPTLY_TEST_URLS")
+        pytest.fail(f"{what} is required and not to be had; {advice}")
+    pytest.skip(f"{what} is not to be had; {advice}")
+
+
+def published(name: str) -> Any:
+    """
+    Return data that somebody else published.
+    """
+    file = PUBLISHED / name
+    if not file.is_file():
+        missing(f"the published data {name}", f"put it into {PUBLISHED}")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _candidates(kind: str) -> list[URL]:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -27,7 +26,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from mail_servers import SENDER, Line
 from moto.server import ThreadedMotoServer
-from services import missing
 
 from optly.backends._http import Caller
 from optly.backends.ses import Credentials, SESBackend
@@ -37,18 +35,6 @@ REGION = "eu-west-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:mail"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYS = Credentials(access_key="AKIDEXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
-
-_DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-def published(name: str) -> Any:
-    """
-    Return data that somebody else published.
-    """
-    file = _DATA / name
-    if not file.is_file():
-        missing(f"the published data {name}")
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 # ---- moto

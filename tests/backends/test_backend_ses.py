@@ -21,9 +21,10 @@ from urllib.parse import quote
 
 import attrs
 import pytest
-from aws import CONTACT, KEYS, REGION, Heard, Moto, hear_request, moto_server, published, site, taken
+from aws import CONTACT, KEYS, REGION, Heard, Moto, hear_request, moto_server, site, taken
 from botocore.session import Session
 from mail_servers import SENDER, Line, ScriptedServer
+from services import PUBLISHED, published
 
 from optly.addresses import Channel
 from optly.backends import mime
@@ -160,9 +161,7 @@ def test_an_address_without_a_form_in_ascii_is_refused(write: Write) -> None:
 
 
 def cases() -> list[str]:
-    from aws import _DATA
-
-    file = _DATA / "sigv4_test_suite.json"
+    file = PUBLISHED / "sigv4_test_suite.json"
     return sorted(json.loads(file.read_text())["cases"]) if file.is_file() else ["missing"]
 
 
@@ -307,6 +306,13 @@ def test_a_function_is_asked_for_every_message(write: Write) -> None:
         {"endpoint": "ftp://ses.example.com"},
         {"endpoint": "https://"},
         {"endpoint": "https://[::1"},
+        {"endpoint": "https://@ses.example.com"},
+        {"endpoint": "https://ses.example.com:99999"},
+        {"endpoint": "https://ses.example.com:0"},
+        {"endpoint": "https://ses.example.com?a=b"},
+        {"endpoint": "https://ses.example.com\n"},
+        {"endpoint": "https://sés.example.com"},
+        {"endpoint": "http://127.0.0.1.example.com"},
         {"configuration_set": "no spaces"},
         {"configuration_set": ""},
         {"timeout": timedelta(0)},
@@ -327,6 +333,17 @@ def test_a_setting_that_cannot_work_is_told_at_once(settings: dict[str, Any]) ->
     """
     with pytest.raises(ConfigurationError):
         SESBackend(**{"region": REGION, "sender": SENDER, "credentials": KEYS} | settings)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://ses.example.com:8443/", "http://127.0.0.1:5000", "http://[::1]:5000", "http://localhost"]
+)
+def test_an_endpoint_is_private_or_on_this_machine(endpoint: str) -> None:
+    """
+    A stroke at the end makes no difference.
+    """
+    backend = SESBackend(REGION, sender=SENDER, credentials=KEYS, endpoint=endpoint)
+    assert endpoint.rstrip("/") == backend._account.endpoint
 
 
 @pytest.mark.parametrize(
@@ -609,7 +626,7 @@ def test_a_batch_is_said_in_order_and_over_a_few_connections(write: Write) -> No
 
     with site(answer) as ses, sending(ses.url, connections=4) as backend:
         receipts = backend.send_all(batch(write, 40))
-        assert backend.send_all([]) == ()
+        assert backend.send_all([]) == []
         assert 1 <= ses.connections <= 4
     assert [f"ada{number}" for number in range(40)] == [receipt.provider_id for receipt in receipts]
     assert len(ses.heard) == 40

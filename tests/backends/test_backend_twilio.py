@@ -21,6 +21,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from services import published
 from twilio_peers import (
     ACCOUNT,
     CONTACT,
@@ -37,7 +38,6 @@ from twilio_peers import (
     form_fields,
     hanging,
     prism,
-    published,
     query_parameters,
     refusing,
     resetting,
@@ -53,7 +53,7 @@ from optly.backends._http import Answer
 from optly.backends._twilio_codes import VERDICTS
 from optly.backends._twilio_hook import is_signed
 from optly.backends.twilio import Account, TwilioBackend, build, list_call, next_call, parse, traced
-from optly.errors import AddressError, ConfigurationError, HeaderError, RetryableError, UsageError
+from optly.errors import AddressError, ConfigurationError, HeaderError, ProviderUnavailableError, UsageError
 from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, TakesReplies, TracingBackend, WebhookBackend
@@ -696,7 +696,7 @@ def test_twilio_that_cannot_be_asked_is_not_a_no(reaction: Reaction) -> None:
     Nothing follows from half a list, and a page that is somewhere else is not fetched.
     """
     with twilio(reaction) as (address, account), sending(address, timeout=timedelta(seconds=0.5)) as backend:
-        with pytest.raises(RetryableError) as caught:
+        with pytest.raises(ProviderUnavailableError) as caught:
             backend.trace(TO, NOW)
         assert 1 == len(account.heard)
     assert TO not in str(caught.value)
@@ -709,7 +709,7 @@ def test_a_list_without_end_is_given_up() -> None:
     path = urlsplit(list_call(ACCOUNTED, TO).url).path
     endless = saying(answer(200, {"messages": [], "next_page_uri": f"{path}?Page=1"}))
     with twilio(*[endless] * 100) as (address, account), sending(address) as backend:
-        with pytest.raises(RetryableError):
+        with pytest.raises(ProviderUnavailableError):
             backend.trace(TO, NOW)
         assert len(account.heard) < 100
 
@@ -925,14 +925,40 @@ def test_a_picture_without_words_is_a_reply_too() -> None:
     assert "" == reply.text
 
 
-@pytest.mark.parametrize(
-    "address", ["whatsapp:+447911123456", "rcs:+447911123456", "messenger:12345", "rcs:acme_agent"]
-)
-@pytest.mark.parametrize("fields", [{"MessageStatus": "delivered"}, {"Body": "STOP", "OptOutType": "STOP"}])
-@pytest.mark.parametrize("side", ["From", "To"])
-def test_another_channel_is_not_this_one(address: str, fields: dict[str, str], side: str) -> None:
+@pytest.mark.parametrize("to", ["rcs:acme_agent", "rcs:+447700900123", SENDER])
+def test_a_reply_over_rcs_is_one_by_text(to: str) -> None:
     """
-    Twilio is told that all is well, and comes not again.
+    Twilio counts a stop over either for both, so it is not lost: it comes from that number, whichever way.
+    """
+    said = {"To": to, "Body": "STOP", "OptOutType": "STOP"}
+    status, events = hear(telling(query="", From=f"rcs:{TO}", **said))
+    assert (HTTPStatus.OK, events) == (status, hear(telling(query="", From=TO, **said | {"To": SENDER}))[1])
+    (reply,) = events
+    assert isinstance(reply, InboundMessage)
+    assert (Channel.SMS, TO, "STOP", Keyword.STOP) == (reply.channel, reply.sender, reply.text, reply.keyword)
+
+
+REPLIED: dict[str, str] = {"Body": "STOP", "OptOutType": "STOP"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "side", "address"),
+    [
+        *(
+            ({"MessageStatus": "delivered"}, side, address)
+            for side in ("From", "To")
+            for address in ("whatsapp:+447911123456", "rcs:+447911123456", "messenger:12345", "rcs:acme_agent")
+        ),
+        *((REPLIED, side, address) for side in ("From", "To") for address in ("whatsapp:+447911123456", "messenger:1")),
+        (REPLIED, "From", "rcs:acme_agent"),
+        (REPLIED, "From", "rcs:"),
+        (REPLIED, "From", "rcs:whatsapp:+447911123456"),
+        (REPLIED, "From", "rcs:+447911123456:1"),
+    ],
+)
+def test_another_channel_is_not_this_one(fields: dict[str, str], side: str, address: str) -> None:
+    """
+    Twilio is told that all is well, and comes not again. What an agent of RCS says is no reply.
     """
     assert (HTTPStatus.OK, ()) == hear(telling(**fields | {side: address}))
 

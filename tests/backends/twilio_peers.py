@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import attrs
-from services import missing
+from services import missing, published
 
 from optly.http import Request
 
@@ -35,19 +35,7 @@ MESSAGE = "SM" + "ab" * 16
 CONTACT, ID = "fedcba9876543210" * 2, "0123456789abcdef" * 2
 TO = "+447911123456"
 
-_ROOT = Path(__file__).parents[2]
-_NODE_MODULES = _ROOT / ".peers" / "node_modules"
-_DATA = _ROOT.parent / "shared" / "data"
-
-
-def published(name: str) -> Any:
-    """
-    Return data that somebody else published.
-    """
-    file = _DATA / name
-    if not file.is_file():
-        missing(f"the published data {name}")
-    return json.loads(file.read_text(encoding="utf-8"))
+_NODE_MODULES = Path(__file__).parents[2] / ".peers" / "node_modules"
 
 
 def installed(package: str) -> Path:
@@ -56,7 +44,7 @@ def installed(package: str) -> Path:
     """
     folder = _NODE_MODULES / package
     if not folder.is_dir():
-        missing(f"{package}, which tests/peers/install puts under .peers,")
+        missing(package, "run tests/peers/install")
     return folder
 
 

@@ -8,10 +8,9 @@ known from use).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -103,17 +102,6 @@ def code_of(value: object) -> int | None:
     Return a code as Twilio writes it, or None for what is none.
     """
     return int(str(value)) if _CODE.fullmatch(str(value)) else None
-
-
-def object_of(body: bytes) -> dict[str, Any]:
-    """
-    Return the JSON object in *body*, or an empty one for what is none.
-    """
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def words(*said: object) -> str:

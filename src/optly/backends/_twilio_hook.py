@@ -16,32 +16,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from optly.addresses import Channel
 from optly.backends._reply import clean
-from optly.backends._twilio_codes import code_of, object_of, verdict, words
+from optly.backends._twilio_codes import code_of, verdict, words
+from optly.backends._webhook import RejectedError, json_object, our_id, require_post
 from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Keyword
 
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 
-_LONGEST_BODY: Final = 256 * 1024
 _MOST_FIELDS: Final = 1000
 
 MESSAGE = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}", re.ASCII)
-_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-
-class Rejected(Exception):
-    """
-    A request is not taken. Never leaves the backends.
-
-    Attributes:
-        status: What its sender is told.
-        reason: A word for the log.
-    """
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 def read(request: Request) -> tuple[Fields, Fields]:
@@ -51,12 +35,9 @@ def read(request: Request) -> tuple[Fields, Fields]:
     Those of a form are. Of JSON the query has the digest, and the query is signed.
 
     Raises:
-        Rejected: It has none, or too many.
+        RejectedError: It has none, or too many.
     """
-    if request.method != "POST":
-        raise Rejected(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-    if len(request.body) > _LONGEST_BODY:
-        raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "size")
+    require_post(request)
     try:
         digests = parse_qs(request.query, max_num_fields=_MOST_FIELDS).get("bodySHA256")
         if digests is None:
@@ -65,10 +46,10 @@ def read(request: Request) -> tuple[Fields, Fields]:
             )
             return fields, fields
     except ValueError:
-        raise Rejected(HTTPStatus.BAD_REQUEST, "not a form") from None
+        raise RejectedError(HTTPStatus.BAD_REQUEST, "not a form") from None
     if digests != [hashlib.sha256(request.body).hexdigest()]:
-        raise Rejected(HTTPStatus.FORBIDDEN, "digest")
-    return {name: [value] for name, value in object_of(request.body).items() if isinstance(value, str)}, {}
+        raise RejectedError(HTTPStatus.FORBIDDEN, "digest")
+    return {name: [value] for name, value in (json_object(request.body) or {}).items() if isinstance(value, str)}, {}
 
 
 def signature(token: str, url: str, fields: Fields) -> str:
@@ -123,61 +104,75 @@ _BY_CODE: Final = {"failed", "undelivered"}
 _KEYWORDS: Final = {keyword.name: keyword for keyword in Keyword}
 
 
+# A number, be it over RCS. An agent of RCS has a name and is nobody who replies.
+_PERSON = re.compile(r"(?:rcs:(?=\+))?([^:]*)")
+
+
 def told(fields: Fields, query: str, *, backend: str, now: datetime) -> tuple[DeliveryEvent | InboundMessage, ...]:
     """
     Return what a request says that is known to be Twilio's. Pure.
 
     Nothing, if it is about another channel than texts or is of a kind that is not known: Twilio adds some without
-    notice. Its requests carry no time that could be relied on, only that of a network in a zone nobody names, so what
-    they tell happened now.
+    notice. A reply over RCS is one by text, because Twilio joins the two where somebody says stop. Its requests carry
+    no time that could be relied on, only that of a network in a zone nobody names, so what they tell happened now.
 
     Args:
         query: Of the address that was called. Has the ids of the message it is about.
 
     Raises:
-        Rejected: It is cut short.
+        RejectedError: It is cut short.
     """
     said = {name: values[0] for name, values in fields.items()}
-    sender, to, status = said.get("From", ""), said.get("To", ""), said.get("MessageStatus")
-    if ":" in sender or ":" in to:
-        return ()  # whatsapp:+44…, rcs:…
-    if status is None and "Body" not in said:
-        return ()
-    sid = said.get("MessageSid", "")
-    if not MESSAGE.fullmatch(sid):
-        raise Rejected(HTTPStatus.BAD_REQUEST, "no message")
-    if status is None:
-        return (
-            InboundMessage(
-                id=sid,
-                backend=backend,
-                channel=Channel.SMS,
-                sender=clean(sender),
-                text=clean(said["Body"].replace("\r\n", "\n").replace("\r", "\n")),
-                at=now,
-                keyword=_KEYWORDS.get(said.get("OptOutType", "").upper()),
-            ),
-        )
+    if "MessageStatus" in said:
+        event: DeliveryEvent | InboundMessage | None = _became(said, query, backend=backend, now=now)
+    elif "Body" in said:
+        event = _reply(said, backend=backend, now=now)
+    else:
+        event = None
+    return () if event is None else (event,)
+
+
+def _became(said: Mapping[str, str], query: str, *, backend: str, now: datetime) -> DeliveryEvent | None:
+    status, to = said["MessageStatus"], said.get("To", "")
+    if ":" in to or ":" in said.get("From", ""):
+        return None  # whatsapp:+44…, rcs:…
+    sid = _sid(said)
     code = code_of(said.get("ErrorCode"))
     meaning = verdict(code).later if status in _BY_CODE else _STATUSES.get(status)
     if meaning is None:
-        return ()
+        return None
     ids = parse_qs(query)
-    return (
-        DeliveryEvent(
-            id=f"{sid}/{status}",
-            backend=backend,
-            channel=Channel.SMS,
-            status=meaning,
-            contact=_id(ids.get("contact")),
-            message=_id(ids.get("message")),
-            to=clean(to),
-            at=now,
-            code=str(code or ""),
-            detail=words(status, said.get("ErrorMessage"), said.get("RawDlrDoneDate")),
-        ),
+    return DeliveryEvent(
+        id=f"{sid}/{status}",
+        backend=backend,
+        channel=Channel.SMS,
+        status=meaning,
+        contact=our_id(ids.get("contact", [""])[0]),
+        message=our_id(ids.get("message", [""])[0]),
+        to=clean(to),
+        at=now,
+        code=str(code or ""),
+        detail=words(status, said.get("ErrorMessage"), said.get("RawDlrDoneDate")),
     )
 
 
-def _id(values: Sequence[str] | None) -> str:
-    return values[0] if values is not None and _ID.fullmatch(values[0]) else ""
+def _reply(said: Mapping[str, str], *, backend: str, now: datetime) -> InboundMessage | None:
+    person = _PERSON.fullmatch(said.get("From", ""))
+    if person is None or ":" in said.get("To", "").removeprefix("rcs:"):
+        return None  # whatsapp:+44…
+    return InboundMessage(
+        id=_sid(said),
+        backend=backend,
+        channel=Channel.SMS,
+        sender=clean(person[1]),
+        text=clean(said["Body"].replace("\r\n", "\n").replace("\r", "\n")),
+        at=now,
+        keyword=_KEYWORDS.get(said.get("OptOutType", "").upper()),
+    )
+
+
+def _sid(said: Mapping[str, str]) -> str:
+    sid = said.get("MessageSid", "")
+    if not MESSAGE.fullmatch(sid):
+        raise RejectedError(HTTPStatus.BAD_REQUEST, "no message")
+    return sid

@@ -9,22 +9,22 @@ import logging
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from optly.addresses import Channel
 from optly.backends import mime, sns
 from optly.backends._aws import Credentials, Source, host, sign, source
-from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
+from optly.backends._batch import asked_to_wait, check_limits, hand_over, hand_over_all, not_said
+from optly.backends._hosts import is_private
+from optly.backends._http import Answer, Call, Caller
 from optly.backends._reply import clean
-from optly.backends._server import _is_this_machine
+from optly.backends._webhook import RejectedError, json_object, refuse, respond
 from optly.errors import ConfigurationError, UsageError
-from optly.http import Request, Response
+from optly.http import Request
 from optly.messages import DeliveryEvent, Fault, Message, Outcome, Receipt
 from optly.protocols import Webhook
 
@@ -38,8 +38,6 @@ _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _FETCH_TIMEOUT = timedelta(seconds=5)  # SNS waits fifteen seconds for our answer
 _A_MOMENT: Final = timedelta(seconds=1)  # the rate is counted by the second
 _A_WHILE: Final = timedelta(minutes=10)  # the daily quota is counted over the last 24 hours
-_LONGEST_WAIT: Final = 3600
-_MOST_CONNECTIONS: Final = 100  # what httpx opens at most
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +130,7 @@ def parse(answer: Answer) -> Receipt:
     https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html (read 2026-11-23).
     """
     reply = clean(answer.body.decode(errors="replace"))[:2000]
-    said = sns.object_of(answer.body) or {}
+    said = json_object(answer.body) or {}
     # As botocore reads it: a namespace may come before the name, and a URL after it.
     error = str(answer.headers.get("x-amzn-errortype") or said.get("code") or said.get("__type") or "")
     error = error.partition(":")[0].rpartition("#")[2]
@@ -156,9 +154,9 @@ def parse(answer: Answer) -> Receipt:
 
 
 def _wait(answer: Answer, reply: str) -> timedelta:
-    asked = answer.headers.get("retry-after", "")
-    if re.fullmatch(r"[0-9]{1,6}", asked, re.ASCII):
-        return timedelta(seconds=min(int(asked), _LONGEST_WAIT))
+    asked = asked_to_wait(answer)
+    if asked is not None:
+        return asked
     return _A_WHILE if "quota" in reply.lower() else _A_MOMENT
 
 
@@ -205,8 +203,7 @@ class SESBackend:
         timeout: timedelta = timedelta(seconds=30),
         connections: int = 8,
     ) -> None:
-        if timeout <= timedelta(0) or not 1 <= connections <= _MOST_CONNECTIONS:
-            raise ConfigurationError("timeout must be more than nothing, and connections 1 to 100")
+        check_limits(timeout=timeout, connections=connections)
         if configuration_set is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", configuration_set, re.ASCII):
             raise ConfigurationError("the name of a configuration set is of letters, digits, dashes and underscores")
         self.name = name
@@ -242,14 +239,9 @@ class SESBackend:
         try:
             credentials = self._credentials()
         except Exception as error:  # A host's function, and the search for credentials, fail with whatever they like.
-            return _not_said(f"no credentials: {type(error).__name__}")
+            return not_said(f"no credentials: {type(error).__name__}")
         signed = sign(call, credentials, service="ses", region=self._region, at=at)
-        try:
-            return parse(self._caller.call(signed))
-        except NotSentError as error:
-            return _not_said(f"no connection: {error}")
-        except NoAnswerError as error:
-            return Receipt(outcome=Outcome.IN_DOUBT, fault=Fault.BACKEND, reply=f"no answer: {error}")
+        return hand_over(signed, caller=self._caller, parse=parse)
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         """
@@ -257,11 +249,7 @@ class SESBackend:
 
         Once SES says, or shows by saying nothing, that it takes no more, the rest is not said: it would fare the same.
         """
-        if not messages:
-            return ()
-        batch = _Batch(self)
-        with ThreadPoolExecutor(min(self._connections, len(messages))) as pool:
-            return list(pool.map(batch.send, messages))
+        return hand_over_all(messages, send=self.send, connections=self._connections)
 
     def webhook(self, request: Request, *, now: datetime) -> Webhook:
         """
@@ -271,11 +259,9 @@ class SESBackend:
         cannot be fetched, the answer is 503, and SNS comes again. A subscription to one of the topics is confirmed.
         """
         try:
-            return Webhook(response=_response(HTTPStatus.OK), events=self._hear(request, now))
-        except sns.RejectedError as rejected:
-            extra = {"backend": self.name, "status": rejected.status.value, "reason": rejected.reason}
-            _logger.warning("a webhook was refused", extra=extra)
-            return Webhook(response=_response(rejected.status))
+            return Webhook(response=respond(HTTPStatus.OK), events=self._hear(request, now))
+        except RejectedError as rejected:
+            return refuse(rejected, backend=self.name)
 
     def _hear(self, request: Request, now: datetime) -> tuple[DeliveryEvent, ...]:
         data = sns.read(request)
@@ -298,32 +284,6 @@ class SESBackend:
         self._fetcher.close()
 
 
-class _Batch:
-    """
-    Says messages until one founders on the backend.
-    """
-
-    def __init__(self, backend: SESBackend) -> None:
-        self._backend = backend
-        self._over: Receipt | None = None
-
-    def send(self, message: Message) -> Receipt:
-        over = self._over
-        if over is not None:
-            return attrs.evolve(_not_said("not said after another message foundered"), retry_after=over.retry_after)
-        try:
-            receipt = self._backend.send(message)
-        except UsageError as error:
-            return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
-        if receipt.fault is Fault.BACKEND:
-            self._over = receipt
-        return receipt
-
-
-def _not_said(reply: str) -> Receipt:
-    return Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND, reply=reply)
-
-
 def _sender(text: str) -> mime.Sender:
     sender = mime.Sender.parse(text)
     if sender.address.ascii_value is None:
@@ -332,18 +292,7 @@ def _sender(text: str) -> mime.Sender:
 
 
 def _endpoint(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        private = parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname or ""))
-        if private and parts.hostname and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}" and not parts.username:
-            return url.rstrip("/")
-    except ValueError:
-        pass
-    raise ConfigurationError("an endpoint is https://host, or http://host on this very machine")
-
-
-def _response(status: HTTPStatus) -> Response:
-    headers = [("content-length", "0")]
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append(("allow", "POST"))
-    return Response(status=status, headers=tuple(headers), body=b"")
+    host_alone = url.rstrip("/")
+    if not is_private(host_alone):
+        raise ConfigurationError("an endpoint is https://host, or http://host on this very machine")
+    return host_alone

@@ -7,7 +7,6 @@ All of it is pure, except for the two things that `Subscriber` fetches: a certif
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from optly.addresses import Channel
 from optly.backends._aws import host
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
 from optly.backends._reply import clean
+from optly.backends._webhook import RejectedError, json_object, our_id, require_post
 from optly.errors import ConfigurationError
 from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus
@@ -30,7 +30,6 @@ from optly.messages import DeliveryEvent, DeliveryStatus
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-LONGEST_BODY: Final = 256 * 1024  # what SNS and EventBridge can carry
 OLDEST: Final = timedelta(hours=1)  # SNS does not try for longer
 NEWEST: Final = timedelta(minutes=5)  # clocks differ
 
@@ -38,7 +37,6 @@ _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):[0-9]{12}:[A-Za-
 _CERTIFICATE = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem", re.ASCII)
 _QUERY = re.compile(r"\?[!\"$-\[\]-~]+", re.ASCII)  # without # and \, which not everybody reads alike
 _SECRET = re.compile(r"[!-~]{16,}", re.ASCII)
-_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@[^<>@\s]+>", re.ASCII)
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)  # RFC 3463
 _REPLY_STATUS = re.compile(rf"[245][0-9]{{2}}[ -]({_STATUS.pattern})\b", re.ASCII)
@@ -51,21 +49,6 @@ CONTACT_HEADER = "X-Optly-Contact"
 Json: TypeAlias = Mapping[str, Any]
 
 
-class RejectedError(Exception):
-    """
-    A request is not taken. Never leaves the backends.
-
-    Attributes:
-        status: What its sender is told. Amazon comes again only after a 5xx.
-        reason: A word for the log.
-    """
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
 def read(request: Request) -> Json:
     """
     Return the JSON object that a request carries.
@@ -73,25 +56,11 @@ def read(request: Request) -> Json:
     Raises:
         RejectedError: It carries none, or too much.
     """
-    if request.method != "POST":
-        raise RejectedError(HTTPStatus.METHOD_NOT_ALLOWED, "method")
-    if len(request.body) > LONGEST_BODY:
-        raise RejectedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "size")
-    found = object_of(request.body)
+    require_post(request)
+    found = json_object(request.body)
     if found is None:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "not a JSON object")
     return found
-
-
-def object_of(text: bytes | str) -> Json | None:
-    """
-    Return the JSON object in *text*, or None for what is none.
-    """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 # ---- SNS
@@ -368,7 +337,7 @@ def notified(envelope: Envelope, *, backend: str) -> tuple[DeliveryEvent, ...]:
     """
     Return what a notification of SNS says became of emails. Empty if it says nothing of the kind.
     """
-    return events(object_of(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
+    return events(json_object(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
 
 
 def bridged(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, ...]:
@@ -515,7 +484,7 @@ def _names(mail: Json) -> tuple[str, str]:
     written = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
     contact = _first(tags, CONTACT_TAG) or headers.get(CONTACT_HEADER.lower(), "")
     message = _first(tags, MESSAGE_TAG) or (written[1] if written else "")
-    return contact if _ID.fullmatch(contact) else "", message if _ID.fullmatch(message) else ""
+    return our_id(contact), our_id(message)
 
 
 def _code(kind: str, about: Json) -> str:

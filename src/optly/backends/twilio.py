@@ -4,11 +4,9 @@ Hands texts to Twilio, and hears from it what became of them and what people rep
 
 from __future__ import annotations
 
-import logging
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -18,23 +16,21 @@ from urllib.parse import urlencode, urlsplit
 import attrs
 
 from optly.addresses import Channel, PhoneNumber
+from optly.backends._batch import asked_to_wait, check_limits, hand_over, hand_over_all
 from optly.backends._channel import must_travel_by
+from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
-from optly.backends._server import _is_this_machine
-from optly.backends._twilio_codes import code_of, object_of, verdict, words
-from optly.backends._twilio_hook import MESSAGE, Rejected, is_signed, read, told
-from optly.errors import ConfigurationError, RetryableError, UsageError
-from optly.http import Request, Response
+from optly.backends._twilio_codes import code_of, verdict, words
+from optly.backends._twilio_hook import MESSAGE, is_signed, read, told
+from optly.backends._webhook import RejectedError, json_object, refuse, respond
+from optly.errors import ConfigurationError, ProviderUnavailableError, UsageError
+from optly.http import Request
 from optly.messages import DeliveryEvent, Fault, InboundMessage, Message, Outcome, Receipt
 from optly.protocols import Traced, Webhook
 
 __all__ = ["TwilioBackend"]
 
-_logger = logging.getLogger("optly")
-
-_MOST_CONNECTIONS: Final = 100
 _LONGEST_VALIDITY: Final = timedelta(hours=10)
-_LONGEST_WAIT: Final = 3600
 _MOST_PAGES: Final = 50
 _CLOCKS: Final = timedelta(minutes=1)  # how far Twilio's clock may be behind ours
 
@@ -127,13 +123,13 @@ def parse(answer: Answer) -> Receipt:
 
     Source: https://www.twilio.com/docs/usage/twilios-response (read 2026-11-24).
     """
-    said = object_of(answer.body)
+    said = json_object(answer.body) or {}
     sid, code = said.get("sid"), code_of(said.get("code"))
     if answer.status < 300 and isinstance(sid, str) and MESSAGE.fullmatch(sid):
         reply = words(answer.status, said.get("status"), sid)
         return Receipt(outcome=Outcome.ACCEPTED, reply=reply, provider_id=sid)
     reply = words(answer.status, code, said.get("message"))
-    wait = _wait(answer)
+    wait = asked_to_wait(answer)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (code is None and answer.status in {401, 403, 404}):
         return Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND, reply=reply, code=code, retry_after=wait)
     if code is None or not 400 <= answer.status < 500:
@@ -141,11 +137,6 @@ def parse(answer: Answer) -> Receipt:
         return Receipt(outcome=Outcome.IN_DOUBT, fault=Fault.BACKEND, reply=reply, code=code)
     found = verdict(code)
     return Receipt(outcome=found.outcome, fault=found.fault, reply=reply, code=code, retry_after=wait)
-
-
-def _wait(answer: Answer) -> timedelta | None:
-    asked = answer.headers.get("retry-after", "")
-    return timedelta(seconds=min(int(asked), _LONGEST_WAIT)) if re.fullmatch(r"[0-9]{1,6}", asked, re.ASCII) else None
 
 
 # ---- what Twilio has
@@ -168,7 +159,7 @@ def next_call(account: Account, answer: Answer) -> Call | None:
     Raises:
         ValueError: It is said to be somewhere else, where the credentials have no business.
     """
-    uri = object_of(answer.body).get("next_page_uri")
+    uri = (json_object(answer.body) or {}).get("next_page_uri")
     if not uri:
         return None
     wanted = urlsplit(account.messages).path + "?"
@@ -184,7 +175,7 @@ def traced(answer: Answer, to: str, since: datetime) -> list[Traced]:
     Raises:
         ValueError: The answer is not a page of messages.
     """
-    messages = object_of(answer.body).get("messages")
+    messages = (json_object(answer.body) or {}).get("messages")
     if answer.status != HTTPStatus.OK or not isinstance(messages, list):
         raise ValueError("not a page of messages")
     found = []
@@ -255,8 +246,7 @@ class TwilioBackend:
         timeout: timedelta = timedelta(seconds=30),
         connections: int = 8,
     ) -> None:
-        if timeout <= timedelta(0) or not 1 <= connections <= _MOST_CONNECTIONS:
-            raise ConfigurationError("timeout must be more than nothing, and connections 1 to 100")
+        check_limits(timeout=timeout, connections=connections)
         if validity is not None and not timedelta(seconds=1) <= validity <= _LONGEST_VALIDITY:
             raise ConfigurationError("the validity of a text is 1 second to 10 hours")
         user, password = (account_sid, auth_token) if api_key is None else api_key
@@ -292,13 +282,7 @@ class TwilioBackend:
         Raises:
             UsageError: It cannot be written as a text.
         """
-        call = build(self._account, message)
-        try:
-            return parse(self._caller.call(call))
-        except NotSentError as error:
-            return _not_said(f"no connection: {error}")
-        except NoAnswerError as error:
-            return Receipt(outcome=Outcome.IN_DOUBT, fault=Fault.BACKEND, reply=f"no answer: {error}")
+        return hand_over(build(self._account, message), caller=self._caller, parse=parse)
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         """
@@ -306,29 +290,14 @@ class TwilioBackend:
 
         Once one founders on Twilio itself, the rest is not said: it would fare the same.
         """
-        foundered: list[Receipt] = []
-
-        def hand_over(message: Message) -> Receipt:
-            if foundered:
-                rest = _not_said("not said after another message foundered")
-                return attrs.evolve(rest, retry_after=foundered[0].retry_after)
-            try:
-                receipt = self.send(message)
-            except UsageError as error:
-                return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
-            if receipt.fault is Fault.BACKEND:
-                foundered.append(receipt)
-            return receipt
-
-        with ThreadPoolExecutor(self._connections) as pool:
-            return list(pool.map(hand_over, messages))
+        return hand_over_all(messages, send=self.send, connections=self._connections)
 
     def trace(self, to: str, since: datetime) -> Sequence[Traced]:
         """
         Return every message to *to* that Twilio took at *since* or later, whatever became of it afterwards.
 
         Raises:
-            RetryableError: Twilio cannot be asked now.
+            ProviderUnavailableError: Twilio cannot be asked now.
         """
         call: Call | None = list_call(self._account, to)
         found: list[Traced] = []
@@ -341,7 +310,7 @@ class TwilioBackend:
                 call = next_call(self._account, answer)
         except (NotSentError, NoAnswerError, ValueError):
             pass
-        raise RetryableError("Twilio cannot be asked now which messages it has")
+        raise ProviderUnavailableError("Twilio cannot be asked now which messages it has")
 
     def webhook(self, request: Request, *, now: datetime) -> Webhook:
         """
@@ -351,19 +320,19 @@ class TwilioBackend:
         """
         try:
             events = self._hear(request, now)
-        except Rejected as rejected:
-            extra = {"backend": self.name, "status": rejected.status.value, "reason": rejected.reason}
-            _logger.warning("a webhook was refused", extra=extra)
-            return Webhook(response=_response(rejected.status))
-        return Webhook(response=_response(HTTPStatus.OK), events=events)
+        except RejectedError as rejected:
+            return refuse(rejected, backend=self.name)
+        # Any text in it would be sent to the person.
+        silence = respond(HTTPStatus.OK, b"<Response></Response>", media_type="text/xml")
+        return Webhook(response=silence, events=events)
 
     def _hear(self, request: Request, now: datetime) -> tuple[DeliveryEvent | InboundMessage, ...]:
         fields, signed = read(request)
         url = self._account.webhook_url
         if url is None or not is_signed(request, url, signed, self._tokens):
-            raise Rejected(HTTPStatus.FORBIDDEN, "signature")
+            raise RejectedError(HTTPStatus.FORBIDDEN, "signature")
         if fields.get("AccountSid") != [self._account.sid]:
-            raise Rejected(HTTPStatus.FORBIDDEN, "account")
+            raise RejectedError(HTTPStatus.FORBIDDEN, "account")
         return told(fields, request.query, backend=self.name, now=now)
 
     def close(self) -> None:
@@ -371,10 +340,6 @@ class TwilioBackend:
         Close the connections. A text that is sent afterwards opens new ones.
         """
         self._caller.close()
-
-
-def _not_said(reply: str) -> Receipt:
-    return Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND, reply=reply)
 
 
 def _sender(sender: str | None, messaging_service: str | None, *, takes_replies: bool) -> Mapping[str, str]:
@@ -394,26 +359,9 @@ def _sender(sender: str | None, messaging_service: str | None, *, takes_replies:
 
 
 def _address(url: str, *, path: bool = False) -> str:
-    try:
-        parts = urlsplit(url)
-        private = parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname or ""))
-        whole = f"{parts.scheme}://{parts.netloc}{parts.path if path else ''}"
-        # Twilio calls no host whose name has an underscore in it.
-        named = parts.hostname and parts.port != 0 and not {"@", "_"} & set(parts.netloc)
-        if private and named and url == whole and _WORD.fullmatch(url):
-            return url
-    except ValueError:
-        pass
-    raise ConfigurationError(
-        "an address is https://host or http://host on this very machine, that of a webhook with a path; no more"
-    )
-
-
-def _response(status: HTTPStatus) -> Response:
-    body = b"<Response></Response>" if status is HTTPStatus.OK else b""
-    headers = [("content-length", str(len(body)))]
-    if status is HTTPStatus.OK:
-        headers.append(("content-type", "text/xml"))
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append(("allow", "POST"))
-    return Response(status=status, headers=tuple(headers), body=body)
+    # Twilio calls no host whose name has an underscore in it.
+    if not is_private(url, path=path) or "_" in urlsplit(url).netloc:
+        raise ConfigurationError(
+            "an address is https://host or http://host on this very machine, that of a webhook with a path; no more"
+        )
+    return url
