@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given, settings
@@ -145,6 +146,35 @@ why won't you stop
 why dont you stop texting me
 you don't stop
 you do not stop
+u do not stop
+that does not stop
+those never stop
+these never stop
+your messages will not stop
+you still won't stop
+it still did not stop
+we still won't stop
+the stop link/button failed
+The stop word
+your stop code
+what is the stop code
+the stop option
+Is the stop message free
+the stop text
+the stop request I sent
+the stop reply I sent
+a stop now
+a stop please
+I can't stop it
+I can't stop them
+I can't stop u
+I can't stop coming home to your texts
+cant stop texts
+please don't cancel it just stop
+Never opt me out, stop
+don't take it, or stop
+don't block it stop
+please never unsub stop
 this does not stop
 I'd like you to not stop by, just stop
 you won't stop texting me will you
@@ -211,6 +241,9 @@ Stop in the name of love
 please stop at once
 I want this to stop at once
 I want to stop in future
+I want to stop in the future
+I want to stop at once
+Can we stop at any time?
 I can't stop unsubscribe me
 dont, stop
 Don't! Stop!
@@ -616,7 +649,124 @@ td
 """
 )
 
+NOUNS = (
+    "text/texts/txt/txts/texting/message/messages/messaging/msg/msgs/mesage/mesages/sms/email/emails/e-mail/e-mails/mail/"
+    "mails/mailing/mailings/call/calls/calling/spam/marketing/junk/ad/ads/advert/adverts/advertising/offers/promo/promos/"
+    "promotion/promotions/newsletter/newsletters/notification/notifications/alert/alerts/communication/communications/"
+    "correspondence/subscription/subscriptions/contact"
+)
+KINDS = (
+    "all/any/my/your/ur/the/these/those/this/that/such/further/future/more/other/of/from/me/us/to/be/being/get/getting/"
+    "have/keep/receive/receiving/hear/hearing/sent/sending/marketing/promotional/direct/text/stupid/bloody/fucking"
+)
+FILLERS = (
+    "please/pls/plz/plse/thanks/thank_you/thank_u/thx/ta/cheers/sorry/just/now/asap/immediately/at_once/ok/okay/yes/no/it/"
+    "this/that/these/those/them/all/everything/me/and/ever/forever/again/anymore/any_more/want_to/wish_to/need_to/"
+    "i_want_to/we_want_to/i_would_like_to/we_would_like_to/i'd_like_to/can_you/could_you/would_you/will_you/can_u/can_i/"
+    "plis/diolch/os_gwelwch_yn_dda/nawr/rwan"
+)
+MINE = (
+    "me/us/my_number/my_name/my_details/my_data/my_email/my_e-mail/my_phone/my_mobile/my_contact/my_info/my_account/"
+    "this_number/this_phone/this_mobile/this_email/the_number"
+)
+LISTS = "list/lists/database/system/records/mailing_list"
+
+
+def each(*phrases: str) -> Iterator[str]:
+    """
+    Yield each phrase with each of its words in turn, where a word is one of several with a slash between them.
+    """
+    for phrase in phrases:
+        slots = [slot.split("/") for slot in phrase.split(" ")]
+        first = [words[0] for words in slots]
+        for place, words in enumerate(slots):
+            for word in words:
+                yield " ".join([*first[:place], word, *first[place + 1 :]]).replace("_", " ").strip()
+
+
+STOPS += each(
+    "do_not/dont/dnt/donot/never/not_to/no_longer/do_not_ever/do_not_please/dont_you/dont_u "
+    "text/txt/texting/message/messaging/msg/sms/contact/contacting/bother/spam/disturb/pester/harass me",
+    "dont call/ring/phone/email/e-mail/mail/write/send/write_to me/us/any/these/those/this/them/more/anything/again",
+    "dont_send/never_mail " + NOUNS,
+    "please_dont call./ring./phone./email./mail./write. ok",
+    "I_wish/I_want/I_ask not_to/not_want_to/not_wish_to be contacted/texted/messaged/called/emailed/marketed/bothered",
+    "I do_not/don't/no_longer/never/did_not/didn't/do_not_really/do_not_actually want/wanted/wish/wanna/need/like "
+    + KINDS + " " + NOUNS,
+    "I do_not want_to_be/like_being contacted/texted/messaged/bothered/called/emailed",
+    "I dont want_to_be contacted/texted/messaged/bothered/called/emailed",
+    "I do_not/dont/no_longer want/wish/want_to_have/want_to_get/want_to_receive this/these/those/them "
+    "please/thanks/anymore/any_more/thanks._Bye",
+    "give_me no_more " + KINDS + " " + NOUNS,
+    "no " + KINDS + " " + NOUNS,
+    "I did_not/didnt/never sign_up/signed_up/subscribe/subscribed/opt_in/opted_in for_this",
+    "I never/did_not/didnt/do_not/dont/have_not/havent consent/consented to_it",
+    "I never/did_not/didnt ask_for/asked_for/agree_to/agreed_to/request/requested this/these/them/any_of_it/your_ad",
+    "I never asked_for " + NOUNS,
+    "I never/did_not/didnt give/gave you/u my/any consent/permission",
+    "I never gave consent",
+    "I hereby withdraw/revoke/remove/cancel my/all consent/permission",
+    "I am withdrawing " + KINDS + " consent",
+    "i/i_hereby/i_strongly/i_do object",
+    "the_right_to object_to_direct/object_to marketing",
+    "I_must_ask_you_to cease/discontinue/terminate/quit/end/cancel/halt/desist/block " + KINDS + " " + NOUNS,
+    "I_must_ask_you_to cease sending/contacting/emailing/bothering/spamming/harassing/pestering us",
+    "you_must cease_and_desist here",
+    "I want/need/like/get the texts/messages/damn_texts stopped",
+    "to be stopped",
+    "can_you take/get/strike/cross " + MINE + " off/out_of_it",
+    "can_you strike us from_your_books",
+    "I_want off/off_of this/that/your/ur/the/all/any big_old/big/_ " + LISTS,
+    "Ada_says remove/delete/erase/unlist " + MINE,
+    "can_it_be remove/removed from_the_big_old/from_your/from_our/from " + LISTS,
+    "I_want to be removed/taken_off/deleted today",
+    "may i/we be removed",
+    "just lose/forget my/this number/details ok",
+    "I block/blocked/am_blocking me/you/u/this_number/your_number/ur_number/my_number today",
+    "just leave me/us alone/be/out ok",
+    "oh fuck/f/fck/fk/eff/piss/bugger/sod/naff/bog off you",
+    "oh fuck you/u man",
+    "got_the wrong number/num/nmbr/numbr/no/person/guy/recipient mate",
+    "yes,_please end/cancel/quit/revoke/remove/delete/cease/desist/discontinue/terminate/halt/block/blocked/no_more/"
+    "go_away/get_lost/shut_up/get_stuffed/jog_on/peidiwch/canslo/canslwch/gorffen/gorffennwch/diwedd/dim_mwy/dim_rhagor/"
+    "dim_negeseuon/dim_tecst/dim_tecsts/dim_tecstiau",
+    FILLERS + " block " + FILLERS,
+    "stopall/stopit/stopnow/stopplease/stoppls/stopplz/stopthanks/stopme/stopthis/stopthat/stopthese/stoptext/stoptexts/"
+    "stoptexting/stoptxt/stoptxts/stopmessage/stopmessages/stopmessaging/stopmsg/stopmsgs/stopsms/stopspam ok",
+    "oh stop/stop1/stop123456/sstop/sttop/stoop/stopp/sotp/stpo/tsop/st0p/5top/unsubscribe/unsubscrbe/un_subscribe/"
+    "unsubscibe/unsubsribe/unsub/unsubs/un_sub/opt_out/otp_out/opting_out/opted_out/opt_me_out/opt_us_out/optout/"
+    "opt_outs/arret/arretez/stopio/stopia/stopiwch/dad_danysgrifio/daddanysgrifio/ddad_danysgrifio/"
+    "dat_danysgrifio/optio_allan/optiwch_allan/optia_allan/optio_fi_allan/optio_ni_allan then",
+    "please/pls/plz/plse/plis/kindly/just/sorry/hi/hello/hey/hiya/helo/. "
+    "end/cancel/quit/revoke/remove/delete/cease/desist/discontinue/terminate/halt/canslo/canslwch/gorffen/gorffennwch/"
+    "diwedd it_all_today",
+    "stop/stp/sto/stpp/stip/stio/stoo/stol/stopo/srop/syop/sgop/dtop/atop/ztop/xtop/td/un_subsc_ribe/sto_pall/opt_o_ut "
+    "please/many_thanks/thank_u/plse/thx",
+    # Welsh
+    "plis, peidiwch/peidio/paid/peidiwch_byth a/ag anfon/danfon/hala/gyrru/cysylltu/chysylltu/gysylltu/tecstio/"
+    "thecstio/negeseuo/ffonio/fonio/poeni/phoeni/e-bostio/ebostio/trafferthu fi",
+    "peidiwch anfon",
+    "yna dim mwy/rhagor/mwy_o negeseuon/negesau/tecst/tecsts/tecstiau/destunau/hyn/e-byst/ebyst/sbam i_mi",
+    "dwi_ddim eisiau/isio/moyn/am cael/derbyn/mwy/rhagor/o/y/yr/eich/dy/unrhyw "
+    "negeseuon/negesau/tecst/tecsts/tecstiau/hyn/rhain/e-byst/ebyst/clywed/chi",
+    "plis tynnwch/tynna/tynnu/dilewch/dilea/dileu fi/ni/fy_enw/fy_rhif/fy_manylion/fy_e-bost/fy_ebost",
+    "ewch_a_fi oddi_ar y/eich/ych/dy/_ rhestr",
+    "plis gadewch/gad lonydd/fi_fod/ni_fod/i_fi_fod/fi_lonydd/fi_mewn_heddwch",
+    "mae_hwn_yn rhif/person anghywir/rong",
+)  # fmt: skip
+
 STOPS += [
+    "e n d",
+    "e.n.d",
+    "e-n-d",
+    "e_n_d",
+    "e\tn\td",
+    "e   n   d",
+    "stip! please",
+    "Liked “Reply YES or STOP” but please stop",
+    "S\u20ddT\u20ddO\u20ddP\u20dd",
+    "plea\x00se rem\x00ove me",
+    "don\u2018t text me",
     "stop\n",
     "\n\nstop",
     "  stop  ",
@@ -671,6 +821,7 @@ Sorry can't stop now
 bus stop
 Meet me at the bus stop
 I'm at the tram stop
+I had the wrong bus stop number
 is it near the train stop
 non stop fun
 One stop shop
@@ -900,6 +1051,24 @@ Liked the blue one
 """
 )
 
+OTHERS += each(
+    "yes 👎/🖕/❌/✖/🚫/⛔/🙅/🙅‍♀️/🙄",
+    "$1/€1/£1/1%/1-3/1–3/1—3/−1/1.5/1:2/1+/@1/1@/=1/<1/>1/~1/1\\2/1|2/1?",
+    "please do_not/dont/does_not/doesnt/never/will_not/wont/would_not/wouldnt/did_not/didnt/no_need_to/never_ever stop",
+    "I cannot/can_not/can't/could_not/couldn't/methu stop now/laughing/going",
+    "dwi'n methu stopio chwerthin",
+    "at_the bus/tram/train/tube/coach/metro/truck/pit/rest/full/non/one/next/last/first/short stop",
+    "I_missed a/the/each/every stop",
+    "wrth y stop bws/bysiau",
+    "plis, peidiwch/peidio/paid a/ag/_ stopio",
+    "when I/we/I_will/we_can/I_could/I_may/I_might/I_shall/I_should/I_would/I_want_to/I_need_to/I_have_to/I_had_to/"
+    "I'll/we'll/going_to/gonna stop by/in/off/over/round/outside/near/at today",
+    "my_wife will_not_let_me stop laughing/crying/smiling/smoking/drinking/dancing/singing/raining/snowing/dreaming",
+    "please do_not/dont/never remove/delete/take/unsub/unsubscribe/opt/cancel/block me out_of_this",
+    "I/we/they do_not/never text/contact/spam/message them",
+    "I/we/they never call/email again",
+)
+
 OTHERS += [
     "",
     " ",
@@ -921,6 +1090,8 @@ OTHERS += [
     "Emphasised “Reply STOP to end”",
     "Questioned “Reply STOP to end”",
     "Removed a like from “Reply STOP to end”",
+    "Liked “Reply STOP to end” \n",
+    "Removed a question mark from “Reply STOP to end”",
     "Removed an exclamation from “Reply STOP to end”",
     "Reacted 😅 to “Reply STOP to end”",
     "\u200a\u200b👍\u200b to “\u200aReply STOP to end\u200a”\u200b",
@@ -979,6 +1150,11 @@ hoffwn
 Dw i'n cytuno
 dwi'n cytuno
 rwy'n cytuno
+Rydw i'n cytuno
+yes thx
+yes plse
+yes many thanks
+yes thank u
 """
 )
 
@@ -1022,6 +1198,9 @@ Na
 dim diolch
 Dim diolch!
 na dim diolch
+na diolch
+na hoffwn
+I do not agree
 Na chewch
 na chaiff
 nac ydw
@@ -1053,6 +1232,11 @@ PICKS: list[tuple[str, tuple[int, ...]]] = [
     ("number 2", (2,)),
     ("choice 2", (2,)),
     ("#2", (2,)),
+    ("# 2", (2,)),
+    ("numbers 1 and 2", (1, 2)),
+    ("choices 1, 2", (1, 2)),
+    ("number2", (2,)),
+    ("1 ac 8", (1, 8)),
     ("opsiwn 2", (2,)),
     ("rhif 2", (2,)),
     ("1 and 3", (1, 3)),
@@ -1080,6 +1264,12 @@ PICKS: list[tuple[str, tuple[int, ...]]] = [
     ("①", (1,)),
     ("１", (1,)),
     ("2 👍", (2,)),
+    ("2 👍🏽", (2,)),
+    ("2 🙂.", (2,)),
+    ("2 🙂,", (2,)),
+    ("“2”", (2,)),
+    ('"2"', (2,)),
+    ("[2]", (2,)),
 ]
 
 STARTING = lines(
@@ -1100,6 +1290,8 @@ un stop
 resume
 subscribe
 resubscribe
+resub
+ailddechrau
 opt in
 OPTIN
 opt-in please
@@ -1133,6 +1325,7 @@ Who is this?
 who's this
 Who are you?
 Hi who is this?
+Hello, who are you?
 Sorry, who is this?
 what is this?
 whats this

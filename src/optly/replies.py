@@ -101,7 +101,7 @@ def read_reply(text: str) -> Reply:
 # ---- words
 
 _DROPPED: Final = frozenset({"Mn", "Me", "Cf", "Cc"})  # accents, variation selectors, zero-width characters, controls
-_UNSEEN: Final = re.compile("['*‘’‚‛ʼ`´＇]")  # don't, f***, *stop*
+_UNSEEN: Final = re.compile("['*‘’ʼ`´＇]")  # don't, f***, *stop*
 _STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
 _WORD: Final = re.compile(r"[^\W_]+|\n|[^\w\s-]")
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s._-]{1,3}[^\W\d_](?![^\W_])){2,}")  # s t o p, s.t.o.p
@@ -112,12 +112,8 @@ def _plain(text: str) -> str:
     Return *text* in lower case, without accents and apostrophes, each letter in its plainest form.
     """
     seen = _UNSEEN.sub("", text).replace(_STOP_SIGN, " stop ").replace("❓", "?")
-    # Marks are dropped before as well, because long runs of them make normalising slow.
-    return _visible(unicodedata.normalize("NFKD", _visible(seen))).casefold()
-
-
-def _visible(text: str) -> str:
-    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _DROPPED)
+    plain = unicodedata.normalize("NFKD", seen)
+    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED).casefold()
 
 
 def _words(plain: str) -> str:
@@ -146,10 +142,10 @@ _STOP: Final = _any(
     r"s+t+o+p+\d{0,6}",
     "stop(?:all|it|now|please|pls|plz|thanks|me|this|that|these|texts?|texting|txts?|messages?|messaging|msgs?|sms|spam)",
     "sotp|stpo|tsop|st0p|5top",
-    r"un ?s\w{0,6}(?:cri?b|cib|rib)\w*|un ?subs?",
+    r"un ?s\w{0,6}(?:rib|crb|cib)\w*|un ?subs?",
     "(?:opt|otp)(?:ing|ed)?(?: me| us)? ?outs?",
     "arret(?:ez)?",
-    "stopio|stopi[aw]ch|stopia",
+    "stopi(?:o|a|wch)",
     r"d?da[dt] ?danysgrif\w*",
     "opt(?:io|iwch|ia)(?: fi| ni)? allan",
 )
@@ -166,7 +162,7 @@ _FILLER: Final = _any(
     "plis|diolch|os gwelwch yn dda|nawr|rwan",
 )
 _MESSAGES: Final = _any(
-    "texts?|txts?|texting|text messages?|messages?|messaging|msgs?|mesages?|sms|emails?|e mails?|mails?|mailings?",
+    "texts?|txts?|texting|messages?|messaging|msgs?|mesages?|sms|emails?|e mails?|mails?|mailings?",
     "calls?|calling|spam|marketing|junk|ads?|adverts?|advertising|offers|promos?|promotions?|newsletters?",
     "notifications?|alerts?|communications?|correspondence|subscriptions?|contact",
 )
@@ -187,17 +183,17 @@ _CLEAR: Final = (
     rf"(?: me| us| any| these| those| this| them| more| anything| again| {_MESSAGES}|(?= \.|$))",
     r"not (?:want |wish )?to be (?:contacted|texted|messaged|called|emailed|marketed|bothered)",
     # I do not want these messages
-    rf"(?:do ?not|dont|no longer|never|did ?not|didnt) (?:really |actually )?(?:want|wanted|wish|wanna|need|like)"
+    rf"(?:do not|dont|no longer|never|did not|didnt) (?:really |actually )?(?:want|wanted|wish|wanna|need|like)"
     rf"(?: {_WHICH})* (?:{_MESSAGES}|contacted|texted|messaged|bothered|called|emailed|anything from|from you)",
-    r"(?:do ?not|dont|no longer) (?:want|wish)(?: to (?:have|get|receive))? (?:this|these|those|them)"
+    r"(?:do not|dont|no longer) (?:want|wish)(?: to (?:have|get|receive))? (?:this|these|those|them)"
     r"(?: any ?more| please| thanks)?(?= \.|$)",
-    r"no more (?:of )?(?:(?:your|ur|the|these|this|those|marketing|promotional|bloody|fucking) )*" + _MESSAGES,
-    r"(?:never|did ?not|didnt) (?:sign(?:ed)? up|subscribed?|opt(?:ed)? in)",
-    r"(?:never|did ?not|didnt|do ?not|dont|have ?not|havent) consent(?:ed)?",
-    r"(?:never|did ?not|didnt) (?:ask(?:ed)? for|agreed? to|request(?:ed)?) (?:this|these|them|any of|your|"
+    rf"no more (?:{_WHICH} )*{_MESSAGES}",
+    r"(?:never|did not|didnt) (?:sign(?:ed)? up|subscribed?|opt(?:ed)? in)",
+    r"(?:never|did not|didnt|do not|dont|have not|havent) consent(?:ed)?",
+    r"(?:never|did not|didnt) (?:ask(?:ed)? for|agreed? to|request(?:ed)?) (?:this|these|them|any of|your|"
     + _MESSAGES
     + ")",
-    r"(?:never|did ?not|didnt) (?:give|gave) (?:you |u )?(?:my |any )?(?:consent|permission)",
+    r"(?:never|did not|didnt) (?:give|gave) (?:you |u )?(?:my |any )?(?:consent|permission)",
     rf"(?:withdraw|withdrawing|revoke|remove|cancel) (?:{_WHICH} )*(?:consent|permission)",
     r"i (?:hereby |strongly |do )?object|object to (?:direct )?marketing",
     rf"(?:cease|discontinue|terminate|quit|end|cancel|halt|desist|block) (?:{_WHICH} )*"
@@ -217,10 +213,10 @@ _CLEAR: Final = (
     r"(?:fuck|f|fck|fk|eff|piss|bugger|sod|naff|bog) off|fuck (?:you|u)",
     r"wrong (?:number|num|nmbr|numbr|no|person|guy|recipient)(?! of\b)",
     # the same in Welsh
-    r"(?:peidiwch|peidio|paid)(?: byth)?(?: a| ag)? (?:anfon|danfon|hala|gyrru|g?ch?ysylltu|th?ecstio|negeseuo|"
+    r"(?:peidiwch|peidio|paid)(?: byth)?(?: a| ag)? (?:anfon|danfon|hala|gyrru|(?:c|ch|g)ysylltu|th?ecstio|negeseuo|"
     r"ff?onio|ph?oeni|e ?bostio|trafferthu)",
     r"dim (?:mwy|rhagor) (?:o )?(?:negeseuon|negesau|tecsts?|tecstiau|destunau|hyn|e ?byst|sbam)",
-    r"ddim (?:eisiau|isio|moyn|am)(?: (?:cael|derbyn|clywed|mwy|rhagor|o|y|yr|eich|dy|unrhyw|gan|gennych|wrthych))* "
+    r"ddim (?:eisiau|isio|moyn|am)(?: (?:cael|derbyn|mwy|rhagor|o|y|yr|eich|dy|unrhyw))* "
     r"(?:negeseuon|negesau|tecsts?|tecstiau|hyn|rhain|e ?byst|clywed|chi)",
     r"(?:tynn(?:wch|a|u)|dile(?:wch|a|u)) (?:fi|ni|fy (?:enw|rhif|manylion|e ?bost))",
     r"oddi ar (?:(?:y|eich|ych|dy) )?rhestr",
@@ -230,7 +226,7 @@ _CLEAR: Final = (
 _ALONE: Final = _any(
     _WEAK,
     r"no more",
-    rf"no (?:{_MESSAGES})",
+    rf"no (?:{_WHICH} )*{_MESSAGES}",
     "block|blocked|go away|get lost|shut up|get stuffed|jog on|peidiwch",
     "dim (?:mwy|rhagor)",
     "dim (?:negeseuon|tecsts?|tecstiau)",
@@ -247,9 +243,9 @@ _HARMLESS: Final = _any(
     # don't stop; but not: you don't stop, these texts won't stop
     r"(?<!\byou )(?<!\bu )(?<!\bit )(?<!\bthey )(?<!\bthis )(?<!\bthat )(?<!\bthese )(?<!\bthose )"
     r"(?<!\btexts )(?<!\bmessages )(?<!\bstill )"
-    r"(?:do ?not|dont|does ?not|doesnt|never|will not|wont|would not|wouldnt|did ?not|didnt|no need to)(?: ever)? stop",
+    r"(?:do not|dont|does not|doesnt|never|will not|wont|would not|wouldnt|did not|didnt|no need to)(?: ever)? stop",
     # can't stop laughing; but not: can't stop these texts
-    r"(?:can ?not|cant|could ?not|couldnt|methu|methun) stop(?:io)?"
+    r"(?:cannot|can not|cant|could not|couldnt|methu) stop(?:io)?"
     rf"(?= (?!{_any(_WHICH, _MESSAGES, 'you|u|it|them|coming')}\b)\w)",
     r"(?:bus|tram|train|tube|coach|metro|truck|pit|rest|full|non|one|next|last|first|short) stop",
     r"(?:a|the|each|every) stop(?! (?:to|link|button|word|code|option|message|text|request|reply|now|please))",
@@ -260,13 +256,14 @@ _HARMLESS: Final = _any(
     r"|going to|gonna) stop (?:by|in|off|over|round|outside|near|at)(?! (?:once|any|future|the future)\b)",
     r"stop (?:laughing|crying|smiling|smoking|drinking|dancing|singing|raining|snowing|dreaming)",
     # don't remove me from your list
-    rf"(?:do ?not|dont|never) (?:remove|delete|take|unsub\w*|opt|cancel|block)(?: (?!{_STOP}\b)\w+){{0,4}}",
+    rf"(?:do not|dont|never) (?:remove|delete|take|unsub\w*|opt|cancel|block)(?: (?!{_STOP}\b)\w+){{0,4}}",
 )
 
-_FIRST: Final = re.compile(rf"(?:{_POLITE} )*{_any(_STOP, _WEAK)}\b")
-_ANYWHERE: Final = re.compile(rf"\b{_any(*_CLEAR)}\b")
-_BY_ITSELF: Final = re.compile(rf"(?:^|\. )(?:{_FILLER} )*{_ALONE}(?: {_FILLER})*(?= \.|$)")
-_SET_ASIDE: Final = re.compile(rf"\b{_HARMLESS}\b")
+# Large, so that they are compiled for the first reply and not while the library is imported.
+_FIRST: Final = rf"(?:{_POLITE} )*{_any(_STOP, _WEAK)}\b"
+_ANYWHERE: Final = rf"\b{_any(*_CLEAR)}\b"
+_BY_ITSELF: Final = rf"(?:^|\. )(?:{_FILLER} )*{_ALONE}(?: {_FILLER})*(?= \.|$)"
+_SET_ASIDE: Final = rf"\b{_HARMLESS}\b"
 
 
 def _stops(plain: str) -> bool:
@@ -274,11 +271,11 @@ def _stops(plain: str) -> bool:
     Tell whether there is a clear stop.
     """
     said = _words(_SPELT.sub(_joined, plain))
-    if _FIRST.match(said) or _SLIPS.fullmatch(re.sub(r"[\s.]", "", _COURTESY.sub("", said))):
+    if re.match(_FIRST, said) or _SLIPS.fullmatch(re.sub(r"[\s.]", "", _COURTESY.sub("", said))):
         return True
     # A phrase may run over the end of a line. What takes the edge off a stop may not.
-    left = " ".join(_SET_ASIDE.sub(".", said).split())
-    return bool(_ANYWHERE.search(left) or _BY_ITSELF.search(left))
+    left = " ".join(re.sub(_SET_ASIDE, ".", said).split())
+    return bool(re.search(_ANYWHERE, left) or re.search(_BY_ITSELF, left))
 
 
 def _joined(letters: re.Match[str]) -> str:
@@ -288,8 +285,8 @@ def _joined(letters: re.Match[str]) -> str:
 # ---- whole messages
 
 _YES: Final = re.compile(
-    r"y|ye+s+|yep|yeah|yea|yup|(?:yes )?i (?:agree|consent)|yes i do|yes agreed"
-    r"|ie|ie diolch|ydw|cewch|caiff|hoffwn|(?:ie )?(?:dw i|dwi|rwy|rydw i) ?n cytuno|(?:ie )?(?:dwin|rwyn) cytuno"
+    r"y|ye+s+|yep|yeah|yea|yup|(?:yes )?i (?:agree|consent)|yes i do"
+    r"|ie(?: diolch)?|ydw|cewch|caiff|hoffwn|(?:dw in|dwin|rwyn|rydw in) cytuno"
 )
 _NO: Final = re.compile(
     r"n|no+|nope|nah|no sorry|sorry no|no way|no i (?:do not|dont)|not for me|i (?:do not|dont) agree"
@@ -305,7 +302,7 @@ _ASKS: Final = re.compile(
 # With one of these a yes or a number is not taken at its word.
 _DOUBT: Final = re.compile("[?👎🖕❌✖🚫⛔🙅🙄]")
 
-_UNUSED: Final = re.compile(r"[^\w\s,;&+.\-/⁄:£$€%#@=<>]")
+_ORNAMENT: Final = frozenset({"So", "Sk", "Pi", "Pf", "Ps", "Pe"})  # emoji, quotes and brackets; no £, % or dash
 _NUMBER: Final = r"(?:(?:options?|numbers?|choices?|opsiwn|rhif) ?|# ?)?(20|1[0-9]|[1-9])\.?"
 _PICKS: Final = re.compile(rf"{_NUMBER}(?:(?: ?[,;&+] ?(?:and )?| ?and ?| (?:a|ac|n|plus) | ){_NUMBER})*")
 
@@ -324,8 +321,12 @@ def _whole(plain: str) -> Reply:
         return Says(yes=False)
     if _YES.fullmatch(said) and not doubt:
         return Says(yes=True)
-    listed = " ".join(_COURTESY.sub(" ", _UNUSED.sub(" ", plain)).split()).strip(" .,")
+    listed = " ".join(_COURTESY.sub(" ", _without_ornament(plain)).split()).strip(" .,")
     if _PICKS.fullmatch(listed) and not doubt:
         numbers = (int(number) for number in re.findall("[0-9]+", listed))
         return Picks(tuple(dict.fromkeys(numbers)))
     return Other()
+
+
+def _without_ornament(plain: str) -> str:
+    return "".join(" " if c in '!"' or unicodedata.category(c) in _ORNAMENT else c for c in plain)
