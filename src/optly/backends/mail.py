@@ -1,0 +1,462 @@
+"""
+Reads mail that comes back: reports of a delivery, complaints, automatic replies and replies. Pure.
+
+Nothing in such a mail can be trusted. A report counts only if it names a message of ours in a way its author cannot
+have guessed: by a signed return path, or by the id of a message, 128 random bits that only its recipient was sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email import message_from_bytes, message_from_string
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message as Mail
+from email.policy import Compat32
+from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from typing import Final
+
+import attrs
+
+from optly.addresses import Channel
+from optly.backends._reply import clean, decoded, newest_text
+from optly.backends.verp import ReturnPath
+from optly.errors import NaiveDatetimeError
+from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
+
+_log = logging.getLogger("optly")
+
+_LONGEST_MAIL: Final = 1024 * 1024
+_LONGEST_ODD_BOUNCE: Final = 64 * 1024
+_LONGEST_HEADER = 4000
+_LONGEST_DETAIL = 1000
+_MOST_HEADERS = 10  # of one name
+
+# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that takes no mail (RFC 7505),
+# a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
+_NOBODY_THERE: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+
+_STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
+_WORD = re.compile(r"^[\w-]+", re.ASCII)
+_REPLY_CODE = re.compile(r"(?<!\d)[245]\d\d(?=[ -])", re.ASCII)
+_OUR_ID = re.compile(r"<?([0-9a-f]{32})(?:@|>?$)", re.ASCII | re.IGNORECASE)
+_TELLING_LINE = re.compile(r"^(?:return-path|message-id):.{1,300}$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+_UTF8_ADDRESS = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}", re.ASCII)  # RFC 6533 3
+
+_ACTIONS = {
+    "failed": DeliveryStatus.FAILED,
+    "error": DeliveryStatus.FAILED,  # OpenSMTPD
+    "delayed": DeliveryStatus.DELAYED,
+    "delivered": DeliveryStatus.DELIVERED,
+    # It reached the address it was sent to, and went on from there to others.
+    "expanded": DeliveryStatus.DELIVERED,
+    # It left for a server that sends no reports: nobody knows whether it arrived.
+    "relayed": DeliveryStatus.SENT,
+}
+_FEEDBACK = {"abuse": DeliveryStatus.COMPLAINED, "opt-out": DeliveryStatus.OPTED_OUT}
+
+_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "to")
+_AUTOMATIC_HEADERS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoresponder",
+    "x-auto-response-suppress",
+    "x-failed-recipients",
+)
+# Not "list": people write to lists, and a stop of theirs may come by way of one.
+_AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
+_AUTOMATIC_SENDERS = {"mailer-daemon", "postmaster"}
+_AUTOMATIC_SUBJECT = re.compile(
+    r"auto(?:matic)?[ -]?(?:reply|response)\b|automated (?:reply|response)\b|out[ -]of[ -](?:the[ -])?office\b"
+    r"|on (?:vacation|annual leave)\b|vacation (?:reply|response)\b"
+    r"|ateb awtomatig|abwesenheit|automatische antwort|réponse automatique|respuesta automática|risposta automatica",
+    re.IGNORECASE,
+)
+
+
+class _Policy(Compat32):
+    """
+    Takes headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), and no more of one than makes sense.
+    """
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        text = value[:_LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return clean(re.sub(r"\s*[\r\n]+\s*", " ", text))
+
+
+_POLICY = _Policy()
+
+
+def read(
+    raw: bytes,
+    *,
+    now: datetime,
+    return_path: ReturnPath | None = None,
+    recipient: str = "",
+    name: str = "mail",
+) -> tuple[DeliveryEvent | InboundMessage, ...]:
+    """
+    Return what a mail says: the events of a report, or one message from a person or a machine, or nothing.
+
+    Only the first 1 MiB is looked at. A repeat gives the same ids.
+
+    Args:
+        raw: The mail as it came.
+        now: Taken for the time it came where the mail does not say.
+        return_path: What the messages were sent with, if they were.
+        recipient: The address it was delivered to, where that is known from elsewhere than its headers.
+        name: What the record calls the source.
+
+    Raises:
+        NaiveDatetimeError: *now* has no time zone. Nothing that stands in a mail is an error.
+    """
+    if now.tzinfo is None:
+        raise NaiveDatetimeError("the time a mail is read at has no time zone")
+    try:
+        mail = message_from_bytes(raw[:_LONGEST_MAIL], policy=_POLICY)
+        came = _Arrival(
+            mail=mail,
+            head=raw[:_LONGEST_ODD_BOUNCE],
+            name=name,
+            at=_arrived(mail, now),
+            key=_header(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
+            returned_to=_returned_to(mail, return_path, recipient),
+            return_path=return_path,
+        )
+        return came.events()
+    except Exception as error:  # The library's parsers fail with whatever they stumble over.
+        _log.warning("a mail cannot be read", extra={"error": type(error).__name__})
+        return ()
+
+
+@attrs.frozen(kw_only=True)
+class _Named:
+    """
+    The message a report is about, as far as the report names it.
+    """
+
+    contact: str = ""
+    message: str = ""
+    to: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class _Finding:
+    """
+    What a report says of one recipient.
+    """
+
+    action: str
+    status: DeliveryStatus
+    to: str = attrs.field(default="", repr=False)
+    code: str = ""
+    status_code: str = ""
+    detail: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class _Arrival:
+    """
+    A mail that came, and what is known of how it came.
+
+    Attributes:
+        head: Its first bytes.
+        key: What a repeat of it has in common with it.
+        returned_to: The message whose return path it came to.
+    """
+
+    mail: Mail = attrs.field(repr=False)
+    head: bytes = attrs.field(repr=False)
+    name: str
+    at: datetime
+    key: str = attrs.field(repr=False)
+    returned_to: _Named | None
+    return_path: ReturnPath | None
+
+    def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
+        """
+        Sort the mail, and return what it says.
+        """
+        parts = list(_outer_parts(self.mail))
+        if findings := [*_statuses(parts), *_complaints(parts)]:
+            return self._reported(parts, findings)
+        automatic = _is_automatic(self.mail)
+        if automatic and (findings := list(_odd_bounces(self.head, parts))):
+            return self._reported(parts, findings)
+        return self._said(automatic)
+
+    def _reported(self, parts: Sequence[Mail], findings: Sequence[_Finding]) -> tuple[DeliveryEvent, ...]:
+        named = self.returned_to or _named_inside(parts, self.return_path)
+        if named is None:
+            return ()
+        if {finding.status for finding in findings} != {DeliveryStatus.BOUNCED}:
+            # The message went to one address. If that stands for several people, some of them are there.
+            findings = [_not_for_good(finding) for finding in findings]
+        events = {
+            event.id: event
+            for finding in findings
+            for event in [
+                DeliveryEvent(
+                    id=self._id(named.contact, named.message, finding.to, finding.action),
+                    backend=self.name,
+                    channel=Channel.EMAIL,
+                    status=finding.status,
+                    contact=named.contact,
+                    message=named.message,
+                    to=finding.to or named.to,
+                    at=self.at,
+                    code=finding.code,
+                    status_code=finding.status_code,
+                    detail=finding.detail[:_LONGEST_DETAIL],
+                )
+            ]
+        }
+        return tuple(events.values())
+
+    def _said(self, automatic: bool) -> tuple[InboundMessage, ...]:
+        sender = parseaddr(_header(self.mail, "from"))[1]
+        if "@" not in sender:
+            return ()
+        text = newest_text(_outer_parts(self.mail)) or _own_subject(self.mail)
+        return (
+            InboundMessage(
+                # The text as well, because some programs use a Message-ID twice, and no stop may be lost to that.
+                id=self._id(sender, text),
+                backend=self.name,
+                channel=Channel.EMAIL,
+                sender=sender,
+                text=text,
+                at=self.at,
+                automatic=automatic,
+            ),
+        )
+
+    def _id(self, *parts: str) -> str:
+        return hashlib.sha256("\0".join((self.key, *parts)).encode()).hexdigest()[:32]
+
+
+# ---- which message
+
+
+def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Named | None:
+    headers = [value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:_MOST_HEADERS]]
+    addresses = [address for _, address in getaddresses(headers)]
+    return _first_of(return_path, [recipient, *addresses])
+
+
+def _first_of(return_path: ReturnPath | None, addresses: Sequence[str]) -> _Named | None:
+    for address in addresses if return_path else ():
+        assert return_path is not None
+        if found := return_path.read(address):
+            return _Named(contact=found[0], message=found[1])
+    return None
+
+
+def _named_inside(parts: Sequence[Mail], return_path: ReturnPath | None) -> _Named | None:
+    """
+    Find the message in what a report says of it, or returns of it.
+    """
+    blocks = [block for part in parts if part.get_content_maintype() == "message" for block in _blocks(part)]
+    for part in parts:
+        if part.get_content_maintype() == "text":
+            # The headers alone (RFC 3462 2), or a form of somebody's own that returns the mail as text.
+            blocks.append(_fields("\n".join(_TELLING_LINE.findall(decoded(part)))))
+    paths = [parseaddr(_header(block, name))[1] for block in blocks for name in ("return-path", "original-mail-from")]
+    if named := _first_of(return_path, paths):
+        return named
+    for block in blocks:
+        for name in ("message-id", "original-envelope-id"):
+            if found := _OUR_ID.match(_header(block, name)):
+                return _Named(message=found[1].lower(), to=parseaddr(_header(block, "to"))[1])
+    return None
+
+
+# ---- what a report says
+
+
+def _outer_parts(mail: Mail) -> Iterator[Mail]:
+    """
+    Yield the mail and its parts, but nothing of what it returns or forwards.
+    """
+    yield mail
+    if mail.get_content_maintype() == "multipart" and mail.is_multipart():
+        for part in mail.get_payload():
+            assert isinstance(part, Mail)
+            yield from _outer_parts(part)
+
+
+def _blocks(part: Mail) -> Iterator[Mail]:
+    """
+    Yield the groups of fields that a part of a report consists of. Each looks like the headers of a mail.
+
+    The library splits a ``message/delivery-status``. It takes what is new in RFC 6533 for a mail, whose headers are the
+    first group and whose body is the rest.
+    """
+    for block in part.get_payload() if part.is_multipart() else ():
+        assert isinstance(block, Mail)
+        yield block
+        if part.get_content_type() == "message/global-delivery-status":
+            yield from map(_fields, re.split(r"\n\s*\n", decoded(block)))
+
+
+def _statuses(parts: Sequence[Mail]) -> Iterator[_Finding]:
+    """
+    Read the reports of RFC 3464 and RFC 6533.
+    """
+    for part in parts:
+        if part.get_content_type() in ("message/delivery-status", "message/global-delivery-status"):
+            for block in _blocks(part):
+                action = _match(_WORD, _header(block, "action").lower())
+                if action in _ACTIONS:
+                    yield _finding(block, action, _ACTIONS[action])
+
+
+def _finding(block: Mail, action: str, status: DeliveryStatus) -> _Finding:
+    diagnostic = _header(block, "diagnostic-code")
+    status_code = _match(_STATUS, _header(block, "status"))
+    if status_code.endswith(".0.0"):
+        # Exim says no more than that. What the other server said is in its own words.
+        status_code = _match(_STATUS, diagnostic) or status_code
+    if status is DeliveryStatus.FAILED and status_code in _NOBODY_THERE:
+        status = DeliveryStatus.BOUNCED
+    return _Finding(
+        action=action,
+        status=status,
+        to=_typed_address(_header(block, "original-recipient")) or _typed_address(_header(block, "final-recipient")),
+        code=_match(_REPLY_CODE, diagnostic),
+        status_code=status_code,
+        detail=diagnostic,
+    )
+
+
+def _typed_address(value: str) -> str:
+    """
+    Return the address in a field such as ``rfc822; ada@example.com``, or nothing.
+    """
+    address = value.rpartition(";")[2].strip().strip("<>")
+    address = _UTF8_ADDRESS.sub(lambda found: _character(found[1]), address)
+    return address if "@" in address else ""
+
+
+def _character(digits: str) -> str:
+    number = int(digits, 16)
+    return chr(number) if 0x7F < number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else ""
+
+
+def _complaints(parts: Sequence[Mail]) -> Iterator[_Finding]:
+    """
+    Read the reports of RFC 5965, which a mailbox provider sends when somebody calls a message spam.
+    """
+    for part in parts:
+        if part.get_content_type() == "message/feedback-report":
+            for block in _blocks(part):
+                kind = _header(block, "feedback-type").lower()
+                if kind in _FEEDBACK:
+                    to = _typed_address(_header(block, "original-rcpt-to"))
+                    yield _Finding(action=kind, status=_FEEDBACK[kind], to=to, code=kind)
+
+
+def _odd_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
+    """
+    Read a bounce in a form of somebody's own, where the extra ``bounces`` is installed.
+
+    flufl.bounce knows the forms, and calls permanent whatever it cannot tell. So an address is taken for dead only if
+    the words hold a status code that says so, and none that says anything else.
+    """
+    try:
+        from flufl.bounce import all_failures
+
+        delayed, failed = all_failures(message_from_bytes(head, policy=_POLICY))
+    except Exception:  # Not installed, or stumbled over what it was given.
+        return
+    words = next((decoded(part) for part in parts if part.get_content_type() == "text/plain"), "")
+    codes = set(_STATUS.findall(words))
+    status_code = min(codes) if len(codes) == 1 else ""
+    gone = bool(codes) and codes <= _NOBODY_THERE
+    for address in sorted(delayed):
+        yield _Finding(
+            action="delayed", status=DeliveryStatus.DELAYED, to=address.decode("ascii", "replace"), detail=words
+        )
+    for address in sorted(failed):
+        yield _Finding(
+            action="failed",
+            status=DeliveryStatus.BOUNCED if gone else DeliveryStatus.FAILED,
+            to=address.decode("ascii", "replace"),
+            code=_match(_REPLY_CODE, words),
+            status_code=status_code,
+            detail=words,
+        )
+
+
+def _not_for_good(finding: _Finding) -> _Finding:
+    return attrs.evolve(finding, status=DeliveryStatus.FAILED) if finding.status is DeliveryStatus.BOUNCED else finding
+
+
+# ---- who wrote it
+
+
+def _is_automatic(mail: Mail) -> bool:
+    """
+    Tell whether a machine wrote the mail.
+
+    Source: RFC 3834 2 and 5. The rest is what was in use before it, and is by Microsoft.
+    """
+    return (
+        _match(_WORD, _header(mail, "auto-submitted").lower()) not in ("", "no")
+        or _header(mail, "return-path") == "<>"
+        or mail.get_content_type() == "multipart/report"
+        or any(header in mail for header in _AUTOMATIC_HEADERS)
+        or _header(mail, "precedence").lower() in _AUTOMATIC_PRECEDENCE
+        or parseaddr(_header(mail, "from"))[1].partition("@")[0].lower() in _AUTOMATIC_SENDERS
+        or _AUTOMATIC_SUBJECT.match(_subject(mail)) is not None
+    )
+
+
+def _own_subject(mail: Mail) -> str:
+    """
+    Return the subject of a mail that is not a reply. One made for ``mailto:…?subject=unsubscribe`` says nothing else.
+    """
+    subject = _subject(mail)
+    return "" if re.match(r"(?:re|aw|sv|fwd?|wg)\s*:", subject, re.IGNORECASE) or "in-reply-to" in mail else subject
+
+
+# ---- fields
+
+
+def _header(mail: Mail, name: str) -> str:
+    """
+    Return a header on one line, or nothing. Not decoded: what looks like an address in a name that was encoded is none.
+    """
+    return str(mail.get(name, "")).strip()
+
+
+def _subject(mail: Mail) -> str:
+    written = _header(mail, "subject")
+    try:
+        return clean(str(make_header(decode_header(written)))).strip()
+    except (MessageError, LookupError, ValueError):
+        return written
+
+
+def _fields(text: str) -> Mail:
+    return message_from_string(text.lstrip(), policy=_POLICY)
+
+
+def _match(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[0] if found else ""
+
+
+def _arrived(mail: Mail, now: datetime) -> datetime:
+    """
+    Return when our own server took the mail: what it writes stands on top. What the sender writes is not relied on.
+    """
+    try:
+        at = parsedate_to_datetime(_header(mail, "received").rpartition(";")[2])
+        return min((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return now
