@@ -764,6 +764,8 @@ STOPS += [
     "e   n   d",
     "stip! please",
     "Liked “Reply YES or STOP” but please stop",
+    "Reacted 🛑 to “May we text you?”",
+    "🛑 to “May we text you?”",
     "S\u20ddT\u20ddO\u20ddP\u20dd",
     "plea\x00se rem\x00ove me",
     "don\u2018t text me",

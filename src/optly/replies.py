@@ -130,9 +130,9 @@ def _any(*patterns: str) -> str:
 _COURTESY: Final = re.compile(
     r"\b(?:please|pls|plz|plse|plis|many thanks|thanks|thank ?you|thank u|thx|ta|cheers|os gwelwch yn dda)\b"
 )
-# A phone's reaction to a message arrives as a text that quotes it.
+# A phone's reaction to a message arrives as a text that quotes it. A stop sign is a word by now, and none of these.
 _REACTION: Final = re.compile(
-    r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from|reacted .{1,20} to)"
+    r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from|reacted [^\w\n]{1,20} to)"
     r"|[^\w\n]{1,20}to)\s+[^\w\s“\"]*(?:“[^“”]*”|\"[^\"]*\")"
 )
 
