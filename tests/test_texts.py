@@ -128,6 +128,7 @@ def texts(seed: int) -> list[str]:
         for number in (*range(0x20, 0x3000), *range(0x1F300, 0x1F5FF))
         if unicodedata.category(chr(number))[0] in "LNPSZ" and not 0x1100 <= number < 0x1200
     ]
+    prepended = ["\u0600", "\u0d4e", "\U000110bd", "\u0915", "a", "\u0301"]
     kinds: list[tuple[list[str], int]] = [
         (list(BASIC), 500),
         (list(EXTENDED), 250),
@@ -135,6 +136,7 @@ def texts(seed: int) -> list[str]:
         (CHARACTERS, 150),
         ([*BASIC, *EXTENDED, *CHARACTERS], 300),
         (apart, 250),
+        (prepended, 150),
     ]
     limits = [70, 71, 134, 135, 153, 160, 161, 306, 307, 459, 460]
     made = ["".join(draw.choices(letters, k=draw.randint(1, most))) for letters, most in kinds for _ in range(800)]

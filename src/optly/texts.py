@@ -24,6 +24,10 @@ _ALPHABET = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")  # Each is written as an escape and a septet.
 _GSM = _ALPHABET | _EXTENSION
 _JOINER = "\u200d"
+_PREPENDED = frozenset(  # read as one with what follows
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3"
+    "\U000113d1\U0001193f\U00011941\U00011a84\U00011a85\U00011a86\U00011a87\U00011a88\U00011a89\U00011d46\U00011f02"
+)
 
 
 class Encoding(StrEnum):
@@ -149,9 +153,10 @@ def _continues(previous: str, letter: str) -> bool:
     """
     Tell whether *letter* is read as one with what stands before it.
 
-    Source: the extended grapheme clusters of Unicode Standard Annex #29, without those that need its table of prepended
-    characters.
+    Source: the extended grapheme clusters of Unicode Standard Annex #29.
     """
+    if previous in _PREPENDED:
+        return letter in _PREPENDED or unicodedata.category(letter) not in ("Cc", "Cf", "Zl", "Zp")
     if previous == _JOINER:
         return _is_mark(letter) or unicodedata.category(letter) == "So"
     return _is_mark(letter) and (_is_mark(previous) or unicodedata.category(previous)[0] != "C")
