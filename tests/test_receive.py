@@ -372,6 +372,33 @@ def test_a_message_is_found_by_its_name_and_the_address(w: World) -> None:
     assert w.manager.standing(ada).failures
 
 
+def test_a_report_of_a_message_whose_worker_died_counts(w: World) -> None:
+    """
+    It was sent, though that is not on record. The provider repeats whom it was for and where it went.
+    """
+
+    def die(message: Message) -> Receipt:
+        died.append(message)
+        raise KeyboardInterrupt
+
+    died: list[Message] = []
+    ada = w.add()
+    w.emails.answer = die
+    with pytest.raises(KeyboardInterrupt):
+        w.ask(ada)
+    (message,) = died
+    for status in (DeliveryStatus.DELIVERED, DeliveryStatus.COMPLAINED):
+        assert w.manager.receive(report(message, status, w)).effect is Effect.UNKNOWN
+        assert w.manager.receive(report(message, status, w, to="eve@example.com")).effect is Effect.UNKNOWN
+        assert w.manager.receive(report(message, status, w, to="no address")).effect is Effect.UNKNOWN
+    assert w.manager.receive(report(message, DeliveryStatus.DELIVERED, w, to=EMAIL)).effect is Effect.RECORDED
+    assert w.manager.receive(report(message, DeliveryStatus.COMPLAINED, w, to=EMAIL)).effect is Effect.STOPPED
+    assert [message.id] == [event.message for event in of(w, ada, MessageDelivered)]
+    w.later(timedelta(minutes=15, microseconds=1))
+    assert w.manager.deliver().in_doubt == 1
+    assert ["sent"] == [doubt.finding for doubt in w.manager.reconcile()]
+
+
 @given(
     order=st.permutations(
         [

@@ -18,8 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, Subscriber, Wording
+from optly._flows.receive import Effect
 from optly.errors import LinkError, StopStandsError
-from optly.messages import Message, Receipt
+from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Message, Receipt
 from optly.protocols import Storage
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
@@ -53,7 +54,7 @@ class Life(RuleBasedStateMachine):
         self.yes: dict[tuple[Channel, str], datetime] = {}
         self.staff_yes: dict[tuple[Channel, str], datetime] = {}
         self.stop: dict[tuple[Channel, str], datetime] = {}
-        self.notes: list[str] = []
+        self.events = 0
 
     def open(self) -> World:
         w = world(self.open_store(Path(self.directory.name)), clock=self.clock)
@@ -166,6 +167,45 @@ class Life(RuleBasedStateMachine):
         for channel, purpose in SCOPES:
             if scope.channel in (None, channel) and scope.purpose in (None, purpose):
                 self.stop[channel, purpose] = self.clock()
+
+    @rule(words=st.sampled_from(["STOP", "stop please", "START", "YES", "1", "HELP", "Hello?"]), twice=st.booleans())
+    def something_is_texted(self, words: str, twice: bool) -> None:
+        """
+        A stop stops; nothing else grants anything, because no question was put by text.
+        """
+        self.events += 1
+        text = InboundMessage(
+            id=str(self.events), backend="memory", channel=Channel.SMS, sender=PHONE, text=words, at=self.clock()
+        )
+        for _ in range(1 + twice):
+            self.w.manager.receive(text)
+        if "stop" in words.lower():
+            for purpose in ("offers", "news"):
+                self.stop[Channel.SMS, purpose] = self.clock()
+
+    @rule(index=st.integers(0, 50), status=st.sampled_from(DeliveryStatus), ago=st.integers(0, 60))
+    def a_report_comes(self, index: int, status: DeliveryStatus, ago: int) -> None:
+        """
+        About any message that was ever sent. What it says of the address is put right at once.
+        """
+        if not self.messages:
+            return
+        message, at = self.messages[index % len(self.messages)], self.clock() - timedelta(minutes=ago)
+        self.events += 1
+        report = DeliveryEvent(
+            id=str(self.events),
+            backend="memory",
+            channel=Channel.EMAIL,
+            status=status,
+            contact=message.contact,
+            message=message.id,
+            at=at,
+        )
+        known = self.w.manager.receive(report).effect is not Effect.UNKNOWN
+        if known and status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+            for purpose in ("offers", "news"):
+                self.stop[Channel.EMAIL, purpose] = max(at, self.stop.get((Channel.EMAIL, purpose), at))
+        self.w.manager.restore_line(self.ada, Channel.EMAIL, how="telephoned")
 
     @rule()
     def imported_again(self) -> None:

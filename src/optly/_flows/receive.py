@@ -44,6 +44,7 @@ _HELP_EVERY: Final = timedelta(hours=1)
 
 # As much of a message's name as a return path has room for.
 _SHORTEST_NAME: Final = 16
+_WHOLE_NAME: Final = 32
 
 
 class Effect(StrEnum):
@@ -144,9 +145,9 @@ async def _of_message(desk: Desk, event: DeliveryEvent) -> Received:
     if contact is None:
         return Received(effect=Effect.UNKNOWN, event=event)
     events = [entry.event() for entry in await desk.storage.entries(contact.subject)]
-    sent = _find(events, event)
+    sent = _find(events, event) or await _unrecorded(desk, event, contact)
     if sent is None:
-        # Not from us, or a forgery, or from before a restore.
+        # A forgery, or from before a restore.
         _log.warning("a provider told of a message that is not on record", extra={"contact_id": contact.id})
         return Received(effect=Effect.UNKNOWN, event=event, contact=contact)
     if sent.delivered and event.status is DeliveryStatus.DELIVERED:
@@ -189,6 +190,24 @@ def _find(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
         delivered=any(isinstance(known, MessageDelivered) for known in about),
         undelivered=any(isinstance(known, MessageUndelivered) for known in about),
     )
+
+
+async def _unrecorded(desk: Desk, event: DeliveryEvent, contact: Contact) -> _Sent | None:
+    """
+    Make do with what a provider repeats of a message whose worker died before it could record that it was sent.
+
+    Only if the provider repeats both whom we meant and where it went: what it signed is no forgery.
+    """
+    if not event.contact or not event.to:
+        return None
+    try:
+        line = await _line_of(desk, contact, parse_address(event.to, event.channel.kind))
+    except AddressError:
+        return None
+    if line is None:
+        return None
+    message = event.message if len(event.message) == _WHOLE_NAME else ""
+    return _Sent(message=message, line=line, question=None, delivered=False, undelivered=False)
 
 
 async def _of_address(desk: Desk, event: DeliveryEvent) -> Received:
