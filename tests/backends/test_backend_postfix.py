@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dkim
 import pytest
@@ -17,15 +18,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from mail_servers import SENDER, Authority
 from postfix import SIZE_LIMIT, Postfix, running
+from world import KEYS, world
 
+from optly import Channel, Solicited
+from optly._flows.receive import Effect
 from optly.backends import TLS, SMTPBackend
 from optly.backends.dkim import Signer
 from optly.backends.mail import read
 from optly.backends.verp import ReturnPath
-from optly.keys import Keys
+from optly.errors import NotPermittedError
+from optly.events import MessageAccepted
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
+from optly.rules import Reason
 
-PATH = ReturnPath("bounces@acme.example.com", Keys(current="a key of some length"))
+PATH = ReturnPath("bounces@acme.example.com", KEYS)
 CONTACT = "0123456789abcdef" * 2
 
 Write = Callable[..., Message]
@@ -179,9 +185,7 @@ def test_an_address_outside_ascii_arrives(postfix: Postfix, fresh: Write) -> Non
 # ---- what comes back
 
 
-@pytest.mark.parametrize(
-    "path", [PATH, ReturnPath("@bounces.example.com", PATH.keys)], ids=["mailbox", "domain of its own"]
-)
+@pytest.mark.parametrize("path", [PATH, ReturnPath("@bounces.example.com", KEYS)], ids=["mailbox", "domain of its own"])
 @pytest.mark.parametrize("dsn", [True, False])
 def test_a_message_that_was_taken_comes_back_later(postfix: Postfix, fresh: Write, path: ReturnPath, dsn: bool) -> None:
     """
@@ -287,6 +291,29 @@ def test_a_message_outside_ascii_comes_back_as_well(postfix: Postfix, fresh: Wri
     assert (DeliveryStatus.BOUNCED, message.to) == (event.status, event.to)
     (raw,) = postfix.mails("bounces", PATH.address_for(message.contact, message.id))
     assert b"message/global-delivery-status" in raw
+
+
+def test_an_address_that_turns_out_to_be_dead_is_not_written_to_again(postfix: Postfix) -> None:
+    """
+    From the question that goes out to the refusal of the next one, with nothing but mail in between. A second copy of
+    the report changes nothing.
+    """
+    local = f"gone.{secrets.token_hex(8)}"
+    postfix.next_hop.answers[local] = "550 5.1.1 no such user"
+    with sending(postfix.address, return_path=PATH) as backend:
+        w = world(backends=[backend], clock=lambda: datetime.now(UTC))
+        ada = w.add(email=f"{local}@next.example.com")
+        ask = partial(w.manager.request_consent, ada, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"])
+        ask(basis=Solicited(how="newsletter form", at=datetime.now(UTC)))
+        w.manager.deliver()
+        (sent,) = (event for event in w.manager.history(ada) if isinstance(event, MessageAccepted))
+        event = come_back(
+            postfix, PATH, Message(id=sent.message, contact=ada.id, channel=Channel.EMAIL, to="", text="")
+        )
+        assert [Effect.RECORDED, Effect.REPEATED] == [w.manager.receive(event).effect for _ in range(2)]
+        with pytest.raises(NotPermittedError) as refused:
+            ask(basis=Solicited(how="the same form again", at=datetime.now(UTC)))
+    assert Reason.UNDELIVERABLE is refused.value.decision.reason
 
 
 # ---- many, and whole
