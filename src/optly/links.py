@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from base64 import b32encode
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeSerializer
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+_WRITTEN_AS: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())  # RFC 4648 to Crockford
 _READ_AS: Final = str.maketrans({"i": "1", "l": "1", "o": "0"})
 _CODE = re.compile(f"[{_ALPHABET}]{{16,64}}", re.ASCII)
 
@@ -60,9 +62,9 @@ def make_code(random: bytes) -> str:
     Write random bytes as a code that survives being read aloud, typed and cut out of a text: 26 characters for 128
     bits, 16 for 80.
     """
-    number = int.from_bytes(random)
     length = -(-len(random) * 8 // 5)
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
+    whole = random.rjust(-(-len(random) // 5) * 5, b"\0")  # the library writes five bytes as eight letters
+    return b32encode(whole)[-length:].translate(_WRITTEN_AS).decode()
 
 
 def read_code(text: str) -> str:

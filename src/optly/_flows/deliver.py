@@ -47,6 +47,9 @@ _SHORTEST_WAIT: Final = timedelta(seconds=1)
 # How many messages a worker that is killed leaves in doubt at most. More would make a commit no cheaper for each.
 BATCH: Final = 100
 
+# Among how many batches a worker chooses its own, once another was faster with the first.
+_CROWD: Final = 8
+
 _STATES: Final = {
     Outcome.ACCEPTED: MessageState.ACCEPTED,
     Outcome.REFUSED: MessageState.REFUSED,
@@ -100,19 +103,17 @@ class _Item:
 
     Attributes:
         waiting: The row, with the count of this claim once it is claimed.
+        contact: Whom it is for.
         code: The code of the link it carries.
         message: What goes out, once it is made.
     """
 
     waiting: OutboxMessage
+    contact: Contact
     parcel: Parcel
     code: str = attrs.field(repr=False)
     stored: StoredCode = attrs.field(repr=False)
     message: Message | None = None
-
-    @property
-    def contact(self) -> Contact:
-        return Contact(self.waiting.subject.hex())
 
     @property
     def id(self) -> str:
@@ -208,8 +209,11 @@ async def hand_over(desk: Desk, channel: Channel, most: int) -> tuple[Deliveries
     waiting = await _choose(desk, channel, now, most)
     room = await pace.room(desk, channel, len(waiting), now)
     items = await _claim(desk, waiting[:room], now)
+    if room and not items:
+        # Another worker was faster with all of them.
+        waiting = await _choose(desk, channel, now, most, crowded=True)
+        items = await _claim(desk, waiting[:room], now)
     if not items:
-        # Another worker was faster, or there is no room: in this window nothing more goes out.
         return Deliveries(), bool(waiting) and room > 0
     ledger = _Ledger()
     try:
@@ -227,14 +231,18 @@ async def hand_over(desk: Desk, channel: Channel, most: int) -> tuple[Deliveries
     return Deliveries(**ledger.counts), not broken and room == len(waiting)
 
 
-async def _choose(desk: Desk, channel: Channel, now: datetime, most: int) -> list[OutboxMessage]:
+async def _choose(
+    desk: Desk, channel: Channel, now: datetime, most: int, *, crowded: bool = False
+) -> list[OutboxMessage]:
     """
-    Return what to try for: of each contact one message, and of much that is due a part by chance, so that workers which
-    run at once do not all try for the same.
+    Return what to try for, of each contact one message: what is due longest, or, where workers are in each other's way,
+    what comes some way after it.
     """
-    due: Sequence[OutboxMessage] = await desk.storage.due(desk.organisation.key, channel, now, 2 * most)
-    if len(due) == 2 * most and desk.random(1)[0] & 1:
-        due = due[most:]
+    spread = _CROWD if crowded else 1
+    due: Sequence[OutboxMessage] = await desk.storage.due(desk.organisation.key, channel, now, spread * most)
+    if len(due) > most:
+        start = int.from_bytes(desk.random(4)) % (len(due) - most + 1)
+        due = due[start:]
     first: dict[bytes, OutboxMessage] = {}
     for waiting in due:
         first.setdefault(waiting.subject, waiting)
@@ -242,10 +250,10 @@ async def _choose(desk: Desk, channel: Channel, now: datetime, most: int) -> lis
 
 
 def _item(desk: Desk, waiting: OutboxMessage) -> _Item:
-    parcel = unpack(waiting)
+    parcel, contact = unpack(waiting), Contact(waiting.subject.hex())
     target = LinkTarget(
         kind=LinkKind.MANAGE if parcel.question is None else LinkKind.QUESTION,
-        contact=waiting.subject.hex(),
+        contact=contact.id,
         line=parcel.line,
         channel=parcel.channel,
         handed_over=True,
@@ -253,7 +261,7 @@ def _item(desk: Desk, waiting: OutboxMessage) -> _Item:
         message=waiting.message.hex(),
     )
     code, stored = new_code(desk, target, parcel.until)
-    return _Item(waiting=waiting, parcel=parcel, code=code, stored=stored)
+    return _Item(waiting=waiting, contact=contact, parcel=parcel, code=code, stored=stored)
 
 
 async def _claim(desk: Desk, waiting: Sequence[OutboxMessage], now: datetime) -> list[_Item]:

@@ -101,7 +101,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     ),
     # ---- the outbox
     "put_message": insert(t.outbox),
-    "message": select(*_message).where(*_of_message),
     "claim": update(t.outbox)
     .where(*_of_message, t.outbox.c.state == _state(MessageState.QUEUED), t.outbox.c.due_at <= bindparam("now"))
     .values(
@@ -184,6 +183,9 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "heads": lambda count: select(
         t.heads.c.subject_id, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
     ).where(_any_of(t.heads.c.subject_id, count)),
+    "claimed": lambda count: select(*_message).where(
+        _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
+    ),
     "personal": lambda count: select(
         t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
     ).where(_any_of(t.personal.c.subject_id, count)),

@@ -140,7 +140,9 @@ class SQLStorage:
         def work(session: Session) -> Sequence[OutboxMessage]:
             got = [claim for claim in wanted if session.change("claim", **_name(claim), **lease)]
             session.change_each("put_code", [_code_row(code) for claim in got for code in claim.codes])
-            return [_message(*session.rows("message", **_name(claim))[0]) for claim in got]
+            names = {_place(claim) for claim in got}
+            rows = session.lookup("claimed", [claim.subject for claim in got]) if got else ()
+            return [message for row in rows if _place(message := _message(*row)) in names]
 
         return self._database.write(work) if claims else ()
 
@@ -283,7 +285,7 @@ def _subject(item: Commit | Leaf) -> bytes:
     return item.subject
 
 
-def _place(item: Claim | Settlement) -> tuple[bytes, bytes]:
+def _place(item: Claim | Settlement | OutboxMessage) -> tuple[bytes, bytes]:
     return item.subject, item.message
 
 
