@@ -27,6 +27,7 @@ from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in
+from optly.texts import Encoding, segments
 
 DOWN = Receipt(outcome=Outcome.RETRY_LATER, reply="421 closing", code=421, fault=Fault.BACKEND)
 GONE = Receipt(outcome=Outcome.IN_DOUBT, reply="no reply")
@@ -670,11 +671,21 @@ def test_a_long_text_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     assert PHONE not in caplog.text
 
 
-def test_the_default_question_fits_one_part(caplog: pytest.LogCaptureFixture) -> None:
+class TwoWayBackend(MemoryBackend):
     """
-    With its link.
+    Texts that can be answered by a text.
     """
-    w = world()
+
+    takes_replies = True
+
+
+@pytest.mark.parametrize("kind", [MemoryBackend, TwoWayBackend])
+def test_the_default_question_fits_one_part(kind: type[MemoryBackend], caplog: pytest.LogCaptureFixture) -> None:
+    """
+    With its link, whether or not it can be answered by a text.
+    """
+    texts = kind(channel=Channel.SMS)
+    w = world(backends=[texts])
     ada = w.add()
     w.manager.request_consent(
         ada,
@@ -684,5 +695,7 @@ def test_the_default_question_fits_one_part(caplog: pytest.LogCaptureFixture) ->
         basis=Solicited(how="form", at=w.clock()),
     )
     w.manager.deliver()
-    assert len(w.texts.outbox) == 1
+    (message,) = texts.outbox
+    assert ("Reply YES or STOP" in message.text) is (kind is TwoWayBackend)
+    assert (Encoding.GSM, 1) == (segments(message.text).encoding, segments(message.text).count)
     assert not [r for r in caplog.records if "several parts" in r.message]

@@ -16,7 +16,7 @@ from mail_servers import SENDER, Inbox, ScriptedServer, mail_server
 from optly.addresses import Channel
 from optly.backends import ConsoleBackend, MemoryBackend, SMTPBackend
 from optly.messages import Outcome, Receipt
-from optly.testing.backends import BackendContract
+from optly.testing.backends import BackendContract, BatchContract
 
 
 class Deserted(io.StringIO):
@@ -48,7 +48,7 @@ class TestConsoleBackend(BackendContract):
         return ConsoleBackend(backend.channel, stream=Deserted())
 
 
-class TestSMTPBackend(BackendContract):
+class TestSMTPBackend(BatchContract, BackendContract):
     secrets = ("s3cret",)
 
     @pytest.fixture

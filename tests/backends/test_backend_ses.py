@@ -34,7 +34,7 @@ from optly.backends.ses import Account, SESBackend, build, parse
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, WebhookBackend
-from optly.testing.backends import BackendContract
+from optly.testing.backends import BackendContract, BatchContract, WebhookContract
 
 Write = Callable[..., Message]
 LATER = (Outcome.RETRY_LATER, Fault.BACKEND)
@@ -785,7 +785,7 @@ def test_the_server_gets_what_was_built(verified: Moto, write: Write) -> None:
     assert kept["source"] == "hello@acme.example.com"
 
 
-class TestSESBackend(BackendContract):
+class TestSESBackend(BatchContract, WebhookContract, BackendContract):
     secrets = (KEYS.access_key, KEYS.secret_key, "t0ken", "a-shared-secret-of-eventbridge")
 
     settings = {"credentials": attrs.evolve(KEYS, token="t0ken"), "secrets": ["a-shared-secret-of-eventbridge"]}  # noqa: RUF012

@@ -57,7 +57,7 @@ from optly.errors import AddressError, ConfigurationError, HeaderError, Provider
 from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, TakesReplies, TracingBackend, WebhookBackend
-from optly.testing.backends import BackendContract
+from optly.testing.backends import BackendContract, BatchContract, WebhookContract
 
 SENDER = "+447700900123"
 SERVICE = "MG" + "cd" * 16
@@ -104,7 +104,7 @@ def end(receipt: Receipt) -> tuple[Outcome, Fault | None]:
     return receipt.outcome, receipt.fault
 
 
-class TestTwilioBackend(BackendContract):
+class TestTwilioBackend(BatchContract, WebhookContract, BackendContract):
     secrets = (TOKEN, OLD_TOKEN, "s3cret-of-the-key")
 
     @pytest.fixture

@@ -7,14 +7,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import attrs
 import pytest
 
 from optly.addresses import AddressKind, Channel
 from optly.errors import UsageError
-from optly.messages import Message, Outcome, Receipt
-from optly.protocols import MessageBackend
+from optly.http import Request
+from optly.messages import Fault, Message, Outcome, Receipt
+from optly.protocols import BatchBackend, MessageBackend, WebhookBackend
 
 _ADDRESSES = {
     AddressKind.EMAIL: "ada@example.com",
@@ -138,3 +140,51 @@ class BackendContract:
         shown = repr((backend, message, receipt, logged)) + str(backend)
         for hidden in (*self.secrets, message.to, message.text):
             assert hidden not in shown
+
+
+class BatchContract:
+    """
+    Further tests for a backend that takes many messages at once. Subclass it beside `BackendContract`.
+    """
+
+    def test_many_are_taken_at_once(self, backend: BatchBackend, message: Message) -> None:
+        """
+        A receipt for each, in order, and one message that cannot be expressed keeps no other back.
+        """
+        assert isinstance(backend, BatchBackend)
+        assert list(backend.send_all([])) == []
+        other = Channel.SMS if backend.channel is not Channel.SMS else Channel.EMAIL
+        messages = [attrs.evolve(message, id=f"{number:032x}") for number in range(9)]
+        messages[4] = attrs.evolve(messages[4], channel=other)
+        receipts = backend.send_all(messages)
+        wanted = [Outcome.REFUSED if number == 4 else Outcome.ACCEPTED for number in range(9)]
+        assert wanted == [receipt.outcome for receipt in receipts]
+
+    def test_many_for_a_provider_that_is_cut_off_are_no_error(self, cut_off: BatchBackend, message: Message) -> None:
+        """
+        None of them is accepted, none refused, and the trouble is the backend's.
+        """
+        receipts = cut_off.send_all([attrs.evolve(message, id=f"{number:032x}") for number in range(9)])
+        assert len(receipts) == 9
+        assert {receipt.outcome for receipt in receipts} <= {Outcome.RETRY_LATER, Outcome.IN_DOUBT}
+        assert Fault.BACKEND in {receipt.fault for receipt in receipts}
+
+
+class WebhookContract:
+    """
+    Further tests for a backend that hears from its provider. Subclass it beside `BackendContract`.
+    """
+
+    def test_a_request_from_nobody_is_refused(self, backend: WebhookBackend, caplog: pytest.LogCaptureFixture) -> None:
+        """
+        Whatever is in it: no event comes of it, and it is not repeated in a log.
+        """
+        assert isinstance(backend, WebhookBackend)
+        now = datetime.now(UTC)
+        for body in (b"", b"From=%2B447911123456&Body=STOP", b'{"Message": "STOP"}', b"\xff\x00", b"x" * 300_000):
+            for method in ("POST", "GET"):
+                request = Request(method=method, path="/", body=body, headers=(("content-type", "text/plain"),))
+                heard = backend.webhook(request, now=now)
+                assert heard.events == ()
+                assert 400 <= heard.response.status < 500
+        assert "447911123456" not in "".join(str(vars(record)) for record in caplog.records)
