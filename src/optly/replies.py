@@ -132,8 +132,8 @@ _COURTESY: Final = re.compile(
 )
 # A phone's reaction to a message arrives as a text that quotes it. A stop sign is a word by now, and none of these.
 _REACTION: Final = re.compile(
-    r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from|reacted [^\w\n]{1,20} to)"
-    r"|[^\w\n]{1,20}to)\s+[^\w\s“\"]*(?:“[^“”]*”|\"[^\"]*\")"
+    r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from)"
+    r"|(?:reacted)?[^\w\n]{1,20}to)\s+[^\w\s“\"]*(?:“[^“”]*”|\"[^\"]*\")"
 )
 
 # ---- stop
