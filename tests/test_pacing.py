@@ -335,7 +335,19 @@ def test_texts_keep_quiet_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", ["", "Nowhere", "Europe/Atlantis", "Europe", "../etc/passwd", "/etc/passwd", "Europe/London\0", "ü", "BST"]
+    "zone",
+    [
+        "",
+        "Nowhere",
+        "Europe/Atlantis",
+        "Europe",
+        "../etc/passwd",
+        "/etc/passwd",
+        "Europe/London\0",
+        "ü",
+        "BST",
+        "x" * 300,
+    ],
 )
 def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
     """
