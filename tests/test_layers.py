@@ -27,7 +27,7 @@ ROWS: list[tuple[str, ...]] = [
     ("_setup",),
     ("manager",),
     ("manager_async",),
-    ("portal",),
+    ("portal", "worker"),
     ("cli", "contrib", "testing"),
 ]
 ROW = {name: index for index, row in enumerate(ROWS) for name in row}

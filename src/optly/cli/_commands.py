@@ -17,8 +17,11 @@ _MODULES: Final = {
     "demo": "optly.cli.demo.command",
     "keys": "optly.cli.keys",
     "lint": "optly.cli.lint",
+    "outbox": "optly.cli.outbox",
+    "reconcile": "optly.cli.reconcile",
     "register": "optly.cli.register",
     "verify-evidence": "optly.cli.verify_evidence",
+    "worker": "optly.cli.worker",
 }
 
 
