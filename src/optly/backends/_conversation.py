@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import zip_longest
 from smtplib import SMTP, SMTP_SSL, SMTPHeloError, SMTPResponseException
 
 import attrs
 
 from optly.backends._server import TLS, Server
-from optly.backends._verdict import CLOSING, Reply, Step, judge, not_sent, receipt
+from optly.backends._verdict import CLOSING, STEPS, Reply, Step, judge, not_sent, receipt
 from optly.backends._wire import Wire
 from optly.backends.mime import Letter
 from optly.messages import Fault, Outcome, Receipt
@@ -40,6 +41,10 @@ class Manners:
     local_hostname: str | None
     pipelining: bool
     notify: str | None
+
+
+def _wait() -> None:
+    pass
 
 
 class Conversation:
@@ -101,12 +106,15 @@ class Conversation:
                 client.close()
         return conversation
 
-    def hand_over(self, letter: Letter, following: Letter | None = None) -> Receipt | None:
+    def hand_over(
+        self, letter: Letter, following: Letter | None = None, *, meanwhile: Callable[[], None] = _wait
+    ) -> Receipt | None:
         """
         Say one letter, and return what became of it.
 
         Args:
             following: The letter that is handed over next. Its envelope is said along.
+            meanwhile: What to do while the server takes the letter.
 
         Returns:
             None if the connection broke and the server said nothing about the letter, of which it has heard the
@@ -122,18 +130,20 @@ class Conversation:
         try:
             for reply in self._envelope_replies(letter):
                 replies.append(reply)
-            if len(replies) == Step.DOT and all(map(Reply.lets_go_on, replies, Step)):
+            if len(replies) == Step.DOT and all(map(Reply.lets_go_on, replies, STEPS)):
                 self._say(letter, following)
                 said = True
+                meanwhile()
                 replies.append(self._wire.reply(patience=_PATIENCE))
         except OSError as error:
             broken = True
             replies.append(self._wire.last_words() or Reply(None, f"no reply: {error}"))
-        heard = list(zip(Step, replies, strict=False))
-        step, reply = next(((step, reply) for step, reply in heard if not reply.lets_go_on(step)), heard[-1])
+        for step, reply in zip(STEPS, replies, strict=False):
+            if not reply.lets_go_on(step):
+                break
         if step is Step.MAIL and not first and not reply.refuses:
             return None
-        if not broken and all(reply.refuses or reply.lets_go_on(step) for step, reply in heard):
+        if not broken and all(map(_is_an_answer, replies, STEPS)):
             self.over = not (said or self._take_back(replies, following))
         return judge(reply, step, said=said)
 
@@ -181,16 +191,17 @@ class Conversation:
         """
         Say the envelope, unless that was done, and yield the replies as far as they come.
         """
-        commands = self._envelope(letter)
         announced, self._announced = self._announced, None
+        commands: Iterable[bytes] = ()
         if announced is None:
             self._wire.must_be_silent()
+            commands = self._envelope(letter)
             if self.pipelining:
-                self._wire.write(b"".join(commands))
+                commands = [b"".join(commands)]
         elif announced is not letter:
             raise ConnectionError("another letter was announced")
-        for step, command in zip(Step, commands, strict=False):
-            if not self.pipelining:
+        for step, command in zip_longest(STEPS[: Step.DOT], commands):
+            if command is not None:
                 self._wire.write(command)
             reply = self._wire.reply()
             yield reply
@@ -245,6 +256,10 @@ class Conversation:
         Close the connection without a word.
         """
         self._client.close()
+
+
+def _is_an_answer(reply: Reply, step: Step) -> bool:
+    return reply.lets_go_on(step) or reply.refuses
 
 
 def _unread(client: SMTP) -> bytes:

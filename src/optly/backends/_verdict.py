@@ -45,12 +45,9 @@ class Step(IntEnum):
     DATA = 2
     DOT = 3
 
-    @property
-    def wanted(self) -> int:
-        """
-        The class of the reply that lets the dialogue go on.
-        """
-        return 3 if self is Step.DATA else 2
+
+STEPS: Final = tuple(Step)
+_GOES_ON = {Step.MAIL: 2, Step.RCPT: 2, Step.DATA: 3, Step.DOT: 2}
 
 
 @attrs.frozen
@@ -78,7 +75,7 @@ class Reply:
         """
         Whether it is the reply that was hoped for at *step*.
         """
-        return self.code is not None and self.code // 100 == step.wanted
+        return self.code is not None and self.code // 100 == _GOES_ON[step]
 
     @property
     def refuses(self) -> bool:

@@ -147,7 +147,7 @@ def build(
     target = EmailAddress.parse(message.to)
     addresses = [sender.address, target, return_path or sender.address]
     written = [address.ascii_value or address.value for address in addresses]
-    utf8 = any(address.ascii_value is None for address in addresses)
+    utf8 = not all(map(str.isascii, written))
     extra = dict(message.headers)
     if headers:
         there = {name.lower() for name in extra}

@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -256,7 +257,9 @@ class SMTPBackend:
                     conversation = begun
                 if following is None and conversation.pipelining and conversation.letters + 1 < self._letters:
                     following = batch.take()
-                receipt = conversation.hand_over(this.letter, None if following is None else following.letter)
+                receipt = conversation.hand_over(
+                    this.letter, None if following is None else following.letter, meanwhile=batch.prepare
+                )
                 if receipt is not None:
                     batch.settle(this, receipt)
                     failed = receipt.fault is Fault.BACKEND
@@ -327,7 +330,7 @@ class _Batch:
 
     def __init__(self, size: int, letters: Iterator[Letter | Receipt]) -> None:
         self._letters = enumerate(letters)
-        self._returned: list[_Job] = []
+        self._ready: deque[_Job] = deque()
         self._receipts: list[Receipt | None] = [None] * size
         self._lock = Lock()
         self._until = time.monotonic() + _BEGIN_WITHIN
@@ -346,18 +349,29 @@ class _Batch:
         Return a letter that is to be begun, or None.
         """
         with self._lock:
-            while self.goes_on:
-                if self._returned:
-                    return self._returned.pop()
-                index, letter = next(self._letters, (0, None))
-                if isinstance(letter, Letter):
-                    return _Job(index, letter)
-                if letter is None:
-                    return None
-                self._receipts[index] = letter
-                if letter.fault is Fault.BACKEND:
-                    self._stopped = True
-            return None
+            if self._ready and self.goes_on:
+                return self._ready.popleft()
+            return self._write_next()
+
+    def prepare(self) -> None:
+        """
+        Write a letter that somebody will take.
+        """
+        with self._lock:
+            job = self._write_next()
+            if job is not None:
+                self._ready.append(job)
+
+    def _write_next(self) -> _Job | None:
+        while self.goes_on:
+            index, letter = next(self._letters, (0, None))
+            if isinstance(letter, Letter):
+                return _Job(index, letter)
+            if letter is None:
+                return None
+            self._receipts[index] = letter
+            self._stopped |= letter.fault is Fault.BACKEND
+        return None
 
     def settle(self, job: _Job, receipt: Receipt) -> None:
         """
@@ -370,7 +384,7 @@ class _Batch:
         Leave letters that were not begun to others. If there is nobody, *why* is what becomes of them.
         """
         with self._lock:
-            self._returned += [job for job in jobs if job is not None]
+            self._ready += [job for job in jobs if job is not None]
             self._why = why
 
     def stop(self) -> None:
