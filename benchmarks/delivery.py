@@ -2,206 +2,122 @@
 Questions handed over to a mail server, beside smtplib with ready bytes: ``python benchmarks/delivery.py``.
 
 Everything is counted: each question is claimed, gated again, made with links of its own, handed over, and its outcome
-recorded as an event, durably, on SQLite. The floor says ready bytes over one reused connection and records nothing. The
-server is Postfix's smtp-sink, which takes everything and keeps nothing; ``--latency`` adds that many milliseconds to
-each round trip to it.
+recorded as an event, durably, on SQLite. The floor says a ready question over one reused connection and records
+nothing. Both talk to Postfix's smtp-sink (``tests/peers/install`` puts it there), once over loopback and once through a
+proxy that adds 20 ms to each round trip.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import cProfile
+import itertools
+import pstats
 import smtplib
-import socket
-import statistics
-import subprocess
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from datetime import UTC, datetime
+
+from measure import Measured, Work, measure, table
+from sink import Delay, sink
 
 from optly import Channel, ConsentManager, Keys, Organisation, Purpose, Subscriber
-from optly.backends import SMTPBackend
-from optly.backends.mime import Sender, build
-from optly.messages import Message
-from optly.storage import SQLStorage
+from optly.backends import MemoryBackend, SMTPBackend
+from optly.backends.mime import Letter, Sender, build
+from optly.protocols import MessageBackend, Storage
+from optly.storage import MemoryStorage, SQLStorage
 
-UNPACKED = Path(__file__).parent.parent / ".peers" / "postfix"
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-    return port
+SENDER = "Acme <hello@acme.example.com>"
+ADDED = 0.020
+CAMPAIGNS = itertools.count()
 
 
-@contextmanager
-def sink() -> Iterator[int]:
-    """
-    Run smtp-sink, Debian's own or the one that ``tests/peers/install`` unpacked, and give its port.
-    """
-    program = shutil.which("smtp-sink") or str(UNPACKED / "usr/sbin/smtp-sink")
-    libraries = {"LD_LIBRARY_PATH": str(UNPACKED / "usr/lib/postfix")} if str(UNPACKED) in program else {}
-    port = free_port()
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    with subprocess.Popen([program, *user, f"127.0.0.1:{port}", "256"], env={**os.environ, **libraries}) as server:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        try:
-            yield port
-        finally:
-            server.terminate()
-
-
-class Delay:
-    """
-    Passes bytes on both ways, each half a round trip later.
-    """
-
-    def __init__(self, port: int, seconds: float) -> None:
-        self._target, self._half = port, seconds / 2
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            near, _ = self._listening.accept()
-            far = socket.create_connection(("127.0.0.1", self._target))
-            for one in (near, far):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
-            threading.Thread(target=self._pass, args=(far, near), daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        from collections import deque
-
-        waiting: deque[tuple[float, bytes]] = deque()
-        arrived = threading.Condition()
-
-        def write() -> None:
-            while True:
-                with arrived:
-                    while not waiting:
-                        arrived.wait()
-                    at, data = waiting.popleft()
-                time.sleep(max(0.0, at - time.monotonic()))
-                try:
-                    if not data:
-                        target.shutdown(socket.SHUT_WR)
-                        return
-                    target.sendall(data)
-                except OSError:
-                    return
-
-        threading.Thread(target=write, daemon=True).start()
-        while True:
-            try:
-                data = source.recv(65536)
-            except OSError:
-                data = b""
-            with arrived:
-                waiting.append((time.monotonic() + self._half, data))
-                arrived.notify()
-            if not data:
-                return
-
-
-def manager(directory: str, port: int, **settings: int) -> ConsentManager:
-    backend = SMTPBackend(f"smtp://127.0.0.1:{port}", sender="Acme <hello@acme.example.com>", **settings)
+def manager(storage: Storage, backend: MessageBackend) -> ConsentManager:
     return ConsentManager(
         organisation=Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds", email="a@example.com"),
-        purposes=[Purpose(key="offers", title="Offers")],
-        storage=SQLStorage(f"sqlite:///{directory}/optly.db"),
+        purposes=[Purpose(key="offers", title="Offers and discounts on our products")],
+        storage=storage,
         backends=[backend],
         keys=Keys(current="a key that only measures"),
         base_url="https://acme.example.com/my",
     )
 
 
-def queue(made: ConsentManager, count: int, name: str) -> None:
+def ask(made: ConsentManager, count: int) -> None:
+    """
+    Queue a question to each of so many companies that were not asked before.
+    """
+    name = f"campaign {next(CAMPAIGNS)}"
     contacts = (
-        made.add_contact(email=f"{name}{number}@example.com", subscriber=Subscriber.COMPANY) for number in range(count)
+        made.add_contact(email=f"p{number}@{name.replace(' ', '')}.example.com", subscriber=Subscriber.COMPANY)
+        for number in range(count)
     )
-    made.request_consents(
-        contacts, campaign=name, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"]
-    )
+    made.request_consents(contacts, campaign=name, via="email", channels=["email"], purposes=["offers"])
 
 
-def example(made: ConsentManager) -> bytes:
+def question() -> Letter:
     """
-    Return a question as it goes out, for the floor.
+    Return a question as it goes out.
     """
-    from optly._flows import deliver as flow
-    from optly._run import run_to_completion
-
-    taken: list[Message] = []
-
-    class Keeping:
-        name, channel, takes_replies = "keeping", Channel.EMAIL, False
-
-        def send(self, message: Message) -> object:
-            taken.append(message)
-            raise KeyboardInterrupt
-
-    del flow, run_to_completion, Keeping
-    text = "x" * 600
-    message = Message(id="0" * 32, channel=Channel.EMAIL, to="a@example.com", subject="s", text=text, html=f"<p>{text}")
-    from datetime import UTC, datetime
-
-    return build(message, Sender.parse("Acme <hello@acme.example.com>"), at=datetime.now(UTC)).content
+    backend = MemoryBackend(channel=Channel.EMAIL)
+    made = manager(MemoryStorage(), backend)
+    ask(made, 1)
+    made.deliver()
+    return build(backend.outbox[0], Sender.parse(SENDER), at=datetime.now(UTC))
 
 
-def floor(port: int, content: bytes, count: int) -> float:
+def floor(port: int) -> Work:
+    """
+    Return what says a ready question over one connection that is made beforehand.
+    """
+    letter = question()
     client = smtplib.SMTP("127.0.0.1", port)
-    client.ehlo()
-    start = time.perf_counter()
-    for _ in range(count):
-        client.sendmail("hello@acme.example.com", ["a@example.com"], content)
-    taken = time.perf_counter() - start
-    client.quit()
-    return taken / count
+
+    def send(repeat: int) -> None:
+        for _ in range(repeat):
+            client.sendmail(letter.sender, letter.recipient, letter.content)
+
+    return send
+
+
+def delivered(port: int, count: int, rounds: int) -> tuple[ConsentManager, Work]:
+    """
+    Return what hands over questions that were queued beforehand, one round of *count* after the other.
+    """
+    directory = tempfile.TemporaryDirectory()
+    backend = SMTPBackend(f"smtp://127.0.0.1:{port}", sender=SENDER, messages_per_connection=10**9)
+    made = manager(SQLStorage(f"sqlite:///{directory.name}/optly.db"), backend)
+    ask(made, count * (rounds + 1))
+
+    def send(repeat: int) -> None:
+        done = made.deliver(limit=repeat)
+        assert done.accepted == repeat, (done, directory)
+
+    return made, send
+
+
+def measured(name: str, port: int, count: int, rounds: int, aim: str) -> Measured:
+    made, work = delivered(port, count, rounds)
+    with made:
+        return measure(name, floor(port), work, repeat=count, rounds=rounds, aim=aim)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--latency", type=float, default=0.0, help="milliseconds added to each round trip")
-    parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--count", type=int, default=10_000, help="how many questions over loopback, in five rounds")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes")
     given = parser.parse_args()
-    floors, paths = [], []
-    with sink() as port, tempfile.TemporaryDirectory() as directory:
-        reached = Delay(port, given.latency / 1000).port if given.latency else port
-        with manager(directory, reached, connections=given.connections) as made:
-            content = example(made)
-            each = given.count // given.rounds
-            for number in range(given.rounds):
-                queue(made, each, f"r{number}-")
-                floors.append(floor(reached, content, each if not given.latency else min(each, 50)))
-                if given.profile:
-                    import cProfile
-                    import pstats
-
-                    profile = cProfile.Profile()
-                    profile.runcall(made.deliver)
-                    pstats.Stats(profile).sort_stats("cumtime").print_stats(80)
-                    return
-                start = time.perf_counter()
-                done = made.deliver()
-                paths.append((time.perf_counter() - start) / each)
-                assert done.accepted == each, done
-    low, high = statistics.median(floors), statistics.median(paths)
-    print(f"floor {low * 1e6:,.0f} µs ({1 / low:,.0f}/s), deliver {high * 1e6:,.0f} µs ({1 / high:,.0f}/s), {high / low:.2f} x")
+    with sink() as port:
+        if given.profile:
+            made, work = delivered(port, given.count, 1)
+            with made, cProfile.Profile() as profile:
+                work(given.count)
+            pstats.Stats(profile).sort_stats("tottime").print_stats(40)
+            return
+        rows = [measured("a question, loopback", port, given.count // 5, 5, "at most 1")]
+        rows.append(measured("… 20 ms more", Delay(port, ADDED).port, 200, 3, "at most 0.2"))
+    print(table(rows))
+    for row in rows:
+        print(f"{row.name}: {1 / row.path:,.0f}/s beside {1 / row.floor:,.0f}/s")
 
 
 if __name__ == "__main__":

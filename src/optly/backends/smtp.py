@@ -37,6 +37,8 @@ _log = logging.getLogger("optly")
 _BEGIN_WITHIN = 240.0
 # A connection takes six round trips to make, a message one: fewer messages than this are not worth another connection.
 _WORTH_A_CONNECTION = 8
+# Seconds for one letter on one connection. A server that takes less is so near that further connections only cost.
+_NEAR = 0.003
 # The last field names the sender, in 5 to 15 characters: https://support.google.com/mail/answer/6254652
 _FEEDBACK_ID = re.compile(r"(?:[!-9;-~]{0,64}:){1,3}[!-9;-~]{5,15}", re.ASCII)
 # Not the reply to that other message: it may hold the address of somebody else.
@@ -84,7 +86,8 @@ class SMTPBackend:
         ssl_context: For everything else there is to say about TLS. It is used as it is.
         timeout: How long to wait for each step, of which there are up to fifteen. For the last reply, ten times that.
             Keep the sum under a quarter of an hour: after that a worker is taken for dead.
-        connections: At most so many at a time, over all threads.
+        connections: At most so many at a time, over all threads. A server that is near is given one, because there it is
+            the machine and not the way to it that takes the time.
         pipelining: Whether to say one thing after the other without waiting for each reply, where the server offers it.
             Turn it off for a server that offers what it cannot do.
         messages_per_connection: After so many a new connection is made.
@@ -208,7 +211,8 @@ class SMTPBackend:
 
     def _hand_over(self, messages: Sequence[Message], letters: Iterator[Letter | Receipt]) -> Sequence[Receipt]:
         batch = _Batch(len(messages), letters)
-        helpers = min(self._connections, len(messages) // _WORTH_A_CONNECTION) - 1
+        helpers = 0 if self._near else min(self._connections, len(messages) // _WORTH_A_CONNECTION) - 1
+        began = time.monotonic()
         slots = self._slots
         with slots, ThreadPoolExecutor(self._connections, "optly-smtp") as pool:
             helping: list[Future[None]] = []
@@ -226,6 +230,7 @@ class SMTPBackend:
                 raise
         for helper in helping:
             helper.result()
+        self._near = (time.monotonic() - began) * (1 + len(helping)) < _NEAR * len(messages)
         receipts = batch.receipts()
         self._tell_operator(messages, receipts)
         return receipts
@@ -315,6 +320,7 @@ class SMTPBackend:
         self._lock = Lock()
         self._slots = BoundedSemaphore(self._connections)
         self._kept: list[Conversation] = []
+        self._near = False
 
 
 @attrs.frozen
