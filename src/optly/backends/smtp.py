@@ -86,8 +86,8 @@ class SMTPBackend:
         ssl_context: For everything else there is to say about TLS. It is used as it is.
         timeout: How long to wait for each step, of which there are up to fifteen. For the last reply, ten times that.
             Keep the sum under a quarter of an hour: after that a worker is taken for dead.
-        connections: At most so many at a time, over all threads. A server that is near is given one, because there it is
-            the machine and not the way to it that takes the time.
+        connections: At most so many at a time, over all threads. A server that is near is given one, because there it
+            is the machine and not the way to it that takes the time.
         pipelining: Whether to say one thing after the other without waiting for each reply, where the server offers it.
             Turn it off for a server that offers what it cannot do.
         messages_per_connection: After so many a new connection is made.
