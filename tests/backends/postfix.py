@@ -24,6 +24,7 @@ from typing import ClassVar
 import attrs
 import pytest
 from mail_servers import Authority, Inbox, mail_server
+from services import missing
 
 PACKAGE = Path(__file__).parents[2] / ".peers" / "postfix" / "usr"
 SIZE_LIMIT = 200_000
@@ -202,9 +203,9 @@ def running(authority: Authority) -> Iterator[Postfix]:
     Run a Postfix that shows a certificate of this authority for 127.0.0.1.
     """
     if not (PACKAGE / "lib" / "postfix" / "sbin" / "master").exists():
-        _missing("Postfix, which tests/peers/install puts there,")
+        missing("Postfix", "run tests/peers/install")
     if os.geteuid() != 0:
-        _missing("the right to start Postfix, which is root's,")
+        missing("the right to start Postfix", "run as root")
     # Not pytest's own directory: other users than root have to get there.
     home = Path(tempfile.mkdtemp(prefix="optly-postfix-"))
     home.chmod(0o755)
@@ -216,13 +217,6 @@ def running(authority: Authority) -> Iterator[Postfix]:
                 yield Postfix(f"127.0.0.1:{port}", f"127.0.0.1:{bare_port}", home, inbox)
     finally:
         shutil.rmtree(home)
-
-
-def _missing(what: str) -> None:
-    message = f"{what} is missing"
-    if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1":
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 def _set_up(home: Path, authority: Authority, *, next_hop: str, policy: str) -> tuple[int, int]:

@@ -669,3 +669,31 @@ def test_a_server_that_hangs_up_at_every_dot_leaves_one_message_in_doubt(tmp_pat
         receipts = backend.send_all(messages(*people(20)))
     assert [DOUBT] + [LATER] * 19 == outcomes(receipts)
     assert {Fault.BACKEND} == {receipt.fault for receipt in receipts}
+
+
+@pytest.mark.parametrize("near", [0.0, 3600.0])
+def test_a_server_that_is_near_is_given_one_connection(near: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    More would only have threads wait for each other. One that is far off is given as many as there may be.
+    """
+    monkeypatch.setattr("optly.backends.smtp._NEAR", near)
+    listener = Listener()
+    spoken_to: list[int] = []
+
+    def play(line: Line) -> None:
+        say = line.say
+
+        def slowly(text: str) -> None:
+            spoken_to.append(id(line))
+            time.sleep(0.001)  # so that others have their turn
+            say(text)
+
+        line.say = slowly  # type: ignore[method-assign]
+        listener(line)
+
+    with ScriptedServer(play) as server, sending(server.address, connections=4) as backend:
+        assert [ACCEPTED] * 80 == outcomes(backend.send_all(messages(*people(80))))
+        spoken_to.clear()
+        assert [ACCEPTED] * 80 == outcomes(backend.send_all(messages(*people(80))))
+        assert server.connections <= 4
+        assert (len(set(spoken_to)) == 1) is (near > 0)

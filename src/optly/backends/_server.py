@@ -5,11 +5,11 @@ Which mail server to talk to, and how privately.
 from __future__ import annotations
 
 from enum import StrEnum
-from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from optly.backends._hosts import is_this_machine
 from optly.errors import ConfigurationError
 
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -67,7 +67,7 @@ class Server:
         # smtplib writes both in ASCII and would fail in the middle of a conversation.
         if not all(text is None or (text.isascii() and text.isprintable()) for text in (user, password)):
             raise ConfigurationError("the user and the password of a mail server must be printable ASCII")
-        local = _is_this_machine(parts.hostname)
+        local = is_this_machine(parts.hostname)
         implicit = parts.scheme == "smtps"
         tls = tls or (TLS.IMPLICIT if implicit else TLS.NONE if local else TLS.STARTTLS)
         if implicit is not (tls is TLS.IMPLICIT):
@@ -79,10 +79,3 @@ class Server:
 
 def _decoded(text: str | None) -> str | None:
     return None if text is None else unquote(text)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -24,6 +24,7 @@ import attrs
 
 from optly.addresses import Channel
 from optly.backends._reply import clean, decoded, newest_text
+from optly.backends._verdict import NOBODY_THERE
 from optly.backends.verp import ReturnPath
 from optly.errors import NaiveDatetimeError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
@@ -38,7 +39,6 @@ _MOST_HEADERS = 10  # of one name
 
 # RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that takes no mail (RFC 7505),
 # a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
-_NOBODY_THERE: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
 _WORD = re.compile(r"^[\w-]+", re.ASCII)
@@ -321,7 +321,7 @@ def _finding(block: Mail, action: str, status: DeliveryStatus) -> _Finding:
     if status_code.endswith(".0.0"):
         # Exim says no more than that. What the other server said is in its own words.
         status_code = _match(_STATUS, diagnostic) or status_code
-    if status is DeliveryStatus.FAILED and status_code in _NOBODY_THERE:
+    if status is DeliveryStatus.FAILED and status_code in NOBODY_THERE:
         status = DeliveryStatus.BOUNCED
     return _Finding(
         action=action,
@@ -376,7 +376,7 @@ def _odd_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
     words = next((decoded(part) for part in parts if part.get_content_type() == "text/plain"), "")
     codes = set(_STATUS.findall(words))
     status_code = min(codes) if len(codes) == 1 else ""
-    gone = bool(codes) and codes <= _NOBODY_THERE
+    gone = bool(codes) and codes <= NOBODY_THERE
     for address in sorted(delayed):
         yield _Finding(
             action="delayed", status=DeliveryStatus.DELAYED, to=address.decode("ascii", "replace"), detail=words

@@ -105,6 +105,7 @@ class SMTPBackend:
     """
 
     channel = Channel.EMAIL
+    _near: bool
 
     def __init__(
         self,
