@@ -200,6 +200,21 @@ def test_a_backend_that_breaks_its_promise_leaves_the_batch_in_doubt(caplog: pyt
     assert "@example.com" not in caplog.text
 
 
+def test_a_backend_that_loses_a_receipt_leaves_the_batch_in_doubt() -> None:
+    """
+    Nobody knows which one it is.
+    """
+
+    class Losing(ManyAtOnce):
+        def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
+            return super().send_all(messages)[1:]
+
+    w = world(backends=[Losing()])
+    for contact in people(w, 3):
+        ask(w, contact)
+    assert w.manager.deliver().in_doubt == 3
+
+
 def test_a_backend_with_trouble_is_left_alone() -> None:
     """
     What it has not begun is put back unsaid, and the other channel is not kept waiting.

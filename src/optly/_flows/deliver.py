@@ -482,6 +482,8 @@ async def _send(desk: Desk, outlet: Outlet, messages: Sequence[Message], claimed
     if outlet.batches:
         try:
             receipts: Sequence[Receipt] = await outlet.port.send_all(messages)
+            if len(receipts) != len(messages):
+                raise ValueError("a receipt is missing")
         except Exception as error:
             return [_broken(outlet, message, error) for message in messages]
         return receipts
@@ -558,13 +560,16 @@ def _withholding(desk: Desk, item: _Item, decision: Decision | None) -> Withhold
 
 
 async def _write(desk: Desk, ledger: _Ledger) -> None:
-    await desk.storage.settle(ledger.settlements)
-    written = await desk.apply_all(
-        [(record, _settling(command, settled)) for record, command, settled in ledger.changes]
-    )
-    for record, command, settled in ledger.changes:
-        if record.subject not in written:
-            await settle(desk, Contact(record.subject.hex()), command, settled)
+    try:
+        written = await desk.apply_all(
+            [(record, _settling(command, settled)) for record, command, settled in ledger.changes]
+        )
+        for record, command, settled in ledger.changes:
+            if record.subject not in written:
+                await settle(desk, Contact(record.subject.hex()), command, settled)
+    finally:
+        # What was not taken is known to be unsent, whatever keeps the rest from being recorded.
+        await desk.storage.settle(ledger.settlements)
 
 
 def _settling(command: Command, settled: Settlement) -> Planner:
