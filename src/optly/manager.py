@@ -164,6 +164,13 @@ class ConsentManager:
         return self._desk.receipts
 
     @property
+    def backends(self) -> tuple[MessageBackend, ...]:
+        """
+        What hands messages over.
+        """
+        return self._backends
+
+    @property
     def webhooks(self) -> Mapping[str, WebhookBackend]:
         """
         The backends that hear from their providers, by name. The pages listen for them at ``base_url/hooks/name``.

@@ -83,14 +83,14 @@ class AsyncConsentManager:
         budget: Budget | None = None,
     ) -> None:
         self._storage = storage
-        backends = tuple(backends)
-        self._webhooks = webhooks_of(backends)
+        self._backends = tuple(backends)
+        self._webhooks = webhooks_of(self._backends)
         self._desk = make_desk(
             Threaded,
             organisation=organisation,
             purposes=purposes,
             storage=storage,
-            backends=backends,
+            backends=self._backends,
             registers=registers,
             keys=keys,
             base_url=base_url,
@@ -136,6 +136,13 @@ class AsyncConsentManager:
         Do as :meth:`ConsentManager.receipts` does.
         """
         return self._desk.receipts
+
+    @property
+    def backends(self) -> tuple[MessageBackend | AsyncMessageBackend, ...]:
+        """
+        Do as :meth:`ConsentManager.backends` does.
+        """
+        return self._backends
 
     @property
     def webhooks(self) -> Mapping[str, WebhookBackend]:

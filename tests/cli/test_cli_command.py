@@ -48,12 +48,17 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
 
     assert result.exit_code == 0
     assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == [
+        "ask",
         "check",
         "demo",
         "keys",
         "lint",
+        "outbox",
+        "receive-mail",
+        "reconcile",
         "register",
         "verify-evidence",
+        "worker",
     ]
 
 

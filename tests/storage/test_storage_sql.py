@@ -279,7 +279,7 @@ def test_a_personal_value_that_cannot_be_read_is_damaged(storage: SQLStorage, pa
     other.close()
     with pytest.raises(DamagedError, match=ada.subject.hex()) as caught:
         storage.openings([ada.subject])
-    assert "ada" not in str(caught.value)
+    assert "ada" not in str(caught.value).replace(ada.subject.hex(), "")
     assert caught.value.__context__ is None
 
 
@@ -294,7 +294,7 @@ def test_a_text_that_is_not_utf8_is_damaged(storage: SQLStorage, path: Path) -> 
     other.close()
     with pytest.raises(DamagedError) as caught:
         storage.openings([ada.subject])
-    assert "ada" not in str(caught.value)
+    assert "ada" not in str(caught.value).replace(ada.subject.hex(), "")
 
 
 def test_a_head_behind_its_events_is_shown_as_such(storage: SQLStorage, path: Path) -> None:

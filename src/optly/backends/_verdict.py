@@ -30,7 +30,9 @@ CLOSING: Final = 421
 _OURS = frozenset({CLOSING, 454, 500, 502, 503, 504, 530, 534, 535, 538, 555})
 # RFC 3463 3; 5.1.7 and 5.1.8 are said of the sender.
 _SYSTEM_OR_SENDER = frozenset({"4.3.1", "4.3.2", "4.3.5", "5.3.5", "5.1.7", "5.1.8"})
-NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})  # 5.1.10: RFC 7505
+# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that takes no mail (RFC 7505),
+# a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
+NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _MAILBOX = frozenset({"4.2.1", "4.2.2", "5.2.2"})
 _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
 

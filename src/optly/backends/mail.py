@@ -37,9 +37,6 @@ _LONGEST_HEADER = 4000
 _LONGEST_DETAIL = 1000
 _MOST_HEADERS = 10  # of one name
 
-# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that takes no mail (RFC 7505),
-# a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
-
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
 _WORD = re.compile(r"^[\w-]+", re.ASCII)
 _REPLY_CODE = re.compile(r"(?<!\d)[245]\d\d(?=[ -])", re.ASCII)
