@@ -481,6 +481,41 @@ def test_a_stop_that_comes_in_between_is_not_lost() -> None:
     assert of(w, ada, ConsentGiven) == []
 
 
+def test_what_is_told_again_under_another_name_counts_once(w: World) -> None:
+    """
+    A message is delivered once, and what was delivered did not fail afterwards; but its address may bounce.
+    """
+    ada = w.add()
+    first, second = w.ask(ada), w.ask(ada)
+    for status in (DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
+        w.manager.receive(report(first, status, w))
+    for status in (DeliveryStatus.FAILED, DeliveryStatus.FAILED, DeliveryStatus.DELIVERED):
+        w.manager.receive(report(second, status, w))
+    assert [first.id, second.id] == [event.message for event in of(w, ada, MessageDelivered)]
+    assert [second.id] == [event.message for event in of(w, ada, MessageUndelivered)]
+    assert w.manager.receive(report(first, DeliveryStatus.BOUNCED, w)).effect is Effect.RECORDED
+    assert w.manager.standing(ada).failures
+
+
+def test_a_forged_bounce_suppresses_nobody(w: World) -> None:
+    """
+    It names an address that is on record, and a message that is not. Nobody signed it.
+    """
+    ada = w.add()
+    w.ask(ada)
+    forged = DeliveryEvent(
+        id="1",
+        backend="mail",
+        channel=Channel.EMAIL,
+        status=DeliveryStatus.BOUNCED,
+        message="0" * 32,
+        to=EMAIL,
+        at=w.clock(),
+    )
+    assert w.manager.receive(forged).effect is Effect.UNKNOWN
+    assert w.manager.standing(ada).failures == ()
+
+
 def test_a_report_for_somebody_erased_changes_nothing(w: World) -> None:
     """
     There is nobody left to record it for.
@@ -654,6 +689,41 @@ def test_a_yes_that_is_also_a_carriers_keyword_is_read_as_an_answer(w: World) ->
     assert w.manager.standing(ada).questions[-1].state == "answered"
 
 
+def test_a_yes_answers_the_question_that_was_put_by_text(w: World) -> None:
+    """
+    Not the one that waits in an email, nor one whose time has passed.
+    """
+    ada = w.add()
+    asked_by_text(w, ada, expires_within=timedelta(minutes=1))
+    w.later(timedelta(hours=1))
+    w.ask(ada, purposes=["news"], channels=[Channel.EMAIL])
+    asked_by_text(w, ada, purposes=["news"])
+    assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED
+    assert [["news"]] == [[choice.purpose for choice in given_.choices] for given_ in of(w, ada, ConsentGiven)]
+
+
+def test_a_yes_from_a_new_number_does_not_answer_what_the_old_one_was_asked(w: World) -> None:
+    """
+    The question went to somebody else's hands.
+    """
+    ada = w.add()
+    asked_by_text(w, ada)
+    w.manager.change_details(ada, phone="+447911123457")
+    assert w.manager.receive(text(w, "YES", sender="+447911123457")).effect is Effect.KEPT
+    assert of(w, ada, ConsentGiven) == []
+
+
+def test_a_stop_by_a_clock_that_is_ahead_counts_from_now(w: World) -> None:
+    """
+    So that the person can lift it at once.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    w.manager.receive(text(w, "STOP", at=w.clock() + timedelta(days=1)))
+    assert [w.clock()] == [event.occurred_at for event in of(w, ada, ObjectionRaised)]
+
+
 def test_of_several_options_the_numbers_tell(w: World) -> None:
     """
     A bare yes does not, and neither does a number that is not among them.
@@ -663,7 +733,8 @@ def test_of_several_options_the_numbers_tell(w: World) -> None:
     assert "1: May Acme Ltd send you" in message.text
     assert "2: May Acme Ltd send you" in message.text
     assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
-    assert w.manager.receive(text(w, "3")).effect is Effect.KEPT
+    for wrong in ("3", "1 and 3"):
+        assert w.manager.receive(text(w, wrong)).effect is Effect.KEPT
     assert w.manager.receive(text(w, "2")).effect is Effect.ANSWERED
     assert w.allowed()
     assert not w.allowed(Channel.SMS)
@@ -700,7 +771,7 @@ def test_a_yes_by_email_grants_nothing(w: World) -> None:
     Anybody can write an email in somebody's name.
     """
     ada = w.add()
-    w.ask(ada)
+    w.ask(ada, channels=[Channel.EMAIL])
     assert w.manager.receive(text(w, "YES", channel=Channel.EMAIL, sender=EMAIL)).effect is Effect.KEPT
     assert of(w, ada, ConsentGiven) == []
 
@@ -716,7 +787,9 @@ def test_start_lifts_nothing(w: World) -> None:
     w.later()
     assert w.manager.receive(text(w, "START", keyword=Keyword.START)).effect is Effect.KEPT
     assert not w.allowed(Channel.SMS)
-    assert [Meaning.START] == [event.meaning for event in of(w, ada, MessageReceived)]
+    w.manager.receive(text(w, "ailddechrau", keyword=Keyword.START))
+    w.manager.receive(text(w, "Unstop"))
+    assert [Meaning.START] * 3 == [event.meaning for event in of(w, ada, MessageReceived)]
 
 
 def test_help_is_answered_once_an_hour(w: World) -> None:
