@@ -1,0 +1,133 @@
+"""
+Handing messages over from Celery.
+
+A task carries numbers and nothing else. What is to be sent, to whom and by whom it is claimed stands in the store, so a
+task that runs twice, late or not at all does no harm.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Lock
+from time import monotonic, sleep
+from typing import Any, Final
+
+import attrs
+
+from optly._flows.deliver import Deliveries
+from optly.errors import ConfigurationError, RetryableError
+from optly.manager import ConsentManager
+
+try:
+    from celery import Celery  # type: ignore[import-untyped]
+except ModuleNotFoundError as missing:
+    raise ConfigurationError(f"{missing.name} is missing: pip install 'optly[celery]'") from None
+
+_OPTIONS: Final = {
+    # The lease in the store decides who sends a message, not the broker. So a task may be given out twice: what a
+    # worker held when it died is never claimed again, and the rest goes out without waiting for the next beat.
+    "acks_late": True,
+    "reject_on_worker_lost": True,
+    "autoretry_for": (RetryableError,),
+    "max_retries": 10,
+    "retry_backoff": 1,
+    "retry_backoff_max": 60,
+    "retry_jitter": True,
+}
+
+# A rate is mostly counted by the second, and has room again when it is over.
+_PAUSE: Final = timedelta(seconds=1)
+
+
+@attrs.frozen(kw_only=True)
+class Tasks:
+    """
+    The tasks that were added to an application.
+
+    Attributes:
+        deliver: ``deliver.delay(seconds=20)`` hands over what is due until nothing more is, or the time is over, and
+            returns the counts of `Deliveries`.
+        reconcile: ``reconcile.delay(resend=False, limit=1000)`` looks into what is in doubt, and returns how many
+            messages there were of each finding, and how many were put back into the queue.
+    """
+
+    deliver: Any
+    reconcile: Any
+
+    def schedule(
+        self, *, every: timedelta = timedelta(seconds=10), reconcile_every: timedelta = timedelta(minutes=15)
+    ) -> dict[str, dict[str, Any]]:
+        """
+        Return the entries that have Celery's beat send both tasks. Add them to ``beat_schedule``.
+
+        A task that waits until the next one is sent is dropped, so that none pile up while no worker runs.
+        """
+        return {
+            task.name: {"task": task.name, "schedule": span, "options": {"expires": span.total_seconds()}}
+            for task, span in [(self.deliver, every), (self.reconcile, reconcile_every)]
+        }
+
+
+def install(app: Celery, manager: Callable[[], ConsentManager], *, name_prefix: str = "optly.") -> Tasks:
+    """
+    Add the tasks ``optly.deliver`` and ``optly.reconcile`` to a Celery application.
+
+    Both may be sent at any time, any number of times, and run side by side. When the store cannot be reached, a task is
+    retried up to ten times, after random waits that grow to a minute.
+
+    Args:
+        manager: Makes the manager. Called once in each process that runs a task, when it runs the first one, so that no
+            connection is shared with the process it was forked from.
+        name_prefix: What the names of the tasks begin with.
+    """
+    managers = _OnePerProcess(manager)
+
+    def deliver(seconds: float = 20) -> dict[str, int]:
+        return attrs.asdict(_deliver(managers.get(), timedelta(seconds=seconds)))
+
+    def reconcile(resend: bool = False, limit: int = 1000) -> dict[str, int]:
+        doubts = managers.get().reconcile(resend=resend, limit=limit)
+        found = Counter(doubt.finding.value for doubt in doubts)
+        return {**found, "resent": sum(doubt.resent for doubt in doubts)}
+
+    return Tasks(
+        deliver=app.task(deliver, name=f"{name_prefix}deliver", **_OPTIONS),
+        reconcile=app.task(reconcile, name=f"{name_prefix}reconcile", **_OPTIONS),
+    )
+
+
+class _OnePerProcess:
+    """
+    Keeps the manager of the process it is asked in.
+    """
+
+    def __init__(self, make: Callable[[], ConsentManager]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._made: tuple[int, ConsentManager] | None = None
+
+    def get(self) -> ConsentManager:
+        with self._lock:
+            if self._made is None or self._made[0] != os.getpid():
+                self._made = os.getpid(), self._make()
+            return self._made[1]
+
+
+def _deliver(manager: ConsentManager, budget: timedelta) -> Deliveries:
+    """
+    Hand over batches until nothing more comes of it. What is begun when the time is over is finished.
+    """
+    end = monotonic() + budget.total_seconds()
+    done, idle = Deliveries(), 0
+    while True:
+        batch = manager.deliver_batch()
+        done += batch
+        # What was put off or put back is not due again at once.
+        idle = idle + 1 if batch.total == batch.deferred + batch.retried else 0
+        if not done.total or idle == 2 or monotonic() >= end:
+            return done
+        if idle:
+            sleep(_PAUSE.total_seconds())
