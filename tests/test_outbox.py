@@ -14,7 +14,7 @@ import pytest
 from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
-from optly._flows.deliver import BATCH, LEASE
+from optly._flows.deliver import BATCH, LEASE, Deliveries, wait
 from optly._flows.reconcile import Finding
 from optly.backends import MemoryBackend
 from optly.errors import DamagedError, RetryableError, UsageError
@@ -246,6 +246,28 @@ def test_a_provider_that_asks_for_time_is_given_it() -> None:
     assert w.manager.deliver().total == 0
     w.later(timedelta(microseconds=1))
     assert w.manager.deliver().accepted == 1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(1, 30), (2, 60), (3, 120), (6, 16 * 60), (7, 30 * 60), (50, 30 * 60), (100, 30 * 60)]
+)
+def test_waits_double_up_to_an_hour(attempts: int, seconds: int) -> None:
+    """
+    This is the middle of what chance gives: from a second up to a minute after the first attempt, and so on.
+    """
+    half = (1 << 31).to_bytes(4)
+    assert timedelta(seconds=seconds) == wait(attempts, half)
+    assert timedelta(seconds=1) == wait(attempts, bytes(4))
+    assert 2 * timedelta(seconds=seconds) - timedelta(milliseconds=1) < wait(attempts, b"\xff" * 4)
+
+
+def test_everything_is_counted_once() -> None:
+    """
+    In what a call returns, and when two are added.
+    """
+    done = Deliveries(accepted=1, refused=2, retried=4, in_doubt=8, withheld=16, deferred=32)
+    assert done.total == 63
+    assert Deliveries(accepted=2, refused=4, retried=8, in_doubt=16, withheld=32, deferred=64) == done + done
 
 
 def test_a_slow_provider_is_not_given_more_than_the_lease_allows() -> None:
@@ -580,6 +602,32 @@ def test_what_the_provider_does_not_have_is_sent_again_if_that_is_asked_for() ->
     assert [(Finding.NOT_SENT, True)] == [(d.finding, d.resent) for d in w.manager.reconcile(resend=True)]
     assert w.manager.deliver().accepted == 1
     assert [m.id for m in backend.outbox] == [of(w, acme, MessageDoubted)[0].message]
+
+
+def test_what_was_sent_again_and_is_in_doubt_again_waits_again() -> None:
+    """
+    The provider's list may lag after the second attempt as well.
+    """
+    backend = Tracing(Channel.SMS, answer=lambda _message: GONE)
+    w, _ = doubted(backend)
+    for _ in range(2):
+        w.manager.deliver()
+        backend.outbox.clear()
+        assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+        w.later(timedelta(minutes=15))
+        assert [Finding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+
+
+def test_other_links_in_a_text_are_passed_over() -> None:
+    """
+    Such as one that is cut short, or that was made by somebody else.
+    """
+    backend = Tracing(Channel.SMS, outcomes=[GONE])
+    w, _ = doubted(backend)
+    w.manager.deliver()
+    page = "https://acme.example.com/my/l/"
+    backend.outbox[0] = attrs.evolve(backend.outbox[0], text=f"{page}short {page}{'0' * 16} {backend.outbox[0].text}")
+    assert [Finding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
 
 
 def test_a_provider_that_cannot_be_asked_proves_nothing() -> None:

@@ -691,7 +691,11 @@ def test_a_server_that_is_near_is_given_one_connection(near: float, monkeypatch:
         line.say = slowly  # type: ignore[method-assign]
         listener(line)
 
-    with ScriptedServer(play) as server, sending(server.address, connections=4) as backend:
+    # A connection that has had enough letters would be replaced in the middle of the second batch.
+    with (
+        ScriptedServer(play) as server,
+        sending(server.address, connections=4, messages_per_connection=1000) as backend,
+    ):
         assert [ACCEPTED] * 80 == outcomes(backend.send_all(messages(*people(80))))
         spoken_to.clear()
         assert [ACCEPTED] * 80 == outcomes(backend.send_all(messages(*people(80))))
