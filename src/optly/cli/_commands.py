@@ -13,11 +13,13 @@ from optly.cli._terminal import plain
 from optly.errors import LedgerError, OptlyError, RetryableError, UsageError
 
 _MODULES: Final = {
+    "ask": "optly.cli.ask",
     "check": "optly.cli.check.command",
     "demo": "optly.cli.demo.command",
     "keys": "optly.cli.keys",
     "lint": "optly.cli.lint",
     "outbox": "optly.cli.outbox",
+    "receive-mail": "optly.cli.receive_mail",
     "reconcile": "optly.cli.reconcile",
     "register": "optly.cli.register",
     "verify-evidence": "optly.cli.verify_evidence",
