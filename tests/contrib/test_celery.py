@@ -246,7 +246,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     """
-    A host. Its queue is deleted at the end.
+    Make a host. Its queue is deleted at the end.
     """
     try:
         with Connection(BROKER, connect_timeout=5) as connection:
@@ -266,8 +266,12 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def delete(queue: str) -> None:
+    """
+    Take a queue off the broker, and the exchange that Celery makes for it under the same name.
+    """
     with Connection(BROKER) as connection:
         connection.default_channel.queue_delete(queue)
+        connection.default_channel.exchange_delete(queue)
 
 
 @pytest.mark.parametrize("times", [1, 5])
