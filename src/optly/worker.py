@@ -36,7 +36,7 @@ def work(
     Args:
         stop: Set it from a signal handler or another thread.
         idle: How long to wait when nothing is due.
-        report: Told of each batch that was not empty.
+        report: Told of each batch, of empty ones too.
 
     Raises:
         OptlyError: Something that does not pass by itself, such as a damaged store.
@@ -55,7 +55,7 @@ def work(
             _log.warning("a worker goes on", extra={"failures": failures})
             failures = 0
         done += batch
-        if batch.total and report is not None:
+        if report is not None:
             report(batch)
         # Only what was put off or put back was due: it is not due again at once.
         if batch.total == batch.deferred + batch.retried:

@@ -5,7 +5,7 @@ How the values of options are read. By functions, because the types of click cha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -41,3 +41,23 @@ def _as_day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 # What makes an option one of an instant with its offset from UTC, or of a day. Both as in ISO 8601.
 INSTANT: Final[dict[str, Any]] = {"metavar": "INSTANT", "callback": _as_instant}
 DAY: Final[dict[str, Any]] = {"metavar": "DATE", "callback": _as_day}
+
+
+def _span(unit: timedelta, name: str, most: int) -> dict[str, Any]:
+    def as_span(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+        if value is None:
+            return None
+        try:
+            span = unit * float(value)
+        except (ValueError, OverflowError):
+            span = timedelta(0)
+        if not timedelta(0) < span <= unit * most:
+            raise click.BadParameter(f"write a number of {name.lower()} above 0 and up to {most:,}")
+        return span
+
+    return {"metavar": name, "callback": as_span}
+
+
+# What makes an option one of a span of time.
+SECONDS: Final[dict[str, Any]] = _span(timedelta(seconds=1), "SECONDS", 86_400)
+DAYS: Final[dict[str, Any]] = _span(timedelta(days=1), "DAYS", 3_650)

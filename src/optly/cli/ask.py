@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from optly._flows.ask import Asked, Campaign
 from optly.addresses import Channel
 from optly.cli._app import with_manager
-from optly.cli._options import INSTANT, one_of
+from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal
 from optly.cli._words import count
 from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
@@ -34,7 +34,6 @@ from optly.rules import Solicited
 
 _COLUMNS: Final = ("contact", "email", "phone")
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
-_LONGEST: Final = timedelta(days=3650)
 _MOST_LINES: Final = 20  # that are named on a terminal
 
 _MALFORMED: Final = "malformed"
@@ -46,18 +45,6 @@ _EXPLAINED: Final = {
     _LISTED_TWICE: "An earlier row is about the same person.",
     "missing_line": "The person has no address or number on record for a channel.",
 }
-
-
-def _as_days(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    try:
-        span = timedelta(days=float(value))
-    except (ValueError, OverflowError):
-        span = timedelta(0)
-    if not timedelta(0) < span <= _LONGEST:
-        raise click.BadParameter(f"write a number of days, of at most {_LONGEST.days}")
-    return span
 
 
 @click.command("ask")
@@ -74,13 +61,8 @@ def _as_days(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @click.option("--solicited-how", metavar="TEXT", help="How everybody on the list came to ask for the question.")
 @click.option("--solicited-at", help="When they did.", **INSTANT)
 @click.option("--language", metavar="TAG", help="In which language. By default each contact's own.")
-@click.option(
-    "--remind-after", callback=_as_days, metavar="DAYS", help="Remind once whoever has not answered after so long."
-)
-@click.option(
-    "--expires-within", callback=_as_days, default="30", show_default=True, metavar="DAYS",
-    help="How long an answer counts.",
-)  # fmt: skip
+@click.option("--remind-after", help="Remind once whoever has not answered after so long.", **DAYS)
+@click.option("--expires-within", default="30", show_default=True, help="How long an answer counts.", **DAYS)
 @click.option(
     "--refused", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write everybody who was not asked to this CSV file, with the reason.",

@@ -20,6 +20,7 @@ from rich.status import Status
 
 from optly._flows.deliver import Deliveries
 from optly.cli._app import with_manager
+from optly.cli._options import SECONDS
 from optly.cli._words import count
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
@@ -27,22 +28,19 @@ from optly.protocols import MessageState
 from optly.worker import work
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_REFRESH: Final = timedelta(seconds=0.5)  # on a terminal
 _OUTCOMES: Final = ("accepted", "refused", "retried", "in_doubt", "withheld", "deferred")
 
 
 @click.command("worker")
+@click.option("--idle", default="1", show_default=True, help="How long to wait when nothing is due.", **SECONDS)
 @click.option(
-    "--idle", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="SECONDS",
-    help="How long to wait when nothing is due.",
-)  # fmt: skip
-@click.option(
-    "--every", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, metavar="SECONDS",
-    help="How often to tell rate and backlog, off a terminal.",
-)  # fmt: skip
+    "--every", default="10", show_default=True, help="How often to tell rate and backlog, off a terminal.", **SECONDS
+)
 @click.option("--once", is_flag=True, help="Hand over what is due, and end.")
 @click.option("--quiet", is_flag=True, help="Tell nothing but what went wrong.")
 @with_manager
-def command(manager: ConsentManager, *, idle: float, every: float, once: bool, quiet: bool) -> None:
+def command(manager: ConsentManager, *, idle: timedelta, every: timedelta, once: bool, quiet: bool) -> None:
     """
     Hand over what is due, until it is told to stop.
 
@@ -60,7 +58,7 @@ def command(manager: ConsentManager, *, idle: float, every: float, once: bool, q
             while not stop.is_set() and telling.told(manager.deliver_batch()):
                 pass
         else:
-            work(manager, stop=stop, idle=timedelta(seconds=idle), report=telling.told)
+            work(manager, stop=stop, idle=idle, report=telling.told)
 
 
 @contextmanager
@@ -84,10 +82,9 @@ class _Telling:
     """
 
     _manager: ConsentManager
-    _every: float = attrs.field(kw_only=True)
+    _every: timedelta = attrs.field(kw_only=True)
     _quiet: bool = attrs.field(kw_only=True)
     _done: Deliveries = attrs.field(factory=Deliveries, init=False)
-    _began: float = attrs.field(factory=time.monotonic, init=False)
     _told_at: float = attrs.field(factory=time.monotonic, init=False)
     _told: int = attrs.field(default=0, init=False)
     _status: Status | None = attrs.field(default=None, init=False)
@@ -113,16 +110,17 @@ class _Telling:
         """
         self._done += batch
         now = time.monotonic()
-        wait = 0.5 if self._status is not None else self._every
-        if not self._quiet and batch.total and now - self._told_at >= wait:
-            rate = (self._done.total - self._told) / (now - self._told_at)
+        elapsed, fresh = now - self._told_at, self._done.total - self._told
+        if not self._quiet and elapsed >= (self._every if self._status is None else _REFRESH).total_seconds():
             self._told_at, self._told = now, self._done.total
-            line = f"{rate:,.0f} a second; {self._backlog()}; {self._counted()}"
             if self._status is not None:
-                self._status.update(line)
-            else:
-                click.echo(line)
+                self._status.update(self._line(fresh / elapsed))
+            elif fresh:
+                click.echo(self._line(fresh / elapsed))
         return batch.total > batch.deferred + batch.retried
+
+    def _line(self, rate: float) -> str:
+        return f"{rate:,.0f} a second; {self._backlog()}; {self._counted()}"
 
     def _backlog(self) -> str:
         try:
