@@ -57,8 +57,7 @@ def work(
         done += batch
         if report is not None:
             report(batch)
-        # Only what was put off or put back was due: it is not due again at once.
-        if batch.total == batch.deferred + batch.retried:
+        if not batch.finished:
             stop.wait(idle.total_seconds())
     return done
 

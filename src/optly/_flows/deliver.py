@@ -80,7 +80,14 @@ class Deliveries:
 
     @property
     def total(self) -> int:
-        return self.accepted + self.refused + self.retried + self.in_doubt + self.withheld + self.deferred
+        return self.finished + self.retried + self.deferred
+
+    @property
+    def finished(self) -> int:
+        """
+        How many are done with. The others wait again, and are not due at once.
+        """
+        return self.accepted + self.refused + self.in_doubt + self.withheld
 
     def __add__(self, other: Deliveries) -> Deliveries:
         return Deliveries(

@@ -117,7 +117,7 @@ class _Telling:
                 self._status.update(self._line(fresh / elapsed))
             elif fresh:
                 click.echo(self._line(fresh / elapsed))
-        return batch.total > batch.deferred + batch.retried
+        return batch.finished > 0
 
     def _line(self, rate: float) -> str:
         return f"{rate:,.0f} a second; {self._backlog()}; {self._counted()}"

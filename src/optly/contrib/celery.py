@@ -125,8 +125,7 @@ def _deliver(manager: ConsentManager, budget: timedelta) -> Deliveries:
     while True:
         batch = manager.deliver_batch()
         done += batch
-        # What was put off or put back is not due again at once.
-        idle = idle + 1 if batch.total == batch.deferred + batch.retried else 0
+        idle = 0 if batch.finished else idle + 1
         if not done.total or idle == 2 or monotonic() >= end:
             return done
         if idle:
