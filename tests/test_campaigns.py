@@ -18,11 +18,11 @@ import pytest
 from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
-from optly._flows.ask import Asked, Campaign
 from optly.backends import MemoryBackend
 from optly.errors import MissingLineError, NoBackendError, UnknownContactError, UnsoundWordingError, UsageError
 from optly.protocols import MessageState
 from optly.purposes import Purpose, Wording
+from optly.results import Asked, Campaign
 from optly.rules import Reason
 from optly.storage import SQLStorage
 from optly.testing.messages import code_in

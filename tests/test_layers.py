@@ -20,7 +20,7 @@ ROWS: list[tuple[str, ...]] = [
     ("errors", "http"),
     ("addresses", "parties", "pacing", "purposes", "events", "commands", "keys", "messages", "serialization", "texts"),
     ("consent", "rules", "ledger", "evidence", "links", "rendering", "replies", "views", "story"),
-    ("protocols",),
+    ("protocols", "results"),
     ("backends", "storage", "registers"),
     ("_flows",),
     ("_run",),

@@ -14,8 +14,7 @@ import pytest
 from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
-from optly._flows.deliver import BATCH, LEASE, Deliveries, wait
-from optly._flows.reconcile import Finding
+from optly._flows.deliver import BATCH, LEASE, wait
 from optly.backends import MemoryBackend
 from optly.errors import DamagedError, RetryableError, UsageError
 from optly.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
@@ -23,6 +22,7 @@ from optly.ledger import Opening
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.pacing import Budget, QuietHours, Rate
 from optly.protocols import Head, MessageState, Traced
+from optly.results import Deliveries, Finding
 from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock

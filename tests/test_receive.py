@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from world import EMAIL, EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, Solicited, Subscriber
-from optly._flows.receive import Effect, Received
 from optly.backends import MemoryBackend
 from optly.events import (
     Act,
@@ -37,6 +36,7 @@ from optly.events import (
 )
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import Commit
+from optly.results import Effect, Received
 from optly.rules import Reason
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in

@@ -18,10 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, Subscriber, Wording
-from optly._flows.receive import Effect
 from optly.errors import LinkError, StopStandsError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Message, Receipt
 from optly.protocols import Storage
+from optly.results import Effect
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import attrs
 
 from optly._flows import ask, contacts, deliver, gate, links, outbox, prove, receive, reconcile
-from optly._flows.ask import Asked, Campaign
-from optly._flows.contacts import Imported
-from optly._flows.deliver import Deliveries
 from optly._flows.desk import Desk
-from optly._flows.outbox import Letter
-from optly._flows.receive import Received
-from optly._flows.reconcile import Doubt
 from optly._run import Blocking, run_to_completion
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
@@ -43,6 +37,7 @@ from optly.pacing import Budget, QuietHours, Rate
 from optly.parties import Contact, Organisation, Subscriber
 from optly.protocols import Clock, MessageBackend, MessageState, Register, Storage, WebhookBackend
 from optly.purposes import Purpose, Wording
+from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.views import Opened
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from threading import Event
 from typing import Final
 
-from optly._flows.deliver import Deliveries
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
+from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
 

@@ -21,7 +21,6 @@ from postfix import SIZE_LIMIT, Postfix, running
 from world import KEYS, world
 
 from optly import Channel, Solicited
-from optly._flows.receive import Effect
 from optly.backends import TLS, SMTPBackend
 from optly.backends.dkim import Signer
 from optly.backends.mail import read
@@ -29,6 +28,7 @@ from optly.backends.verp import ReturnPath
 from optly.errors import NotPermittedError
 from optly.events import MessageAccepted
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
+from optly.results import Effect
 from optly.rules import Reason
 
 PATH = ReturnPath("bounces@acme.example.com", KEYS)

@@ -13,12 +13,12 @@ import pytest
 from world import PHONE, World, world
 
 from optly import Channel
-from optly._flows.receive import Effect, Received
 from optly.backends import MemoryBackend
 from optly.errors import StorageUnavailableError
 from optly.http import Request, Response
 from optly.messages import InboundMessage
 from optly.protocols import Commit, Webhook
+from optly.results import Effect, Received
 from optly.storage import MemoryStorage
 
 

@@ -5,7 +5,7 @@ What the type checker has to make of the public names. Checked by mypy, never ru
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import assert_type
 
 from optly import (
@@ -24,14 +24,16 @@ from optly import (
     Wording,
 )
 from optly.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
-from optly.backends import ConsoleBackend, MemoryBackend, SMTPBackend
+from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
 from optly.consent import Question, Standing
 from optly.events import Event
 from optly.evidence import EvidencePack, verify
 from optly.ledger import Checkpoint, Verification
-from optly.messages import Message
+from optly.messages import DeliveryEvent, DeliveryStatus, Message
+from optly.pacing import Budget, QuietHours, Rate
 from optly.portal import Portal
-from optly.protocols import MessageBackend, Storage
+from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
+from optly.results import Asked, Campaign, Doubt, Letter, Received
 from optly.rules import Duty, Reason
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.views import Opened
@@ -47,6 +49,11 @@ backends: list[MessageBackend] = [
     ConsoleBackend(),
     SMTPBackend("smtp://127.0.0.1:2525", sender="Acme <hello@acme.example.com>"),
 ]
+ses = SESBackend("eu-west-2", sender="hello@acme.example.com")
+twilio = TwilioBackend("AC" + "0" * 32, "token", sender="Acme")
+batches: list[BatchBackend] = [SMTPBackend("smtp://127.0.0.1:2525", sender="hello@acme.example.com"), ses, twilio]
+hooks: list[WebhookBackend] = [ses, twilio]
+tracing: TracingBackend = twilio
 acme = Organisation(
     key="acme",
     name="Acme Ltd",
@@ -63,6 +70,9 @@ manager = ConsentManager(
     backends=[memory],
     keys=Keys(current="…", previous=["…"]),
     base_url="https://acme.example.com/my",
+    rates=[Rate(14, channel=Channel.EMAIL), Rate(5, domain="example.com")],
+    quiet_hours=QuietHours(time(20), time(8)),
+    budget=Budget(2, timedelta(days=365)),
 )
 
 ada = manager.add_contact(name="Ada", email="ada@example.com", phone="+447911123456", subscriber=Subscriber.INDIVIDUAL)
@@ -78,6 +88,29 @@ assert_type(
     Question,
 )
 assert_type(manager.deliver().accepted, int)
+assert_type(manager.deliver_batch().finished, int)
+
+
+def report(asked: Asked) -> None:
+    """
+    Told of each contact of a list.
+    """
+    assert_type(asked.question, Question | None)
+
+
+campaign = manager.request_consents(
+    [ada], campaign="winter", via="email", channels=["email"], purposes=["offers"], report=report
+)
+assert_type(campaign, Campaign)
+event = DeliveryEvent(
+    id="1", backend="ses", channel=Channel.EMAIL, status=DeliveryStatus.DELIVERED, to="ada@example.com", at=now
+)
+assert_type(manager.receive(event), Received)
+assert_type(manager.restore_line(ada, "email", how="telephoned"), Standing)
+assert_type(manager.backlog(), Mapping[MessageState, int])
+assert_type(manager.letters(MessageState.REFUSED), list[Letter])
+assert_type(manager.reconcile(resend=True), list[Doubt])
+assert_type(manager.resolve_doubt(ada, "0" * 32, sent=True), bool)
 assert_type(memory.outbox, list[Message])
 assert_type(manager.open("code"), Opened)
 assert_type(manager.answer("code", {(Channel.EMAIL, "offers"): True}), Standing)

@@ -23,7 +23,6 @@ from optly.errors import (
     MissingLineError,
     NoBackendError,
     NotPermittedError,
-    OptlyError,
     UnknownContactError,
     UnsoundWordingError,
     UsageError,
@@ -33,6 +32,7 @@ from optly.keys import sha256
 from optly.messages import Content
 from optly.parties import Contact, Organisation
 from optly.purposes import Purpose, Wording
+from optly.results import Asked, Campaign
 from optly.rules import Decision, Facts, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:
@@ -268,39 +268,6 @@ async def request_consent(desk: Desk, contact: Contact, wanted: Asking) -> Quest
 
 
 # ---- campaigns
-
-
-@attrs.frozen(kw_only=True)
-class Asked:
-    """
-    What came of asking one contact of a list.
-
-    Attributes:
-        question: The question, or None if they were not asked.
-        before: Whether it was asked in an earlier run of the same campaign.
-        refusal: Why they were not asked: a `NotPermittedError` with its ``decision``, or another error.
-    """
-
-    contact: Contact
-    question: Question | None = None
-    before: bool = False
-    refusal: OptlyError | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Campaign:
-    """
-    What came of asking a list.
-
-    Attributes:
-        asked: How many were asked now.
-        before: How many had been asked in an earlier run.
-        refused: Everybody else, each with the reason.
-    """
-
-    asked: int
-    before: int
-    refused: tuple[Asked, ...]
 
 
 async def request_consents(

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from optly._flows.desk import Desk, Plan, line_values, require_line
 from optly.addresses import Address, AddressKind, Channel, parse_address
 from optly.commands import (
@@ -28,6 +26,7 @@ from optly.errors import AddressError, AddressTakenError, ConflictError, LineTak
 from optly.events import Actor, Choice, Event
 from optly.parties import Contact, Subscriber
 from optly.purposes import Wording
+from optly.results import Imported
 
 _TRIES = 10
 
@@ -219,20 +218,6 @@ async def stop(
         )
 
     return (await desk.apply(contact, plan)).standing
-
-
-@attrs.frozen(kw_only=True)
-class Imported:
-    """
-    What came of a list.
-
-    Attributes:
-        recorded: How many addresses were read and are stopped now, those that were before included.
-        malformed: Where in the list, counted from 1, something is no address.
-    """
-
-    recorded: int
-    malformed: tuple[int, ...]
 
 
 async def import_objections(

@@ -32,6 +32,7 @@ from optly.parties import Contact
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, StoredCode
 from optly.purposes import Wording
 from optly.rendering import help_text, marketing, receipt, request, unsubscribe_headers
+from optly.results import Deliveries
 from optly.rules import Decision, MessageKind, Reason, Solicited
 from optly.texts import segments
 
@@ -55,44 +56,6 @@ _STATES: Final = {
     Outcome.REFUSED: MessageState.REFUSED,
     Outcome.IN_DOUBT: MessageState.IN_DOUBT,
 }
-
-
-@attrs.frozen(kw_only=True)
-class Deliveries:
-    """
-    What became of the messages that were due, counted.
-
-    Attributes:
-        accepted: The provider took them.
-        refused: The provider refused them for good, or every attempt was used up.
-        retried: They go out again later, because the provider could not take them.
-        in_doubt: Nobody knows, so they are not sent again.
-        withheld: The gate, asked a second time, refused them, or there was no need for them any more.
-        deferred: They were put off by quiet hours or by a rate.
-    """
-
-    accepted: int = 0
-    refused: int = 0
-    retried: int = 0
-    in_doubt: int = 0
-    withheld: int = 0
-    deferred: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.finished + self.retried + self.deferred
-
-    @property
-    def finished(self) -> int:
-        """
-        How many are done with. The others wait again, and are not due at once.
-        """
-        return self.accepted + self.refused + self.in_doubt + self.withheld
-
-    def __add__(self, other: Deliveries) -> Deliveries:
-        return Deliveries(
-            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in attrs.fields(Deliveries)}
-        )
 
 
 def wait(attempts: int, random: bytes) -> timedelta:

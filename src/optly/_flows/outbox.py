@@ -5,35 +5,12 @@ Looking into the outbox.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-
-import attrs
 
 from optly._flows.desk import Desk
 from optly.events import MessageEvent, MessageWithheld
 from optly.parties import Contact
 from optly.protocols import MessageState, OutboxMessage
-
-
-@attrs.frozen(kw_only=True)
-class Letter:
-    """
-    A message in the outbox.
-
-    Attributes:
-        message: Its name, 32 hexadecimal digits.
-        due_at: When it was, or is, to go out.
-        attempts: How often it was claimed.
-        why: What the record says of how it ended: a provider's reply, or why it was withheld. May hold an address.
-    """
-
-    message: str
-    contact: Contact
-    channel: str
-    state: MessageState
-    due_at: datetime
-    attempts: int
-    why: str = attrs.field(default="", repr=False)
+from optly.results import Letter
 
 
 async def backlog(desk: Desk) -> Mapping[MessageState, int]:

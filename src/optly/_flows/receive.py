@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, assert_never
 
 import attrs
@@ -36,6 +35,7 @@ from optly.keys import sha256
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Keyword
 from optly.parties import Contact, Subscriber
 from optly.replies import Asks, Picks, Reply, Says, Starts, Stops, read_reply
+from optly.results import Effect, Received
 
 _log = logging.getLogger("optly")
 
@@ -45,45 +45,6 @@ _HELP_EVERY: Final = timedelta(hours=1)
 # As much of a message's name as a return path has room for.
 _SHORTEST_NAME: Final = 16
 _WHOLE_NAME: Final = 32
-
-
-class Effect(StrEnum):
-    """
-    What an event led to.
-
-    RECORDED: It is on record.
-    STOPPED: It was a stop, and is on record as an objection.
-    ANSWERED: It answered a question.
-    HELPED: Somebody asked for help, and an answer is queued.
-    KEPT: It is on record, for people to read.
-    NOTED: It says nothing that has to be kept.
-    REPEATED: It was received before.
-    UNKNOWN: It is about nobody on record.
-    """
-
-    RECORDED = "recorded"
-    STOPPED = "stopped"
-    ANSWERED = "answered"
-    HELPED = "helped"
-    KEPT = "kept"
-    NOTED = "noted"
-    REPEATED = "repeated"
-    UNKNOWN = "unknown"
-
-
-@attrs.frozen(kw_only=True)
-class Received:
-    """
-    What came of an event.
-
-    Attributes:
-        event: The event itself, whose text a host may want to show.
-        contact: Whom it is about, if they are on record.
-    """
-
-    effect: Effect
-    event: DeliveryEvent | InboundMessage
-    contact: Contact | None = None
 
 
 async def receive(desk: Desk, event: DeliveryEvent | InboundMessage) -> Received:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 import attrs
@@ -21,43 +20,13 @@ from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt
 from optly.parties import Contact
 from optly.protocols import MessageState, OutboxMessage, Settlement, Traced
+from optly.results import Doubt, Finding
 
 # A provider's list may lag, and a worker that was taken for dead may only have been slow.
 _TOO_SOON: Final = timedelta(minutes=15)
 
 # Clocks differ, and a provider may note the time at which it was done with a message rather than had it.
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
-
-
-class Finding(StrEnum):
-    """
-    What turned out about a message whose outcome was in doubt.
-
-    SENT: The provider has it, so it counts as accepted.
-    NOT_SENT: The provider was asked and has no such message.
-    UNKNOWN: Nobody can tell.
-    """
-
-    SENT = "sent"
-    NOT_SENT = "not_sent"
-    UNKNOWN = "unknown"
-
-
-@attrs.frozen(kw_only=True)
-class Doubt:
-    """
-    A message whose outcome was in doubt.
-
-    Attributes:
-        message: Its name, 32 hexadecimal digits.
-        resent: Whether it was put back into the queue.
-    """
-
-    message: str
-    contact: Contact
-    channel: str
-    finding: Finding
-    resent: bool = False
 
 
 async def reconcile(desk: Desk, *, resend: bool, limit: int) -> list[Doubt]:

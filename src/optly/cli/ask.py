@@ -21,7 +21,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from optly._flows.ask import Asked, Campaign
 from optly.addresses import Channel
 from optly.cli._app import with_manager
 from optly.cli._options import DAYS, INSTANT, one_of
@@ -30,6 +29,7 @@ from optly.cli._words import count
 from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
 from optly.manager import ConsentManager
 from optly.parties import Contact
+from optly.results import Asked, Campaign
 from optly.rules import Solicited
 
 _COLUMNS: Final = ("contact", "email", "phone")

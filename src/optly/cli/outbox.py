@@ -10,12 +10,12 @@ from typing import Final
 
 import click
 
-from optly._flows.outbox import Letter
 from optly.cli._app import with_manager
 from optly.cli._terminal import Terminal
 from optly.cli._words import count, instant
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
+from optly.results import Letter
 
 _STATES: Final = {state.name.lower().replace("_", "-"): state for state in MessageState}
 _MEANING: Final = {

@@ -10,11 +10,11 @@ from typing import Final
 
 import click
 
-from optly._flows.reconcile import Doubt, Finding
 from optly.cli._app import with_manager
 from optly.cli._terminal import Terminal
 from optly.manager import ConsentManager
 from optly.parties import Contact
+from optly.results import Doubt, Finding
 
 _FOUND: Final = {
     Finding.SENT: "the provider has it, so it counts as accepted",

@@ -18,13 +18,13 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from optly._flows.deliver import Deliveries
 from optly.cli._app import with_manager
 from optly.cli._options import SECONDS
 from optly.cli._words import count
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
+from optly.results import Deliveries
 from optly.worker import work
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import attrs
 
-from optly._flows.deliver import Deliveries
 from optly.errors import ConfigurationError, RetryableError
 from optly.manager import ConsentManager
+from optly.results import Deliveries
 
 try:
     from celery import Celery  # type: ignore[import-untyped]

@@ -21,9 +21,9 @@ from optly.portal.pages import Visit, respond
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from optly._flows.receive import Received
     from optly.manager import ConsentManager
     from optly.portal.asgi import ASGIApplication
+    from optly.results import Received
 
 __all__ = ["Portal", "RedactLinks", "Request", "Response"]
 

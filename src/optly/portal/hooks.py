@@ -13,8 +13,8 @@ from optly.portal.http import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optly._flows.receive import Received
     from optly.manager import ConsentManager
+    from optly.results import Received
 
 
 def hear(manager: ConsentManager, request: Request, name: str, told: Callable[[Received], object] | None) -> Response:

@@ -45,8 +45,8 @@ from optly.rendering import long_date
 from optly.views import Item, Opened, answer
 
 if TYPE_CHECKING:
-    from optly._flows.receive import Received
     from optly.manager import ConsentManager
+    from optly.results import Received
 
 _log = logging.getLogger("optly")
 
