@@ -234,6 +234,17 @@ def test_where_the_clocks_go_back(change: datetime) -> None:
         assert change + timedelta(hours=5) == early.next_allowed(at)
 
 
+def test_an_end_that_the_clocks_go_back_to_is_its_first_showing() -> None:
+    """
+    At one o'clock it is over, though an hour later the clocks show one again.
+    """
+    night = QuietHours(time(22), time(1))
+    over = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
+    assert over == night.next_allowed(over - MICROSECOND)
+    for at in (over, over + timedelta(minutes=59), over + timedelta(hours=1)):
+        assert at == night.next_allowed(at)
+
+
 # Noon before changes of either kind. Lord Howe Island changes by half an hour.
 CHANGES = [
     ("Europe/London", date(2026, 3, 28)),

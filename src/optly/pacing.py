@@ -19,6 +19,7 @@ from optly.errors import AddressError, ConfigurationError, NaiveDatetimeError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST: Final = timedelta(days=366)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _EVERY_DAY: Final = frozenset(range(7))
 
 
@@ -180,6 +181,10 @@ class QuietHours:
         local = datetime.combine(day, clock.replace(fold=fold), zone)
         instant = local.astimezone(UTC)
         if instant.astimezone(zone).time() == clock:
+            before = (instant - _MICROSECOND).astimezone(zone).replace(tzinfo=None)
+            if fold and before >= datetime.combine(day, clock):
+                # The clocks go back to this very time: nothing earlier is shown between it and its first showing.
+                return self._instant(day, clock, fold=0)
             return instant
         # Read with the offset that comes after, a skipped time lies before the change; read with the other, behind it.
         before = local.replace(fold=1, microsecond=0).astimezone(UTC)
