@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -96,9 +97,7 @@ def test_a_list_is_asked_and_asked_no_second_time(runner: CliRunner, host: World
         ("contact,email,phone\n,,07911123456\n", 1),
         ("phone,email\n07700 000000,ada@example.com\n", 1),
         ('name,email\n"Ada\nLovelace",ada@example.com\n', 1),
-        ("", 0),
         ("email\n", 0),
-        ("\n\n", 0),
     ],
 )
 def test_people_are_named_in_many_ways(
@@ -270,6 +269,50 @@ def test_who_may_read_the_file_of_the_refused(runner: CliRunner, host: World, tm
     assert refused.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_was_corrected_in_the_file_of_the_refused_can_be_asked(
+    runner: CliRunner, host: World, tmp_path: Path
+) -> None:
+    """
+    It is a list itself, whether the first one named its columns or not.
+    """
+    companies(host, 2)
+    refused = tmp_path / "refused.csv"
+    for content in ("name,email\nA,p0@example\n", "p1@example\n"):
+        ask(runner, written(tmp_path, content), "--refused", refused)
+        corrected = written(tmp_path, refused.read_text().replace("@example", "@example.com"), "corrected.csv")
+        assert json.loads(ask(runner, corrected, "--json").stdout)["asked"] == 1
+
+
+def test_a_long_list_is_counted_over_all_of_it(runner: CliRunner, host: World, tmp_path: Path) -> None:
+    """
+    Though it is asked in pieces. A piece that ends where the list does is no matter, nor who is in two of them.
+    """
+    companies(host, 2000)
+    people = [f"p{number}@example.com" for number in range(2000)]
+    first = ask(runner, written(tmp_path, "\n".join(people)), "--json")
+    assert {"asked": 2000, "before": 0, "not_asked": {}, "malformed_lines": []} == json.loads(first.stdout)
+    again = ask(runner, written(tmp_path, "\n".join(["nobody@example.com", *people, people[0]])), "--json")
+    assert json.loads(again.stdout)["before"] == 2000
+    assert {"not_on_record": 1, "listed_twice": 1} == not_asked(again)
+
+
+def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is(
+    runner: CliRunner, host: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    On standard error. How much of it that is, is said where it is known.
+    """
+    companies(host, 2)
+    monkeypatch.setattr("optly.cli.ask._TELL_EVERY", 0)
+    content = "p0@example.com\np1@example.com\nnobody\n"
+    of_file = ask(runner, written(tmp_path, content), "--json")
+    assert ["1 row so far, 100% of it", "2 rows so far, 100% of it", "3 rows so far, 100% of it"] == (
+        of_file.stderr.splitlines()
+    )
+    of_input = ask(runner, "-", "--json", input=content)
+    assert ["1 row so far", "2 rows so far", "3 rows so far"] == of_input.stderr.splitlines()
+
+
 # ---- what is wrong
 
 
@@ -316,6 +359,38 @@ def test_columns_that_are_not_named_are_wrong_usage(runner: CliRunner, host: Wor
     assert result.exit_code == 2
     assert "the first row has to name its columns" in " ".join(result.stderr.split())
     assert "ada" not in result.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "there is nothing in it"),
+        (b"\n \n,,\n", "there is nothing in it"),
+        ("email\nada@example.com\n".encode("utf-16"), "this is not a text in UTF-8"),
+        (b"Pr\xe9nom,email\nAda,ada@example.com\n", "this is not a text in UTF-8"),
+        (b"name;email\nAda;ada@example.com\n", "the first row has to name its columns, with commas between them"),
+        (b"name\temail\nAda\tada@example.com\n", "the first row has to name its columns, with commas between them"),
+    ],
+)
+def test_what_is_no_list_is_wrong_usage(
+    runner: CliRunner, host: World, tmp_path: Path, content: bytes, why: str
+) -> None:
+    """
+    It is told in a line. An earlier file of those who were refused stays as it was.
+    """
+    refused = written(tmp_path, "from another day", "refused.csv")
+    result = ask(runner, written(tmp_path, content), "--refused", refused)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert why in " ".join(result.stderr.split())
+    assert refused.read_text() == "from another day"
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "."])
+def test_a_list_that_cannot_be_opened_is_wrong_usage(runner: CliRunner, host: World, tmp_path: Path, name: str) -> None:
+    """
+    None of that name, or a directory.
+    """
+    assert ask(runner, tmp_path / name).exit_code == 2
 
 
 def test_a_store_that_is_away_is_no_verdict(
@@ -390,6 +465,41 @@ def test_a_run_that_is_killed_again_and_again_asks_nobody_twice(tmp_path: Path, 
     manager.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_broken_off_says_how_to_go_on(
+    tmp_path: Path, started: dict[str, str], number: signal.Signals
+) -> None:
+    """
+    In a line. The file of those who were refused is that of an earlier run, and no piece of this one is left.
+    """
+    list_ = tmp_path / "list.csv"
+    refused = written(tmp_path, "from another day", "refused.csv")
+    command = [*COMMAND, "ask", str(list_), *WINTER, "--refused", str(refused)]
+    manager = opened(started["DATABASE"])
+    with subprocess.Popen(command, env=started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not manager.backlog():
+            time.sleep(0.01)
+        assert list(tmp_path.glob(".refused.csv.*.part"))
+        process.send_signal(number)
+        out, error = process.communicate(timeout=60)
+    assert (1, "") == (process.returncode, out)
+    assert re.fullmatch(
+        r"Error: broken off when [\d,]+ contacts had been asked: run it again with the same --campaign, and it goes on "
+        r"from there\n",
+        error,
+    )
+    assert refused.read_text() == "from another day"
+    assert list(tmp_path.glob(".refused.csv.*")) == []
+    reached = manager.backlog()[MessageState.QUEUED]
+    assert 0 < reached < PEOPLE
+    done = subprocess.run([*command, "--json"], env=started, capture_output=True, check=True, text=True)
+    found = json.loads(done.stdout)
+    assert (PEOPLE - reached, reached) == (found["asked"], found["before"])
+    assert [["line", "reason", "explanation", "email"]] == rows(refused)
+    assert manager.verify()
+    manager.close()
+
+
 def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, started: dict[str, str]) -> None:
     """
     And takes that away in the end; what came of it stands alone on standard output.
@@ -413,6 +523,6 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path, started: dict[str,
         found = json.loads(process.stdout.read())
     os.close(mine)
     assert (0, PEOPLE) == (process.returncode, found["asked"])
-    assert b"contacts so far" in shown
+    assert b"rows so far" in shown
     assert b"%" in shown
     assert b"example.com" not in shown

@@ -8,11 +8,15 @@ import csv
 import json
 import os
 import re
+import signal
 import stat
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -29,12 +33,17 @@ from optly.cli._words import count
 from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
 from optly.manager import ConsentManager
 from optly.parties import Contact
-from optly.results import Asked, Campaign
+from optly.results import Asked
 from optly.rules import Solicited
 
 _COLUMNS: Final = ("contact", "email", "phone")
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
 _MOST_LINES: Final = 20  # that are named on a terminal
+_AT_A_TIME: Final = 1000  # people, so that what came of a long list is not kept in memory
+_TELL_EVERY: Final = 5.0  # seconds, off a terminal
+
+_OTHER_DELIMITERS: Final = ";\t"
+_NOT_UTF_8: Final = "The row is not in UTF-8."
 
 _MALFORMED: Final = "malformed"
 _NOT_ON_RECORD: Final = "not_on_record"
@@ -94,7 +103,7 @@ def command(
     asked; nobody is added.
 
     Questions are queued, and a worker hands them over. Broken off at any instant and run again with the same
-    --campaign, it goes on where it was and asks nobody twice.
+    --campaign, it goes on where it was and asks nobody twice. Ctrl-C is such an instant.
 
     The exit code is 0 when the whole list was gone through, whatever the gate said; 1 if a row could not be read; 2 if
     the command was called wrongly; and 3 if the store could not be asked: then run it again.
@@ -109,34 +118,50 @@ def command(
     if (solicited_how is None) is not (solicited_at is None):
         raise click.UsageError("--solicited-how and --solicited-at go together")
     basis = None if solicited_how is None or solicited_at is None else Solicited(how=solicited_how, at=solicited_at)
-    source = _Source.opened(contacts)
-    with _refused_file(refused, contacts) as file, _progress(source) as advance:
-        tally = _Tally(writer=None if file is None else csv.writer(file))
+    with _refused_file(refused, contacts) as file, _progress(contacts) as advance:
+        source = _Source.opened(contacts)
+        tally = _Tally(writer=None if file is None else csv.writer(file), advance=advance)
         tally.begin(source.header)
         people = _People(manager, source, tally)
-
-        def report(asked: Asked) -> None:
-            people.settle(asked)
-            advance()
-
-        done = manager.request_consents(
-            people,
-            campaign=campaign,
-            via=Channel(via),
-            channels=[Channel(channel) for channel in channels],
-            purposes=purposes,
-            basis=basis,
-            language=language,
-            expires_within=expires_within,
-            remind_after=remind_after,
-            report=report,
-        )
+        remaining = iter(people)
+        with _broken_off_by_signals(tally):
+            while not people.all_read:
+                # Each of these goes on where the last one was, as a second run does.
+                manager.request_consents(
+                    islice(remaining, _AT_A_TIME),
+                    campaign=campaign,
+                    via=Channel(via),
+                    channels=[Channel(channel) for channel in channels],
+                    purposes=purposes,
+                    basis=basis,
+                    language=language,
+                    expires_within=expires_within,
+                    remind_after=remind_after,
+                    report=people.settle,
+                )
     if as_json:
-        click.echo(_as_json(done, tally))
+        click.echo(_as_json(tally))
     else:
-        _tell(done, tally, refused)
+        _tell(tally, refused)
     if tally.malformed:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _broken_off_by_signals(tally: _Tally) -> Iterator[None]:
+    """
+    Take SIGTERM for Ctrl-C, and end either of them in a line that says how to go on.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"broken off when {count(tally.asked, 'contact')} had been asked: "
+            "run it again with the same --campaign, and it goes on from there"
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # ---- reading the list
@@ -168,7 +193,6 @@ class _Source:
     """
 
     _rows: Iterator[_Row]
-    _bytes: IO[bytes]
     header: Sequence[str] = ()
     columns: Sequence[int] = (0,)
 
@@ -178,21 +202,25 @@ class _Source:
         Look at the first row of *file*.
 
         Raises:
-            click.BadParameter: It has several columns and names none that is known.
+            click.BadParameter: There is none, or it is no text, or it has several columns and names none that is known.
         """
         rows = _rows(file)
         first = next(rows, None)
-        if first is None or first.flaw:
-            return cls(_again(first, rows), file)
+        if first is None:
+            raise click.BadParameter("there is nothing in it", param_hint="CONTACTS")
+        if first.flaw == _NOT_UTF_8:
+            raise click.BadParameter("this is not a text in UTF-8", param_hint="CONTACTS")
         names = [cell.strip().lower() for cell in first.cells]
         columns = [names.index(name) for name in _COLUMNS if name in names]
         if columns:
-            return cls(rows, file, first.cells, columns)
-        if len(names) > 1:
+            return cls(rows, first.cells, columns)
+        if len(names) > 1 or any(delimiter in names[0] for delimiter in _OTHER_DELIMITERS):
             raise click.BadParameter(
-                "the first row has to name its columns, and among them contact, email or phone", param_hint="CONTACTS"
+                "the first row has to name its columns, with commas between them, and among them contact, email or "
+                "phone",
+                param_hint="CONTACTS",
             )
-        return cls(_again(first, rows), file)
+        return cls(chain([first], rows))
 
     def __iter__(self) -> Iterator[_Row]:
         for row in self._rows:
@@ -202,30 +230,6 @@ class _Source:
             else:
                 yield row
 
-    @property
-    def size(self) -> int | None:
-        """
-        How many bytes there are, if that is known.
-        """
-        try:
-            found = os.fstat(self._bytes.fileno())
-        except (OSError, AttributeError):
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-    @property
-    def position(self) -> int:
-        """
-        How many bytes have been read.
-        """
-        return self._bytes.tell()
-
-
-def _again(first: _Row | None, rows: Iterator[_Row]) -> Iterator[_Row]:
-    if first is not None:
-        yield first
-    yield from rows
-
 
 def _rows(file: IO[bytes]) -> Iterator[_Row]:
     """
@@ -234,7 +238,7 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for number, line in enumerate(file):
+        for number, line in enumerate(_lines(file)):
             # What is not in UTF-8 comes out again as it came in.
             text = line.decode("utf-8", "surrogateescape")
             taken.append(text if number else text.removeprefix("\ufeff"))
@@ -254,9 +258,16 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
             cells.pop()
         if cells:
             if not flaw and not all(cell.isascii() or _is_text(cell) for cell in cells):
-                flaw = "The row is not in UTF-8."
+                flaw = _NOT_UTF_8
             yield _Row(line=line, cells=cells, flaw=flaw)
         line += len(taken)
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        yield from file
+    except OSError as error:
+        raise click.ClickException(f"the list cannot be read: {error.strerror}") from error
 
 
 def _is_text(cell: str) -> bool:
@@ -271,13 +282,17 @@ def _is_text(cell: str) -> bool:
 class _People:
     """
     Finds the people of a list while it is read, and puts what came of each down beside their row.
+
+    Attributes:
+        all_read: Whether that was the last of them.
     """
 
     _manager: ConsentManager
     _source: _Source
     _tally: _Tally
     _pending: dict[Contact, _Row] = attrs.field(factory=dict, init=False)
-    _seen: set[Contact] = attrs.field(factory=set, init=False)
+    _seen: set[bytes] = attrs.field(factory=set, init=False)
+    all_read: bool = attrs.field(default=False, init=False)
 
     def __iter__(self) -> Iterator[Contact]:
         for row in self._source:
@@ -291,12 +306,13 @@ class _People:
                 continue
             if contact is None:
                 self._tally.refuse(row, _NOT_ON_RECORD)
-            elif contact in self._seen:
+            elif contact.subject in self._seen:
                 self._tally.refuse(row, _LISTED_TWICE)
             else:
-                self._seen.add(contact)
+                self._seen.add(contact.subject)
                 self._pending[contact] = row
                 yield contact
+        self.all_read = True
 
     def settle(self, asked: Asked) -> None:
         """
@@ -305,6 +321,8 @@ class _People:
         row = self._pending.pop(asked.contact)
         if asked.refusal is not None:
             self._tally.refuse(row, *_why(asked.refusal))
+        else:
+            self._tally.ask(before=asked.before)
 
     def _contact(self, row: _Row) -> Contact | None:
         """
@@ -346,16 +364,25 @@ def _why(refusal: OptlyError) -> tuple[str, str]:
 @attrs.define(kw_only=True)
 class _Tally:
     """
-    Counts those who are not asked, by reason, and writes them down if that is wished.
+    Counts what came of each row, and writes down those who are not asked if that is wished.
     """
 
     _writer: Any
+    _advance: Callable[[], None]
+    asked: int = attrs.field(default=0, init=False)
+    before: int = attrs.field(default=0, init=False)
     reasons: Counter[str] = attrs.field(factory=Counter, init=False)
     explained: dict[str, str] = attrs.field(factory=dict, init=False)
     malformed: list[int] = attrs.field(factory=list, init=False)
 
     def begin(self, header: Sequence[str]) -> None:
-        self._write("line", "reason", "explanation", *(header or ["given"]))
+        # What was corrected in it can be asked with it: its columns are named as in a list.
+        self._write("line", "reason", "explanation", *(header or ["contact"]))
+
+    def ask(self, *, before: bool) -> None:
+        self.asked += not before
+        self.before += before
+        self._advance()
 
     def refuse(self, row: _Row, reason: str, explanation: str = "") -> None:
         self.reasons[reason] += 1
@@ -363,6 +390,7 @@ class _Tally:
         if reason == _MALFORMED:
             self.malformed.append(row.line)
         self._write(row.line, reason, explanation or _EXPLAINED[reason], *row.cells)
+        self._advance()
 
     def _write(self, *cells: object) -> None:
         if self._writer is not None:
@@ -372,53 +400,83 @@ class _Tally:
 @contextmanager
 def _refused_file(path: Path | None, source: IO[bytes]) -> Iterator[IO[str] | None]:
     """
-    Open the file for those who are not asked, for its owner alone.
+    Open the file for those who are not asked, for its owner alone. It is put in its place at the end, or not at all.
     """
     if path is None:
         yield None
         return
+    _check_replaceable(path, source)
     try:
-        if path.exists() and path.samefile(getattr(source, "name", "")):
-            raise click.BadParameter("this is the list itself: name another file", param_hint="--refused")
-    except (OSError, TypeError):
-        pass  # standard input has no name
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise click.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--refused") from error
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield file
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
+        raise
+
+
+def _check_replaceable(path: Path, source: IO[bytes]) -> None:
+    why = "" if path.is_file() or not path.exists() else "this is no file that another could take the place of"
+    with suppress(OSError, TypeError):  # standard input has no name
+        if path.samefile(getattr(source, "name", "")):
+            why = "this is the list itself: name another file"
+    if why:
+        raise click.BadParameter(why, param_hint="--refused")
 
 
 @contextmanager
-def _progress(source: _Source) -> Iterator[Callable[[], None]]:
+def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
     """
-    Show on a terminal how far it is, and take that away in the end.
+    Show how far it is: on a terminal in a bar that is taken away in the end, elsewhere in a line now and then.
     """
+    size = _size(file)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        if shown.disable:
-            yield lambda: None
-            return
-        task = shown.add_task("Asking", total=source.size)
-        handled = 0
+        task = shown.add_task("Asking", total=size)
+        done, told_at = 0, time.monotonic()
 
         def advance() -> None:
-            nonlocal handled
-            handled += 1
-            if source.size is not None:
-                shown.update(task, completed=source.position)
-            shown.update(task, description=f"Asking, {count(handled, 'contact')} so far")
+            nonlocal done, told_at
+            done += 1
+            now = time.monotonic()
+            if console.is_terminal:
+                position = None if size is None else file.tell()
+                shown.update(task, completed=position, description=f"Asking, {count(done, 'row')} so far")
+            elif now - told_at >= _TELL_EVERY:
+                told_at = now
+                click.echo(
+                    f"{count(done, 'row')} so far{f', {file.tell() / size:.0%} of it' if size else ''}", err=True
+                )
 
         yield advance
 
 
-def _as_json(done: Campaign, tally: _Tally) -> str:
+def _size(file: IO[bytes]) -> int | None:
+    """
+    Return how many bytes there are, if that is known.
+    """
+    try:
+        found = os.fstat(file.fileno())
+    except (OSError, AttributeError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _as_json(tally: _Tally) -> str:
     return json.dumps(
         {
-            "asked": done.asked,
-            "before": done.before,
+            "asked": tally.asked,
+            "before": tally.before,
             "not_asked": dict(tally.reasons),
             "malformed_lines": tally.malformed,
         },
@@ -426,11 +484,11 @@ def _as_json(done: Campaign, tally: _Tally) -> str:
     )
 
 
-def _tell(done: Campaign, tally: _Tally, refused: Path | None) -> None:
+def _tell(tally: _Tally, refused: Path | None) -> None:
     terminal = Terminal()
-    terminal.good("asked", f"{count(done.asked, 'contact')}. A worker hands the questions over.")
-    if done.before:
-        terminal.note("asked before", f"{count(done.before, 'contact')}, in an earlier run of this campaign.")
+    terminal.good("asked", f"{count(tally.asked, 'contact')}. A worker hands the questions over.")
+    if tally.before:
+        terminal.note("asked before", f"{count(tally.before, 'contact')}, in an earlier run of this campaign.")
     for reason, number in tally.reasons.most_common():
         terminal.bad(reason, f"{count(number, 'row')}. {tally.explained[reason]}")
         if reason == _MALFORMED:
