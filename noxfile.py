@@ -58,5 +58,5 @@ def benchmarks(session: nox.Session) -> None:
     Measure the main paths beside their floors.
     """
     install(session)
-    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery"):
+    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks"):
         session.run("python", f"benchmarks/{name}.py")
