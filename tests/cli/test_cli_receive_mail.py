@@ -88,14 +88,17 @@ def reason(host: World) -> Reason:
 
 def test_a_bounce_takes_the_line_out_of_use(runner: CliRunner, host: World, sent: Sent) -> None:
     """
-    Known by the return path that it came to. Nothing is said, and a second copy of it changes nothing.
+    Known by the return path that it came to. A line says what it led to, and a second copy of it changes nothing.
     """
     assert reason(host) is Reason.CORPORATE_SUBSCRIBER
     bounce = BOUNCE.format(to=sent.return_path)
     first = take(runner, bounce)
     events = len(host.manager.history(sent.contact))
     again = take(runner, bounce)
-    assert [(0, ""), (0, "")] == [(first.exit_code, first.output), (again.exit_code, again.output)]
+    assert [(0, "1 event: 1 recorded\n"), (0, "1 event: 1 repeated\n")] == [
+        (first.exit_code, first.output),
+        (again.exit_code, again.output),
+    ]
     assert reason(host) is Reason.UNDELIVERABLE
     assert len(host.manager.history(sent.contact)) == events
 
@@ -117,7 +120,38 @@ def test_a_reply_that_says_stop_is_an_objection(runner: CliRunner, host: World) 
     """
     host.agreed(host.add())
     result = take(runner, REPLY)
-    assert (0, "") == (result.exit_code, result.output)
+    assert (0, "1 event: 1 stopped\n") == (result.exit_code, result.output)
+    assert reason(host) is Reason.OBJECTED
+
+
+def test_a_bounce_of_several_people_is_one_line(runner: CliRunner, host: World, sent: Sent) -> None:
+    """
+    With how many of them led to what.
+    """
+    more = "Final-Recipient: rfc822; office@example.com\nAction: delayed\nStatus: 4.4.1\n\n--x--"
+    result = take(runner, BOUNCE.format(to=sent.return_path).replace("--x--", more))
+    assert (0, "2 events: 1 recorded, 1 noted\n") == (result.exit_code, result.output)
+
+
+def test_a_machine_that_answers_says_nothing(runner: CliRunner, host: World) -> None:
+    """
+    An out-of-office reply with a stop in it is no stop.
+    """
+    host.agreed(host.add())
+    result = take(runner, f"Auto-Submitted: auto-replied\n{REPLY}")
+    assert (0, "1 event: 1 noted\n") == (result.exit_code, result.output)
+    assert host.allowed()
+
+
+def test_of_a_long_mail_the_beginning_is_taken(runner: CliRunner, host: World) -> None:
+    """
+    And all of it is read, so that nothing breaks in the hands of the mail system. A second copy is known for one.
+    """
+    host.agreed(host.add())
+    head, body = REPLY.replace("Message-ID: <1@example.com>\n", "").split("\n\n")
+    long = f"{head}\n\n{body}\nOn Tuesday, Acme wrote:\n" + "> and so on\n" * 200_000
+    assert take(runner, long).output == "1 event: 1 stopped\n"
+    assert take(runner, f"{long}\nanother end\n").output == "1 event: 1 repeated\n"
     assert reason(host) is Reason.OBJECTED
 
 
@@ -128,7 +162,7 @@ def test_what_says_nothing_is_taken(runner: CliRunner, host: World, mail: str | 
     """
     host.agreed(host.add())
     result = take(runner, mail)
-    assert (0, "") == (result.exit_code, result.stdout)
+    assert (0, "0 events\n") == (result.exit_code, result.stdout)
     assert host.allowed()
 
 
@@ -224,7 +258,8 @@ def test_two_processes_take_the_same_mail_at_once(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     said = [process.communicate(REPLY, timeout=60)[0] for process in processes]
-    assert [(0, "")] * 4 == [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+    assert [0] * 4 == [process.returncode for process in processes]
+    assert [*["1 event: 1 repeated\n"] * 3, "1 event: 1 stopped\n"] == sorted(said)
     assert manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.OBJECTED
     assert len(manager.history(contact)) == before + 1
     manager.deliver()

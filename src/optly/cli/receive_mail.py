@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterable
+from typing import IO, Any, Final
 
 import click
 
@@ -13,10 +15,13 @@ from optly.backends.mail import read
 from optly.backends.verp import ReturnPath
 from optly.cli._app import with_manager
 from optly.cli._terminal import plain
+from optly.cli._words import count
 from optly.errors import OptlyError
 from optly.manager import ConsentManager
+from optly.results import Effect
 
 EX_TEMPFAIL: Final = 75  # sysexits.h: the mail system keeps the mail and tries again
+_MOST: Final = 1024 * 1024  # bytes; nothing of a mail is looked at after these
 
 
 class _Patient(click.Command):
@@ -55,18 +60,35 @@ def command(manager: ConsentManager, *, recipient: str) -> None:
     """
     Take one mail from standard input: a bounce, a complaint, a reply.
 
-    For a mail system that runs a program for each mail. Nothing is printed when all went well, and a mail that comes
-    twice changes nothing. The exit code is 0 when what it says is on record, or when it says nothing; and 75 whatever
-    is wrong, so that the mail is kept and comes again.
+    For a mail system that runs a program for each mail. One line tells what came of it, and nothing about anybody. A
+    mail that comes twice changes nothing. The exit code is 0 when what it says is on record, or when it says nothing;
+    and 75 whatever is wrong, so that the mail is kept and comes again.
 
     \b
     Examples:
       optly receive-mail --app acme.consent:manager < mail.eml
       bounces: "|optly receive-mail --app acme.consent:manager"    in Postfix's aliases
     """
-    raw = sys.stdin.buffer.read()
-    for event in read(raw, now=manager.clock(), return_path=_return_path(manager), recipient=recipient):
-        manager.receive(event)
+    raw = _beginning(sys.stdin.buffer)
+    events = read(raw, now=manager.clock(), return_path=_return_path(manager), recipient=recipient)
+    click.echo(_told(manager.receive(event).effect for event in events))
+
+
+def _beginning(mail: IO[bytes]) -> bytes:
+    """
+    Return as much of a mail as is looked at. The rest is read too: a mail system may take a pipe that is closed on it
+    for a failure.
+    """
+    raw = mail.read(_MOST)
+    while mail.read(_MOST):
+        pass
+    return raw
+
+
+def _told(effects: Iterable[Effect]) -> str:
+    counted = Counter(effects)
+    led_to = ", ".join(f"{number} {effect}" for effect, number in counted.items())
+    return f"{count(counted.total(), 'event')}{': ' if led_to else ''}{led_to}"
 
 
 def _return_path(manager: ConsentManager) -> ReturnPath | None:
