@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from optly._flows import ask, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
 from optly._flows.desk import Desk
 from optly._run import Blocking, run_to_completion
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
@@ -399,7 +399,7 @@ class ConsentManager:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
         """
         return run_to_completion(
-            ask.request_consents(
+            campaigns.request_consents(
                 self._desk,
                 contacts,
                 campaign,

@@ -10,7 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
-from optly._flows import ask, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
 from optly._run import Threaded
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
@@ -294,7 +294,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.request_consents` does.
         """
-        return await ask.request_consents(
+        return await campaigns.request_consents(
             self._desk,
             contacts,
             campaign,

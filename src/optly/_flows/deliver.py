@@ -10,31 +10,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypedDict, assert_never
+from typing import Final
 
 import attrs
 
 from optly._flows import pace
-from optly._flows.ask import gate_request
 from optly._flows.desk import Desk, Outlet, Plan, Planner, Record
-from optly._flows.gate import assess
 from optly._flows.links import new_code
+from optly._flows.making import gate_again, make, still_to_say
 from optly._flows.parcels import Parcel, ParcelKind, unpack
 from optly._flows.prove import seal
-from optly.addresses import Address, Channel, EmailAddress
+from optly.addresses import Address, Channel
 from optly.commands import Command, RecordOutcome, WithholdMessage
-from optly.consent import QuestionState, Standing
 from optly.errors import ClaimLostError, LedgerError, UsageError
 from optly.events import Choice, LinkKind
-from optly.links import LinkTarget, StopScope, mark
-from optly.messages import Content, Fault, Message, Outcome, Receipt
+from optly.links import LinkTarget, mark
+from optly.messages import Fault, Message, Outcome, Receipt
 from optly.parties import Contact
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, StoredCode
-from optly.purposes import Wording
-from optly.rendering import help_text, marketing, receipt, request, unsubscribe_headers
 from optly.results import Deliveries
-from optly.rules import Decision, MessageKind, Reason, Solicited
-from optly.texts import segments
+from optly.rules import Decision, Reason
 
 _log = logging.getLogger("optly")
 
@@ -289,8 +284,8 @@ async def _make(
         if until is not None:
             ledger.put_off(item, until)
             continue
-        choices = _still_to_say(parcel, standing, now)
-        decision = _gate_again(desk, item.contact, parcel, choices, standing, now)
+        choices = still_to_say(parcel, standing, now)
+        decision = gate_again(desk, item.contact, parcel, choices, standing, now)
         address = None if standing.line_for(parcel.channel, parcel.line) is None else values.get(parcel.line)
         if decision and address is not None:
             allowed.append((item, choices, decision.reason, address))
@@ -308,130 +303,18 @@ async def _make(
         if place in late:
             ledger.put_off(item, late[place])
             continue
-        item.message = _message(desk, item, [wordings[choice.wording] for choice in asked], reason, address)
+        item.message = make(
+            desk,
+            item.id,
+            item.contact,
+            item.parcel,
+            [wordings[choice.wording] for choice in asked],
+            code=item.code,
+            reason=reason,
+            address=address,
+        )
         ready.append(item)
     return ready
-
-
-def _still_to_say(parcel: Parcel, standing: Standing, now: datetime) -> tuple[Choice, ...]:
-    """
-    Return the choices that a request still asks about or that a receipt still confirms. Empty if it came too late.
-    """
-    if parcel.kind is ParcelKind.RECEIPT:
-        return tuple(c for c in parcel.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
-    question = standing.question(parcel.question or "")
-    if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
-        return ()
-    return question.choices
-
-
-def _gate_again(
-    desk: Desk, contact: Contact, parcel: Parcel, choices: Sequence[Choice], standing: Standing, now: datetime
-) -> Decision | None:
-    """
-    Ask the gate as it was asked when the message was queued. None for what came too late.
-    """
-    if parcel.kind in (ParcelKind.REQUEST, ParcelKind.REMINDER, ParcelKind.RECEIPT) and not choices:
-        return None
-    if parcel.question is not None:
-        question = standing.question(parcel.question)
-        assert question is not None
-        return gate_request(
-            desk,
-            standing,
-            contact,
-            parcel.channel,
-            parcel.line,
-            choices,
-            None if question.solicited_at is None else Solicited(how="", at=question.solicited_at),
-            now,
-            question.id,
-            reminder=parcel.kind is ParcelKind.REMINDER,
-        )
-    return assess(
-        desk,
-        standing,
-        parcel.channel,
-        parcel.purpose,
-        kind=MessageKind.MARKETING if parcel.kind is ParcelKind.MARKETING else MessageKind.SERVICE,
-        contact=contact.id,
-        line=parcel.line,
-        at=now,
-    )
-
-
-class _Links(TypedDict):
-    link: str
-    stop: str
-    language: str
-
-
-def _message(desk: Desk, item: _Item, wordings: Sequence[Wording], reason: Reason, address: Address) -> Message:
-    parcel = item.parcel
-    # A marketing message stops what it is about; what asks or confirms stops everything.
-    scope = StopScope(
-        contact=item.contact.id,
-        line=parcel.line,
-        channel=parcel.channel if parcel.kind is ParcelKind.MARKETING else None,
-        purpose=parcel.purpose or None,
-    )
-    links: _Links = {
-        "link": desk.pages.link(item.code),
-        "stop": desk.pages.stop(desk.stop_links.sign(scope)),
-        "language": parcel.language,
-    }
-    content = _content(desk, parcel, wordings, reason, links)
-    if parcel.channel is Channel.SMS:
-        _warn_of_length(item, content.text)
-    return Message(
-        id=item.id,
-        contact=item.contact.id,
-        channel=parcel.channel,
-        to=_destination(address),
-        subject=content.subject,
-        text=content.text,
-        html=content.html,
-        headers=unsubscribe_headers(links["stop"]) if parcel.channel is Channel.EMAIL else {},
-        language=parcel.language,
-    )
-
-
-def _content(desk: Desk, parcel: Parcel, wordings: Sequence[Wording], reason: Reason, links: _Links) -> Content:
-    match parcel.kind:
-        case ParcelKind.REQUEST | ParcelKind.REMINDER:
-            assert parcel.until is not None
-            return request(
-                desk.organisation,
-                parcel.channel,
-                wordings,
-                until=parcel.until,
-                reminder=parcel.kind is ParcelKind.REMINDER,
-                by_reply=desk.outlets[parcel.channel].takes_replies,
-                **links,
-            )
-        case ParcelKind.RECEIPT:
-            assert parcel.at is not None
-            return receipt(desk.organisation, parcel.channel, wordings, on=parcel.at, **links)
-        case ParcelKind.HELP:
-            return help_text(desk.organisation, link=links["link"])
-        case ParcelKind.MARKETING:
-            assert parcel.content is not None
-            return marketing(desk.organisation, parcel.channel, parcel.content, reason=reason, **links)
-        case _:
-            assert_never(parcel.kind)
-
-
-def _warn_of_length(item: _Item, text: str) -> None:
-    counted = segments(text)
-    if counted.count > 1:
-        facts = {"message_id": item.id, "parts": counted.count, "character": counted.culprit or ""}
-        _log.warning("a text takes several parts, each of which is paid for", extra=facts)
-
-
-def _destination(address: Address) -> str:
-    if isinstance(address, EmailAddress):
-        return address.ascii_value or address.value
-    return address.value
 
 
 # ---- sending
