@@ -21,7 +21,7 @@ from optly.events import ConsentRequested, MessageAccepted, MessageDoubted, Mess
 from optly.ledger import Opening
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.pacing import Budget, QuietHours, Rate
-from optly.protocols import Head, MessageState, Traced
+from optly.protocols import Claim, Head, MessageState, OutboxMessage, Traced
 from optly.results import Deliveries, Finding
 from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
@@ -79,6 +79,26 @@ class Failing(MemoryStorage):
         if self.broken:
             raise RuntimeError("boom")
         return super().openings(subjects)
+
+
+class Tampered(MemoryStorage):
+    """
+    Gives some contacts' messages with other bodies than were put there.
+    """
+
+    tampered: Mapping[bytes, bytes] = {}
+
+    def _altered(self, messages: Sequence[OutboxMessage]) -> Sequence[OutboxMessage]:
+        return [attrs.evolve(m, body=self.tampered.get(m.subject, m.body)) for m in messages]
+
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return self._altered(super().due(organisation, channel, now, limit))
+
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return self._altered(super().overdue(organisation, now, limit))
+
+    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+        return self._altered(super().messages(organisation, state, limit))
 
 
 def people(w: World, count: int, **details: Any) -> list[Contact]:
@@ -300,6 +320,30 @@ def test_a_record_that_cannot_be_read_stops_nobody_else(caplog: pytest.LogCaptur
     done = w.manager.deliver()
     assert (1, 1) == (done.accepted, done.deferred)
     assert [bad.id] == [record.__dict__["contact_id"] for record in caplog.records if "contact_id" in record.__dict__]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"kind": "letter"}', b"\xff"])
+@pytest.mark.parametrize("overdue", [False, True])
+def test_a_message_that_cannot_be_read_stops_nobody_else(
+    body: bytes, overdue: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    It is taken out of the way, and the operator is told which one it is.
+    """
+    storage = Tampered()
+    w = world(storage)
+    good, bad = people(w, 2)
+    for contact in (good, bad):
+        ask(w, contact)
+    storage.tampered = {bad.subject: body}
+    if overdue:
+        (message,) = [m for m in storage.due("acme", Channel.EMAIL, w.clock(), 9) if m.subject == bad.subject]
+        storage.claim([Claim(subject=message.subject, message=message.message)], w.clock(), w.clock())
+        w.later()
+    assert w.manager.deliver().accepted == 1
+    assert [bad.id] == [record.__dict__["contact_id"] for record in caplog.records if "contact_id" in record.__dict__]
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1, MessageState.REFUSED: 1}
+    assert w.manager.deliver().total == 0
 
 
 def test_what_fails_before_anything_is_handed_over_puts_the_batch_back() -> None:
@@ -641,6 +685,31 @@ def test_a_provider_that_cannot_be_asked_proves_nothing() -> None:
     backend.down = True
     w.later(timedelta(days=1))
     assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+
+
+def test_a_doubt_that_cannot_be_read_keeps_no_other_from_being_settled() -> None:
+    """
+    It stays, and the next one is looked into.
+    """
+    storage = Tampered()
+    w = world(storage, backends=[MemoryBackend(outcomes=[GONE, GONE])])
+    good, bad = people(w, 2)
+    for contact in (good, bad):
+        ask(w, contact)
+    assert w.manager.deliver().in_doubt == 2
+    told = DeliveryEvent(
+        id="1",
+        backend="memory",
+        channel=Channel.EMAIL,
+        status=DeliveryStatus.DELIVERED,
+        contact=good.id,
+        message=of(w, good, MessageDoubted)[0].message,
+        at=w.clock(),
+    )
+    w.manager.receive(told)
+    storage.tampered = {bad.subject: b"{"}
+    found = {doubt.contact: doubt.finding for doubt in w.manager.reconcile()}
+    assert {good: Finding.SENT, bad: Finding.UNKNOWN} == found
 
 
 def test_another_message_to_the_same_number_is_not_taken_for_it() -> None:

@@ -22,7 +22,7 @@ from optly._flows.parcels import Parcel, ParcelKind, unpack
 from optly._flows.prove import seal
 from optly.addresses import Address, Channel
 from optly.commands import Command, RecordOutcome, WithholdMessage
-from optly.errors import ClaimLostError, LedgerError, UsageError
+from optly.errors import ClaimLostError, DamagedError, LedgerError, UsageError
 from optly.events import Choice, LinkKind
 from optly.links import LinkTarget, mark
 from optly.messages import Fault, Message, Outcome, Receipt
@@ -158,7 +158,10 @@ async def give_up_overdue(desk: Desk) -> Deliveries:
     done = Deliveries()
     while overdue := await desk.storage.overdue(desk.organisation.key, desk.clock(), BATCH):
         for waiting in overdue:
-            item = _item(desk, waiting)
+            item = _readable(desk, waiting)
+            if item is None:
+                await _bury(desk, waiting)
+                continue
             command = _outcome(item, Receipt(outcome=Outcome.IN_DOUBT), "", "")
             await settle(desk, item.contact, command, item.settled(MessageState.IN_DOUBT))
         done += Deliveries(in_doubt=len(overdue))
@@ -186,7 +189,8 @@ async def hand_over(desk: Desk, channel: Channel, most: int) -> tuple[Deliveries
         ready = await _make(desk, items, records, now, ledger)
     except BaseException:
         # Nothing was handed over. Without this, the whole batch would be in doubt.
-        await desk.storage.settle([item.settled(MessageState.QUEUED, now + _FIRST_WAIT) for item in items])
+        back = [item.settled(MessageState.QUEUED, now + _FIRST_WAIT) for item in items]
+        await desk.storage.settle([*back, *ledger.settlements])
         raise
     receipts = await _send(desk, outlet, [item.message for item in ready if item.message is not None], now)
     for item, got in zip(ready, receipts, strict=True):
@@ -230,17 +234,47 @@ def _item(desk: Desk, waiting: OutboxMessage) -> _Item:
 
 
 async def _claim(desk: Desk, waiting: Sequence[OutboxMessage], now: datetime) -> list[_Item]:
-    items = {(each.subject, each.message): _item(desk, each) for each in waiting}
+    items = {each.message: item for each in waiting if (item := _readable(desk, each)) is not None}
     claims = [
-        Claim(subject=subject, message=message, codes=[item.stored]) for (subject, message), item in items.items()
+        Claim(
+            subject=each.subject,
+            message=each.message,
+            codes=[items[each.message].stored] if each.message in items else (),
+        )
+        for each in waiting
     ]
     got: Sequence[OutboxMessage] = await desk.storage.claim(claims, now, now + LEASE) if claims else ()
     claimed = []
     for each in got:
-        item = items[each.subject, each.message]
-        item.waiting = each
-        claimed.append(item)
+        item = items.get(each.message)
+        if item is None:
+            await _bury(desk, each)
+        else:
+            item.waiting = each
+            claimed.append(item)
     return claimed
+
+
+def _readable(desk: Desk, waiting: OutboxMessage) -> _Item | None:
+    try:
+        return _item(desk, waiting)
+    except DamagedError as error:
+        facts = {"message_id": waiting.message.hex(), "contact_id": waiting.subject.hex(), "error": str(error)}
+        _log.error("a message cannot be read, and is not sent", extra=facts)
+        return None
+
+
+async def _bury(desk: Desk, waiting: OutboxMessage) -> None:
+    """
+    Take a message that cannot be read out of everybody's way.
+    """
+    settled = Settlement(
+        subject=waiting.subject,
+        message=waiting.message,
+        attempts=waiting.attempts,
+        state=MessageState.REFUSED,
+    )
+    await desk.storage.settle([settled])
 
 
 async def _load(

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from optly.addresses import Channel
+from optly.errors import DamagedError
 from optly.events import Choice
 from optly.messages import Content
 from optly.protocols import OutboxMessage
@@ -74,5 +75,11 @@ def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> Ou
 def unpack(message: OutboxMessage) -> Parcel:
     """
     Read it back.
+
+    Raises:
+        DamagedError: It is not what was put there.
     """
-    return msgspec.json.decode(message.body, type=Parcel)
+    try:
+        return msgspec.json.decode(message.body, type=Parcel)
+    except msgspec.DecodeError:
+        raise DamagedError(f"message {message.message.hex()} in the outbox cannot be read") from None

@@ -14,7 +14,7 @@ from optly._flows.deliver import settle
 from optly._flows.desk import Desk
 from optly._flows.parcels import Parcel, unpack
 from optly.commands import RecordOutcome
-from optly.errors import LinkInvalidError, RetryableError
+from optly.errors import DamagedError, LinkInvalidError, RetryableError
 from optly.events import MessageAccepted, MessageDelivered, MessageDoubted, MessageEvent, MessageUndelivered
 from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt
@@ -62,8 +62,14 @@ _EVERYTHING: Final = 1_000_000
 
 
 async def _look_into(desk: Desk, waiting: OutboxMessage, resend: bool) -> Doubt:
-    parcel, contact = unpack(waiting), Contact(waiting.subject.hex())
-    found = Doubt(message=waiting.message.hex(), contact=contact, channel=parcel.channel.value, finding=Finding.UNKNOWN)
+    contact = Contact(waiting.subject.hex())
+    found = Doubt(
+        message=waiting.message.hex(), contact=contact, channel=waiting.channel.value, finding=Finding.UNKNOWN
+    )
+    try:
+        parcel = unpack(waiting)
+    except DamagedError:
+        return found
     about = [
         event
         for event in (entry.event() for entry in await desk.storage.entries(waiting.subject))
