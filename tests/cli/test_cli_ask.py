@@ -476,7 +476,15 @@ def test_a_run_that_is_broken_off_says_how_to_go_on(
     refused = written(tmp_path, "from another day", "refused.csv")
     command = [*COMMAND, "ask", str(list_), *WINTER, "--refused", str(refused)]
     manager = opened(started["DATABASE"])
-    with subprocess.Popen(command, env=started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        env=started,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         while process.poll() is None and not manager.backlog():
             time.sleep(0.01)
         assert list(tmp_path.glob(".refused.csv.*.part"))
