@@ -435,8 +435,8 @@ class Storage(Protocol):
     """
     Keeps everything. Safe to share between threads; which processes may share it, each store says.
 
-    Every method may raise :class:`~optly.errors.StorageUnavailableError`. After `append` or `seal` returned, what they
-    wrote survives a crash of the process and of the machine.
+    Every method may raise :class:`~optly.errors.StorageUnavailableError`. After `append`, `enqueue` or `seal` returned,
+    what they wrote survives a crash of the process and of the machine.
     """
 
     def find(self, idkeys: Sequence[bytes]) -> Found:
@@ -497,6 +497,17 @@ class Storage(Protocol):
         """
 
     # ---- the outbox
+
+    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+        """
+        Put messages into the outbox that go with no change to a contact, all of them or none, durable on return.
+
+        What they are about need not be on record: any 16 bytes name it. Everything else treats them as it does those of
+        a `Commit`; the erasure of a contact of that name takes them along.
+
+        Raises:
+            ConflictError: A message of this name, of its subject, is in the outbox already.
+        """
 
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from optly.addresses import Channel
 from optly.protocols import Storage
 from optly.storage import FileStorage, SQLStorage
 from optly.testing.storage import NOW, problems
@@ -26,6 +27,7 @@ ROUNDS, THREADS = 15, 3
 # now and then it erases a value, which makes the file store write its file anew.
 CHILD = """
 import os, sys
+import attrs
 sys.path.insert(0, {tests!r})
 from test_storage_kill import opened
 from optly.errors import ConflictError
@@ -49,6 +51,9 @@ def work(_):
         say("appended", mine.subject.hex(), mine.version, idkey.hex())
         storage.put_codes([kept])
         say("kept", kept.key.hex())
+        strange = [attrs.evolve(mine.message(), subject=key()) for _ in range(2)]
+        storage.enqueue("acme", strange)
+        say("queued", *(message.message.hex() for message in strange))
         append_again(storage, "acme", shared)
         say("shared", shared.hex())
 
@@ -84,13 +89,13 @@ def run_until_killed(kind: str, directory: Path, shared: bytes, after: int, dela
 @pytest.mark.parametrize("kind", ["sqlite", "file"])
 def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> None:
     """
-    Killed many times over one store, which goes on from what the last one left: every append and every code that was
-    acknowledged is there, a change is there whole or not at all, and all chains verify.
+    Killed many times over one store, which goes on from what the last one left: every append, code and message that
+    was acknowledged is there, a change is there whole or not at all, and all chains verify.
     """
     chance = random.Random()
     shared = os.urandom(16)
     versions: Counter[bytes] = Counter()
-    codes, idkeys = set[bytes](), dict[bytes, bytes]()
+    codes, queued, idkeys = set[bytes](), set[bytes](), dict[bytes, bytes]()
     for _ in range(ROUNDS):
         for what, *words in run_until_killed(kind, tmp_path, shared, chance.randrange(3, 60), chance.random() * 0.03):
             named = bytes.fromhex(words[0])
@@ -99,6 +104,8 @@ def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> Non
                 idkeys[bytes.fromhex(words[2])] = named
             elif what == "shared":
                 versions[named] += 1
+            elif what == "queued":
+                queued.update(map(bytes.fromhex, words))
             else:
                 codes.add(named)
         storage = opened(kind, str(tmp_path))
@@ -112,5 +119,8 @@ def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> Non
         found = storage.find(list(idkeys)).identifiers
         assert idkeys == {idkey: row.subject for idkey, row in found.items()}
         assert all(storage.code(key, NOW) == b"target" for key in codes)
+        waiting = [message.message for message in storage.due("acme", Channel.EMAIL, NOW, 100_000)]
+        assert queued <= set(waiting)
+        assert len(waiting) % 2 == 0
         storage.close()
     assert len(versions) > ROUNDS

@@ -25,11 +25,13 @@ from optly.testing.storage import NOW, TICK, Contact, checkpoint
 # Few names and few instants, so that they meet.
 ORGANISATIONS = ("acme", "other")
 SUBJECTS = [bytes([n]) * 16 for n in range(3)]
+STRANGER = bytes([3]) * 16  # on nobody's record
 NAMES = [bytes([n]) * 16 for n in (100, 101)]
 KEYS = [bytes([n]) * 32 for n in (200, 201)]
 INSTANTS = [NOW + n * TICK for n in range(3)]
 
 subjects, names, keys, instants = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS, INSTANTS))
+anybody = st.sampled_from([*SUBJECTS, STRANGER])
 few = {"max_size": 2, "unique": True}
 
 
@@ -157,7 +159,14 @@ class Stores(RuleBasedStateMachine):
         for commit in commits:
             self.ask("committed", commit.subject, commit.idem)
 
-    @rule(pairs=st.lists(st.tuples(subjects, names), max_size=3), at=instants, until=instants, key=keys)
+    @rule(
+        organisation=st.sampled_from(ORGANISATIONS),
+        messages=st.lists(st.builds(waiting, anybody, names, instants), max_size=3),
+    )
+    def enqueue(self, organisation: str, messages: list[OutboxMessage]) -> None:
+        self.ask("enqueue", organisation, messages)
+
+    @rule(pairs=st.lists(st.tuples(anybody, names), max_size=3), at=instants, until=instants, key=keys)
     def claim(self, pairs: list[tuple[bytes, bytes]], at: datetime, until: datetime, key: bytes) -> None:
         # One code in all: of two that are kept under one key in one call nobody says which one stays.
         codes = [StoredCode(key=key, subject=pairs[0][0], value=pairs[0][1], expires_at=until)] if pairs else []

@@ -17,7 +17,7 @@ import msgspec
 
 from optly.errors import DamagedError, OptlyError
 from optly.ledger import Checkpoint, Leaf
-from optly.protocols import Claim, Commit, Settlement, StoredCode
+from optly.protocols import Claim, Commit, OutboxMessage, Settlement, StoredCode
 from optly.storage._journal import Journal
 from optly.storage.memory import MemoryStorage, State
 
@@ -27,6 +27,7 @@ _ROWS: Final = 100
 _TABLES: Final = {table: list[tuple[get_args(hint)]] for table, hint in get_type_hints(State).items()}  # type: ignore[misc]
 _OPERATIONS: Final[dict[str, Any]] = {
     "append": tuple[list[Commit]],
+    "enqueue": tuple[str, list[OutboxMessage]],
     "claim": tuple[list[Claim], datetime, datetime],
     "settle": tuple[list[Settlement]],
     "put_codes": tuple[list[StoredCode]],

@@ -192,6 +192,13 @@ class MemoryStorage:
 
     # ---- the outbox
 
+    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+        with self._changing:
+            _refuse_named(self._state, messages)
+            _enqueue(self._state, organisation, messages)
+            if messages:
+                self._changed("enqueue", organisation, messages)
+
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         with self._reading:
             found = (
@@ -396,9 +403,7 @@ def _refuse(state: State, commits: Sequence[Commit]) -> None:
             raise ConflictError("a slot for a personal value is taken")
     _refuse_taken(state, commits)
     for commit in commits:
-        names = [(message.subject, message.message) for message in commit.queue]
-        if len(set(names)) < len(names) or (not commit.forget and _named(state, names)):
-            raise ConflictError("a message of this name is in the outbox")
+        _refuse_named(state, commit.queue, forgotten=commit.forget)
     for commit in commits:
         names = [(settlement.subject, settlement.message) for settlement in commit.settle]
         held = not commit.forget and all(_is_held(state, settlement) for settlement in commit.settle)
@@ -406,8 +411,11 @@ def _refuse(state: State, commits: Sequence[Commit]) -> None:
             raise ClaimLostError("a message is no longer claimed by whoever sent it")
 
 
-def _named(state: State, names: Sequence[tuple[bytes, bytes]]) -> bool:
-    return any(name in state.outbox or name in state.settled for name in names)
+def _refuse_named(state: State, messages: Sequence[OutboxMessage], *, forgotten: bool = False) -> None:
+    names = [(message.subject, message.message) for message in messages]
+    there = not forgotten and any(name in state.outbox or name in state.settled for name in names)
+    if there or len(set(names)) < len(names):
+        raise ConflictError("a message of this name is in the outbox")
 
 
 def _refuse_taken(state: State, commits: Sequence[Commit]) -> None:
@@ -464,10 +472,14 @@ def _write(state: State, commit: Commit) -> None:
             scopes[stop.scope] = stop
     for digest, text in commit.wordings.items():
         state.wordings.setdefault(digest, text)
-    for message in commit.queue:
-        state.outbox[message.subject, message.message] = Queued(commit.organisation, message)
+    _enqueue(state, commit.organisation, commit.queue)
     for settlement in commit.settle:
         _settle(state, settlement)
+
+
+def _enqueue(state: State, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+    for message in messages:
+        state.outbox[message.subject, message.message] = Queued(organisation, message)
 
 
 def _settle(state: State, settlement: Settlement) -> None:

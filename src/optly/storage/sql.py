@@ -121,6 +121,11 @@ class SQLStorage:
 
     # ---- the outbox
 
+    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+        if messages:
+            rows = [_message_row(organisation, message) for message in sorted(messages, key=_place)]
+            self._database.write(lambda session: _enqueue(session, rows))
+
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         return self._messages("due", of=organisation, by=channel.value, now=to_micros(now), most=limit)
 
@@ -309,8 +314,26 @@ def _code_row(code: StoredCode) -> dict[str, Any]:
     }
 
 
+def _message_row(organisation: str, message: OutboxMessage) -> dict[str, Any]:
+    return {
+        "subject_id": message.subject,
+        "message_id": message.message,
+        "organisation": organisation,
+        "channel": message.channel.value,
+        "state": MessageState.QUEUED.value,
+        "due_at": to_micros(message.due_at),
+        "lease_until": None,
+        "attempts": message.attempts,
+        "body": message.body,
+    }
+
+
 def _name(item: Claim | Settlement) -> dict[str, bytes]:
     return {"contact": item.subject, "message": item.message}
+
+
+def _enqueue(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    session.change_each("put_message", rows, taken=ConflictError("a message of this name is in the outbox"))
 
 
 def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
@@ -366,11 +389,7 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
     )
     wordings = {digest: text for commit in commits for digest, text in commit.wordings.items()}
     session.change_each("put_wording", [{"digest": digest, "content": wordings[digest]} for digest in sorted(wordings)])
-    session.change_each(
-        "put_message",
-        [row for commit in commits for row in _message_rows(commit)],
-        taken=ConflictError("a message of this name is in the outbox"),
-    )
+    _enqueue(session, [_message_row(commit.organisation, message) for commit in commits for message in commit.queue])
     settled = [settlement for commit in commits for settlement in commit.settle]
     if _settle(session, settled) < len(settled):
         raise ClaimLostError("a message is no longer claimed by whoever sent it")
@@ -441,19 +460,4 @@ def _event_rows(commit: Commit) -> Iterator[dict[str, Any]]:
             "hash": entry.hash,
             "idem": commit.idem,
             "payload": entry.payload,
-        }
-
-
-def _message_rows(commit: Commit) -> Iterator[dict[str, Any]]:
-    for message in commit.queue:
-        yield {
-            "subject_id": message.subject,
-            "message_id": message.message,
-            "organisation": commit.organisation,
-            "channel": message.channel.value,
-            "state": MessageState.QUEUED.value,
-            "due_at": to_micros(message.due_at),
-            "lease_until": None,
-            "attempts": message.attempts,
-            "body": message.body,
         }

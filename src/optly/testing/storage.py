@@ -272,6 +272,7 @@ class StorageContract:
         assert storage.wordings([]) == {}
         assert list(storage.claim([], NOW, NOW)) == []
         storage.append([])
+        storage.enqueue("acme", [])
         storage.settle([])
         storage.put_codes([])
 
@@ -791,6 +792,101 @@ class StorageContract:
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
         assert list(values_of(storage, ada.subject)) == ["line_1"]
 
+    def test_a_message_needs_no_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Nobody of its subject's name is on record, or comes to be; it is delivered like any other.
+        """
+        organisation, late = ada.organisation, NOW + timedelta(days=1)
+        done, back, doubted, dead, later, other = (
+            contact.message(NOW - n * TICK)
+            for n, contact in ((4, ada), (3, ada), (2, eve), (1, eve), (-1, ada), (0, ada))
+        )
+        storage.enqueue(organisation, [later, dead, doubted, back, done])
+        storage.enqueue(f"{organisation}2", [other])
+        assert [done, back, doubted, dead] == list(storage.due(organisation, Channel.EMAIL, NOW, 9))
+        kept = code(ada.subject)
+        got = storage.claim([claim_of(done, kept), *map(claim_of, (back, doubted, dead))], NOW, NOW + TICK)
+        by_name = {message.message: message for message in got}
+        assert storage.code(kept.key, NOW) == b"target"
+        assert storage.revoke_codes(ada.subject) == 1
+        storage.settle(
+            [
+                settlement(by_name[done.message]),
+                settlement(by_name[back.message], MessageState.QUEUED, NOW + TICK),
+                settlement(by_name[doubted.message], MessageState.IN_DOUBT),
+            ]
+        )
+        again = attrs.evolve(back, attempts=1, due_at=NOW + TICK)
+        assert {again.message, later.message} == {m.message for m in storage.due(organisation, Channel.EMAIL, late, 9)}
+        assert [attrs.evolve(done, attempts=1, body=b"")] == list(
+            storage.messages(organisation, MessageState.ACCEPTED, 9)
+        )
+        assert [by_name[doubted.message]] == list(storage.messages(organisation, MessageState.IN_DOUBT, 9))
+        assert [by_name[dead.message]] == list(storage.overdue(organisation, late, 9))
+        assert storage.backlog(organisation) == {
+            MessageState.QUEUED: 2,
+            MessageState.SENDING: 1,
+            MessageState.ACCEPTED: 1,
+            MessageState.IN_DOUBT: 1,
+        }
+        assert list(storage.subjects(organisation)) == []
+        assert storage.load([ada.subject, eve.subject]) == {}
+        assert list(storage.unsealed(organisation, 9)) == []
+
+    def test_a_message_without_a_change_touches_no_contact(self, storage: Storage, ada: Contact) -> None:
+        """
+        The contact's head stays as it is, so that no other change is in its way; an erasure takes the message along.
+        """
+        storage.append([ada.commit()])
+        before = storage.load([ada.subject])
+        message = ada.message()
+        storage.enqueue(ada.organisation, [message])
+        assert before == storage.load([ada.subject])
+        assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        storage.append([ada.commit(forget=True)])
+        assert storage.backlog(ada.organisation) == {}
+
+    @pytest.mark.parametrize("done", [False, True], ids=["waiting", "done"])
+    def test_a_name_that_is_taken_takes_the_other_messages_with_it(
+        self, storage: Storage, ada: Contact, done: bool
+    ) -> None:
+        """
+        Whether it came with a change or without one, and wherever it stands among the others.
+        """
+        changed, plain = ada.message(), ada.message()
+        storage.append([ada.commit(queue=[changed])])
+        storage.enqueue(ada.organisation, [plain])
+        if done:
+            storage.settle([settlement(m) for m in storage.claim([claim_of(changed), claim_of(plain)], NOW, NOW)])
+        before = storage.backlog(ada.organisation)
+        twice = ada.message()
+        for taken in ([changed], [plain], [twice, twice]):
+            for messages in ([ada.message(), *taken], [*taken, ada.message()]):
+                with pytest.raises(ConflictError):
+                    storage.enqueue(ada.organisation, messages)
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[plain])])
+        assert before == storage.backlog(ada.organisation)
+        assert len(storage.entries(ada.subject)) == 1
+        storage.enqueue(ada.organisation, [attrs.evolve(plain, subject=key())])
+
+    def test_of_those_that_use_a_name_at_once_one_does(self, storage: Storage, ada: Contact) -> None:
+        """
+        With everything it brought; the others bring nothing, whatever the order in which they name theirs.
+        """
+        contested = [ada.message(), ada.message()]
+
+        def enqueue(number: int) -> bool:
+            order = contested if number % 2 else contested[::-1]
+            try:
+                storage.enqueue(ada.organisation, [*order, ada.message()])
+            except ConflictError:
+                return False
+            return True
+
+        assert at_once(6, enqueue).count(True) == 1
+        assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 3}
+
     # ---- codes and counters
 
     def test_a_code_is_there_until_it_expires(self, storage: Storage, ada: Contact) -> None:
@@ -1124,6 +1220,9 @@ class DurableStorageContract(StorageContract):
                 eve.commit(identifiers=[eve.identifier(hers)], suppressions=[stop(hers)]),
             ]
         )
+        strange, finished = (attrs.evolve(ada.message(), subject=key()) for _ in range(2))
+        storage.enqueue(organisation, [strange, finished])
+        storage.settle([settlement(message) for message in storage.claim([claim_of(finished)], NOW, NOW)])
         got = storage.claim([claim_of(message) for message in (claimed, back, done)], NOW, NOW)
         by_name = {message.message: message for message in got}
         storage.settle([settlement(by_name[back.message], MessageState.QUEUED, NOW)])
