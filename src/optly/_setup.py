@@ -4,12 +4,15 @@ From what a host passes to a manager to the desk its flows work at. Reads the st
 
 from __future__ import annotations
 
+import inspect
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from optly._flows.desk import Desk, Outlet
+import attrs
+
+from optly._flows.desk import Desk, Listener, Outlet
 from optly._run import Port
 from optly.addresses import (
     Account,
@@ -76,6 +79,7 @@ def make_desk(
     rates: Iterable[Rate],
     quiet_hours: QuietHours | None,
     budget: Budget | None,
+    on_events: Listener | None,
 ) -> Desk:
     """
     Check the settings and put them together.
@@ -125,7 +129,25 @@ def make_desk(
         rates=tuple(rates),
         quiet_hours=quiet_hours,
         budget=budget,
+        ear=make_ear(port, on_events),
     )
+
+
+@attrs.frozen
+class _Ear:
+    hear: Listener
+
+
+def make_ear(port: type[Port], listener: Listener | None) -> Port | None:
+    """
+    Give whoever listens to events the shape of a port.
+
+    Raises:
+        ConfigurationError: It is a coroutine function, which nobody would await where the pages run in threads.
+    """
+    if inspect.iscoroutinefunction(listener):
+        raise ConfigurationError("on_events is a plain function: it is called in a thread, and not awaited")
+    return None if listener is None else port(_Ear(listener))
 
 
 def webhooks_of(backends: Iterable[MessageBackend | AsyncMessageBackend]) -> dict[str, WebhookBackend]:

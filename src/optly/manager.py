@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Unpack
 import attrs
 
 from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
-from optly._flows.desk import Desk
+from optly._flows.desk import Desk, Listener
 from optly._run import Blocking, run_to_completion
-from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
+from optly._setup import make_desk, make_ear, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
     Account,
     Address,
@@ -70,6 +70,9 @@ class ConsentManager:
             together keep to it.
         quiet_hours: When nothing that promotes something goes out.
         budget: How often one person is asked, over all campaigns.
+        on_events: Called with the contact and the events, without their personal values, each time something came onto
+            the record: after it is there for good, and in the thread that recorded it, so it should be quick. What it
+            raises is logged and changes nothing. A process that dies in between calls it no more.
 
     Raises:
         ConfigurationError: The settings cannot work.
@@ -91,6 +94,7 @@ class ConsentManager:
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
+        on_events: Listener | None = None,
     ) -> None:
         self._storage = storage
         self._backends = tuple(backends)
@@ -110,17 +114,20 @@ class ConsentManager:
             rates=rates,
             quiet_hours=quiet_hours,
             budget=budget,
+            on_events=on_events,
         )
 
     @classmethod
-    def at(cls, desk: Desk, storage: Storage, webhooks: Iterable[WebhookBackend]) -> ConsentManager:
+    def at(
+        cls, desk: Desk, storage: Storage, webhooks: Iterable[WebhookBackend], on_events: Listener | None
+    ) -> ConsentManager:
         """
         Return a manager that works at another one's desk, over the same store. Not for hosts.
         """
         manager = cls.__new__(cls)
         manager._storage, manager._backends = storage, ()
         manager._webhooks = {hook.name: hook for hook in webhooks}
-        manager._desk = attrs.evolve(desk, storage=Blocking(storage))
+        manager._desk = attrs.evolve(desk, storage=Blocking(storage), ear=make_ear(Blocking, on_events))
         return manager
 
     @property

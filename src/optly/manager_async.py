@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
 from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows.desk import Listener
 from optly._run import Threaded
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
@@ -57,7 +58,8 @@ class AsyncConsentManager:
     The same as `ConsentManager`, awaited.
 
     Storage and backends whose methods block run in the threads of the loop's pool, so that nothing blocks the loop;
-    backends whose methods are coroutines are awaited. Making a manager reads the store once and blocks for as long.
+    backends whose methods are coroutines are awaited. Whoever listens by `on_events` is called in such a thread too.
+    Making a manager reads the store once and blocks for as long.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class AsyncConsentManager:
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
+        on_events: Listener | None = None,
     ) -> None:
         self._storage = storage
+        self._on_events = on_events
         self._backends = tuple(backends)
         self._webhooks = webhooks_of(self._backends)
         self._desk = make_desk(
@@ -95,6 +99,7 @@ class AsyncConsentManager:
             rates=rates,
             quiet_hours=quiet_hours,
             budget=budget,
+            on_events=on_events,
         )
 
     @property
@@ -643,7 +648,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.portal` does. The pages work on the same store, each request in a thread.
         """
-        manager = ConsentManager.at(self._desk, self._storage, self._webhooks.values())
+        manager = ConsentManager.at(self._desk, self._storage, self._webhooks.values(), self._on_events)
         return manager.portal(keep_context=keep_context, on_received=on_received)
 
     # ---- proof

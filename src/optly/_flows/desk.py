@@ -4,6 +4,7 @@ What every flow works with: the settings, the ports, and the one way in which a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -43,6 +44,8 @@ from optly.protocols import (
 from optly.purposes import Purpose, Wording
 from optly.rules import Rulebook
 from optly.serialization import canonical, parse
+
+_log = logging.getLogger("optly")
 
 # A lost race is decided again at once: the store has waited already. More than this means that something is stuck.
 _ATTEMPTS: Final = 100
@@ -141,6 +144,9 @@ class Plan:
     receipt_to: tuple[Channel, int] | None = None
 
 
+# Told what was recorded of a contact.
+Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
+
 # Makes a plan from a standing and the time. None for nothing to do.
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
@@ -184,6 +190,7 @@ class Desk:
         random: Returns that many random bytes.
         receipts: Whether people are told what they said yes to.
         rates, quiet_hours, budget: How fast, when, and how often.
+        ear: Its ``hear`` is told what was recorded, in the shape of a coroutine. None if nobody listens.
         known_wordings: Texts that were read before. They never change.
     """
 
@@ -202,6 +209,7 @@ class Desk:
     rates: Sequence[Rate] = ()
     quiet_hours: QuietHours | None = None
     budget: Budget | None = None
+    ear: Any = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
 
     def purpose(self, key: str) -> Purpose:
@@ -336,6 +344,7 @@ class Desk:
                 # The connection broke, maybe after the commit: then the call has done what it was to do.
                 if not await self.storage.committed(record.subject, name):
                     raise
+            await self._tell(record.subject, applied.events)
             return applied
         raise ConflictError("other writers kept changing this contact: try again later")
 
@@ -361,7 +370,21 @@ class Desk:
             # The connection broke, maybe after the commit, which has all of them or none.
             if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
                 raise
+        for subject, applied in written.items():
+            await self._tell(subject, applied.events)
         return written
+
+    async def _tell(self, subject: bytes, events: tuple[Event, ...]) -> None:
+        """
+        Tell whoever listens what is on record now, without its personal values. What they make of it changes nothing.
+        """
+        if self.ear is None:
+            return
+        contact = Contact(subject.hex())
+        try:
+            await self.ear.hear(contact, tuple(attrs.evolve(event, personal={}) for event in events))
+        except Exception:
+            _log.exception("whoever listens to events failed", extra={"contact": contact.id})
 
     async def _prepare(
         self, record: Record, standing: Standing, plan: Planner, name: bytes
