@@ -21,6 +21,7 @@ from optly.events import (
     LinkKind,
     Manner,
     Meaning,
+    Service,
     Through,
     is_aware,
     to_utc,
@@ -158,6 +159,8 @@ class AnswerQuestion:
         answers: Yes or no by channel and purpose. What is not in it stays unanswered.
         line: The line the question was sent to, whose holder has therefore shown that it is theirs.
         reply: The words of the message it was answered by; empty for an answer through the link.
+        language: The language of the page it was answered on; empty for none.
+        hold: Whether a yes is to be confirmed before it counts, because it came too soon to be surely a person's.
     """
 
     question: str
@@ -165,6 +168,8 @@ class AnswerQuestion:
     line: int
     code: str = ""
     reply: str = attrs.field(default="", repr=False)
+    language: str = ""
+    hold: bool = False
     context: Context = attrs.field(factory=Context, repr=False)
 
 
@@ -176,13 +181,126 @@ class ChangeChoices:
     Attributes:
         yes, no: What is now allowed and refused, with the wordings that were on the page.
         line: The line the link was sent to, or None if nobody knows who was given it.
+        link, code: What they came by.
+        language, hold: As for an answer.
     """
 
     yes: tuple[Choice, ...]
     no: tuple[Choice, ...]
     line: int | None
+    link: LinkKind = LinkKind.MANAGE
     code: str = ""
+    language: str = ""
+    hold: bool = False
     context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ConfirmAnswer:
+    """
+    Confirm what was held because it came too soon, through the link it came through.
+
+    Attributes:
+        line: The line the link was sent to, or None if nobody knows who was given it.
+    """
+
+    code: str
+    line: int | None
+    language: str = ""
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class UndoStop:
+    """
+    Take back a stop, as far as it ended what the person had agreed to themselves.
+
+    Attributes:
+        stop: Number of the event that stopped.
+        choices: What had been agreed to when it did, in the words it was agreed to in.
+        line, link, code, language, hold: As for a change of choices.
+    """
+
+    stop: int
+    choices: tuple[Choice, ...]
+    line: int | None
+    link: LinkKind
+    code: str = ""
+    language: str = ""
+    hold: bool = False
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ProveLine:
+    """
+    Put an address on record whose holder has shown that they read what is sent there.
+
+    Attributes:
+        replaces: Numbers of the lines whose place it takes.
+    """
+
+    line: NewLine
+    replaces: tuple[int, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class UndoLine:
+    """
+    Undo a change of address, on the word of whoever reads what is sent to the earlier one.
+
+    Attributes:
+        added: Number of the line that came, or None.
+        removed: Numbers of those whose place it took.
+    """
+
+    added: int | None
+    removed: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RequestService:
+    """
+    Record that something was asked for on the pages, to be sent to a line of the contact's.
+    """
+
+    service: Service
+    channel: Channel
+    line: int
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Complain:
+    """
+    Complain about how one's data are used.
+
+    Attributes:
+        complaint: Random name, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to say that it came.
+    """
+
+    complaint: str
+    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    text: str = attrs.field(repr=False)
+    link: LinkKind
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AnswerComplaint:
+    """
+    Record that a person was told that their complaint was received, or what came of it.
+
+    Attributes:
+        how: How they were told; of a complaint that is resolved, what came of it too.
+        resolved: Whether that settles it.
+    """
+
+    complaint: str
+    how: str = attrs.field(repr=False)
+    resolved: bool
 
 
 class Unsound(StrEnum):
@@ -287,6 +405,9 @@ class RecordCharitySoftOptIn:
 class RecordOutcome:
     """
     Record what became of a message when it was handed over.
+
+    Attributes:
+        complaint: The complaint whose receipt it acknowledges, if any.
     """
 
     message: str
@@ -295,6 +416,7 @@ class RecordOutcome:
     outcome: Outcome
     fault: Fault | None = None
     question: str | None = None
+    complaint: str | None = None
     backend: str = ""
     status: str = ""
     code: str = ""
@@ -381,6 +503,13 @@ Command: TypeAlias = (
     | RecordCommunication
     | AnswerQuestion
     | ChangeChoices
+    | ConfirmAnswer
+    | UndoStop
+    | ProveLine
+    | UndoLine
+    | RequestService
+    | Complain
+    | AnswerComplaint
     | RecordConsent
     | Stop
     | RecordSoftOptIn

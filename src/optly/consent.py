@@ -21,15 +21,19 @@ import attrs
 from optly.addresses import AddressKind, Channel
 from optly.commands import (
     AddContact,
+    AnswerComplaint,
     AnswerQuestion,
     AskForConsent,
     Attachment,
     ChangeChoices,
     ChangeDetails,
     Command,
+    Complain,
+    ConfirmAnswer,
     Context,
     EraseContact,
     NewLine,
+    ProveLine,
     QueueMessage,
     RecordCharitySoftOptIn,
     RecordCommunication,
@@ -38,8 +42,11 @@ from optly.commands import (
     RecordMessage,
     RecordOutcome,
     RecordSoftOptIn,
+    RequestService,
     RestoreLine,
     Stop,
+    UndoLine,
+    UndoStop,
     Unsound,
     WithholdMessage,
 )
@@ -51,15 +58,20 @@ from optly.errors import (
     LinkUsedError,
     MissingLineError,
     StopStandsError,
+    TooSoonError,
     UnknownContactError,
     UsageError,
 )
 from optly.events import (
     Act,
     Actor,
+    AnswerHeld,
     CharitySoftOptInRecorded,
     Choice,
     CommunicationMade,
+    ComplaintAcknowledged,
+    ComplaintReceived,
+    ComplaintResolved,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -74,6 +86,7 @@ from optly.events import (
     Happened,
     LineAdded,
     LineFailed,
+    LineReinstated,
     LineRemoved,
     LineRestored,
     LinkKind,
@@ -87,6 +100,7 @@ from optly.events import (
     MessageUndelivered,
     MessageWithheld,
     ObjectionRaised,
+    ServiceRequested,
     SoftOptInRecorded,
     Through,
 )
@@ -95,6 +109,11 @@ from optly.parties import Subscriber
 
 # How far a caller's clock may be ahead of ours before "this happened in the future" is taken for a mistake.
 CLOCK_SKEW = timedelta(minutes=5)
+
+# How long what was held can be confirmed, where its question sets no other time, and how long it takes a person at least
+# to read what they are to confirm.
+HELD_FOR = timedelta(days=30)
+READING_TIME = timedelta(seconds=3)
 
 
 # ---- standing
@@ -107,12 +126,14 @@ class Line:
 
     Attributes:
         subscriber: Who holds this very line, where that is not as for the contact.
+        proved: Whether its holder has shown that they read what is sent there, before it came on record.
     """
 
     number: int
     kind: AddressKind
     removed: bool = False
     subscriber: Subscriber | None = None
+    proved: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -230,6 +251,43 @@ class StandingFailure:
     provider_code: str = ""
 
 
+@attrs.frozen(kw_only=True)
+class HeldAnswer:
+    """
+    A yes to one thing that is to be confirmed before it counts.
+
+    Attributes:
+        question: The question it answers, or None.
+        code: Mark of the link it came through. Only that can confirm it.
+        until: The last instant at which it can.
+    """
+
+    choice: Choice
+    question: str | None
+    code: str
+    link: LinkKind | None
+    at: datetime
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Complaint:
+    """
+    A complaint, and whether it was dealt with.
+
+    Attributes:
+        id: Random name, 32 hexadecimal digits.
+        at: When it came.
+        acknowledge_by: The last instant at which to say that it came.
+    """
+
+    id: str
+    at: datetime
+    acknowledge_by: datetime
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+
 class QuestionState(StrEnum):
     """
     Whether a question may still be answered. Expiry is not a state but a matter of the time.
@@ -276,6 +334,7 @@ class Standing:
         contacted: Whether a message of the organisation's was taken over for them, or a call or letter made.
         failures: Lines that take no messages. The person's own act through one, a message that arrives there, or
             somebody who makes sure of it, takes it out again.
+        held: What was said too soon to be surely a person's, and waits to be confirmed.
     """
 
     version: int = 0
@@ -291,7 +350,21 @@ class Standing:
     questions: tuple[Question, ...] = ()
     contacted: bool = False
     failures: tuple[StandingFailure, ...] = ()
+    held: tuple[HeldAnswer, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
     erased_at: datetime | None = None
+
+    def present(self) -> tuple[int, ...]:
+        """
+        Return the numbers of the lines that are on record now.
+        """
+        return tuple(line.number for line in self.lines if not line.removed)
+
+    def complaint(self, id: str) -> Complaint | None:
+        """
+        Return the complaint of that name, or None.
+        """
+        return next((complaint for complaint in self.complaints if complaint.id == id), None)
 
     def failure(self, channel: Channel, line: int | None) -> StandingFailure | None:
         """
@@ -394,6 +467,38 @@ class Standing:
         return attrs.evolve(self, stops=_merge_stops(self.stops, stops))
 
 
+def restorable(before: Standing, standing: Standing, stop: int, at: datetime) -> tuple[Choice, ...]:
+    """
+    Return what would be allowed at an instant if the event of number *stop* had not stopped it, and nothing since.
+
+    Only what was agreed to for this organisation itself. A permission that rests on something else is not given back by
+    undoing a stop: an objection against it stays until the person agrees.
+
+    Args:
+        before: The standing before that event.
+        standing: The standing now.
+    """
+    found = {}
+    for consent in before.consents:
+        latest = standing.stop(consent.channel, consent.purpose, consent.line, at)
+        if (
+            latest is not None
+            and latest.seq == stop
+            and consent.organisations is None
+            and not consent.collected_by
+            and standing.line_for(consent.channel, consent.line) is not None
+            and consent in before.running(consent.channel, consent.purpose, consent.line, at)
+        ):
+            found[consent.channel, consent.purpose, consent.line] = Choice(
+                channel=consent.channel,
+                purpose=consent.purpose,
+                line=consent.line,
+                wording=consent.wording,
+                expires_at=consent.expires_at,
+            )
+    return tuple(found.values())
+
+
 def fold(events: Iterable[Event], standing: Standing | None = None) -> Standing:
     """
     Apply *events* in order to *standing*, or to that of somebody who is not on record.
@@ -467,6 +572,30 @@ def _close(
                 question = attrs.evolve(question, state=QuestionState.SUPERSEDED, closed_at=at)
         closed.append(question)
     return tuple(closed)
+
+
+def _still_held(held: Sequence[HeldAnswer], touched: Iterable[StandingStop]) -> tuple[HeldAnswer, ...]:
+    """
+    Drop what was decided otherwise since.
+    """
+    scopes = list(touched)
+    return tuple(
+        one
+        for one in held
+        if not any(scope.covers(one.choice.channel, one.choice.purpose, one.choice.line) for scope in scopes)
+    )
+
+
+def _decided(
+    standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime
+) -> dict[str, Any]:
+    """
+    Return what becomes of everything that was still undecided about the same things.
+    """
+    return {
+        "questions": _close(standing.questions, answered, touched, at),
+        "held": _still_held(standing.held, touched),
+    }
 
 
 def _reached(event: ConsentGiven | ConsentRefused) -> set[int]:
@@ -572,16 +701,25 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return attrs.evolve(
                 standing,
                 version=seq,
-                lines=(*standing.lines, Line(number=event.line, kind=event.kind, subscriber=event.subscriber)),
+                lines=(
+                    *standing.lines,
+                    Line(
+                        number=event.line,
+                        kind=event.kind,
+                        subscriber=event.subscriber,
+                        proved=event.grade is Grade.A,
+                    ),
+                ),
             )
         case LineRemoved():
             return attrs.evolve(
                 standing,
                 version=seq,
-                lines=tuple(
-                    attrs.evolve(line, removed=True) if line.number == event.line else line for line in standing.lines
-                ),
+                lines=_with_line(standing.lines, event.line, removed=True),
+                held=tuple(one for one in standing.held if one.choice.line != event.line),
             )
+        case LineReinstated():
+            return attrs.evolve(standing, version=seq, lines=_with_line(standing.lines, event.line, removed=False))
         case ConsentRequested():
             question = Question(
                 id=event.question,
@@ -596,7 +734,29 @@ def evolve(standing: Standing, event: Event) -> Standing:
             )
             asked = [_scope_of(choice, event, seq) for choice in event.choices]
             return attrs.evolve(
-                standing, version=seq, questions=(*_close(standing.questions, None, asked, event.recorded_at), question)
+                standing,
+                version=seq,
+                questions=(*_close(standing.questions, None, asked, event.recorded_at), question),
+                held=_still_held(standing.held, asked),
+            )
+        case AnswerHeld():
+            scopes = [_scope_of(choice, event, seq) for choice in event.choices]
+            held = [
+                HeldAnswer(
+                    choice=choice,
+                    question=event.question,
+                    code=event.code,
+                    link=event.link,
+                    at=event.occurred_at,
+                    until=event.until,
+                )
+                for choice in event.choices
+            ]
+            return attrs.evolve(
+                standing,
+                version=seq,
+                questions=_close(standing.questions, event.question, (), event.recorded_at),
+                held=(*_still_held(standing.held, scopes), *held),
             )
         case ConsentGiven():
             manner = Manner() if event.manner is None else event.manner
@@ -630,7 +790,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 version=seq,
                 failures=_without_failures(standing.failures, _reached(event)),
                 consents=_merge_consents(standing.consents, given),
-                questions=_close(standing.questions, event.question, touched, event.recorded_at),
+                **_decided(standing, event.question, touched, event.recorded_at),
             )
         case ConsentRefused():
             return attrs.evolve(
@@ -638,14 +798,14 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 version=seq,
                 failures=_without_failures(standing.failures, _reached(event)),
                 stops=_merge_stops(standing.stops, stopped),
-                questions=_close(standing.questions, event.question, stopped, event.recorded_at),
+                **_decided(standing, event.question, stopped, event.recorded_at),
             )
         case ConsentWithdrawn() | ObjectionRaised():
             return attrs.evolve(
                 standing,
                 version=seq,
                 stops=_merge_stops(standing.stops, stopped),
-                questions=_close(standing.questions, None, stopped, event.recorded_at),
+                **_decided(standing, None, stopped, event.recorded_at),
             )
         case SoftOptInRecorded():
             in_sale = StandingSoftOptIn(
@@ -665,7 +825,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 soft_opt_ins=_merge_soft_opt_ins(standing.soft_opt_ins, in_sale),
-                questions=_close(standing.questions, None, stopped, event.recorded_at),
+                **_decided(standing, None, stopped, event.recorded_at),
             )
         case CharitySoftOptInRecorded():
             by_charity = StandingCharitySoftOptIn(
@@ -685,7 +845,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 version=seq,
                 stops=_merge_stops(standing.stops, stopped),
                 charity_soft_opt_ins=_merge_soft_opt_ins(standing.charity_soft_opt_ins, by_charity),
-                questions=_close(standing.questions, None, stopped, event.recorded_at),
+                **_decided(standing, None, stopped, event.recorded_at),
             )
         case ContactErased():
             return attrs.evolve(
@@ -694,7 +854,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 name=None,
                 lines=tuple(attrs.evolve(line, removed=True) for line in standing.lines),
                 stops=_merge_stops(standing.stops, stopped),
-                questions=_close(standing.questions, None, stopped, event.recorded_at),
+                **_decided(standing, None, stopped, event.recorded_at),
                 erased_at=event.occurred_at,
             )
         case CommunicationMade() | MessageAccepted():
@@ -717,8 +877,20 @@ def evolve(standing: Standing, event: Event) -> Standing:
             )
             others = _without_failures(standing.failures, {event.line}, event.channel)
             return attrs.evolve(standing, version=seq, failures=(*others, failure))
+        case ComplaintReceived():
+            complaint = Complaint(id=event.complaint, at=event.occurred_at, acknowledge_by=event.acknowledge_by)
+            return attrs.evolve(standing, version=seq, complaints=(*standing.complaints, complaint))
+        case ComplaintAcknowledged() | ComplaintResolved():
+            return attrs.evolve(
+                standing,
+                version=seq,
+                complaints=tuple(
+                    _dealt_with(known, event) if known.id == event.complaint else known for known in standing.complaints
+                ),
+            )
         case (
             MessageQueued()
+            | ServiceRequested()
             | MessageRefused()
             | MessageDoubted()
             | MessageUndelivered()
@@ -728,6 +900,18 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
+
+
+def _with_line(lines: Sequence[Line], number: int, *, removed: bool) -> tuple[Line, ...]:
+    return tuple(attrs.evolve(line, removed=removed) if line.number == number else line for line in lines)
+
+
+def _dealt_with(complaint: Complaint, event: ComplaintAcknowledged | ComplaintResolved) -> Complaint:
+    # Whoever was told what came of it was told that it came.
+    acknowledged = complaint.acknowledged_at or event.occurred_at
+    if isinstance(event, ComplaintResolved):
+        return attrs.evolve(complaint, acknowledged_at=acknowledged, resolved_at=event.occurred_at)
+    return attrs.evolve(complaint, acknowledged_at=acknowledged)
 
 
 # ---- deciding
@@ -832,6 +1016,29 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _answer(command, standing, now)
         case ChangeChoices():
             return _choose(command, standing, now)
+        case ConfirmAnswer():
+            return _confirm(command, standing, now)
+        case UndoStop():
+            return _undo_stop(command, standing, now)
+        case ProveLine():
+            return _prove_line(command, standing, now)
+        case UndoLine():
+            return _undo_line(command, standing, now)
+        case RequestService():
+            return (
+                ServiceRequested(
+                    **_common(now, Actor.PERSON, Grade.B),
+                    service=command.service,
+                    channel=command.channel,
+                    line=command.line,
+                    link=command.link,
+                    code=command.code,
+                ),
+            )
+        case Complain():
+            return _complain(command, standing, now)
+        case AnswerComplaint():
+            return _answer_complaint(command, standing, now)
         case RecordConsent():
             return _record_consent(command, standing, now)
         case Stop():
@@ -993,12 +1200,30 @@ def _said(
     standing: Standing,
     now: datetime,
     reply: str = "",
+    language: str = "",
+    hold_until: datetime | None = None,
 ) -> tuple[Event, ...]:
     """
     Return the events of an answer through a link sent to *line*, or by a reply from there. Only about that line does it
     prove anything, and about none if nobody knows who was given the link.
+
+    Args:
+        hold_until: Until when a yes can be confirmed that does not count before that; None if it counts at once.
     """
     events: list[Event] = []
+    if hold_until is not None and yes:
+        held = AnswerHeld(
+            **_common(now, Actor.PERSON, Grade.B),
+            choices=tuple(yes),
+            until=hold_until,
+            question=question,
+            link=link,
+            code=code,
+            language=language,
+            personal=_circumstances(standing.version + 1, context),
+        )
+        events.append(held)
+        yes = ()
     for grade in (Grade.A, Grade.B):
         for kind, choices in ((ConsentGiven, yes), (ConsentRefused, no)):
             graded = tuple(choice for choice in choices if (choice.line == line) is (grade is Grade.A))
@@ -1010,6 +1235,7 @@ def _said(
                 "question": question,
                 "link": link,
                 "code": code,
+                "language": language,
                 "personal": {}
                 if events
                 else {
@@ -1050,6 +1276,8 @@ def _answer(command: AnswerQuestion, standing: Standing, now: datetime) -> tuple
         standing=standing,
         now=now,
         reply=command.reply,
+        language=command.language,
+        hold_until=question.expires_at if command.hold else None,
     )
 
 
@@ -1092,13 +1320,109 @@ def _choose(command: ChangeChoices, standing: Standing, now: datetime) -> tuple[
         yes,
         no,
         question=None,
-        link=LinkKind.MANAGE,
+        link=command.link,
         line=command.line,
         code=command.code,
         context=command.context,
         standing=standing,
         now=now,
+        language=command.language,
+        hold_until=now + HELD_FOR if command.hold else None,
     )
+
+
+def _confirm(command: ConfirmAnswer, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    waiting = [held for held in standing.held if held.code == command.code]
+    if not waiting:
+        return ()
+    if now < max(held.at for held in waiting) + READING_TIME:
+        raise TooSoonError("no person reads what there is to confirm in so short a time: confirm again")
+    still = [held for held in waiting if now <= held.until]
+    if not still:
+        raise LinkExpiredError("what was held was to be confirmed earlier", expired_at=waiting[0].until)
+    return _said(
+        [held.choice for held in still],
+        [],
+        question=still[0].question,
+        link=still[0].link,
+        line=command.line,
+        code=command.code,
+        context=command.context,
+        standing=standing,
+        now=now,
+        language=command.language,
+    )
+
+
+def _undo_stop(command: UndoStop, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    again = []
+    for choice in command.choices:
+        stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
+        if stop is not None and stop.seq == command.stop and standing.line_for(choice.channel, choice.line) is not None:
+            again.append(choice)
+    return _said(
+        again,
+        [],
+        question=None,
+        link=command.link,
+        line=command.line,
+        code=command.code,
+        context=command.context,
+        standing=standing,
+        now=now,
+        language=command.language,
+        hold_until=now + HELD_FOR if command.hold else None,
+    )
+
+
+def _prove_line(command: ProveLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    present = set(standing.present())
+    if not present.issuperset(command.replaces):
+        raise LinkSupersededError("the address this was to replace is no longer on record")
+    gone = [LineRemoved(**_common(now, Actor.PERSON, Grade.B), line=number) for number in command.replaces]
+    return (*gone, *_new_lines([command.line], standing, _common(now, Actor.PERSON, Grade.A), Actor.PERSON))
+
+
+def _undo_line(command: UndoLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    present = set(standing.present())
+    back = [number for number in command.removed if number not in present]
+    if command.added not in present and (command.added is not None or not back):
+        return ()
+    common = _common(now, Actor.PERSON, Grade.B)
+    gone = () if command.added is None else (LineRemoved(**common, line=command.added),)
+    return (*gone, *(LineReinstated(**common, line=number) for number in back))
+
+
+def _complain(command: Complain, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    if not command.text.strip():
+        raise AnswerError("the complaint is empty: say what is wrong")
+    if standing.complaint(command.complaint) is not None:
+        return ()
+    return (
+        ComplaintReceived(
+            **_common(now, Actor.PERSON, Grade.B),
+            complaint=command.complaint,
+            acknowledge_by=command.acknowledge_by,
+            link=command.link,
+            code=command.code,
+            personal=_kept(standing.version + 1, text=command.text.strip()),
+        ),
+    )
+
+
+def _answer_complaint(command: AnswerComplaint, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    complaint = standing.complaint(command.complaint)
+    if complaint is None:
+        raise UsageError("the contact made no such complaint")
+    if not command.how.strip():
+        raise UsageError("say how the person was told")
+    common = _common(now, Actor.STAFF, Grade.D)
+    kept = _kept(standing.version + 1, how=command.how)
+    if command.resolved:
+        return () if complaint.resolved_at else (ComplaintResolved(**common, complaint=complaint.id, personal=kept),)
+    if complaint.acknowledged_at is not None:
+        return ()
+    return (ComplaintAcknowledged(**common, complaint=complaint.id, personal=kept),)
 
 
 def _record_consent(command: RecordConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1193,7 +1517,8 @@ def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple
     }
     match command.outcome:
         case Outcome.ACCEPTED:
-            return (MessageAccepted(**_common(now, Actor.PROVIDER, Grade.B), **shared),)
+            accepted = MessageAccepted(**_common(now, Actor.PROVIDER, Grade.B), **shared)
+            return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
             refused = MessageRefused(**_common(now, Actor.PROVIDER, Grade.B), **shared)
             return (refused, *_consequences(command, command.fault, standing, now, now))
@@ -1203,6 +1528,14 @@ def _outcome(command: RecordOutcome, standing: Standing, now: datetime) -> tuple
             return ()
         case _:
             assert_never(command.outcome)
+
+
+def _acknowledged(command: RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    complaint = standing.complaint(command.complaint or "")
+    if complaint is None or complaint.acknowledged_at is not None:
+        return ()
+    common = _common(now, Actor.SYSTEM, Grade.B)
+    return (ComplaintAcknowledged(**common, complaint=complaint.id, message=command.message),)
 
 
 def _consequences(

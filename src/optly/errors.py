@@ -23,7 +23,11 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── LinkUsedError
     │   ├── LinkSupersededError
     │   ├── LinkRevokedError
+    │   ├── SessionError
+    │   ├── WrongDigitsError
+    │   ├── TooManyTriesError
     │   └── AnswerError             (also a ValueError)
+    │       └── TooSoonError
     ├── NotPermittedError           do not send
     ├── StopStandsError             leave it to the person
     ├── RegisterError               get a good copy of the register
@@ -215,6 +219,37 @@ class AnswerError(LinkError, ValueError):
     """
     The answer does not fit the question: a choice is missing, or one was answered that was not asked.
     """
+
+
+class TooSoonError(AnswerError):
+    """
+    A confirmation came so soon after what it confirms that no person can have read it.
+    """
+
+
+class SessionError(LinkError):
+    """
+    The session is over, or has not been raised by a one-time code: begin again at the link.
+    """
+
+
+class WrongDigitsError(LinkError):
+    """
+    The digits are not those of a one-time code that was sent for this, or its ten minutes are over.
+    """
+
+
+class TooManyTriesError(LinkError):
+    """
+    It was tried too often in too short a time.
+
+    Attributes:
+        until: When it can be tried again. Aware.
+    """
+
+    def __init__(self, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class NotPermittedError(OptlyError):

@@ -189,7 +189,8 @@ class LinkKind(StrEnum):
     QUESTION = "question"
     MANAGE = "manage"
     STOP = "stop"
-    STEP_UP = "step_up"
+    UNDO = "undo"
+    SESSION = "session"
 
 
 @attrs.frozen
@@ -276,6 +277,87 @@ class LineRemoved(Happened):
     """
 
     line: int
+
+
+@attrs.frozen(kw_only=True)
+class LineReinstated(Happened):
+    """
+    The removal of a line was undone by its holder. What was allowed and stopped on it counts as it did before.
+    """
+
+    line: int
+
+
+class Service(StrEnum):
+    """
+    What people can have sent to a line of theirs, on their own page.
+
+    CODE: Six digits that show that they can read what is sent there.
+    LINK: A new link to their page.
+    COPY: A copy of what is held about them. Source: UK GDPR Art 15(3).
+    """
+
+    CODE = "code"
+    LINK = "link"
+    COPY = "copy"
+
+
+@attrs.frozen(kw_only=True)
+class ServiceRequested(Happened):
+    """
+    The person, or somebody who says they are, had something sent to a line of theirs.
+
+    Attributes:
+        link, code: The kind and the mark of the link it was asked for through, or None and empty.
+    """
+
+    service: Service
+    channel: Channel
+    line: int
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintReceived(Happened):
+    """
+    The person complained about how their data are used. Their words are in the slot ``text_N``.
+
+    Attributes:
+        complaint: Random name, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to say that it was received.
+        link, code: As for an answer.
+
+    Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
+    """
+
+    complaint: str
+    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintAcknowledged(Happened):
+    """
+    The person was told that their complaint was received. How, if not by a message of ours, is in the slot ``how_N``.
+
+    Attributes:
+        message: The message that told them, or empty.
+    """
+
+    complaint: str
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintResolved(Happened):
+    """
+    The person was told what came of their complaint, which is in the slot ``how_N``.
+    """
+
+    complaint: str
 
 
 @attrs.frozen(kw_only=True)
@@ -450,6 +532,25 @@ class MessageWithheld(MessageEvent):
 
 
 @attrs.frozen(kw_only=True)
+class AnswerHeld(Happened):
+    """
+    A yes came so soon after the message with its link that a program which presses every button may have said it. It
+    allows nothing until the person confirms it, which is recorded as the consent.
+
+    Attributes:
+        until: The last instant at which it can be confirmed.
+        question, link, code, language: As for an answer.
+    """
+
+    choices: tuple[Choice, ...]
+    until: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+    language: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class ConsentGiven(Happened):
     """
     The person said yes; or did what somebody took for a yes, which the act and the manner then show.
@@ -461,6 +562,8 @@ class ConsentGiven(Happened):
         link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message of the
             person's own came through none, and its words are in the slot ``reply_N``.
         manner: How it came about, where that is not as in a question of our own.
+        language: The language of the page it was said on, or empty where it was said on none. That of the words is in
+            their wording.
     """
 
     choices: tuple[Choice, ...]
@@ -469,6 +572,7 @@ class ConsentGiven(Happened):
     link: LinkKind | None = None
     code: str = ""
     manner: Manner | None = None
+    language: str = ""
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -489,6 +593,7 @@ class ConsentRefused(Happened):
     question: str | None = None
     link: LinkKind | None = None
     code: str = ""
+    language: str = ""
 
 
 class Through(StrEnum):
@@ -656,6 +761,11 @@ Event: TypeAlias = (
     | DetailsChanged
     | LineAdded
     | LineRemoved
+    | LineReinstated
+    | ServiceRequested
+    | ComplaintReceived
+    | ComplaintAcknowledged
+    | ComplaintResolved
     | ConsentRequested
     | MessageQueued
     | CommunicationMade
@@ -668,6 +778,7 @@ Event: TypeAlias = (
     | MessageReceived
     | LineFailed
     | LineRestored
+    | AnswerHeld
     | ConsentGiven
     | ConsentRefused
     | ConsentWithdrawn

@@ -20,10 +20,14 @@ import msgspec
 
 from optly.errors import SerializationError
 from optly.events import (
+    AnswerHeld,
     CharitySoftOptInRecorded,
     Checked,
     Choice,
     CommunicationMade,
+    ComplaintAcknowledged,
+    ComplaintReceived,
+    ComplaintResolved,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -35,6 +39,7 @@ from optly.events import (
     Happened,
     LineAdded,
     LineFailed,
+    LineReinstated,
     LineRemoved,
     LineRestored,
     Manner,
@@ -47,6 +52,7 @@ from optly.events import (
     MessageUndelivered,
     MessageWithheld,
     ObjectionRaised,
+    ServiceRequested,
     SoftOptInRecorded,
 )
 
@@ -57,6 +63,11 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "details-changed/1": DetailsChanged,
     "line-added/1": LineAdded,
     "line-removed/1": LineRemoved,
+    "line-reinstated/1": LineReinstated,
+    "service-requested/1": ServiceRequested,
+    "complaint-received/1": ComplaintReceived,
+    "complaint-acknowledged/1": ComplaintAcknowledged,
+    "complaint-resolved/1": ComplaintResolved,
     "consent-requested/1": ConsentRequested,
     "message-queued/1": MessageQueued,
     "communication-made/1": CommunicationMade,
@@ -69,6 +80,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "message-received/1": MessageReceived,
     "line-failed/1": LineFailed,
     "line-restored/1": LineRestored,
+    "answer-held/1": AnswerHeld,
     "consent-given/1": ConsentGiven,
     "consent-refused/1": ConsentRefused,
     "consent-withdrawn/1": ConsentWithdrawn,

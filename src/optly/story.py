@@ -13,9 +13,13 @@ import attrs
 from optly.addresses import Channel
 from optly.events import (
     Actor,
+    AnswerHeld,
     CharitySoftOptInRecorded,
     Choice,
     CommunicationMade,
+    ComplaintAcknowledged,
+    ComplaintReceived,
+    ComplaintResolved,
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -27,6 +31,7 @@ from optly.events import (
     Grade,
     LineAdded,
     LineFailed,
+    LineReinstated,
     LineRemoved,
     LineRestored,
     MessageAccepted,
@@ -38,6 +43,8 @@ from optly.events import (
     MessageUndelivered,
     MessageWithheld,
     ObjectionRaised,
+    Service,
+    ServiceRequested,
     SoftOptInRecorded,
     Stopped,
     Through,
@@ -68,9 +75,17 @@ _THROUGH = {
     Through.PROVIDER: "the provider of our messages",
 }
 
+_SENT = {
+    Service.CODE: "One-time code",
+    Service.LINK: "New link",
+    Service.COPY: "Copy of what is held",
+}
+
 _LABELS = {
     "link": "Through",
     "code": "Link",
+    "language": "Language of the page",
+    "complaint": "Complaint",
     "message": "Message",
     "backend": "Provider",
     "provider_id": "Provider's name for it",
@@ -125,6 +140,16 @@ def headline(event: Event) -> str:
             return f"{event.kind.value.capitalize()} address {event.line} added"
         case LineRemoved():
             return f"Address {event.line} removed"
+        case LineReinstated():
+            return f"Removal of address {event.line} undone"
+        case ServiceRequested():
+            return f"{_SENT[event.service]} asked for"
+        case ComplaintReceived():
+            return "Complained"
+        case ComplaintAcknowledged():
+            return "Receipt of the complaint acknowledged"
+        case ComplaintResolved():
+            return "Told what came of the complaint"
         case ConsentRequested():
             return f"Asked for consent by {event.via}"
         case MessageQueued():
@@ -149,6 +174,8 @@ def headline(event: Event) -> str:
             return f"Address {event.line} takes no messages ({event.channel})"
         case LineRestored():
             return f"Address {event.line} was made sure of ({event.channel})"
+        case AnswerHeld():
+            return "Said yes too soon to count unconfirmed"
         case ConsentGiven():
             return "Taken for a yes, and is none" if event.defects else "Said yes"
         case ConsentRefused():
@@ -175,7 +202,6 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Could be answered until"] = event.expires_at.isoformat()
             if event.remind_at is not None:
                 facts["To be reminded at"] = event.remind_at.isoformat()
-            facts["Language"] = event.language
         case MessageQueued():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
         case MessageWithheld():
@@ -194,6 +220,10 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Covers purposes"] = ", ".join(event.purposes) or "all"
             if event.through is not None:
                 facts["Through"] = _THROUGH[event.through]
+        case ComplaintReceived():
+            facts["To be acknowledged by"] = event.acknowledge_by.isoformat()
+        case AnswerHeld():
+            facts["Could be confirmed until"] = event.until.isoformat()
         case MessageReceived():
             facts["Taken for"] = event.meaning.value
         case _:
@@ -213,6 +243,8 @@ def _said(event: Event, wordings: Mapping[str, Wording]) -> tuple[Said, ...]:
     def answer(wording: Wording | None) -> str:
         if isinstance(event, ConsentGiven):
             return "" if event.defects else wording.yes if wording else "yes"
+        if isinstance(event, AnswerHeld):
+            return f"{wording.yes if wording else 'yes'} (unconfirmed)"
         return (wording.no if wording else "no") if isinstance(event, ConsentRefused) else ""
 
     return tuple(

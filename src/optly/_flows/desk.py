@@ -51,7 +51,7 @@ _log = logging.getLogger("optly")
 _ATTEMPTS: Final = 100
 
 # Written before each snapshot. Raise it when what `evolve` makes of an event changes: older ones are then made again.
-_SNAPSHOT: Final = b"3"
+_SNAPSHOT: Final = b"4"
 
 # How many texts are kept at hand.
 _WORDINGS: Final = 1000
