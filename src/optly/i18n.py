@@ -130,7 +130,7 @@ def _chained(tags: Iterable[str], more: Catalogues, last: NullTranslations) -> N
     """
     chain = last
     for file, language in reversed([(file, tag) for tag in tags for file in _files(tag, more)]):
-        found = GNUTranslations(BytesIO(_compiled(file, language)))
+        found = GNUTranslations(BytesIO(_compiled(_read(file), language, str(file))))
         found.add_fallback(chain)
         chain = found
     return chain
@@ -145,8 +145,15 @@ def _files(tag: str, more: Catalogues) -> Iterator[Traversable]:
         yield files("optly") / "locale" / f"{tag}.po"
 
 
+def _read(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"the catalogue {file} cannot be read: {error}") from error
+
+
 @lru_cache(maxsize=64)
-def _compiled(file: Traversable, tag: str) -> bytes:
+def _compiled(text: str, tag: str, name: str) -> bytes:
     """
     Return a catalogue in the form that `gettext` reads. What is marked as fuzzy or obsolete is not in it.
     """
@@ -154,12 +161,11 @@ def _compiled(file: Traversable, tag: str) -> bytes:
     from babel.messages.pofile import PoFileError, read_po
 
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-        found = read_po(lines, locale=tag.replace("-", "_"), abort_invalid=True)
-    except (PoFileError, ValueError, OSError) as error:
-        raise ConfigurationError(f"the catalogue {file} cannot be read: {error}") from error
+        found = read_po(text.split("\n"), locale=tag.replace("-", "_"), abort_invalid=True)
+    except (PoFileError, ValueError) as error:
+        raise ConfigurationError(f"the catalogue {name} is malformed: {error}") from error
     for problem in problems(found):
-        raise ConfigurationError(f"the catalogue {file} cannot be used: {problem}")
+        raise ConfigurationError(f"the catalogue {name} cannot be used: {problem}")
     compiled = BytesIO()
     write_mo(compiled, found)
     return compiled.getvalue()
@@ -184,8 +190,8 @@ def problems(found: Catalog) -> Iterator[str]:
             yield f"{message.id!r}: its translation does not hold the same placeholders"
 
 
-def _forms(text: str | Iterable[str]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _forms(text: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 def _placeholders(text: str) -> frozenset[str]:
