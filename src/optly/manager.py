@@ -741,6 +741,7 @@ class ConsentManager:
         purpose: str,
         *,
         kind: MessageKind = MessageKind.MARKETING,
+        line: int | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
@@ -749,13 +750,14 @@ class ConsentManager:
 
         Args:
             kind, facts: As for `check`, but nothing that is not told is taken in the sender's favour.
+            line: The number of the line that is used, as a decision tells it. By default the first for the channel.
 
         Raises:
             NotPermittedError: The gate refuses; its ``decision`` says why. Nothing was recorded.
             MissingLineError: The contact has no address for the channel.
         """
         return run_to_completion(
-            ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, **facts)
+            ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
         )
 
     def deliver(self, *, limit: int | None = None) -> Deliveries:
@@ -838,27 +840,37 @@ class ConsentManager:
 
     # ---- links
 
-    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
+    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
         """
         Make a MyOptly link for a message on *channel* and return its address. Works until it is revoked.
 
         What is answered through it is graded as in a session the host vouches for, because the host was given it; the
         links in messages that Optly hands over itself prove more.
 
+        Args:
+            line: The number of the line the message goes to, as a decision tells it. By default the first for the
+                channel.
+
         Raises:
             MissingLineError: The contact has no address for the channel.
         """
-        return run_to_completion(links.link(self._desk, contact, Channel.of(channel)))
+        return run_to_completion(links.link(self._desk, contact, Channel.of(channel), line))
 
     def unsubscribe_headers(
-        self, contact: Contact, purpose: str | None = None, *, channel: Channel | str = Channel.EMAIL
+        self,
+        contact: Contact,
+        purpose: str | None = None,
+        *,
+        channel: Channel | str = Channel.EMAIL,
+        line: int | None = None,
     ) -> Mapping[str, str]:
         """
         Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
+        Arguments as for `link`.
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
-        return run_to_completion(links.stop_headers(self._desk, contact, Channel.of(channel), purpose))
+        return run_to_completion(links.stop_headers(self._desk, contact, Channel.of(channel), purpose, line))
 
     def open(self, code: str) -> Opened:
         """

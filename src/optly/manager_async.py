@@ -529,12 +529,15 @@ class AsyncConsentManager:
         purpose: str,
         *,
         kind: MessageKind = MessageKind.MARKETING,
+        line: int | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
         Do as :meth:`ConsentManager.record_communication` does.
         """
-        return await ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, **facts)
+        return await ask.record_communication(
+            self._desk, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts
+        )
 
     async def deliver(self, *, limit: int | None = None) -> Deliveries:
         """
@@ -584,19 +587,24 @@ class AsyncConsentManager:
         """
         return await reconcile.resolve(self._desk, contact, message, sent=sent)
 
-    async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
+    async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
         """
         Do as :meth:`ConsentManager.link` does.
         """
-        return await links.link(self._desk, contact, Channel.of(channel))
+        return await links.link(self._desk, contact, Channel.of(channel), line)
 
     async def unsubscribe_headers(
-        self, contact: Contact, purpose: str | None = None, *, channel: Channel | str = Channel.EMAIL
+        self,
+        contact: Contact,
+        purpose: str | None = None,
+        *,
+        channel: Channel | str = Channel.EMAIL,
+        line: int | None = None,
     ) -> Mapping[str, str]:
         """
         Do as :meth:`ConsentManager.unsubscribe_headers` does.
         """
-        return await links.stop_headers(self._desk, contact, Channel.of(channel), purpose)
+        return await links.stop_headers(self._desk, contact, Channel.of(channel), purpose, line)
 
     async def open(self, code: str) -> Opened:
         """

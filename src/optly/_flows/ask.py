@@ -314,7 +314,14 @@ _UNKNOWN: Final[Facts] = {
 
 
 async def record_communication(
-    desk: Desk, contact: Contact, channel: Channel, purpose: str, *, kind: MessageKind, **facts: Unpack[Facts]
+    desk: Desk,
+    contact: Contact,
+    channel: Channel,
+    purpose: str,
+    *,
+    kind: MessageKind,
+    line: int | None,
+    **facts: Unpack[Facts],
 ) -> Decision:
     """
     Gate a call or a message that the host makes by its own means, and record that it does.
@@ -322,13 +329,14 @@ async def record_communication(
     desk.purpose(purpose)
     record = await desk.known(contact)
     standing, values = await desk.whole(record)
-    address = values.get(require_line(standing, channel))
+    number = require_line(standing, channel, line)
+    address = values.get(number)
     facts = await screened(desk, channel, address, desk.clock(), {**_UNKNOWN, **facts})
     decided: list[Decision] = []
     name = desk.random(16).hex()
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel)
+        line = require_line(standing, channel, number)
         decision = _require(
             assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
         )

@@ -494,14 +494,14 @@ class Desk:
         return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
 
 
-def require_line(standing: Standing, channel: Channel) -> int:
+def require_line(standing: Standing, channel: Channel, number: int | None = None) -> int:
     """
-    Return the number of the line that *channel* reaches.
+    Return the number of the line that *channel* reaches: the one of that *number*, or the first.
 
     Raises:
         MissingLineError: There is none.
     """
-    line = standing.line_for(channel)
+    line = standing.line_for(channel, number)
     if line is None:
         needed = {AddressKind.EMAIL: "email address", AddressKind.PHONE: "telephone number"}
         raise MissingLineError(f"the contact has no {needed.get(channel.kind, 'address')} for {channel}")

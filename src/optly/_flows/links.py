@@ -36,7 +36,7 @@ def new_code(desk: Desk, target: LinkTarget, until: datetime | None = None) -> t
     )
 
 
-async def link(desk: Desk, contact: Contact, channel: Channel) -> str:
+async def link(desk: Desk, contact: Contact, channel: Channel, line: int | None) -> str:
     """
     Make a MyOptly link for a message on *channel* and return its address.
     """
@@ -46,7 +46,7 @@ async def link(desk: Desk, contact: Contact, channel: Channel) -> str:
     target = LinkTarget(
         kind=LinkKind.MANAGE,
         contact=contact.id,
-        line=require_line(record.standing, channel),
+        line=require_line(record.standing, channel, line),
         channel=channel,
         handed_over=False,
     )
@@ -64,14 +64,17 @@ async def revoke(desk: Desk, contact: Contact) -> int:
     return revoked
 
 
-async def stop_headers(desk: Desk, contact: Contact, channel: Channel, purpose: str | None) -> Mapping[str, str]:
+async def stop_headers(
+    desk: Desk, contact: Contact, channel: Channel, purpose: str | None, line: int | None
+) -> Mapping[str, str]:
     """
     Return the headers by which a mail program stops what *purpose* names, or every purpose.
     """
     record = await desk.known(contact)
     if purpose is not None:
         desk.purpose(purpose)
-    scope = StopScope(contact=contact.id, line=require_line(record.standing, channel), channel=channel, purpose=purpose)
+    number = require_line(record.standing, channel, line)
+    scope = StopScope(contact=contact.id, line=number, channel=channel, purpose=purpose)
     return unsubscribe_headers(desk.pages.stop(desk.stop_links.sign(scope)))
 
 
