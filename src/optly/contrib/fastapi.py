@@ -1,0 +1,191 @@
+"""
+Optly inside of FastAPI. Where no dependency is used, Starlette alone will do.
+
+Nothing is kept outside of the application: the manager is part of the state that a lifespan hands to every request,
+those of mounted sub-applications included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeAlias
+
+from optly.addresses import Address, Channel
+from optly.contrib._mounting import mount_path
+from optly.errors import AddressError, ConfigurationError, UnknownContactError
+from optly.manager import ConsentManager
+from optly.manager_async import AsyncConsentManager
+from optly.parties import Contact
+from optly.rules import Decision
+
+try:
+    from fastapi import Depends, HTTPException
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import HTTPConnection
+    from starlette.routing import Mount, Route
+    from starlette.types import Receive, Scope, Send
+except ModuleNotFoundError as missing:
+    raise ConfigurationError(f"{missing.name} is missing: pip install 'optly[fastapi]'") from None
+
+_NAME: Final = "optly"
+
+Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+# ---- opening and closing
+
+
+def lifespan(manager: ConsentManager | AsyncConsentManager, around: Lifespan | None = None) -> Lifespan:
+    """
+    Return a lifespan for an application: it hands *manager* to the requests, and closes it when the application ends.
+
+    Args:
+        around: The application's own lifespan. It begins after ours and ends before it, so it can use the manager.
+    """
+
+    @asynccontextmanager
+    async def opened(app: Any) -> AsyncIterator[Mapping[str, Any]]:
+        try:
+            if around is None:
+                yield {_NAME: manager}
+            else:
+                async with around(app) as state:
+                    yield {**(state or {}), _NAME: manager}
+        finally:
+            if isinstance(manager, AsyncConsentManager):
+                await manager.close()
+            else:
+                await run_in_threadpool(manager.close)
+
+    return opened
+
+
+# ---- the pages
+
+
+def mount(
+    app: Starlette,
+    manager: ConsentManager | AsyncConsentManager,
+    *,
+    path: str | None = None,
+    **portal: Any,
+) -> None:
+    """
+    Mount the MyOptly pages on *app*.
+
+    Args:
+        path: Where. By default the path of `base_url`, without the ``root_path`` that a FastAPI was made with. Say it
+            where a server or an application around this one takes more off.
+        portal: As for `ConsentManager.portal`.
+
+    Raises:
+        ConfigurationError: *path* is not where the path of `base_url` ends, or nothing but the pages could be reached.
+    """
+    where = mount_path(manager.pages.path, given=path, root=getattr(app, "root_path", ""))
+    pages = manager.portal(**portal).asgi()
+    # Without the route for the path itself, it would be redirected to the host that the request names.
+    app.router.routes += [Route(where, _Endpoint(pages), include_in_schema=False), Mount(where, pages)]
+
+
+class _Endpoint:
+    """
+    An ASGI application that a route takes for one; a function would be taken for a view.
+    """
+
+    def __init__(self, application: Callable[[Scope, Receive, Send], Any]) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._application(scope, receive, send)
+
+
+# ---- dependencies
+
+
+def any_manager(connection: HTTPConnection) -> ConsentManager | AsyncConsentManager:
+    """
+    Return the manager that the lifespan opened.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    manager = getattr(connection.state, _NAME, None)
+    if not isinstance(manager, ConsentManager | AsyncConsentManager):
+        raise ConfigurationError("no manager was opened: make the application with lifespan=lifespan(manager)")
+    return manager
+
+
+AnyManager: TypeAlias = Annotated[ConsentManager | AsyncConsentManager, Depends(any_manager)]
+
+
+def blocking_manager(manager: AnyManager) -> ConsentManager:
+    """
+    Return the manager, which blocks.
+    """
+    if not isinstance(manager, ConsentManager):
+        raise ConfigurationError("the manager is an AsyncConsentManager: depend on AsyncOptlyDep")
+    return manager
+
+
+def async_manager(manager: AnyManager) -> AsyncConsentManager:
+    """
+    Return the manager, which is awaited.
+    """
+    if not isinstance(manager, AsyncConsentManager):
+        raise ConfigurationError(
+            "the manager is a ConsentManager, which blocks: depend on OptlyDep in a plain function"
+        )
+    return manager
+
+
+# For views that are plain functions, which run in threads.
+OptlyDep: TypeAlias = Annotated[ConsentManager, Depends(blocking_manager)]
+
+# For views that are coroutines.
+AsyncOptlyDep: TypeAlias = Annotated[AsyncConsentManager, Depends(async_manager)]
+
+
+def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Return a dependency that asks the gate, and gives the `Decision` to the view if the message may go out.
+
+    If it may not, the view is not called, and the answer is 403 with the reason. An address that is malformed, or a
+    contact that is not on record, is answered with 422.
+
+    Args:
+        to: A dependency that returns whom the message is for: an address, or a contact.
+    """
+    channel = Channel.of(channel)
+
+    async def decided(
+        manager: AnyManager,
+        # As a default, because an annotation is read where *to* is not known.
+        who: str | Address | Contact = Depends(to),  # noqa: B008
+    ) -> Decision:
+        try:
+            decision = await _check(manager, who, channel, purpose)
+        except (AddressError, UnknownContactError) as error:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail=str(error)) from error
+        if not decision:
+            raise HTTPException(
+                HTTPStatus.FORBIDDEN,
+                detail={
+                    "reason": decision.reason,
+                    "regulation": decision.regulation,
+                    "explanation": decision.explanation,
+                },
+            )
+        return decision
+
+    return decided
+
+
+async def _check(
+    manager: ConsentManager | AsyncConsentManager, who: str | Address | Contact, channel: Channel, purpose: str
+) -> Decision:
+    if isinstance(manager, AsyncConsentManager):
+        return await manager.check(who, channel, purpose)
+    return await run_in_threadpool(manager.check, who, channel, purpose)
