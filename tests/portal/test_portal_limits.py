@@ -368,7 +368,7 @@ def test_what_stands_to_the_left_is_not_looked_at(
     """
     whole = [*forged, real, *later]
     cut = data.draw(st.integers(0, len(whole)))
-    headers = [part for part in (", ".join(whole[:cut]), ",".join(whole[cut:])) if part]
+    headers = [separator.join(part) for separator, part in ((", ", whole[:cut]), (",", whole[cut:])) if part]
     assert client_address(came_through(*headers), len(later) + 1) == real
 
 
