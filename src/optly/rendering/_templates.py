@@ -1,0 +1,118 @@
+"""
+Templates filled in: the two forms of a letter, and the letters of a text message.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Hashable
+from functools import cache, lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from optly.i18n import Catalogues, catalogue, direction, install, nearest
+from optly.messages import Content
+from optly.parties import Organisation
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PLAIN = str.maketrans("’‘“”–\u00a0", "''\"\"- ")
+
+# Stand for the links of one person in what is made once for many.
+_LINK, _STOP = "\ue000link\ue000", "\ue000stop\ue000"
+
+
+@cache
+def environment() -> Environment:
+    """
+    Return the templates. Loaded when they are first needed.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    made = Environment(
+        loader=PackageLoader("optly"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        auto_reload=False,
+    )
+    made.filters["wrapped"] = wrapped
+    install(made)
+    return made
+
+
+def wrapped(text: str) -> str:
+    """
+    Break a paragraph of plain text into lines, and no link in two.
+    """
+    return textwrap.fill(text, width=76, break_long_words=False, break_on_hyphens=False)
+
+
+def render(name: str, **facts: Any) -> str:
+    """
+    Fill in a template.
+    """
+    return environment().get_template(name).render(**facts).strip() + "\n"
+
+
+def letter(
+    name: str, organisation: Organisation, subject: str, *, language: str, more: Catalogues, **facts: object
+) -> Content:
+    """
+    Fill in a template in both forms.
+    """
+    spoken = nearest(language, more)
+    text, html = (
+        render(
+            f"{name}.{form}.j2",
+            organisation=organisation,
+            subject=subject,
+            language=spoken,
+            direction=direction(spoken),
+            translations=catalogue(spoken, more),
+            **facts,
+        )
+        for form in ("txt", "html")
+    )
+    return Content(subject=subject, text=text, html=html)
+
+
+@lru_cache(maxsize=256)
+def _pattern(
+    name: str, organisation: Organisation, subject: str, language: str, more: Catalogues, **facts: Hashable
+) -> Content:
+    """
+    Fill in a template as far as it is the same for everybody who is told these words on this day.
+    """
+    return letter(name, organisation, subject, language=language, more=more, link=_LINK, stop=_STOP, **facts)
+
+
+def circular(
+    name: str,
+    organisation: Organisation,
+    subject: str,
+    *,
+    link: str,
+    stop: str,
+    language: str,
+    more: Catalogues,
+    **facts: Hashable,
+) -> Content:
+    """
+    Fill in a template that differs by nothing but the links from one person to the next. Made once for all of them.
+    """
+    pattern = _pattern(name, organisation, subject, language, more, **facts)
+    return Content(
+        subject=pattern.subject,
+        text=pattern.text.replace(_LINK, link).replace(_STOP, stop),
+        html=pattern.html.replace(_LINK, escape(link)).replace(_STOP, escape(stop)),
+    )
+
+
+def in_plain_letters(text: str) -> str:
+    """
+    Return *text* without the typography that would make a text message cost twice as much. Letters stay as they are:
+    what is spelt with a ŵ or an ê is not spelt without it.
+    """
+    return text.translate(_PLAIN)
