@@ -137,7 +137,8 @@ def stopped_notice(
     if channel is not Channel.EMAIL:
         if wordings:
             text = _(
-                "%(organisation)s: you have stopped everything. A mistake, or not you? Undo it until %(until)s: %(link)s"
+                "%(organisation)s: you have stopped everything. A mistake, or not you? "
+                "Undo it until %(until)s: %(link)s"
             )
         else:
             text = _("%(organisation)s: you have stopped everything. Nothing more will come.")
