@@ -39,10 +39,10 @@ Catalogues: TypeAlias = tuple[Path, ...]
 Directories of the host with catalogues ``<tag>.po``. What the first says comes before the others, and ours last.
 """
 
-_TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.ASCII | re.IGNORECASE)
+_TAG: Final = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.ASCII | re.IGNORECASE)
 _RANGE: Final = re.compile(rf"\s*({_TAG.pattern})\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{{0,3}})?)\s*)?", re.ASCII | re.I)
 _NAME: Final = re.compile(r"%\((\w+)\)")
-_LONGEST_HEADER: Final = 1000
+_LONGEST_TAG, _LONGEST_HEADER = 35, 1000
 
 
 def N_(message: str) -> str:
@@ -50,6 +50,13 @@ def N_(message: str) -> str:
     Return *message* as it is. Marks a sentence for the catalogues that is translated where it is used.
     """
     return message
+
+
+def is_tag(text: str) -> bool:
+    """
+    Whether a text has the form of a BCP 47 tag, such as ``cy`` or ``zh-Hant``.
+    """
+    return len(text) <= _LONGEST_TAG and _TAG.fullmatch(text) is not None
 
 
 # ---- catalogues
@@ -72,7 +79,7 @@ def _catalogues_in(directory: Path) -> Mapping[str, Path]:
         raise ConfigurationError(f"there is no directory of catalogues at {directory}")
     found = {path.stem: path for path in sorted(directory.glob("*.po"))}
     for tag, path in found.items():
-        if not _TAG.fullmatch(tag):
+        if not is_tag(tag):
             raise ConfigurationError(f"{path} must be named by a BCP 47 tag, such as pl.po or zh-Hant.po")
     return MappingProxyType(found)
 
