@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from gettext import NullTranslations
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -132,7 +132,7 @@ class Purpose:
     validity: timedelta | None = None
 
     @titles.validator
-    def _are_titles(self, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+    def _are_titles(self, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
         for tag, title in value.items():
             if not is_tag(tag) or tag.lower().partition("-")[0] == SOURCE:
                 raise ConfigurationError(
