@@ -1,18 +1,20 @@
 """
-The style sheet and the icon, each under a name that changes with what is in it, so that a browser may keep it for ever.
+The files that the pages use, each under a name that changes with what is in it, so that a browser may keep it for ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
 import attrs
 
-_MEDIA_TYPES: Final = {"optly.css": "text/css; charset=utf-8", "optly.svg": "image/svg+xml"}
+from optly.portal.theme import Theme
+
+_PLAIN: Final = Theme()
 
 
 @attrs.frozen(kw_only=True)
@@ -25,24 +27,42 @@ class Asset:
     media_type: str
     body: bytes = attrs.field(repr=False)
 
-
-def _read(file: str, media_type: str) -> Asset:
-    body = (files("optly.portal") / "static" / file).read_bytes()
-    stem, _, suffix = file.partition(".")
-    return Asset(name=f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{suffix}", media_type=media_type, body=body)
-
-
-@cache
-def assets() -> Mapping[str, Asset]:
-    """
-    Return the files by the names they are shipped under. Read when they are first needed.
-    """
-    return {file: _read(file, media_type) for file, media_type in _MEDIA_TYPES.items()}
+    @classmethod
+    def of(cls, file: str, media_type: str, body: bytes) -> Asset:
+        """
+        Return *body* under a name made of *file* and a digest of what is in it.
+        """
+        stem, _, suffix = file.rpartition(".")
+        return cls(name=f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{suffix}", media_type=media_type, body=body)
 
 
 @cache
-def assets_by_name() -> Mapping[str, Asset]:
+def _shipped(file: str) -> str:
+    return (files("optly.portal") / "static" / file).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=64)
+def assets(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
     """
-    Return the files by the names they are asked for.
+    Return the files of a theme by what they are: ``optly.css``, ``optly.svg`` (the icon), ``logo`` and ``logo-dark``.
+
+    Read and made when they are first needed.
     """
-    return {asset.name: asset for asset in assets().values()}
+    style = theme.style(_shipped("optly.css"))
+    icon = _shipped("optly.svg").replace("currentColor", theme.light["main"])
+    found = {
+        "optly.css": Asset.of("optly.css", "text/css; charset=utf-8", style.encode()),
+        "optly.svg": Asset.of("optly.svg", "image/svg+xml", icon.encode()),
+    }
+    for name, logo in (("logo", theme.logo), ("logo-dark", theme.logo_dark)):
+        if logo is not None:
+            found[name] = Asset.of(f"{name}.{logo.suffix}", logo.media_type, logo.body)
+    return found
+
+
+@lru_cache(maxsize=64)
+def assets_by_name(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
+    """
+    Return the files of a theme by the names they are asked for.
+    """
+    return {asset.name: asset for asset in assets(theme).values()}

@@ -1,5 +1,5 @@
 """
-What every response carries, and how a page is made from its template.
+What every response carries.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from optly.http import Response
-from optly.portal.assets import Asset, assets
+from optly.portal.assets import Asset
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from optly.manager import ConsentManager
+    from optly.parties import Organisation
+    from optly.portal.look import Look
 
 # Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat no more than the origin: with
 # `same-origin`, Chromium would send the whole link along for the icon, into the log of the host. With `no-referrer`,
@@ -35,22 +35,16 @@ _HEADERS: Final = (
 )
 
 
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("optly.portal"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def _response(status: HTTPStatus, media_type: str, body: bytes, *more: tuple[str, str]) -> Response:
     own = (("content-type", media_type), ("content-length", str(len(body))), *more)
     return Response(status=status, headers=own + _HEADERS, body=body)
+
+
+def html(status: HTTPStatus, page: str, *more: tuple[str, str]) -> Response:
+    """
+    Return a page, which nobody between us and the browser may keep.
+    """
+    return _response(status, "text/html; charset=utf-8", page.encode(), ("cache-control", "no-store"), *more)
 
 
 def page(
@@ -63,25 +57,23 @@ def page(
     **facts: Any,
 ) -> Response:
     """
-    Return a page.
-
-    Args:
-        more: Further headers.
-        code: The code the page is about, in the form it has in a path. With it, the page can stop everything.
+    Return a page of *manager* in English.
     """
-    body = (
-        _environment()
-        .get_template(f"{template}.html.j2")
-        .render(
-            organisation=manager.organisation,
-            mount=manager.pages.path,
-            files={file: asset.name for file, asset in assets().items()},
-            title=title,
-            code=code,
-            **facts,
-        )
-    )
-    return _response(status, "text/html; charset=utf-8", body.encode(), ("cache-control", "no-store"), *more)
+    plain: dict[str, Any] = {
+        "undo": None,
+        "undo_sent": False,
+        "can_verify": False,
+        "complaint_href": f"{manager.pages.path}/help",
+    }
+    look = _look(manager.organisation, manager.pages.path)
+    return look.page(status, template, *more, title=title, code=code, **plain, **facts)
+
+
+@cache
+def _look(organisation: Organisation, mount: str) -> Look:
+    from optly.portal.look import Look
+
+    return Look(organisation=organisation, mount=mount)
 
 
 def file(asset: Asset) -> Response:

@@ -1,0 +1,138 @@
+"""
+What the templates show, as plain values. Every text is translated already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from optly.purposes import Wording
+from optly.views import Item
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """
+    A link with its words.
+    """
+
+    label: str
+    href: str
+
+
+@attrs.frozen(kw_only=True)
+class Way:
+    """
+    A link to one of the visitor's own pages.
+
+    Attributes:
+        current: Whether that is the page it stands on.
+    """
+
+    label: str
+    href: str
+    current: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SignedIn:
+    """
+    Whom a session belongs to, and until what time of the day.
+    """
+
+    masked: str
+    until: str
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """
+    One detail on record.
+
+    Attributes:
+        value: None if there is none.
+        change: Where it can be changed, or None if it cannot.
+    """
+
+    label: str
+    value: str | None
+    change: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Option:
+    """
+    One of the values that a detail can have.
+
+    Attributes:
+        lang: The language the label is in, if it is not that of the page.
+    """
+
+    value: str
+    label: str
+    lang: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Input:
+    """
+    The field in which a detail is changed.
+
+    Attributes:
+        type: As in HTML. For ``email`` and ``tel`` the page says that a code goes to the new one.
+        options: What can be chosen, or None for a field to type into.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    value: str = ""
+    type: str = "text"
+    autocomplete: str = ""
+    inputmode: str = ""
+    options: Sequence[Option] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """
+    Something that happened.
+
+    Attributes:
+        time: Time of the day.
+        detail: What else there is to say, a sentence each.
+        wording: The words that were shown, if there were any.
+        answer: What was answered to them, if it was.
+    """
+
+    time: str
+    what: str
+    detail: Sequence[str] = ()
+    wording: Wording | None = None
+    answer: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Day:
+    """
+    What happened on a day.
+    """
+
+    date: str
+    items: Sequence[Entry]
+
+
+@attrs.frozen(kw_only=True)
+class Undo:
+    """
+    A stop that can be undone.
+
+    Attributes:
+        items: What is allowed again then.
+        stop: Which stop it is, as the form sends it.
+    """
+
+    items: Sequence[Item]
+    stop: int
