@@ -18,7 +18,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES, World, world
 
-from optly import Channel, Contact
+from optly import Act, Channel, Contact, Unsound, Wording
 from optly.contrib.flask import (
     FlaskOptly,
     consent_given,
@@ -196,6 +196,7 @@ def test_a_function_says_where_the_pages_are() -> None:
         ({"OPTLY_MANAGER": "acme.consent:manager"}, "OPTLY_MANAGER is a ConsentManager"),
         ({"OPTLY_MANAGER": lambda: None}, "OPTLY_MANAGER is a ConsentManager"),
         ({"OPTLY_MANAGER": lambda: None, "OPTLY_RECEIPTS": False}, "goes without OPTLY_RECEIPTS"),
+        ({"OPTLY_MANAGER": lambda: None, "OPTLY_PORTAL": True}, "OPTLY_PORTAL is a dict"),
         ({"OPTLY_MANAGER": lambda: None, "OPTLY_PORTAL": {"no_such_argument": 1}}, "no_such_argument"),
     ],
 )
@@ -332,6 +333,41 @@ def test_parts_come_with_signals(heard: Heard) -> None:
     assert len(told) == 2
 
 
+def test_a_yes_that_is_none_is_not_signalled(heard: Heard) -> None:
+    """
+    A box that was ticked beforehand is kept as what it was.
+    """
+    _, w = listening()
+    w.manager.record_consent(
+        w.add(),
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=Wording(text="May Acme Ltd email you offers?", language="en"),
+        act=Act.PRE_TICKED,
+        how="the old form",
+        at=w.clock(),
+        unsound=Unsound.KEEP,
+    )
+    assert heard == []
+
+
+def test_one_receiver_does_not_stand_in_the_way(heard: Heard, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What it raises is logged, what is recorded stays, and the next event is told.
+    """
+    app, w = listening()
+
+    def receiver(_app: Flask, **_: object) -> None:
+        raise OSError("the queue is away")
+
+    ada = w.add()
+    with contact_details_changed.connected_to(receiver, app):
+        w.manager.change_details(ada, name="Ada King")
+    assert [record.getMessage() for record in caplog.records] == ["a receiver of a signal failed"]
+    w.manager.record_objection(ada)
+    assert heard[-1] == ("consent-withdrawn", "host", "ObjectionRaised")
+
+
 def test_receivers_see_the_request_they_are_in() -> None:
     """
     An application that is active already is not made so again.
@@ -436,7 +472,7 @@ def test_without_the_extra_the_commands_say_what_to_install(monkeypatch: pytest.
     And the pages work.
     """
     for name in [
-        name for name in sys.modules if name.startswith("optly.cli") or name == "optly.contrib._flask_commands"
+        name for name in sys.modules if name.startswith("optly.cli") or name == "optly.contrib.flask.commands"
     ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rich.console", None)
