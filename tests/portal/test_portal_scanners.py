@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
@@ -116,7 +115,7 @@ def test_without_the_hold_a_machine_would_agree(acme: Acme, cookies: bool) -> No
     So that the tests above could fail: it takes the first answer to everything, and that is a yes.
     """
     link = link_to(acme, "question")
-    portal = acme.manager.portal(hold_yes_within=timedelta(0))
+    portal = acme.manager.portal(hold_yes_within=None)
     scan(portal, link, cookies=cookies, depth=1)
     assert may_be_sent(acme)
 
