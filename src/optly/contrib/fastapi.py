@@ -32,13 +32,14 @@ except ModuleNotFoundError as missing:
 
 _NAME: Final = "optly"
 
-Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
+OwnLifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
 # ---- opening and closing
 
 
-def lifespan(manager: ConsentManager | AsyncConsentManager, around: Lifespan | None = None) -> Lifespan:
+def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan | None = None) -> Lifespan:
     """
     Return a lifespan for an application: it hands *manager* to the requests, and closes it when the application ends.
 

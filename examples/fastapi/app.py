@@ -1,0 +1,75 @@
+"""
+Acme on FastAPI: ``python -m examples.fastapi.app``
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import uvicorn
+from fastapi import FastAPI, Form
+from fastapi.responses import HTMLResponse
+
+from examples import common
+from optly.contrib.fastapi import OptlyDep, lifespan, mount
+from optly.portal import RedactLinks
+
+manager = common.open_manager()
+
+
+@asynccontextmanager
+async def working(_app: FastAPI) -> AsyncIterator[None]:
+    """
+    Hand over messages for as long as the application runs.
+    """
+    with common.working(manager):
+        yield
+
+
+app = FastAPI(lifespan=lifespan(manager, around=working))
+mount(app, manager)
+
+Field = Annotated[str, Form()]
+
+
+@app.get("/", response_class=HTMLResponse)
+def home() -> str:
+    """
+    Show the sign-up form.
+    """
+    return common.home()
+
+
+@app.post("/")
+def sign_up(optly: OptlyDep, name: Field = "", email: Field = "", phone: Field = "") -> HTMLResponse:
+    """
+    Put somebody on record and ask them.
+    """
+    status, html = common.sign_up(optly, {"name": name, "email": email, "phone": phone})
+    return HTMLResponse(html, status)
+
+
+@app.get("/offer", response_class=HTMLResponse)
+def offer() -> str:
+    """
+    Show the form of whoever sends offers.
+    """
+    return common.offer()
+
+
+@app.post("/offer")
+def send_offer(optly: OptlyDep, email: Field = "") -> HTMLResponse:
+    """
+    Send an offer, if it may be sent.
+    """
+    status, html = common.send_offer(optly, {"email": email})
+    return HTMLResponse(html, status)
+
+
+if __name__ == "__main__":
+    logging.getLogger("uvicorn.access").addFilter(RedactLinks())
+    with common.until_stopped():
+        uvicorn.run(app, host="127.0.0.1", port=common.PORT)
