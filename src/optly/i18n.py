@@ -185,15 +185,23 @@ def problems(found: Catalog) -> Iterator[str]:
     Each has to hold the placeholders of what it translates, so that no link and no name gets lost. The number itself
     may be left out where there is one form for each, as in "a question" beside "%(num)d questions".
     """
-    for message, errors in found.check():
-        yield f"{message.id!r}: {errors[0]}"
+    from babel.messages.catalog import Message
+
     for message in found:
         if not message.id or message.fuzzy:
             continue
-        named = [_placeholders(text) for text in _forms(message.id)]
+        ids, texts = _forms(message.id), _forms(message.string)
+        if len(ids) > 1 and len(texts) != found.num_plurals:
+            yield f"{message.id!r}: {found.num_plurals} plural forms are needed, and {len(texts)} are there"
+        # Each form against the last, which holds every placeholder: in Welsh the first is not the singular.
+        for text in texts:
+            yield from (
+                f"{message.id!r}: {error}" for error in Message(ids[-1], text, flags=message.flags).check(found)
+            )
+        named = [_placeholders(text) for text in ids]
         allowed = frozenset().union(*named)
-        needed = allowed - {"num"} if len(named) > 1 else allowed
-        if any(text and not needed <= _placeholders(text) <= allowed for text in _forms(message.string)):
+        needed = allowed - {"num"} if len(ids) > 1 else allowed
+        if any(text and not needed <= _placeholders(text) <= allowed for text in texts):
             yield f"{message.id!r}: its translation does not hold the same placeholders"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,13 @@ def extract() -> Catalog:
     """
     Return every sentence of the code and the templates, with the files in which it stands.
     """
-    found = Catalog(project="optly", charset="utf-8", header_comment="# What Optly says.", fuzzy=False)
+    found = Catalog(
+        project="optly",
+        header_comment="# What Optly says.",
+        version=version("optly"),
+        msgid_bugs_address="The Optly developers",
+        fuzzy=False,
+    )
     spoken = extract_from_dir(
         PACKAGE,
         _METHODS,
@@ -57,6 +64,7 @@ def read(path: Path) -> Catalog:
 
 
 def _write(path: Path, found: Catalog) -> None:
+    found.last_translator = found.language_team = "The Optly developers"
     with path.open("wb") as file:
         write_po(file, found, width=100, include_lineno=False, sort_by_file=True, ignore_obsolete=True)
 
