@@ -1,0 +1,210 @@
+# mypy: allow-subclassing-any, disable-error-code="import-untyped, untyped-decorator"
+"""
+Contacts and their history in the admin, for those of the staff who have the permission ``optly.view_contact``.
+
+Everything is read through the manager, and nothing can be added, changed or deleted. A contact is looked up by an
+address, which is sent in the body of a form and stands in no URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+
+from optly.addresses import AddressKind, Channel
+from optly.consent import Standing
+from optly.contrib.django import get_manager, models
+from optly.contrib.django._contacts import contact_of
+from optly.errors import AddressError, UnknownContactError
+from optly.events import Choice
+from optly.evidence import EvidencePack
+from optly.manager import ConsentManager
+from optly.parties import Contact
+from optly.rules import Decision
+from optly.story import Told, tell
+from optly.views import answer
+
+_KINDS = {
+    AddressKind.EMAIL: "Email",
+    AddressKind.PHONE: "Telephone",
+    AddressKind.POST: "Post",
+    AddressKind.ACCOUNT: "Account",
+}
+_ANSWERS = {True: "yes", False: "no", None: "not answered"}
+
+
+@attrs.frozen(kw_only=True)
+class Permission:
+    """
+    What is on record of one purpose on one channel, and what the gate makes of it now.
+    """
+
+    purpose: str
+    channel: Channel
+    answer: str
+    decision: Decision
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """
+    A line of the contact's.
+
+    Attributes:
+        value: Empty where it was erased.
+    """
+
+    kind: str
+    value: str = attrs.field(repr=False)
+    removed: bool
+
+
+@admin.register(models.Contact)
+class ContactAdmin(admin.ModelAdmin):
+    """
+    Shows contacts. There is no table behind it, and so none of what the admin does with one.
+    """
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _contact: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _contact: object = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.changelist_view), name="optly_contact_changelist"),
+            path("<str:id>/", view(self.contact_view), name="optly_contact_change"),
+            path("<str:id>/evidence.<str:form>", view(self.evidence_view), name="optly_contact_evidence"),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """
+        Look a contact up.
+        """
+        self._require_permission(request)
+        if request.method == "POST":
+            try:
+                contact = contact_of(get_manager(), request.POST.get("who", ""))
+                get_manager().standing(contact)
+            except (AddressError, UnknownContactError) as error:
+                messages.error(request, f"Not found: {error}.")
+            else:
+                return redirect("admin:optly_contact_change", contact.id)
+        return self._page(request, "look_up", title="Look up a contact", **(extra_context or {}))
+
+    def contact_view(self, request: HttpRequest, id: str) -> HttpResponse:
+        """
+        Show what is on record of a contact: addresses, permissions, and everything that happened.
+        """
+        self._require_permission(request)
+        manager, contact = get_manager(), _known(id)
+        pack, standing = manager.evidence(contact), manager.standing(contact)
+        return self._page(
+            request,
+            "contact",
+            title="Contact",
+            subtitle=contact.id,
+            contact=contact,
+            name=_value(pack, standing.name or ""),
+            standing=standing,
+            addresses=_addresses(standing, pack),
+            permissions=_permissions(manager, contact, standing),
+            history=_history(pack),
+        )
+
+    def evidence_view(self, request: HttpRequest, id: str, form: str) -> HttpResponse:
+        """
+        Send the evidence pack as a file.
+        """
+        self._require_permission(request)
+        forms = {"json": "application/json", "html": "text/html; charset=utf-8"}
+        if form not in forms:
+            raise Http404
+        pack = get_manager().evidence(_known(id))
+        content = pack.to_json() if form == "json" else pack.to_html()
+        return HttpResponse(
+            content,
+            content_type=forms[form],
+            headers={
+                "Content-Disposition": f'attachment; filename="evidence-{id}.{form}"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+    def _require_permission(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def _page(self, request: HttpRequest, template: str, **facts: Any) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **facts}
+        return TemplateResponse(request, f"admin/optly/contact/{template}.html", context)
+
+
+def _known(id: str) -> Contact:
+    try:
+        contact = Contact(id)
+        get_manager().standing(contact)
+    except UnknownContactError:
+        raise Http404("There is no such contact.") from None
+    return contact
+
+
+def _addresses(standing: Standing, pack: EvidencePack) -> list[Address]:
+    return [
+        Address(kind=_KINDS[line.kind], value=_value(pack, f"line_{line.number}"), removed=line.removed)
+        for line in standing.lines
+    ]
+
+
+def _value(pack: EvidencePack, slot: str) -> str:
+    """
+    Return what is in a slot; nothing where it was erased.
+    """
+    return pack.openings[slot].value if slot in pack.openings else ""
+
+
+def _permissions(manager: ConsentManager, contact: Contact, standing: Standing) -> list[Permission]:
+    now = manager.clock()
+    found = []
+    for channel in _channels(manager, standing):
+        line = standing.line_for(channel)
+        if line is None:
+            continue
+        for key, purpose in manager.purposes.items():
+            said = answer(standing, Choice(channel=channel, purpose=key, line=line.number, wording=""), now)
+            found.append(
+                Permission(
+                    purpose=purpose.title,
+                    channel=channel,
+                    answer=_ANSWERS[said],
+                    decision=manager.check(contact, channel, key),
+                )
+            )
+    return found
+
+
+def _channels(manager: ConsentManager, standing: Standing) -> Sequence[Channel]:
+    """
+    Return the channels that messages can go out on, and those that something was said about.
+    """
+    seen: set[Channel | None] = {backend.channel for backend in manager.backends}
+    seen.update(consent.channel for consent in standing.consents)
+    seen.update(stop.channel for stop in standing.stops)
+    return [channel for channel in Channel if channel in seen]
+
+
+def _history(pack: EvidencePack) -> Iterable[Told]:
+    return [tell(entry, event, pack.wordings) for entry, event in zip(pack.entries, pack.events, strict=True)]

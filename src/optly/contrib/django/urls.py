@@ -1,0 +1,30 @@
+# mypy: disable-error-code="import-untyped"
+"""
+The MyOptly pages: ``path("my/", include("optly.contrib.django.urls"))``, where ``BASE_URL`` ends with ``/my``.
+"""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from optly.contrib.django.views import pages
+
+
+class _Rest:
+    """
+    Whatever follows, nothing and line breaks included: the pages tell themselves what there is.
+    """
+
+    regex = r"[\s\S]*"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(_Rest, "optly_rest")
+
+app_name = "optly"
+urlpatterns = [path("<optly_rest:rest>", pages, name="pages")]

@@ -1,0 +1,59 @@
+# mypy: disable-error-code="import-untyped, untyped-decorator"
+"""
+The one view: a request of Django's becomes one of Optly's, and the response one of Django's.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from optly.contrib.django._current import get_portal
+from optly.http import Request, Response
+from optly.portal.http import MAX_READ
+
+
+# The pages check by themselves where a form comes from, and mail programs press the stop button without a token. Not
+# a coroutine, so that Django keeps the threads of its database connections in order.
+@csrf_exempt
+@login_not_required
+def pages(request: HttpRequest, rest: str) -> HttpResponse:
+    """
+    Answer a request for one of the pages.
+
+    Args:
+        rest: The path below where the pages are mounted, without the slash at its beginning.
+    """
+    try:
+        # No more than it takes to see that there is too much.
+        body = request.read(MAX_READ + 1) if request.method == "POST" else b""
+    except UnreadablePostError:
+        return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+    return _response(get_portal().handle(_request(request, rest, body)))
+
+
+def _request(request: Any, rest: str, body: bytes) -> Request:
+    return Request(
+        method=request.method,
+        path=f"/{rest}",
+        query=request.META.get("QUERY_STRING", ""),
+        headers=tuple((name.lower(), value) for name, value in request.headers.items()),
+        body=body,
+        remote_addr=request.META.get("REMOTE_ADDR", ""),
+    )
+
+
+def _response(response: Response) -> HttpResponse:
+    made = HttpResponse(response.body, status=response.status.value)
+    del made["content-type"]
+    for name, value in response.headers:
+        if name == "set-cookie":
+            # Django keeps headers by name and cookies apart. RFC 6265 4.1.1 has no two cookies of one name.
+            made.cookies.load(value)
+        else:
+            made[name] = f"{made[name]}, {value}" if name in made else value
+    return made
