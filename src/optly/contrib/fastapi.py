@@ -169,10 +169,10 @@ def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -
         try:
             decision = await _check(manager, who, channel, purpose)
         except (AddressError, UnknownContactError) as error:
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail=str(error)) from error
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY.value, detail=str(error)) from error
         if not decision:
             raise HTTPException(
-                HTTPStatus.FORBIDDEN,
+                HTTPStatus.FORBIDDEN.value,
                 detail={
                     "reason": decision.reason,
                     "regulation": decision.regulation,
