@@ -66,13 +66,11 @@ def allowed(question: Callable[[], bool], times: int) -> int:
         (lambda it, n: it.may_send_link(ADA, HERE), 3),
         (lambda it, n: it.may_send_link(f"{n}@example.com", HERE), 20),
         (lambda it, n: it.may_send_link(f"{n}@example.com", f"192.0.{n // 99}.{n % 99}"), 1000),
-        (lambda it, n: it.may_send_code("a-link"), 3),
         (lambda it, n: it.may_try_digits(HERE), 30),
-        (lambda it, n: it.may_complain("a-link"), 5),
         (lambda it, n: it.may_miss(HERE), 60),
         (lambda it, n: it.may_miss(f"192.0.{n // 99}.{n % 99}"), 1100),
     ],
-    ids=["address", "client", "all", "codes", "digits", "complaints", "misses", "misses of all"],
+    ids=["address", "client", "all", "digits", "misses", "misses of all"],
 )
 def test_so_much_may_be_asked_at_once(asked: Callable[[Limiter, int], bool], most: int) -> None:
     """
@@ -88,9 +86,9 @@ def test_nothing_is_limited_that_has_no_limit() -> None:
     """
     Each can be switched off.
     """
-    it, storage = limiter(NONE), MemoryStorage()
-    assert allowed(lambda: it.may_send_link(ADA, HERE) and it.may_send_code("a") and it.may_try_digits(HERE), 99) == 99
-    assert allowed(lambda: it.may_complain("a") and it.may_miss(HERE), 99) == 99
+    storage = MemoryStorage()
+    it = limiter(NONE, storage)
+    assert allowed(lambda: it.may_send_link(ADA, HERE) and it.may_try_digits(HERE) and it.may_miss(HERE), 99) == 99
     assert storage._state.counters == {}
 
 
@@ -123,15 +121,16 @@ def test_what_is_refused_does_not_count_elsewhere() -> None:
 
 def test_each_is_counted_by_itself() -> None:
     """
-    Addresses, clients, links, what is asked, and organisations.
+    Addresses, clients, what is asked, and organisations.
     """
-    storage = MemoryStorage()
-    it = limiter(Limits(), storage)
-    other = Limiter.of(Limits(), organisation="other", storage=storage, clock=FrozenClock(), secret=SECRET)
-    assert allowed(lambda: it.may_send_code("a"), 9) == 3
-    assert allowed(lambda: it.may_send_code("b"), 9) == 3
-    assert allowed(lambda: it.may_complain("a"), 9) == 5
-    assert allowed(lambda: other.may_send_code("a"), 9) == 3
+    storage, limits = MemoryStorage(), Limits(digits_by_client="3/hour", misses_by_client="3/hour")
+    it = limiter(limits, storage)
+    other = Limiter.of(limits, organisation="other", storage=storage, clock=FrozenClock(), secret=SECRET)
+    for each in (it, other):
+        for client, address in ((HERE, ADA), (THERE, EVE)):
+            assert allowed(partial(each.may_try_digits, client), 9) == 3
+            assert allowed(partial(each.may_miss, client), 9) == 3
+            assert allowed(partial(each.may_send_link, address, client), 9) == 3
 
 
 def test_clients_without_an_address_are_not_counted_as_one() -> None:
@@ -233,14 +232,14 @@ def test_threads_count_together(opener: Opener) -> None:
         storage.close()
 
 
-def ask_often(opener: Opener, limits: Limits, times: int, link: str = "a-link") -> int:
+def ask_often(opener: Opener, limits: Limits, times: int, client: str = HERE) -> int:
     """
-    Ask for a code so many times, with a store of one's own, and return how often it may be sent.
+    Try so many codes, with a store of one's own, and return how often that was allowed.
     """
     storage = opener()
     try:
         it = limiter(limits, storage)
-        return allowed(lambda: it.may_send_code(link), times)
+        return allowed(lambda: it.may_try_digits(client), times)
     finally:
         storage.close()
 
@@ -252,7 +251,7 @@ def test_processes_count_together(opener: Opener) -> None:
     """
     opener().close()
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        work = [pool.submit(ask_often, opener, Limits(codes_by_link="50/minute; 40/hour"), 40) for _ in range(3)]
+        work = [pool.submit(ask_often, opener, Limits(digits_by_client="50/minute; 40/hour"), 40) for _ in range(3)]
         assert sum(done.result() for done in work) == 40
 
 
@@ -275,12 +274,12 @@ def test_redis_counts_for_all_processes(redis: str) -> None:
     """
     Through the library's own storage, and not in the manager's store.
     """
-    limits, link = Limits(codes_by_link="40/hour", store=redis), os.urandom(8).hex()
+    limits, client = Limits(digits_by_client="40/hour", store=redis), os.urandom(8).hex()
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        work = [pool.submit(ask_often, MemoryStorage, limits, 30, link) for _ in range(3)]
+        work = [pool.submit(ask_often, MemoryStorage, limits, 30, client) for _ in range(3)]
         assert sum(done.result() for done in work) == 40
     storage = MemoryStorage()
-    assert not limiter(limits, storage).may_send_code(link)
+    assert not limiter(limits, storage).may_try_digits(client)
     assert storage._state.counters == {}
 
 
@@ -290,7 +289,7 @@ def test_a_storage_of_the_host_counts(store: Any) -> None:
     One it made itself, or that the library makes of an address.
     """
     it = limiter(Limits(store=store))
-    assert allowed(lambda: it.may_send_code("a-link"), 9) == 3
+    assert allowed(lambda: it.may_send_link(ADA, HERE), 9) == 3
 
 
 @pytest.mark.parametrize(
@@ -312,19 +311,17 @@ class Failing(MemoryStorage):
         raise StorageUnavailableError("the database cannot be used")
 
 
-def test_without_its_counters_nothing_is_sent_and_all_else_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_its_counters_no_link_is_sent_and_all_else_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     """
     In the manager's store as in another; what failed is told in the log, and whom it was about is not.
     """
     away = "redis://127.0.0.1:1?socket_connect_timeout=1"
     for it in (limiter(Limits(), Failing()), limiter(Limits(store=away))):
         assert not it.may_send_link(ADA, HERE)
-        assert not it.may_send_code("a-link")
         assert it.may_try_digits(HERE)
-        assert it.may_complain("a-link")
         assert it.may_miss(HERE)
     assert {"StorageUnavailableError", "ConnectionError"} == {record.__dict__["error"] for record in caplog.records}
-    assert not any(secret in repr(record.__dict__) for record in caplog.records for secret in (ADA, HERE, "a-link"))
+    assert not any(secret in repr(record.__dict__) for record in caplog.records for secret in (ADA, HERE))
 
 
 def test_the_library_is_loaded_when_it_is_needed() -> None:

@@ -5,7 +5,8 @@ What is asked is counted in a store that all processes share: the manager's own,
 A window begins with the first that is counted, and ends when its time is over. Whoever is counted is named by a keyed
 hash, so that a store of counters holds no address and no link.
 
-Nothing is limited of what a person came for: looking at their choices, changing them, and stopping.
+Nothing is limited of what a person came for: looking at their choices, changing them, and stopping. What may be asked
+about one contact, such as a code or a copy, the manager itself counts, whoever asks.
 
 Source: OWASP ASVS 5.0, 2.4.1, 6.3.8 and 6.6.3; OWASP Forgot Password Cheat Sheet (read 2026-11-23).
 """
@@ -83,12 +84,11 @@ class Limits:
     bits. What a shorter window refuses does not count towards a longer one.
 
     Attributes:
-        new_links_by_address: New links to one typed address, whether it is on record or not.
+        new_links_by_address: New links to one typed address, whether it is on record or not. It can be set lower than
+            this; the manager itself sends no more.
         new_links_by_client: New links that one client asks for.
         new_links: New links that are asked for in all.
-        codes_by_link: One-time codes that are sent at the request of whoever holds one link.
         digits_by_client: Digits of one-time codes that one client tries.
-        complaints_by_link: Complaints made through one link.
         misses_by_client: Links that open nothing, from one client. Links that open something are not counted.
         misses: Links that open nothing, in all. Beyond it a warning is logged, once in a window, and nothing else
             happens: somebody may be guessing.
@@ -102,9 +102,7 @@ class Limits:
     new_links_by_address: str | None = _limit("3/15 minutes; 10/day")
     new_links_by_client: str | None = _limit("20/hour")
     new_links: str | None = _limit("1000/hour")
-    codes_by_link: str | None = _limit("3/15 minutes; 6/day")
     digits_by_client: str | None = _limit("30/hour")
-    complaints_by_link: str | None = _limit("5/day")
     misses_by_client: str | None = _limit("60/hour")
     misses: str | None = _limit("1000/hour")
     store: str | Counters | None = attrs.field(default=None, repr=False)
@@ -162,8 +160,8 @@ class Limiter:
     Counts what is asked of the pages of one organisation, and says whether it may still be done. Safe to share between
     threads; of many that ask at once, in any process, no more are allowed than the limit says.
 
-    Every question counts. When the store of counters fails, nothing more is sent, and everything else goes on: a code
-    has few tries of its own, and nobody is kept from looking, stopping or complaining.
+    Every question counts. When the store of counters fails, no new link is sent, and everything else goes on: a code has
+    few tries of its own, and nobody is kept from looking or stopping.
     """
 
     _organisation: str
@@ -205,23 +203,11 @@ class Limiter:
             and self._is_within("new_links", "", otherwise=False)
         )
 
-    def may_send_code(self, link: str) -> bool:
-        """
-        Count a one-time code that whoever holds *link* asks for.
-        """
-        return self._is_within("codes_by_link", link, otherwise=False)
-
     def may_try_digits(self, client: str) -> bool:
         """
         Count a one-time code that *client* typed in.
         """
         return self._by_client("digits_by_client", client, otherwise=True)
-
-    def may_complain(self, link: str) -> bool:
-        """
-        Count a complaint that is made through *link*.
-        """
-        return self._is_within("complaints_by_link", link, otherwise=True)
 
     def may_miss(self, client: str) -> bool:
         """
