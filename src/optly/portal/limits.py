@@ -160,8 +160,8 @@ class Limiter:
     Counts what is asked of the pages of one organisation, and says whether it may still be done. Safe to share between
     threads; of many that ask at once, in any process, no more are allowed than the limit says.
 
-    Every question counts. When the store of counters fails, no new link is sent, and everything else goes on: a code has
-    few tries of its own, and nobody is kept from looking or stopping.
+    Every question counts. When the store of counters fails, no new link is sent, and everything else goes on: a code
+    has few tries of its own, and nobody is kept from looking or stopping.
     """
 
     _organisation: str
