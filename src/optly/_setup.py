@@ -8,6 +8,7 @@ import inspect
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -79,6 +80,7 @@ def make_desk(
     rates: Iterable[Rate],
     quiet_hours: QuietHours | None,
     budget: Budget | None,
+    catalogues: Iterable[Path],
     on_events: Listener | None,
 ) -> Desk:
     """
@@ -129,6 +131,7 @@ def make_desk(
         rates=tuple(rates),
         quiet_hours=quiet_hours,
         budget=budget,
+        catalogues=tuple(catalogues),
         ear=make_ear(port, on_events),
     )
 
@@ -180,6 +183,16 @@ def read_addresses(
         (account, AddressKind.ACCOUNT),
     )
     return [parse_address(text, kind) for text, kind in given if text is not None]
+
+
+def read_own(address: str | PostalAddress | None) -> Address | None:
+    """
+    Read a postal address as its holder gives it, if they do.
+
+    Raises:
+        AddressError: It is malformed.
+    """
+    return None if address is None else parse_address(address, AddressKind.POST)
 
 
 def read_channels(channels: Iterable[Channel | str]) -> Sequence[Channel]:

@@ -110,8 +110,8 @@ from optly.parties import Subscriber
 # How far a caller's clock may be ahead of ours before "this happened in the future" is taken for a mistake.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# How long what was held can be confirmed, where its question sets no other time, and how long it takes a person at least
-# to read what they are to confirm.
+# How long what was held can be confirmed, where its question sets no other time, and how long it takes a person at
+# least to read what they are to confirm.
 HELD_FOR = timedelta(days=30)
 READING_TIME = timedelta(seconds=3)
 
@@ -306,6 +306,7 @@ class Question:
     Attributes:
         closed_at: When it was answered or superseded.
         solicited_at: When the person asked to be asked, if that is why it could be put.
+        delivered_at: When its message arrived, as far as a provider told.
     """
 
     id: str
@@ -318,6 +319,7 @@ class Question:
     state: QuestionState = QuestionState.OPEN
     closed_at: datetime | None = None
     solicited_at: datetime | None = None
+    delivered_at: datetime | None = None
     seq: int
 
 
@@ -586,9 +588,7 @@ def _still_held(held: Sequence[HeldAnswer], touched: Iterable[StandingStop]) -> 
     )
 
 
-def _decided(
-    standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime
-) -> dict[str, Any]:
+def _decided(standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime) -> dict[str, Any]:
     """
     Return what becomes of everything that was still undecided about the same things.
     """
@@ -861,7 +861,11 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return attrs.evolve(standing, version=seq, contacted=True)
         case MessageDelivered():
             reached = _without_failures(standing.failures, {event.line}, event.channel, event.occurred_at)
-            return attrs.evolve(standing, version=seq, contacted=True, failures=reached)
+            questions = tuple(
+                attrs.evolve(question, delivered_at=event.occurred_at) if question.id == event.question else question
+                for question in standing.questions
+            )
+            return attrs.evolve(standing, version=seq, contacted=True, failures=reached, questions=questions)
         case LineRestored():
             return attrs.evolve(
                 standing, version=seq, failures=_without_failures(standing.failures, {event.line}, event.channel)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import msgspec
@@ -36,6 +36,9 @@ from optly.ledger import (
 from optly.parties import Contact, Organisation
 from optly.purposes import Wording
 from optly.serialization import Json, canonical, timestamp
+
+if TYPE_CHECKING:
+    from optly.story import Told
 
 FORMAT: Final = "optly-evidence/1"
 _SIGNED: Final = b"optly/evidence/1\0"
@@ -242,13 +245,21 @@ class EvidencePack:
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
+    def told(self) -> tuple[Told, ...]:
+        """
+        Return every event as people read it.
+        """
+        from optly.story import tell_all
+
+        return tell_all(self.entries, self.events, self.wordings)
+
     def to_html(self) -> str:
         """
         Return the pack as a page for people, which stands alone: what was asked, what was answered, and every change.
         """
         from optly.story import page
 
-        return page(self.organisation_name, self.contact, self.issued_at, self.entries, self.events, self.wordings)
+        return page(self.organisation_name, self.contact, self.issued_at, self.told())
 
     def verify(self, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None) -> Verification:
         """

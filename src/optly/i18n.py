@@ -69,8 +69,8 @@ def languages(more: Catalogues = ()) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One of *more* is not a directory, or holds a catalogue not named by a BCP 47 tag.
     """
-    theirs = {tag for directory in more for tag in _catalogues_in(directory)}
-    return (*LANGUAGES, *sorted(theirs.difference(LANGUAGES)))
+    theirs = {tag.lower(): tag for directory in more for tag in _catalogues_in(directory)}
+    return (*LANGUAGES, *sorted(theirs[tag] for tag in theirs.keys() - set(LANGUAGES)))
 
 
 @lru_cache(maxsize=16)
@@ -169,12 +169,13 @@ def _compiled(text: str, tag: str, name: str) -> bytes:
 
     try:
         found = read_po(text.split("\n"), locale=tag.replace("-", "_"), abort_invalid=True)
+        compiled = BytesIO()
+        write_mo(compiled, found)
+        GNUTranslations(BytesIO(compiled.getvalue()))  # reads the rule of the plurals
     except (PoFileError, ValueError) as error:
         raise ConfigurationError(f"the catalogue {name} is malformed: {error}") from error
     for problem in problems(found):
         raise ConfigurationError(f"the catalogue {name} cannot be used: {problem}")
-    compiled = BytesIO()
-    write_mo(compiled, found)
     return compiled.getvalue()
 
 
@@ -191,8 +192,6 @@ def problems(found: Catalog) -> Iterator[str]:
         if not message.id or message.fuzzy:
             continue
         ids, texts = _forms(message.id), _forms(message.string)
-        if len(ids) > 1 and len(texts) != found.num_plurals:
-            yield f"{message.id!r}: {found.num_plurals} plural forms are needed, and {len(texts)} are there"
         # Each form against the last, which holds every placeholder: in Welsh the first is not the singular.
         for text in texts:
             yield from (
@@ -203,6 +202,16 @@ def problems(found: Catalog) -> Iterator[str]:
         needed = allowed - {"num"} if len(ids) > 1 else allowed
         if any(text and not needed <= _placeholders(text) <= allowed for text in texts):
             yield f"{message.id!r}: its translation does not hold the same placeholders"
+        elif not all(_can_be_filled_in(text, allowed) for text in texts):
+            yield f"{message.id!r}: its translation holds a % that stands for nothing; write %%"
+
+
+def _can_be_filled_in(text: str, names: Iterable[str]) -> bool:
+    try:
+        text % dict.fromkeys(names, 0)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _forms(text: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -230,12 +239,9 @@ def negotiate(wanted: Sequence[str], offered: Sequence[str]) -> str:
     """
     Return the one of *offered* that somebody understands best who wants *wanted*, best first. English if there is none.
     """
-    from babel.core import negotiate_locale
-
+    # Babel's own negotiation goes from zh-Hant-TW straight to zh, past a zh-Hant that is offered.
     spelt = {tag.lower(): tag for tag in offered}
-    # Without the aliases of Babel, which lead from the name of a language to that of a country.
-    found = negotiate_locale([part for tag in wanted for part in truncated(tag)], list(spelt), sep="-", aliases={})
-    return spelt[found.lower()] if found else SOURCE
+    return next((spelt[part] for tag in wanted for part in truncated(tag.lower()) if part in spelt), SOURCE)
 
 
 @lru_cache(maxsize=256)

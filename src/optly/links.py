@@ -9,7 +9,13 @@ question    random code, only its SHA-256 stored        show its question, take 
 manage      random code, only its SHA-256 stored        show and change choices, masked; stop   until revoked
 stop        signed token                                stop what it names; nothing else        for ever, over key
                                                                                                 rotation
-step-up     six digits, only a keyed hash stored        raise one session                       ten minutes, five tries
+undo        random code, only its SHA-256 stored        undo the one stop or change of address  thirty days
+                                                        that its message tells of
+session     random code in a cookie, only its SHA-256   what the link may at which it began;    thirty minutes at a
+            stored                                      once raised, details, history, copy     time, until an address
+                                                                                                changes
+step-up     six digits, only a keyed hash stored        raise one session, or prove one new     ten minutes, five tries
+                                                        address
 ==========  ==========================================  ======================================  ======================
 
 Addresses of pages are built from the configured base address, never from a request.
@@ -22,14 +28,14 @@ import hmac
 import re
 from base64 import b32encode
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
-from optly.addresses import Channel
+from optly.addresses import AddressKind, Channel
 from optly.errors import ConfigurationError, LinkInvalidError
 from optly.events import LinkKind
 from optly.keys import Keys, sha256
@@ -48,6 +54,11 @@ CODE_BITS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 128, Channel.SMS: 80}
 
 STEP_UP_LIFE: Final = timedelta(minutes=10)
 STEP_UP_TRIES: Final = 5
+
+SESSION_LIFE: Final = timedelta(minutes=30)
+LONGEST_SESSION: Final = timedelta(hours=12)
+
+UNDO_LIFE: Final = timedelta(days=30)
 
 
 def code_bytes(channel: Channel) -> int:
@@ -95,6 +106,43 @@ def mark(code: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
+class Session:
+    """
+    What a session has beyond the link at which it began.
+
+    Attributes:
+        raised: Whether a one-time code was typed in that was sent to the line of the link.
+        lines: The lines that were on record. Once others are, the session is over.
+        link: Mark of the link at which it began.
+        ends_at: Its last instant as it stands.
+        until: The last instant to which it can be prolonged.
+    """
+
+    raised: bool
+    lines: tuple[int, ...]
+    link: str
+    ends_at: datetime
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Undo:
+    """
+    What a link undoes: a stop, or a change of address.
+
+    Attributes:
+        stop: Number of the event that stopped, or None.
+        added, removed: Number of the line that came, or None, and of those whose place it took.
+        at: When that happened.
+    """
+
+    stop: int | None = None
+    added: int | None = None
+    removed: tuple[int, ...] = ()
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
 class LinkTarget:
     """
     What a stored code opens.
@@ -107,6 +155,8 @@ class LinkTarget:
             holds the line.
         question: The question it may answer; None for a link of another kind.
         message: Name of the message it was put into, or empty.
+        made_at: When it was made, which for one in a message is when that was handed over; None if nobody knows.
+        session, undo: What a link of these kinds has beyond that.
     """
 
     kind: LinkKind
@@ -116,6 +166,9 @@ class LinkTarget:
     handed_over: bool
     question: str | None = None
     message: str = ""
+    made_at: datetime | None = None
+    session: Session | None = None
+    undo: Undo | None = None
 
     def dump(self) -> bytes:
         """
@@ -206,12 +259,31 @@ def make_step_up(random: bytes) -> str:
     return f"{int.from_bytes(random) % 10**6:06d}"
 
 
-def step_up_key(keys: Keys, session: str, digits: str) -> bytes:
+def step_up_key(keys: Keys, challenge: str, digits: str) -> bytes:
     """
-    Return what a step-up code is stored under: bound to one session, and not to be found by trying a million digits
+    Return what a step-up code is stored under: bound to one challenge, and not to be found by trying a million digits
     without the key.
     """
-    return hmac.digest(keys.all[0].derive("step-up/1"), f"{session}\0{digits.strip()}".encode(), "sha256")
+    return hmac.digest(keys.all[0].derive("step-up/1"), f"{challenge}\0{digits.strip()}".encode(), "sha256")
+
+
+def challenge(session: bytes, address: str = "") -> str:
+    """
+    Return the name of what a one-time code shows: that whoever has this session reads what is sent to the line of its
+    link, or to a new address.
+
+    Args:
+        session: What the session is stored under.
+        address: The new address in its normal form.
+    """
+    return hashlib.sha256(b"optly/challenge/1\0" + session + address.encode()).hexdigest()
+
+
+def proposal_key(session: bytes, kind: AddressKind) -> bytes:
+    """
+    Return what the new address of a kind is stored under, until a session has shown that it is theirs.
+    """
+    return hashlib.sha256(b"optly/proposal/1\0" + session + kind.encode()).digest()
 
 
 def _without_slash(url: str) -> str:
@@ -252,6 +324,13 @@ class Pages:
         The path of the mount, without a slash at the end.
         """
         return urlsplit(self.base_url).path
+
+    @property
+    def host(self) -> str:
+        """
+        The host alone, in lower case.
+        """
+        return urlsplit(self.base_url).hostname or ""
 
     @property
     def origin(self) -> str:

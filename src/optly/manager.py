@@ -7,13 +7,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
+from optly._flows import (
+    ask,
+    campaigns,
+    complaints,
+    contacts,
+    deliver,
+    gate,
+    links,
+    outbox,
+    prove,
+    receive,
+    reconcile,
+    stopping,
+)
 from optly._flows.desk import Desk, Listener
+from optly._flows.entry import Circumstances
 from optly._run import Blocking, run_to_completion
 from optly._setup import make_desk, make_ear, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
@@ -39,11 +54,12 @@ from optly.protocols import Clock, MessageBackend, MessageState, Register, Stora
 from optly.purposes import Purpose, Wording
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
-from optly.views import Opened
+from optly.self_service import SelfService
+from optly.views import AfterStop, Opened
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
-    from optly.portal import Portal
+    from optly.portal import Portal, PortalSettings
 
 SCREEN_BATCH = 1000
 
@@ -70,6 +86,8 @@ class ConsentManager:
             together keep to it.
         quiet_hours: When nothing that promotes something goes out.
         budget: How often one person is asked, over all campaigns.
+        catalogues: Directories with catalogues ``<tag>.po``: further languages, and other words for any sentence of a
+            message or a page.
         on_events: Called with the contact and the events, without their personal values, each time something came onto
             the record: after it is there for good, and in the thread that recorded it, so it should be quick. What it
             raises is logged and changes nothing. A process that dies in between calls it no more.
@@ -94,6 +112,7 @@ class ConsentManager:
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
+        catalogues: Iterable[Path] = (),
         on_events: Listener | None = None,
     ) -> None:
         self._storage = storage
@@ -114,6 +133,7 @@ class ConsentManager:
             rates=rates,
             quiet_hours=quiet_hours,
             budget=budget,
+            catalogues=catalogues,
             on_events=on_events,
         )
 
@@ -138,6 +158,20 @@ class ConsentManager:
         return self._desk.organisation
 
     @property
+    def desk(self) -> Desk:
+        """
+        The settings and ports its flows work with. Not for hosts.
+        """
+        return self._desk
+
+    @property
+    def storage(self) -> Storage:
+        """
+        Where everything is kept.
+        """
+        return self._storage
+
+    @property
     def purposes(self) -> Mapping[str, Purpose]:
         """
         What for, by key.
@@ -150,6 +184,13 @@ class ConsentManager:
         Where the MyOptly pages are.
         """
         return self._desk.pages
+
+    @property
+    def catalogues(self) -> tuple[Path, ...]:
+        """
+        Where the host's own catalogues are.
+        """
+        return self._desk.catalogues
 
     @property
     def clock(self) -> Clock:
@@ -872,22 +913,31 @@ class ConsentManager:
         """
         return run_to_completion(links.stop_headers(self._desk, contact, Channel.of(channel), purpose, line))
 
-    def open(self, code: str) -> Opened:
+    def open(self, code: str, *, language: str = "") -> Opened:
         """
-        Return what is behind a question link or a MyOptly link. Changes nothing.
+        Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
+        nothing.
 
         Args:
             code: The last part of the link's address.
+            language: The language to show the choices in, by default the contact's. A question stays in its own.
 
         Raises:
-            LinkInvalidError: It is no link of ours, was altered or revoked.
+            LinkInvalidError: It is no link of ours, was altered or revoked, or its time is over.
             LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
-            LinkRevokedError: What it opened was erased.
+            LinkRevokedError: What it opened was erased, or the address it was sent to is no longer on record.
+            SessionError: It is a session from before an address changed.
         """
-        return run_to_completion(links.open_link(self._desk, code))
+        return run_to_completion(links.open_link(self._desk, code, language))
 
     def answer(
-        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
     ) -> Standing:
         """
         Take the answer to the question behind *code*, once. What is not in *answers* stays unanswered.
@@ -895,29 +945,81 @@ class ConsentManager:
         Args:
             answers: Yes or no by channel and purpose.
             context: Where the answer came from, if the host wishes to keep that.
+            language: The language of the page, to be recorded with the answer.
+            hold_within: A yes that comes so soon after its link was handed over may be that of a program which presses
+                every button. It is held and allows nothing until `confirm`. A no counts at once. None holds nothing.
 
         Raises:
             AnswerError: It does not fit the question, or says nothing.
             LinkError: As for `open`.
         """
-        return run_to_completion(links.answer(self._desk, code, answers, context))
+        how = Circumstances(context, language, hold_within)
+        return run_to_completion(links.answer(self._desk, code, answers, how))
 
     def choose(
-        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Change choices through the MyOptly link *code*. Arguments and errors as for `answer`.
+        Change choices through the MyOptly link *code*, or in a session. Arguments and errors as for `answer`; in
+        another *language* than the contact's, the words agreed to are those of that language.
         """
-        return run_to_completion(links.choose(self._desk, code, answers, context))
+        how = Circumstances(context, language, hold_within)
+        return run_to_completion(links.choose(self._desk, code, answers, how))
 
-    def stop(self, code: str, *, context: Context | None = None) -> None:
+    def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
         """
-        Stop everything through a question link or a MyOptly link, even one that can no longer answer.
+        Confirm what was held, through the link it came through. Nothing happens if nothing waits.
+
+        Raises:
+            TooSoonError: Within three seconds, in which no person reads what there is to confirm.
+            LinkExpiredError: It was to be confirmed earlier.
+            LinkError: As for `open`.
+        """
+        return run_to_completion(links.confirm(self._desk, code, Circumstances(context, language)))
+
+    def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
+        """
+        Stop everything through a link of any kind, even one that can no longer answer. Whoever had agreed to something
+        is told at their line, with a link that undoes it for thirty days, if `receipts` are sent.
+
+        Returns:
+            What `undo` would allow again through this very link, which is nothing for the link of a question; and
+            whether a message goes out.
 
         Raises:
             LinkInvalidError, LinkRevokedError: As for `open`.
         """
-        run_to_completion(links.stop(self._desk, code, context))
+        return run_to_completion(stopping.stop(self._desk, code, context or Context()))
+
+    def undo(
+        self,
+        code: str,
+        *,
+        stop: int | None = None,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Undo a stop or a change of address, through the link that was sent for it; or the stop of number *stop* through
+        a MyOptly link or in a session. Only what the person had agreed to themselves, and nobody stopped otherwise
+        since, is allowed again; it counts as said again now. A second time, nothing happens.
+
+        Args:
+            context, language, hold_within: As for `answer`.
+
+        Raises:
+            LineTakenError: The earlier address belongs to another contact by now.
+            LinkError: As for `open`.
+        """
+        how = Circumstances(context, language, hold_within)
+        return run_to_completion(stopping.undo(self._desk, code, stop, how))
 
     def open_stop(self, token: str) -> StopScope:
         """
@@ -928,14 +1030,14 @@ class ConsentManager:
         """
         return self._desk.stop_links.read(token)
 
-    def stop_by_token(self, token: str, *, context: Context | None = None) -> None:
+    def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. Never expires, harmless when repeated, and for a contact that is gone.
 
         Raises:
             LinkInvalidError: It was altered or is none of ours.
         """
-        run_to_completion(links.stop_by_token(self._desk, token, context))
+        return run_to_completion(stopping.stop_by_token(self._desk, token, context or Context()))
 
     def revoke_links(self, contact: Contact) -> int:
         """
@@ -944,18 +1046,48 @@ class ConsentManager:
         """
         return run_to_completion(links.revoke(self._desk, contact))
 
-    def portal(self, *, keep_context: bool = False, on_received: Callable[[Received], object] | None = None) -> Portal:
+    def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
         Return the MyOptly pages, to be mounted at `base_url`, and with them the webhooks of the backends.
 
         Args:
-            keep_context: Whether to record the network address and the browser of whoever answers.
-            on_received: Told what came of each event that a webhook brought, after it is on record: the place to pass
-                on what people write. If it raises, the provider comes again, and what is on record stays as it is.
+            settings: How they look and what they allow (see :class:`~optly.portal.PortalSettings`).
         """
         from optly.portal import Portal
 
-        return Portal(self, keep_context=keep_context, on_received=on_received)
+        return Portal.of(self, **settings)
+
+    @property
+    def self_service(self) -> SelfService:
+        """
+        What contacts do for themselves beyond answering and stopping.
+        """
+        return SelfService(self._desk)
+
+    def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Record that a contact was told, other than by the message that Optly sends, that their complaint was received.
+
+        Args:
+            complaint: Its name, as in `Standing.complaints`.
+            how: How they were told.
+
+        Raises:
+            UsageError: They made no such complaint, or *how* says nothing.
+        """
+        return run_to_completion(complaints.answer_complaint(self._desk, contact, complaint, how, resolved=False))
+
+    def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Record that a contact was told what came of their complaint.
+
+        Args:
+            how: What came of it, and how they were told.
+
+        Raises:
+            UsageError: As for `acknowledge_complaint`.
+        """
+        return run_to_completion(complaints.answer_complaint(self._desk, contact, complaint, how, resolved=True))
 
     # ---- proof
 

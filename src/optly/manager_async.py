@@ -7,11 +7,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
-from optly._flows import ask, campaigns, contacts, deliver, gate, links, outbox, prove, receive, reconcile
-from optly._flows.desk import Listener
+from optly._flows import (
+    ask,
+    campaigns,
+    complaints,
+    contacts,
+    deliver,
+    gate,
+    links,
+    outbox,
+    prove,
+    receive,
+    reconcile,
+    stopping,
+)
+from optly._flows.desk import Desk, Listener
+from optly._flows.entry import Circumstances
 from optly._run import Threaded
 from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
 from optly.addresses import (
@@ -46,11 +61,12 @@ from optly.protocols import (
 from optly.purposes import Purpose, Wording
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
-from optly.views import Opened
+from optly.self_service import AsyncSelfService
+from optly.views import AfterStop, Opened
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
-    from optly.portal import Portal
+    from optly.portal import Portal, PortalSettings
 
 
 class AsyncConsentManager:
@@ -78,6 +94,7 @@ class AsyncConsentManager:
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
+        catalogues: Iterable[Path] = (),
         on_events: Listener | None = None,
     ) -> None:
         self._storage = storage
@@ -99,6 +116,7 @@ class AsyncConsentManager:
             rates=rates,
             quiet_hours=quiet_hours,
             budget=budget,
+            catalogues=catalogues,
             on_events=on_events,
         )
 
@@ -108,6 +126,20 @@ class AsyncConsentManager:
         Do as :meth:`ConsentManager.organisation` does.
         """
         return self._desk.organisation
+
+    @property
+    def desk(self) -> Desk:
+        """
+        The settings and ports its flows work with. Not for hosts.
+        """
+        return self._desk
+
+    @property
+    def storage(self) -> Storage:
+        """
+        Where everything is kept.
+        """
+        return self._storage
 
     @property
     def purposes(self) -> Mapping[str, Purpose]:
@@ -122,6 +154,13 @@ class AsyncConsentManager:
         Do as :meth:`ConsentManager.pages` does.
         """
         return self._desk.pages
+
+    @property
+    def catalogues(self) -> tuple[Path, ...]:
+        """
+        Where the host's own catalogues are.
+        """
+        return self._desk.catalogues
 
     @property
     def clock(self) -> Clock:
@@ -606,33 +645,68 @@ class AsyncConsentManager:
         """
         return await links.stop_headers(self._desk, contact, Channel.of(channel), purpose, line)
 
-    async def open(self, code: str) -> Opened:
+    async def open(self, code: str, *, language: str = "") -> Opened:
         """
         Do as :meth:`ConsentManager.open` does.
         """
-        return await links.open_link(self._desk, code)
+        return await links.open_link(self._desk, code, language)
 
     async def answer(
-        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
     ) -> Standing:
         """
         Do as :meth:`ConsentManager.answer` does.
         """
-        return await links.answer(self._desk, code, answers, context)
+        how = Circumstances(context, language, hold_within)
+        return await links.answer(self._desk, code, answers, how)
 
     async def choose(
-        self, code: str, answers: Mapping[tuple[Channel, str], bool], *, context: Context | None = None
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
     ) -> Standing:
         """
         Do as :meth:`ConsentManager.choose` does.
         """
-        return await links.choose(self._desk, code, answers, context)
+        how = Circumstances(context, language, hold_within)
+        return await links.choose(self._desk, code, answers, how)
 
-    async def stop(self, code: str, *, context: Context | None = None) -> None:
+    async def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
+        """
+        Do as :meth:`ConsentManager.confirm` does.
+        """
+        return await links.confirm(self._desk, code, Circumstances(context, language))
+
+    async def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
         """
         Do as :meth:`ConsentManager.stop` does.
         """
-        await links.stop(self._desk, code, context)
+        return await stopping.stop(self._desk, code, context or Context())
+
+    async def undo(
+        self,
+        code: str,
+        *,
+        stop: int | None = None,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Do as :meth:`ConsentManager.undo` does.
+        """
+        how = Circumstances(context, language, hold_within)
+        return await stopping.undo(self._desk, code, stop, how)
 
     def open_stop(self, token: str) -> StopScope:
         """
@@ -640,11 +714,11 @@ class AsyncConsentManager:
         """
         return self._desk.stop_links.read(token)
 
-    async def stop_by_token(self, token: str, *, context: Context | None = None) -> None:
+    async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
         Do as :meth:`ConsentManager.stop_by_token` does.
         """
-        await links.stop_by_token(self._desk, token, context)
+        return await stopping.stop_by_token(self._desk, token, context or Context())
 
     async def revoke_links(self, contact: Contact) -> int:
         """
@@ -652,12 +726,31 @@ class AsyncConsentManager:
         """
         return await links.revoke(self._desk, contact)
 
-    def portal(self, *, keep_context: bool = False, on_received: Callable[[Received], object] | None = None) -> Portal:
+    def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
         Do as :meth:`ConsentManager.portal` does. The pages work on the same store, each request in a thread.
         """
         manager = ConsentManager.at(self._desk, self._storage, self._webhooks.values(), self._on_events)
-        return manager.portal(keep_context=keep_context, on_received=on_received)
+        return manager.portal(**settings)
+
+    @property
+    def self_service(self) -> AsyncSelfService:
+        """
+        What contacts do for themselves beyond answering and stopping.
+        """
+        return AsyncSelfService(self._desk)
+
+    async def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Do as :meth:`ConsentManager.acknowledge_complaint` does.
+        """
+        return await complaints.answer_complaint(self._desk, contact, complaint, how, resolved=False)
+
+    async def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Do as :meth:`ConsentManager.resolve_complaint` does.
+        """
+        return await complaints.answer_complaint(self._desk, contact, complaint, how, resolved=True)
 
     # ---- proof
 

@@ -275,16 +275,39 @@ def tell(entry: Entry, event: Event, wordings: Mapping[str, Wording]) -> Told:
     )
 
 
-def page(
-    organisation: str,
-    contact: str,
-    issued_at: datetime,
-    entries: Sequence[Entry],
-    events: Sequence[Event],
-    wordings: Mapping[str, Wording],
-) -> str:
+def tell_all(entries: Sequence[Entry], events: Sequence[Event], wordings: Mapping[str, Wording]) -> tuple[Told, ...]:
+    """
+    Tell every event in order.
+    """
+    return tuple(tell(entry, event, wordings) for entry, event in zip(entries, events, strict=True))
+
+
+def page(organisation: str, contact: str, issued_at: datetime, told: Sequence[Told]) -> str:
     """
     Return a page that stands alone, with every event told in order.
     """
-    told = [tell(entry, event, wordings) for entry, event in zip(entries, events, strict=True)]
     return render("evidence.html.j2", organisation=organisation, contact=contact, issued_at=issued_at, told=told)
+
+
+def part(told: Sequence[Told]) -> str:
+    """
+    Return the same for a page of something else.
+    """
+    return render("told.html.j2", told=told)
+
+
+def plain(told: Sequence[Told]) -> str:
+    """
+    Return the same as plain text, with an empty line between two events.
+    """
+    return "\n\n".join("\n".join(_lines(one)) for one in told) + "\n"
+
+
+def _lines(told: Told) -> list[str]:
+    return [
+        f"{told.seq}. {told.what}",
+        f"When: {told.occurred_at.isoformat(sep=' ', timespec='seconds')}",
+        f"Who: {told.who}",
+        *(f"Asked: {said.wording.text} {said.answer}".rstrip() for said in told.said if said.wording is not None),
+        *(f"{name}: {value}" for name, value in told.facts.items()),
+    ]

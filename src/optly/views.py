@@ -11,9 +11,9 @@ from datetime import datetime
 
 import attrs
 
-from optly.addresses import Channel
+from optly.addresses import Address, AddressKind, Channel
 from optly.consent import Question, Standing
-from optly.events import Choice, LinkKind
+from optly.events import Choice, Event, LinkKind
 from optly.parties import Organisation
 from optly.purposes import Purpose, Wording
 
@@ -50,7 +50,15 @@ class Opened:
 
     Attributes:
         masked: The line the link was sent to, masked: enough for its owner to see that the page is theirs.
-        expires_at: The last instant at which the question can be answered; None for a MyOptly link.
+        language: Of the question, or the one asked for, or else the contact's.
+        expires_at: The last instant at which the question can be answered; None for a link of another kind.
+        held: What was said too soon to count unconfirmed, and waits to be confirmed through this link.
+        undo: What a link that undoes something undoes.
+        channel: The channel it was sent on.
+        verifiable: Whether a one-time code can be sent to that line.
+        copyable: Whether a copy of the data can be sent to an address on record.
+        raised: Whether it is a session that such a code has raised.
+        ends_at: The last instant of the session; None for a link.
     """
 
     kind: LinkKind
@@ -58,6 +66,90 @@ class Opened:
     language: str
     items: tuple[Item, ...]
     expires_at: datetime | None = None
+    held: tuple[Item, ...] = ()
+    undo: UndoneStop | UndoneChange | None = None
+    channel: Channel = Channel.EMAIL
+    verifiable: bool = False
+    copyable: bool = False
+    raised: bool = False
+    ends_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class UndoneStop:
+    """
+    A stop that can be undone.
+
+    Attributes:
+        stop: Number of the event that stopped.
+        items: What would be allowed again: what the person had agreed to themselves, in the words they agreed to.
+        at: When they stopped it.
+    """
+
+    stop: int
+    items: tuple[Item, ...]
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class AfterStop:
+    """
+    What can be done once something is stopped.
+
+    Attributes:
+        undo: What can be undone through the very link that stopped it; None for nothing.
+        told: Whether a message goes to the person, with a link that undoes it.
+    """
+
+    undo: UndoneStop | None = None
+    told: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class UndoneChange:
+    """
+    A change of address that can be undone.
+
+    Attributes:
+        new, old: The addresses, masked; empty for none.
+        at: When it was changed.
+    """
+
+    kind: AddressKind
+    new: str
+    old: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Details:
+    """
+    What is held of a contact, unmasked.
+
+    Attributes:
+        lines: The addresses on record, in the order in which they came.
+        provable: The kinds of address a code can be sent to, which are those a new one can be given of.
+    """
+
+    name: str = attrs.field(repr=False)
+    language: str
+    lines: tuple[Address, ...] = attrs.field(repr=False)
+    provable: frozenset[AddressKind]
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """
+    Everything that happened to a contact, in the order in which it was recorded.
+
+    Attributes:
+        wordings: The texts the events name, by digest.
+        lines: The addresses the events number, masked.
+    """
+
+    events: tuple[Event, ...] = attrs.field(repr=False)
+    wordings: Mapping[str, Wording]
+    lines: Mapping[int, str] = attrs.field(repr=False)
 
 
 def answer(standing: Standing, choice: Choice, at: datetime) -> bool | None:
@@ -75,15 +167,28 @@ def question_items(
     """
     Return what *question* asks, in the pinned words. No answer is filled in, whatever is on record: none is a default.
     """
+    return pinned_items(question.choices, purposes, wordings)
+
+
+def pinned_items(
+    choices: Iterable[Choice], purposes: Mapping[str, Purpose], wordings: Mapping[str, Wording]
+) -> tuple[Item, ...]:
+    """
+    Return choices in the words they name, with no answer.
+    """
     return tuple(
         Item(
             choice=choice,
-            title=purposes[choice.purpose].title if choice.purpose in purposes else choice.purpose,
+            title=_title(purposes.get(choice.purpose), choice, wordings[choice.wording].language),
             wording=wordings[choice.wording],
             answer=None,
         )
-        for choice in question.choices
+        for choice in choices
     )
+
+
+def _title(purpose: Purpose | None, choice: Choice, language: str) -> str:
+    return choice.purpose if purpose is None else purpose.title_in(language)
 
 
 def choice_items(
@@ -112,5 +217,12 @@ def choice_items(
                 wording=wording.digest,
                 expires_at=None if purpose.validity is None else at + purpose.validity,
             )
-            items.append(Item(choice=choice, title=purpose.title, wording=wording, answer=answer(standing, choice, at)))
+            items.append(
+                Item(
+                    choice=choice,
+                    title=purpose.title_in(language),
+                    wording=wording,
+                    answer=answer(standing, choice, at),
+                )
+            )
     return tuple(items)

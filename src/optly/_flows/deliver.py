@@ -16,20 +16,24 @@ import attrs
 
 from optly._flows import pace
 from optly._flows.desk import Desk, Outlet, Plan, Planner, Record
+from optly._flows.details import proposal
 from optly._flows.links import new_code
-from optly._flows.making import gate_again, make, still_to_say
+from optly._flows.making import Particulars, gate_again, is_too_late, make, still_to_say
 from optly._flows.parcels import Parcel, ParcelKind, unpack
-from optly._flows.prove import seal
-from optly.addresses import Address, Channel
+from optly._flows.prove import evidence, seal
+from optly._flows.sessions import grant_link
+from optly.addresses import Address, AddressKind, Channel, parse_address
 from optly.commands import Command, RecordOutcome, WithholdMessage
+from optly.consent import Standing
 from optly.errors import ClaimLostError, DamagedError, LedgerError, UsageError
 from optly.events import Choice, LinkKind
-from optly.links import LinkTarget, mark
+from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, mark, step_up_key
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.parties import Contact
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, StoredCode
 from optly.results import Deliveries
 from optly.rules import Decision, Reason
+from optly.story import part, plain
 
 _log = logging.getLogger("optly")
 
@@ -69,7 +73,8 @@ class _Item:
     Attributes:
         waiting: The row, with the count of this claim once it is claimed.
         contact: Whom it is for.
-        code: The code of the link it carries.
+        code: The code of the link it carries, or the digits of a one-time code; empty for neither.
+        stored: What is kept of it.
         message: What goes out, once it is made.
     """
 
@@ -77,12 +82,19 @@ class _Item:
     contact: Contact
     parcel: Parcel
     code: str = attrs.field(repr=False)
-    stored: StoredCode = attrs.field(repr=False)
+    stored: StoredCode | None = attrs.field(repr=False)
     message: Message | None = None
 
     @property
     def id(self) -> str:
         return self.waiting.message.hex()
+
+    @property
+    def recorded(self) -> bool:
+        """
+        Whether what becomes of it goes into the contact's record: not if it goes to no line of theirs.
+        """
+        return self.parcel.line != 0
 
     def settled(self, state: MessageState, due_at: datetime | None = None) -> Settlement:
         return Settlement(
@@ -162,8 +174,11 @@ async def give_up_overdue(desk: Desk) -> Deliveries:
             if item is None:
                 await _bury(desk, waiting)
                 continue
-            command = _outcome(item, Receipt(outcome=Outcome.IN_DOUBT), "", "")
-            await settle(desk, item.contact, command, item.settled(MessageState.IN_DOUBT))
+            settled = item.settled(MessageState.IN_DOUBT)
+            if item.recorded:
+                await settle(desk, item.contact, _outcome(item, Receipt(outcome=Outcome.IN_DOUBT), "", ""), settled)
+            else:
+                await desk.storage.settle([settled])
         done += Deliveries(in_doubt=len(overdue))
     return done
 
@@ -220,28 +235,40 @@ async def _choose(
 
 def _item(desk: Desk, waiting: OutboxMessage) -> _Item:
     parcel, contact = unpack(waiting), Contact(waiting.subject.hex())
+    code, stored = _code(desk, waiting, parcel, contact)
+    return _Item(waiting=waiting, contact=contact, parcel=parcel, code=code, stored=stored)
+
+
+def _code(desk: Desk, waiting: OutboxMessage, parcel: Parcel, contact: Contact) -> tuple[str, StoredCode | None]:
+    """
+    Make what a message carries that opens something, and what is to be kept of it.
+    """
+    now = desk.clock()
+    if parcel.kind is ParcelKind.CODE:
+        digits = make_step_up(desk.random(8))
+        key = step_up_key(desk.keys, parcel.challenge, digits)
+        return digits, StoredCode(key=key, subject=waiting.subject, value=b"", expires_at=now + STEP_UP_LIFE)
+    if not parcel.line:
+        return "", None
+    kind = LinkKind.MANAGE if parcel.question is None else LinkKind.QUESTION
     target = LinkTarget(
-        kind=LinkKind.MANAGE if parcel.question is None else LinkKind.QUESTION,
+        kind=kind if parcel.undo is None else LinkKind.UNDO,
         contact=contact.id,
         line=parcel.line,
         channel=parcel.channel,
         handed_over=True,
         question=parcel.question,
         message=waiting.message.hex(),
+        made_at=now,
+        undo=parcel.undo,
     )
-    code, stored = new_code(desk, target, parcel.until)
-    return _Item(waiting=waiting, contact=contact, parcel=parcel, code=code, stored=stored)
+    return new_code(desk, target, None if target.kind is LinkKind.MANAGE else parcel.until)
 
 
 async def _claim(desk: Desk, waiting: Sequence[OutboxMessage], now: datetime) -> list[_Item]:
     items = {each.message: item for each in waiting if (item := _readable(desk, each)) is not None}
     claims = [
-        Claim(
-            subject=each.subject,
-            message=each.message,
-            codes=[items[each.message].stored] if each.message in items else (),
-        )
-        for each in waiting
+        Claim(subject=each.subject, message=each.message, codes=_kept(items.get(each.message))) for each in waiting
     ]
     got: Sequence[OutboxMessage] = await desk.storage.claim(claims, now, now + LEASE) if claims else ()
     claimed = []
@@ -253,6 +280,10 @@ async def _claim(desk: Desk, waiting: Sequence[OutboxMessage], now: datetime) ->
             item.waiting = each
             claimed.append(item)
     return claimed
+
+
+def _kept(item: _Item | None) -> Sequence[StoredCode]:
+    return () if item is None or item.stored is None else (item.stored,)
 
 
 def _readable(desk: Desk, waiting: OutboxMessage) -> _Item | None:
@@ -318,9 +349,16 @@ async def _make(
         if until is not None:
             ledger.put_off(item, until)
             continue
+        if not item.recorded:
+            address = await _elsewhere(desk, parcel, standing)
+            if address is None:
+                ledger.settlements.append(item.settled(MessageState.WITHHELD))
+            else:
+                allowed.append((item, (), Reason.SERVICE, address))
+            continue
         choices = still_to_say(parcel, standing, now)
         decision = gate_again(desk, item.contact, parcel, choices, standing, now)
-        address = None if standing.line_for(parcel.channel, parcel.line) is None else values.get(parcel.line)
+        address = values.get(parcel.line) if _reaches(parcel, standing) else None
         if decision and address is not None:
             allowed.append((item, choices, decision.reason, address))
         elif decision is None and parcel.kind is ParcelKind.REMINDER:
@@ -343,12 +381,47 @@ async def _make(
             item.contact,
             item.parcel,
             [wordings[choice.wording] for choice in asked],
-            code=item.code,
-            reason=reason,
             address=address,
+            particulars=await _particulars(desk, item, reason, *whole[item.waiting.subject]),
         )
         ready.append(item)
     return ready
+
+
+def _reaches(parcel: Parcel, standing: Standing) -> bool:
+    # Whoever reads at an address that was replaced is told of just that.
+    return parcel.kind is ParcelKind.CHANGED or standing.line_for(parcel.channel, parcel.line) is not None
+
+
+async def _elsewhere(desk: Desk, parcel: Parcel, standing: Standing) -> Address | None:
+    """
+    Return where a message goes that goes to nobody's line; None if nowhere, or if it came too late.
+    """
+    match parcel.kind:
+        case ParcelKind.LINK_WANTED:
+            await grant_link(desk, parcel)
+            return None
+        case ParcelKind.ALERT:
+            late = is_too_late(parcel, (), standing)
+            return None if late else parse_address(desk.organisation.email, AddressKind.EMAIL)
+        case _:
+            return await proposal(desk, parcel)
+
+
+async def _particulars(
+    desk: Desk, item: _Item, reason: Reason, standing: Standing, values: Mapping[int, Address]
+) -> Particulars:
+    particulars = Particulars(code=item.code, reason=reason)
+    match item.parcel.kind:
+        case ParcelKind.CHANGED:
+            assert item.parcel.undo is not None
+            added = values[item.parcel.undo.added or 0]
+            return attrs.evolve(particulars, kind=added.kind, masked=added.masked)
+        case ParcelKind.COPY:
+            told = (await evidence(desk, item.contact, None)).told()
+            return attrs.evolve(particulars, page=part(told), plain=plain(told))
+        case _:
+            return particulars
 
 
 # ---- sending
@@ -411,8 +484,12 @@ def _take(desk: Desk, outlet: Outlet, item: _Item, record: Record, got: Receipt,
             return
         given_up = f"given up after {item.waiting.attempts} attempts, the last answered with: {got.reply}"
         got = attrs.evolve(got, outcome=Outcome.REFUSED, reply=given_up)
-    command = _outcome(item, got, outlet.name, mark(item.code))
-    ledger.record(record, command, item.settled(_STATES[got.outcome]))
+    settled = item.settled(_STATES[got.outcome])
+    if item.recorded:
+        carried = "" if item.parcel.kind is ParcelKind.CODE else mark(item.code)
+        ledger.record(record, _outcome(item, got, outlet.name, carried), settled)
+    else:
+        ledger.settlements.append(settled)
     ledger.count(got.outcome.value)
 
 
@@ -424,6 +501,7 @@ def _outcome(item: _Item, got: Receipt, backend: str, code: str) -> RecordOutcom
         outcome=got.outcome,
         fault=got.fault,
         question=item.parcel.question,
+        complaint=item.parcel.complaint,
         backend=backend,
         status=got.status,
         code=code,

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -26,7 +27,7 @@ from optly.errors import (
     UnknownContactError,
     UnknownPurposeError,
 )
-from optly.events import ConsentGiven, ContactErased, Event, LineAdded, LineRemoved
+from optly.events import ConsentGiven, ContactErased, Event, LineAdded, LineReinstated, LineRemoved
 from optly.keys import Keys
 from optly.ledger import GENESIS, Opening, extend
 from optly.links import Pages, StopLinks
@@ -191,6 +192,7 @@ class Desk:
         receipts: Whether people are told what they said yes to.
         rates, quiet_hours, budget: How fast, when, and how often.
         ear: Its ``hear`` is told what was recorded, in the shape of a coroutine. None if nobody listens.
+        catalogues: Directories with catalogues of the host's, whose sentences come before ours.
         known_wordings: Texts that were read before. They never change.
     """
 
@@ -210,6 +212,7 @@ class Desk:
     quiet_hours: QuietHours | None = None
     budget: Budget | None = None
     ear: Any = None
+    catalogues: tuple[Path, ...] = ()
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
 
     def purpose(self, key: str) -> Purpose:
@@ -435,14 +438,17 @@ class Desk:
         """
         stops = [stop for seq, event in enumerate(events, record.version + 1) for stop in stops_of(event, seq)]
         gone = {event.line for event in events if isinstance(event, LineRemoved)}
+        back = {event.line for event in events if isinstance(event, LineReinstated)}
         values: dict[int, Address] = {}
-        if (stops or gone) and record.version:
+        if (stops or gone or back) and record.version:
             values = line_values(after, await self.openings(record.subject))
         version = self.keys.all[0].version
         identifiers = []
         for event in events:
-            if isinstance(event, LineAdded):
-                address = values[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
+            if isinstance(event, LineAdded | LineReinstated):
+                if isinstance(event, LineAdded):
+                    values[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
+                address = values[event.line]
                 identifiers.append(
                     Identifier(
                         idkey=self.idkeys(address)[0], subject=record.subject, line=event.line, key_version=version

@@ -1,23 +1,27 @@
 """
-What happens when somebody opens a link, and when they press a button on the page behind it.
+What happens when somebody opens a link, and when they choose on the page behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from optly._flows.desk import Desk, Plan, Record, require_line
+import attrs
+
+from optly._flows.desk import Desk, Plan, require_line
+from optly._flows.entry import Circumstances, Entry, enter, enter_as
+from optly._flows.stopping import undone_stop
 from optly.addresses import Channel
-from optly.commands import AnswerQuestion, ChangeChoices, Context, Stop
-from optly.consent import Question, Standing, check_open
-from optly.errors import AnswerError, LinkInvalidError, LinkRevokedError, UnknownContactError
+from optly.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
+from optly.consent import Question, QuestionState, Standing, check_open
+from optly.errors import AnswerError, LinkInvalidError, UnknownContactError
 from optly.events import LinkKind
-from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code, mark, read_code
+from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code
 from optly.parties import Contact
 from optly.protocols import StoredCode
 from optly.rendering import unsubscribe_headers
-from optly.views import Item, Opened, choice_items, question_items
+from optly.views import Item, Opened, UndoneChange, choice_items, pinned_items, question_items
 
 # How long the code of a question is kept after its last day, so that whoever comes late is told what happened.
 _LATE = timedelta(days=365)
@@ -28,11 +32,12 @@ def new_code(desk: Desk, target: LinkTarget, until: datetime | None = None) -> t
     Make a code that opens *target*, and what is to be kept of it; for a question, until well after its last instant.
     """
     code = make_code(desk.random(code_bytes(target.channel)))
+    late = _LATE if target.kind is LinkKind.QUESTION else timedelta(0)
     return code, StoredCode(
         key=code_key(code),
         subject=bytes.fromhex(target.contact),
         value=target.dump(),
-        expires_at=None if until is None else until + _LATE,
+        expires_at=None if until is None else until + late,
     )
 
 
@@ -49,6 +54,7 @@ async def link(desk: Desk, contact: Contact, channel: Channel, line: int | None)
         line=require_line(record.standing, channel, line),
         channel=channel,
         handed_over=False,
+        made_at=desk.clock(),
     )
     code, stored = new_code(desk, target)
     await desk.storage.put_codes([stored])
@@ -78,19 +84,9 @@ async def stop_headers(
     return unsubscribe_headers(desk.pages.stop(desk.stop_links.sign(scope)))
 
 
-async def _target(desk: Desk, code: str) -> tuple[LinkTarget, Record]:
-    value = await desk.storage.code(code_key(read_code(code)), desk.clock())
-    if value is None:
-        raise LinkInvalidError("this is not a link of ours, or it was revoked")
-    target = LinkTarget.load(value)
-    record = await desk.load(Contact(target.contact))
-    if not record.version or record.standing.erased_at is not None:
-        raise LinkRevokedError("what this link opened was erased")
-    return target, record
-
-
-def _question(target: LinkTarget, standing: Standing) -> Question:
-    question = None if target.question is None else standing.question(target.question)
+def _question(entry: Entry) -> Question:
+    name = entry.target.question
+    question = None if name is None else entry.record.standing.question(name)
     if question is None:
         raise LinkInvalidError("the link belongs to no question")
     return question
@@ -107,150 +103,151 @@ def _channels(desk: Desk, standing: Standing) -> list[Channel]:
     return [channel for channel in Channel if channel in seen]
 
 
-def _items(desk: Desk, standing: Standing, at: datetime) -> tuple[Item, ...]:
+def _items(desk: Desk, standing: Standing, language: str, at: datetime) -> tuple[Item, ...]:
     return choice_items(
         standing,
         desk.organisation,
         desk.purposes.values(),
         _channels(desk, standing),
-        language=standing.language,
+        language=language,
         at=at,
     )
 
 
-async def open_link(desk: Desk, code: str) -> Opened:
+async def _held(desk: Desk, entry: Entry, now: datetime) -> tuple[Item, ...]:
+    """
+    Return what waits to be confirmed through this link.
+    """
+    waiting = [held.choice for held in entry.record.standing.held if held.code == entry.mark and now <= held.until]
+    wordings = await desk.wordings(choice.wording for choice in waiting)
+    return pinned_items(waiting, desk.purposes, wordings)
+
+
+async def open_link(desk: Desk, code: str, language: str) -> Opened:
     """
     Return what is behind a link. Changes nothing.
     """
-    target, record = await _target(desk, code)
-    now = desk.clock()
-    standing, values = await desk.whole(record)
-    if target.line not in values:
-        raise LinkRevokedError("the address the link was sent to is no longer on record")
-    masked = values[target.line].masked
-    if target.kind is LinkKind.MANAGE:
-        return Opened(kind=target.kind, masked=masked, language=standing.language, items=_items(desk, standing, now))
-    question = _question(target, standing)
-    check_open(question, now)
-    wordings = await desk.wordings(choice.wording for choice in question.choices)
-    return Opened(
+    entry = await enter(desk, code)
+    target, now = entry.target, desk.clock()
+    standing, values = await desk.whole(entry.record)
+    if target.kind is LinkKind.UNDO:
+        return await _open_undo(desk, entry, language)
+    entry.require_line()
+    held = await _held(desk, entry, now)
+    opened = Opened(
         kind=target.kind,
-        masked=masked,
-        language=question.language,
-        items=question_items(question, desk.purposes, wordings),
-        expires_at=question.expires_at,
+        masked=values[target.line].masked,
+        language=language or standing.language,
+        items=(),
+        held=held,
+        channel=target.channel,
+        verifiable=target.channel in desk.outlets,
+        copyable=Channel.EMAIL in desk.outlets and standing.line_for(Channel.EMAIL) is not None,
+    )
+    if target.kind is LinkKind.QUESTION:
+        question = _question(entry)
+        # What was held closed its question, and is shown in its place.
+        if held and question.state is QuestionState.ANSWERED:
+            return attrs.evolve(opened, language=question.language)
+        check_open(question, now)
+        wordings = await desk.wordings(choice.wording for choice in question.choices)
+        return attrs.evolve(
+            opened,
+            language=question.language,
+            items=question_items(question, desk.purposes, wordings),
+            expires_at=question.expires_at,
+        )
+    return attrs.evolve(
+        opened,
+        items=_items(desk, standing, language or standing.language, now),
+        raised=target.session is not None and target.session.raised,
+        ends_at=None if target.session is None else target.session.ends_at,
     )
 
 
-async def answer(
-    desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bool], context: Context | None
-) -> Standing:
+async def _open_undo(desk: Desk, entry: Entry, language: str) -> Opened:
+    undo, standing = entry.undo, entry.record.standing
+    _, values = await desk.whole(entry.record)
+    masked = {number: address.masked for number, address in values.items()}
+    opened = Opened(
+        kind=LinkKind.UNDO,
+        masked=masked.get(entry.target.line, ""),
+        language=language or standing.language,
+        items=(),
+        held=await _held(desk, entry, desk.clock()),
+    )
+    if undo.stop is not None:
+        return attrs.evolve(opened, undo=await undone_stop(desk, entry.record, undo.stop, undo.at))
+    kind = next(line.kind for line in standing.lines if line.number == undo.added)
+    old = undo.removed[0] if undo.removed else 0
+    return attrs.evolve(
+        opened,
+        undo=UndoneChange(kind=kind, new=masked.get(undo.added or 0, ""), old=masked.get(old, ""), at=undo.at),
+    )
+
+
+async def answer(desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
     """
     Answer the question behind a link.
     """
-    target, record = await _target(desk, code)
-    if target.kind is not LinkKind.QUESTION:
+    entry = await enter(desk, code)
+    if entry.target.kind is not LinkKind.QUESTION:
         raise LinkInvalidError("this link opens a MyOptly page and answers no question")
-    question = _question(target, record.standing)
     command = AnswerQuestion(
-        question=question.id,
+        question=_question(entry).id,
         answers=dict(answers),
-        line=target.line,
-        code=mark(read_code(code)),
-        context=context or Context(),
+        line=entry.target.line,
+        code=entry.mark,
+        language=how.language,
+        hold=entry.holds(how, desk.clock()),
+        context=how.context,
     )
     applied = await desk.apply(
-        Contact(target.contact),
-        lambda _standing, _now: Plan(command=command, receipt_to=(target.channel, target.line)),
-        read=record,
+        entry.contact,
+        lambda _standing, _now: Plan(command=command, receipt_to=(entry.target.channel, entry.target.line)),
+        read=entry.record,
     )
     return applied.standing
 
 
-async def choose(
-    desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bool], context: Context | None
-) -> Standing:
+async def choose(desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
     """
-    Change choices through a MyOptly link.
+    Change choices through a MyOptly link, or in a session.
     """
-    target, record = await _target(desk, code)
-    if target.kind is not LinkKind.MANAGE:
-        raise LinkInvalidError("this link answers one question and changes no other choices")
+    entry = await enter_as(desk, code, LinkKind.MANAGE, LinkKind.SESSION)
     if not answers:
         raise AnswerError("no choice was made: say yes or no to something")
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        items = {item.key: item for item in _items(desk, standing, now)}
+        items = {item.key: item for item in _items(desk, standing, how.language or standing.language, now)}
         if not answers.keys() <= items.keys():
             raise AnswerError("a choice names a channel or a purpose that is not offered")
         command = ChangeChoices(
             yes=tuple(items[key].choice for key, yes in answers.items() if yes is True),
             no=tuple(items[key].choice for key, yes in answers.items() if yes is False),
-            line=target.line if target.handed_over else None,
-            code=mark(read_code(code)),
-            context=context or Context(),
+            line=entry.line,
+            link=entry.target.kind,
+            code=entry.mark,
+            language=how.language,
+            hold=entry.holds(how, now),
+            context=how.context,
         )
         return Plan(
             command=command,
             wordings=tuple(items[key].wording for key in answers),
-            receipt_to=(target.channel, target.line),
+            receipt_to=(entry.target.channel, entry.target.line),
         )
 
     if not all(isinstance(yes, bool) for yes in answers.values()):
         raise AnswerError("a choice is True or False")
-    return (await desk.apply(Contact(target.contact), plan, read=record)).standing
+    return (await desk.apply(entry.contact, plan, read=entry.record)).standing
 
 
-async def stop(desk: Desk, code: str, context: Context | None) -> None:
+async def confirm(desk: Desk, code: str, how: Circumstances) -> Standing:
     """
-    Stop everything through a question link or a MyOptly link, even one that can no longer answer.
+    Confirm what was held, through the link it came through. Nothing happens if nothing is.
     """
-    target, _ = await _target(desk, code)
-    await _stop(desk, Contact(target.contact), (), (), None, target.kind, mark(read_code(code)), context)
-
-
-async def stop_by_token(desk: Desk, token: str, context: Context | None) -> None:
-    """
-    Stop what a stop link names. Harmless when repeated, and for a contact that is gone.
-    """
-    scope = desk.stop_links.read(token)
-    contact = Contact(scope.contact)
-    if not (await desk.load(contact)).version:
-        return
-    await _stop(
-        desk,
-        contact,
-        () if scope.channel is None else (scope.channel,),
-        () if scope.purpose is None else (scope.purpose,),
-        None if scope.channel is None else scope.line,
-        LinkKind.STOP,
-        "",
-        context,
-    )
-
-
-async def _stop(
-    desk: Desk,
-    contact: Contact,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    line: int | None,
-    kind: LinkKind,
-    code: str,
-    context: Context | None,
-) -> None:
-    def plan(_standing: Standing, now: datetime) -> Plan:
-        return Plan(
-            command=Stop(
-                objection=True,
-                channels=tuple(channels),
-                purposes=tuple(purposes),
-                line=line,
-                at=now,
-                link=kind,
-                code=code,
-                context=context or Context(),
-            )
-        )
-
-    await desk.apply(contact, plan)
+    entry = await enter(desk, code)
+    command = ConfirmAnswer(code=entry.mark, line=entry.line, language=how.language, context=how.context)
+    plan = Plan(command=command, receipt_to=(entry.target.channel, entry.target.line))
+    return (await desk.apply(entry.contact, lambda _standing, _now: plan, read=entry.record)).standing

@@ -13,6 +13,7 @@ import msgspec
 from optly.addresses import Channel
 from optly.errors import DamagedError
 from optly.events import Choice
+from optly.links import Undo
 from optly.messages import Content
 from optly.protocols import OutboxMessage
 
@@ -20,6 +21,11 @@ from optly.protocols import OutboxMessage
 class ParcelKind(StrEnum):
     """
     What a message is.
+
+    LINK_WANTED: Not a message yet: somebody typed an address in, to be sent a link there.
+    LINK: The link that they are sent if it is on record.
+    STOPPED, CHANGED: What was done, with a link that undoes it.
+    COMPLAINT, ALERT: A complaint's receipt acknowledged, and the organisation itself told of it.
     """
 
     REQUEST = "request"
@@ -27,6 +33,14 @@ class ParcelKind(StrEnum):
     RECEIPT = "receipt"
     HELP = "help"
     MARKETING = "marketing"
+    CODE = "code"
+    LINK_WANTED = "link_wanted"
+    LINK = "link"
+    COPY = "copy"
+    STOPPED = "stopped"
+    CHANGED = "changed"
+    COMPLAINT = "complaint"
+    ALERT = "alert"
 
     @property
     def promotes(self) -> bool:
@@ -42,13 +56,19 @@ class Parcel:
     One message before it is made.
 
     Attributes:
-        line: Number of the line it goes to.
+        line: Number of the line it goes to; 0 for an address that is on nobody's record.
         purpose: Key of the purpose of a marketing message.
         question: Name of the question a request puts or a reminder repeats.
         until: The last instant at which that question can be answered.
         choices: What a receipt confirms.
         at: When what a receipt confirms was said.
         content: What the host wants to say in a marketing message.
+        address: The address that was typed in, where that is all there is.
+        challenge: What a one-time code shows.
+        proposal: What the new address it goes to is stored under, in hexadecimal digits.
+        undo: What the link in it undoes.
+        complaint: Name of the complaint it is about.
+        reminder: Whether the organisation was told of it before.
     """
 
     kind: ParcelKind
@@ -61,6 +81,12 @@ class Parcel:
     choices: tuple[Choice, ...] = ()
     at: datetime | None = None
     content: Content | None = None
+    address: str = ""
+    challenge: str = ""
+    proposal: str = ""
+    undo: Undo | None = None
+    complaint: str | None = None
+    reminder: bool = False
 
 
 def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:

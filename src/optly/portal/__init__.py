@@ -1,5 +1,5 @@
 """
-MyOptly: the pages on which people answer, see and change their choices, and stop everything.
+MyOptly: the pages on which people answer, see and change their choices and details, and stop everything.
 
 A `Portal` turns a `Request` into a `Response` and knows no server. `wsgi` and `asgi` make an application of it for any
 host; mount it where `base_url` says. Links are kept out of a server's log by `RedactLinks`.
@@ -8,56 +8,91 @@ What the providers of the backends have to tell arrives here too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from optly.commands import Context
+from optly.errors import ConfigurationError
 from optly.http import Request, Response
+from optly.portal.guard import Finding
+from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
-from optly.portal.pages import Visit, respond
+from optly.portal.look import Look
+from optly.portal.pages import respond
+from optly.portal.settings import HOLD_YES_WITHIN, PortalSettings
+from optly.portal.theme import Theme
+from optly.portal.visit import Site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from optly.manager import ConsentManager
     from optly.portal.asgi import ASGIApplication
-    from optly.results import Received
 
-__all__ = ["Portal", "RedactLinks", "Request", "Response"]
+__all__ = ["Finding", "Limits", "Portal", "PortalSettings", "RedactLinks", "Request", "Response", "Theme"]
 
 
 @attrs.frozen
 class Portal:
     """
     The pages of one manager. Safe to share between threads.
-
-    Attributes:
-        keep_context: Whether the network address and the browser of whoever answers are kept with the answer.
-        on_received: Told what came of each event that a provider brought.
     """
 
-    _manager: ConsentManager = attrs.field(repr=False)
-    keep_context: bool = attrs.field(default=False, kw_only=True)
-    on_received: Callable[[Received], object] | None = attrs.field(default=None, kw_only=True)
+    _site: Site = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, manager: ConsentManager, **settings: Unpack[PortalSettings]) -> Portal:
+        """
+        Make the pages of *manager*.
+
+        Raises:
+            ConfigurationError: The settings cannot work.
+        """
+        if unknown := settings.keys() - PortalSettings.__annotations__.keys():
+            raise ConfigurationError(f"the pages have no setting {', '.join(sorted(unknown))}")
+        hold_yes_within = settings.get("hold_yes_within", HOLD_YES_WITHIN)
+        proxies = settings.get("proxies", 0)
+        if hold_yes_within is not None and hold_yes_within < timedelta(0):
+            raise ConfigurationError("hold_yes_within must not be negative")
+        if proxies < 0:
+            raise ConfigurationError("proxies must not be negative")
+        site = Site(
+            manager=manager,
+            look=Look(
+                organisation=manager.organisation,
+                mount=manager.pages.path,
+                theme=settings.get("theme", Theme()),
+                templates=settings.get("templates", ()),
+                catalogues=manager.catalogues,
+            ),
+            limiter=Limiter.of(
+                settings.get("limits", Limits()),
+                organisation=manager.organisation.key,
+                storage=manager.storage,
+                clock=manager.clock,
+                secret=manager.desk.keys.all[0].derive("portal/limits/1"),
+            ),
+            keep_context=settings.get("keep_context", False),
+            on_received=settings.get("on_received"),
+            hold_yes_within=hold_yes_within,
+            proxies=proxies,
+            api=settings.get("api", False),
+        )
+        return cls(site)
 
     def handle(self, request: Request) -> Response:
         """
         Return the response to *request*. Raises nothing.
         """
-        visit = Visit(
-            manager=self._manager,
-            request=request,
-            context=self._context(request),
-            on_received=self.on_received,
-        )
-        return respond(visit)
+        return respond(self._site, request)
 
-    def _context(self, request: Request) -> Context | None:
-        if not self.keep_context:
-            return None
-        return Context(address=request.remote_addr, browser=", ".join(request.values("user-agent")))
+    def check_templates(self) -> tuple[Finding, ...]:
+        """
+        Return what is wrong with the host's own templates, each tried with made-up facts in each language. A page that
+        breaks a rule is never shown: ours takes its place. For a host's tests, or for its start.
+        """
+        return self._site.look.check()
 
     def wsgi(self) -> WSGIApplication:
         """
@@ -65,7 +100,7 @@ class Portal:
         """
         from optly.portal.wsgi import wsgi_application
 
-        return wsgi_application(self.handle, self._manager.pages.path)
+        return wsgi_application(self.handle, self._site.look.mount)
 
     def asgi(self) -> ASGIApplication:
         """
@@ -73,4 +108,4 @@ class Portal:
         """
         from optly.portal.asgi import asgi_application
 
-        return asgi_application(self.handle, self._manager.pages.path)
+        return asgi_application(self.handle, self._site.look.mount)

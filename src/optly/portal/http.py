@@ -40,6 +40,19 @@ class Refusal(Exception):
         self.allow = tuple(allow)
 
 
+class Elsewhere(Exception):
+    """
+    What is asked for is to be had once something else was done. Never leaves the portal.
+
+    Attributes:
+        path: Where that is done, below the mount.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 def relative_path(path: str, *prefixes: str) -> str:
     """
     Return *path* without the first of the *prefixes* that it begins with, by whole segments.

@@ -11,6 +11,7 @@ the templates translate nothing but their own sentences. Only so can a text hold
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -94,6 +95,7 @@ class Look:
         home: str | None = None,
         csrf: str | None = None,
         here: str | None = None,
+        carried: str = "",
         **facts: Any,
     ) -> Response:
         """
@@ -109,13 +111,43 @@ class Look:
             csrf: The secret that the forms of a session hold.
             here: Path at which the page can be looked at again, for the links to the other languages. By default
                 *home*.
+            carried: The language that the links and forms of the page go on in; empty for whichever comes by itself.
             facts: What the template shows besides, as `optly.portal.samples` has it for each.
         """
         if code is not None and home is None:
             home = f"{self.mount}/l/{code}"
         tag = nearest(language, self.catalogues)
         given = self._facts(tag, here or home) | {"title": title, "code": code, "home": home, "csrf": csrf} | facts
-        return html(status, self._text(template, given), ("content-language", tag), *headers)
+        text = self._text(template, given)
+        if carried:
+            text = self._carrying(text, carried)
+        return html(status, text, ("content-language", tag), ("vary", "Accept-Language, Cookie"), *headers)
+
+    def redirect(self, location: str, *headers: tuple[str, str]) -> Response:
+        """
+        Send a browser on to a path of ours.
+        """
+        return html(HTTPStatus.SEE_OTHER, "", ("location", location), *headers)
+
+    def _carrying(self, text: str, language: str) -> str:
+        """
+        Return a page whose links and forms that lead to pages of ours say which language was chosen. There is no cookie
+        to say it.
+        """
+
+        def carry(found: re.Match[str]) -> str:
+            path, query, fragment = found["path"], found["query"] or "", found["fragment"] or ""
+            if path.startswith("/static/") or "lang=" in query:
+                return found[0]
+            query = f"{query}&amp;lang={language}" if query else f"?lang={language}"
+            return f'{found["before"]}{path}{query}{fragment}"'
+
+        mount = re.escape(self.mount)
+        return re.sub(
+            rf'(?P<before>\b(?:href|action)="{mount})(?P<path>[^"?#]*)(?P<query>\?[^"#]*)?(?P<fragment>#[^"]*)?"',
+            carry,
+            text,
+        )
 
     def file(self, name: str) -> Response | None:
         """

@@ -1,21 +1,35 @@
 """
 Every page: which one a request is for, and what it does.
 
-A page that is looked at changes nothing (GET and HEAD); only a button does (POST). There is no session and no cookie:
-the code in the path is the secret, and the forms post back to it.
+A page that is looked at changes nothing (GET and HEAD); only a button does (POST). Behind a link there is no session
+and no cookie: the code in the path is the secret, and the forms post back to it. Below ``/me``, a cookie holds the code
+of a session, which is good for everything that the link at which it began is, and, once raised by a one-time code, for
+more.
 
-=========================  ==============  ===========================================================
-path                       method          page
-=========================  ==============  ===========================================================
-``/l/<code>``              GET, HEAD       the question, or one's choices
-``/l/<code>``              POST            answer it, or change them
-``/l/<code>/stop``         POST            stop everything
-``/u/<token>``             GET, HEAD       what the stop link stops
-``/u/<token>``             POST            stop it: the button on the page, or that of a mail program
-``/help``                  GET, HEAD       help
-``/static/<name>``         GET, HEAD       the style sheet and the icon
-``/hooks/<name>``          POST            what a provider tells the backend of that name
-=========================  ==============  ===========================================================
+==============================  ==============  ===========================================================
+path                            method          page
+==============================  ==============  ===========================================================
+``/l/<code>``, ``/me``          GET, HEAD       the question, one's choices, or what can be undone
+``/l/<code>``, ``/me``          POST            answer it, change them, or undo it
+``…/confirm``                   POST            confirm a yes that was held
+``…/stop``                      POST            stop everything
+``…/undo``                      POST            undo that
+``…/complaint``                 GET, POST       complain
+``…/code``                      GET, POST       have a one-time code sent; below ``/me``, type it in
+``/me/code/again``              POST            have another one sent
+``/me/details``                 GET, HEAD       one's details
+``/me/<detail>``                GET, POST       change one of them
+``/me/<detail>/code``           GET, POST       type in the code that went to a new address
+``/me/history``                 GET, HEAD       what happened
+``/me/copy``                    GET, POST       have a copy of one's data sent
+``/me/stay``, ``/me/finish``    POST            prolong the session, end it
+``/u/<token>``                  GET, HEAD       what the stop link stops
+``/u/<token>``                  POST            stop it: the button on the page, or that of a mail program
+``/new-link``                   GET, POST       have a link sent
+``/help``                       GET, HEAD       help
+``/static/<name>``              GET, HEAD       the style sheet, the icon and the logo
+``/hooks/<name>``               POST            what a provider tells the backend of that name
+==============================  ==============  ===========================================================
 """
 
 from __future__ import annotations
@@ -23,130 +37,141 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import quote
+from typing import Final, TypeAlias
 
 import attrs
 
-from optly.addresses import Channel
-from optly.commands import Context
-from optly.consent import Standing
-from optly.errors import AnswerError, OptlyError
-from optly.events import LinkKind
+from optly.errors import LinkInvalidError, SessionError
 from optly.http import Request, Response
-from optly.links import StopScope
-from optly.portal.assets import assets_by_name
-from optly.portal.choices import Field, Submission, by_title, fields, read
-from optly.portal.hooks import hear
-from optly.portal.http import Refusal, is_from_our_page, is_one_click, read_form
-from optly.portal.problems import Problem, problem, refused
-from optly.portal.responses import file, page
-from optly.rendering import long_date
-from optly.views import Item, Opened, answer
-
-if TYPE_CHECKING:
-    from optly.manager import ConsentManager
-    from optly.results import Received
+from optly.portal import choosing, own, public, sessions
+from optly.portal.cookies import session_in
+from optly.portal.http import Elsewhere, Refusal
+from optly.portal.problems import SESSION_OVER, TOO_MANY, Problem, problem, refused
+from optly.portal.visit import Door, Site, Visit, door_of_link, door_of_session
 
 _log = logging.getLogger("optly")
 
 _RETRY_AFTER: Final = "5"  # seconds
 
-_ON: Final = {
-    Channel.EMAIL: "by email",
-    Channel.SMS: "by text message",
-    Channel.MMS: "by picture message",
-    Channel.VOICEMAIL: "by voicemail",
-    Channel.SOCIAL_DM: "by direct message",
-    Channel.IN_APP: "in the app",
-    Channel.PUSH: "by push notification",
-    Channel.LIVE_CALL: "by telephone",
-    Channel.AUTOMATED_CALL: "by recorded call",
-    Channel.FAX: "by fax",
-    Channel.POST: "by post",
+View: TypeAlias = Callable[[Visit], Response]
+Views: TypeAlias = Mapping[str, View]
+
+# What a link opens and a session too.
+_BEHIND_A_DOOR: Final[Mapping[tuple[str, ...], Views]] = {
+    (): {"GET": choosing.show, "POST": choosing.save},
+    ("confirm",): {"POST": choosing.confirm},
+    ("stop",): {"POST": choosing.stop_everything},
+    ("undo",): {"POST": choosing.undo},
+    ("complaint",): {"GET": own.show_complaint, "POST": own.complain},
+}
+
+_BEHIND_A_LINK: Final[Mapping[tuple[str, ...], Views]] = {
+    **_BEHIND_A_DOOR,
+    ("code",): {"GET": sessions.show_send, "POST": sessions.send},
+}
+
+_IN_A_SESSION: Final[Mapping[tuple[str, ...], Views]] = {
+    **_BEHIND_A_DOOR,
+    ("code",): {"GET": sessions.show_enter, "POST": sessions.enter},
+    ("code", "again"): {"POST": sessions.send},
+    ("details",): {"GET": own.show_details},
+    ("history",): {"GET": own.show_history},
+    ("copy",): {"GET": own.show_copy, "POST": own.send_copy},
+    ("stay",): {"POST": sessions.stay},
+    ("finish",): {"POST": sessions.finish},
 }
 
 
-@attrs.frozen(kw_only=True)
-class Visit:
-    """
-    One request, and whom it is made to.
-
-    Attributes:
-        context: What is kept of where an answer came from, or None for nothing.
-        on_received: Told what came of each event that a provider brought.
-    """
-
-    manager: ConsentManager
-    request: Request
-    context: Context | None
-    on_received: Callable[[Received], object] | None = None
-
-
-View: TypeAlias = Callable[[Visit, str], Response]
-
-
-def respond(visit: Visit) -> Response:
+def respond(site: Site, request: Request) -> Response:
     """
     Return the response to a request. Whatever goes wrong becomes a page of its own.
     """
-    segments = visit.request.path.removeprefix("/").removesuffix("/").split("/")
+    visit = Visit(site=site, request=request)
     try:
-        response = _dispatch(visit, segments)
+        visit, views = _find(visit)
+        response = _answer(visit, views)
     except Refusal as refusal:
-        response = _problem(visit, refused(refusal.status), segments, allow=refusal.allow)
+        response = _problem(visit, refused(refusal.status), allow=refusal.allow)
+    except Elsewhere as elsewhere:
+        response = visit.to(elsewhere.path)
     except Exception as error:
-        response = _problem(visit, problem(error), segments)
+        response = _problem(visit, _what_went_wrong(visit, error))
         if response.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             # Neither the message nor the traceback: either may hold what nobody could erase from a log.
             _log.error("a page failed", extra={"error": type(error).__qualname__, "raised_at": _raised_at(error)})
-    return attrs.evolve(response, body=b"") if visit.request.method == "HEAD" else response
+    return attrs.evolve(response, body=b"") if request.method == "HEAD" else response
 
 
-def _dispatch(visit: Visit, segments: Sequence[str]) -> Response:
-    views, argument = _views(segments)
+def _answer(visit: Visit, views: Views) -> Response:
     method = "GET" if visit.request.method == "HEAD" else visit.request.method
     if method not in views:
         allow = [*views, "HEAD"] if "GET" in views else list(views)
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow=allow)
-    return views[method](visit, argument)
+    return views[method](visit)
 
 
-def _views(segments: Sequence[str]) -> tuple[Mapping[str, View], str]:
+def _find(visit: Visit) -> tuple[Visit, Views]:
     """
-    Return what each method does at a path, and the variable part of the path.
+    Return what each method does at the path, and the visit with what the path says.
+
+    Raises:
+        Refusal: There is no such page.
     """
+    segments = visit.request.path.removeprefix("/").removesuffix("/").split("/")
     match segments:
-        case ["l", code]:
-            return {"GET": show_choices, "POST": save_choices}, code
-        case ["l", code, "stop"]:
-            return {"POST": stop_everything}, code
+        case ["l", code, *rest] if tuple(rest) in _BEHIND_A_LINK:
+            return attrs.evolve(visit, door=door_of_link(visit.mount, code)), _BEHIND_A_LINK[tuple(rest)]
+        case ["me", *rest] if tuple(rest) in _IN_A_SESSION:
+            return attrs.evolve(visit, door=_session(visit)), _IN_A_SESSION[tuple(rest)]
+        case ["me", detail] if detail in own.DETAILS:
+            views: Views = {"GET": own.show_change, "POST": own.change}
+            return attrs.evolve(visit, door=_session(visit), argument=detail), views
+        case ["me", detail, "code"] if detail in own.PROVED:
+            views = {"GET": own.show_prove, "POST": own.prove}
+            return attrs.evolve(visit, door=_session(visit), argument=detail), views
         case ["u", token]:
-            return {"GET": show_stop, "POST": stop}, token
+            return attrs.evolve(visit, argument=token), {"GET": choosing.show_stop, "POST": choosing.stop}
+        case ["new-link"]:
+            return visit, {"GET": public.show_new_link, "POST": public.send_new_link}
         case ["help"]:
-            return {"GET": show_help}, ""
+            return visit, {"GET": public.show_help}
         case ["static", name]:
-            return {"GET": show_file}, name
+            return attrs.evolve(visit, argument=name), {"GET": public.show_file}
         case ["hooks", name]:
-            return {"POST": hear_provider}, name
+            return attrs.evolve(visit, argument=name), {"POST": public.hear_provider}
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
 
-def _problem(visit: Visit, found: Problem, segments: Sequence[str], *, allow: Sequence[str] = ()) -> Response:
+def _session(visit: Visit) -> Door:
+    return door_of_session(visit.mount, session_in(visit.request, visit.manager.pages))
+
+
+def _what_went_wrong(visit: Visit, error: Exception) -> Problem:
+    in_session = visit.door is not None and visit.door.in_session
+    if isinstance(error, SessionError) or (in_session and isinstance(error, LinkInvalidError)):
+        return SESSION_OVER
+    if isinstance(error, LinkInvalidError) and not visit.site.limiter.may_miss(visit.client):
+        return TOO_MANY
+    return problem(error)
+
+
+def _problem(visit: Visit, found: Problem, *, allow: Sequence[str] = ()) -> Response:
     headers = []
     if allow:
         headers.append(("allow", ", ".join(allow)))
     if found.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("retry-after", _RETRY_AFTER))
-    return page(
-        visit.manager,
+    language = visit.language
+    return visit.page(
         found.status,
         "problem",
         *headers,
         title=found.title,
-        code=_quoted(segments[1]) if found.can_stop else None,
-        texts=found.texts,
+        language=language,
+        code=visit.door.code if found.can_stop and visit.door is not None else None,
+        home=visit.home if found.can_stop and visit.door is not None else None,
+        texts=found.in_language(language, visit.site.look.catalogues),
     )
 
 
@@ -158,178 +183,3 @@ def _raised_at(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
-
-
-def _quoted(code: str) -> str:
-    return quote(code, safe="")
-
-
-def _require_our_page(visit: Visit) -> None:
-    if not is_from_our_page(visit.request, visit.manager.pages.origin):
-        raise Refusal(HTTPStatus.FORBIDDEN)
-
-
-# ---- the question, and one's choices
-
-
-def show_choices(visit: Visit, code: str) -> Response:
-    """
-    Show what is behind a question link or a MyOptly link.
-    """
-    opened = visit.manager.open(code)
-    return _choices(visit, code, opened, fields(opened.items))
-
-
-def save_choices(visit: Visit, code: str) -> Response:
-    """
-    Answer the question, or change the choices, and say what is now on record.
-    """
-    _require_our_page(visit)
-    form = read_form(visit.request)
-    opened = visit.manager.open(code)
-    submission = read(opened.items, form)
-    if any(field.error for field in submission.fields):
-        return _choices(visit, code, opened, submission.fields)
-    try:
-        saved = _save(visit, code, opened, submission)
-    except AnswerError:
-        return _choices(visit, code, opened, _unanswered(submission.fields))
-    return page(
-        visit.manager,
-        HTTPStatus.OK,
-        "saved",
-        title="Your choices are saved",
-        code=_quoted(code),
-        opened=opened,
-        items=saved,
-        manages=opened.kind is LinkKind.MANAGE,
-    )
-
-
-def _save(visit: Visit, code: str, opened: Opened, submission: Submission) -> Sequence[Item]:
-    """
-    Save what was chosen and return all of it as it is on record now.
-    """
-    if opened.kind is LinkKind.QUESTION:
-        standing = visit.manager.answer(code, submission.answers, context=visit.context)
-        return _recorded(opened.items, standing)
-    if submission.answers:
-        visit.manager.choose(code, submission.answers, context=visit.context)
-    return visit.manager.open(code).items
-
-
-def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
-    # The answer closed its question, so that the last to be closed tells when it was given.
-    at = max(question.closed_at for question in standing.questions if question.closed_at is not None)
-    return [attrs.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
-
-
-def _unanswered(shown: Sequence[Field]) -> Sequence[Field]:
-    error = "Choose an answer" if len(shown) == 1 else "Choose an answer to at least one of the questions"
-    return [attrs.evolve(field, error=error if place == 0 else "") for place, field in enumerate(shown)]
-
-
-def _choices(visit: Visit, code: str, opened: Opened, shown: Sequence[Field]) -> Response:
-    errors = [field for field in shown if field.error]
-    return page(
-        visit.manager,
-        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
-        "choices",
-        title="Your choices",
-        code=_quoted(code),
-        opened=opened,
-        manages=opened.kind is LinkKind.MANAGE,
-        until=None if opened.expires_at is None else long_date(opened.expires_at),
-        groups=by_title(shown),
-        errors=errors,
-    )
-
-
-# ---- stopping
-
-
-def stop_everything(visit: Visit, code: str) -> Response:
-    """
-    Stop everything, through a link of either kind, even one whose question is closed.
-    """
-    _require_our_page(visit)
-    read_form(visit.request)
-    visit.manager.stop(code, context=visit.context)
-    return _stopped(visit, "marketing of any kind", code=_quoted(code) if _opens(visit, code) else None)
-
-
-def _opens(visit: Visit, code: str) -> bool:
-    """
-    Tell whether a link still opens, for what was done through it to be undone there.
-    """
-    try:
-        visit.manager.open(code)
-    except OptlyError:
-        return False
-    return True
-
-
-def show_stop(visit: Visit, token: str) -> Response:
-    """
-    Show what a stop link stops, with a button.
-    """
-    scope = visit.manager.open_stop(token)
-    return page(
-        visit.manager, HTTPStatus.OK, "stop", title="Stop messages", token=_quoted(token), what=_what(visit, scope)
-    )
-
-
-def stop(visit: Visit, token: str) -> Response:
-    """
-    Stop what a stop link names, at the press of the button on its page or of the one in a mail program.
-
-    Where the form comes from is not asked: whoever holds the token may stop, and mail programs do not say.
-    """
-    if not is_one_click(visit.request) and "stop" not in read_form(visit.request):
-        raise Refusal(HTTPStatus.BAD_REQUEST)
-    scope = visit.manager.open_stop(token)
-    visit.manager.stop_by_token(token, context=visit.context)
-    return _stopped(visit, _what(visit, scope))
-
-
-def _what(visit: Visit, scope: StopScope) -> str:
-    """
-    Say what a stop link stops, in words that follow "no more".
-    """
-    if scope.purpose is None:
-        what = "marketing of any kind" if scope.channel is None else "marketing"
-    else:
-        purpose = visit.manager.purposes.get(scope.purpose)
-        what = "messages of this kind" if purpose is None else f"“{purpose.title}”"
-    return what if scope.channel is None else f"{what} {_ON[scope.channel]}"
-
-
-def _stopped(visit: Visit, what: str, *, code: str | None = None) -> Response:
-    return page(visit.manager, HTTPStatus.OK, "stopped", title="Stopped", what=what, code=code)
-
-
-# ---- the rest
-
-
-def show_help(visit: Visit, _argument: str) -> Response:
-    """
-    Show what these pages are and whom to ask.
-    """
-    return page(visit.manager, HTTPStatus.OK, "help", title="Help")
-
-
-def show_file(_visit: Visit, name: str) -> Response:
-    """
-    Send the style sheet or the icon.
-    """
-    asset = assets_by_name().get(name)
-    if asset is None:
-        raise Refusal(HTTPStatus.NOT_FOUND)
-    return file(asset)
-
-
-def hear_provider(visit: Visit, name: str) -> Response:
-    """
-    Take what a provider tells.
-    """
-    return hear(visit.manager, visit.request, name, visit.on_received)

@@ -4,60 +4,103 @@ What a person is told when a page cannot do what they wanted: why, and what to d
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
 import attrs
 
 from optly.errors import (
+    LineTakenError,
     LinkError,
     LinkExpiredError,
     LinkRevokedError,
     LinkSupersededError,
     LinkUsedError,
     RetryableError,
+    TooManyTriesError,
 )
-from optly.rendering import long_date
+from optly.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
 @attrs.frozen(kw_only=True)
 class Problem:
     """
-    A page that says what is the matter.
+    A page that says what is the matter, in English; the catalogues have it in other languages.
 
     Attributes:
+        texts: Sentences, the first of which may hold ``%(at)s``.
+        at: When it was or will be so; told to the day, or as the time of the day.
         can_stop: Whether the link can still stop everything.
     """
 
     status: HTTPStatus
     title: str
     texts: tuple[str, ...]
+    at: datetime | None = None
+    to_the_minute: bool = False
     can_stop: bool = False
 
+    def in_language(self, language: str, more: Catalogues) -> list[str]:
+        """
+        Return the texts in a language.
+        """
+        write = clock_time if self.to_the_minute else long_date
+        at = "" if self.at is None else write(self.at, language)
+        first, *others = [catalogue(language, more).gettext(text) for text in self.texts]
+        return [first if self.at is None else first % {"at": at}, *others]
 
-_NEWER: Final = "To see and change all your choices, use the link to your MyOptly page in any later message from us."
-_NOTHING: Final = "Nothing was changed."
+
+_NEWER: Final = N_(
+    "To see and change all your choices, use the link to your MyOptly page in any later message from us."
+)
+_NOTHING: Final = N_("Nothing was changed.")
+_STOP_LINK: Final = N_("To stop all messages, use the stop link in any of them.")
 
 _NOT_FOUND: Final = Problem(
     status=HTTPStatus.NOT_FOUND,
-    title="There is no page at this address",
+    title=N_("There is no page at this address"),
     texts=(
-        "If you followed a link from a message, check that you have the whole of it: a long link may have been broken "
-        "over two lines.",
-        "To stop all messages, use the stop link in any of them.",
+        N_(
+            "If you followed a link from a message, check that you have the whole of it: a long link may have been "
+            "broken over two lines."
+        ),
+        _STOP_LINK,
     ),
 )
 
+SESSION_OVER: Final = Problem(
+    status=HTTPStatus.FORBIDDEN,
+    title=N_("You are signed out"),
+    texts=(
+        N_("Your time was over, an address was changed, or your browser kept no cookie."),
+        N_("Open the link in our message again. To answer and to stop, no cookie is needed."),
+    ),
+)
+
+TOO_MANY: Final = Problem(
+    status=HTTPStatus.TOO_MANY_REQUESTS,
+    title=N_("That was tried too often"),
+    texts=(N_("Wait for a while, and try again."), _STOP_LINK),
+)
+
 _REFUSED: Final = {
-    HTTPStatus.BAD_REQUEST: "What your browser sent arrived damaged. Go back, load the page again and choose again.",
-    HTTPStatus.FORBIDDEN: "Your browser says that this came from another page. Open the link in our message again and "
-    "choose there.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address belongs to a button on another page. Open the link in our message "
-    "again and press the button there.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "What your browser sent is far more than a form of ours. Open the link in our "
-    "message again and choose there.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "What your browser sent is not a form of ours. Open the link in our message "
-    "again and choose there.",
+    HTTPStatus.BAD_REQUEST: N_(
+        "What your browser sent arrived damaged. Go back, load the page again and choose again."
+    ),
+    HTTPStatus.FORBIDDEN: N_(
+        "Your browser says that this came from another page. Open the link in our message again and choose there."
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_(
+        "This address belongs to a button on another page. Open the link in our message again and press the button "
+        "there."
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_(
+        "What your browser sent is far more than a form of ours. Open the link in our message again and choose there."
+    ),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: N_(
+        "What your browser sent is not a form of ours. Open the link in our message again and choose there."
+    ),
 }
 
 
@@ -67,7 +110,7 @@ def refused(status: HTTPStatus) -> Problem:
     """
     if status is HTTPStatus.NOT_FOUND:
         return _NOT_FOUND
-    return Problem(status=status, title="That did not work", texts=(_REFUSED[status], _NOTHING))
+    return Problem(status=status, title=N_("That did not work"), texts=(_REFUSED[status], _NOTHING))
 
 
 def problem(error: Exception) -> Problem:
@@ -76,41 +119,64 @@ def problem(error: Exception) -> Problem:
     """
     match error:
         case LinkUsedError():
-            title = "You have already answered"
-            texts: tuple[str, ...] = (f"Your answer of {long_date(error.answered_at)} is saved.", _NEWER)
+            return _gone(
+                N_("You have already answered"),
+                N_("Your answer of %(at)s is saved."),
+                _NEWER,
+                at=error.answered_at,
+            )
         case LinkExpiredError():
-            title = "It is too late to answer"
-            texts = (
-                f"The question could be answered until {long_date(error.expired_at)}.",
-                "Nothing was changed. Not answering is never taken for a yes.",
+            return _gone(
+                N_("It is too late to answer"),
+                N_("The question could be answered until %(at)s."),
+                N_("Nothing was changed. Not answering is never taken for a yes."),
+                at=error.expired_at,
             )
         case LinkSupersededError():
-            title = "This question is closed"
-            texts = (
-                "You have told us since then what you want, or we have asked you again. Only the latest counts.",
+            return _gone(
+                N_("This question is closed"),
+                N_("You have told us since then what you want, or we have asked you again. Only the latest counts."),
                 _NEWER,
             )
         case LinkRevokedError():
-            title = "This link no longer works"
-            texts = (
-                "It was switched off, or what it belonged to was erased.",
-                "To stop all messages, use the stop link in any of them.",
+            return _gone(
+                N_("This link no longer works"),
+                N_("It was switched off, what it belonged to was erased, or it went to an address you no longer use."),
+                _STOP_LINK,
+                can_stop=False,
+            )
+        case TooManyTriesError():
+            return Problem(
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                title=N_("That was tried too often"),
+                texts=(N_("Wait until %(at)s, and try again."), _NOTHING),
+                at=error.until,
+                to_the_minute=True,
+            )
+        case LineTakenError():
+            return Problem(
+                status=HTTPStatus.CONFLICT,
+                title=N_("We could not do that"),
+                texts=(N_("The address or number is on another record by now. Write to us, and we set it right."),),
             )
         case LinkError():
             return _NOT_FOUND
         case RetryableError():
             return Problem(
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
-                title="We could not do that just now",
-                texts=("Wait a moment, then go back and try again. Trying twice does no harm.",),
+                title=N_("We could not do that just now"),
+                texts=(N_("Wait a moment, then go back and try again. Trying twice does no harm."),),
             )
         case _:
             return Problem(
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,
-                title="Something went wrong on our side",
+                title=N_("Something went wrong on our side"),
                 texts=(
-                    "It has been noted. Try again later, or write to us.",
-                    "To stop all messages, you can also use the stop link in any of them.",
+                    N_("It has been noted. Try again later, or write to us."),
+                    N_("To stop all messages, you can also use the stop link in any of them."),
                 ),
             )
-    return Problem(status=HTTPStatus.GONE, title=title, texts=texts, can_stop=not isinstance(error, LinkRevokedError))
+
+
+def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> Problem:
+    return Problem(status=HTTPStatus.GONE, title=title, texts=texts, at=at, can_stop=can_stop)

@@ -1,0 +1,258 @@
+"""
+Seeing and correcting one's own details. A new address counts once a code that was sent there comes back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+import msgspec
+
+from optly._flows import often
+from optly._flows.contacts import change
+from optly._flows.desk import Desk, Plan
+from optly._flows.entry import Entry, enter_as
+from optly._flows.parcels import Parcel, ParcelKind, pack
+from optly._flows.sessions import renew, take_digits, urgent
+from optly._flows.stopping import WRITTEN_TO_BY
+from optly.addresses import Address, AddressKind, Channel, parse_address
+from optly.commands import NewLine, ProveLine, RequestService
+from optly.consent import Standing
+from optly.errors import (
+    AddressTakenError,
+    AnswerError,
+    LineTakenError,
+    MissingLineError,
+    NoBackendError,
+    WrongDigitsError,
+)
+from optly.events import Actor, LinkKind, Service
+from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
+from optly.protocols import OutboxMessage, StoredCode
+from optly.views import Details, History
+
+
+@attrs.frozen(kw_only=True)
+class _Proposal:
+    """
+    A new address that waits for its code.
+
+    Attributes:
+        challenge: Name of what that code shows.
+    """
+
+    kind: AddressKind
+    value: str = attrs.field(repr=False)
+    challenge: str
+
+    @property
+    def address(self) -> Address:
+        return parse_address(self.value, self.kind)
+
+
+async def _raised(desk: Desk, code: str) -> Entry:
+    entry = await enter_as(desk, code, LinkKind.SESSION)
+    entry.require_raised()
+    return entry
+
+
+def _provable(desk: Desk) -> frozenset[AddressKind]:
+    return frozenset(kind for kind, channel in WRITTEN_TO_BY.items() if channel in desk.outlets)
+
+
+async def details(desk: Desk, code: str) -> Details:
+    """
+    Return what is held, unmasked.
+    """
+    entry = await _raised(desk, code)
+    standing = entry.record.standing
+    openings = await desk.openings(entry.record.subject)
+    _, values = await desk.whole(entry.record)
+    name = None if standing.name is None else openings.get(standing.name)
+    return Details(
+        name="" if name is None else name.value,
+        language=standing.language,
+        lines=tuple(values[number] for number in standing.present() if number in values),
+        provable=_provable(desk),
+    )
+
+
+async def change_own(desk: Desk, code: str, *, name: str | None, language: str | None, address: Address | None) -> str:
+    """
+    Change what needs no code to prove, and return the code of the session, which may be a new one.
+    """
+    entry = await _raised(desk, code)
+    if address is not None and address.kind in WRITTEN_TO_BY:
+        raise AnswerError("an email address or a telephone number counts only once a code was sent there")
+    standing = await change(
+        desk,
+        entry.contact,
+        name=name,
+        subscriber=None,
+        language=language,
+        addresses=[] if address is None else [address],
+        held_by={},
+        actor=Actor.PERSON,
+    )
+    return code if standing.present() == entry.session.lines else await renew(desk, entry, standing)
+
+
+async def propose(desk: Desk, code: str, address: Address) -> None:
+    """
+    Have a one-time code sent to a new address.
+    """
+    entry = await _raised(desk, code)
+    channel = WRITTEN_TO_BY.get(address.kind)
+    if channel is None or channel not in desk.outlets:
+        raise NoBackendError("no message backend can send a code to an address of this kind")
+    _, values = await desk.whole(entry.record)
+    if address in [values[number] for number in entry.record.standing.present() if number in values]:
+        raise AnswerError("this address is on record already")
+    await often.count(desk, "proposal", entry.contact.id, often.PROPOSALS)
+    key, name = proposal_key(entry.key, address.kind), challenge(entry.key, address.value)
+    stored = StoredCode(
+        key=key,
+        subject=entry.contact.subject,
+        value=msgspec.json.encode(_Proposal(kind=address.kind, value=address.value, challenge=name)),
+        expires_at=desk.clock() + SESSION_LIFE,
+    )
+    await desk.storage.put_codes([stored])
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        parcel = Parcel(
+            kind=ParcelKind.CODE,
+            channel=channel,
+            line=0,
+            language=standing.language,
+            challenge=name,
+            proposal=key.hex(),
+        )
+        return Plan(
+            command=RequestService(
+                service=Service.CODE, channel=channel, line=0, link=LinkKind.SESSION, code=entry.mark
+            ),
+            queue=(urgent(desk, parcel, entry.contact.subject, now),),
+        )
+
+    await desk.apply(entry.contact, plan, read=entry.record)
+
+
+async def proposal(desk: Desk, parcel: Parcel) -> Address | None:
+    """
+    Return the new address a one-time code goes to; None if another took its place in the meantime.
+    """
+    found = await _proposal(desk, bytes.fromhex(parcel.proposal))
+    return found.address if found is not None and found.challenge == parcel.challenge else None
+
+
+async def _proposal(desk: Desk, key: bytes) -> _Proposal | None:
+    value = await desk.storage.code(key, desk.clock())
+    return None if value is None else msgspec.json.decode(value, type=_Proposal)
+
+
+async def proposed(desk: Desk, code: str, kind: AddressKind) -> str:
+    """
+    Return the new address that waits for its code, masked; empty for none.
+    """
+    entry = await _raised(desk, code)
+    waiting = await _proposal(desk, proposal_key(entry.key, kind))
+    return "" if waiting is None else waiting.address.masked
+
+
+async def prove(desk: Desk, code: str, kind: AddressKind, digits: str) -> str:
+    """
+    Put the new address on record by the digits that were sent there, tell whoever reads at the old one, and return the
+    new code of the session.
+    """
+    entry = await _raised(desk, code)
+    key = proposal_key(entry.key, kind)
+    waiting = await _proposal(desk, key)
+    if waiting is None:
+        raise WrongDigitsError("no new address waits for a code: type it in again")
+    await take_digits(desk, waiting.challenge, digits)
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        replaces = tuple(line.number for line in standing.lines if line.kind is kind and not line.removed)
+        command = ProveLine(line=NewLine(kind=kind, value=waiting.value), replaces=replaces)
+        undo = Undo(added=len(standing.lines) + 1, removed=replaces, at=now)
+        told = replaces[0] if replaces else entry.target.line
+        return Plan(command=command, queue=_notice(desk, entry, standing, told, undo, now))
+
+    try:
+        applied = await desk.apply(entry.contact, plan, read=entry.record)
+    except AddressTakenError:
+        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+    await desk.storage.take_code(key, desk.clock())
+    added = applied.standing.lines[-1].number
+    if entry.target.line not in applied.standing.present():
+        entry = attrs.evolve(entry, target=attrs.evolve(entry.target, line=added))
+    return await renew(desk, entry, applied.standing)
+
+
+def _notice(
+    desk: Desk, entry: Entry, standing: Standing, number: int, undo: Undo, now: datetime
+) -> tuple[OutboxMessage, ...]:
+    kind = next(line.kind for line in standing.lines if line.number == number)
+    channel = WRITTEN_TO_BY.get(kind)
+    if channel is None or channel not in desk.outlets:
+        return ()
+    parcel = Parcel(
+        kind=ParcelKind.CHANGED,
+        channel=channel,
+        line=number,
+        language=standing.language,
+        at=now,
+        until=now + UNDO_LIFE,
+        undo=undo,
+    )
+    return (pack(parcel, entry.contact.subject, desk.random(16), now),)
+
+
+async def history(desk: Desk, code: str) -> History:
+    """
+    Return everything that happened, with the words that were shown.
+    """
+    entry = await _raised(desk, code)
+    openings = await desk.openings(entry.record.subject)
+    events = tuple(one.event(openings) for one in await desk.storage.entries(entry.record.subject))
+    _, values = await desk.whole(entry.record)
+    digests = {choice.wording for event in events for choice in getattr(event, "choices", ())}
+    return History(
+        events=events,
+        wordings=await desk.wordings(digests),
+        lines={number: address.masked for number, address in values.items()},
+    )
+
+
+async def send_copy(desk: Desk, code: str) -> str:
+    """
+    Have a copy of everything that is held sent to the contact's own email address, and return that, masked.
+    """
+    entry = await _raised(desk, code)
+    standing = entry.record.standing
+    _, values = await desk.whole(entry.record)
+    chosen = entry.target.line if entry.target.channel is Channel.EMAIL else None
+    line = standing.line_for(Channel.EMAIL, chosen)
+    if line is None or line.number not in values:
+        raise MissingLineError("there is no email address on record to send a copy to")
+    if Channel.EMAIL not in desk.outlets:
+        raise NoBackendError("no message backend serves email, so no copy can be sent")
+    await often.count(desk, "copy", entry.contact.id, often.COPIES)
+    number = line.number
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        parcel = Parcel(kind=ParcelKind.COPY, channel=Channel.EMAIL, line=number, language=standing.language)
+        return Plan(
+            command=RequestService(
+                service=Service.COPY,
+                channel=Channel.EMAIL,
+                line=number,
+                link=LinkKind.SESSION,
+                code=entry.mark,
+            ),
+            queue=(pack(parcel, entry.contact.subject, desk.random(16), now),),
+        )
+
+    await desk.apply(entry.contact, plan, read=entry.record)
+    return values[number].masked

@@ -1,0 +1,155 @@
+"""
+Stopping through a link, telling whose it is, and undoing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from optly._flows.desk import Desk, Plan, Record
+from optly._flows.entry import Circumstances, enter
+from optly._flows.parcels import Parcel, ParcelKind, pack
+from optly.addresses import AddressKind, Channel
+from optly.commands import Context, Stop, UndoLine, UndoStop
+from optly.consent import Standing, decide, fold, restorable
+from optly.errors import AddressTakenError, LineTakenError, LinkInvalidError
+from optly.events import Choice, LinkKind
+from optly.links import UNDO_LIFE, Undo
+from optly.parties import Contact
+from optly.protocols import OutboxMessage
+from optly.views import AfterStop, UndoneStop, pinned_items
+
+# What a line of a kind is written to by.
+WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
+
+
+async def stop(desk: Desk, code: str, context: Context) -> AfterStop:
+    """
+    Stop everything through a link, even one that can no longer answer.
+
+    Whoever came by the link of a question has no more power than it gives, so they undo by the message they are sent.
+    """
+    entry = await enter(desk, code)
+    stopped = Stop(objection=True, at=desk.clock(), link=entry.target.kind, code=entry.mark, context=context)
+    seq, told = await _stop(desk, entry.contact, stopped, entry.target.line)
+    if seq is None or entry.target.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
+        return AfterStop(told=told)
+    return AfterStop(undo=await undone_stop(desk, await desk.load(entry.contact), seq, stopped.at), told=told)
+
+
+async def stop_by_token(desk: Desk, token: str, context: Context) -> AfterStop:
+    """
+    Stop what a stop link names. Harmless when repeated, and for a contact that is gone.
+    """
+    scope = desk.stop_links.read(token)
+    contact = Contact(scope.contact)
+    if not (await desk.load(contact)).version:
+        return AfterStop()
+    stopped = Stop(
+        objection=True,
+        channels=() if scope.channel is None else (scope.channel,),
+        purposes=() if scope.purpose is None else (scope.purpose,),
+        line=None if scope.channel is None else scope.line,
+        at=desk.clock(),
+        link=LinkKind.STOP,
+        context=context,
+    )
+    return AfterStop(told=(await _stop(desk, contact, stopped, scope.line))[1])
+
+
+async def _stop(desk: Desk, contact: Contact, command: Stop, line: int) -> tuple[int | None, bool]:
+    """
+    Stop, and tell the holder of *line* if they had agreed to something that this ends.
+
+    Returns:
+        The number of the event, None if it was stopped already; and whether they are told.
+    """
+    notices: list[OutboxMessage] = []
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        after = fold(decide(command, standing, now=now), standing)
+        ended = restorable(standing, after, after.version, now) if after.version > standing.version else ()
+        notices[:] = _notice(desk, contact, standing, line, ended, after.version, now)
+        return Plan(command=command, queue=tuple(notices))
+
+    applied = await desk.apply(contact, plan)
+    return (applied.standing.version, bool(notices)) if applied.events else (None, False)
+
+
+def _notice(
+    desk: Desk, contact: Contact, standing: Standing, number: int, ended: Sequence[Choice], stop: int, now: datetime
+) -> tuple[OutboxMessage, ...]:
+    line = next((line for line in standing.lines if line.number == number and not line.removed), None)
+    channel = None if line is None else WRITTEN_TO_BY.get(line.kind)
+    if not ended or channel is None or channel not in desk.outlets or not desk.receipts:
+        return ()
+    parcel = Parcel(
+        kind=ParcelKind.STOPPED,
+        channel=channel,
+        line=number,
+        language=standing.language,
+        choices=tuple(ended),
+        at=now,
+        until=now + UNDO_LIFE,
+        undo=Undo(stop=stop, at=now),
+    )
+    return (pack(parcel, contact.subject, desk.random(16), now),)
+
+
+async def _ended(desk: Desk, subject: bytes, standing: Standing, stop: int, now: datetime) -> tuple[Choice, ...]:
+    events = [entry.event() for entry in await desk.storage.entries(subject)]
+    return restorable(fold(events[: stop - 1]), standing, stop, now)
+
+
+async def undone_stop(desk: Desk, record: Record, stop: int, at: datetime) -> UndoneStop | None:
+    """
+    Return what undoing the event of number *stop* would allow again; None for nothing.
+    """
+    standing, _ = await desk.whole(record)
+    choices = await _ended(desk, record.subject, standing, stop, desk.clock())
+    if not choices:
+        return None
+    wordings = await desk.wordings(choice.wording for choice in choices)
+    return UndoneStop(stop=stop, items=pinned_items(choices, desk.purposes, wordings), at=at)
+
+
+async def undo(desk: Desk, code: str, stop: int | None, how: Circumstances) -> Standing:
+    """
+    Undo a stop or a change of address, through the link that was sent for it, or, with the number of the stop, through
+    a MyOptly link or in a session. A second time, nothing happens.
+    """
+    entry = await enter(desk, code)
+    if entry.target.undo is not None:
+        if entry.undo.stop is None:
+            return await _undo_change(desk, entry.contact, entry.undo)
+        stop = entry.undo.stop
+    elif entry.target.kind not in (LinkKind.MANAGE, LinkKind.SESSION) or stop is None:
+        raise LinkInvalidError("this link undoes nothing")
+    entry.require_line()
+    number = stop
+    choices = await _ended(desk, entry.record.subject, entry.record.standing, number, desk.clock())
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        command = UndoStop(
+            stop=number,
+            choices=choices,
+            line=entry.line,
+            link=entry.target.kind,
+            code=entry.mark,
+            language=how.language,
+            hold=entry.holds(how, now),
+            context=how.context,
+        )
+        return Plan(command=command, receipt_to=(entry.target.channel, entry.target.line))
+
+    return (await desk.apply(entry.contact, plan, whole=True)).standing
+
+
+async def _undo_change(desk: Desk, contact: Contact, undo: Undo) -> Standing:
+    command = UndoLine(added=undo.added, removed=undo.removed)
+    try:
+        return (await desk.apply(contact, lambda _standing, _now: Plan(command=command))).standing
+    except AddressTakenError:
+        raise LineTakenError("the earlier address belongs to another contact by now: nothing was changed") from None

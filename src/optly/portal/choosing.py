@@ -1,0 +1,361 @@
+"""
+The question, and one's choices: shown, answered, confirmed, stopped and undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+
+from optly.addresses import AddressKind, Channel
+from optly.consent import Standing
+from optly.errors import AnswerError, LinkUsedError, TooSoonError
+from optly.events import LinkKind
+from optly.http import Response
+from optly.i18n import N_, long_date, long_datetime
+from optly.links import StopScope
+from optly.portal.choices import Field, Submission, by_title, fields, read
+from optly.portal.http import Refusal, is_one_click, read_form
+from optly.portal.shown import Undo
+from optly.portal.visit import Visit
+from optly.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
+
+_BY: Final = {
+    Channel.EMAIL: N_("%(what)s by email"),
+    Channel.SMS: N_("%(what)s by text message"),
+    Channel.MMS: N_("%(what)s by picture message"),
+    Channel.VOICEMAIL: N_("%(what)s by voicemail"),
+    Channel.SOCIAL_DM: N_("%(what)s by direct message"),
+    Channel.IN_APP: N_("%(what)s in the app"),
+    Channel.PUSH: N_("%(what)s by push notification"),
+    Channel.LIVE_CALL: N_("%(what)s by telephone"),
+    Channel.AUTOMATED_CALL: N_("%(what)s by recorded call"),
+    Channel.FAX: N_("%(what)s by fax"),
+    Channel.POST: N_("%(what)s by post"),
+}
+_EVERYTHING: Final = N_("marketing of any kind")
+
+_KINDS: Final = {
+    AddressKind.EMAIL: N_("Email address"),
+    AddressKind.PHONE: N_("Telephone number"),
+    AddressKind.POST: N_("Postal address"),
+    AddressKind.ACCOUNT: N_("Account"),
+}
+
+
+# ---- showing
+
+
+def show(visit: Visit) -> Response:
+    """
+    Show what is behind a link, or one's choices.
+    """
+    opened = visit.open()
+    if opened.kind is LinkKind.UNDO:
+        return _undo_page(visit, opened)
+    if opened.held and not opened.items:
+        return _held(visit, opened)
+    return _choices(visit, opened, fields(opened.items))
+
+
+def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
+    language = visit.language_for(opened)
+    errors = [attrs.evolve(field, error=visit.say(language, field.error)) if field.error else field for field in shown]
+    return visit.own_page(
+        opened,
+        "choices",
+        title=N_("Your choices"),
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if any(field.error for field in errors) else HTTPStatus.OK,
+        manages=opened.kind is not LinkKind.QUESTION,
+        until=None if opened.expires_at is None else long_date(opened.expires_at, language),
+        groups=by_title(errors),
+        errors=[field for field in errors if field.error],
+        held=opened.held,
+        can_verify=opened.verifiable,
+        details_href=f"{visit.home}/details" if opened.raised else f"{visit.home}/code",
+        complaint_href=f"{visit.home}/complaint",
+    )
+
+
+def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
+    return visit.own_page(
+        opened,
+        "held",
+        title=N_("Was that you?"),
+        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        items=[attrs.evolve(item, answer=True) for item in opened.held],
+        error=error,
+    )
+
+
+# ---- answering
+
+
+def save(visit: Visit) -> Response:
+    """
+    Answer the question, change the choices, or undo what the link is for, and say what is now on record.
+    """
+    form = visit.form()
+    opened = visit.open()
+    if opened.kind is LinkKind.UNDO:
+        return _undo_by_link(visit, opened)
+    submission = read(opened.items, form)
+    if any(field.error for field in submission.fields):
+        return _choices(visit, opened, submission.fields)
+    try:
+        return _saved(visit, opened, submission)
+    except AnswerError:
+        return _choices(visit, opened, _unanswered(submission.fields))
+
+
+def _saved(visit: Visit, opened: Opened, submission: Submission) -> Response:
+    """
+    Save what was chosen and show all of it as it is on record now; or, where a yes is held, have it confirmed.
+    """
+    manager, site, language = visit.manager, visit.site, visit.language_for(opened)
+    if opened.kind is LinkKind.QUESTION:
+        standing = manager.answer(
+            visit.code,
+            submission.answers,
+            context=visit.context,
+            language=language,
+            hold_within=site.hold_yes_within,
+        )
+        held = _waiting(visit)
+        return _record(visit, opened, _recorded(opened.items, standing)) if held is None else _held(visit, held)
+    if submission.answers:
+        manager.choose(
+            visit.code,
+            submission.answers,
+            context=visit.context,
+            language=language,
+            hold_within=site.hold_yes_within,
+        )
+    after = visit.open()
+    return _held(visit, after) if after.held else _record(visit, after, after.items)
+
+
+def _waiting(visit: Visit) -> Opened | None:
+    try:
+        after = visit.open()
+    except LinkUsedError:
+        return None
+    return after if after.held else None
+
+
+def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
+    return visit.own_page(
+        opened,
+        "saved",
+        title=N_("Your choices are saved"),
+        items=items,
+        manages=opened.kind is not LinkKind.QUESTION,
+    )
+
+
+def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
+    # The answer closed its question, so that the last to be closed tells when it was given.
+    at = max(question.closed_at for question in standing.questions if question.closed_at is not None)
+    return [attrs.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
+
+
+def _unanswered(shown: Sequence[Field]) -> Sequence[Field]:
+    one, several = N_("Choose an answer"), N_("Choose an answer to at least one of the questions")
+    error = one if len(shown) == 1 else several
+    return [attrs.evolve(field, error=error if place == 0 else "") for place, field in enumerate(shown)]
+
+
+def confirm(visit: Visit) -> Response:
+    """
+    Confirm what was held.
+    """
+    visit.form()
+    before = visit.opened_or_none()
+    try:
+        visit.manager.confirm(visit.code, context=visit.context, language=visit.chosen)
+    except TooSoonError:
+        opened = visit.open()
+        language = visit.language_for(opened)
+        return _held(visit, opened, visit.say(language, N_("That was very quick. Read this, and press once more.")))
+    if before is None or not before.held:
+        return show(visit)
+    items = [attrs.evolve(item, answer=True) for item in before.held]
+    return _record(visit, before, items)
+
+
+# ---- stopping
+
+
+def stop_everything(visit: Visit) -> Response:
+    """
+    Stop everything, through a link of any kind, even one whose question is closed.
+    """
+    visit.form()
+    after = visit.manager.stop(visit.code, context=visit.context)
+    opened = visit.opened_or_none()
+    language = visit.language if opened is None else visit.language_for(opened)
+    what = visit.say(language, _EVERYTHING)
+    if opened is None:
+        return _stopped(visit, language, what, after)
+    undo = None if after.undo is None else _undo(after.undo)
+    return visit.own_page(opened, "stopped", title=N_("Stopped"), what=what, undo=undo, undo_sent=after.told)
+
+
+def _undo(stop: UndoneStop) -> Undo:
+    return Undo(items=[attrs.evolve(item, answer=True) for item in stop.items], stop=stop.stop)
+
+
+def _stopped(visit: Visit, language: str, what: str, after: AfterStop) -> Response:
+    return visit.page(
+        HTTPStatus.OK,
+        "stopped",
+        title=N_("Stopped"),
+        language=language,
+        what=what,
+        undo=None,
+        undo_sent=after.told,
+    )
+
+
+def show_stop(visit: Visit) -> Response:
+    """
+    Show what a stop link stops, with a button.
+    """
+    scope = visit.manager.open_stop(visit.argument)
+    return visit.page(
+        HTTPStatus.OK,
+        "stop",
+        title=N_("Stop messages"),
+        language=visit.language,
+        token=visit.quoted,
+        what=_what(visit, scope),
+    )
+
+
+def stop(visit: Visit) -> Response:
+    """
+    Stop what a stop link names, at the press of the button on its page or of the one in a mail program.
+
+    Where the form comes from is not asked: whoever holds the token may stop, and mail programs do not say.
+    """
+    if not is_one_click(visit.request) and "stop" not in read_form(visit.request):
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    scope = visit.manager.open_stop(visit.argument)
+    after = visit.manager.stop_by_token(visit.argument, context=visit.context)
+    return _stopped(visit, visit.language, _what(visit, scope), after)
+
+
+def _what(visit: Visit, scope: StopScope) -> str:
+    """
+    Say what a stop link stops, in words that follow "no more".
+    """
+    language = visit.language
+    if scope.purpose is None:
+        what = visit.say(language, _EVERYTHING if scope.channel is None else N_("marketing"))
+    else:
+        purpose = visit.manager.purposes.get(scope.purpose)
+        unknown = visit.say(language, N_("messages of this kind"))
+        what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
+    return what if scope.channel is None else visit.say(language, _BY[scope.channel]) % {"what": what}
+
+
+# ---- undoing
+
+
+def undo(visit: Visit) -> Response:
+    """
+    Undo a stop of which the page has just told.
+    """
+    form = visit.form()
+    sent = form.get("stop", ("",))[-1]
+    if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    standing = visit.manager.undo(
+        visit.code,
+        stop=int(sent),
+        context=visit.context,
+        language=visit.chosen,
+        hold_within=visit.site.hold_yes_within,
+    )
+    opened = visit.open()
+    if opened.held:
+        return _held(visit, opened)
+    allowed = [item for item in opened.items if answer(standing, item.choice, visit.manager.clock())]
+    return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
+
+
+def _undo_page(visit: Visit, opened: Opened) -> Response:
+    language = visit.language_for(opened)
+    if opened.held:
+        return _held(visit, opened)
+    if isinstance(opened.undo, UndoneChange):
+        change = opened.undo
+        return visit.own_page(
+            opened,
+            "undo_change",
+            title=N_("Undo this change?"),
+            what=visit.say(language, _KINDS[change.kind]),
+            masked_old=change.old,
+            masked_new=change.new,
+            at=long_datetime(change.at, language),
+        )
+    if opened.undo is None:
+        return _nothing_to_undo(visit, opened)
+    return visit.own_page(
+        opened,
+        "stopped",
+        title=N_("Stopped"),
+        what=visit.say(language, _EVERYTHING),
+        undo=_undo(opened.undo),
+        undo_sent=False,
+    )
+
+
+def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
+    language = visit.language_for(opened)
+    return visit.own_page(
+        opened,
+        "done",
+        title=N_("There is nothing to undo"),
+        heading=visit.say(language, N_("There is nothing to undo")),
+        texts=(visit.say(language, N_("It is undone already, or you have told us since then what you want.")),),
+        links=(),
+    )
+
+
+def undo_stop_by_link(visit: Visit) -> Response:
+    """
+    Undo a stop through the link that was sent for it.
+    """
+    visit.form()
+    opened = visit.open()
+    if opened.kind is not LinkKind.UNDO:
+        return undo(visit)
+    return _undo_by_link(visit, opened)
+
+
+def _undo_by_link(visit: Visit, opened: Opened) -> Response:
+    language = visit.language_for(opened)
+    visit.manager.undo(visit.code, context=visit.context, language=visit.chosen, hold_within=visit.site.hold_yes_within)
+    after = visit.open()
+    if after.held:
+        return _held(visit, after)
+    if isinstance(opened.undo, UndoneStop):
+        items = [attrs.evolve(item, answer=True) for item in opened.undo.items]
+        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=items)
+    if opened.undo is None:
+        return _nothing_to_undo(visit, after)
+    return visit.own_page(
+        after,
+        "done",
+        title=N_("The change is undone"),
+        heading=visit.say(language, N_("The change is undone")),
+        texts=(
+            visit.say(language, N_("Your earlier details count again, and the new ones are taken off.")),
+            visit.say(language, N_("Whoever was signed in to your pages is signed out.")),
+        ),
+        links=(),
+    )

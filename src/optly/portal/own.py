@@ -1,0 +1,402 @@
+"""
+One's own details, history and copy, in a session that a one-time code has raised; and complaints.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+
+from optly.addresses import AddressKind, EmailAddress, PhoneNumber, parse_address
+from optly.errors import (
+    AddressError,
+    AnswerError,
+    LineTakenError,
+    MissingLineError,
+    TooManyTriesError,
+    WrongDigitsError,
+)
+from optly.http import Response
+from optly.i18n import N_, language_name, languages, long_date
+from optly.portal.cookies import keeping
+from optly.portal.http import Refusal
+from optly.portal.sessions import tried, wrong_digits
+from optly.portal.shown import Input, Link, Option, Row
+from optly.portal.telling import days
+from optly.portal.visit import Visit
+from optly.views import Details, Opened
+
+_LONGEST_NAME: Final = 200
+
+
+@attrs.frozen(kw_only=True)
+class _Detail:
+    """
+    One detail that can be changed, and how its page calls it.
+
+    Attributes:
+        kind: The kind of address it is, or None.
+        proved: Whether it counts only once a code came back from there.
+    """
+
+    name: str
+    label: str
+    title: str
+    hint: str = ""
+    kind: AddressKind | None = None
+    type: str = "text"
+    autocomplete: str = ""
+    inputmode: str = ""
+    proved: bool = False
+
+
+DETAILS: Final = {
+    detail.name: detail
+    for detail in (
+        _Detail(name="name", label=N_("Name"), title=N_("Change your name"), autocomplete="name"),
+        _Detail(
+            name="email",
+            label=N_("Email address"),
+            title=N_("Change your email address"),
+            kind=AddressKind.EMAIL,
+            type="email",
+            autocomplete="email",
+            inputmode="email",
+            proved=True,
+        ),
+        _Detail(
+            name="phone",
+            label=N_("Mobile number"),
+            title=N_("Change your mobile number"),
+            hint=N_("From abroad with the code of the country, such as +44 7911 123456."),
+            kind=AddressKind.PHONE,
+            type="tel",
+            autocomplete="tel",
+            inputmode="tel",
+            proved=True,
+        ),
+        _Detail(
+            name="address",
+            label=N_("Postal address"),
+            title=N_("Change your postal address"),
+            hint=N_("In one line, with commas."),
+            kind=AddressKind.POST,
+            autocomplete="street-address",
+        ),
+        _Detail(
+            name="language",
+            label=N_("Language"),
+            title=N_("Change your language"),
+            hint=N_("For our messages and these pages."),
+        ),
+    )
+}
+
+PROVED: Final = frozenset(detail.name for detail in DETAILS.values() if detail.proved)
+
+
+def _value(details: Details, detail: _Detail) -> str:
+    if detail.name == "name":
+        return details.name
+    if detail.name == "language":
+        return details.language
+    return ", ".join(line.value for line in details.lines if line.kind is detail.kind)
+
+
+def _raised(visit: Visit) -> Opened:
+    opened = visit.open()
+    visit.require_raised(opened)
+    return opened
+
+
+# ---- details
+
+
+def show_details(visit: Visit) -> Response:
+    """
+    Show what is on record.
+    """
+    opened = _raised(visit)
+    return _details(visit, opened)
+
+
+def _details(visit: Visit, opened: Opened) -> Response:
+    details, language = visit.own.details(visit.code), visit.language_for(opened)
+    rows = []
+    for detail in DETAILS.values():
+        value = _value(details, detail)
+        offered = not detail.proved or detail.kind in details.provable
+        rows.append(
+            Row(
+                label=visit.say(language, detail.label),
+                value=(language_name(value) if detail.name == "language" else value) or None,
+                change=f"{visit.home}/{detail.name}" if offered else None,
+            )
+        )
+    return visit.own_page(opened, "details", title=N_("Your details"), at="details", rows=rows)
+
+
+def _detail(visit: Visit, details: Details | None = None) -> _Detail:
+    detail = DETAILS[visit.argument]
+    provable = visit.own.details(visit.code).provable if details is None else details.provable
+    if detail.proved and detail.kind not in provable:
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    return detail
+
+
+def show_change(visit: Visit) -> Response:
+    """
+    Show the form on which one detail is changed.
+    """
+    opened = _raised(visit)
+    details = visit.own.details(visit.code)
+    detail = _detail(visit, details)
+    return _change(visit, opened, detail, "" if detail.proved else _value(details, detail))
+
+
+def _change(visit: Visit, opened: Opened, detail: _Detail, value: str, error: str | None = None) -> Response:
+    language = visit.language_for(opened)
+    options = None
+    if detail.name == "language":
+        tags = languages(visit.site.look.catalogues)
+        options = [Option(value=tag, label=language_name(tag), lang=tag) for tag in tags]
+    field = Input(
+        name="value",
+        label=visit.say(language, detail.label),
+        hint=visit.say(language, detail.hint) if detail.hint else "",
+        value=value,
+        type=detail.type,
+        autocomplete=detail.autocomplete,
+        inputmode=detail.inputmode,
+        options=options,
+    )
+    return visit.own_page(
+        opened,
+        "change",
+        title=detail.title,
+        here=f"{visit.home}/{detail.name}",
+        at="details",
+        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        lead="",
+        action=f"{visit.home}/{detail.name}",
+        field=field,
+        error=None if error is None else visit.say(language, error),
+    )
+
+
+def change(visit: Visit) -> Response:
+    """
+    Change one detail, or have a code sent to the new address.
+    """
+    form = visit.form()
+    opened = _raised(visit)
+    detail = _detail(visit)
+    sent = form.get("value", ("",))[-1]
+    value = " ".join(sent.split())
+    try:
+        if detail.proved:
+            _propose(visit, detail, value)
+            return visit.to(f"/me/{detail.name}/code")
+        session = _change_now(visit, detail, value)
+    except AnswerError as error:
+        return _change(visit, opened, detail, sent, str(error))
+    except AddressError:
+        return _change(visit, opened, detail, sent, N_("This cannot be read. Check how it is written"))
+    except LineTakenError:
+        return _change(visit, opened, detail, sent, N_("This is on another record. Write to us"))
+    except TooManyTriesError:
+        return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
+    return visit.to("/me/details", keeping(visit.manager.pages, session))
+
+
+def _propose(visit: Visit, detail: _Detail, value: str) -> None:
+    assert detail.kind is not None
+    address = parse_address(value, detail.kind)
+    assert isinstance(address, EmailAddress | PhoneNumber)
+    try:
+        visit.own.propose(visit.code, address)
+    except AnswerError:
+        raise AnswerError(N_("This is on record already")) from None
+
+
+def _change_now(visit: Visit, detail: _Detail, value: str) -> str:
+    if detail.name == "name":
+        if not value or len(value) > _LONGEST_NAME or not value.isprintable():
+            raise AnswerError(N_("Write your name in one line"))
+        return visit.own.change_details(visit.code, name=value)
+    if detail.name == "language":
+        if value not in languages(visit.site.look.catalogues):
+            raise AnswerError(N_("Choose one of the languages"))
+        return visit.own.change_details(visit.code, language=value)
+    return visit.own.change_details(visit.code, address=value)
+
+
+def show_prove(visit: Visit) -> Response:
+    """
+    Show the field for the digits that went to the new address.
+    """
+    opened = _raised(visit)
+    return _prove(visit, opened, _detail(visit))
+
+
+def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = None) -> Response:
+    assert detail.kind is not None
+    masked = visit.own.proposed(visit.code, detail.kind)
+    if not masked:
+        return visit.to(f"/me/{detail.name}")
+    return visit.own_page(
+        opened,
+        "code_enter",
+        title=N_("Enter the code"),
+        here=f"{visit.home}/{detail.name}/code",
+        at="details",
+        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        masked=masked,
+        action=f"{visit.home}/{detail.name}/code",
+        error=error,
+        resend=None,
+    )
+
+
+def prove(visit: Visit) -> Response:
+    """
+    Put the new address on record by the digits that went there.
+    """
+    form = visit.form()
+    opened = _raised(visit)
+    detail = _detail(visit)
+    assert detail.kind is not None
+    error = tried(visit, opened)
+    if error is None:
+        try:
+            session = visit.own.prove(visit.code, detail.kind, form.get("digits", ("",))[-1])
+        except (WrongDigitsError, TooManyTriesError) as wrong:
+            error = wrong_digits(visit, opened, wrong)
+        except LineTakenError:
+            error = visit.say(visit.language_for(opened), N_("This is on another record. Write to us"))
+        else:
+            return visit.to("/me/details", keeping(visit.manager.pages, session))
+    return _prove(visit, opened, detail, error)
+
+
+# ---- history and copy
+
+
+def show_history(visit: Visit) -> Response:
+    """
+    Show what happened, the latest first, a page at a time.
+    """
+    opened = _raised(visit)
+    before = visit.query.get("before", [""])[-1]
+    last = int(before) - 1 if before.isascii() and before.isdecimal() and len(before) < 10 else None
+    history, language = visit.own.history(visit.code), visit.language_for(opened)
+    shown, earlier = days(history, language, visit.site.look.catalogues, last)
+    return visit.own_page(
+        opened,
+        "history",
+        title=N_("Your history"),
+        at="history",
+        days=shown,
+        more=None if earlier is None else f"{visit.home}/history?before={earlier}",
+    )
+
+
+def _copy_goes_to(visit: Visit, opened: Opened) -> str:
+    lines = visit.own.details(visit.code).lines if opened.copyable else ()
+    for line in lines:
+        if line.kind is AddressKind.EMAIL:
+            return line.masked
+    raise Refusal(HTTPStatus.NOT_FOUND)
+
+
+def show_copy(visit: Visit) -> Response:
+    """
+    Say where a copy of the data would go, with a button.
+    """
+    opened = _raised(visit)
+    return visit.own_page(
+        opened, "copy", title=N_("A copy of your data"), at="copy", masked=_copy_goes_to(visit, opened)
+    )
+
+
+def send_copy(visit: Visit) -> Response:
+    """
+    Have a copy of the data sent.
+    """
+    visit.form()
+    opened = _raised(visit)
+    try:
+        masked = visit.own.send_copy(visit.code)
+    except MissingLineError:
+        raise Refusal(HTTPStatus.NOT_FOUND) from None
+    return _done(
+        visit,
+        opened,
+        N_("The copy is on its way"),
+        (N_("It goes to %(masked)s, usually within a few minutes."), {"masked": masked}),
+    )
+
+
+def _done(visit: Visit, opened: Opened, heading: str, *texts: tuple[str, dict[str, str]]) -> Response:
+    language = visit.language_for(opened)
+    back = N_("Back to your choices")
+    return visit.own_page(
+        opened,
+        "done",
+        title=heading,
+        heading=visit.say(language, heading),
+        texts=[visit.say(language, text) % facts for text, facts in texts],
+        links=(Link(label=visit.say(language, back), href=visit.home),),
+    )
+
+
+# ---- complaints
+
+
+def show_complaint(visit: Visit) -> Response:
+    """
+    Show the form on which somebody complains.
+    """
+    return _complaint(visit, visit.open())
+
+
+def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None = None) -> Response:
+    return visit.own_page(
+        opened,
+        "complaint",
+        title=N_("Complain about how we use your data"),
+        at="complaint",
+        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        action=f"{visit.home}/complaint",
+        contact=visit.manager.organisation.email,
+        value=value,
+        error=None if error is None else visit.say(visit.language_for(opened), error),
+    )
+
+
+def complain(visit: Visit) -> Response:
+    """
+    Take a complaint down.
+    """
+    form = visit.form()
+    opened = visit.open()
+    text = form.get("text", ("",))[-1].replace("\r\n", "\n")
+    try:
+        complaint = visit.own.complain(visit.code, text)
+    except TooManyTriesError:
+        return _complaint(visit, opened, text, N_("You have complained several times today. Write to us instead"))
+    except AnswerError:
+        return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
+    language = visit.language_for(opened)
+    return _done(
+        visit,
+        opened,
+        N_("We have your complaint"),
+        (N_("Its reference is %(reference)s."), {"reference": complaint.id}),
+        (
+            N_("You hear by %(date)s at the latest that we have it, and then what came of it."),
+            {"date": long_date(complaint.acknowledge_by, language)},
+        ),
+    )

@@ -1,0 +1,88 @@
+"""
+Pages that are everybody's: help, a new link, and the files.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from optly.errors import AddressError, NoBackendError, TooManyTriesError
+from optly.http import Response
+from optly.i18n import N_
+from optly.portal.hooks import hear
+from optly.portal.http import Refusal
+from optly.portal.visit import Visit
+
+
+def show_help(visit: Visit) -> Response:
+    """
+    Show what these pages are and whom to ask.
+    """
+    return visit.page(HTTPStatus.OK, "help", title=N_("Help"), language=visit.language)
+
+
+def show_file(visit: Visit) -> Response:
+    """
+    Send the style sheet, the icon or a logo.
+    """
+    found = visit.site.look.file(visit.argument)
+    if found is None:
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    return found
+
+
+def hear_provider(visit: Visit) -> Response:
+    """
+    Take what a provider tells.
+    """
+    return hear(visit.manager, visit.request, visit.argument, visit.site.on_received)
+
+
+def show_new_link(visit: Visit) -> Response:
+    """
+    Show the form with which somebody has a link sent.
+    """
+    return _new_link(visit)
+
+
+def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
+    return visit.page(
+        HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        "new_link",
+        title=N_("Send me a new link"),
+        language=visit.language,
+        value=value,
+        error=None if error is None else visit.say(visit.language, error),
+    )
+
+
+def send_new_link(visit: Visit) -> Response:
+    """
+    Have a link sent to an address, if it is on record. The page says the same, whether it is or not, and also to
+    whoever asks too often.
+    """
+    form = visit.form()
+    typed = form.get("address", ("",))[-1]
+    try:
+        if visit.site.limiter.may_send_link(typed.strip().lower(), visit.client):
+            visit.own.request_link(typed, language=visit.language)
+    except AddressError:
+        return _new_link(visit, typed, N_("Write an email address, or a mobile number such as 07911 123456"))
+    except NoBackendError:
+        return _new_link(visit, typed, N_("We cannot send a link there. Use the other, or write to us"))
+    except TooManyTriesError:
+        pass
+    heading = N_("Look into your inbox")
+    texts = (
+        N_("If we have that address or number, the link comes within a few minutes."),
+        N_("If it does not come, look among the spam, or write to us."),
+    )
+    return visit.page(
+        HTTPStatus.OK,
+        "done",
+        title=heading,
+        language=visit.language,
+        heading=visit.say(visit.language, heading),
+        texts=[visit.say(visit.language, text) for text in texts],
+        links=(),
+    )

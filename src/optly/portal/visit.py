@@ -1,0 +1,323 @@
+"""
+One request: whom it is made to, by which door, and in which language it is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, quote
+
+import attrs
+
+from optly.addresses import Channel
+from optly.commands import Context
+from optly.errors import OptlyError
+from optly.events import LinkKind
+from optly.http import Request, Response
+from optly.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.portal.cookies import csrf_of, is_csrf_of
+from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
+from optly.portal.limits import Limiter, client_address
+from optly.portal.look import Look
+from optly.portal.shown import SignedIn, Way
+from optly.views import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optly.manager import ConsentManager
+    from optly.results import Received
+    from optly.self_service import SelfService
+
+BY: Final = {Channel.EMAIL: N_("Email"), Channel.SMS: N_("Text message")}
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """
+    What is the same for every request.
+
+    Attributes:
+        hold_yes_within: How soon after its message a yes is held; None for never.
+        proxies: How many proxies stand in front of the server.
+    """
+
+    manager: ConsentManager
+    look: Look
+    limiter: Limiter
+    keep_context: bool = False
+    on_received: Callable[[Received], object] | None = None
+    hold_yes_within: timedelta | None = None
+    proxies: int = 0
+    api: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Door:
+    """
+    How somebody came to pages of their own.
+
+    Attributes:
+        code: What opens: the code of a link, or that of a session.
+        home: Path of these pages.
+        in_session: Whether it is the cookie that opens, and not the path.
+    """
+
+    code: str = attrs.field(repr=False)
+    home: str = attrs.field(repr=False)
+    in_session: bool
+
+    @property
+    def csrf(self) -> str | None:
+        """
+        The secret its forms hold; None where the path is the secret already.
+        """
+        return csrf_of(self.code) if self.in_session else None
+
+
+def door_of_link(mount: str, code: str) -> Door:
+    """
+    Return the door that the code in a path opens.
+    """
+    return Door(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
+
+
+def door_of_session(mount: str, session: str) -> Door:
+    """
+    Return the door that the code in a cookie opens.
+    """
+    return Door(code=session, home=f"{mount}/me", in_session=True)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Visit:
+    """
+    One request to the pages.
+
+    Attributes:
+        argument: The variable part of the path.
+        door: How they came; None for pages that are everybody's.
+    """
+
+    site: Site
+    request: Request
+    argument: str = attrs.field(default="", repr=False)
+    door: Door | None = None
+
+    @property
+    def manager(self) -> ConsentManager:
+        return self.site.manager
+
+    @property
+    def own(self) -> SelfService:
+        return self.site.manager.self_service
+
+    @property
+    def mount(self) -> str:
+        return self.site.look.mount
+
+    @property
+    def quoted(self) -> str:
+        """
+        The variable part as it stands in a path.
+        """
+        return quote(self.argument, safe="", errors="replace")
+
+    @property
+    def entered(self) -> Door:
+        """
+        The door, on pages that have one.
+        """
+        assert self.door is not None
+        return self.door
+
+    @property
+    def code(self) -> str:
+        return self.entered.code
+
+    @property
+    def home(self) -> str:
+        return self.entered.home
+
+    @property
+    def context(self) -> Context | None:
+        """
+        Where an answer comes from, if the host keeps that.
+        """
+        if not self.site.keep_context:
+            return None
+        return Context(address=self.request.remote_addr, browser=", ".join(self.request.values("user-agent")))
+
+    @property
+    def client(self) -> str:
+        """
+        What the client is counted as.
+        """
+        return client_address(self.request, self.site.proxies)
+
+    @cached_property
+    def query(self) -> Mapping[str, list[str]]:
+        try:
+            return parse_qs(self.request.query, max_num_fields=20)
+        except ValueError:
+            return {}
+
+    # ---- languages
+
+    @cached_property
+    def chosen(self) -> str:
+        """
+        The language that was chosen on the page; empty for none.
+        """
+        offered = languages(self.site.look.catalogues)
+        wanted = self.query.get("lang", [""])[-1]
+        return wanted if wanted in offered else ""
+
+    @cached_property
+    def language(self) -> str:
+        """
+        The language of a page for somebody who is not known: the one chosen, or the one their browser wants most.
+        """
+        wanted = parse_accept(",".join(self.request.values("accept-language")))
+        return self.chosen or negotiate(wanted, languages(self.site.look.catalogues))
+
+    def language_for(self, opened: Opened) -> str:
+        """
+        Return the language of a page for somebody who is known: the one chosen, or theirs.
+        """
+        return self.chosen or nearest(opened.language, self.site.look.catalogues)
+
+    def say(self, language: str, text: str) -> str:
+        """
+        Return *text* in a language.
+        """
+        return catalogue(language, self.site.look.catalogues).gettext(text)
+
+    # ---- forms
+
+    def form(self) -> Mapping[str, tuple[str, ...]]:
+        """
+        Return the form that was sent, if a page of ours sent it.
+
+        Raises:
+            Refusal: It is from elsewhere, or is no form of ours.
+        """
+        if not is_from_our_page(self.request, self.manager.pages.origin):
+            raise Refusal(HTTPStatus.FORBIDDEN)
+        form = read_form(self.request)
+        if self.door is not None and self.door.in_session and not is_csrf_of(self.door.code, form.get("csrf", ())):
+            raise Refusal(HTTPStatus.FORBIDDEN)
+        return form
+
+    # ---- pages
+
+    def open(self) -> Opened:
+        """
+        Return what the door opens.
+        """
+        return self.manager.open(self.code, language=self.chosen)
+
+    def require_raised(self, opened: Opened) -> None:
+        """
+        Send whoever has not typed in a one-time code to where it is typed in.
+
+        Raises:
+            Elsewhere: They have not.
+        """
+        if not opened.raised:
+            raise Elsewhere("/me/code")
+
+    def opened_or_none(self) -> Opened | None:
+        """
+        Return what the door still opens, for what was done through it to be undone there; None for nothing.
+        """
+        try:
+            return self.open()
+        except OptlyError:
+            return None
+
+    def page(
+        self, status: HTTPStatus, template: str, *headers: tuple[str, str], title: str, language: str, **facts: Any
+    ) -> Response:
+        """
+        Return a page that is everybody's, with its title in the language of the page.
+        """
+        return self.site.look.page(
+            status,
+            template,
+            *headers,
+            title=self.say(language, title),
+            language=language,
+            here=self.mount + quote(self.request.path, errors="replace"),
+            carried=self.chosen,
+            **facts,
+        )
+
+    def own_page(
+        self,
+        opened: Opened,
+        template: str,
+        *headers: tuple[str, str],
+        title: str,
+        at: str = "",
+        here: str = "",
+        status: HTTPStatus = HTTPStatus.OK,
+        **facts: Any,
+    ) -> Response:
+        """
+        Return a page of the visitor's own.
+
+        Args:
+            at: Which of their pages it is, as the last part of its path.
+            here: Where it can be looked at again, if not there.
+        """
+        language = self.language_for(opened)
+        door = self.entered
+        return self.site.look.page(
+            status,
+            template,
+            *headers,
+            title=self.say(language, title),
+            language=language,
+            code=None if door.in_session else door.code,
+            home=door.home,
+            csrf=door.csrf,
+            here=here or (f"{door.home}/{at}" if at else door.home),
+            carried=self.chosen,
+            opened=opened,
+            nav=tuple(self._ways(opened, language, at)),
+            session=self._signed_in(opened, language),
+            **facts,
+        )
+
+    def _ways(self, opened: Opened, language: str, at: str) -> list[Way]:
+        if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
+            return []
+        ways = [("", N_("Your choices"))]
+        if opened.raised:
+            ways += [("details", N_("Your details")), ("history", N_("Your history"))]
+            ways += [("copy", N_("A copy of your data"))] if opened.copyable else []
+        elif opened.verifiable:
+            ways += [("code", N_("Your details"))]
+        ways += [("complaint", N_("Complain"))]
+        home = self.home
+        return [
+            Way(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == at)
+            for name, label in ways
+        ]
+
+    def _signed_in(self, opened: Opened, language: str) -> SignedIn | None:
+        if not opened.raised or opened.ends_at is None:
+            return None
+        return SignedIn(masked=opened.masked, until=clock_time(opened.ends_at, language))
+
+    def to(self, path: str, *headers: tuple[str, str]) -> Response:
+        """
+        Send the browser on to another page of ours.
+        """
+        carried = f"?lang={self.chosen}" if self.chosen else ""
+        return self.site.look.redirect(f"{self.mount}{path}{carried}", *headers)
