@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, Unpack
 
 from optly.addresses import Address, Channel
 from optly.contrib._mounting import mount_path
@@ -18,6 +18,7 @@ from optly.errors import AddressError, ConfigurationError, UnknownContactError
 from optly.manager import ConsentManager
 from optly.manager_async import AsyncConsentManager
 from optly.parties import Contact
+from optly.portal import PortalSettings
 from optly.rules import Decision
 
 try:
@@ -72,7 +73,7 @@ def mount(
     manager: ConsentManager | AsyncConsentManager,
     *,
     path: str | None = None,
-    **portal: Any,
+    **settings: Unpack[PortalSettings],
 ) -> None:
     """
     Mount the MyOptly pages on *app*.
@@ -80,13 +81,13 @@ def mount(
     Args:
         path: Where. By default the path of `base_url`, without the ``root_path`` that a FastAPI was made with. Say it
             where a server or an application around this one takes more off.
-        portal: As for `ConsentManager.portal`.
+        settings: As for `ConsentManager.portal`.
 
     Raises:
         ConfigurationError: *path* is not where the path of `base_url` ends, or nothing but the pages could be reached.
     """
     where = mount_path(manager.pages.path, given=path, root=getattr(app, "root_path", ""))
-    pages = manager.portal(**portal).asgi()
+    pages = manager.portal(**settings).asgi()
     # Without the route for the path itself, it would be redirected to the host that the request names.
     app.router.routes += [Route(where, _Endpoint(pages), include_in_schema=False), Mount(where, pages)]
 

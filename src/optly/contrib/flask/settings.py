@@ -18,9 +18,9 @@ from optly.keys import Keys
 from optly.links import Pages
 from optly.manager import ConsentManager
 from optly.parties import Contact
+from optly.portal import PortalSettings
 
 _PARTS: Final = inspect.signature(ConsentManager).parameters
-_PORTAL: Final = frozenset(inspect.signature(ConsentManager.portal).parameters) - {"self"}
 _OWN: Final = frozenset({"manager", "mount", "portal"})
 
 
@@ -34,9 +34,9 @@ def read_settings(app: Flask) -> tuple[str, Callable[[], ConsentManager], Mappin
     settings = {name: value for name, value in app.config.get_namespace("OPTLY_").items() if value is not None}
     mount, portal = settings.get("mount"), settings.get("portal", {})
     if not isinstance(portal, Mapping):
-        raise ConfigurationError("OPTLY_PORTAL is a dict of what a portal is made with")
-    if unknown := portal.keys() - _PORTAL:
-        raise ConfigurationError(f"OPTLY_PORTAL holds what no portal is made with: {', '.join(sorted(unknown))}")
+        raise ConfigurationError("OPTLY_PORTAL is a dict of settings of the pages")
+    if unknown := portal.keys() - PortalSettings.__annotations__.keys():
+        raise ConfigurationError(f"OPTLY_PORTAL holds what the pages have no setting for: {', '.join(sorted(unknown))}")
     if mount is not None:
         mount = f"/{mount.strip('/')}"
     make, base_path = _maker(app, settings)
