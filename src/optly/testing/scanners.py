@@ -251,9 +251,10 @@ class _Scanner:
         """
         known, waiting = {link}, deque([link])
         while waiting and len(known) <= _MOST_PAGES:
-            new = dict.fromkeys(a for a in self._ask("GET", waiting.popleft()).addresses if self._is_ours(a))
-            waiting.extend(new.keys() - known)
-            known |= new.keys()
+            for address in self._ask("GET", waiting.popleft()).addresses:
+                if self._is_ours(address) and address not in known:
+                    known.add(address)
+                    waiting.append(address)
 
     def submit(self, link: str, depth: int) -> None:
         """
