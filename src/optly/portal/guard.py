@@ -201,7 +201,7 @@ class _Reader(HTMLParser):
             attributes=attributes,
             line=self.getpos()[0],
             seen=not hidden and (parent is None or (parent.seen and parent.tag not in _UNSEEN)),
-            disabled=("disabled" in attributes) or (parent is not None and parent.tag != "form" and parent.disabled),
+            disabled=("disabled" in attributes) or (parent is not None and parent.disabled),
             around=() if parent is None or within is None else (*parent.around, within),
         )
 

@@ -64,6 +64,8 @@ def page(
         "undo_sent": False,
         "can_verify": False,
         "complaint_href": f"{manager.pages.path}/help",
+        "details_href": f"{manager.pages.path}/help",
+        "held": (),
     }
     look = _look(manager.organisation, manager.pages.path)
     return look.page(status, template, *more, title=title, code=code, **plain, **facts)

@@ -90,8 +90,10 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[Sample]:
     asked = Opened(kind=LinkKind.QUESTION, masked=_MASKED, language="en", items=held, expires_at=_UNTIL)
 
     mine = {**link, "title": "Your choices", "opened": opened, "manages": True, "until": None, "errors": ()}
-    mine |= {"can_verify": True, "complaint_href": f"{home}/complaint", "groups": by_title(fields(held))}
+    mine |= {"can_verify": True, "details_href": f"{home}/code", "complaint_href": f"{home}/complaint"}
+    mine |= {"groups": by_title(fields(held)), "held": ()}
     yield Sample(template="choices", state="", facts=mine)
+    yield Sample(template="choices", state="held", facts=mine | {"held": held[1:2]})
     yield Sample(template="choices", state="unverifiable", facts=mine | {"can_verify": False})
     yield Sample(template="choices", state="empty", facts=mine | {"groups": {}})
 
