@@ -283,6 +283,30 @@ def test_names_and_links_are_escaped_and_the_hosts_page_is_not() -> None:
     assert "\n1 < 2\n" in page.text
 
 
+def test_what_the_host_writes_is_put_into_the_frame_as_it_is() -> None:
+    """
+    Its subject is no markup, its HTML is, and none of it is left behind for the next.
+    """
+    for number in range(2):
+        mine = Content(subject=f"<b>{number} & more", text=f"  {number} < 5\n", html=f"<p>{number}</p>")
+        made = marketing(ACME, Channel.EMAIL, mine, reason=Reason.CONSENTED, link=LINK, stop=STOP, language="en")
+        assert mine.subject == made.subject
+        assert made.text.startswith(f"{number} < 5\n\n--\nYou hear from Acme & Sons because you agreed to it.\n")
+        assert f"<title>&lt;b&gt;{number} &amp; more</title>" in made.html
+        assert f"<p>{number}</p>" in made.html
+        assert str(1 - number) not in made.text.partition("--")[0]
+    bare = marketing(
+        ACME,
+        Channel.EMAIL,
+        Content(subject="Sale", text="t"),
+        reason=Reason.CONSENTED,
+        link=LINK,
+        stop=STOP,
+        language="en",
+    )
+    assert "" == bare.html
+
+
 @pytest.mark.parametrize("reminder", [False, True])
 def test_the_organisation_is_alerted_by_ids_alone(reminder: bool) -> None:
     """

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from html import escape
 
 from optly.addresses import Channel
-from optly.i18n import N_, Catalogues, catalogue, direction, long_date, nearest
+from optly.i18n import N_, Catalogues, catalogue, long_date, nearest
 from optly.messages import Content
 from optly.parties import Organisation
 from optly.purposes import Wording
-from optly.rendering._templates import circular, in_plain_letters, render
+from optly.rendering._templates import circular, in_plain_letters
 from optly.replies import Says, read_reply
 from optly.rules.decision import Reason
 
@@ -30,6 +30,9 @@ _BECAUSE = {
     ),
 }  # fmt: skip
 _BECAUSE_OTHERWISE = N_("You hear from %(organisation)s because you are in touch with us.")
+
+# Stand for what the host writes in the frame around it, which is made once for many.
+_SUBJECT, _CONTENT = "\ue000subject\ue000", "\ue000content\ue000"
 
 
 def request(
@@ -170,27 +173,22 @@ def marketing(
 
     The host's HTML is put in as it is.
     """
-    spoken = nearest(language, more)
-    translations = catalogue(spoken, more)
     if channel is not Channel.EMAIL:
-        text = translations.gettext("%(organisation)s: %(text)s Stop: %(link)s")
+        text = catalogue(language, more).gettext("%(organisation)s: %(text)s Stop: %(link)s")
         return Content(text=text % {"organisation": organisation.name, "text": content.text.strip(), "link": link})
-    from markupsafe import Markup
-
-    facts: dict[str, Any] = {
-        "organisation": organisation,
-        "because": translations.gettext(_BECAUSE.get(reason, _BECAUSE_OTHERWISE)) % {"organisation": organisation.name},
-        "link": link,
-        "stop": stop,
-        "language": spoken,
-        "direction": direction(spoken),
-        "translations": translations,
-        "subject": content.subject,
-    }
-    html = render("marketing.html.j2", content=Markup(content.html), **facts) if content.html else ""  # noqa: S704
-    return Content(
-        subject=content.subject, text=render("marketing.txt.j2", content=content.text.strip(), **facts), html=html
+    frame = circular(
+        "marketing",
+        organisation,
+        _SUBJECT,
+        link=link,
+        stop=stop,
+        language=language,
+        more=more,
+        because=_BECAUSE.get(reason, _BECAUSE_OTHERWISE),
+        content=_CONTENT,
     )
+    html = frame.html.replace(_SUBJECT, escape(content.subject)).replace(_CONTENT, content.html) if content.html else ""
+    return Content(subject=content.subject, text=frame.text.replace(_CONTENT, content.text.strip()), html=html)
 
 
 def unsubscribe_headers(stop: str) -> Mapping[str, str]:
