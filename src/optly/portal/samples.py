@@ -178,7 +178,8 @@ def _in_a_session(home: str) -> Iterator[Sample]:
     tongue = Input(
         name="value", label="Language", hint="For our messages and these pages.", value="en", options=tongues
     )
-    yield Sample(template="change", state="options", facts=change | {"field": tongue, "error": None})
+    choose = change | {"title": "Change your language", "action": f"{home}/details/language"}
+    yield Sample(template="change", state="options", facts=choose | {"field": tongue, "error": None})
 
     wording = _PURPOSES[0].wording(
         Organisation(key="sample", name="Sample Ltd", address="1 High Street"), Channel.EMAIL
