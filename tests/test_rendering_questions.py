@@ -156,6 +156,15 @@ def test_a_host_adds_a_language_with_a_title_and_a_catalogue(tmp_path: Path) -> 
     assert "en" == purpose.wording(ACME, Channel.EMAIL, "pl-PL", (part,)).language
 
 
+def test_no_catalogue_rewords_an_english_question(tmp_path: Path) -> None:
+    """
+    Whoever changes sentences of a page does not change by accident what consents are given to.
+    """
+    (tmp_path / "en.po").write_text(POLISH + POLISH_HINT, encoding="utf-8")
+    purpose = Purpose(key="o", title="Offers")
+    assert purpose.wording(ACME, Channel.EMAIL) == purpose.wording(ACME, Channel.EMAIL, "en", (tmp_path,))
+
+
 def test_a_hint_of_the_hosts_own_is_said_in_the_same_language() -> None:
     """
     The question and what is said beside it are read together.

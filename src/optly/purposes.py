@@ -165,7 +165,7 @@ class Purpose:
         question and its two answers, it is put in English.
 
         Args:
-            more: The catalogues of the host.
+            more: The catalogues of the host, for questions in other languages than English.
         """
         return next(self._wordings(organisation, channel, language, more))
 
@@ -180,11 +180,9 @@ class Purpose:
         title = self.title
         if title[1:2].islower():  # "Offers" opens a sentence of its own; "BBC news" is a name
             title = title[0].lower() + title[1:]
-        said = alone(SOURCE, more)
-        question = said.gettext(_QUESTIONS[channel]) % {"organisation": organisation.name, "title": title}
-        hint = said.gettext(_HINT) if self.hint == _HINT else self.hint
-        yes, no = _answers(said)
-        yield Wording(text=question, hint=hint, yes=yes, no=no)
+        # From no catalogue: an English question is reworded where it is seen to be one, in *wordings*.
+        question = _QUESTIONS[channel] % {"organisation": organisation.name, "title": title}
+        yield Wording(text=question, hint=self.hint)
 
     def _translated(self, organisation: Organisation, channel: Channel, tag: str, more: Catalogues) -> Wording | None:
         said = alone(tag, more)
