@@ -23,7 +23,7 @@ from optly.errors import ConfigurationError
 from optly.portal.assets import assets
 from optly.portal.colours import READABLE, contrast, normal, shade
 from optly.portal.look import Look
-from optly.portal.samples import samples
+from optly.portal.samples import Sample, samples
 from optly.portal.theme import Theme
 
 if TYPE_CHECKING:
@@ -440,6 +440,10 @@ def test_the_files_of_two_themes_do_not_share_a_name() -> None:
 
 # ---- pages
 
+every_sample = pytest.mark.parametrize(
+    "sample", [*samples(ACME, MOUNT)], ids=lambda sample: f"{sample.template} {sample.state}".strip()
+)
+
 
 def body(look: Look, template: str = "help", **facts: Any) -> str:
     """
@@ -461,10 +465,8 @@ def test_no_language_is_promised_that_is_not_there() -> None:
     assert '<span lang="cy" aria-current="true"><bdi>Cymraeg</bdi></span>' in welsh
 
 
-@pytest.mark.parametrize(
-    "sample", [*samples(ACME, MOUNT)], ids=lambda sample: f"{sample.template} {sample.state}".strip()
-)
-def test_nothing_that_is_shown_can_break_out(sample: Any) -> None:
+@every_sample
+def test_nothing_that_is_shown_can_break_out(sample: Sample) -> None:
     """
     What people and organisations are called is text, whatever it looks like.
     """
@@ -496,8 +498,19 @@ def test_errors_come_first_in_the_title_and_are_told_at_their_field() -> None:
         assert len({text for _, text in summary}) == len(summary) >= 1
         described = re.findall(r'aria-invalid="true"', page)
         assert len(described) == (0 if sample.template in ("choices", "held") else 1)
-        for ids in re.findall(r'aria-(?:describedby|labelledby)="([^"]+)"', page):
-            assert all(page.count(f'id="{one}"') == 1 for one in ids.split())
+
+
+@every_sample
+def test_what_points_to_a_part_of_the_page_finds_it(sample: Sample) -> None:
+    """
+    Labels, descriptions and links within the page; and no two parts go by one name.
+    """
+    look = Look(organisation=ACME, mount=MOUNT)
+    page = look.page(HTTPStatus.OK, sample.template, **sample.facts).body.decode()
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert sorted(set(names)) == sorted(names)
+    pointed = re.findall(r'(?:aria-(?:describedby|labelledby)|\bfor)="([^"]+)"|href="#([^"]+)"', page)
+    assert {name for ids, anchor in pointed for name in (*ids.split(), anchor) if name} <= set(names)
 
 
 def test_headers_say_that_nobody_keeps_the_page_and_what_language_it_is_in() -> None:
