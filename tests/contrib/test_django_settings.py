@@ -30,6 +30,8 @@ from optly.backends import ConsoleBackend, MemoryBackend
 from optly.contrib.django import _settings, get_manager, get_portal
 from optly.contrib.django.checks import check_setting, check_store
 from optly.errors import ConfigurationError, StorageUnavailableError
+from optly.http import Request
+from optly.portal import Theme
 from optly.storage import MemoryStorage
 
 HERE = __name__
@@ -132,9 +134,8 @@ def test_a_manager_of_the_sites_own_is_used_and_left_open() -> None:
     """
     with override_settings(OPTLY={"MANAGER": f"{HERE}.the_manager"}):
         assert get_manager() is the_manager
-    with override_settings(OPTLY={"MANAGER": the_manager, "PORTAL": {"keep_context": True}}):
+    with override_settings(OPTLY={"MANAGER": the_manager}):
         assert get_manager() is the_manager
-        assert get_portal().keep_context
     assert the_manager.find(EMAIL) is None
 
 
@@ -266,6 +267,29 @@ def test_without_a_setting_it_says_what_is_missing() -> None:
             get_manager()
 
 
+def test_the_pages_are_set_as_well() -> None:
+    """
+    By the settings of `ConsentManager.portal`. A manager whose pages cannot be made is closed again.
+    """
+
+    class Closing(MemoryStorage):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    asked = Request(method="GET", path="/help")
+    with override_settings(OPTLY=parts()):
+        plain = get_portal().handle(asked)
+    with override_settings(OPTLY=parts(PORTAL={"theme": Theme(colour="#7a0044")})):
+        assert plain != get_portal().handle(asked)
+    storage = Closing()
+    with override_settings(OPTLY=parts(STORAGE=storage, PORTAL={"proxies": -1})):
+        with pytest.raises(ConfigurationError, match="proxies"):
+            get_manager()
+        assert storage.closed
+
+
 # ---- checks
 
 
@@ -395,6 +419,15 @@ def test_a_manager_of_the_sites_own_is_checked_as_well() -> None:
     with override_settings(OPTLY={"MANAGER": f"{HERE}.make_manager", "UNMARKED": "refuse"}, ROOT_URLCONF=()):
         assert [] == check_setting()
         assert ["optly.E003"] == [found.id for found in check_store(databases=["default"])]
+
+
+def test_a_template_that_breaks_a_rule_is_told(tmp_path: Path) -> None:
+    """
+    Before anybody sees that the site's own page is not shown.
+    """
+    (tmp_path / "help.html.j2").write_text("<p>Help yourself.</p>")
+    with override_settings(OPTLY=parts(PORTAL={"templates": [tmp_path]}, UNMARKED="refuse")):
+        assert {"optly.W005"} == {found.id for found in check_store(databases=["default"])}
 
 
 def test_the_checks_are_run_by_django() -> None:

@@ -15,6 +15,7 @@ from django.dispatch import receiver
 
 from optly.contrib.django import _settings
 from optly.contrib.django._settings import Settings
+from optly.errors import ConfigurationError
 from optly.manager import ConsentManager
 from optly.portal import Portal
 
@@ -47,9 +48,7 @@ class _Current:
         with self._lock:
             # What was made before a fork holds connections that are the other process's.
             if self._made is None or self._made.process != os.getpid():
-                settings = self.settings()
-                manager = settings.make()
-                self._made = _Made(manager, manager.portal(**settings.portal), settings.owned, os.getpid())
+                self._made = _make(self.settings())
             return self._made
 
     def forget(self) -> None:
@@ -57,6 +56,17 @@ class _Current:
             made, self._made, self._settings = self._made, None, None
             if made is not None and made.owned and made.process == os.getpid():
                 made.manager.close()
+
+
+def _make(settings: Settings) -> _Made:
+    manager = settings.make()
+    try:
+        portal = manager.portal(**settings.portal)
+    except ConfigurationError:
+        if settings.owned:
+            manager.close()
+        raise
+    return _Made(manager, portal, settings.owned, os.getpid())
 
 
 _current = _Current()

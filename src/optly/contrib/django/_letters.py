@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from email.headerregistry import Address
 from email.utils import getaddresses
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -70,6 +71,7 @@ class Frame:
     Attributes:
         link: Where they change what they receive.
         stop: The headers by which a mail program stops it, and in them where they stop it themselves.
+        catalogues: Where the site's own languages are.
     """
 
     organisation: Organisation
@@ -77,6 +79,7 @@ class Frame:
     link: str = attrs.field(repr=False)
     stop: Mapping[str, str] = attrs.field(repr=False)
     language: str
+    catalogues: tuple[Path, ...] = ()
 
     def around(self, text: str) -> tuple[str, str]:
         """
@@ -90,6 +93,7 @@ class Frame:
             link=self.link,
             stop=self.stop["List-Unsubscribe"].strip("<>"),
             language=self.language,
+            more=self.catalogues,
         )
         page = _PAGE.match(framed.html)
         assert page is not None  # it is a page of our own

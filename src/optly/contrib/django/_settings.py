@@ -20,6 +20,7 @@ from optly.errors import ConfigurationError
 from optly.keys import Keys
 from optly.manager import ConsentManager
 from optly.parties import Organisation
+from optly.portal import PortalSettings
 from optly.purposes import Purpose
 
 T = TypeVar("T")
@@ -30,7 +31,6 @@ _ARGUMENTS: Final = {
     if name != "on_events"
 }
 _REQUIRED: Final = tuple(name for name, parameter in _ARGUMENTS.items() if parameter.default is parameter.empty)
-_PORTAL: Final = frozenset(inspect.signature(ConsentManager.portal).parameters) - {"self"}
 _OWN: Final = ("MANAGER", "PORTAL", "UNMARKED", "EMAIL_INNER_BACKEND")
 _SMTP: Final = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -93,7 +93,7 @@ def read() -> Settings:
         raise ConfigurationError("the setting OPTLY is missing: a dictionary with MANAGER, or with what makes one")
     _refuse_unknown(value, [*_ARGUMENTS, *_OWN], "OPTLY")
     portal = _mapping(value.get("PORTAL", {}), "PORTAL")
-    _refuse_unknown(portal, _PORTAL, "OPTLY['PORTAL']")
+    _refuse_unknown(portal, PortalSettings.__annotations__, "OPTLY['PORTAL']")
     make = _from_site(value) if "MANAGER" in value else _from_parts(value)
     return attrs.evolve(
         make,

@@ -14,6 +14,7 @@ What ``manage.py check`` says of the setting ``OPTLY``.
 ``optly.W002``  Nobody has decided what becomes of mails that do not say whether they are marketing.
 ``optly.W003``  Mails are not screened, though the settings for that are there.
 ``optly.W004``  The store is in a SQLite file of Django's own.
+``optly.W005``  A template of the site's breaks a rule of the pages. Asked with ``--database`` alone.
 ==============  ================================================================================================
 """
 
@@ -30,7 +31,7 @@ from django.core import checks
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
-from optly.contrib.django import _settings, get_manager
+from optly.contrib.django import _settings, get_manager, get_portal
 from optly.contrib.django._settings import Facts, Settings
 from optly.contrib.django.views import pages
 from optly.errors import ConfigurationError, OptlyError
@@ -75,9 +76,16 @@ def check_store(databases: Sequence[str] | None = None, **_: Any) -> list[Any]:
         manager.backlog()
     except OptlyError as error:
         return [checks.Error(f"the store cannot be used: {error}", id="optly.E006")]
+    found = [
+        checks.Warning(
+            f"the template {finding.template} breaks a rule of the pages, so that ours is shown: {finding.message}",
+            id="optly.W005",
+        )
+        for finding in get_portal().check_templates()
+    ]
     if settings.facts is not None:
-        return []
-    return list(_facts(Facts(base_url=manager.pages.base_url, backends=len(manager.backends))))
+        return found
+    return [*found, *_facts(Facts(base_url=manager.pages.base_url, backends=len(manager.backends)))]
 
 
 def _facts(facts: Facts) -> Iterator[Any]:

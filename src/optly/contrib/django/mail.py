@@ -270,5 +270,12 @@ def _recorded(
     except (MissingLineError, UnknownContactError):
         # They were erased, or gave the address up, since they were looked up.
         return _recorded(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))
-    frame = Frame(organisation=manager.organisation, reason=decision.reason, link=link, stop=stop, language=language)
+    frame = Frame(
+        organisation=manager.organisation,
+        reason=decision.reason,
+        link=link,
+        stop=stop,
+        language=language,
+        catalogues=manager.catalogues,
+    )
     return decision, personal(message, recipient, frame)

@@ -1,0 +1,3 @@
+"""
+A shop that asks before it writes.
+"""
