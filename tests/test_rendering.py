@@ -130,14 +130,14 @@ def bracketed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 def unbracketed(text: str) -> str:
     """
-    Return what of *text* came from no catalogue and is no fact.
+    Return the English letters of *text* that came from no catalogue and are in no fact.
     """
     for fact in sorted(FACTS, key=len, reverse=True):
         text = text.replace(fact, "")
     depth, left = 0, []
     for letter in text:
         depth += {"⟦": 1, "⟧": -1}.get(letter, 0)
-        if depth == 0 and letter.isalpha():
+        if depth == 0 and letter.isascii() and letter.isalpha():
             left.append(letter)
     return "".join(left)
 
