@@ -21,6 +21,8 @@ from optly import (
     Subscriber,
 )
 from optly.backends import MemoryBackend
+from optly.consent import Question
+from optly.events import Event, MessageAccepted
 from optly.messages import Message
 from optly.protocols import Storage
 from optly.storage import MemoryStorage
@@ -41,6 +43,10 @@ PURPOSES = (
 KEYS = Keys(current="a key that is only used in tests")
 EMAIL, PHONE = "ada@example.com", "+447911123456"
 EMAIL_OFFERS, SMS_OFFERS = (Channel.EMAIL, "offers"), (Channel.SMS, "offers")
+
+
+def _asks(event: Event, question: Question) -> bool:
+    return isinstance(event, MessageAccepted) and event.question == question.id
 
 
 @attrs.define(kw_only=True)
@@ -71,7 +77,7 @@ class World:
         Each time is for a wish of her own, because one wish is answered by one question.
         """
         self.wishes += 1
-        self.manager.request_consent(
+        question = self.manager.request_consent(
             contact,
             **{
                 "via": Channel.EMAIL,
@@ -82,7 +88,8 @@ class World:
             },
         )
         self.manager.deliver()
-        return [m for m in self.emails.outbox if m.contact == contact.id and m.subject.endswith("hear about?")][-1]
+        asked = {event.message for event in self.manager.history(contact) if _asks(event, question)}
+        return next(message for message in self.emails.outbox if message.id in asked)
 
     def agreed(self, contact: Contact) -> str:
         """

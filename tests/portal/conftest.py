@@ -19,6 +19,6 @@ def acme() -> Acme:
 @pytest.fixture
 def visitor(acme: Acme) -> Visitor:
     """
-    Somebody with a browser.
+    Somebody with a browser, who may answer as soon as they are asked.
     """
-    return Visitor(acme.manager.portal())
+    return Visitor(acme.manager.portal(hold_yes_within=None))

@@ -219,7 +219,7 @@ class Look:
             "files": {**_NO_LOGO, **{name: asset.name for name, asset in assets(self.theme).items()}},
             "language": tag,
             "direction": direction(tag),
-            "languages": tuple(self._languages(tag, here or f"{self.mount}/help")),
+            "languages": tuple(self._languages(tag, here or "")),
             "nav": (),
             "session": None,
         }

@@ -252,7 +252,6 @@ class Visit:
             *headers,
             title=self.say(language, title),
             language=language,
-            here=self.mount + quote(self.request.path, errors="replace"),
             carried=self.chosen,
             **facts,
         )
