@@ -8,6 +8,7 @@ import email
 import email.policy
 import logging
 import pickle
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email.headerregistry import Address
@@ -29,6 +30,7 @@ from hypothesis import strategies as st
 from world import EMAIL
 
 from optly import Channel, Contact, Subscriber
+from optly.addresses import EmailAddress
 from optly.contrib.django import get_manager
 from optly.contrib.django.mail import MailWithheldError, MarketingEmail, UnmarkedMailError
 from optly.contrib.django.signals import mail_withheld
@@ -233,6 +235,10 @@ def test_the_link_and_the_stop_are_about_the_address_that_is_written_to(shop: Sh
     assert offer(EMAIL, BOB).send() == 1
     to_first, to_second = shop.sent
     assert ([EMAIL], [BOB]) == (to_first.recipients(), to_second.recipients())
+    for sent, address in ((to_first, EMAIL), (to_second, BOB)):
+        code = re.search(r"/my/l/(\w+)", sent.body)
+        assert code is not None
+        assert EmailAddress.parse(address).masked == shop.manager.open(code[1]).masked
     for sent, left in ((to_first, [BOB]), (to_second, [])):
         shop.sent.clear()
         shop.manager.stop_by_token(stop_of(sent).rpartition("/")[2])
