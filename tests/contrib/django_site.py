@@ -34,7 +34,39 @@ _DIRECTORY = Path(tempfile.mkdtemp(prefix="optly-django-"))
 atexit.register(shutil.rmtree, _DIRECTORY, ignore_errors=True)
 
 GATE = "optly.contrib.django.mail.GatedEmailBackend"
-INNER = "django.core.mail.backends.locmem.EmailBackend"
+# Since 6.1 Django has backends by their aliases, with settings of their own, and warns of everything else.
+HAS_MAILERS = hasattr(mail, "mailers")
+_BACKENDS = "django.core.mail.backends."
+INNER = "kept" if HAS_MAILERS else f"{_BACKENDS}locmem.EmailBackend"
+SMTP_BACKEND = f"{_BACKENDS}smtp.EmailBackend"
+SMTP = "smtp" if HAS_MAILERS else SMTP_BACKEND
+
+
+def mailers(default: str = GATE, host: str = "", port: int = 0) -> dict[str, Any]:
+    """
+    Return the settings of mail for the version of Django that is there.
+    """
+    if not HAS_MAILERS:
+        return {"EMAIL_BACKEND": default, "EMAIL_HOST": host, "EMAIL_PORT": port}
+    return {
+        "MAILERS": {
+            "default": {"BACKEND": default},
+            "silent": {"BACKEND": default, "OPTIONS": {"fail_silently": True}},
+            "kept": {"BACKEND": f"{_BACKENDS}locmem.EmailBackend"},
+            "smtp": {"BACKEND": SMTP_BACKEND, "OPTIONS": {"host": host, "port": port}},
+        }
+    }
+
+
+def connection(*, silently: bool = False) -> Any:
+    """
+    Return what mails are sent with.
+    """
+    if not HAS_MAILERS:
+        return mail.get_connection(fail_silently=silently)
+    return mail.mailers["silent" if silently else "default"]
+
+
 KEY = "a key that is used in no other place than tests"
 
 # What `startproject` of Django 5.2 writes, but for the order of its lines.
@@ -81,8 +113,8 @@ settings.configure(
     STATIC_URL="static/",
     USE_TZ=True,
     LOGGING_CONFIG=None,
-    EMAIL_BACKEND=GATE,
     OPTLY={},
+    **mailers(),
 )
 django.setup()
 

@@ -21,10 +21,10 @@ import django_site
 import pytest
 from backends.mail_servers import Inbox, mail_server
 from django.core import mail
-from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection, send_mail
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends import locmem
 from django.test import override_settings
-from django_site import Shop
+from django_site import SMTP, Shop, connection, mailers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import EMAIL
@@ -242,7 +242,7 @@ def test_the_link_and_the_stop_are_about_the_address_that_is_written_to(shop: Sh
     for sent, left in ((to_first, [BOB]), (to_second, [])):
         shop.sent.clear()
         shop.manager.stop_by_token(stop_of(sent).rpartition("/")[2])
-        get_connection(fail_silently=True).send_messages([offer(EMAIL, BOB)])
+        connection(silently=True).send_messages([offer(EMAIL, BOB)])
         assert left == [each for message in shop.sent for each in message.recipients()]
 
 
@@ -259,10 +259,10 @@ def test_what_says_nothing_is_not_sent_by_default(shop: Shop) -> None:
     """
     shop.agreed()
     with pytest.raises(UnmarkedMailError, match="OPTLY"):
-        get_connection().send_messages([offer(), unmarked()])
+        connection().send_messages([offer(), unmarked()])
     assert [] == shop.sent
     with told() as heard:
-        assert send_mail("Hi", "Hello", None, [BOB], fail_silently=True) == 0
+        assert connection(silently=True).send_messages([unmarked()]) == 0
     assert [(BOB, None)] == [(each["recipient"], each["decision"]) for each in heard]
 
 
@@ -277,7 +277,7 @@ def test_what_says_nothing_is_sent_as_it_is_where_the_site_decided_so() -> None:
         assert ([BOB, EMAIL], "Hello", {}) == (sent.to, sent.body, sent.extra_headers)
         shop.agreed()
         messages = [unmarked(), offer(), unmarked(), unmarked()]
-        assert get_connection().send_messages(messages) == 4
+        assert connection().send_messages(messages) == 4
         assert [[BOB], [EMAIL], [BOB], [BOB]] == recipients(shop.sent[1:])
 
 
@@ -324,7 +324,7 @@ def test_a_mark_that_cannot_be_is_an_error(
     shop.agreed()
     wrong = EmailMessage("Hi", "Hello", to=[EMAIL], headers=headers)
     with pytest.raises(error):
-        get_connection(fail_silently=silently).send_messages([offer(), wrong])
+        connection(silently=silently).send_messages([offer(), wrong])
     assert [] == shop.sent
 
 
@@ -381,7 +381,7 @@ def test_a_list_is_looked_up_together() -> None:
         get_manager()
         storage.finds = 0
         messages = [offer(f"a{number}@example.com") for number in range(2500)]
-        assert get_connection(fail_silently=True).send_messages(messages) == 0
+        assert connection(silently=True).send_messages(messages) == 0
         assert 3 == storage.finds
 
 
@@ -393,11 +393,11 @@ def test_everything_that_may_be_sent_is_sent_before_it_is_said_what_was_not(shop
     shop.agreed("news", email=BOB, phone=None)
     messages = [offer(BOB), offer(EMAIL), offer(BOB, purpose="news"), offer(EMAIL, purpose="news")]
     with pytest.raises(MailWithheldError) as caught:
-        get_connection().send_messages(messages)
+        connection().send_messages(messages)
     assert [[EMAIL], [BOB]] == recipients(shop.sent)
     assert 2 == caught.value.sent
     assert ["offers", "news"] == [decision.purpose for decision in caught.value.decisions]
-    assert get_connection(fail_silently=True).send_messages(messages) == 2
+    assert connection(silently=True).send_messages(messages) == 2
 
 
 @pytest.mark.parametrize("change", ["erase", "stop", "move"])
@@ -420,7 +420,7 @@ def test_what_changed_since_it_was_looked_up_counts(shop: Shop, monkeypatch: pyt
 
     monkeypatch.setattr(locmem.EmailBackend, "send_messages", take_and_change)
     with pytest.raises(MailWithheldError) as caught:
-        get_connection().send_messages([offer(EMAIL), offer(BOB)])
+        connection().send_messages([offer(EMAIL), offer(BOB)])
     assert [[EMAIL]] == recipients(shop.sent)
     expected = {"erase": Reason.SUPPRESSED, "stop": Reason.WITHDRAWN, "move": Reason.NOT_ON_RECORD}
     assert expected[change] == caught.value.decision.reason
@@ -449,7 +449,7 @@ def test_nobody_gets_what_the_gate_refuses_and_everybody_else_does(
             if address in stopped:
                 shop.manager.withdraw(contact)
         messages = [offer(to=to, cc=cc, bcc=bcc) for to, cc, bcc in mails]
-        count = get_connection(fail_silently=True).send_messages(messages)
+        count = connection(silently=True).send_messages(messages)
         allowed = agreed - stopped
         expected = [[each for each in dict.fromkeys(chain(*mail)) if each in allowed] for mail in mails]
         assert [[each] for mail in expected for each in mail] == recipients(shop.sent)
@@ -466,14 +466,13 @@ def test_over_a_real_connection() -> None:
     inbox = Inbox()
     with mail_server(inbox) as url:
         server = urlsplit(f"//{url}")
-        inner = "django.core.mail.backends.smtp.EmailBackend"
         with (
-            django_site.opened(EMAIL_INNER_BACKEND=inner) as shop,
-            override_settings(EMAIL_HOST=server.hostname, EMAIL_PORT=server.port),
+            django_site.opened(EMAIL_INNER_BACKEND=SMTP) as shop,
+            override_settings(**mailers(host=server.hostname, port=server.port)),
         ):
             shop.agreed()
             shop.agreed(email=BOB, phone=None)
-            assert get_connection().send_messages([offer(EMAIL, BOB), offer(EMAIL)]) == 2
+            assert connection().send_messages([offer(EMAIL, BOB), offer(EMAIL)]) == 2
     assert [[EMAIL], [BOB], [EMAIL]] == [envelope.rcpt_tos for envelope in inbox.envelopes]
     assert 1 == inbox.connections
     parsed = [email.message_from_bytes(e.content, policy=email.policy.default) for e in inbox.envelopes]
@@ -485,10 +484,9 @@ def test_nothing_is_recorded_where_there_is_no_server_to_hand_over_to() -> None:
     """
     The connection is opened first.
     """
-    inner = "django.core.mail.backends.smtp.EmailBackend"
     with (
-        django_site.opened(EMAIL_INNER_BACKEND=inner) as shop,
-        override_settings(EMAIL_HOST="127.0.0.1", EMAIL_PORT=9),
+        django_site.opened(EMAIL_INNER_BACKEND=SMTP) as shop,
+        override_settings(**mailers(host="127.0.0.1", port=9)),
     ):
         ada = shop.agreed()
         before = shop.manager.history(ada)
@@ -526,7 +524,7 @@ def test_a_store_that_goes_away_in_between_is_told_or_not_as_it_is_asked() -> No
     with django_site.opened(STORAGE=storage) as shop:
         shop.agreed()
         storage.away = True
-        assert get_connection(fail_silently=True).send_messages([offer()]) == 0
+        assert connection(silently=True).send_messages([offer()]) == 0
         with pytest.raises(StorageUnavailableError):
             offer().send()
         assert [] == shop.sent
@@ -536,6 +534,6 @@ def test_an_empty_call_does_nothing(shop: Shop) -> None:
     """
     Nor does a mail without recipients, which Django itself does not hand on.
     """
-    assert get_connection().send_messages([]) == 0
-    assert get_connection().send_messages([EmailMultiAlternatives("Hi", headers={"X-Optly-Purpose": "offers"})]) == 0
+    assert connection().send_messages([]) == 0
+    assert connection().send_messages([EmailMultiAlternatives("Hi", headers={"X-Optly-Purpose": "offers"})]) == 0
     assert [] == shop.sent

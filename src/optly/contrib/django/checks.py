@@ -29,15 +29,14 @@ from urllib.parse import urlsplit
 from django.conf import settings as site
 from django.core import checks
 from django.urls import Resolver404, resolve
-from django.utils.module_loading import import_string
 
 from optly.contrib.django import _settings, get_manager, get_portal
+from optly.contrib.django._mailers import GATE, is_gated, problem_with
 from optly.contrib.django._settings import Facts, Settings
 from optly.contrib.django.views import pages
 from optly.errors import ConfigurationError, OptlyError
 from optly.links import Pages
 
-_GATE: Final = "optly.contrib.django.mail.GatedEmailBackend"
 _SHORTEST: Final = 32
 
 
@@ -154,26 +153,20 @@ def _keys(settings: Settings) -> Iterator[Any]:
 
 
 def _mail(settings: Settings) -> Iterator[Any]:
-    told = "UNMARKED" in site.OPTLY or "EMAIL_INNER_BACKEND" in site.OPTLY
-    if site.EMAIL_BACKEND != _GATE:
-        if told:
+    if not is_gated():
+        if "UNMARKED" in site.OPTLY or "EMAIL_INNER_BACKEND" in site.OPTLY:
             yield checks.Warning(
-                "mails are not screened: EMAIL_BACKEND is another one than UNMARKED and EMAIL_INNER_BACKEND are for",
-                hint=f'Set EMAIL_BACKEND = "{_GATE}".',
+                "mails are not screened: UNMARKED and EMAIL_INNER_BACKEND are for another backend than the site has",
+                hint=f"Let EMAIL_BACKEND, or the default of MAILERS, be {GATE}.",
                 id="optly.W003",
             )
         return
-    if settings.inner_backend == _GATE:
+    if problem := problem_with(settings.inner_backend):
         yield checks.Error(
-            "the gated email backend would hand mails over to itself",
-            hint="Let EMAIL_INNER_BACKEND name what EMAIL_BACKEND was before.",
+            problem,
+            hint="Let EMAIL_INNER_BACKEND name what the site handed mails over with before.",
             id="optly.E007",
         )
-    else:
-        try:
-            import_string(settings.inner_backend)
-        except ImportError as error:
-            yield checks.Error(f"EMAIL_INNER_BACKEND cannot be had: {error}", id="optly.E007")
     if settings.unmarked is None:
         yield checks.Warning(
             "mails that do not say whether they are marketing are not sent, those that reset a password included",

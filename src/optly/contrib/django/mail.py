@@ -2,11 +2,11 @@
 """
 An email backend that lets marketing out only where the gate does.
 
-With ``EMAIL_BACKEND = "optly.contrib.django.mail.GatedEmailBackend"`` every mail of the site goes through it, whichever
-application sends it. Which mails are marketing the site says, by the purpose they are for: with `MarketingEmail`, or
-with a header ``X-Optly-Purpose: offers``. ``X-Optly-Kind: service`` says that a mail is none. What says neither is
-refused, unless ``OPTLY["UNMARKED"]`` is ``"service"``, which has it sent as it is. What goes to nobody but the site's
-own ``ADMINS`` and ``MANAGERS`` is always sent.
+With ``EMAIL_BACKEND = "optly.contrib.django.mail.GatedEmailBackend"``, or that as the default of ``MAILERS``, every
+mail of the site goes through it, whichever application sends it. Which mails are marketing the site says, by the
+purpose they are for: with `MarketingEmail`, or with a header ``X-Optly-Purpose: offers``. ``X-Optly-Kind: service``
+says that a mail is none. What says neither is refused, unless ``OPTLY["UNMARKED"]`` is ``"service"``, which has it sent
+as it is. What goes to nobody but the site's own ``ADMINS`` and ``MANAGERS`` is always sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import attrs
-from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
 from optly.addresses import Channel
@@ -32,6 +32,7 @@ from optly.contrib.django._letters import (
     recipients_of,
     without_marks,
 )
+from optly.contrib.django._mailers import inner_backend
 from optly.contrib.django._settings import Unmarked
 from optly.contrib.django.signals import mail_withheld
 from optly.errors import (
@@ -54,6 +55,10 @@ _KEPT: Final[Facts] = {
     "offers_refusal": True,
     "refusal_cost": RefusalCost.FREE,
 }
+
+
+# What `MAILERS` passes to every backend.
+_DJANGOS_OWN: Final = ("alias", "_ignore_unknown_kwargs")
 
 
 class MarketingEmail(EmailMultiAlternatives):
@@ -94,7 +99,8 @@ class MailWithheldError(NotPermittedError):
 
 class GatedEmailBackend(BaseEmailBackend):
     """
-    Screens marketing, and hands mails over with the backend that ``OPTLY["EMAIL_INNER_BACKEND"]`` names.
+    Screens marketing, and hands mails over with the backend that ``OPTLY["EMAIL_INNER_BACKEND"]`` names: by its path,
+    or by its alias where the site has ``MAILERS``.
 
     A marketing mail becomes one for each of its recipients, in ``to``, ``cc`` and ``bcc`` alike, so that nobody gets
     the stop link or sees the address of somebody else. Each has the identity of the sender, a MyOptly link and a stop
@@ -107,8 +113,10 @@ class GatedEmailBackend(BaseEmailBackend):
     """
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
-        super().__init__(fail_silently=fail_silently)
-        self._inner = get_connection(get_settings().inner_backend, fail_silently=fail_silently, **kwargs)
+        # Django 6.1 has backends told their alias, and no longer keeps for them whether they are to fail silently.
+        super().__init__(**{name: kwargs.pop(name) for name in _DJANGOS_OWN if name in kwargs})
+        self.fail_silently = fail_silently
+        self._inner = inner_backend(get_settings().inner_backend, fail_silently=fail_silently, **kwargs)
 
     def open(self) -> Any:
         return self._inner.open()
