@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +20,14 @@ from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, Subscriber, Wording
 from optly.errors import LinkError, StopStandsError
+from optly.events import LinkKind
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Message, Receipt
 from optly.protocols import Storage
 from optly.results import Effect
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in
+from optly.views import UndoneChange, UndoneStop
 
 SCOPES = [(channel, purpose) for channel in (Channel.EMAIL, Channel.SMS) for purpose in ("offers", "news")]
 ADDRESS = {Channel.EMAIL: EMAIL, Channel.SMS: PHONE}
@@ -54,6 +57,8 @@ class Life(RuleBasedStateMachine):
         self.yes: dict[tuple[Channel, str], datetime] = {}
         self.staff_yes: dict[tuple[Channel, str], datetime] = {}
         self.stop: dict[tuple[Channel, str], datetime] = {}
+        self.stops_at: Counter[datetime] = Counter()
+        self.ended: dict[datetime, set[tuple[Channel, str]]] = {}
         self.events = 0
 
     def open(self) -> World:
@@ -106,20 +111,40 @@ class Life(RuleBasedStateMachine):
             return
         code = code_in(self.messages[index % len(self.messages)])
         try:
-            items = self.w.manager.open(code).items
+            opened = self.w.manager.open(code)
         except LinkError:
             before = self.w.manager.standing(self.ada)
             with pytest.raises(LinkError):
                 self.w.manager.answer(code, dict.fromkeys(SCOPES, answer))
             assert self.w.manager.standing(self.ada) == before
             return
+        if opened.kind is LinkKind.UNDO:
+            self.undone(code, opened.undo)
+            return
+        items = opened.items
         act = self.w.manager.choose if len(items) == len(SCOPES) else self.w.manager.answer
         act(code, {item.key: answer for item in items})
         for item in items:
             self.said(item.key, answer)
 
+    def undone(self, code: str, undo: UndoneStop | UndoneChange | None) -> None:
+        """
+        What had been allowed when it was stopped is allowed again, unless something else stopped it too.
+        """
+        self.w.manager.undo(code)
+        if undo is None:
+            return
+        assert isinstance(undo, UndoneStop)
+        again = {item.key for item in undo.items}
+        still = {scope for scope in self.ended[undo.at] if self.stop[scope] == undo.at and not self.expected(scope)}
+        assert again <= still
+        assert self.stops_at[undo.at] > 1 or again == still
+        for scope in again:
+            self.said(scope, True)
+
     def said(self, scope: tuple[Channel, str], answer: bool) -> None:
         (self.yes if answer else self.stop)[scope] = self.clock()
+        self.stops_at[self.clock()] += not answer
 
     @rule(scope=st.sampled_from(SCOPES), answer=st.booleans())
     def a_choice_is_changed(self, scope: tuple[Channel, str], answer: bool) -> None:
@@ -151,6 +176,7 @@ class Life(RuleBasedStateMachine):
         objection=st.booleans(),
     )
     def stopped(self, channels: list[Channel], purposes: list[str], objection: bool) -> None:
+        self.stops_at[self.clock()] += 1
         call = self.w.manager.record_objection if objection else self.w.manager.withdraw
         call(self.ada, channels=channels, purposes=purposes)
         for channel, purpose in SCOPES:
@@ -161,8 +187,13 @@ class Life(RuleBasedStateMachine):
     def a_stop_link_is_pressed(self, index: int) -> None:
         if not self.messages:
             return
-        token = stop_token_in(self.messages[index % len(self.messages)])
+        message = self.messages[index % len(self.messages)]
+        if "List-Unsubscribe" not in message.headers:  # a notice, which has nothing to stop
+            return
+        token = stop_token_in(message)
         scope = self.w.manager.open_stop(token)
+        self.stops_at[self.clock()] += 1
+        self.ended.setdefault(self.clock(), {one for one in SCOPES if self.expected(one)})
         self.w.manager.stop_by_token(token)
         for channel, purpose in SCOPES:
             if scope.channel in (None, channel) and scope.purpose in (None, purpose):
@@ -180,6 +211,7 @@ class Life(RuleBasedStateMachine):
         for _ in range(1 + twice):
             self.w.manager.receive(text)
         if "stop" in words.lower():
+            self.stops_at[self.clock()] += 1
             for purpose in ("offers", "news"):
                 self.stop[Channel.SMS, purpose] = self.clock()
 
@@ -203,6 +235,7 @@ class Life(RuleBasedStateMachine):
         )
         known = self.w.manager.receive(report).effect is not Effect.UNKNOWN
         if known and status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+            self.stops_at[at] += 1
             for purpose in ("offers", "news"):
                 self.stop[Channel.EMAIL, purpose] = max(at, self.stop.get((Channel.EMAIL, purpose), at))
         self.w.manager.restore_line(self.ada, Channel.EMAIL, how="telephoned")

@@ -22,7 +22,7 @@ from optly import (
 )
 from optly.backends import MemoryBackend
 from optly.consent import Question
-from optly.events import Event, MessageAccepted
+from optly.events import Event, MessageEvent
 from optly.messages import Message
 from optly.protocols import Storage
 from optly.storage import MemoryStorage
@@ -46,7 +46,7 @@ EMAIL_OFFERS, SMS_OFFERS = (Channel.EMAIL, "offers"), (Channel.SMS, "offers")
 
 
 def _asks(event: Event, question: Question) -> bool:
-    return isinstance(event, MessageAccepted) and event.question == question.id
+    return isinstance(event, MessageEvent) and event.question == question.id
 
 
 @attrs.define(kw_only=True)

@@ -459,6 +459,17 @@ class Standing:
                 return None
         return latest
 
+    def stopped_only_by(self, seq: int, channel: Channel, purpose: str, line: int, at: datetime) -> bool:
+        """
+        Whether this is stopped at an instant by the event of that number, and by nothing that came since.
+        """
+        latest = self.stop(channel, purpose, line, at)
+        return (
+            latest is not None
+            and latest.seq == seq
+            and all(stop.seq == seq or stop.at < latest.at for stop in self._covering(channel, purpose, line))
+        )
+
     def _covering(self, channel: Channel, purpose: str, line: int) -> list[StandingStop]:
         return [stop for stop in self.stops if stop.covers(channel, purpose, line)]
 
@@ -482,10 +493,8 @@ def restorable(before: Standing, standing: Standing, stop: int, at: datetime) ->
     """
     found = {}
     for consent in before.consents:
-        latest = standing.stop(consent.channel, consent.purpose, consent.line, at)
         if (
-            latest is not None
-            and latest.seq == stop
+            standing.stopped_only_by(stop, consent.channel, consent.purpose, consent.line, at)
             and consent.organisations is None
             and not consent.collected_by
             and standing.line_for(consent.channel, consent.line) is not None
@@ -1361,8 +1370,8 @@ def _confirm(command: ConfirmAnswer, standing: Standing, now: datetime) -> tuple
 def _undo_stop(command: UndoStop, standing: Standing, now: datetime) -> tuple[Event, ...]:
     again = []
     for choice in command.choices:
-        stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
-        if stop is not None and stop.seq == command.stop and standing.line_for(choice.channel, choice.line) is not None:
+        stopped = standing.stopped_only_by(command.stop, choice.channel, choice.purpose, choice.line, now)
+        if stopped and standing.line_for(choice.channel, choice.line) is not None:
             again.append(choice)
     return _said(
         again,

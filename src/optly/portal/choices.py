@@ -14,14 +14,15 @@ from typing import Final
 import attrs
 
 from optly.addresses import Channel
+from optly.i18n import N_
 from optly.purposes import Wording
 from optly.views import Item
 
 KEEP: Final = "keep"
 NO: Final = "no"
 
-_CHANGED: Final = "These words changed after you opened the page. Choose again"
-_UNCLEAR: Final = "Choose one of the two answers"
+_CHANGED: Final = N_("These words changed after you opened the page. Choose again")
+_UNCLEAR: Final = N_("Choose one of the two answers")
 
 
 def yes_to(wording: Wording) -> str:
@@ -39,7 +40,7 @@ class Field:
     Attributes:
         item: What is asked, and what is on record.
         pressed: Which button is pressed: True for yes, False for no, None for neither.
-        error: What is wrong with the answer that was sent, or empty.
+        error: What is wrong with the answer that was sent, in English until it is shown; or empty.
     """
 
     item: Item
