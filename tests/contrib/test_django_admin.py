@@ -126,6 +126,19 @@ def test_the_page_of_somebody_who_was_erased_shows_that(shop: Shop) -> None:
     assert EMAIL not in page
 
 
+def test_a_complaint_is_shown_with_its_deadline(shop: Shop) -> None:
+    """
+    Thirty days to say that it was received, and whether that was done.
+    """
+    ada = shop.add()
+    assert "Complaints" not in text(signed_in().get(page_of(ada)))
+    code = shop.manager.link(ada).rpartition("/")[2]
+    complaint = shop.manager.self_service.complain(code, "You write too often.")
+    page = text(signed_in_again().get(page_of(ada)))
+    for shown in ("Complaints", complaint.id, "You write too often.", "not yet", complaint.acknowledge_by.isoformat()):
+        assert shown in page
+
+
 @pytest.mark.parametrize("form", ["json", "html"])
 def test_the_evidence_is_a_file_to_keep(shop: Shop, form: str) -> None:
     """

@@ -8,7 +8,7 @@ address, which is sent in the body of a form and stands in no URL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -29,7 +29,6 @@ from optly.evidence import EvidencePack
 from optly.manager import ConsentManager
 from optly.parties import Contact
 from optly.rules import Decision
-from optly.story import Told, tell
 from optly.views import answer
 
 _KINDS = {
@@ -122,7 +121,7 @@ class ContactAdmin(admin.ModelAdmin):
             standing=standing,
             addresses=_addresses(standing, pack),
             permissions=_permissions(manager, contact, standing),
-            history=_history(pack),
+            history=pack.told(),
         )
 
     def evidence_view(self, request: HttpRequest, id: str, form: str) -> HttpResponse:
@@ -204,7 +203,3 @@ def _channels(manager: ConsentManager, standing: Standing) -> Sequence[Channel]:
     seen.update(consent.channel for consent in standing.consents)
     seen.update(stop.channel for stop in standing.stops)
     return [channel for channel in Channel if channel in seen]
-
-
-def _history(pack: EvidencePack) -> Iterable[Told]:
-    return [tell(entry, event, pack.wordings) for entry, event in zip(pack.entries, pack.events, strict=True)]
