@@ -81,11 +81,10 @@ class Limits:
     None for no limit.
 
     A client is the other end of the connection or what a trusted proxy says of it; of an IPv6 address, its first 64
-    bits. What a shorter window refuses does not count towards a longer one.
+    bits. What a shorter window refuses does not count towards a longer one. How often one person can be sent something
+    is limited beside this, by the manager itself.
 
     Attributes:
-        new_links_by_address: New links to one typed address, whether it is on record or not. It can be set lower than
-            this; the manager itself sends no more.
         new_links_by_client: New links that one client asks for.
         new_links: New links that are asked for in all.
         digits_by_client: Digits of one-time codes that one client tries.
@@ -99,7 +98,6 @@ class Limits:
         ConfigurationError: A limit cannot be read.
     """
 
-    new_links_by_address: str | None = _limit("3/15 minutes; 10/day")
     new_links_by_client: str | None = _limit("20/hour")
     new_links: str | None = _limit("1000/hour")
     digits_by_client: str | None = _limit("30/hour")
@@ -193,14 +191,12 @@ class Limiter:
             secret,
         )
 
-    def may_send_link(self, address: str, client: str) -> bool:
+    def may_send_link(self, client: str) -> bool:
         """
-        Count a new link that *client* asks for. Ask before *address*, in its normal form, is looked up.
+        Count a new link that *client* asks for. Ask before the address is looked up.
         """
-        return (
-            self._by_client("new_links_by_client", client, otherwise=False)
-            and self._is_within("new_links_by_address", address, otherwise=False)
-            and self._is_within("new_links", "", otherwise=False)
+        return self._by_client("new_links_by_client", client, otherwise=False) and self._is_within(
+            "new_links", "", otherwise=False
         )
 
     def may_try_digits(self, client: str) -> bool:

@@ -64,7 +64,7 @@ def send_new_link(visit: Visit) -> Response:
     form = visit.form()
     typed = form.get("address", ("",))[-1]
     try:
-        if visit.site.limiter.may_send_link(typed.strip().lower(), visit.client):
+        if visit.site.limiter.may_send_link(visit.client):
             visit.own.request_link(typed, language=visit.language)
     except AddressError:
         return _new_link(visit, typed, N_("Write an email address, or a mobile number such as 07911 123456"))
