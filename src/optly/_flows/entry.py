@@ -62,10 +62,9 @@ class Entry:
         """
         return self.target.line if self.target.handed_over else None
 
-    @property
-    def session(self) -> Session:
+    def require_session(self) -> Session:
         """
-        The session.
+        Return the session.
 
         Raises:
             SessionError: It is none.
@@ -93,9 +92,10 @@ class Entry:
         Raises:
             SessionError: None has.
         """
-        if not self.session.raised:
+        session = self.require_session()
+        if not session.raised:
             raise SessionError("the session is not raised yet: type in the one-time code")
-        return self.session
+        return session
 
     def require_line(self) -> None:
         """

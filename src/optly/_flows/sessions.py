@@ -11,7 +11,7 @@ import attrs
 
 from optly._flows import often
 from optly._flows.desk import Desk, Plan
-from optly._flows.entry import Entry, enter_as
+from optly._flows.entry import Entry, enter, enter_as
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly._flows.stopping import WRITTEN_TO_BY
 from optly.addresses import Address, AddressKind, parse_address
@@ -57,7 +57,7 @@ async def renew(desk: Desk, entry: Entry, standing: Standing, *, raised: bool = 
     Put a new session in the place of the one of *entry*, for another half hour, and return its code.
     """
     await desk.storage.take_code(entry.key, desk.clock())
-    session = entry.session
+    session = entry.require_session()
     fresh = attrs.evolve(
         session,
         raised=raised,
@@ -134,11 +134,18 @@ async def take_digits(desk: Desk, name: str, digits: str) -> None:
         raise WrongDigitsError("this is not the code, or its ten minutes are over")
 
 
+async def _in_session(desk: Desk, code: str) -> Entry:
+    entry = await enter(desk, code)
+    entry.require_session()
+    entry.require_line()
+    return entry
+
+
 async def step_up(desk: Desk, code: str, digits: str) -> str:
     """
     Raise a session by the digits that were sent, and return its new code.
     """
-    entry = await enter_as(desk, code, LinkKind.SESSION)
+    entry = await _in_session(desk, code)
     await take_digits(desk, challenge(entry.key), digits)
     return await renew(desk, entry, entry.record.standing)
 
@@ -147,8 +154,8 @@ async def stay(desk: Desk, code: str) -> str:
     """
     Prolong a session and return its new code.
     """
-    entry = await enter_as(desk, code, LinkKind.SESSION)
-    return await renew(desk, entry, entry.record.standing, raised=entry.session.raised)
+    entry = await _in_session(desk, code)
+    return await renew(desk, entry, entry.record.standing, raised=entry.require_session().raised)
 
 
 async def finish(desk: Desk, code: str) -> None:
