@@ -50,7 +50,7 @@ from optly.messages import Message, Outcome, Receipt
 from optly.protocols import MessageState
 from optly.rules.editions import uk_date
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.testing.messages import code_in
+from optly.testing.messages import code_in, stop_token_in
 
 NEW = "ada@elsewhere.example.com"
 
@@ -387,6 +387,68 @@ def test_name_language_and_postal_address_are_changed_at_once(w: World) -> None:
     assert {event.actor for event in w.manager.history(ada)[-2:]} == {Actor.PERSON}
     with pytest.raises(AddressError):
         own.change_details(moved, address=" ")
+
+
+# ---- stopping and undoing
+
+
+def test_a_stop_is_undone_through_the_link_that_made_it(w: World) -> None:
+    """
+    What had been agreed to is allowed again, in the same words and for the same time, and nothing else is.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    w.later()
+    code = link_of(w, ada)
+    before = {(one.channel, one.purpose, one.wording, one.expires_at) for one in w.manager.standing(ada).consents}
+    stopped = w.manager.stop(code)
+    assert stopped.told
+    assert stopped.undo is not None
+    assert {item.key for item in stopped.undo.items} == {EMAIL_OFFERS, SMS_OFFERS}
+    w.later()
+    w.manager.undo(code, stop=stopped.undo.stop)
+    assert w.allowed()
+    assert w.allowed(Channel.SMS)
+    assert not w.allowed(purpose="news")
+    after = {(one.channel, one.purpose, one.wording, one.expires_at) for one in w.manager.standing(ada).consents}
+    assert before == after
+    again = w.manager.history(ada)
+    w.manager.undo(code, stop=stopped.undo.stop)
+    assert again == w.manager.history(ada)
+
+
+def test_a_stop_is_undone_through_the_notice_of_it(w: World) -> None:
+    """
+    Which goes to the line of the link, even that of a stop link; and no more once something else was said.
+    """
+    ada = w.add()
+    stop = stop_token_in(w.ask(ada))
+    w.agreed(ada)
+    w.later()
+    assert w.manager.stop_by_token(stop).told
+    w.emails.outbox.clear()
+    w.manager.deliver()
+    notice = w.emails.outbox[-1]
+    assert "stopped everything" in notice.subject
+    undone = w.manager.open(code_in(notice)).undo
+    assert {item.key for item in undone.items} == {EMAIL_OFFERS, SMS_OFFERS}  # type: ignore[union-attr]
+    w.later()
+    w.manager.withdraw(ada, channels=[Channel.SMS])
+    w.later()
+    w.manager.undo(code_in(notice))
+    assert w.allowed()
+    assert not w.allowed(Channel.SMS)
+
+
+def test_whoever_agreed_to_nothing_is_told_nothing(w: World) -> None:
+    """
+    There is nothing to undo.
+    """
+    ada = w.add()
+    stopped = w.manager.stop(link_of(w, ada))
+    assert (stopped.undo, stopped.told) == (None, False)
+    assert w.manager.deliver().total == 0
 
 
 # ---- history and copy

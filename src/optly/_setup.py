@@ -26,6 +26,7 @@ from optly.addresses import (
     parse_address,
 )
 from optly.errors import ConfigurationError, NaiveDatetimeError
+from optly.i18n import catalogue, languages
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.messages import Content
@@ -106,6 +107,9 @@ def make_desk(
             takes_replies=isinstance(backend, TakesReplies) and backend.takes_replies,
             traces=isinstance(backend, TracingBackend),
         )
+    more = tuple(catalogues)
+    for language in languages(more):
+        catalogue(language, more)  # so that one that cannot be read is told now and not to somebody who waits
     known = storage.key_versions(organisation.key)
     given = [key.version for key in keys.all]
     if missing := known - set(given):
@@ -131,7 +135,7 @@ def make_desk(
         rates=tuple(rates),
         quiet_hours=quiet_hours,
         budget=budget,
-        catalogues=tuple(catalogues),
+        catalogues=more,
         ear=make_ear(port, on_events),
     )
 

@@ -464,11 +464,11 @@ class Standing:
         Whether this is stopped at an instant by the event of that number, and by nothing that came since.
         """
         latest = self.stop(channel, purpose, line, at)
-        return (
-            latest is not None
-            and latest.seq == seq
-            and all(stop.seq == seq or stop.at < latest.at for stop in self._covering(channel, purpose, line))
-        )
+        if latest is None or latest.seq != seq:
+            return False
+        # What is tied to the address alone and is of the same instant is the mark that this very event left there.
+        others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (seq, None)]
+        return all(stop.at < latest.at for stop in others)
 
     def _covering(self, channel: Channel, purpose: str, line: int) -> list[StandingStop]:
         return [stop for stop in self.stops if stop.covers(channel, purpose, line)]

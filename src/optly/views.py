@@ -14,6 +14,7 @@ import attrs
 from optly.addresses import Address, AddressKind, Channel
 from optly.consent import Question, Standing
 from optly.events import Choice, Event, LinkKind
+from optly.i18n import Catalogues
 from optly.parties import Organisation
 from optly.purposes import Purpose, Wording
 
@@ -199,6 +200,7 @@ def choice_items(
     *,
     language: str,
     at: datetime,
+    more: Catalogues = (),
 ) -> tuple[Item, ...]:
     """
     Return every choice that can be made at all: each purpose on each channel the contact has a line for.
@@ -209,7 +211,7 @@ def choice_items(
             line = standing.line_for(channel)
             if line is None:
                 continue
-            wording = purpose.wording(organisation, channel, language)
+            wording = purpose.wording(organisation, channel, language, more=more)
             choice = Choice(
                 channel=channel,
                 purpose=purpose.key,

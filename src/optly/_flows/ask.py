@@ -59,7 +59,7 @@ def _require_sound(desk: Desk, purpose: Purpose, channel: Channel, language: str
     Raises:
         UnsoundWordingError: A consent asked for in them would not count.
     """
-    wording = purpose.wording(desk.organisation, channel, language)
+    wording = purpose.wording(desk.organisation, channel, language, more=desk.catalogues)
     if findings := _invalidating(wording, desk.organisation, channel):
         raise UnsoundWordingError(
             f"the wording of {purpose.key} for {channel} would make no consent: {findings[0].explanation}",

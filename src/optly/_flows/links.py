@@ -111,6 +111,7 @@ def _items(desk: Desk, standing: Standing, language: str, at: datetime) -> tuple
         _channels(desk, standing),
         language=language,
         at=at,
+        more=desk.catalogues,
     )
 
 

@@ -18,6 +18,7 @@ from optly._flows.parcels import Parcel, ParcelKind
 from optly.addresses import Address, AddressKind, Channel, EmailAddress
 from optly.consent import QuestionState, Standing
 from optly.events import Choice
+from optly.i18n import nearest
 from optly.links import STEP_UP_LIFE, StopScope, Undo
 from optly.messages import Content, Message
 from optly.parties import Contact
@@ -203,7 +204,7 @@ def make(
             if parcel.channel is Channel.EMAIL and parcel.kind not in _ONLY_TELLS
             else {}
         ),
-        language=parcel.language,
+        language=nearest(parcel.language, desk.catalogues),
     )
 
 
