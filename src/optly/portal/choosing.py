@@ -326,17 +326,6 @@ def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
     )
 
 
-def undo_stop_by_link(visit: Visit) -> Response:
-    """
-    Undo a stop through the link that was sent for it.
-    """
-    visit.form()
-    opened = visit.open()
-    if opened.kind is not LinkKind.UNDO:
-        return undo(visit)
-    return _undo_by_link(visit, opened)
-
-
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     language = visit.language_for(opened)
     visit.manager.undo(visit.code, context=visit.context, language=visit.chosen, hold_within=visit.site.hold_yes_within)

@@ -23,19 +23,8 @@ from typing import Final
 
 from django.dispatch import Signal
 
-from optly.events import (
-    ConsentGiven,
-    ConsentRefused,
-    ConsentWithdrawn,
-    ContactAdded,
-    ContactErased,
-    DetailsChanged,
-    Event,
-    LineAdded,
-    LineReinstated,
-    LineRemoved,
-    ObjectionRaised,
-)
+from optly.contrib._notices import Notice, notices
+from optly.events import Event
 from optly.manager import ConsentManager
 from optly.parties import Contact
 
@@ -45,6 +34,13 @@ consent_withdrawn: Final = Signal()
 contact_details_changed: Final = Signal()
 mail_withheld: Final = Signal()
 
+_SIGNALS: Final = {
+    Notice.CONSENT_GIVEN: consent_given,
+    Notice.CONSENT_REFUSED: consent_refused,
+    Notice.CONSENT_WITHDRAWN: consent_withdrawn,
+    Notice.CONTACT_DETAILS_CHANGED: contact_details_changed,
+}
+
 
 def send_signals(contact: Contact, events: tuple[Event, ...]) -> None:
     """
@@ -52,23 +48,5 @@ def send_signals(contact: Contact, events: tuple[Event, ...]) -> None:
 
     A manager that the site makes itself has to be given it: ``ConsentManager(..., on_events=send_signals)``.
     """
-    added = any(isinstance(event, ContactAdded) for event in events)
-    for event in events:
-        signal = _signal(event)
-        # The addresses somebody is put on record with are no change.
-        if signal is not None and not (added and signal is contact_details_changed):
-            signal.send_robust(sender=ConsentManager, contact=contact, event=event)
-
-
-def _signal(event: Event) -> Signal | None:
-    match event:
-        case ConsentGiven():
-            return None if event.defects else consent_given
-        case ConsentRefused():
-            return consent_refused
-        case ConsentWithdrawn() | ObjectionRaised():
-            return consent_withdrawn
-        case DetailsChanged() | LineAdded() | LineRemoved() | LineReinstated() | ContactErased():
-            return contact_details_changed
-        case _:
-            return None
+    for notice, event in notices(events):
+        _SIGNALS[notice].send_robust(sender=ConsentManager, contact=contact, event=event)

@@ -16,26 +16,15 @@ this event, and changes nothing else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Final, TypeAlias
 
-from blinker import NamedSignal, Namespace
+from blinker import Namespace
 from flask import Flask, current_app, has_app_context
 
-from optly.events import (
-    ConsentGiven,
-    ConsentRefused,
-    ConsentWithdrawn,
-    ContactAdded,
-    ContactErased,
-    DetailsChanged,
-    Event,
-    LineAdded,
-    LineReinstated,
-    LineRemoved,
-    ObjectionRaised,
-)
+from optly.contrib._notices import Notice, notices
+from optly.events import Event
 from optly.parties import Contact
 
 _log = logging.getLogger("optly")
@@ -44,10 +33,10 @@ Listener: TypeAlias = Callable[[Contact, Sequence[Event]], object]
 
 _signals: Final = Namespace()
 
-consent_given: Final = _signals.signal("consent-given")
-consent_refused: Final = _signals.signal("consent-refused")
-consent_withdrawn: Final = _signals.signal("consent-withdrawn")
-contact_details_changed: Final = _signals.signal("contact-details-changed")
+consent_given: Final = _signals.signal(Notice.CONSENT_GIVEN)
+consent_refused: Final = _signals.signal(Notice.CONSENT_REFUSED)
+consent_withdrawn: Final = _signals.signal(Notice.CONSENT_WITHDRAWN)
+contact_details_changed: Final = _signals.signal(Notice.CONTACT_DETAILS_CHANGED)
 
 
 def send_signals(app: Flask) -> Listener:
@@ -59,9 +48,9 @@ def send_signals(app: Flask) -> Listener:
 
     def tell(contact: Contact, events: Sequence[Event]) -> None:
         with nullcontext() if _is_active(app) else app.app_context():
-            for signal, event in _worth_telling(events):
+            for notice, event in notices(events):
                 try:
-                    signal.send(app, contact=contact, event=event)
+                    _signals[notice].send(app, contact=contact, event=event)
                 except Exception:
                     _log.exception("a receiver of a signal failed", extra={"contact": contact.id})
 
@@ -70,17 +59,3 @@ def send_signals(app: Flask) -> Listener:
 
 def _is_active(app: Flask) -> bool:
     return has_app_context() and current_app._get_current_object() is app  # type: ignore[attr-defined]
-
-
-def _worth_telling(events: Sequence[Event]) -> Iterator[tuple[NamedSignal, Event]]:
-    is_new = any(isinstance(event, ContactAdded) for event in events)
-    for event in events:
-        match event:
-            case ConsentGiven() if not event.defects:
-                yield consent_given, event
-            case ConsentRefused():
-                yield consent_refused, event
-            case ConsentWithdrawn() | ObjectionRaised():
-                yield consent_withdrawn, event
-            case DetailsChanged() | LineAdded() | LineRemoved() | LineReinstated() | ContactErased() if not is_new:
-                yield contact_details_changed, event
