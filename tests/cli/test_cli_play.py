@@ -175,7 +175,7 @@ def on(
 
         def changed(request: Request) -> Response:
             nonlocal count
-            if (request.method, request.path[:3]) != (method, path):
+            if request.method != method or not request.path.startswith(path):
                 return handle(request)
             count += 1
             return handle(request) if count <= after else do(handle, request)
@@ -271,11 +271,14 @@ EACH_STEP = [
     Sabotage("email allowed", methods={"check": shuts_the_gate}),
     Sabotage("text refused", methods={"check": opens_the_gate(Channel.SMS)}),
     Sabotage("replayed", around=on("POST", "/l/", answers(HTTPStatus.OK), after=1)),
-    Sabotage("offer delivered", inbox=lambda: Refusing(3)),
+    Sabotage("code sent", inbox=lambda: Refusing(3)),
+    Sabotage("details shown", around=on("GET", "/me/history", answers(HTTPStatus.OK))),
+    Sabotage("offer delivered", inbox=lambda: Refusing(4)),
     Sabotage("stopped", around=on("POST", "/u/", answers(HTTPStatus.FORBIDDEN))),
     Sabotage("email refused", around=on("POST", "/u/", answers(HTTPStatus.OK))),
+    Sabotage("notice delivered", inbox=lambda: Refusing(5)),
     Sabotage("offer refused", methods={"send": sends_anyway}),
-    Sabotage("replayed again", around=on("POST", "/l/", answers(HTTPStatus.OK), after=2)),
+    Sabotage("replayed again", around=on("POST", "/l/", answers(HTTPStatus.OK), after=3)),
     Sabotage("evidence verified", methods={"evidence": forges}),
     Sabotage("tampering found"),
     Sabotage("erased", methods={"erase": forgets_to_erase}),
@@ -295,7 +298,10 @@ MORE = [
     Sabotage("answered", inbox=lambda: Refusing(2)),
     Sabotage("replayed", around=on("POST", "/l/", stops_everything, after=1)),
     Sabotage("offer delivered", inbox=lambda: Changing(b"List-Unsubscribe-Post", b"X-Nothing")),
-    Sabotage("replayed again", around=on("POST", "/l/", stops_everything, after=2)),
+    Sabotage("replayed again", around=on("POST", "/l/", stops_everything, after=3)),
+    Sabotage("code sent", around=on("GET", "/l/", answers(HTTPStatus.NOT_FOUND), after=1)),
+    Sabotage("details shown", around=on("POST", "/me/code", answers(HTTPStatus.FORBIDDEN))),
+    Sabotage("details shown", around=on("GET", "/me/details", answers(HTTPStatus.OK))),
 ]
 
 

@@ -63,11 +63,17 @@ class Form:
 class Page:
     """
     What came back.
+
+    Attributes:
+        cookie: What it has a browser keep, as a browser sends it back; empty for nothing.
+        location: Where it sends a browser on; empty for nowhere.
     """
 
     url: str = attrs.field(repr=False)
     status: int
     text: str = attrs.field(repr=False)
+    cookie: str = attrs.field(default="", repr=False)
+    location: str = attrs.field(default="", repr=False)
 
     @property
     def words(self) -> str:
@@ -156,11 +162,11 @@ def read(html: str, url: str = "") -> Page:
     return Page(url=url, status=200, text=html)
 
 
-def get(url: str) -> Page:
+def get(url: str, cookie: str = "") -> Page:
     """
     Open a link.
     """
-    return _ask("GET", url)
+    return _ask("GET", url, headers={"Cookie": cookie} if cookie else None)
 
 
 def head(url: str) -> Page:
@@ -170,14 +176,13 @@ def head(url: str) -> Page:
     return _ask("HEAD", url)
 
 
-def send(form: Form, fields: Mapping[str, str]) -> Page:
+def send(form: Form, fields: Mapping[str, str], cookie: str = "") -> Page:
     """
     Send a form, as a browser does from the page it stands on.
     """
     parts = urlsplit(form.action)
-    return _ask(
-        "POST", form.action, fields, {"Origin": f"{parts.scheme}://{parts.netloc}", "Sec-Fetch-Site": "same-origin"}
-    )
+    headers = {"Origin": f"{parts.scheme}://{parts.netloc}", "Sec-Fetch-Site": "same-origin"}
+    return _ask("POST", form.action, fields, {**headers, "Cookie": cookie} if cookie else headers)
 
 
 def one_click(url: str) -> Page:
@@ -200,6 +205,12 @@ def _ask(
         body = None if fields is None else urlencode(fields)
         connection.request(method, parts.path, body, {**form, **(headers or {})})
         response = connection.getresponse()
-        return Page(url=url, status=response.status, text=response.read().decode("utf-8", "replace"))
+        return Page(
+            url=url,
+            status=response.status,
+            text=response.read().decode("utf-8", "replace"),
+            cookie=response.getheader("Set-Cookie", "").partition(";")[0],
+            location=urljoin(url, response.getheader("Location", "")),
+        )
     finally:
         connection.close()

@@ -5,6 +5,7 @@ The demo without a person: every step is taken over real SMTP and real HTTP, and
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -102,6 +103,7 @@ def play(acme: Acme, terminal: Terminal, *, keep: bool) -> int:
     steps = Steps(terminal)
     link = _ask(acme, steps)
     answered = _answer(acme, steps, link)
+    _look(acme, steps)
     _write_and_stop(acme, steps, answered)
     checkpoint = _prove(acme, steps, keep=keep)
     _erase(acme, steps, checkpoint)
@@ -172,10 +174,38 @@ def _answer(acme: Acme, steps: Steps, link: str) -> Answered:
     return answered
 
 
+def _look(acme: Acme, steps: Steps) -> None:
+    """
+    Go from the link in the confirmation to what is held, by a one-time code.
+    """
+    with steps.step("code sent") as tell:
+        receipt = browser.read(acme.inbox.letters[-1].html)
+        (link,) = (link for link in receipt.links if link.startswith(acme.manager.pages.link("")))
+        page = browser.get(link)
+        see(page.status == 200, f"the link answers {page.status}")
+        see(ADA_EMAIL not in page.text, "the page shows Ada's address to whoever has the link")
+        asks = browser.get(f"{link}/code")
+        form = _form_to(asks, f"{link}/code")
+        sent = browser.send(form, form.fill_in({}))
+        letter, reply = _deliver(acme, 3)
+        digits = re.findall(r"\b[0-9]{6}\b", letter.text)
+        see(sent.cookie and len(set(digits)) == 1, "no code came")
+        tell(f"The link to her MyOptly page shows her choices and no address. For more, a code goes to her: {reply}")
+    with steps.step("details shown") as tell:
+        enters = browser.get(sent.location, sent.cookie)
+        form = _form_to(enters, enters.url)
+        raised = browser.send(form, {**form.fill_in({}), "digits": digits[0]}, sent.cookie)
+        details = browser.get(raised.location, raised.cookie)
+        see(ADA_EMAIL in details.text, "the code does not open her details")
+        history = browser.get(details.url.replace("/details", "/history"), raised.cookie)
+        see(_question(acme, Channel.EMAIL) in history.words, "her history does not hold the question she was asked")
+        tell("With the six digits she sees what is held, and her history in the words that she was shown.")
+
+
 def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
     with steps.step("offer delivered") as tell:
         acme.offer(Channel.EMAIL)
-        letter, reply = _deliver(acme, 3)
+        letter, reply = _deliver(acme, 4)
         stop = letter.one_click or ""
         see(stop.startswith(acme.manager.pages.stop("")), "the offer has no button for stopping it")
         tell(f"“{letter.subject}”. The mail server said: {reply}")
@@ -185,6 +215,9 @@ def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
         tell("The mail program's own Unsubscribe button: one POST, no page, no login (RFC 8058).")
     with steps.step("email refused") as tell:
         tell(_refused(acme, Channel.EMAIL))
+    with steps.step("notice delivered") as tell:
+        letter, reply = _deliver(acme, 5)
+        tell(f"“{letter.subject}”, with a link in case it was a mistake: {reply}")
     with steps.step("offer refused") as tell:
         try:
             acme.offer(Channel.EMAIL)
@@ -192,7 +225,7 @@ def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
             pass
         else:
             see(False, "an offer was queued after the stop")
-        see(not acme.deliver() and len(acme.inbox.letters) == 3, "an email went out after the stop")
+        see(not acme.deliver() and len(acme.inbox.letters) == 5, "an email went out after the stop")
         tell("Acme tries to send another offer. Nothing is queued and nothing goes out.")
     with steps.step("replayed again") as tell:
         status = _replay(acme, answered)
@@ -279,6 +312,12 @@ def _question(acme: Acme, channel: Channel) -> str:
 def _form_with_questions(page: Page) -> Form:
     forms = [form for form in page.forms if any(field.question for field in form.fields)]
     see(len(forms) == 1, f"there are {len(forms)} forms with questions on the page")
+    return forms[0]
+
+
+def _form_to(page: Page, action: str) -> Form:
+    forms = [form for form in page.forms if form.action == action]
+    see(len(forms) == 1, f"there are {len(forms)} forms of that kind on the page")
     return forms[0]
 
 
