@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta
 from html.parser import HTMLParser
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from optly.testing.messages import code_in
 
 ORIGIN = "https://acme.example.com"
 FORM = ("content-type", "application/x-www-form-urlencoded")
+FROM_HERE = (("sec-fetch-site", "same-origin"), ("origin", ORIGIN))
 
 
 @attrs.frozen
@@ -117,6 +119,12 @@ class Page:
     def status(self) -> int:
         return self.response.status
 
+    def headers(self, name: str) -> list[str]:
+        """
+        Return every value of a header.
+        """
+        return [value for key, value in self.response.headers if key == name]
+
     @property
     def title(self) -> str:
         found = re.search("<title>(.*?)</title>", self.text)
@@ -160,25 +168,58 @@ class Page:
 @attrs.frozen
 class Visitor:
     """
-    Asks a portal for pages and presses the buttons on them, as a browser does that says where a form came from.
+    Asks a portal for pages and presses the buttons on them, as a browser does that says where a form came from. Keeps
+    cookies until they are taken back.
     """
 
     portal: Portal
     mount: str = "/my"
+    cookies: dict[str, str] = attrs.field(factory=dict)
+
+    def ask(self, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Page:
+        """
+        Send any request and keep the cookies of the response.
+        """
+        if self.cookies:
+            headers = (*headers, ("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items())))
+        place, _, query = path.partition("?")
+        page = Page(self.portal.handle(Request(method=method, path=place, query=query, headers=headers, body=body)))
+        for cookie in page.headers("set-cookie"):
+            pair, *attributes = cookie.split("; ")
+            name, _, value = pair.partition("=")
+            self.cookies[name] = value
+            if "Max-Age=0" in attributes:
+                del self.cookies[name]
+        return page
 
     def get(self, path: str, *headers: tuple[str, str]) -> Page:
-        return Page(self.portal.handle(Request(method="GET", path=path, headers=headers)))
+        return self.ask("GET", path, *headers)
 
     def post(self, path: str, body: bytes | Mapping[str, str] = b"", *headers: tuple[str, str]) -> Page:
         if not isinstance(body, bytes):
             body = urlencode(body).encode()
         if not any(name == "content-type" for name, _ in headers):
             headers = (FORM, *headers)
-        return Page(self.portal.handle(Request(method="POST", path=path, headers=headers, body=body)))
+        return self.ask("POST", path, *headers, body=body)
 
     def submit(self, path: str, answers: Mapping[str, bool]) -> Page:
         """
         Open the page at *path*, press the buttons of *answers* and save.
         """
         sent = self.get(path).filled_in(self.mount + path, answers)
-        return self.post(path, sent, ("sec-fetch-site", "same-origin"), ("origin", ORIGIN))
+        return self.post(path, sent, *FROM_HERE)
+
+    def press(self, page: Page, path: str, **typed: str) -> Page:
+        """
+        Type something in on a page, press the button of the form that is sent to *path*, and go where that leads.
+        """
+        return self.follow(self.post(path, {**page.filled_in(self.mount + path, {}), **typed}, *FROM_HERE))
+
+    def follow(self, page: Page) -> Page:
+        """
+        Go where a response leads.
+        """
+        while page.status == HTTPStatus.SEE_OTHER:
+            (location,) = page.headers("location")
+            page = self.get(location.removeprefix(self.mount))
+        return page
