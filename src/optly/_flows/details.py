@@ -12,7 +12,7 @@ import msgspec
 from optly._flows import often
 from optly._flows.contacts import change
 from optly._flows.desk import Desk, Plan
-from optly._flows.entry import Entry, enter
+from optly._flows.entry import Entry, enter, lines_of
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly._flows.sessions import renew, take_digits, urgent
 from optly._flows.stopping import WRITTEN_TO_BY
@@ -96,7 +96,7 @@ async def change_own(desk: Desk, code: str, *, name: str | None, language: str |
         held_by={},
         actor=Actor.PERSON,
     )
-    return code if standing.present() == entry.require_session().lines else await renew(desk, entry, standing)
+    return code if lines_of(standing) == entry.require_session().lines else await renew(desk, entry, standing)
 
 
 async def propose(desk: Desk, code: str, address: Address) -> None:

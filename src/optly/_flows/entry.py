@@ -10,10 +10,19 @@ import attrs
 
 from optly._flows.desk import Desk, Record
 from optly.commands import Context
+from optly.consent import Standing
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
 from optly.events import LinkKind
 from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
 from optly.parties import Contact
+
+
+def lines_of(standing: Standing) -> tuple[int, ...]:
+    """
+    Return what a session keeps of the lines: their numbers, and those of the lines that are gone below zero. A change
+    that is undone leaves it other than it was.
+    """
+    return tuple(-line.number if line.removed else line.number for line in standing.lines)
 
 
 def _context_or_none(context: Context | None) -> Context:
@@ -61,6 +70,17 @@ class Entry:
         The line the link was sent to, or None if nobody knows who was given it.
         """
         return self.target.line if self.target.handed_over else None
+
+    @property
+    def manages(self) -> bool:
+        """
+        Whether it may do what a MyOptly link may. A session that began at a question may once a one-time code has
+        raised it, and before that no more than the question.
+        """
+        session = self.target.session
+        if session is None:
+            return self.target.kind is LinkKind.MANAGE
+        return session.raised or self.target.question is None
 
     def require_session(self) -> Session:
         """
@@ -135,7 +155,7 @@ async def enter(desk: Desk, code: str) -> Entry:
     if not record.version or record.standing.erased_at is not None:
         raise LinkRevokedError("what this link opened was erased")
     session = target.session
-    if session is not None and session.lines != record.standing.present():
+    if session is not None and session.lines != lines_of(record.standing):
         raise SessionError("an address changed since the session began: begin again at a link")
     return Entry(target=target, record=record, key=code_key(read), mark=mark(read) if session is None else session.link)
 

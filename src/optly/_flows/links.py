@@ -15,7 +15,7 @@ from optly._flows.stopping import undone_stop
 from optly.addresses import Channel
 from optly.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
 from optly.consent import Question, QuestionState, Standing, check_open
-from optly.errors import AnswerError, LinkInvalidError, UnknownContactError
+from optly.errors import AnswerError, LinkInvalidError, SessionError, UnknownContactError
 from optly.events import LinkKind
 from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code
 from optly.parties import Contact
@@ -160,7 +160,7 @@ async def open_link(desk: Desk, code: str, language: str) -> Opened:
         )
     return attrs.evolve(
         opened,
-        items=_items(desk, standing, language or standing.language, now),
+        items=_items(desk, standing, language or standing.language, now) if entry.manages else (),
         raised=target.session is not None and target.session.raised,
         ends_at=None if target.session is None else target.session.ends_at,
     )
@@ -194,6 +194,7 @@ async def answer(desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bo
     entry = await enter(desk, code)
     if entry.target.kind is not LinkKind.QUESTION:
         raise LinkInvalidError("this link opens a MyOptly page and answers no question")
+    entry.require_line()
     command = AnswerQuestion(
         question=_question(entry).id,
         answers=dict(answers),
@@ -216,6 +217,8 @@ async def choose(desk: Desk, code: str, answers: Mapping[tuple[Channel, str], bo
     Change choices through a MyOptly link, or in a session.
     """
     entry = await enter_as(desk, code, LinkKind.MANAGE, LinkKind.SESSION)
+    if not entry.manages:
+        raise SessionError("the session began at a question and is not raised: type in the one-time code")
     if not answers:
         raise AnswerError("no choice was made: say yes or no to something")
 
@@ -249,6 +252,7 @@ async def confirm(desk: Desk, code: str, how: Circumstances) -> Standing:
     Confirm what was held, through the link it came through. Nothing happens if nothing is.
     """
     entry = await enter(desk, code)
+    entry.require_line()
     command = ConfirmAnswer(code=entry.mark, line=entry.line, language=how.language, context=how.context)
     plan = Plan(command=command, receipt_to=(entry.target.channel, entry.target.line))
     return (await desk.apply(entry.contact, lambda _standing, _now: plan, read=entry.record)).standing

@@ -11,13 +11,13 @@ import attrs
 
 from optly._flows import often
 from optly._flows.desk import Desk, Plan
-from optly._flows.entry import Entry, enter, enter_as
+from optly._flows.entry import Entry, enter, enter_as, lines_of
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly._flows.stopping import WRITTEN_TO_BY
 from optly.addresses import Address, AddressKind, parse_address
 from optly.commands import RequestService
 from optly.consent import Standing
-from optly.errors import NoBackendError, WrongDigitsError
+from optly.errors import NoBackendError, SessionError, WrongDigitsError
 from optly.events import LinkKind, Service
 from optly.links import (
     LONGEST_SESSION,
@@ -55,13 +55,17 @@ async def open_session(desk: Desk, target: LinkTarget, session: Session) -> str:
 async def renew(desk: Desk, entry: Entry, standing: Standing, *, raised: bool = True) -> str:
     """
     Put a new session in the place of the one of *entry*, for another half hour, and return its code.
+
+    Raises:
+        SessionError: It ended in the meantime, or another took its place.
     """
-    await desk.storage.take_code(entry.key, desk.clock())
     session = entry.require_session()
+    if await desk.storage.take_code(entry.key, desk.clock()) is None:
+        raise SessionError("the session is over")
     fresh = attrs.evolve(
         session,
         raised=raised,
-        lines=standing.present(),
+        lines=lines_of(standing),
         ends_at=min(desk.clock() + SESSION_LIFE, session.until),
     )
     # Digits that came through the line show who holds it, whoever was given the link.
@@ -82,7 +86,7 @@ async def request_code(desk: Desk, code: str) -> str:
     if target.session is None:
         session = Session(
             raised=False,
-            lines=entry.record.standing.present(),
+            lines=lines_of(entry.record.standing),
             link=entry.mark,
             ends_at=now + SESSION_LIFE,
             until=now + LONGEST_SESSION,

@@ -15,7 +15,7 @@ from optly.addresses import AddressKind, Channel
 from optly.commands import Context, Stop, UndoLine, UndoStop
 from optly.consent import Standing, decide, fold, restorable
 from optly.errors import AddressTakenError, LineTakenError, LinkInvalidError
-from optly.events import Choice, LinkKind
+from optly.events import Actor, Choice, LineAdded, LineReinstated, LineRemoved, LinkKind
 from optly.links import UNDO_LIFE, Undo
 from optly.parties import Contact
 from optly.protocols import OutboxMessage
@@ -30,11 +30,12 @@ async def stop(desk: Desk, code: str, context: Context) -> AfterStop:
     Stop everything through a link, even one that can no longer answer.
 
     Whoever came by the link of a question has no more power than it gives, so they undo by the message they are sent.
+    Whoever reads at an address that is no longer on record may stop, and is not told what that ended.
     """
     entry = await enter(desk, code)
     stopped = Stop(objection=True, at=desk.clock(), link=entry.target.kind, code=entry.mark, context=context)
     seq, told = await _stop(desk, entry.contact, stopped, entry.target.line)
-    if seq is None or entry.target.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
+    if seq is None or not entry.manages or entry.target.line not in entry.record.standing.present():
         return AfterStop(told=told)
     return AfterStop(undo=await undone_stop(desk, await desk.load(entry.contact), seq, stopped.at), told=told)
 
@@ -123,9 +124,9 @@ async def undo(desk: Desk, code: str, stop: int | None, how: Circumstances) -> S
     entry = await enter(desk, code)
     if entry.target.undo is not None:
         if entry.undo.stop is None:
-            return await _undo_change(desk, entry.contact, entry.undo)
+            return await _undo_change(desk, entry.record, entry.undo)
         stop = entry.undo.stop
-    elif entry.target.kind not in (LinkKind.MANAGE, LinkKind.SESSION) or stop is None:
+    elif not entry.manages or stop is None:
         raise LinkInvalidError("this link undoes nothing")
     entry.require_line()
     number = stop
@@ -147,9 +148,31 @@ async def undo(desk: Desk, code: str, stop: int | None, how: Circumstances) -> S
     return (await desk.apply(entry.contact, plan, whole=True)).standing
 
 
-async def _undo_change(desk: Desk, contact: Contact, undo: Undo) -> Standing:
-    command = UndoLine(added=undo.added, removed=undo.removed)
+async def successor(desk: Desk, subject: bytes, undo: Undo) -> int | None:
+    """
+    Return the line that stands where a change put one: that one, or what the person put in its place since, so that
+    nobody escapes the undoing by changing the address once more.
+    """
+    line, replaced = undo.added, False
+    followed = {line}
+    for entry in await desk.storage.entries(subject):
+        event = entry.event()
+        if isinstance(event, LineRemoved):
+            replaced = event.line == line and event.actor is Actor.PERSON
+        elif isinstance(event, LineAdded) and replaced:
+            line, replaced = event.line, False
+            followed.add(line)
+        elif isinstance(event, LineReinstated):
+            if event.line in undo.removed:
+                return undo.added  # undone before
+            replaced = False
+            line = event.line if event.line in followed else line
+    return line
+
+
+async def _undo_change(desk: Desk, record: Record, undo: Undo) -> Standing:
+    command = UndoLine(added=await successor(desk, record.subject, undo), removed=undo.removed)
     try:
-        return (await desk.apply(contact, lambda _standing, _now: Plan(command=command))).standing
+        return (await desk.apply(Contact(record.subject.hex()), lambda _standing, _now: Plan(command=command))).standing
     except AddressTakenError:
         raise LineTakenError("the earlier address belongs to another contact by now: nothing was changed") from None

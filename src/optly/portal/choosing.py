@@ -54,11 +54,18 @@ def show(visit: Visit) -> Response:
     Show what is behind a link, or one's choices.
     """
     opened = visit.open()
+    _require_choices(visit, opened)
     if opened.kind is LinkKind.UNDO:
         return _undo_page(visit, opened)
     if opened.held and not opened.items:
         return _held(visit, opened)
     return _choices(visit, opened, fields(opened.items))
+
+
+def _require_choices(visit: Visit, opened: Opened) -> None:
+    # A session that began at a question shows nothing of its own before a one-time code has raised it.
+    if opened.kind is LinkKind.SESSION and not opened.items and not opened.held:
+        visit.require_raised(opened)
 
 
 def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
@@ -100,6 +107,7 @@ def save(visit: Visit) -> Response:
     """
     form = visit.form()
     opened = visit.open()
+    _require_choices(visit, opened)
     if opened.kind is LinkKind.UNDO:
         return _undo_by_link(visit, opened)
     submission = read(opened.items, form)
