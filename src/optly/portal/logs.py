@@ -8,16 +8,21 @@ import copy
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-_LINK = re.compile(r"/([lu])/[^/\s?#\"'&]+")
+# A stroke is also known where it is escaped: a raw request line may have it so, and a path within a query has.
+_STROKE: Final = r"(?:/|%2[fF])"
+_LINK = re.compile(
+    rf"({_STROKE}(?:l|u|api{_STROKE}(?:links|stops)){_STROKE})"  # a page's path, or that of the JSON API
+    rf"(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+"
+)
 
 
 def redact_links(text: str) -> str:
     """
     Return *text* with every code and every token in it blotted out: ``/l/[redacted]``.
     """
-    return _LINK.sub(r"/\1/[redacted]", text)
+    return _LINK.sub(r"\1[redacted]", text)
 
 
 class RedactLinks(logging.Filter):
@@ -44,4 +49,14 @@ class RedactLinks(logging.Filter):
 
 
 def _redacted(value: Any) -> Any:
-    return redact_links(value) if isinstance(value, str) else value
+    """
+    Return a value as it is, or, if it is written with a link in it, how it is written without.
+    """
+    if value is None or isinstance(value, int | float):
+        return value
+    try:
+        text = str(value)
+    except Exception:  # what cannot be written is the business of whoever writes the log
+        return value
+    without = redact_links(text)
+    return value if without == text else without
