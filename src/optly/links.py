@@ -55,6 +55,9 @@ CODE_BITS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 128, Channel.SMS: 80}
 STEP_UP_LIFE: Final = timedelta(minutes=10)
 STEP_UP_TRIES: Final = 5
 
+# Longer than the code of any link, so that neither is taken where the other belongs: a session's in a path, which is
+# written into logs, or a link's in a cookie.
+SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
 LONGEST_SESSION: Final = timedelta(hours=12)
 
@@ -91,6 +94,13 @@ def read_code(text: str) -> str:
     return code
 
 
+def is_session_code(text: str) -> bool:
+    """
+    Whether a code is that of a session, as far as its length tells.
+    """
+    return len(text.strip()) == SESSION_BITS // 5
+
+
 def code_key(code: str) -> bytes:
     """
     Return what a code is stored under, 32 bytes. The code itself is stored nowhere.
@@ -112,7 +122,7 @@ class Session:
 
     Attributes:
         raised: Whether a one-time code was typed in that was sent to the line of the link.
-        lines: The lines that were on record. Once others are, the session is over.
+        lines: The lines that were on record, and below zero those that had been. Once that changes, the session is over.
         link: Mark of the link at which it began.
         ends_at: Its last instant as it stands.
         until: The last instant to which it can be prolonged.

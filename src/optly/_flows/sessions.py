@@ -21,6 +21,7 @@ from optly.errors import NoBackendError, SessionError, WrongDigitsError
 from optly.events import LinkKind, Service
 from optly.links import (
     LONGEST_SESSION,
+    SESSION_BITS,
     SESSION_LIFE,
     LinkTarget,
     Session,
@@ -41,7 +42,7 @@ async def open_session(desk: Desk, target: LinkTarget, session: Session) -> str:
     """
     Keep a session and return its code, which nobody else has.
     """
-    code = make_code(desk.random(16))
+    code = make_code(desk.random(SESSION_BITS // 8))
     stored = StoredCode(
         key=code_key(code),
         subject=bytes.fromhex(target.contact),

@@ -11,7 +11,7 @@ import hmac
 from typing import Final
 
 from optly.http import Request
-from optly.links import Pages
+from optly.links import Pages, is_session_code
 
 # With Lax and not Strict: with Strict, a browser would leave it out when somebody comes from their webmail.
 _ATTRIBUTES: Final = "Path=/; HttpOnly; SameSite=Lax"
@@ -58,7 +58,7 @@ def session_in(request: Request, pages: Pages) -> str:
     for header in request.values("cookie"):
         for pair in header.split(";"):
             key, _, value = pair.strip().partition("=")
-            if key == name:
+            if key == name and is_session_code(value):
                 return value
     return ""
 

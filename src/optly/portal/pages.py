@@ -43,6 +43,7 @@ import attrs
 
 from optly.errors import LinkInvalidError, SessionError
 from optly.http import Request, Response
+from optly.links import is_session_code
 from optly.portal import choosing, own, public, sessions
 from optly.portal.cookies import session_in
 from optly.portal.http import Elsewhere, Refusal
@@ -119,7 +120,7 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
     """
     segments = visit.request.path.removeprefix("/").removesuffix("/").split("/")
     match segments:
-        case ["l", code, *rest] if tuple(rest) in _BEHIND_A_LINK:
+        case ["l", code, *rest] if tuple(rest) in _BEHIND_A_LINK and not is_session_code(code):
             return attrs.evolve(visit, door=door_of_link(visit.mount, code)), _BEHIND_A_LINK[tuple(rest)]
         case ["me", *rest] if tuple(rest) in _IN_A_SESSION:
             return attrs.evolve(visit, door=_session(visit)), _IN_A_SESSION[tuple(rest)]
