@@ -122,7 +122,7 @@ class Session:
 
     Attributes:
         raised: Whether a one-time code was typed in that was sent to the line of the link.
-        lines: The lines that were on record, and below zero those that had been. Once that changes, the session is over.
+        lines: The lines that were on record, and below zero those that had been. Once that changes, it is over.
         link: Mark of the link at which it began.
         ends_at: Its last instant as it stands.
         until: The last instant to which it can be prolonged.
