@@ -4,8 +4,24 @@ What the tests of the portal share.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+from chromium import chromium
 from visitor import Acme, Visitor
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """
+    A real browser.
+    """
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

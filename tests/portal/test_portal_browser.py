@@ -4,8 +4,6 @@ A real browser walks through the pages, with and without scripts, on a telephone
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +15,6 @@ from world import EMAIL_OFFERS, SMS_OFFERS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # What text looks like to somebody: the colour of the letters and of what lies behind them (WCAG 2.2, 1.4.3).
 CONTRASTS = """
@@ -59,25 +46,6 @@ SIZES = """
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """
-    Chromium, as the system has it. Nothing is downloaded.
-    """
-    missing = pytest.fail if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1" else pytest.skip
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        missing("no Chromium: apt-get install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("no Playwright: pip install playwright")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 @attrs.frozen
 class Site:
     """
@@ -104,7 +72,7 @@ def site() -> Iterator[Site]:
     The pages on a real server.
     """
     acme = Acme.open("http://127.0.0.1/my")
-    with asgi_server(acme.manager.portal().asgi()) as base:
+    with asgi_server(acme.manager.portal(hold_yes_within=None).asgi()) as base:
         yield Site(acme, f"{base}/my")
 
 

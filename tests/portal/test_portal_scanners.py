@@ -4,9 +4,7 @@ Machines that open, follow and submit what stands in a message before anybody ha
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
@@ -22,17 +20,6 @@ from optly.testing.scanners import Level, Scan, scan
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from playwright.sync_api import Browser, Page
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 LINKS: dict[str, Callable[[Acme], str]] = {
     "question": lambda acme: f"l/{acme.ask()}",
@@ -294,25 +281,6 @@ def test_cookies_are_kept_if_it_is_one_that_does() -> None:
 
 
 # ---- a machine with a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """
-    Chromium, as the system has it. Nothing is downloaded.
-    """
-    missing = pytest.fail if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1" else pytest.skip
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        missing("no Chromium: apt-get install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("no Playwright: pip install playwright")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 def open_and_follow(page: Page, link: str, base: str) -> set[str]:

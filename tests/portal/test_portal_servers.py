@@ -63,7 +63,7 @@ def test_the_wsgi_application_keeps_to_the_standard(acme: Acme, visitor: Visitor
     """
     As its validator sees it, for pages, forms and refusals.
     """
-    application = acme.manager.portal().wsgi()
+    application = acme.manager.portal(hold_yes_within=None).wsgi()
     code = acme.ask()
     form = b"email-offers=no"
     for method, path, body in [
@@ -176,7 +176,7 @@ def test_a_wsgi_server_takes_an_answer() -> None:
     def make(base: str) -> Any:
         acme = Acme.open(f"{base}/my")
         made.append(acme)
-        pages = acme.manager.portal().wsgi()
+        pages = acme.manager.portal(hold_yes_within=None).wsgi()
 
         def dispatch(env: Any, start_response: Any) -> Any:
             assert shift_path_info(env) == "my"
@@ -220,7 +220,7 @@ def test_an_asgi_server_takes_an_answer() -> None:
     Over a socket, served by itself.
     """
     acme = Acme.open("http://127.0.0.1/my")
-    with asgi_server(acme.manager.portal().asgi()) as base:
+    with asgi_server(acme.manager.portal(hold_yes_within=None).asgi()) as base:
         check_journey(acme, base)
 
 
@@ -229,7 +229,7 @@ def test_an_asgi_server_may_have_a_root_of_its_own() -> None:
     As behind a proxy that takes a prefix off.
     """
     acme = Acme.open("http://127.0.0.1/api/my")
-    with asgi_server(acme.manager.portal().asgi(), root_path="/api") as base:
+    with asgi_server(acme.manager.portal(hold_yes_within=None).asgi(), root_path="/api") as base:
         assert httpx.get(f"{base}/my/l/{acme.myoptly()}", trust_env=False).status_code == 200
 
 
@@ -358,7 +358,7 @@ def test_the_access_log_holds_no_link() -> None:
     log = logging.getLogger("uvicorn.access")
     keep, redact = Keep(), RedactLinks()
     keep.setFormatter(AccessFormatter('%(client_addr)s "%(request_line)s" %(status_code)s', use_colors=False))
-    with asgi_server(acme.manager.portal().asgi(), log_level="info") as base:
+    with asgi_server(acme.manager.portal(hold_yes_within=None).asgi(), log_level="info") as base:
         log.addHandler(keep)
         log.addFilter(redact)
         try:

@@ -135,7 +135,7 @@ def _details(visit: Visit, opened: Opened) -> Response:
                 change=f"{visit.home}/{detail.name}" if offered else None,
             )
         )
-    return visit.own_page(opened, "details", title=N_("Your details"), at="details", rows=rows)
+    return visit.own_page(opened, "details", title=N_("Your details"), place="details", rows=rows)
 
 
 def _detail(visit: Visit, details: Details | None = None) -> _Detail:
@@ -177,7 +177,7 @@ def _change(visit: Visit, opened: Opened, detail: _Detail, value: str, error: st
         "change",
         title=detail.title,
         here=f"{visit.home}/{detail.name}",
-        at="details",
+        place="details",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         lead="",
         action=f"{visit.home}/{detail.name}",
@@ -251,7 +251,7 @@ def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = No
         "code_enter",
         title=N_("Enter the code"),
         here=f"{visit.home}/{detail.name}/code",
-        at="details",
+        place="details",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         masked=masked,
         action=f"{visit.home}/{detail.name}/code",
@@ -297,7 +297,7 @@ def show_history(visit: Visit) -> Response:
         opened,
         "history",
         title=N_("Your history"),
-        at="history",
+        place="history",
         days=shown,
         more=None if earlier is None else f"{visit.home}/history?before={earlier}",
     )
@@ -317,7 +317,7 @@ def show_copy(visit: Visit) -> Response:
     """
     opened = _raised(visit)
     return visit.own_page(
-        opened, "copy", title=N_("A copy of your data"), at="copy", masked=_copy_goes_to(visit, opened)
+        opened, "copy", title=N_("A copy of your data"), place="copy", masked=_copy_goes_to(visit, opened)
     )
 
 
@@ -367,7 +367,7 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
         opened,
         "complaint",
         title=N_("Complain about how we use your data"),
-        at="complaint",
+        place="complaint",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         action=f"{visit.home}/complaint",
         contact=visit.manager.organisation.email,

@@ -32,7 +32,7 @@ def show_send(visit: Visit) -> Response:
         opened,
         "code_send",
         title=N_("First, a code"),
-        at="code",
+        place="code",
         masked=opened.masked,
         by=visit.say(language, BY[opened.channel]),
     )
@@ -61,7 +61,7 @@ def _enter(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         opened,
         "code_enter",
         title=N_("Enter the code"),
-        at="code",
+        place="code",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         masked=opened.masked,
         action=f"{visit.home}/code",

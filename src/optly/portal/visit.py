@@ -262,7 +262,7 @@ class Visit:
         template: str,
         *headers: tuple[str, str],
         title: str,
-        at: str = "",
+        place: str = "",
         here: str = "",
         status: HTTPStatus = HTTPStatus.OK,
         **facts: Any,
@@ -271,7 +271,7 @@ class Visit:
         Return a page of the visitor's own.
 
         Args:
-            at: Which of their pages it is, as the last part of its path.
+            place: Which of their pages it is, as the last part of its path.
             here: Where it can be looked at again, if not there.
         """
         language = self.language_for(opened)
@@ -285,15 +285,15 @@ class Visit:
             code=None if door.in_session else door.code,
             home=door.home,
             csrf=door.csrf,
-            here=here or (f"{door.home}/{at}" if at else door.home),
+            here=here or (f"{door.home}/{place}" if place else door.home),
             carried=self.chosen,
             opened=opened,
-            nav=tuple(self._ways(opened, language, at)),
+            nav=tuple(self._ways(opened, language, place)),
             session=self._signed_in(opened, language),
             **facts,
         )
 
-    def _ways(self, opened: Opened, language: str, at: str) -> list[Way]:
+    def _ways(self, opened: Opened, language: str, place: str) -> list[Way]:
         if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
             return []
         ways = [("", N_("Your choices"))]
@@ -305,7 +305,7 @@ class Visit:
         ways += [("complaint", N_("Complain"))]
         home = self.home
         return [
-            Way(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == at)
+            Way(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
             for name, label in ways
         ]
 

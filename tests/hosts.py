@@ -1,0 +1,148 @@
+"""
+The example applications, each started as its page says, with a mail server beside it.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Final, TypeVar
+
+import attrs
+import httpx
+from backends.mail_servers import Inbox, mail_server
+
+T = TypeVar("T")
+
+ROOT: Final = Path(__file__).parents[1]
+PATIENCE: Final = 30  # seconds
+
+HOSTS: Final[Mapping[str, Sequence[str]]] = {
+    "django": [str(ROOT / "examples" / "django" / "manage.py"), "runserver", "--noreload"],
+    "flask": ["-m", "examples.flask.app"],
+    "fastapi": ["-m", "examples.fastapi.app"],
+    "wsgi": ["-m", "examples.wsgi.app"],
+    "asgi": ["-m", "examples.asgi.app"],
+}
+
+
+def wait_for(find: Callable[[], T | None]) -> T:
+    """
+    Return what is found at last.
+    """
+    end = time.monotonic() + PATIENCE
+    while (found := find()) is None:
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+    return found
+
+
+@attrs.frozen
+class Host:
+    """
+    An example, running.
+    """
+
+    url: str
+    inbox: Inbox
+
+    def mails(self, to: str = "") -> list[EmailMessage]:
+        """
+        Return what came in, to everybody or to one address.
+        """
+        return [
+            email.message_from_bytes(envelope.content, EmailMessage, policy=email.policy.default)  # type: ignore[arg-type]
+            for envelope in list(self.inbox.envelopes)
+            if not to or envelope.rcpt_tos == [to]
+        ]
+
+    def mail(self, subject: str, to: str = "", *, after: int = 0) -> EmailMessage:
+        """
+        Wait for a mail whose subject holds these words, past so many that do.
+        """
+
+        def find() -> EmailMessage | None:
+            found = [mail for mail in self.mails(to) if subject in mail["Subject"]]
+            return found[after] if len(found) > after else None
+
+        return wait_for(find)
+
+    def link(self, mail: EmailMessage, kind: str = "l") -> str:
+        """
+        Return the link in a mail: to a page of one's own, or to the stop.
+        """
+        found = re.search(rf"{re.escape(self.url)}/my/{kind}/\S+", words(mail))
+        assert found is not None
+        return found[0]
+
+
+def words(mail: EmailMessage) -> str:
+    """
+    Return the plain text of a mail.
+    """
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(url: str) -> bool | None:
+    try:
+        return httpx.get(url).status_code == 200 or None
+    except httpx.TransportError:
+        return None
+
+
+@contextmanager
+def running(name: str, directory: Path) -> Iterator[Host]:
+    """
+    Start an example, and see in the end that it stopped in good order and wrote no link into its log.
+    """
+    port, inbox = _free_port(), Inbox()
+    url = f"http://127.0.0.1:{port}"
+    path = directory / "log"
+    with mail_server(inbox) as server, path.open("w") as log:
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("DJANGO_", "OPTLY_"))},
+            "PORT": str(port),
+            "OPTLY_EXAMPLE_BASE_URL": f"{url}/my",
+            "OPTLY_EXAMPLE_DATABASE": f"sqlite:///{directory / 'optly.db'}",
+            "OPTLY_EXAMPLE_SMTP": f"smtp://{server}",
+            "OPTLY_EXAMPLE_KEY": "a key for nothing but this very test",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+        }
+        site = subprocess.Popen(
+            [sys.executable, "-W", "error", *HOSTS[name]], cwd=directory, env=environment, stdout=log, stderr=log
+        )
+        try:
+
+            def up() -> bool | None:
+                assert site.poll() is None, path.read_text()
+                return _answers(url)
+
+            wait_for(up)
+            yield Host(url, inbox)
+            site.send_signal(signal.SIGTERM)
+            assert 0 == site.wait(PATIENCE), path.read_text()
+            assert "Traceback" not in path.read_text()
+            assert not re.search(r"/[lu]/(?!\[redacted\])", path.read_text())
+        finally:
+            site.kill()
+            site.wait()

@@ -1,0 +1,244 @@
+"""
+The same walk through each of the examples, in a real browser without scripts: from the sign-up to the last goodbye.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import attrs
+import httpx
+import pytest
+from hosts import HOSTS, Host, running, words
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+ADA, NEW = "ada@example.com", "ada.king@example.com"
+READING_TIME = 3.1  # seconds; nobody reads what there is to confirm in less
+
+
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    """
+    Each of the examples.
+    """
+    with running(request.param, tmp_path) as started:
+        yield started
+
+
+@attrs.frozen
+class Walker:
+    """
+    Somebody who uses the pages and says what is to be seen.
+    """
+
+    host: Host
+    page: Page
+
+    def sees(self, heading: str) -> None:
+        """
+        Wait for a page with this heading.
+        """
+        self.page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+
+    def opens(self, link: str, heading: str) -> None:
+        self.page.goto(link)
+        self.sees(heading)
+
+    def presses(self, button: str, heading: str) -> None:
+        self.page.get_by_role("button", name=button, exact=True).click()
+        self.sees(heading)
+
+    def follows(self, link: str, heading: str) -> None:
+        self.page.get_by_role("link", name=link, exact=True).click()
+        self.sees(heading)
+
+    def changes(self, detail: str, heading: str) -> None:
+        self.page.locator(f"main a[href*='/me/{detail}']").click()
+        self.sees(heading)
+
+    def fills(self, label: str, text: str) -> None:
+        self.page.get_by_label(label, exact=True).fill(text)
+
+    def chooses(self, field: str) -> None:
+        self.page.locator(f"label[for={field}]").click()
+
+    def holds(self, text: str) -> bool:
+        return text in self.page.locator("main").inner_text()
+
+    def signs_up(self, email: str) -> None:
+        self.opens(self.host.url, "Hear from Acme")
+        self.fills("Your name", "Ada Lovelace")
+        self.fills("Email address", email)
+        self.presses("Ask me", "Look into your inbox")
+
+    def offers(self, email: str) -> str:
+        """
+        Have Acme send an offer, in a window of its own, and return what it says.
+        """
+        with self.page.context.expect_page() as opening:
+            window = self.page.context.new_page()
+        assert opening.value is window
+        walker = attrs.evolve(self, page=window)
+        walker.opens(f"{self.host.url}/offer", "Send an offer")
+        walker.fills("Email address", email)
+        window.get_by_role("button", name="Send").click()
+        heading = window.locator("h1", has_text=re.compile(r"^(sent|held back: \w+)$"))
+        heading.wait_for()
+        said = heading.inner_text()
+        window.close()
+        return said
+
+    def digits(self, email: str, *, after: int = 0) -> str:
+        found = re.search(r"\b\d{6}\b", words(self.host.mail("your code", email, after=after)))
+        assert found is not None
+        return found[0]
+
+    def signs_in(self, *, after: int = 0) -> None:
+        """
+        Go from one's choices to one's details, by a one-time code.
+        """
+        self.follows("Your details", "First, a code")
+        self.presses("Send me a code", "Enter the code")
+        self.fills("Six digits", "000000" if self.digits(ADA, after=after) != "000000" else "111111")
+        self.page.get_by_role("button", name="Continue").click()
+        self.page.get_by_role("alert").wait_for()
+        self.fills("Six digits", self.digits(ADA, after=after))
+        self.presses("Continue", "Your details")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """
+    A browser without scripts.
+    """
+    with browser.new_context(java_script_enabled=False) as made:
+        yield made
+
+
+@pytest.fixture
+def walker(host: Host, context: BrowserContext) -> Walker:
+    return Walker(host, context.new_page())
+
+
+def test_the_whole_walk(walker: Walker, host: Host) -> None:
+    """
+    Every page is met on the way, what is said counts, and nothing is asked of another host.
+    """
+    asked: set[str] = set()
+    walker.page.context.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+
+    # She is asked, answers at once, and confirms that it was her.
+    walker.signs_up(ADA)
+    assert walker.offers(ADA) == "held back: no_consent"
+    assert walker.offers("stranger@example.com") == "held back: not_on_record"
+    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear from us?")
+    assert not walker.holds(ADA)
+    walker.chooses("email-offers-yes")
+    walker.chooses("email-news-no")
+    walker.presses("Save my choices", "Was that you?")
+    assert walker.offers(ADA) == "held back: no_consent"
+    time.sleep(READING_TIME)
+    walker.presses("Yes, that was me", "Your choices are saved")
+    assert walker.offers(ADA) == "sent"
+    mine = host.link(host.mail("20% off", ADA))
+
+    # Her own page, her details, and a name.
+    walker.opens(mine, "Your choices")
+    assert not walker.holds(ADA)
+    walker.signs_in()
+    assert walker.holds(ADA)
+    assert walker.holds("Ada Lovelace")
+    walker.changes("name", "Change your name")
+    walker.fills("Name", "Ada King")
+    walker.presses("Save", "Your details")
+    assert walker.holds("Ada King")
+
+    # Another address, proved there, told to the old one, and undone from it.
+    walker.changes("email", "Change your email address")
+    walker.fills("Email address", NEW)
+    walker.presses("Continue", "Enter the code")
+    walker.fills("Six digits", walker.digits(NEW))
+    walker.presses("Continue", "Your details")
+    assert walker.holds(NEW)
+    assert walker.offers(NEW) == "held back: no_consent"
+    undo = host.link(host.mail("your details have changed", ADA))
+    walker.opens(undo, "Undo this change?")
+    walker.presses("Undo the change", "The change is undone")
+    walker.opens(f"{host.url}/my/me/details", "You are signed out")
+    assert walker.offers(ADA) == "sent"
+
+    # What is held about her, in the words that she was shown, and a copy of it.
+    walker.opens(mine, "Your choices")
+    walker.signs_in(after=1)
+    walker.follows("Your history", "Your history")
+    assert walker.holds("May Acme Ltd send you offers and discounts on our products by email?")
+    walker.follows("A copy of your data", "A copy of your data")
+    walker.presses("Send me the copy", "The copy is on its way")
+    copy = host.mail("the copy of your data", ADA)
+    assert "Ada King" in words(copy)
+    assert NEW in words(copy)
+    walker.follows("Complain", "Complain about how we use your data")
+    walker.fills("What is your complaint?", "You wrote to my late father.")
+    walker.presses("Send the complaint", "We have your complaint")
+    assert "complaint" in host.mail("complaint", ADA)["Subject"]
+    assert "father" not in words(host.mail("Complaint", "privacy@acme.example.com"))
+
+    # In Welsh, kept through a form.
+    walker.follows("Your choices", "Your choices")
+    walker.follows("Cymraeg", "Eich dewisiadau")
+    assert walker.page.locator("html").get_attribute("lang") == "cy"
+    walker.chooses("email-news-yes")
+    walker.page.locator("main form button").first.click()
+    walker.page.locator(".record").wait_for()
+    assert walker.page.locator("html").get_attribute("lang") == "cy"
+    walker.page.get_by_role("link", name="English").click()
+    walker.sees("Your choices")
+
+    # Everything is stopped, taken back, and stopped again.
+    walker.presses("Stop everything", "Stopped")
+    assert walker.offers(ADA) == "held back: objected"
+    walker.presses("Undo", "The stop is undone")
+    assert walker.offers(ADA) == "sent"
+    walker.presses("Stop everything", "Stopped")
+    walker.presses("Finish", "You are signed out")
+    assert walker.page.context.cookies() == []
+
+    # A new link for whoever has none, and the same page for whoever is not known.
+    pages = []
+    for address in ("nobody@example.com", ADA):
+        walker.opens(f"{host.url}/my/new-link", "Send me a new link")
+        walker.fills("Your email address or mobile number", address)
+        walker.presses("Send me the link", "Look into your inbox")
+        pages.append(walker.page.content())
+    assert pages[0] == pages[1]
+    walker.opens(host.link(host.mail("your MyOptly page", ADA)), "Your choices")
+    assert host.mails("nobody@example.com") == []
+
+    assert asked == {urlsplit(host.url).netloc}
+
+
+def test_without_a_cookie_and_in_three_actions(walker: Walker, host: Host, browser: Browser) -> None:
+    """
+    Two answers and the button: that is all it takes, and stopping everything takes one.
+    """
+    walker.signs_up(ADA)
+    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear from us?")
+    for action in (
+        lambda: walker.chooses("email-offers-no"),
+        lambda: walker.chooses("email-news-no"),
+        lambda: walker.presses("Save my choices", "Your choices are saved"),
+    ):
+        action()
+    walker.presses("Stop everything", "Stopped")
+    assert [cookie["name"] for cookie in walker.page.context.cookies() if "optly" in cookie["name"]] == []
+    mail = host.mail("what would you like to hear about")
+    stop = host.link(mail, "u")
+    assert httpx.post(stop, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert walker.offers(ADA) == "held back: objected"
