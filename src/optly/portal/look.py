@@ -232,7 +232,8 @@ class Look:
     def _ours(self) -> Environment:
         from jinja2 import PackageLoader
 
-        return _environment(PackageLoader("optly.portal"))
+        # What is installed does not change while it runs, so nobody need look at the files again for each page.
+        return _environment(PackageLoader("optly.portal"), auto_reload=False)
 
     @cached_property
     def _theirs(self) -> Environment:
@@ -243,11 +244,18 @@ class Look:
         return _environment(ChoiceLoader([FileSystemLoader(self.templates), ours, PrefixLoader({"optly": ours})]))
 
 
-def _environment(loader: BaseLoader) -> Environment:
+def _environment(loader: BaseLoader, *, auto_reload: bool = True) -> Environment:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=auto_reload,
     )
     install(environment)
+    # Jinja2's own `_` looks for this one anew each time, which takes as long as the translation itself.
+    environment.globals["_"] = environment.globals["gettext"]
     return environment
