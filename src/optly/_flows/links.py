@@ -130,9 +130,9 @@ async def open_link(desk: Desk, code: str, language: str) -> Opened:
     """
     entry = await enter(desk, code)
     target, now = entry.target, desk.clock()
-    standing, values = await desk.whole(entry.record)
     if target.kind is LinkKind.UNDO:
         return await _open_undo(desk, entry, language)
+    standing, values = await desk.whole(entry.record)
     entry.require_line()
     held = await _held(desk, entry, now)
     opened = Opened(
