@@ -196,7 +196,7 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     assert walker.page.locator("html").get_attribute("lang") == "cy"
     walker.chooses("email-news-yes")
     walker.page.locator("main form button").first.click()
-    walker.page.locator(".record").wait_for()
+    walker.page.locator(".done .tick").wait_for()
     assert walker.page.locator("html").get_attribute("lang") == "cy"
     walker.page.get_by_role("link", name="English").click()
     walker.sees("Your choices")

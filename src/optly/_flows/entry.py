@@ -129,8 +129,11 @@ class Entry:
 
     def holds(self, how: Circumstances, now: datetime) -> bool:
         """
-        Whether a yes now comes too soon after the message to be surely a person's.
+        Whether a yes now comes too soon after the message to be surely a person's. Whoever has typed in a one-time code
+        is one.
         """
+        if self.target.session is not None and self.target.session.raised:
+            return False
         question = None if self.target.question is None else self.record.standing.question(self.target.question)
         arrivals = (self.target.made_at, None if question is None else question.delivered_at)
         arrived_at = max((at for at in arrivals if at is not None), default=None)
