@@ -17,6 +17,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from services import fresh_database
 from visitor import FROM_HERE, Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
@@ -734,3 +736,98 @@ def lines(w: World, contact: Contact) -> tuple[str, ...]:
     """
     session = raised(w, link_of(w, contact, Channel.SMS), Channel.SMS)
     return tuple(line.value for line in w.manager.self_service.details(session).lines)
+
+
+# ---- undoing a stop, after a life of any kind
+
+
+SCOPES = [(channel, purpose) for channel in (Channel.EMAIL, Channel.SMS) for purpose in ("offers", "news")]
+Scope = tuple[Channel, str]
+
+
+@attrs.frozen
+class Said:
+    """
+    One thing that happens to a contact: a choice, a stop of so much, or staff's note of one.
+
+    Attributes:
+        scopes: What it is about, for a choice; what it stops, for the rest.
+    """
+
+    what: str
+    scopes: tuple[Scope, ...]
+    yes: bool = False
+
+    @property
+    def stops(self) -> frozenset[Scope]:
+        return frozenset() if self.yes else frozenset(self.scopes)
+
+    def happen(self, w: World, ada: Contact) -> None:
+        match self.what:
+            case "choose":
+                w.manager.choose(link_of(w, ada), dict.fromkeys(self.scopes, self.yes))
+            case "everything":
+                w.manager.stop(link_of(w, ada))
+            case "link":
+                ((_, purpose),) = {(None, purpose) for _, purpose in self.scopes}
+                header = w.manager.unsubscribe_headers(ada, purpose)["List-Unsubscribe"]
+                w.manager.stop_by_token(header.strip("<>").rpartition("/")[2])
+            case "withdraw":
+                w.manager.withdraw(ada, channels=[self.scopes[0][0]])
+            case _:
+                w.manager.record_objection(ada, purposes=[self.scopes[0][1]])
+
+
+some = st.lists(st.sampled_from(SCOPES), min_size=1, unique=True).map(tuple)
+choices = st.builds(Said, st.just("choose"), some, st.booleans())
+everything = st.just(Said("everything", tuple(SCOPES)))
+# The header of a message by email stops what it is about by email.
+by_link = st.sampled_from(["offers", "news"]).map(lambda purpose: Said("link", ((Channel.EMAIL, purpose),)))
+withdrawn = st.sampled_from([Channel.EMAIL, Channel.SMS]).map(
+    lambda channel: Said("withdraw", tuple(scope for scope in SCOPES if scope[0] is channel))
+)
+objected = st.sampled_from(["offers", "news"]).map(
+    lambda purpose: Said("objection", tuple(scope for scope in SCOPES if scope[1] == purpose))
+)
+lives = st.lists(choices | everything | by_link | withdrawn | objected, max_size=4)
+
+
+def allowed_now(w: World) -> frozenset[Scope]:
+    return frozenset(scope for scope in SCOPES if w.allowed(*scope))
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives, st.booleans() | st.sampled_from(["offers", "news"]), lives, st.booleans())
+def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
+    before: list[Said], stop: bool | str, since: list[Said], twice: bool
+) -> None:
+    """
+    Whatever was said before it and since: nothing that was not allowed before the stop, and nothing that was stopped
+    otherwise since. What nothing else touched comes back.
+    """
+    w = world()
+    ada = w.add()
+    for said in before:
+        w.later()
+        said.happen(w, ada)
+    w.later()
+    earlier = allowed_now(w)
+    stopped = Said("everything", tuple(SCOPES)) if isinstance(stop, bool) else Said("link", ((Channel.EMAIL, stop),))
+    stopped.happen(w, ada)
+    number = w.manager.standing(ada).version
+    ended = earlier - allowed_now(w)
+    assert ended == earlier & stopped.stops
+    for said in since:
+        w.later()
+        said.happen(w, ada)
+    w.later()
+    just_before = allowed_now(w)
+    touched = frozenset[Scope]().union(*(said.scopes for said in since))
+    for _ in range(1 + twice):
+        w.manager.undo(link_of(w, ada), stop=number)
+        w.later()
+    after = allowed_now(w)
+
+    assert just_before <= after
+    assert after - just_before <= ended - frozenset[Scope]().union(*(said.stops for said in since))
+    assert ended - touched <= after
