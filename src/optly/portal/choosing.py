@@ -4,7 +4,7 @@ The question, and one's choices: shown, answered, confirmed, stopped and undone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -123,27 +123,29 @@ def _saved(visit: Visit, opened: Opened, submission: Submission) -> Response:
     """
     Save what was chosen and show all of it as it is on record now; or, where a yes is held, have it confirmed.
     """
-    manager, site, language = visit.manager, visit.site, visit.language_for(opened)
+    after, items = put_on_record(visit, opened, submission.answers)
+    return _held(visit, after) if after.held else _record(visit, after, items)
+
+
+def put_on_record(
+    visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]
+) -> tuple[Opened, Sequence[Item]]:
+    """
+    Answer the question, or change the choices.
+
+    Returns:
+        What is opened now, and among it what is held; and everything that was shown, as it is on record now.
+    """
+    manager, within = visit.manager, visit.site.hold_yes_within
     if opened.kind is LinkKind.QUESTION:
-        standing = manager.answer(
-            visit.code,
-            submission.answers,
-            context=visit.context,
-            language=language,
-            hold_within=site.hold_yes_within,
-        )
-        held = _waiting(visit)
-        return _record(visit, opened, _recorded(opened.items, standing)) if held is None else _held(visit, held)
-    if submission.answers:
-        manager.choose(
-            visit.code,
-            submission.answers,
-            context=visit.context,
-            language=language,
-            hold_within=site.hold_yes_within,
-        )
+        language = visit.language_for(opened)
+        standing = manager.answer(visit.code, answers, context=visit.context, language=language, hold_within=within)
+        return _waiting(visit) or opened, _recorded(opened.items, standing)
+    if answers:
+        # In the language of the words that were shown, which is not that of the page where that knows only others.
+        manager.choose(visit.code, answers, context=visit.context, language=opened.language, hold_within=within)
     after = visit.open()
-    return _held(visit, after) if after.held else _record(visit, after, after.items)
+    return after, after.items
 
 
 def _waiting(visit: Visit) -> Opened | None:

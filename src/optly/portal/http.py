@@ -120,6 +120,20 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
         raise Refusal(HTTPStatus.BAD_REQUEST) from None
 
 
+def read_json(request: Request) -> bytes:
+    """
+    Return the body, which is declared to be JSON.
+
+    Raises:
+        Refusal: It is of another media type or in another charset, or too large.
+    """
+    if _media_type(request) != ("application/json", "utf-8"):
+        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    if len(request.body) > MAX_BODY:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return request.body
+
+
 def is_one_click(request: Request) -> bool:
     """
     Tell whether the body is the one pair with which a mail program presses the stop button on a person's behalf.

@@ -194,12 +194,12 @@ def change(visit: Visit) -> Response:
     opened = _raised(visit)
     detail = _detail(visit)
     sent = form.get("value", ("",))[-1]
-    value = " ".join(sent.split())
     try:
         if detail.proved:
-            _propose(visit, detail, value)
+            assert detail.kind is not None
+            propose(visit, detail.kind, sent)
             return visit.to(f"/me/{detail.name}/code")
-        session = _change_now(visit, detail, value)
+        session = visit.own.change_details(visit.code, **{detail.name: checked(visit, detail.name, sent)})
     except AnswerError as error:
         return _change(visit, opened, detail, sent, str(error))
     except AddressError:
@@ -211,26 +211,40 @@ def change(visit: Visit) -> Response:
     return visit.to("/me/details", keeping(visit.manager.pages, session))
 
 
-def _propose(visit: Visit, detail: _Detail, value: str) -> None:
-    assert detail.kind is not None
-    address = parse_address(value, detail.kind)
+def _in_one_line(sent: str) -> str:
+    return " ".join(sent.split())
+
+
+def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
+    """
+    Have a code sent to the new address that was typed in, and return that, masked.
+
+    Raises:
+        AnswerError: It is on record already.
+        AddressError, NoBackendError, TooManyTriesError: As for `SelfService.propose`.
+    """
+    address = parse_address(_in_one_line(sent), kind)
     assert isinstance(address, EmailAddress | PhoneNumber)
     try:
         visit.own.propose(visit.code, address)
     except AnswerError:
         raise AnswerError(N_("This is on record already")) from None
+    return address.masked
 
 
-def _change_now(visit: Visit, detail: _Detail, value: str) -> str:
-    if detail.name == "name":
-        if not value or len(value) > _LONGEST_NAME or not value.isprintable():
-            raise AnswerError(N_("Write your name in one line"))
-        return visit.own.change_details(visit.code, name=value)
-    if detail.name == "language":
-        if value not in languages(visit.site.look.catalogues):
-            raise AnswerError(N_("Choose one of the languages"))
-        return visit.own.change_details(visit.code, language=value)
-    return visit.own.change_details(visit.code, address=value)
+def checked(visit: Visit, name: str, sent: str) -> str:
+    """
+    Return the new value of a detail as it goes on record.
+
+    Raises:
+        AnswerError: It cannot.
+    """
+    value = _in_one_line(sent)
+    if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
+        raise AnswerError(N_("Write your name in one line"))
+    if name == "language" and value not in languages(visit.site.look.catalogues):
+        raise AnswerError(N_("Choose one of the languages"))
+    return value
 
 
 def show_prove(visit: Visit) -> Response:

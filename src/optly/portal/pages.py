@@ -29,12 +29,12 @@ path                            method          page
 ``/help``                       GET, HEAD       help
 ``/static/<name>``              GET, HEAD       the style sheet, the icon and the logo
 ``/hooks/<name>``               POST            what a provider tells the backend of that name
+``/api/…``                      GET, POST       the JSON API, where the host switches it on
 ==============================  ==============  ===========================================================
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -44,15 +44,12 @@ import attrs
 from optly.errors import LinkInvalidError, SessionError
 from optly.http import Request, Response
 from optly.links import is_session_code
-from optly.portal import choosing, own, public, sessions
+from optly.portal import api, choosing, own, public, sessions
 from optly.portal.cookies import session_in
+from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Elsewhere, Refusal
 from optly.portal.problems import SESSION_OVER, TOO_MANY, Problem, problem, refused
 from optly.portal.visit import Door, Site, Visit, door_of_link, door_of_session
-
-_log = logging.getLogger("optly")
-
-_RETRY_AFTER: Final = "5"  # seconds
 
 View: TypeAlias = Callable[[Visit], Response]
 Views: TypeAlias = Mapping[str, View]
@@ -88,19 +85,23 @@ def respond(site: Site, request: Request) -> Response:
     Return the response to a request. Whatever goes wrong becomes a page of its own.
     """
     visit = Visit(site=site, request=request)
+    response = api.respond(visit) if site.api and api.is_asked(request) else _respond(visit)
+    return attrs.evolve(response, body=b"") if request.method == "HEAD" else response
+
+
+def _respond(visit: Visit) -> Response:
     try:
         visit, views = _find(visit)
-        response = _answer(visit, views)
+        return _answer(visit, views)
     except Refusal as refusal:
-        response = _problem(visit, refused(refusal.status), allow=refusal.allow)
+        return _problem(visit, refused(refusal.status), allow=refusal.allow)
     except Elsewhere as elsewhere:
-        response = visit.to(elsewhere.path)
+        return visit.to(elsewhere.path)
     except Exception as error:
-        response = _problem(visit, _what_went_wrong(visit, error))
-        if response.status is HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Neither the message nor the traceback: either may hold what nobody could erase from a log.
-            _log.error("a page failed", extra={"error": type(error).__qualname__, "raised_at": _raised_at(error)})
-    return attrs.evolve(response, body=b"") if request.method == "HEAD" else response
+        found = _what_went_wrong(visit, error)
+        if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            log_failure(error)
+        return _problem(visit, found)
 
 
 def _answer(visit: Visit, views: Views) -> Response:
@@ -162,7 +163,7 @@ def _problem(visit: Visit, found: Problem, *, allow: Sequence[str] = ()) -> Resp
     if allow:
         headers.append(("allow", ", ".join(allow)))
     if found.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append(("retry-after", _RETRY_AFTER))
+        headers.append(("retry-after", RETRY_AFTER))
     language = visit.language
     return visit.page(
         found.status,
@@ -174,13 +175,3 @@ def _problem(visit: Visit, found: Problem, *, allow: Sequence[str] = ()) -> Resp
         home=visit.home if found.can_stop and visit.door is not None else None,
         texts=found.in_language(language, visit.site.look.catalogues),
     )
-
-
-def _raised_at(error: Exception) -> str:
-    """
-    Return the module and the line an error comes from.
-    """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -47,6 +47,13 @@ def html(status: HTTPStatus, page: str, *more: tuple[str, str]) -> Response:
     return _response(status, "text/html; charset=utf-8", page.encode(), ("cache-control", "no-store"), *more)
 
 
+def json(status: HTTPStatus, body: bytes, *more: tuple[str, str], media_type: str = "application/json") -> Response:
+    """
+    Return what a program reads, which nobody may keep either.
+    """
+    return _response(status, media_type, body, ("cache-control", "no-store"), *more)
+
+
 def page(
     manager: ConsentManager,
     status: HTTPStatus,

@@ -86,25 +86,36 @@ _WANTED: Final = {
 
 def days(history: History, language: str, more: Catalogues, last: int | None) -> tuple[tuple[Day, ...], int | None]:
     """
-    Tell a page of what happened, by days, the latest first.
+    Tell a page of what happened, by days. Arguments as for `page`.
+
+    Returns:
+        The days; and the number of the earliest event told, if there are earlier ones to tell.
+    """
+    told, earlier = page(history, language, more, last)
+    dated = [(long_date(event.occurred_at, language), entry) for _, event, entry in told]
+    return tuple(Day(date=date, items=[entry for _, entry in of]) for date, of in groupby(dated, key=_date)), earlier
+
+
+def page(
+    history: History, language: str, more: Catalogues, last: int | None
+) -> tuple[list[tuple[int, Event, Entry]], int | None]:
+    """
+    Tell a page of what happened, the latest first.
 
     Args:
         more: Catalogues of the host.
         last: Number of the latest event on the page; None for the latest there is.
 
     Returns:
-        The days; and the number of the earliest event told, if there are earlier ones to tell.
+        What was told of each event, with its number; and that of the earliest, if there are earlier ones to tell.
     """
     say = catalogue(language, more).gettext
     numbered = list(enumerate(history.events, 1))[: None if last is None else max(0, last)]
-    page = numbered[-LONGEST_PAGE:]
+    shown = numbered[-LONGEST_PAGE:]
     told = [
-        (long_date(event.occurred_at, language), entry)
-        for _, event in reversed(page)
-        for entry in _entries(event, history, language, say)
+        (number, event, entry) for number, event in reversed(shown) for entry in _entries(event, history, language, say)
     ]
-    grouped = tuple(Day(date=date, items=[entry for _, entry in of_day]) for date, of_day in groupby(told, key=_date))
-    return grouped, page[0][0] if len(numbered) > len(page) else None
+    return told, shown[0][0] if len(numbered) > len(shown) else None
 
 
 def _date(dated: tuple[str, Entry]) -> str:

@@ -1,0 +1,212 @@
+"""
+The JSON API: what the pages do, for hosts that draw their own.
+
+It lies under ``/api`` of the mount and is off unless the host switches it on. The code of a link or of a session comes
+in the header ``Authorization``, and no cookie is ever read or set: a browser sends nothing by itself, so that no other
+site can make it act. What answers a call is in :mod:`~optly.portal.api.calls`, and the table of all of them, of which
+the description is made as well, in :mod:`~optly.portal.api.operations`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from math import ceil
+from typing import Final
+
+import attrs
+import msgspec
+
+from optly.errors import (
+    LineTakenError,
+    LinkExpiredError,
+    LinkInvalidError,
+    LinkRevokedError,
+    LinkSupersededError,
+    LinkUsedError,
+    RetryableError,
+    SessionError,
+    TooManyTriesError,
+)
+from optly.http import Request, Response
+from optly.portal import responses
+from optly.portal.api.bodies import Sent
+from optly.portal.api.description import describe
+from optly.portal.api.operations import OPERATIONS, Operation
+from optly.portal.api.problems import (
+    BAD_MEDIA_TYPE,
+    BAD_METHOD,
+    CODE_NEEDED,
+    FAILED,
+    LINK_INVALID,
+    MALFORMED,
+    NO_CODE,
+    NOT_FOR_THIS,
+    NOT_FOUND,
+    SESSION_OVER,
+    TOO_LARGE,
+    TOO_MANY,
+    UNFIT,
+    Kind,
+    Problem,
+    Refused,
+    kind_of,
+)
+from optly.portal.failures import RETRY_AFTER, log_failure
+from optly.portal.http import Refusal, read_json
+from optly.portal.problems import problem as page_about
+from optly.portal.visit import Door, Visit, door_of_link
+
+_HERE: Final = "/api"
+_DESCRIPTION: Final = "/openapi.json"
+_BEARER = re.compile(r"bearer +([^\s,]+) *", re.ASCII | re.IGNORECASE)
+_PLACE = re.compile(r"`(\$[^`]*)`$")
+_REFUSALS: Final[Mapping[HTTPStatus, Kind]] = {
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: BAD_MEDIA_TYPE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
+}
+
+_PROBLEM: Final = "application/problem+json"
+_ON_THE_PAGES: Final = (
+    LinkUsedError,
+    LinkExpiredError,
+    LinkSupersededError,
+    LinkRevokedError,
+    TooManyTriesError,
+    LineTakenError,
+    RetryableError,
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def is_asked(request: Request) -> bool:
+    """
+    Whether a request is for the API.
+    """
+    return f"{request.path}/".startswith(f"{_HERE}/")
+
+
+def respond(visit: Visit) -> Response:
+    """
+    Return the response to a request. Whatever goes wrong becomes a problem.
+    """
+    path = visit.request.path.removeprefix(_HERE).removesuffix("/")
+    visit = attrs.evolve(visit, door=_door(visit))
+    try:
+        return _answer(visit, path)
+    except Refused as refused:
+        return _problem(visit, refused.kind, refused)
+    except Refusal as refusal:
+        return _problem(visit, _REFUSALS[refusal.status], refusal)
+    except Exception as error:
+        kind = kind_of(error)
+        if kind is FAILED:
+            log_failure(error)
+        return _problem(visit, kind, error)
+
+
+def _door(visit: Visit) -> Door | None:
+    """
+    Return the door that the code in the header opens, if there is one: what it is the code of, nobody knows yet.
+    """
+    found = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
+    return None if found is None else door_of_link(visit.mount, found[1])
+
+
+def _answer(visit: Visit, path: str) -> Response:
+    method = "GET" if visit.request.method == "HEAD" else visit.request.method
+    if path == _DESCRIPTION:
+        _require(method, ("GET",))
+        return responses.json(HTTPStatus.OK, describe(visit.manager.pages.base_url))
+    operations = OPERATIONS.get(path)
+    if operations is None:
+        raise Refused(NOT_FOUND)
+    _require(method, tuple(operations))
+    operation = operations[method]
+    if operation.takes_code and visit.door is None:
+        raise Refused(NO_CODE)
+    sent = _read(visit, operation) if method == "POST" else operation.takes()
+    try:
+        given = operation.run(visit, sent)
+    except (LinkInvalidError, SessionError) as error:
+        raise Refused(_why_closed(visit, error)) from None
+    return responses.json(operation.status, _encode(given))
+
+
+def _require(method: str, allow: tuple[str, ...]) -> None:
+    if method not in allow:
+        raise Refused(BAD_METHOD, allow=(*allow, "HEAD") if "GET" in allow else allow)
+
+
+def _read(visit: Visit, operation: Operation) -> Sent:
+    """
+    Return what was sent.
+
+    Raises:
+        Refusal: It is of another media type, or too large.
+        Refused: It is not what the operation takes.
+    """
+    if not visit.request.body and not operation.needs_body:
+        return operation.takes()
+    try:
+        return msgspec.json.decode(read_json(visit.request), type=operation.takes)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # The message may repeat what was sent, the place in it does not.
+        place = _PLACE.search(str(error))
+        raise Refused(MALFORMED, where=place[1] if place else "") from None
+
+
+# ---- problems
+
+
+def _why_closed(visit: Visit, error: LinkInvalidError | SessionError) -> Kind:
+    """
+    Tell a code that opens nothing from one that opens something else.
+    """
+    in_session = isinstance(error, SessionError)
+    if visit.opened_or_none() is not None:
+        return CODE_NEEDED if in_session else NOT_FOR_THIS
+    if in_session:
+        return SESSION_OVER
+    return LINK_INVALID if visit.site.limiter.may_miss(visit.client) else TOO_MANY
+
+
+def _problem(visit: Visit, kind: Kind, error: Exception) -> Response:
+    at, detail = _told(visit, kind, error)
+    problem = Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status.value,
+        detail=detail,
+        at=at,
+        where=error.where if isinstance(error, Refused) else "",
+    )
+    return responses.json(kind.status, _encode(problem), *_headers(visit, kind, error), media_type=_PROBLEM)
+
+
+def _told(visit: Visit, kind: Kind, error: Exception) -> tuple[datetime | None, str]:
+    """
+    Return when it was or will be so, and what to tell the person: what the pages say, where they have a page for it.
+    """
+    if isinstance(error, _ON_THE_PAGES):
+        found = page_about(error)
+        return found.at, " ".join(found.in_language(visit.language, visit.site.look.catalogues))
+    text = str(error) if kind is UNFIT else kind.told
+    return None, visit.say(visit.language, text) if text else ""
+
+
+def _headers(visit: Visit, kind: Kind, error: Exception) -> list[tuple[str, str]]:
+    headers = []
+    if isinstance(error, Refused) and error.allow:
+        headers.append(("allow", ", ".join(error.allow)))
+    if kind.status is HTTPStatus.UNAUTHORIZED:
+        headers.append(("www-authenticate", "Bearer" if kind is NO_CODE else 'Bearer error="invalid_token"'))
+    if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("retry-after", RETRY_AFTER))
+    if isinstance(error, TooManyTriesError):
+        wait = (error.until - visit.manager.clock()).total_seconds()
+        headers.append(("retry-after", str(max(0, ceil(wait)))))
+    return headers

@@ -1,0 +1,374 @@
+"""
+What is sent to the API and what it sends back, as JSON. Pure.
+
+Each is decoded strictly, and its part of the description is made of it. Instants are in UTC, written as in RFC 3339.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from optly import views
+from optly.addresses import AddressKind, Channel
+from optly.consent import Complaint
+from optly.events import LinkKind
+from optly.links import StopScope
+from optly.purposes import Purpose
+from optly.purposes import Wording as PinnedWording
+
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+_Purpose: TypeAlias = Annotated[str, Meta(description="The key of a purpose.", max_length=200)]
+_Digest: TypeAlias = Annotated[str, Meta(description="SHA-256 of the words, in hexadecimal digits.")]
+_Masked: TypeAlias = Annotated[str, Meta(description="An address, masked: enough for its owner to recognise it.")]
+_Text: TypeAlias = Annotated[str, Meta(max_length=20_000)]
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    Anything that is sent.
+    """
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Anything that is sent back.
+    """
+
+
+# ---- sent
+
+
+class Nothing(Sent, frozen=True):
+    """
+    An empty object. A body with nothing to say may as well be left out.
+    """
+
+
+class Answer(Sent, frozen=True):
+    """
+    A yes or a no to one question. A yes names the words it is said to, and counts for no others; a no needs none.
+    """
+
+    channel: Channel
+    purpose: _Purpose
+    answer: bool
+    wording: Annotated[_Digest | None, Meta(description="Digest of the words that were shown.")] = None
+
+
+class Answers(Sent, frozen=True):
+    """
+    What is to change. What is left out stays as it is, and unanswered if it is that.
+    """
+
+    answers: Annotated[list[Answer], Meta(min_length=1, max_length=200)]
+
+
+class Undoing(Sent, frozen=True):
+    """
+    What to undo.
+    """
+
+    stop: Annotated[
+        Annotated[int, Meta(ge=1, le=999_999_999)] | None,
+        Meta(description="The number of a stop; nothing for what the link was sent for."),
+    ] = None
+
+
+class Digits(Sent, frozen=True):
+    """
+    A one-time code. Spaces do not matter.
+    """
+
+    digits: Annotated[str, Meta(max_length=40)]
+
+
+class Complaining(Sent, frozen=True):
+    """
+    A complaint in the person's own words: up to 5,000 characters.
+    """
+
+    text: _Text
+
+
+class Changes(Sent, frozen=True):
+    """
+    Details that count at once. What is left out stays as it is.
+    """
+
+    name: _Text | None = None
+    language: Annotated[str | None, Meta(description="One of the languages that the details list.")] = None
+    address: Annotated[_Text | None, Meta(description="A postal address in one line, with commas.")] = None
+
+
+class Proposal(Sent, frozen=True):
+    """
+    A new email address or telephone number.
+    """
+
+    value: _Text
+
+
+class Wanted(Sent, frozen=True):
+    """
+    Where a new link is to go: an email address or a telephone number.
+    """
+
+    address: _Text
+
+
+# ---- sent back
+
+
+class Empty(Body, frozen=True):
+    """
+    Nothing more to say than that it was done.
+    """
+
+
+class Wording(Body, frozen=True):
+    """
+    The words of a question with its two answers, to be shown as they are.
+    """
+
+    digest: _Digest
+    text: str
+    hint: str
+    yes: str
+    no: str
+    language: str
+
+    @classmethod
+    def of(cls, wording: PinnedWording) -> Wording:
+        return cls(digest=wording.digest, **wording.fields())
+
+
+class Item(Body, frozen=True):
+    """
+    One thing that can be allowed or refused.
+    """
+
+    channel: Channel
+    purpose: _Purpose
+    title: Annotated[str, Meta(description="The title of the purpose.")]
+    wording: Wording
+    answer: Annotated[bool | None, Meta(description="What is on record; null for not answered.")]
+
+    @classmethod
+    def of(cls, item: views.Item) -> Item:
+        return cls(
+            channel=item.choice.channel,
+            purpose=item.choice.purpose,
+            title=item.title,
+            wording=Wording.of(item.wording),
+            answer=item.answer,
+        )
+
+
+def items(shown: Iterable[views.Item]) -> list[Item]:
+    """
+    Return items as they are sent back.
+    """
+    return [Item.of(item) for item in shown]
+
+
+class UndoneStop(Body, frozen=True, tag_field="undoes", tag="stop"):
+    """
+    A stop that can be undone, and what would be allowed again.
+    """
+
+    stop: Annotated[int, Meta(description="Its number, by which it is undone.")]
+    items: list[Item]
+    at: Instant
+
+    @classmethod
+    def of(cls, stop: views.UndoneStop) -> UndoneStop:
+        return cls(stop=stop.stop, items=items(stop.items), at=stop.at)
+
+
+class UndoneChange(Body, frozen=True, tag_field="undoes", tag="change"):
+    """
+    A change of address that can be undone. Either may be empty.
+    """
+
+    kind: AddressKind
+    new: _Masked
+    old: _Masked
+    at: Instant
+
+
+class Opened(Body, frozen=True):
+    """
+    What a link or a session opens.
+    """
+
+    kind: LinkKind
+    masked: _Masked
+    channel: Annotated[Channel, Meta(description="The channel on which the link was sent.")]
+    language: str
+    items: list[Item]
+    held: Annotated[list[Item], Meta(description="What was said so soon that it waits to be confirmed.")]
+    undo: UndoneStop | UndoneChange | None
+    expires_at: Annotated[Instant | None, Meta(description="The last instant at which the question can be answered.")]
+    verifiable: Annotated[bool, Meta(description="Whether a one-time code can be sent.")]
+    copyable: Annotated[bool, Meta(description="Whether a copy of the data can be sent.")]
+    raised: Annotated[bool, Meta(description="Whether it is a session that a one-time code has raised.")]
+    ends_at: Annotated[Instant | None, Meta(description="The last instant of the session.")]
+
+    @classmethod
+    def of(cls, opened: views.Opened) -> Opened:
+        return cls(
+            kind=opened.kind,
+            masked=opened.masked,
+            channel=opened.channel,
+            language=opened.language,
+            items=items(opened.items),
+            held=items(opened.held),
+            undo=_undo(opened.undo),
+            expires_at=opened.expires_at,
+            verifiable=opened.verifiable,
+            copyable=opened.copyable,
+            raised=opened.raised,
+            ends_at=opened.ends_at,
+        )
+
+
+def _undo(undo: views.UndoneStop | views.UndoneChange | None) -> UndoneStop | UndoneChange | None:
+    if isinstance(undo, views.UndoneChange):
+        return UndoneChange(kind=undo.kind, new=undo.new, old=undo.old, at=undo.at)
+    return None if undo is None else UndoneStop.of(undo)
+
+
+class Saved(Body, frozen=True):
+    """
+    What is on record now, and what waits to be confirmed before it is.
+    """
+
+    items: list[Item]
+    held: list[Item]
+
+
+class Stopped(Body, frozen=True):
+    """
+    It is stopped.
+    """
+
+    undo: Annotated[UndoneStop | None, Meta(description="What the very same link can undo.")]
+    told: Annotated[bool, Meta(description="Whether the person is sent a link that undoes it.")]
+
+    @classmethod
+    def of(cls, after: views.AfterStop) -> Stopped:
+        return cls(undo=None if after.undo is None else UndoneStop.of(after.undo), told=after.told)
+
+
+class Scope(Body, frozen=True):
+    """
+    What a stop link stops. Null stands for all.
+    """
+
+    channel: Channel | None
+    purpose: str | None
+    title: Annotated[str | None, Meta(description="The title of the purpose, if it is a purpose of today.")]
+
+    @classmethod
+    def of(cls, scope: StopScope, purpose: Purpose | None, language: str) -> Scope:
+        title = None if purpose is None else purpose.title_in(language)
+        return cls(channel=scope.channel, purpose=scope.purpose, title=title)
+
+
+class Session(Body, frozen=True):
+    """
+    A session. Its code is a secret for one browser alone, and takes the place of the one that was sent.
+    """
+
+    session: Annotated[str, Meta(description="Its code, to be sent as a bearer token.")]
+    masked: _Masked
+    raised: Annotated[bool, Meta(description="Whether a one-time code has raised it.")]
+    ends_at: Instant | None
+
+    @classmethod
+    def of(cls, session: str, opened: views.Opened) -> Session:
+        return cls(session=session, masked=opened.masked, raised=opened.raised, ends_at=opened.ends_at)
+
+
+class Line(Body, frozen=True):
+    """
+    An address on record.
+    """
+
+    kind: AddressKind
+    value: str
+
+
+class Details(Body, frozen=True):
+    """
+    What is held of a person.
+    """
+
+    name: str
+    language: str
+    languages: Annotated[list[str], Meta(description="What the language can be changed to.")]
+    lines: list[Line]
+    provable: Annotated[list[AddressKind], Meta(description="The kinds of address of which a new one can be given.")]
+    proposed: Annotated[dict[str, _Masked], Meta(description="New addresses that wait for their code, by kind.")]
+
+    @classmethod
+    def of(cls, details: views.Details, languages: Iterable[str], proposed: dict[str, str]) -> Details:
+        return cls(
+            name=details.name,
+            language=details.language,
+            languages=list(languages),
+            lines=[Line(kind=line.kind, value=line.value) for line in details.lines],
+            provable=sorted(details.provable),
+            proposed=proposed,
+        )
+
+
+class Entry(Body, frozen=True):
+    """
+    Something that happened: an answer to several questions once for each.
+    """
+
+    number: Annotated[int, Meta(description="Of the event, from 1.")]
+    event: Annotated[str, Meta(description="The type of the event and its version, as in the record.")]
+    at: Instant
+    what: Annotated[str, Meta(description="What happened, in words.")]
+    details: Annotated[list[str], Meta(description="What else there is to say, a sentence each.")]
+    wording: Annotated[Wording | None, Meta(description="The words that were shown, if there were any.")]
+    answer: Annotated[bool | None, Meta(description="What was answered to them, if it was.")]
+
+
+class History(Body, frozen=True):
+    """
+    A part of what happened, the latest first.
+    """
+
+    entries: Sequence[Entry]
+    before: Annotated[int | None, Meta(description="What to ask for the part before; null if there is none.")]
+
+
+class Sending(Body, frozen=True):
+    """
+    Where something is on its way to.
+    """
+
+    masked: _Masked
+
+
+class Complained(Body, frozen=True):
+    """
+    A complaint that was taken down.
+    """
+
+    reference: str
+    at: Instant
+    acknowledge_by: Annotated[Instant, Meta(description="The last instant at which to say that it came.")]
+
+    @classmethod
+    def of(cls, complaint: Complaint) -> Complained:
+        return cls(reference=complaint.id, at=complaint.at, acknowledge_by=complaint.acknowledge_by)

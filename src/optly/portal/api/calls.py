@@ -1,0 +1,299 @@
+"""
+What each call does: the same as the page of that name, by the same functions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from optly.addresses import AddressKind
+from optly.errors import SessionError, TooManyTriesError
+from optly.events import LinkKind
+from optly.i18n import languages
+from optly.portal import choosing, own, telling
+from optly.portal.api import bodies
+from optly.portal.api.bodies import (
+    Answers,
+    Changes,
+    Complained,
+    Complaining,
+    Details,
+    Digits,
+    Empty,
+    Entry,
+    History,
+    Nothing,
+    Opened,
+    Proposal,
+    Saved,
+    Scope,
+    Sending,
+    Session,
+    Stopped,
+    Undoing,
+    Wanted,
+    Wording,
+)
+from optly.portal.api.problems import MALFORMED, NOT_OFFERED, TOO_MANY, WORDING_CHANGED, Refused
+from optly.portal.visit import Visit
+from optly.serialization import tag_of
+
+_LONGEST_NUMBER: Final = 9  # digits
+
+
+# ---- choices
+
+
+def opened(visit: Visit, _: Nothing) -> Opened:
+    """
+    Say what the link or the session opens: the question, the choices, or what can be undone.
+    """
+    return Opened.of(visit.open())
+
+
+def answer(visit: Visit, body: Answers) -> Saved:
+    """
+    Answer the question, or change the choices.
+
+    A yes that comes too soon after its message is held. It counts once it is confirmed.
+    """
+    before = visit.open()
+    if before.kind is LinkKind.SESSION and not before.raised and not before.items:
+        raise SessionError("the session began at a question and is not raised")
+    offered = {item.key: item for item in before.items}
+    answers = {}
+    for place, each in enumerate(body.answers):
+        item = offered.pop((each.channel, each.purpose), None)
+        if item is None:
+            raise Refused(NOT_OFFERED, where=f"$.answers[{place}]")
+        if each.answer and each.wording != item.wording.digest:
+            raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
+        answers[item.key] = each.answer
+    after, recorded = choosing.put_on_record(visit, before, answers)
+    return Saved(items=bodies.items(recorded), held=bodies.items(after.held))
+
+
+def confirm(visit: Visit, _: Nothing) -> Saved:
+    """
+    Confirm what is held.
+    """
+    before = visit.opened_or_none()
+    visit.manager.confirm(visit.code, context=visit.context, language=visit.chosen)
+    if before is None or not before.held:
+        return Saved(items=bodies.items(visit.open().items), held=[])
+    return Saved(items=bodies.items(attrs.evolve(item, answer=True) for item in before.held), held=[])
+
+
+def stop(visit: Visit, _: Nothing) -> Stopped:
+    """
+    Stop everything, through a link of any kind, even one that can no longer answer.
+    """
+    return Stopped.of(visit.manager.stop(visit.code, context=visit.context))
+
+
+def undo(visit: Visit, body: Undoing) -> Opened:
+    """
+    Undo a stop or a change of address, and say what the link opens then. A second time, nothing happens.
+    """
+    visit.open()
+    visit.manager.undo(
+        visit.code,
+        stop=body.stop,
+        context=visit.context,
+        language=visit.chosen,
+        hold_within=visit.site.hold_yes_within,
+    )
+    return Opened.of(visit.open())
+
+
+def stop_scope(visit: Visit, _: Nothing) -> Scope:
+    """
+    Say what a stop link stops. The code is the last part of its address.
+    """
+    scope = visit.manager.open_stop(visit.code)
+    purpose = None if scope.purpose is None else visit.manager.purposes.get(scope.purpose)
+    return Scope.of(scope, purpose, visit.language)
+
+
+def stop_by_link(visit: Visit, _: Nothing) -> Stopped:
+    """
+    Stop what a stop link stops. Such a link never expires.
+    """
+    return Stopped.of(visit.manager.stop_by_token(visit.code, context=visit.context))
+
+
+def complain(visit: Visit, body: Complaining) -> Complained:
+    """
+    Take down a complaint about how the person's data are used.
+    """
+    return Complained.of(visit.own.complain(visit.code, body.text))
+
+
+# ---- sessions
+
+
+def _session(visit: Visit, session: str) -> Session:
+    return Session.of(session, visit.manager.open(session, language=visit.chosen))
+
+
+def send_code(visit: Visit, _: Nothing) -> Session:
+    """
+    Have a one-time code sent to the line of the link, and begin a session that it will raise. In a session, have
+    another code sent for it.
+    """
+    return _session(visit, visit.own.request_code(visit.code))
+
+
+def enter_code(visit: Visit, body: Digits) -> Session:
+    """
+    Raise the session by the one-time code.
+    """
+    visit.open()
+    _count_digits(visit)
+    return _session(visit, visit.own.step_up(visit.code, body.digits))
+
+
+def _count_digits(visit: Visit) -> None:
+    if not visit.site.limiter.may_try_digits(visit.client):
+        raise Refused(TOO_MANY)
+
+
+def stay(visit: Visit, _: Nothing) -> Session:
+    """
+    Prolong the session.
+    """
+    return _session(visit, visit.own.stay(visit.code))
+
+
+def finish(visit: Visit, _: Nothing) -> Empty:
+    """
+    End the session.
+    """
+    if visit.open().kind is not LinkKind.SESSION:
+        raise SessionError("this is a link and no session")
+    visit.own.finish(visit.code)
+    return Empty()
+
+
+# ---- details
+
+
+def details(visit: Visit, _: Nothing) -> Details:
+    """
+    Say what is held of the person, unmasked.
+    """
+    held = visit.own.details(visit.code)
+    proposed = {kind.value: visit.own.proposed(visit.code, kind) for kind in sorted(held.provable)}
+    waiting = {kind: masked for kind, masked in proposed.items() if masked}
+    return Details.of(held, languages(visit.site.look.catalogues), waiting)
+
+
+def change(visit: Visit, body: Changes) -> Session:
+    """
+    Change the name, the language or the postal address. If an address changed, the session has a new code.
+    """
+    sent = {"name": body.name, "language": body.language, "address": body.address}
+    new = {name: own.checked(visit, name, value) for name, value in sent.items() if value is not None}
+    return _session(visit, visit.own.change_details(visit.code, **new))
+
+
+def propose_email(visit: Visit, body: Proposal) -> Sending:
+    """
+    Have a one-time code sent to a new email address. Nothing changes before it comes back.
+    """
+    return Sending(masked=own.propose(visit, AddressKind.EMAIL, body.value))
+
+
+def propose_phone(visit: Visit, body: Proposal) -> Sending:
+    """
+    Have a one-time code sent to a new telephone number. Nothing changes before it comes back.
+    """
+    return Sending(masked=own.propose(visit, AddressKind.PHONE, body.value))
+
+
+def prove_email(visit: Visit, body: Digits) -> Session:
+    """
+    Put the new email address on record by the code that went there. Every session of the person is over but this one,
+    which has a new code.
+    """
+    return _prove(visit, AddressKind.EMAIL, body)
+
+
+def prove_phone(visit: Visit, body: Digits) -> Session:
+    """
+    Put the new telephone number on record by the code that went there. Every session of the person is over but this
+    one, which has a new code.
+    """
+    return _prove(visit, AddressKind.PHONE, body)
+
+
+def _prove(visit: Visit, kind: AddressKind, body: Digits) -> Session:
+    visit.open()
+    _count_digits(visit)
+    return _session(visit, visit.own.prove(visit.code, kind, body.digits))
+
+
+def history(visit: Visit, _: Nothing) -> History:
+    """
+    Tell what happened, the latest first, fifty events at a time.
+    """
+    language = visit.language_for(visit.open())
+    told, earlier = telling.page(
+        visit.own.history(visit.code), language, visit.site.look.catalogues, _last_before(visit)
+    )
+    return History(
+        entries=[
+            Entry(
+                number=number,
+                event=tag_of(event),
+                at=event.occurred_at,
+                what=entry.what,
+                details=list(entry.detail),
+                wording=None if entry.wording is None else Wording.of(entry.wording),
+                answer=entry.answer,
+            )
+            for number, event, entry in told
+        ],
+        before=earlier,
+    )
+
+
+def _last_before(visit: Visit) -> int | None:
+    """
+    Return the number of the latest event to tell; None for the latest there is.
+
+    Raises:
+        Refused: What was asked for is no number.
+    """
+    match visit.query.get("before", []):
+        case []:
+            return None
+        case [before] if before.isascii() and before.isdecimal() and len(before) <= _LONGEST_NUMBER and int(before):
+            return int(before) - 1
+        case _:
+            raise Refused(MALFORMED)
+
+
+def send_copy(visit: Visit, _: Nothing) -> Sending:
+    """
+    Have a copy of everything that is held sent to the person's email address.
+    """
+    return Sending(masked=visit.own.send_copy(visit.code))
+
+
+# ---- without a link
+
+
+def send_link(visit: Visit, body: Wanted) -> Empty:
+    """
+    Have a link sent to an address, if it is on record. The answer is the same, whether it is or not, and also to
+    whoever asks too often.
+    """
+    try:
+        if visit.site.limiter.may_send_link(visit.client):
+            visit.own.request_link(body.address, language=visit.language)
+    except TooManyTriesError:
+        pass
+    return Empty()

@@ -1,0 +1,168 @@
+"""
+What the API says when it does not do what was asked: problem details (RFC 9457).
+
+A problem is told by its type. Types are never renamed; there may come to be more of them. Nothing that was sent is
+repeated, nor anything of the record but dates.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import attrs
+import msgspec
+from msgspec import Meta
+
+from optly.errors import (
+    AddressError,
+    AnswerError,
+    LineTakenError,
+    LinkExpiredError,
+    LinkRevokedError,
+    LinkSupersededError,
+    LinkUsedError,
+    MissingLineError,
+    NoBackendError,
+    RetryableError,
+    TooManyTriesError,
+    TooSoonError,
+    WrongDigitsError,
+)
+from optly.i18n import N_
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Why nothing was done (RFC 9457).
+    """
+
+    type: Annotated[str, Meta(description="By which a program knows it. Never renamed.")]
+    title: Annotated[str, Meta(description="The same for every problem of the type, in English.")]
+    status: int
+    detail: Annotated[str, Meta(description="What to tell the person, in their language, if there is more to say.")] = (
+        ""
+    )
+    at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When it was or will be so: answered, expired, or open to another try."),
+    ] = None
+    where: Annotated[str, Meta(description="The place in the body that is wrong, as a JSON path.")] = ""
+
+
+@attrs.frozen
+class Kind:
+    """
+    A type of problem.
+
+    Attributes:
+        told: What to tell the person, where the pages have no page of their own for it.
+    """
+
+    name: str
+    status: HTTPStatus
+    title: str
+    told: str = ""
+
+    @property
+    def type(self) -> str:
+        return f"urn:optly:problem:{self.name}"
+
+
+NOT_FOUND: Final = Kind("not-found", HTTPStatus.NOT_FOUND, "There is no such path")
+BAD_METHOD: Final = Kind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "The path takes other methods")
+BAD_MEDIA_TYPE: Final = Kind("not-json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has to be application/json")
+TOO_LARGE: Final = Kind("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is longer than 64 kB")
+MALFORMED: Final = Kind("malformed", HTTPStatus.BAD_REQUEST, "The request is not as the description says")
+
+NO_CODE: Final = Kind("no-code", HTTPStatus.UNAUTHORIZED, "No code was sent: Authorization: Bearer <code>")
+LINK_INVALID: Final = Kind("link-invalid", HTTPStatus.UNAUTHORIZED, "The code opens nothing")
+SESSION_OVER: Final = Kind("session-over", HTTPStatus.UNAUTHORIZED, "The session is over")
+CODE_NEEDED: Final = Kind("code-needed", HTTPStatus.FORBIDDEN, "This takes a session that a one-time code has raised")
+NOT_FOR_THIS: Final = Kind("not-for-this", HTTPStatus.FORBIDDEN, "The link is for something else")
+
+LINK_USED: Final = Kind("link-used", HTTPStatus.GONE, "The question was answered")
+LINK_EXPIRED: Final = Kind("link-expired", HTTPStatus.GONE, "It is too late to answer")
+LINK_SUPERSEDED: Final = Kind("link-superseded", HTTPStatus.GONE, "A newer question or a stop took its place")
+LINK_REVOKED: Final = Kind("link-revoked", HTTPStatus.GONE, "What the link belonged to is no longer on record")
+
+NOT_OFFERED: Final = Kind(
+    "not-offered", HTTPStatus.UNPROCESSABLE_ENTITY, "An answer is to a question that was not asked, or was given twice"
+)
+UNFIT: Final = Kind("unfit", HTTPStatus.UNPROCESSABLE_ENTITY, "What was sent does not fit")
+UNREADABLE: Final = Kind(
+    "address-unreadable",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The address cannot be read",
+    N_("This cannot be read. Check how it is written"),
+)
+WRONG_DIGITS: Final = Kind(
+    "wrong-digits",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The digits are wrong, or their time is over",
+    N_("That is not the code we sent, or its ten minutes are over. Look again, or have another code sent."),
+)
+WORDING_CHANGED: Final = Kind(
+    "wording-changed",
+    HTTPStatus.CONFLICT,
+    "A yes is to other words than those of now",
+    N_("These words changed after you opened the page. Choose again"),
+)
+TOO_SOON: Final = Kind(
+    "too-soon",
+    HTTPStatus.CONFLICT,
+    "Nobody reads so fast what there is to confirm",
+    N_("That was very quick. Read this, and press once more."),
+)
+LINE_TAKEN: Final = Kind("line-taken", HTTPStatus.CONFLICT, "The address is on another record")
+CANNOT_SEND: Final = Kind("cannot-send", HTTPStatus.CONFLICT, "Nothing can be sent there")
+TOO_MANY: Final = Kind(
+    "too-many-tries",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "It was tried too often",
+    N_("Wait for a while, and try again."),
+)
+BUSY: Final = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "It can be tried again in a moment")
+FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side")
+
+# The first that fits: what is more particular stands before what is less.
+_OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
+    (LinkUsedError, LINK_USED),
+    (LinkExpiredError, LINK_EXPIRED),
+    (LinkSupersededError, LINK_SUPERSEDED),
+    (LinkRevokedError, LINK_REVOKED),
+    (WrongDigitsError, WRONG_DIGITS),
+    (TooManyTriesError, TOO_MANY),
+    (TooSoonError, TOO_SOON),
+    (AnswerError, UNFIT),
+    (AddressError, UNREADABLE),
+    (LineTakenError, LINE_TAKEN),
+    (NoBackendError, CANNOT_SEND),
+    (MissingLineError, CANNOT_SEND),
+    (RetryableError, BUSY),
+)
+
+
+def kind_of(error: Exception) -> Kind:
+    """
+    Return the type of problem that an error is.
+    """
+    return next((kind for cls, kind in _OF_ERRORS if isinstance(error, cls)), FAILED)
+
+
+class Refused(Exception):
+    """
+    What was asked is refused by the API itself. Never leaves it.
+
+    Attributes:
+        where: The place in the body that is wrong.
+        told: What to tell the person, in English.
+        allow: The methods that the path takes.
+    """
+
+    def __init__(self, kind: Kind, *, where: str = "", allow: tuple[str, ...] = ()) -> None:
+        super().__init__(kind.name)
+        self.kind = kind
+        self.where = where
+        self.allow = allow
