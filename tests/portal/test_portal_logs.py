@@ -23,7 +23,7 @@ from optly.portal.logs import redact_links
 
 codes = st.one_of(st.binary(min_size=16, max_size=16), st.binary(min_size=10, max_size=10)).map(make_code)
 tokens = st.text(st.sampled_from("abcXYZ019-_."), min_size=20, max_size=120)
-SECRET_PATHS = ("/l/", "/u/", "/api/links/", "/api/stops/")
+SECRET_PATHS = ("/l/", "/u/")
 
 
 def written(message: Any, *args: Any) -> str:

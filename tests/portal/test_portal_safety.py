@@ -10,16 +10,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import attrs
 import pytest
+from itsdangerous import URLSafeSerializer
 from test_portal_sessions import digits_in, everything_in, lines, undo_of
 from visitor import FORM, FROM_HERE, ORIGIN, Acme, Page, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, world
 
 from optly import Contact
+from optly.errors import LinkInvalidError
 from optly.portal import Limits
 from optly.portal.own import DETAILS, PROVED
 from optly.portal.pages import _BEHIND_A_LINK, _IN_A_SESSION
@@ -723,3 +727,73 @@ def test_a_session_ends_for_its_browser_as_well(acme: Acme, signed_in: Visitor) 
         page = signed_in.get(path)
         assert 400 <= page.status < 500
         assert not any(secret in page.text for secret in SECRETS)
+
+
+def test_every_page_of_a_session_has_the_button_that_ends_it(acme: Acme, signed_in: Visitor) -> None:
+    """
+    Also the one that stops everything. (ASVS 7.4.4.)
+    """
+    for path in LOOKS:
+        page = signed_in.follow(signed_in.get(path))
+        assert {"/my/me/finish", "/my/me/stop"} <= set(page.actions), path
+
+
+def test_staff_can_end_all_sessions_of_a_contact(acme: Acme, signed_in: Visitor) -> None:
+    """
+    By revoking their links; the next page says that the session is over. (ASVS 7.4.5.)
+    """
+    other = Visitor(signed_in.portal)
+    sign_in(acme, other)
+    acme.manager.revoke_links(acme.ada)
+    for visitor in (signed_in, other):
+        for path in LOOKS:
+            page = visitor.get(path)
+            assert 403 <= page.status < 500, path
+            assert not any(secret in page.text for secret in SECRETS)
+
+
+def test_what_the_threat_model_names_is_there() -> None:
+    """
+    Every test that it says holds something exists by that name.
+    """
+    root = Path(__file__).parents[2]
+    named = set(re.findall(r"`(test_\w+)`", (root / "docs/explanation/threat-model.md").read_text("utf-8")))
+    there = {
+        name
+        for file in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text("utf-8"))
+    }
+    assert len(named) > 30
+    assert set() == named - there
+
+
+def test_a_token_is_taken_for_what_it_is(acme: Acme, visitor: Visitor) -> None:
+    """
+    No link opens as one of another kind, and what the same key signed for another use stops nothing. (better-auth
+    CVE-2026-114607: a token of one kind was accepted as another. ASVS 9.2.2.)
+    """
+    acme.world.agreed(acme.ada)
+    code, question, token = acme.myoptly(), acme.ask(), acme.token()
+    key = acme.manager.desk.keys.all[0].derive("stop/1")
+    scope = [acme.ada.id, 1, None, None]
+    forged = [
+        URLSafeSerializer([key], salt=salt, signer_kwargs=signer).dumps(scope)
+        for salt, signer in (
+            (b"optly.stop.v2", {"key_derivation": "hmac", "digest_method": sha256}),
+            (b"itsdangerous", {"key_derivation": "hmac", "digest_method": sha256}),
+            (b"optly.stop.v1", {"key_derivation": "hmac"}),
+            (b"optly.stop.v1", {"digest_method": sha256}),
+        )
+    ]
+    genuine = URLSafeSerializer(
+        [key], salt=b"optly.stop.v1", signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+    )
+    assert acme.manager.open_stop(genuine.dumps(scope))
+    before = acme.record()
+    for path in (*(f"/u/{each}" for each in (code, question, *forged)), f"/l/{token}", f"/l/{token}/stop"):
+        assert visitor.post(path, {"stop": "1", "List-Unsubscribe": "One-Click"}, *FROM_HERE).status == 404, path
+    with pytest.raises(LinkInvalidError):
+        acme.manager.answer(code, {EMAIL_OFFERS: True})
+    with pytest.raises(LinkInvalidError):
+        acme.manager.choose(question, {EMAIL_OFFERS: True})
+    assert before == acme.record()

@@ -12,10 +12,7 @@ from typing import Any, Final
 
 # A stroke is also known where it is escaped: a raw request line may have it so, and a path within a query has.
 _STROKE: Final = r"(?:/|%2[fF])"
-_LINK = re.compile(
-    rf"({_STROKE}(?:l|u|api{_STROKE}(?:links|stops)){_STROKE})"  # a page's path, or that of the JSON API
-    rf"(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+"
-)
+_LINK = re.compile(rf"({_STROKE}[lu]{_STROKE})(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+")
 
 
 def redact_links(text: str) -> str:
