@@ -190,10 +190,16 @@ def details(visit: Visit, _: Nothing) -> Details:
     return Details.of(held, languages(visit.site.look.catalogues), waiting)
 
 
+def _require_raised(visit: Visit) -> None:
+    if not visit.open().raised:
+        raise SessionError("the session is not raised")
+
+
 def change(visit: Visit, body: Changes) -> Session:
     """
     Change the name, the language or the postal address. If an address changed, the session has a new code.
     """
+    _require_raised(visit)
     sent = {"name": body.name, "language": body.language, "address": body.address}
     new = {name: own.checked(visit, name, value) for name, value in sent.items() if value is not None}
     return _session(visit, visit.own.change_details(visit.code, **new))
@@ -203,14 +209,19 @@ def propose_email(visit: Visit, body: Proposal) -> Sending:
     """
     Have a one-time code sent to a new email address. Nothing changes before it comes back.
     """
-    return Sending(masked=own.propose(visit, AddressKind.EMAIL, body.value))
+    return _propose(visit, AddressKind.EMAIL, body)
 
 
 def propose_phone(visit: Visit, body: Proposal) -> Sending:
     """
     Have a one-time code sent to a new telephone number. Nothing changes before it comes back.
     """
-    return Sending(masked=own.propose(visit, AddressKind.PHONE, body.value))
+    return _propose(visit, AddressKind.PHONE, body)
+
+
+def _propose(visit: Visit, kind: AddressKind, body: Proposal) -> Sending:
+    _require_raised(visit)
+    return Sending(masked=own.propose(visit, kind, body.value))
 
 
 def prove_email(visit: Visit, body: Digits) -> Session:

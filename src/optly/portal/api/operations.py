@@ -168,6 +168,9 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/me/phone/proof": {"POST": _raised(calls.prove_phone, WRONG_DIGITS, LINE_TAKEN)},
     "/me/history": {"GET": _raised(calls.history, pages=True)},
     "/me/copy": {"POST": _raised(calls.send_copy, CANNOT_SEND, status=HTTPStatus.ACCEPTED)},
-    "/stop-link": {"GET": Operation(calls.stop_scope), "POST": Operation(calls.stop_by_link)},
+    "/stop-link": {
+        "GET": Operation(calls.stop_scope, (NOT_FOR_THIS,)),
+        "POST": Operation(calls.stop_by_link, (NOT_FOR_THIS,)),
+    },
     "/new-link": {"POST": Operation(calls.send_link, (UNREADABLE, CANNOT_SEND), HTTPStatus.ACCEPTED, takes_code=False)},
 }
