@@ -32,6 +32,8 @@ def typing(session: nox.Session) -> None:
     """
     install(session, "typing", "test")
     session.run("mypy")
+    hosts = [argument for name in ("flask", "fastapi", "wsgi", "asgi") for argument in ("-m", f"examples.{name}.app")]
+    session.run("mypy", "--strict", *hosts)
 
 
 @nox.session
@@ -58,5 +60,5 @@ def benchmarks(session: nox.Session) -> None:
     Measure the main paths beside their floors.
     """
     install(session)
-    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks"):
+    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks", "pages"):
         session.run("python", f"benchmarks/{name}.py")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pytest
+from axe import axe_finds
 from servers import asgi_server
 from visitor import Acme
 from world import PURPOSES
@@ -222,13 +223,15 @@ def what_is_seen(page: Page) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_the_pictures_are_those_of_the_page(name: str, language: str, acme: Acme, url: str, browser: Browser) -> None:
     """
-    They show the page as it is.
+    They show the page as it is, and axe finds nothing on it. What it makes of every
+    state on other screens is in the tests of the look.
     """
     acme.manager.change_details(acme.ada, language=language)
-    with browser.new_context(viewport=WIDE, java_script_enabled=False) as context:  # type: ignore[arg-type]
+    with browser.new_context(viewport=WIDE) as context:  # type: ignore[arg-type]
         album = Album(acme, url, context.new_page(), language)
         PAGES[name](album)
         assert album.page.locator("html").get_attribute("lang") == language
+        assert axe_finds(album.page) == ""
         seen = what_is_seen(album.page)
         if os.environ.get("OPTLY_WRITE_PICTURES") == "1":
             take(album.page, name, language, seen)

@@ -25,18 +25,19 @@ from optly import (
 )
 from optly.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
-from optly.consent import Question, Standing
+from optly.consent import Complaint, Question, Standing
 from optly.events import Event
 from optly.evidence import EvidencePack, verify
 from optly.ledger import Checkpoint, Verification
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.pacing import Budget, QuietHours, Rate
-from optly.portal import Portal
+from optly.portal import Finding, Limits, Portal, Theme
 from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
 from optly.results import Asked, Campaign, Doubt, Letter, Received
 from optly.rules import Duty, Reason
+from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.views import Opened
+from optly.views import AfterStop, Details, History, Opened
 
 assert_type(EmailAddress.parse("ada@example.com"), EmailAddress)
 assert_type(PhoneNumber.parse("07911 123456").value, str)
@@ -149,7 +150,16 @@ assert_type(verify("{}"), Verification)
 assert_type(manager.erase(ada), None)
 assert_type(manager.seal(), Checkpoint | None)
 assert_type(manager.verify(), Verification)
-assert_type(manager.portal(), Portal)
+assert_type(manager.portal(theme=Theme(colour="#0b5f59"), limits=Limits(new_links="10/hour"), proxies=1), Portal)
+assert_type(manager.portal().check_templates(), tuple[Finding, ...])
+assert_type(manager.confirm("code"), Standing)
+assert_type(manager.stop("code"), AfterStop)
+assert_type(manager.undo("code", stop=7), Standing)
+assert_type(manager.self_service, SelfService)
+assert_type(manager.self_service.step_up("session", "123456"), str)
+assert_type(manager.self_service.details("session"), Details)
+assert_type(manager.self_service.history("session"), History)
+assert_type(manager.self_service.complain("code", "Too many letters."), Complaint)
 assert_type(manager.find("ada@example.com"), Contact | None)
 
 
@@ -162,4 +172,5 @@ async def awaited(manager: AsyncConsentManager) -> None:
     assert_type(await manager.check(ada, "email", "offers"), Decision)
     assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), AsyncIterator[Decision])
     assert_type(await manager.evidence(ada), EvidencePack)
-    assert_type(manager.portal(), Portal)
+    assert_type(manager.portal(hold_yes_within=None), Portal)
+    assert_type(await manager.self_service.details("session"), Details)
