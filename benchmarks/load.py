@@ -79,7 +79,8 @@ def load(ports: Sequence[int], requests: Sequence[bytes], status: int) -> Load:
     """
     Send the *requests* to the servers at these ports, and hold each answer to its *status*.
     """
-    waiting, answers = iter(requests), []
+    waiting = iter(requests)
+    answers: list[float] = []
     with selectors.DefaultSelector() as selector:
         for connection in _connections(ports):
             selector.register(connection.socket, selectors.EVENT_READ, connection)

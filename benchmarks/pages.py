@@ -34,6 +34,7 @@ from measure import Measured, Work, measure, table
 from serving import Host, connect, manager, served
 
 from optly import ConsentManager, Subscriber
+from optly.backends import MemoryBackend
 from optly.http import Request, Response
 from optly.portal import Portal
 from optly.portal.cookies import keeping
@@ -174,7 +175,9 @@ def _session(made: ConsentManager, code: str) -> str:
     """
     Return a session that a one-time code has raised.
     """
-    [email] = [backend for backend in made.backends if backend.channel == "email"]
+    [email] = [
+        backend for backend in made.backends if isinstance(backend, MemoryBackend) and backend.channel == "email"
+    ]
     session = made.self_service.request_code(code)
     made.deliver()
     [digits] = re.findall(r"^ *(\d{6})$", email.outbox.pop().text, re.MULTILINE)
@@ -192,11 +195,11 @@ def rendered() -> Iterator[list[Callable[[], str]]]:
     kept: list[Callable[[], str]] = []
     text = Look._text
 
-    def keeping_it(look: Look, template: str, facts: Mapping[str, Any]) -> str:
+    def keep(look: Look, template: str, facts: Mapping[str, Any]) -> str:
         kept.append(lambda: look._ours.get_template(f"{template}.html.j2").render(facts))
         return text(look, template, facts)
 
-    Look._text = keeping_it  # type: ignore[method-assign]
+    Look._text = keep  # type: ignore[method-assign, assignment]
     try:
         yield kept
     finally:
@@ -213,9 +216,9 @@ def handled(portal: Portal, page: Page) -> Iterator[Response]:
         yield response
 
 
-def alone(world: World, rounds: int) -> Iterator[tuple[Measured, bytes]]:
+def alone(world: World, rounds: int) -> Iterator[Measured]:
     """
-    Measure each page without a server, once for each contact in all, and yield with it a page as it was shown.
+    Measure each page without a server, once for each contact in all.
     """
     portal = world.manager.portal(hold_yes_within=None)
     repeat = (len(world.codes) - 2) * 10 // (rounds * 10 + 1)
@@ -225,7 +228,7 @@ def alone(world: World, rounds: int) -> Iterator[tuple[Measured, bytes]]:
             shown = next(responses).body
         [again] = kept
         assert again().encode() == shown
-        yield measure(page.title, _calling(again), _taking(responses), repeat=repeat, rounds=rounds), shown
+        yield measure(page.title, _calling(again), _taking(responses), repeat=repeat, rounds=rounds)
 
 
 def _calling(work: Callable[[], object]) -> Work:
@@ -275,8 +278,8 @@ def loaded(interface: str, url: str, bare: str, contacts: int, rounds: int) -> I
     """
     world = World.make(url, contacts)
     world.fill_bare(bare)
-    shown = {page.name: body.decode() for page, (_, body) in zip(world.pages(), alone(world, 1), strict=True)}
-    pages = world.pages()
+    pages, portal = world.pages(), world.manager.portal(hold_yes_within=None)
+    shown = {page.name: next(handled(portal, page)).body.decode() for page in pages}
     world.manager.close()
     floors: dict[str, list[Load]] = {page.name: [] for page in pages}
     paths: dict[str, list[Load]] = {page.name: [] for page in pages}
@@ -328,7 +331,7 @@ def main() -> None:
         try:
             with databases(kind) as (url, _):
                 print(f"\n{kind}, without a server; the floor is Jinja2\n")
-                print(table([measured for measured, _ in alone(World.make(url, contacts), rounds=9)]), flush=True)
+                print(table(list(alone(World.make(url, contacts), rounds=9))), flush=True)
             for interface, framework in (("WSGI", "Flask"), ("ASGI", "Starlette")):
                 with databases(kind) as (url, bare):
                     print(f"\n{kind}, {interface}, two processes; the floor is {framework}\n")

@@ -237,7 +237,8 @@ def _serve(host: Host, port: Any) -> None:
             port.send(server.server_port)
             server.serve_forever()
         return
-    # With its protocol named, or asyncio would not switch off Nagle's algorithm, and each answer would wait 40 ms.
+    # With its protocol named, or asyncio would leave Nagle's algorithm on and each answer would wait 40 ms, as it does
+    # with `uvicorn --workers 2` (https://github.com/Kludex/uvicorn/issues/3149).
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
