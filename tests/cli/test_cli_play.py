@@ -222,14 +222,19 @@ def asks_at_once(manager: Any, contact: Contact, **asked: Any) -> Any:
     return question
 
 
-def opens_the_gate(*channels: Channel, to: Callable[[object], bool] = lambda _who: True) -> Any:
+def opens_the_gate(*channels: Channel, to: Callable[[object], bool] = lambda _who: True, after: int = 0) -> Any:
     """
-    Allow what is not allowed on these channels.
+    Allow what is not allowed on these channels, once it was asked about them so many times.
     """
+    count = 0
 
     def check(manager: Any, who: Any, channel: Channel, purpose: str) -> Decision:
+        nonlocal count
         decision: Decision = manager.check(who, channel, purpose)
-        return attrs.evolve(decision, allowed=True) if channel in channels and to(who) else decision
+        if channel not in channels or not to(who):
+            return decision
+        count += 1
+        return attrs.evolve(decision, allowed=True) if count > after else decision
 
     return check
 
@@ -277,8 +282,10 @@ EACH_STEP = [
     Sabotage("stopped", around=on("POST", "/u/", answers(HTTPStatus.FORBIDDEN))),
     Sabotage("email refused", around=on("POST", "/u/", answers(HTTPStatus.OK))),
     Sabotage("notice delivered", inbox=lambda: Refusing(5)),
+    Sabotage("stop undone", around=on("POST", "/l/", answers(HTTPStatus.FORBIDDEN), after=3)),
+    Sabotage("all stopped", around=on("POST", "/l/", answers(HTTPStatus.FORBIDDEN), after=4)),
     Sabotage("offer refused", methods={"send": sends_anyway}),
-    Sabotage("replayed again", around=on("POST", "/l/", answers(HTTPStatus.OK), after=3)),
+    Sabotage("replayed again", around=on("POST", "/l/", answers(HTTPStatus.OK), after=5)),
     Sabotage("evidence verified", methods={"evidence": forges}),
     Sabotage("tampering found"),
     Sabotage("erased", methods={"erase": forgets_to_erase}),
@@ -298,8 +305,12 @@ MORE = [
     Sabotage("answered", inbox=lambda: Refusing(2)),
     Sabotage("replayed", around=on("POST", "/l/", stops_everything, after=1)),
     Sabotage("offer delivered", inbox=lambda: Changing(b"List-Unsubscribe-Post", b"X-Nothing")),
-    Sabotage("replayed again", around=on("POST", "/l/", stops_everything, after=3)),
+    Sabotage("replayed again", around=on("POST", "/l/", stops_everything, after=5)),
     Sabotage("code sent", around=on("GET", "/l/", answers(HTTPStatus.NOT_FOUND), after=1)),
+    Sabotage("stop undone", methods={"check": opens_the_gate(Channel.EMAIL, after=3)}),
+    Sabotage("stop undone", methods={"check": opens_the_gate(Channel.SMS, after=2)}),
+    Sabotage("all stopped", methods={"check": opens_the_gate(Channel.EMAIL, after=5)}),
+    Sabotage("all stopped", inbox=lambda: Refusing(6)),
     Sabotage("details shown", around=on("POST", "/me/code", answers(HTTPStatus.FORBIDDEN))),
     Sabotage("details shown", around=on("GET", "/me/details", answers(HTTPStatus.OK))),
 ]

@@ -218,6 +218,21 @@ def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
     with steps.step("notice delivered") as tell:
         letter, reply = _deliver(acme, 5)
         tell(f"“{letter.subject}”, with a link in case it was a mistake: {reply}")
+    with steps.step("stop undone") as tell:
+        (link,) = (link for link in browser.read(letter.html).links if link.startswith(acme.manager.pages.link("")))
+        form = _form_to(browser.get(link), f"{link}/undo")
+        see(not acme.gate(Channel.EMAIL), "opening the link undid the stop")
+        browser.send(form, form.fill_in({}))
+        see(acme.gate(Channel.EMAIL), "the gate stayed shut")
+        see(not acme.gate(Channel.SMS), "more is allowed than Ada had agreed to")
+        tell("It was a mistake. One press on the page behind that link, and what she had agreed to counts again.")
+    with steps.step("all stopped") as tell:
+        mine = acme.manager.link(acme.ada)
+        form = _form_to(browser.get(mine), f"{mine}/stop")
+        browser.send(form, form.fill_in({}))
+        see(not acme.gate(Channel.EMAIL), "the gate stayed open")
+        letter, reply = _deliver(acme, 6)
+        tell(f"Then she means it: “Stop everything” on her MyOptly page, one press. She is told again: {reply}")
     with steps.step("offer refused") as tell:
         try:
             acme.offer(Channel.EMAIL)
@@ -225,7 +240,7 @@ def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
             pass
         else:
             see(False, "an offer was queued after the stop")
-        see(not acme.deliver() and len(acme.inbox.letters) == 5, "an email went out after the stop")
+        see(not acme.deliver() and len(acme.inbox.letters) == 6, "an email went out after the stop")
         tell("Acme tries to send another offer. Nothing is queued and nothing goes out.")
     with steps.step("replayed again") as tell:
         status = _replay(acme, answered)
