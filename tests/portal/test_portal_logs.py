@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from visitor import Acme
 
@@ -35,6 +35,7 @@ def written(message: Any, *args: Any) -> str:
     return record.getMessage()
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(SECRET_PATHS),
     codes | tokens,
