@@ -26,6 +26,8 @@ Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _Purpose: TypeAlias = Annotated[str, Meta(description="The key of a purpose.", max_length=200)]
 _Digest: TypeAlias = Annotated[str, Meta(description="SHA-256 of the words, in hexadecimal digits.")]
 _Masked: TypeAlias = Annotated[str, Meta(description="An address, masked: enough for its owner to recognise it.")]
+# In Python alone, the end of a text is also before a line break at its end.
+_Stop: TypeAlias = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,8}(?!\n)$")]
 _Text: TypeAlias = Annotated[str, Meta(max_length=20_000)]
 
 
@@ -46,7 +48,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 class Nothing(Sent, frozen=True):
     """
-    An empty object. A body with nothing to say may as well be left out.
+    An empty object, which may as well be left out.
     """
 
 
@@ -75,8 +77,8 @@ class Undoing(Sent, frozen=True):
     """
 
     stop: Annotated[
-        Annotated[int, Meta(ge=1, le=999_999_999)] | None,
-        Meta(description="The number of a stop; nothing for what the link was sent for."),
+        _Stop | None,
+        Meta(description="The name of a stop, as it was told; nothing for what the link was sent for."),
     ] = None
 
 
@@ -182,13 +184,13 @@ class UndoneStop(Body, frozen=True, tag_field="undoes", tag="stop"):
     A stop that can be undone, and what would be allowed again.
     """
 
-    stop: Annotated[int, Meta(description="Its number, by which it is undone.")]
+    stop: Annotated[_Stop, Meta(description="Its name, by which it is undone.")]
     items: list[Item]
     at: Instant
 
     @classmethod
     def of(cls, stop: views.UndoneStop) -> UndoneStop:
-        return cls(stop=stop.stop, items=items(stop.items), at=stop.at)
+        return cls(stop=str(stop.stop), items=items(stop.items), at=stop.at)
 
 
 class UndoneChange(Body, frozen=True, tag_field="undoes", tag="change"):

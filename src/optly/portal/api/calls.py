@@ -100,7 +100,7 @@ def undo(visit: Visit, body: Undoing) -> Opened:
     visit.open()
     visit.manager.undo(
         visit.code,
-        stop=body.stop,
+        stop=None if body.stop is None else int(body.stop),
         context=visit.context,
         language=visit.chosen,
         hold_within=visit.site.hold_yes_within,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from optly.portal.api.bodies import Nothing
 from optly.portal.api.operations import OPERATIONS, Operation
 from optly.portal.api.problems import Kind, Problem
 
@@ -21,7 +22,8 @@ What the MyOptly pages do, for pages that a host draws itself.
 
 The last part of a link's address is its code, and goes into the header `Authorization: Bearer <code>`, as does the
 code of a session: neither is ever part of a path. No cookie is read or set, and pages of another origin may not call:
-there is no CORS. `GET` and `HEAD` change nothing. Times are in UTC.
+there is no CORS. `GET` and `HEAD` change nothing. Where nothing is to be sent, an empty object may be. Times are in
+UTC.
 
 What goes wrong is told as problem details (RFC 9457), by their `type`. New members and new types may come; do not
 refuse what you do not know."""
@@ -34,6 +36,7 @@ def describe(base_url: str) -> bytes:
     """
     operations = [operation for methods in OPERATIONS.values() for operation in methods.values()]
     types = {type_: None for operation in operations for type_ in (operation.takes, operation.gives)}
+    types.pop(Nothing)
     _, schemas = msgspec.json.schema_components([*types, Problem], ref_template="#/components/schemas/{name}")
     whole = {
         "openapi": "3.1.0",
@@ -68,7 +71,7 @@ def _operation(method: str, operation: Operation) -> dict[str, Any]:
         told["description"] = " ".join(more.split())
     if operation.takes_code:
         told["security"] = [{"code": []}]
-    if method == "POST":
+    if operation.takes is not Nothing:
         content = _content("application/json", operation.takes.__name__)
         told["requestBody"] = {"required": operation.needs_body, "content": content}
     return told
