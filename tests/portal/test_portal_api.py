@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -1172,3 +1174,19 @@ def test_it_is_served_like_the_pages(acme: Acme) -> None:
     """
     got = [(response.status_code, response.json()["items"][0]["answer"]) for response in every_way(acme)]
     assert got == [(200, None), (200, False), (200, False), (200, False)]
+
+
+# ---- in the documentation
+
+
+def test_every_call_and_every_problem_is_in_the_documentation() -> None:
+    """
+    The page about drawing one's own page leaves out none, and names no other.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "draw-your-own-page.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("|")]
+    paths = {path for first, *_ in rows for path in re.findall("`(/[a-z/-]+)`", first)}
+    assert paths == set(OPERATIONS)
+    names = {name for row in rows if len(row) == 2 for name in re.findall("`([a-z]+(?:-[a-z]+)*)`", row[1])}
+    kinds = [kind for kind in vars(problems).values() if isinstance(kind, problems.Kind)]
+    assert names - {"at", "where"} == {kind.name for kind in kinds}
