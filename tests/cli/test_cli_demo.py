@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hosts import wait_for
 from process import Running, run, running
 
 from optly.cli.demo import browser
@@ -91,6 +92,40 @@ def test_a_change_of_mind_through_the_myoptly_page() -> None:
             assert f"{label} to email." in demo.until("answered")[-1]
             assert verdict in demo.until(" email ")[-1]
         assert demo.interrupt() == 0
+
+
+def test_codes_come_to_the_inbox() -> None:
+    """
+    Ada sees and changes her details with the codes that come, the second of them to an address that is not on record
+    yet; a complaint is told, and the company's own mail is not shown as hers.
+    """
+    with running("demo", "--no-open") as demo, httpx.Client(trust_env=False) as web:
+        inbox = inbox_of(demo)
+        demo.until("text message")
+        (myoptly,) = links_in(web.get(f"{inbox}/").text, "/l/")
+
+        def digits(number: int) -> str:
+            found = wait_for(lambda: re.search(r"\b\d{6}\b", web.get(f"{inbox}/email/{number}").text))
+            return found[0]
+
+        def sent(page: browser.Page, cookie: str, **typed: str) -> browser.Page:
+            form = next(form for form in page.forms if form.action == page.url)
+            return browser.send(form, {**form.fill_in({}), **typed}, cookie)
+
+        page = sent(browser.get(f"{myoptly}/code"), "")
+        assert "a one-time code" in demo.until("asked for")[-1]
+        page = sent(browser.get(page.location, page.cookie), page.cookie, digits=digits(2))
+        cookie, me = page.cookie, page.location.removesuffix("/details")
+        page = sent(browser.get(f"{me}/email", cookie), cookie, value="ada.king@example.org")
+        page = sent(browser.get(page.location, cookie), cookie, digits=digits(3))
+        demo.until("A new address counts")
+        page = sent(browser.get(f"{me}/complaint", page.cookie), page.cookie, text="You wrote at night.")
+        assert page.status == 200
+        demo.until("complained")
+        demo.until("evidence verified")
+        assert "to privacy@acme.example.com" in web.get(f"{inbox}/").text
+        assert demo.interrupt() == 0
+    assert "Traceback" not in "".join(demo.seen)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,14 +4,33 @@ The demo with a person: what they do on the pages is told as it happens, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from optly.addresses import Channel
 from optly.cli._terminal import Terminal
 from optly.cli.demo.acme import CHANNELS, Acme
 from optly.cli.demo.watch import Visit, Watch
 from optly.errors import NotPermittedError
-from optly.events import ConsentGiven, ConsentRefused, Event, Stopped
+from optly.events import (
+    ComplaintReceived,
+    ConsentGiven,
+    ConsentRefused,
+    DetailsChanged,
+    Event,
+    LineAdded,
+    LineReinstated,
+    LineRemoved,
+    Service,
+    ServiceRequested,
+    Stopped,
+)
+
+_SERVICES: Final[Mapping[Service, str]] = {
+    Service.CODE: "a one-time code",
+    Service.LINK: "a new link",
+    Service.COPY: "a copy of her data",
+}
 
 
 class Desk:
@@ -49,7 +68,7 @@ class Desk:
             self._tell_idle(visit)
             return
         if not visit.posted:
-            self._terminal.bad("opened", "A link was only opened, and something changed. That must never happen.")
+            self._terminal.bad("opened", "A page was only opened, and something changed. That must never happen.")
         for event in visit.events:
             self._tell_event(event)
         self._deliver()
@@ -62,7 +81,7 @@ class Desk:
             name, what = ("saved", "Nothing new was said") if visit.status < 400 else ("refused", "It was not taken")
         else:
             name = "opened"
-            what = "A link was opened" if visit.status < 400 else "A link was opened that can no longer be answered"
+            what = "A page was opened" if visit.status < 400 else "A page was asked for that is closed"
         self._terminal.note(name, f"{what} ({visit.status}): nothing changed.")
 
     def _tell_event(self, event: Event) -> None:
@@ -73,6 +92,18 @@ class Desk:
                 self._terminal.good("answered", f"No to {_names(choice.channel for choice in choices)}.")
             case Stopped(channels=channels):
                 self._terminal.good("stopped", f"No more marketing by {_names(channels) or 'any means'}.")
+            case ServiceRequested(service=service):
+                self._terminal.good("asked for", f"Ada has {_SERVICES[service]} sent to her.")
+            case DetailsChanged():
+                self._terminal.good("changed", "Ada changed her details.")
+            case LineAdded():
+                self._terminal.good("changed", "A new address counts from now on: the code that went there came back.")
+            case LineRemoved():
+                self._terminal.good("changed", "An address is off the record, and nothing is allowed on it.")
+            case LineReinstated():
+                self._terminal.good("undone", "The earlier address counts again, with what was allowed on it.")
+            case ComplaintReceived(acknowledge_by=by):
+                self._terminal.good("complained", f"Acme has to acknowledge it by {by:%d %B %Y}, and does so at once.")
             case _:
                 pass
 

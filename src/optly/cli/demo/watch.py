@@ -16,6 +16,8 @@ from optly.cli.demo.web import Handle
 from optly.events import Event
 from optly.http import Request, Response
 
+# The pages of somebody in particular, and the one that sends them there. Style sheets and the help tell nothing.
+_PAGES: Final = frozenset({"l", "u", "me", "new-link"})
 _TICK: Final = 0.5  # seconds; on Windows a wait without an end could not be interrupted
 
 
@@ -56,12 +58,12 @@ class Watch:
 
     def around(self, handle: Handle) -> Handle:
         """
-        Return *handle* with every request for a link seen.
+        Return *handle* with every request for Ada's pages seen.
         """
 
         def seen(request: Request) -> Response:
             acme = self._acme
-            if acme is None or not request.path.startswith(("/l/", "/u/")):
+            if acme is None or request.path.removeprefix("/").partition("/")[0] not in _PAGES:
                 return handle(request)
             with self.lock:
                 known = len(acme.history())
