@@ -4,6 +4,7 @@ A real browser walks through the pages, with and without scripts, on a telephone
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ import pytest
 from servers import asgi_server
 from visitor import Acme
 from world import EMAIL_OFFERS, SMS_OFFERS
+
+from optly.cli.demo.web import WebServer
+from optly.http import Request, Response
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -205,6 +209,89 @@ def test_an_error_takes_the_reader_to_the_question(browser: Browser, site: Site)
     answers = site.acme.answers()
     assert answers[EMAIL_OFFERS] is not None
     assert answers[SMS_OFFERS] is None
+
+
+def test_the_keyboard_alone_will_do(browser: Browser, site: Site) -> None:
+    """
+    From the top of the page to the two answers, and from there to the stop: Tab, the space bar, an arrow and Enter.
+    """
+
+    def tab_to(selector: str) -> None:
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.locator(f"{selector}:focus").count():
+                return
+        pytest.fail(f"the Tab key never came to {selector}")
+
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{site.url}/l/{site.acme.ask()}")
+        tab_to("input[name=email-offers]")
+        page.keyboard.press("Space")
+        tab_to("input[name=sms-offers]")
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowRight")
+        tab_to("main form button")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Your choices are saved").wait_for()
+        assert site.acme.answers() == {EMAIL_OFFERS: True, SMS_OFFERS: False}
+        site.acme.later(minutes=1)
+        tab_to("form[action$='/stop'] button")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Stopped").wait_for()
+    assert site.acme.answers() == {EMAIL_OFFERS: False, SMS_OFFERS: False}
+
+
+def test_a_browser_that_keeps_no_cookie_answers_and_stops(browser: Browser) -> None:
+    """
+    Only for the details a cookie is needed, and whoever asks for them without one is told so.
+    """
+
+    acme = Acme.open("http://127.0.0.1/my")
+    portal = acme.manager.portal(hold_yes_within=None)
+
+    def without_cookies(request: Request) -> Response:
+        # Chromium has no switch for it that a context of its own could be given.
+        response = portal.handle(request)
+        kept = tuple((name, value) for name, value in response.headers if name != "set-cookie")
+        return attrs.evolve(response, headers=kept)
+
+    with (
+        WebServer() as server,
+        server.serving(without_cookies, "/my"),
+        browser.new_context(java_script_enabled=False) as context,
+    ):
+        page = context.new_page()
+        url = f"{server.url}/my"
+        page.goto(f"{url}/l/{acme.ask()}")
+        hand = Hand(page)
+        hand.choose("email-offers-yes")
+        hand.choose("sms-offers-no")
+        hand.press("Save my choices")
+        assert (hand.heading(), hand.presses) == ("Your choices are saved", 3)
+        acme.later(minutes=1)
+        link = f"{url}/l/{acme.myoptly()}"
+        page.goto(f"{link}/code")
+        hand.press("Send me a code")
+        assert hand.heading() == "You are signed out"
+        assert "your browser kept no cookie" in page.locator("main").inner_text()
+        page.goto(link)
+        hand = Hand(page)
+        hand.press("Stop everything")
+        assert (hand.heading(), hand.presses) == ("Stopped", 1)
+    assert acme.answers() == {EMAIL_OFFERS: False, SMS_OFFERS: False}
+
+
+def test_sentences_stand_apart(browser: Browser, site: Site) -> None:
+    """
+    No full stop is followed by the next sentence without a space between them.
+    """
+    with browser.new_context() as context:
+        page = context.new_page()
+        for url in site.links():
+            for language in ("en", "cy"):
+                page.goto(f"{url}?lang={language}")
+                assert re.findall(r"\S*[.!?][A-Z]\S*", page.inner_text("body")) == []
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.chooses("email-offers-yes")
     walker.chooses("email-news-no")
     walker.presses("Save my choices", "Was that you?")
+    walker.page.get_by_role("button", name="Yes, that was me").click()
+    walker.page.get_by_role("alert").wait_for()
+    assert walker.holds("That was very quick.")
     assert walker.offers(ADA) == "held back: no_consent"
     time.sleep(READING_TIME)
     walker.presses("Yes, that was me", "Your choices are saved")
