@@ -244,7 +244,7 @@ class TooManyTriesError(LinkError):
     It was tried too often in too short a time.
 
     Attributes:
-        until: When it can be tried again. Aware.
+        until: When it can be tried again, at the latest. Aware.
     """
 
     def __init__(self, message: str, *, until: datetime) -> None:
