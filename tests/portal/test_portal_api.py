@@ -676,6 +676,8 @@ def test_details_are_shown_and_changed(acme: Acme, program: Program) -> None:
         ({"name": "x" * 201}, "unfit"),
         ({"name": "Ada King", "language": "xx"}, "unfit"),
         ({"address": ""}, "address-unreadable"),
+        ({"address": "1 High\x00 Street, Leeds"}, "address-unreadable"),
+        ({"address": "x, " * 200}, "address-unreadable"),
     ],
 )
 def test_details_that_cannot_be_are_refused(acme: Acme, program: Program, changes: Any, problem: str) -> None:
@@ -1063,6 +1065,17 @@ def test_a_link_for_something_else_is_no_miss(acme: Acme) -> None:
     code = acme.ask()
     assert [program.post("/me/undo", code).status for _ in range(3)] == [403] * 3
     assert [program.get("/me/details", code).status for _ in range(3)] == [403] * 3
+
+
+def test_new_links_are_sent_no_more_often_than_on_the_pages(acme: Acme) -> None:
+    """
+    Whoever asks for one too many is told the same, and nothing is sent.
+    """
+    program = Program(acme.manager.portal(api=True, limits=Limits(new_links_by_client="1/hour")))
+    first = program.post("/new-link", "", {"address": EMAIL})
+    assert first.response == program.post("/new-link", "", {"address": PHONE}).response
+    acme.manager.deliver()
+    assert (1, 0) == (len(acme.world.emails.outbox), len(acme.world.texts.outbox))
 
 
 @pytest.mark.parametrize("path", ["/me/session", "/me/email/proof", "/me/phone/proof"])

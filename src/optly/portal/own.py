@@ -29,6 +29,7 @@ from optly.portal.visit import Visit
 from optly.views import Details, Opened
 
 _LONGEST_NAME: Final = 200
+_LONGEST_ADDRESS: Final = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -238,12 +239,15 @@ def checked(visit: Visit, name: str, sent: str) -> str:
 
     Raises:
         AnswerError: It cannot.
+        AddressError: It is no address that anybody could write on an envelope.
     """
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
         raise AnswerError(N_("Write your name in one line"))
     if name == "language" and value not in languages(visit.site.look.catalogues):
         raise AnswerError(N_("Choose one of the languages"))
+    if name == "address" and (len(value) > _LONGEST_ADDRESS or not value.isprintable()):
+        raise AddressError("the address is too long, or holds what cannot be printed")
     return value
 
 
