@@ -144,7 +144,7 @@ def complaint(album: Album) -> None:
 
 def undo_change(album: Album) -> None:
     change(album)
-    album.page.fill("#value", "ada.king@example.com")
+    album.page.fill("#value", "ada@lovelace.example.org")
     album.presses("/me/email")
     album.page.fill("#digits", album.digits())
     album.presses("/me/email/code")

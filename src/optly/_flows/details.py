@@ -11,7 +11,7 @@ import msgspec
 
 from optly._flows import often
 from optly._flows.contacts import change
-from optly._flows.desk import Desk, Plan
+from optly._flows.desk import Desk, Plan, line_values
 from optly._flows.entry import Entry, enter, lines_of
 from optly._flows.parcels import Parcel, ParcelKind, pack
 from optly._flows.sessions import renew, take_digits, urgent
@@ -69,7 +69,7 @@ async def details(desk: Desk, code: str) -> Details:
     entry = await _raised(desk, code)
     standing = entry.record.standing
     openings = await desk.openings(entry.record.subject)
-    _, values = await desk.whole(entry.record)
+    values = line_values(standing, openings)
     name = None if standing.name is None else openings.get(standing.name)
     return Details(
         name="" if name is None else name.value,
@@ -107,7 +107,7 @@ async def propose(desk: Desk, code: str, address: Address) -> None:
     channel = WRITTEN_TO_BY.get(address.kind)
     if channel is None or channel not in desk.outlets:
         raise NoBackendError("no message backend can send a code to an address of this kind")
-    _, values = await desk.whole(entry.record)
+    values = line_values(entry.record.standing, await desk.openings(entry.record.subject))
     if address in [values[number] for number in entry.record.standing.present() if number in values]:
         raise AnswerError("this address is on record already")
     await often.count(desk, "proposal", entry.contact.id, often.PROPOSALS)
@@ -217,7 +217,7 @@ async def history(desk: Desk, code: str) -> History:
     entry = await _raised(desk, code)
     openings = await desk.openings(entry.record.subject)
     events = tuple(one.event(openings) for one in await desk.storage.entries(entry.record.subject))
-    _, values = await desk.whole(entry.record)
+    values = line_values(entry.record.standing, openings)
     digests = {choice.wording for event in events for choice in getattr(event, "choices", ())}
     return History(
         events=events,
@@ -232,7 +232,7 @@ async def send_copy(desk: Desk, code: str) -> str:
     """
     entry = await _raised(desk, code)
     standing = entry.record.standing
-    _, values = await desk.whole(entry.record)
+    values = line_values(entry.record.standing, await desk.openings(entry.record.subject))
     chosen = entry.target.line if entry.target.channel is Channel.EMAIL else None
     line = standing.line_for(Channel.EMAIL, chosen)
     if line is None or line.number not in values:

@@ -16,8 +16,8 @@ Often: TypeAlias = tuple[tuple[int, timedelta], ...]
 
 _QUARTER, _DAY = timedelta(minutes=15), timedelta(days=1)
 
-# Six digits, six codes a day, five tries in ten minutes: someone who guesses all year at one contact finds a code with a
-# chance of one in a hundred, or of two if each code meets the end of one window and the beginning of the next.
+# Six digits, six codes a day, five tries in ten minutes: someone who guesses all year at one contact finds a code with
+# a chance of one in a hundred, or of two if each code meets the end of one window and the beginning of the next.
 CODES: Final[Often] = ((3, _QUARTER), (6, _DAY))
 TRIES: Final[Often] = ((STEP_UP_TRIES, STEP_UP_LIFE),)
 PROPOSALS: Final[Often] = ((3, _QUARTER), (10, _DAY))
