@@ -5,6 +5,7 @@ What each call does: the same as the page of that name, by the same functions.
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -278,7 +279,9 @@ def _last_before(visit: Visit) -> int | None:
     Raises:
         Refused: What was asked for is no number.
     """
-    match visit.query.get("before", []):
+    # By itself, because the pages pass over what they cannot read.
+    sent = parse_qsl(visit.request.query, keep_blank_values=True)
+    match [value for name, value in sent if name == "before"]:
         case []:
             return None
         case [before] if before.isascii() and before.isdecimal() and len(before) <= _LONGEST_NUMBER and int(before):
