@@ -208,6 +208,21 @@ def test_codes_are_asked_for_so_often_and_no_more(w: World) -> None:
     assert len(w.emails.outbox) == 6
 
 
+def test_to_finish_ends_a_session_and_no_link(w: World) -> None:
+    """
+    A link goes on opening what it opens.
+    """
+    ada, own = w.add(), w.manager.self_service
+    code = link_of(w, ada)
+    session = signed_in(w, ada, code)
+    own.finish(code)
+    assert w.manager.open(code).items
+    for _ in range(2):
+        own.finish(session)
+    with pytest.raises(LinkInvalidError):
+        own.details(session)
+
+
 # ---- details
 
 

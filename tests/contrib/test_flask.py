@@ -471,6 +471,12 @@ def test_without_the_extra_the_commands_say_what_to_install(monkeypatch: pytest.
     """
     And the pages work.
     """
+    import optly.cli
+    import optly.contrib.flask.commands
+
+    # A package keeps what is imported from it, so that it has to be put back as well.
+    monkeypatch.setattr(optly, "cli", optly.cli)
+    monkeypatch.setattr(optly.contrib.flask, "commands", optly.contrib.flask.commands)
     for name in [
         name for name in sys.modules if name.startswith("optly.cli") or name == "optly.contrib.flask.commands"
     ]:

@@ -165,9 +165,12 @@ async def stay(desk: Desk, code: str) -> str:
 
 async def finish(desk: Desk, code: str) -> None:
     """
-    End a session. Harmless when it is over already.
+    End a session. Harmless when it is over already, and for a code that is none's.
     """
-    await desk.storage.take_code(code_key(read_code(code)), desk.clock())
+    key, now = code_key(read_code(code)), desk.clock()
+    value = await desk.storage.code(key, now)
+    if value is not None and LinkTarget.load(value).session is not None:
+        await desk.storage.take_code(key, now)
 
 
 # ---- a new link

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore, Lock
 from types import MappingProxyType
@@ -234,6 +234,10 @@ class SMTPBackend:
                     break
             try:
                 self._work(batch)
+                wait(helping)
+                # Who was refused a connection may have given a letter back when everybody else was done already.
+                if batch.waits and self._kept:
+                    self._work(batch)
             except BaseException:
                 batch.stop()
                 raise
@@ -361,6 +365,13 @@ class _Batch:
         Whether anything more is to be begun.
         """
         return not self._stopped and time.monotonic() < self._until
+
+    @property
+    def waits(self) -> bool:
+        """
+        Whether a letter that was given back can still be begun.
+        """
+        return bool(self._ready) and self.goes_on
 
     def take(self) -> _Job | None:
         """
