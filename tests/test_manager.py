@@ -211,7 +211,7 @@ def test_a_receipt_overtaken_by_a_stop_is_not_sent(w: World) -> None:
     w.later()
     w.manager.stop(code)
     assert w.manager.deliver().withheld == 1
-    assert [message.subject for message in w.emails.outbox[1:]] == ["Acme Ltd: you have stopped everything"]
+    assert [message.subject for message in w.emails.outbox[1:]] == ["Acme Ltd: you have stopped messages"]
 
 
 def test_asking_without_a_basis_is_refused_and_leaves_nothing(w: World) -> None:

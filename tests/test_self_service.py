@@ -445,7 +445,7 @@ def test_a_stop_is_undone_through_the_notice_of_it(w: World) -> None:
     w.emails.outbox.clear()
     w.manager.deliver()
     notice = w.emails.outbox[-1]
-    assert "stopped everything" in notice.subject
+    assert "you have stopped messages" in notice.subject
     undone = w.manager.open(code_in(notice)).undo
     assert {item.key for item in undone.items} == {EMAIL_OFFERS, SMS_OFFERS}  # type: ignore[union-attr]
     w.later()

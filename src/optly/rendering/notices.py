@@ -122,7 +122,7 @@ def stopped_notice(
     more: Catalogues = (),
 ) -> Content:
     """
-    Tell somebody who stopped everything that it is done, and how it is undone.
+    Tell somebody who stopped something, or everything, that it is done, and how it is undone.
 
     Args:
         wordings: What they had agreed to, in the words they agreed to. May be empty: then there is nothing to bring
@@ -137,13 +137,13 @@ def stopped_notice(
     if channel is not Channel.EMAIL:
         if wordings:
             text = _(
-                "%(organisation)s: you have stopped everything. A mistake, or not you? "
+                "%(organisation)s: you have stopped messages. A mistake, or not you? "
                 "Undo it until %(until)s: %(link)s"
             )
         else:
-            text = _("%(organisation)s: you have stopped everything. Nothing more will come.")
+            text = _("%(organisation)s: you have stopped messages. No more of them will come.")
         return Content(text=in_plain_letters(text % (facts | {"link": link})))
-    subject = _("%(organisation)s: you have stopped everything") % facts
+    subject = _("%(organisation)s: you have stopped messages") % facts
     return letter(
         "stopped",
         organisation,
