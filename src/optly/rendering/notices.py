@@ -137,8 +137,7 @@ def stopped_notice(
     if channel is not Channel.EMAIL:
         if wordings:
             text = _(
-                "%(organisation)s: you have stopped messages. A mistake, or not you? "
-                "Undo it until %(until)s: %(link)s"
+                "%(organisation)s: you have stopped messages. A mistake, or not you? Undo it until %(until)s: %(link)s"
             )
         else:
             text = _("%(organisation)s: you have stopped messages. No more of them will come.")
