@@ -26,7 +26,7 @@ from optly.addresses import (
     parse_address,
 )
 from optly.errors import ConfigurationError, NaiveDatetimeError
-from optly.i18n import catalogue, languages
+from optly.i18n import require_readable
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.messages import Content
@@ -108,8 +108,7 @@ def make_desk(
             traces=isinstance(backend, TracingBackend),
         )
     more = tuple(catalogues)
-    for language in languages(more):
-        catalogue(language, more)  # so that one that cannot be read is told now and not to somebody who waits
+    require_readable(more)
     known = storage.key_versions(organisation.key)
     given = [key.version for key in keys.all]
     if missing := known - set(given):

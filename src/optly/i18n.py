@@ -73,6 +73,18 @@ def languages(more: Catalogues = ()) -> tuple[str, ...]:
     return (*LANGUAGES, *sorted(theirs[tag] for tag in theirs.keys() - set(LANGUAGES)))
 
 
+def require_readable(more: Catalogues) -> None:
+    """
+    Read the catalogues of a host, so that one that cannot be used is told now and not to somebody who waits for a page.
+
+    Raises:
+        ConfigurationError: One cannot be used.
+    """
+    if more:
+        for tag in languages(more):
+            catalogue(tag, more)
+
+
 @lru_cache(maxsize=16)
 def _catalogues_in(directory: Path) -> Mapping[str, Path]:
     if not directory.is_dir():

@@ -14,10 +14,10 @@ from optly._flows.contacts import change
 from optly._flows.desk import Desk, Plan, line_values
 from optly._flows.entry import Entry, enter, lines_of
 from optly._flows.parcels import Parcel, ParcelKind, pack
-from optly._flows.sessions import renew, take_digits, urgent
-from optly._flows.stopping import WRITTEN_TO_BY
+from optly._flows.sessions import ahead, have_sent, renew, take_digits
+from optly._flows.stopping import WRITTEN_TO_BY, writes_to
 from optly.addresses import Address, AddressKind, Channel, parse_address
-from optly.commands import NewLine, ProveLine, RequestService
+from optly.commands import NewLine, ProveLine
 from optly.consent import Standing
 from optly.errors import (
     AddressTakenError,
@@ -27,7 +27,7 @@ from optly.errors import (
     NoBackendError,
     WrongDigitsError,
 )
-from optly.events import Actor, LinkKind, Service
+from optly.events import Actor, Service
 from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
 from optly.protocols import OutboxMessage, StoredCode
 from optly.views import Details, History
@@ -59,7 +59,7 @@ async def _raised(desk: Desk, code: str) -> Entry:
 
 
 def _provable(desk: Desk) -> frozenset[AddressKind]:
-    return frozenset(kind for kind, channel in WRITTEN_TO_BY.items() if channel in desk.outlets)
+    return frozenset(kind for kind in WRITTEN_TO_BY if writes_to(desk, kind) is not None)
 
 
 async def details(desk: Desk, code: str) -> Details:
@@ -104,8 +104,8 @@ async def propose(desk: Desk, code: str, address: Address) -> None:
     Have a one-time code sent to a new address.
     """
     entry = await _raised(desk, code)
-    channel = WRITTEN_TO_BY.get(address.kind)
-    if channel is None or channel not in desk.outlets:
+    channel = writes_to(desk, address.kind)
+    if channel is None:
         raise NoBackendError("no message backend can send a code to an address of this kind")
     values = line_values(entry.record.standing, await desk.openings(entry.record.subject))
     if address in [values[number] for number in entry.record.standing.present() if number in values]:
@@ -119,24 +119,15 @@ async def propose(desk: Desk, code: str, address: Address) -> None:
         expires_at=desk.clock() + SESSION_LIFE,
     )
     await desk.storage.put_codes([stored])
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        parcel = Parcel(
-            kind=ParcelKind.CODE,
-            channel=channel,
-            line=0,
-            language=standing.language,
-            challenge=name,
-            proposal=key.hex(),
-        )
-        return Plan(
-            command=RequestService(
-                service=Service.CODE, channel=channel, line=0, link=LinkKind.SESSION, code=entry.mark
-            ),
-            queue=(urgent(desk, parcel, entry.contact.subject, now),),
-        )
-
-    await desk.apply(entry.contact, plan, read=entry.record)
+    parcel = Parcel(
+        kind=ParcelKind.CODE,
+        channel=channel,
+        line=0,
+        language=entry.record.standing.language,
+        challenge=name,
+        proposal=key.hex(),
+    )
+    await have_sent(desk, entry, Service.CODE, parcel, ahead(desk.clock()))
 
 
 async def proposal(desk: Desk, parcel: Parcel) -> Address | None:
@@ -195,8 +186,8 @@ def _notice(
     desk: Desk, entry: Entry, standing: Standing, number: int, undo: Undo, now: datetime
 ) -> tuple[OutboxMessage, ...]:
     kind = next(line.kind for line in standing.lines if line.number == number)
-    channel = WRITTEN_TO_BY.get(kind)
-    if channel is None or channel not in desk.outlets:
+    channel = writes_to(desk, kind)
+    if channel is None:
         return ()
     parcel = Parcel(
         kind=ParcelKind.CHANGED,
@@ -232,7 +223,7 @@ async def send_copy(desk: Desk, code: str) -> str:
     """
     entry = await _raised(desk, code)
     standing = entry.record.standing
-    values = line_values(entry.record.standing, await desk.openings(entry.record.subject))
+    values = line_values(standing, await desk.openings(entry.record.subject))
     chosen = entry.target.line if entry.target.channel is Channel.EMAIL else None
     line = standing.line_for(Channel.EMAIL, chosen)
     if line is None or line.number not in values:
@@ -240,20 +231,6 @@ async def send_copy(desk: Desk, code: str) -> str:
     if Channel.EMAIL not in desk.outlets:
         raise NoBackendError("no message backend serves email, so no copy can be sent")
     await often.count(desk, "copy", entry.contact.id, often.COPIES)
-    number = line.number
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        parcel = Parcel(kind=ParcelKind.COPY, channel=Channel.EMAIL, line=number, language=standing.language)
-        return Plan(
-            command=RequestService(
-                service=Service.COPY,
-                channel=Channel.EMAIL,
-                line=number,
-                link=LinkKind.SESSION,
-                code=entry.mark,
-            ),
-            queue=(pack(parcel, entry.contact.subject, desk.random(16), now),),
-        )
-
-    await desk.apply(entry.contact, plan, read=entry.record)
-    return values[number].masked
+    parcel = Parcel(kind=ParcelKind.COPY, channel=Channel.EMAIL, line=line.number, language=standing.language)
+    await have_sent(desk, entry, Service.COPY, parcel, desk.clock())
+    return values[line.number].masked

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from optly._flows.desk import Desk, Plan, require_line
+from optly._flows.desk import Desk, Plan, line_values, require_line
 from optly._flows.entry import Circumstances, Entry, enter, enter_as
 from optly._flows.stopping import undone_stop
 from optly.addresses import Channel
@@ -168,7 +168,7 @@ async def open_link(desk: Desk, code: str, language: str) -> Opened:
 
 async def _open_undo(desk: Desk, entry: Entry, language: str) -> Opened:
     undo, standing = entry.undo, entry.record.standing
-    _, values = await desk.whole(entry.record)
+    values = line_values(standing, await desk.openings(entry.record.subject))
     masked = {number: address.masked for number, address in values.items()}
     opened = Opened(
         kind=LinkKind.UNDO,

@@ -18,7 +18,7 @@ from optly._flows.parcels import Parcel, ParcelKind
 from optly.addresses import Address, AddressKind, Channel, EmailAddress
 from optly.consent import QuestionState, Standing
 from optly.events import Choice
-from optly.i18n import nearest
+from optly.i18n import Catalogues, nearest
 from optly.links import STEP_UP_LIFE, StopScope, Undo
 from optly.messages import Content, Message
 from optly.parties import Contact
@@ -140,10 +140,14 @@ class Particulars:
     plain: str = attrs.field(default="", repr=False)
 
 
-class _Links(TypedDict):
+class _Spoken(TypedDict):
+    language: str
+    more: Catalogues
+
+
+class _Links(_Spoken):
     link: str
     stop: str
-    language: str
 
 
 # What neither promotes anything nor follows from something that may: nothing in it is to be stopped.
@@ -187,6 +191,7 @@ def make(
         "link": desk.pages.link(particulars.code),
         "stop": desk.pages.stop(desk.stop_links.sign(scope)),
         "language": parcel.language,
+        "more": desk.catalogues,
     }
     content = _content(desk, contact, parcel, wordings, links, particulars)
     if parcel.channel is Channel.SMS:
@@ -216,33 +221,32 @@ def _content(
     links: _Links,
     particulars: Particulars,
 ) -> Content:
-    organisation, channel, language = desk.organisation, parcel.channel, parcel.language
+    organisation, channel = desk.organisation, parcel.channel
+    spoken: _Spoken = {"language": parcel.language, "more": desk.catalogues}
     match parcel.kind:
         case ParcelKind.REQUEST | ParcelKind.REMINDER:
             assert parcel.until is not None
             return request(
-                desk.organisation,
-                parcel.channel,
+                organisation,
+                channel,
                 wordings,
                 until=parcel.until,
                 reminder=parcel.kind is ParcelKind.REMINDER,
                 by_reply=desk.outlets[parcel.channel].takes_replies,
-                more=desk.catalogues,
                 **links,
             )
         case ParcelKind.RECEIPT:
             assert parcel.at is not None
-            return receipt(desk.organisation, parcel.channel, wordings, on=parcel.at, more=desk.catalogues, **links)
+            return receipt(organisation, channel, wordings, on=parcel.at, **links)
         case ParcelKind.HELP:
-            return help_text(desk.organisation, link=links["link"], language=language, more=desk.catalogues)
+            return help_text(organisation, link=links["link"], **spoken)
         case ParcelKind.MARKETING:
             assert parcel.content is not None
             return marketing(
-                desk.organisation,
-                parcel.channel,
+                organisation,
+                channel,
                 parcel.content,
                 reason=particulars.reason,
-                more=desk.catalogues,
                 **links,
             )
         case ParcelKind.CODE:
@@ -253,18 +257,16 @@ def _content(
                 particulars.code,
                 host=desk.pages.host,
                 minutes=minutes,
-                language=language,
-                more=desk.catalogues,
+                **spoken,
             )
         case ParcelKind.LINK:
-            return link_message(organisation, channel, **links, more=desk.catalogues)
+            return link_message(organisation, channel, **links)
         case ParcelKind.COPY:
             return copy_message(
                 organisation,
                 page=particulars.page,
                 plain=particulars.plain,
-                language=language,
-                more=desk.catalogues,
+                **spoken,
             )
         case ParcelKind.STOPPED:
             assert parcel.at is not None
@@ -276,8 +278,7 @@ def _content(
                 on=parcel.at,
                 link=links["link"],
                 until=parcel.until,
-                language=language,
-                more=desk.catalogues,
+                **spoken,
             )
         case ParcelKind.CHANGED:
             assert parcel.until is not None
@@ -288,8 +289,7 @@ def _content(
                 masked=particulars.masked,
                 link=links["link"],
                 until=parcel.until,
-                language=language,
-                more=desk.catalogues,
+                **spoken,
             )
         case ParcelKind.COMPLAINT:
             assert parcel.at is not None
@@ -300,8 +300,7 @@ def _content(
                 reference=parcel.complaint or "",
                 on=parcel.at,
                 by=parcel.until,
-                language=language,
-                more=desk.catalogues,
+                **spoken,
             )
         case ParcelKind.ALERT:
             assert parcel.until is not None

@@ -13,7 +13,7 @@ from optly._flows import often
 from optly._flows.desk import Desk, Plan
 from optly._flows.entry import Entry, enter, enter_as, lines_of
 from optly._flows.parcels import Parcel, ParcelKind, pack
-from optly._flows.stopping import WRITTEN_TO_BY
+from optly._flows.stopping import WRITTEN_TO_BY, writes_to
 from optly.addresses import Address, AddressKind, parse_address
 from optly.commands import RequestService
 from optly.consent import Standing
@@ -32,7 +32,7 @@ from optly.links import (
     step_up_key,
 )
 from optly.parties import Contact
-from optly.protocols import OutboxMessage, StoredCode
+from optly.protocols import StoredCode
 
 # Somebody waits for it: it goes out before everything that is due already.
 _AHEAD: Final = timedelta(days=365)
@@ -93,36 +93,33 @@ async def request_code(desk: Desk, code: str) -> str:
             until=now + LONGEST_SESSION,
         )
         code = await open_session(desk, target, session)
-    name = challenge(code_key(read_code(code)))
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        parcel = Parcel(
-            kind=ParcelKind.CODE,
-            channel=target.channel,
-            line=target.line,
-            language=standing.language,
-            challenge=name,
-        )
-        return Plan(
-            command=RequestService(
-                service=Service.CODE,
-                channel=target.channel,
-                line=target.line,
-                link=target.kind,
-                code=entry.mark,
-            ),
-            queue=(urgent(desk, parcel, entry.contact.subject, now),),
-        )
-
-    await desk.apply(entry.contact, plan, read=entry.record)
+    parcel = Parcel(
+        kind=ParcelKind.CODE,
+        channel=target.channel,
+        line=target.line,
+        language=entry.record.standing.language,
+        challenge=challenge(code_key(read_code(code))),
+    )
+    await have_sent(desk, entry, Service.CODE, parcel, ahead(now))
     return code
 
 
-def urgent(desk: Desk, parcel: Parcel, subject: bytes, now: datetime) -> OutboxMessage:
+async def have_sent(desk: Desk, entry: Entry, service: Service, parcel: Parcel, due_at: datetime) -> None:
     """
-    Pack what somebody waits for.
+    Record that something was asked for, and queue it.
     """
-    return pack(parcel, subject, desk.random(16), now - _AHEAD)
+    command = RequestService(
+        service=service, channel=parcel.channel, line=parcel.line, link=entry.target.kind, code=entry.mark
+    )
+    plan = Plan(command=command, queue=(pack(parcel, entry.contact.subject, desk.random(16), due_at),))
+    await desk.apply(entry.contact, lambda _standing, _now: plan, read=entry.record)
+
+
+def ahead(now: datetime) -> datetime:
+    """
+    Return when something is due for which somebody waits.
+    """
+    return now - _AHEAD
 
 
 async def take_digits(desk: Desk, name: str, digits: str) -> None:
@@ -191,12 +188,13 @@ async def request_link(desk: Desk, text: str, language: str) -> None:
     Have a new MyOptly link sent to an address, if it is on record. The same happens here whether it is or not.
     """
     address = read_line(text)
-    channel = WRITTEN_TO_BY[address.kind]
-    if channel not in desk.outlets:
-        raise NoBackendError(f"no message backend serves {channel}, so no link can be sent")
+    channel = writes_to(desk, address.kind)
+    if channel is None:
+        raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
     await often.count(desk, "link", desk.idkeys(address)[0].hex(), often.LINKS)
     parcel = Parcel(kind=ParcelKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
-    await desk.storage.enqueue(desk.organisation.key, [urgent(desk, parcel, desk.random(16), desk.clock())])
+    wanted = pack(parcel, desk.random(16), desk.random(16), ahead(desk.clock()))
+    await desk.storage.enqueue(desk.organisation.key, [wanted])
 
 
 async def grant_link(desk: Desk, parcel: Parcel) -> None:
@@ -216,7 +214,7 @@ async def grant_link(desk: Desk, parcel: Parcel) -> None:
             link = Parcel(kind=ParcelKind.LINK, channel=parcel.channel, line=line, language=standing.language)
             return Plan(
                 command=RequestService(service=Service.LINK, channel=parcel.channel, line=line),
-                queue=(urgent(desk, link, subject, now),),
+                queue=(pack(link, subject, desk.random(16), ahead(now)),),
             )
 
         await desk.apply(Contact(identifier.subject.hex()), plan)

@@ -25,6 +25,14 @@ from optly.views import AfterStop, UndoneStop, pinned_items
 WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
 
 
+def writes_to(desk: Desk, kind: AddressKind) -> Channel | None:
+    """
+    Return the channel by which messages go to a line of a kind; None if none do here.
+    """
+    channel = WRITTEN_TO_BY.get(kind)
+    return channel if channel in desk.outlets else None
+
+
 async def stop(desk: Desk, code: str, context: Context) -> AfterStop:
     """
     Stop everything through a link, even one that can no longer answer.
@@ -83,8 +91,8 @@ def _notice(
     desk: Desk, contact: Contact, standing: Standing, number: int, ended: Sequence[Choice], stop: int, now: datetime
 ) -> tuple[OutboxMessage, ...]:
     line = next((line for line in standing.lines if line.number == number and not line.removed), None)
-    channel = None if line is None else WRITTEN_TO_BY.get(line.kind)
-    if not ended or channel is None or channel not in desk.outlets or not desk.receipts:
+    channel = None if line is None else writes_to(desk, line.kind)
+    if not ended or channel is None or not desk.receipts:
         return ()
     parcel = Parcel(
         kind=ParcelKind.STOPPED,

@@ -22,7 +22,7 @@ import attrs
 
 from optly.errors import ConfigurationError
 from optly.http import Response
-from optly.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest
+from optly.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest, require_readable
 from optly.parties import Organisation
 from optly.portal.assets import assets, assets_by_name
 from optly.portal.guard import Finding, Rules, findings
@@ -81,8 +81,7 @@ class Look:
         for directory in self.templates:
             if not directory.is_dir():
                 raise ConfigurationError(f"there is no directory of templates at {directory}")
-        for tag in languages(self.catalogues):
-            catalogue(tag, self.catalogues)
+        require_readable(self.catalogues)
 
     def page(
         self,
