@@ -518,3 +518,23 @@ def test_a_yes_about_an_address_that_was_replaced_is_dropped(w: World) -> None:
     moved_away(w, ada)
     w.manager.confirm(code)
     assert 0 == given_by(w, ada)
+
+
+@pytest.mark.parametrize(("chosen", "recorded"), [("", "en"), ("?lang=cy", "cy")])
+def test_the_language_of_the_page_stands_with_what_is_confirmed_and_undone(chosen: str, recorded: str) -> None:
+    """
+    The one that was chosen on it, or else the contact's, which nobody has to choose.
+    """
+    acme = Acme.open()
+    visitor = Visitor(acme.manager.portal())
+    path = f"/l/{acme.ask(Channel.EMAIL)}"
+    held = visitor.submit(path, {"email-offers": True})
+    acme.later(minutes=1)
+    visitor.post(f"{path}/confirm{chosen}", held.filled_in(f"/my{path}/confirm", {}), *FROM_HERE)
+    mine = f"/l/{acme.myoptly()}"
+    acme.later(minutes=2)
+    stopped = visitor.post(f"{mine}/stop", b"", *FROM_HERE)
+    acme.later(minutes=1)
+    visitor.post(f"{mine}/undo{chosen}", stopped.filled_in(f"/my{mine}/undo", {}), *FROM_HERE)
+    agreed = [event for event in acme.manager.history(acme.ada) if isinstance(event, ConsentGiven)]
+    assert [recorded, recorded] == [event.language for event in agreed]

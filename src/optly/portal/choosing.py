@@ -183,17 +183,31 @@ def confirm(visit: Visit) -> Response:
     Confirm what was held.
     """
     visit.form()
-    before = visit.opened_or_none()
     try:
-        visit.manager.confirm(visit.code, context=visit.context, language=visit.chosen)
+        confirmed = take_confirmation(visit)
     except TooSoonError:
         opened = visit.open()
         language = visit.language_for(opened)
         return _held(visit, opened, visit.say(language, N_("That was very quick. Read this, and press once more.")))
+    return show(visit) if confirmed is None else _record(visit, *confirmed)
+
+
+def take_confirmation(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
+    """
+    Confirm what is held.
+
+    Returns:
+        What was opened before, and what was held then, as it is on record now; None if nothing was.
+
+    Raises:
+        TooSoonError: Nobody reads it in so short a time.
+    """
+    before = visit.opened_or_none()
+    language = visit.chosen if before is None else visit.language_for(before)
+    visit.manager.confirm(visit.code, context=visit.context, language=language)
     if before is None or not before.held:
-        return show(visit)
-    items = [attrs.evolve(item, answer=True) for item in before.held]
-    return _record(visit, before, items)
+        return None
+    return before, [attrs.evolve(item, answer=True) for item in before.held]
 
 
 # ---- stopping
@@ -283,18 +297,25 @@ def undo(visit: Visit) -> Response:
     sent = form.get("stop", ("",))[-1]
     if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    standing = visit.manager.undo(
-        visit.code,
-        stop=int(sent),
-        context=visit.context,
-        language=visit.chosen,
-        hold_within=visit.site.hold_yes_within,
-    )
+    standing = take_back(visit, visit.open(), int(sent))
     opened = visit.open()
     if opened.held:
         return _held(visit, opened)
     allowed = [item for item in opened.items if answer(standing, item.choice, visit.manager.clock())]
     return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
+
+
+def take_back(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
+    """
+    Undo what the link is for, or the stop of that number.
+    """
+    return visit.manager.undo(
+        visit.code,
+        stop=stop,
+        context=visit.context,
+        language=visit.language_for(opened),
+        hold_within=visit.site.hold_yes_within,
+    )
 
 
 def _undo_page(visit: Visit, opened: Opened) -> Response:
@@ -338,7 +359,7 @@ def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
 
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     language = visit.language_for(opened)
-    visit.manager.undo(visit.code, context=visit.context, language=visit.chosen, hold_within=visit.site.hold_yes_within)
+    take_back(visit, opened)
     after = visit.open()
     if after.held:
         return _held(visit, after)

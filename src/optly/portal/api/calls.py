@@ -7,8 +7,6 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-import attrs
-
 from optly.addresses import AddressKind
 from optly.errors import SessionError, TooManyTriesError
 from optly.events import LinkKind
@@ -80,11 +78,9 @@ def confirm(visit: Visit, _: Nothing) -> Saved:
     """
     Confirm what is held.
     """
-    before = visit.opened_or_none()
-    visit.manager.confirm(visit.code, context=visit.context, language=visit.chosen)
-    if before is None or not before.held:
-        return Saved(items=bodies.items(visit.open().items), held=[])
-    return Saved(items=bodies.items(attrs.evolve(item, answer=True) for item in before.held), held=[])
+    confirmed = choosing.take_confirmation(visit)
+    items = visit.open().items if confirmed is None else confirmed[1]
+    return Saved(items=bodies.items(items), held=[])
 
 
 def stop(visit: Visit, _: Nothing) -> Stopped:
@@ -98,14 +94,7 @@ def undo(visit: Visit, body: Undoing) -> Opened:
     """
     Undo a stop or a change of address, and say what the link opens then. A second time, nothing happens.
     """
-    visit.open()
-    visit.manager.undo(
-        visit.code,
-        stop=None if body.stop is None else int(body.stop),
-        context=visit.context,
-        language=visit.chosen,
-        hold_within=visit.site.hold_yes_within,
-    )
+    choosing.take_back(visit, visit.open(), None if body.stop is None else int(body.stop))
     return Opened.of(visit.open())
 
 
