@@ -28,6 +28,7 @@ from optly.errors import (
 from optly.events import ConsentGiven
 from optly.portal import Request
 from optly.purposes import Purpose, Wording
+from optly.testing.messages import code_in
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 OURS = ("sec-fetch-site", "same-origin")
@@ -723,3 +724,16 @@ def test_an_unknown_link_is_not_repeated(text: str) -> None:
     """
     visitor = Visitor(SHARED.manager.portal())
     assert visitor.get(f"/l/{text}").response == visitor.get(f"/u/{quote(text)}").response
+
+
+def test_the_undoing_of_a_stop_says_no_more_than_was_stopped(acme: Acme, visitor: Visitor) -> None:
+    """
+    A stop link may have been about one purpose, and then the page behind the notice promises nothing about others.
+    """
+    acme.world.agreed(acme.ada)
+    acme.later(minutes=1)
+    visitor.post(f"/u/{acme.token('offers')}", {"stop": "yes"})
+    acme.manager.deliver()
+    page = visitor.get(f"/l/{code_in(acme.world.emails.outbox[-1])}")
+    assert "will send you no more of what you stopped." in page.text
+    assert "of any kind" not in page.text

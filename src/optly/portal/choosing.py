@@ -339,7 +339,8 @@ def _undo_page(visit: Visit, opened: Opened) -> Response:
         opened,
         "stopped",
         title=N_("Stopped"),
-        what=visit.say(language, _EVERYTHING),
+        # Not everything has to have been stopped: a stop link may be about one purpose.
+        what=visit.say(language, N_("of what you stopped")),
         undo=_undo(opened.undo),
         undo_sent=False,
     )
