@@ -28,8 +28,11 @@ T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[1]
 PATIENCE: Final = 30  # seconds
 
+# Django's own server, when it is told to end, leaves the socket it listens on to the collector.
+_DJANGO_LEAVES: Final = "ignore:unclosed <socket.socket:ResourceWarning"
+
 HOSTS: Final[Mapping[str, Sequence[str]]] = {
-    "django": [str(ROOT / "examples" / "django" / "manage.py"), "runserver", "--noreload"],
+    "django": ["-W", _DJANGO_LEAVES, str(ROOT / "examples" / "django" / "manage.py"), "runserver", "--noreload"],
     "flask": ["-m", "examples.flask.app"],
     "fastapi": ["-m", "examples.fastapi.app"],
     "wsgi": ["-m", "examples.wsgi.app"],
