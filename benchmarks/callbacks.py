@@ -23,8 +23,8 @@ from measure import measure, table
 from optly import Channel, ConsentManager, Keys, Organisation, Purpose, Subscriber
 from optly.backends import MemoryBackend, TwilioBackend
 from optly.backends._twilio_hook import signature
-from optly.http import Request
 from optly.messages import Message
+from optly.protocols.http import Request
 from optly.storage import SQLStorage
 
 ACCOUNT, TOKEN, URL = "AC" + "0" * 32, "token", "https://acme.example.com/my/hooks/twilio"

@@ -21,7 +21,7 @@ from typing import Any
 from measure import Measured, measure, table
 
 from optly import Channel, ConsentManager, Keys, Organisation, Purpose, Solicited
-from optly._setup import system_clock
+from optly._operations.setup import system_clock
 from optly.backends import MemoryBackend
 from optly.links import StopLinks, StopScope
 from optly.protocols import Commit, Storage

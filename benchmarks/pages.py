@@ -35,10 +35,10 @@ from serving import Host, connect, manager, served
 
 from optly import ConsentManager, Subscriber
 from optly.backends import MemoryBackend
-from optly.http import Request, Response
 from optly.portal import Portal
 from optly.portal.cookies import keeping
 from optly.portal.look import Look
+from optly.protocols.http import Request, Response
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from optly.addresses import PhoneNumber
+from optly.contacts.addresses import PhoneNumber
 from optly.protocols import RegisterName
 from optly.registers import FileRegister, build
 

@@ -16,10 +16,10 @@ from time import perf_counter
 
 import attrs
 
-from optly.addresses import AddressKind, Channel
-from optly.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop
-from optly.parties import Subscriber
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
 from optly.protocols import Listing, RegisterName
+from optly.record.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop
 from optly.rules import UKPECR, Call, Communication, Decision, MessageKind
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from measure import Work, measure, table
 from sink import Delay, sink
 
-from optly.addresses import Channel, EmailAddress
 from optly.backends import SMTPBackend
 from optly.backends.mime import Parts, Sender, build, by_library
+from optly.contacts.addresses import Channel, EmailAddress
 from optly.messages import Message, Outcome
 
 SENDER = "Acme Ltd <hello@acme.example.com>"

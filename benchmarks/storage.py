@@ -22,7 +22,7 @@ import pytest
 from measure import Measured, Work, measure, table
 from sqlalchemy import create_engine
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.protocols import Commit, OutboxMessage, Storage
 from optly.storage import FileStorage, SQLStorage
 from optly.testing.storage import NOW, Contact, stop

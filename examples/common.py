@@ -15,8 +15,8 @@ from threading import Event, Thread
 from urllib.parse import parse_qsl
 
 from optly import Channel, ConsentManager, Content, Decision, Keys, Organisation, Purpose, Solicited, Subscriber
-from optly.addresses import EmailAddress, PhoneNumber
 from optly.backends import ConsoleBackend, SMTPBackend
+from optly.contacts.addresses import EmailAddress, PhoneNumber
 from optly.errors import AddressError, LineTakenError, NotPermittedError
 from optly.storage import SQLStorage
 from optly.worker import work

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import (
+from optly.contacts.addresses import (
     Account,
     AddressKind,
     Channel,

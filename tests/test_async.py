@@ -15,10 +15,10 @@ import pytest
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES
 
 from optly import AsyncConsentManager, Channel, ConsentManager, Content, NotPermittedError, Solicited, Subscriber
-from optly._run import run_to_completion
+from optly._operations.run import run_to_completion
 from optly.backends import MemoryBackend
-from optly.http import Request
 from optly.messages import Message, Outcome, Receipt
+from optly.protocols.http import Request
 from optly.storage import MemoryStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in

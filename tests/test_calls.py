@@ -12,11 +12,11 @@ import pytest
 from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, PhoneNumber, Subscriber, Wording
-from optly.addresses import AddressKind
-from optly.commands import Unsound
+from optly.contacts.addresses import AddressKind
 from optly.errors import MissingLineError, UsageError
-from optly.events import Actor, CommunicationMade, ConsentGiven, Engagement, Grade, Manner
 from optly.protocols import Register, RegisterName
+from optly.record.commands import Unsound
+from optly.record.events import Actor, CommunicationMade, ConsentGiven, Engagement, Grade, Manner
 from optly.registers import FileRegister, MemoryRegister, build
 from optly.rules import UKPECR, Call, Charity, CharityLaw, MessageKind, Reason, RefusalCost
 from optly.testing.clock import FrozenClock

@@ -19,9 +19,9 @@ from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
 from optly.backends import MemoryBackend
+from optly.contacts.purposes import Purpose, Wording
 from optly.errors import MissingLineError, NoBackendError, UnknownContactError, UnsoundWordingError, UsageError
 from optly.protocols import MessageState
-from optly.purposes import Purpose, Wording
 from optly.results import Asked, Campaign
 from optly.rules import Reason
 from optly.storage import SQLStorage
@@ -114,7 +114,7 @@ def test_who_was_asked_too_often_is_not_asked() -> None:
     """
     The budget counts over campaigns.
     """
-    from optly.pacing import Budget
+    from optly.messages.pacing import Budget
 
     w = world(budget=Budget(2, timedelta(days=365)))
     contacts = people(w, 3)

@@ -31,11 +31,11 @@ import optly.registers
 import optly.rules
 import optly.storage
 from optly.cli._commands import optly as command_line
-from optly.events import Defect
+from optly.record.events import Defect
+from optly.record.serialization import TYPES
 from optly.rules import Call, Duty, Facts, MessageKind, Reason
 from optly.rules.editions import EDITIONS, uk_date
 from optly.rules.lint import WordingFlaw
-from optly.serialization import TYPES
 from optly.storage._schema import metadata
 
 ROOT = Path(__file__).parent.parent

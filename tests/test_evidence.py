@@ -18,8 +18,8 @@ from world import EMAIL, EMAIL_OFFERS, KEYS, SMS_OFFERS, World, world
 from optly import Channel, Content, Context, Keys
 from optly.errors import UsageError
 from optly.evidence import read, verify
-from optly.ledger import GENESIS, Finding, link
 from optly.messages import Outcome, Receipt
+from optly.record.ledger import GENESIS, Finding, link
 from optly.testing.messages import code_in
 
 

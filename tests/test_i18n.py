@@ -20,7 +20,7 @@ from jinja2 import DictLoader, Environment
 
 import optly.locale.__main__ as command
 from optly.errors import ConfigurationError, NaiveDatetimeError
-from optly.i18n import (
+from optly.locale.i18n import (
     LANGUAGES,
     SOURCE,
     alone,
@@ -134,7 +134,8 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
     Neither Babel nor a catalogue for who speaks English and is told no date.
     """
     script = (
-        "import sys; from optly.i18n import alone, catalogue; catalogue('en').gettext('x'); alone('en').gettext('x');"
+        "import sys; from optly.locale.i18n import alone, catalogue;"
+        "catalogue('en').gettext('x'); alone('en').gettext('x');"
         "print('babel' in sys.modules, 'jinja2' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -13,11 +13,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import AddressKind
+from optly.canonical import canonical, parse
+from optly.contacts.addresses import AddressKind
+from optly.contacts.parties import Subscriber
 from optly.errors import SerializationError
-from optly.events import Actor, ContactAdded, Event, Grade, LineAdded
 from optly.keys import Keys
-from optly.ledger import (
+from optly.record.events import Actor, ContactAdded, Event, Grade, LineAdded
+from optly.record.ledger import (
     GENESIS,
     Entry,
     Finding,
@@ -37,8 +39,6 @@ from optly.ledger import (
     signed_note,
     verify_chain,
 )
-from optly.parties import Subscriber
-from optly.serialization import canonical, parse
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SUBJECT = bytes(range(16))

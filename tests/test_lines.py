@@ -10,9 +10,9 @@ import pytest
 from world import EMAIL, PURPOSES, World, world
 
 from optly import Act, Actor, Channel, Contact
-from optly.addresses import EmailAddress
+from optly.contacts.addresses import EmailAddress
 from optly.errors import MissingLineError, NotPermittedError
-from optly.events import CommunicationMade
+from optly.record.events import CommunicationMade
 from optly.rules import RefusalCost
 
 SECOND = "countess@example.com"

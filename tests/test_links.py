@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, LinkInvalidError
 from optly.keys import Keys
 from optly.links import (

@@ -16,7 +16,8 @@ from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, world
 from optly import Channel, Contact
 from optly.backends import MemoryBackend
 from optly.errors import ConfigurationError, ConflictError, StorageUnavailableError
-from optly.events import (
+from optly.protocols.http import Request
+from optly.record.events import (
     ConsentGiven,
     ConsentRefused,
     ConsentRequested,
@@ -26,7 +27,6 @@ from optly.events import (
     LineAdded,
     MessageAccepted,
 )
-from optly.http import Request
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
 

@@ -26,9 +26,8 @@ from optly import (
     Subscriber,
     Wording,
 )
-from optly._flows.deliver import MAX_ATTEMPTS
+from optly._operations.deliver import MAX_ATTEMPTS
 from optly.backends import MemoryBackend
-from optly.consent import QuestionState
 from optly.errors import (
     AddressError,
     AnswerError,
@@ -50,7 +49,9 @@ from optly.errors import (
     UnsoundWordingError,
     UsageError,
 )
-from optly.events import (
+from optly.messages import Outcome, Receipt
+from optly.record.consent import QuestionState
+from optly.record.events import (
     ConsentGiven,
     ConsentRequested,
     Grade,
@@ -60,7 +61,6 @@ from optly.events import (
     MessageRefused,
     MessageWithheld,
 )
-from optly.messages import Outcome, Receipt
 from optly.rules import Reason
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in, stop_token_in

@@ -14,20 +14,20 @@ import pytest
 from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
-from optly._flows.deliver import BATCH, LEASE, wait
+from optly._operations.deliver import BATCH, LEASE, wait
 from optly.backends import MemoryBackend
 from optly.errors import DamagedError, RetryableError, UsageError
-from optly.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
-from optly.ledger import Opening
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
-from optly.pacing import Budget, QuietHours, Rate
+from optly.messages.pacing import Budget, QuietHours, Rate
+from optly.messages.texts import Encoding, segments
 from optly.protocols import Claim, Head, MessageState, OutboxMessage, Traced
+from optly.record.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
+from optly.record.ledger import Opening
 from optly.results import Deliveries, Finding
 from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in
-from optly.texts import Encoding, segments
 
 DOWN = Receipt(outcome=Outcome.RETRY_LATER, reply="421 closing", code=421, fault=Fault.BACKEND)
 GONE = Receipt(outcome=Outcome.IN_DOUBT, reply="no reply")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, NaiveDatetimeError, UnknownChannelError
-from optly.pacing import Budget, QuietHours, Rate
+from optly.messages.pacing import Budget, QuietHours, Rate
 
 MICROSECOND = timedelta(microseconds=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

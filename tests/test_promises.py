@@ -37,10 +37,10 @@ from optly import (
     Wording,
 )
 from optly.errors import ConflictError, LinkError, OptlyError, StopStandsError, StorageUnavailableError
-from optly.events import ConsentGiven, ConsentRefused, ConsentRequested
-from optly.http import Request
 from optly.messages import Message, Outcome, Receipt
 from optly.protocols import Commit
+from optly.protocols.http import Request
+from optly.record.events import ConsentGiven, ConsentRefused, ConsentRequested
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in, stop_token_in
 

@@ -18,7 +18,9 @@ from world import EMAIL, EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, Solicited, Subscriber
 from optly.backends import MemoryBackend
-from optly.events import (
+from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
+from optly.protocols import Commit
+from optly.record.events import (
     Act,
     Actor,
     ConsentGiven,
@@ -34,8 +36,6 @@ from optly.events import (
     ObjectionRaised,
     Through,
 )
-from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
-from optly.protocols import Commit
 from optly.results import Effect, Received
 from optly.rules import Reason
 from optly.storage import MemoryStorage

@@ -15,9 +15,11 @@ from babel.messages.pofile import write_po
 
 import optly.locale.__main__ as command
 from optly import Channel, Organisation, Purpose
-from optly.addresses import AddressKind, EmailAddress
-from optly.i18n import LANGUAGES
+from optly.contacts.addresses import AddressKind, EmailAddress
+from optly.locale.i18n import LANGUAGES
 from optly.messages import Content
+from optly.messages.replies import Says, read_reply
+from optly.messages.texts import Encoding, segments
 from optly.rendering import (
     changed_notice,
     code_message,
@@ -31,9 +33,7 @@ from optly.rendering import (
     request,
     stopped_notice,
 )
-from optly.replies import Says, read_reply
 from optly.rules import Reason
-from optly.texts import Encoding, segments
 
 ACME = Organisation(
     key="acme",

@@ -17,7 +17,7 @@ from test_rendering import bracketed, unbracketed
 from world import EMAIL, PURPOSES, World, world
 
 from optly import Channel
-from optly.i18n import language_name, languages
+from optly.locale.i18n import language_name, languages
 from optly.portal import Portal, Request
 from optly.portal.choices import yes_to
 from optly.testing.messages import code_in

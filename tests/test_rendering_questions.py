@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from optly import Channel, Organisation, Purpose, Wording
 from optly.errors import ConfigurationError
-from optly.replies import Says, read_reply
+from optly.messages.replies import Says, read_reply
+from optly.messages.texts import Encoding, segments
 from optly.rules.lint import Severity, WordingFlaw, lint
-from optly.texts import Encoding, segments
 
 ACME = Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds LS1 1AA")
 OFFERS = Purpose(key="offers", title="Offers on our products", titles={"cy": "Cynigion ar ein cynnyrch"})

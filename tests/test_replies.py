@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from optly.replies import LIMIT, MOST_OPTIONS, Asks, Other, Picks, Reply, Says, Starts, Stops, read_reply
+from optly.messages.replies import LIMIT, MOST_OPTIONS, Asks, Other, Picks, Reply, Says, Starts, Stops, read_reply
 
 YES, NO = Says(yes=True), Says(yes=False)
 

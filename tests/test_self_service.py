@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PHONE, PURPOSES, SMS_OFFERS, World, world
 
 from optly import AsyncConsentManager, Channel, Contact, Content, EmailAddress, PhoneNumber
-from optly._flows.complaints import LONGEST, acknowledge_by
-from optly._flows.deliver import LEASE
-from optly.addresses import AddressKind
+from optly._operations.complaints import LONGEST, acknowledge_by
+from optly._operations.deliver import LEASE
 from optly.backends import MemoryBackend
+from optly.contacts.addresses import AddressKind
 from optly.errors import (
     AddressError,
     AnswerError,
@@ -33,7 +33,9 @@ from optly.errors import (
     UsageError,
     WrongDigitsError,
 )
-from optly.events import (
+from optly.messages import Message, Outcome, Receipt
+from optly.protocols import MessageState
+from optly.record.events import (
     Actor,
     ComplaintAcknowledged,
     ComplaintReceived,
@@ -46,8 +48,6 @@ from optly.events import (
     Service,
     ServiceRequested,
 )
-from optly.messages import Message, Outcome, Receipt
-from optly.protocols import MessageState
 from optly.rules.editions import uk_date
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in, stop_token_in

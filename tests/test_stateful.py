@@ -20,14 +20,14 @@ from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, Subscriber, Wording
 from optly.errors import LinkError, StopStandsError
-from optly.events import LinkKind
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Message, Receipt
 from optly.protocols import Storage
+from optly.record.events import LinkKind
+from optly.record.views import UndoneChange, UndoneStop
 from optly.results import Effect
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in
-from optly.views import UndoneChange, UndoneStop
 
 SCOPES = [(channel, purpose) for channel in (Channel.EMAIL, Channel.SMS) for purpose in ("offers", "news")]
 ADDRESS = {Channel.EMAIL: EMAIL, Channel.SMS: PHONE}

@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 from backends.twilio_peers import calculated
 
-from optly.texts import Culprit, Encoding, Segments, segments
+from optly.messages.texts import Culprit, Encoding, Segments, segments
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"

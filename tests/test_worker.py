@@ -24,11 +24,11 @@ from services import fresh_database
 from world import world
 
 from optly import ConsentManager, Contact, Subscriber
-from optly._flows.deliver import BATCH
+from optly._operations.deliver import BATCH
 from optly.errors import ConflictError, DamagedError, StorageUnavailableError
-from optly.events import MessageAccepted, MessageDoubted, MessageEvent
 from optly.messages import Fault, Outcome, Receipt
 from optly.protocols import MessageState
+from optly.record.events import MessageAccepted, MessageDoubted, MessageEvent
 from optly.results import Deliveries
 from optly.worker import work
 

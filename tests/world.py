@@ -21,10 +21,10 @@ from optly import (
     Subscriber,
 )
 from optly.backends import MemoryBackend
-from optly.consent import Question
-from optly.events import Event, MessageEvent
 from optly.messages import Message
 from optly.protocols import Storage
+from optly.record.consent import Question
+from optly.record.events import Event, MessageEvent
 from optly.storage import MemoryStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in

@@ -2,17 +2,20 @@
 Consent to marketing: asked for, recorded as evidence, and kept to.
 """
 
-from optly.addresses import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
-from optly.commands import Attachment, Context, Unsound
+from optly import _moved
+from optly.contacts.addresses import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
+from optly.contacts.parties import Contact, Organisation, Subscriber
+from optly.contacts.purposes import Purpose, Wording
 from optly.errors import NotPermittedError, OptlyError
-from optly.events import Act, Actor, Engagement, Manner
 from optly.keys import Keys
 from optly.manager import ConsentManager
 from optly.manager_async import AsyncConsentManager
 from optly.messages import Content
-from optly.parties import Contact, Organisation, Subscriber
-from optly.purposes import Purpose, Wording
+from optly.record.commands import Attachment, Context, Unsound
+from optly.record.events import Act, Actor, Engagement, Manner
 from optly.rules import Call, Charity, Decision, MessageKind, Solicited
+
+_moved.install()
 
 __all__ = [
     "Act",

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import msgspec
 
+from optly.canonical import Json, canonical, timestamp
+from optly.contacts.parties import Contact, Organisation
+from optly.contacts.purposes import Wording
 from optly.errors import SerializationError, UsageError
-from optly.events import Choice, Event
 from optly.keys import Keys
-from optly.ledger import (
+from optly.record.events import Choice, Event
+from optly.record.ledger import (
     Checkpoint,
     Entry,
     Finding,
@@ -33,12 +36,9 @@ from optly.ledger import (
     origin,
     verify_chain,
 )
-from optly.parties import Contact, Organisation
-from optly.purposes import Wording
-from optly.serialization import Json, canonical, timestamp
 
 if TYPE_CHECKING:
-    from optly.story import Told
+    from optly.timeline.for_evidence import Told
 
 FORMAT: Final = "optly-evidence/1"
 _SIGNED: Final = b"optly/evidence/1\0"
@@ -249,7 +249,7 @@ class EvidencePack:
         """
         Return every event as people read it.
         """
-        from optly.story import tell_all
+        from optly.timeline.for_evidence import tell_all
 
         return tell_all(self.entries, self.events, self.wordings)
 
@@ -257,7 +257,7 @@ class EvidencePack:
         """
         Return the pack as a page for people, which stands alone: what was asked, what was answered, and every change.
         """
-        from optly.story import page
+        from optly.timeline.for_evidence import page
 
         return page(self.organisation_name, self.contact, self.issued_at, self.told())
 

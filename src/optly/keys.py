@@ -18,7 +18,7 @@ from optly.errors import ConfigurationError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from optly.addresses import Address
+    from optly.contacts.addresses import Address
 
 _SHORTEST = 16
 

@@ -35,10 +35,10 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
-from optly.addresses import AddressKind, Channel
+from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import ConfigurationError, LinkInvalidError
-from optly.events import LinkKind
 from optly.keys import Keys, sha256
+from optly.record.events import LinkKind
 
 if TYPE_CHECKING:
     from itsdangerous import URLSafeSerializer

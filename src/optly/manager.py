@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from optly._flows import (
+from optly._operations import (
     ask,
     campaigns,
     complaints,
@@ -22,16 +22,24 @@ from optly._flows import (
     gate,
     links,
     outbox,
-    prove,
+    proof,
     receive,
     reconcile,
-    stopping,
+    stops,
 )
-from optly._flows.desk import Desk, Listener
-from optly._flows.entry import Circumstances
-from optly._run import Blocking, run_to_completion
-from optly._setup import make_desk, make_ear, read_addresses, read_channels, read_content, read_instant, webhooks_of
-from optly.addresses import (
+from optly._operations.access import Circumstances
+from optly._operations.desk import Desk, Listener
+from optly._operations.run import Blocking, run_to_completion
+from optly._operations.setup import (
+    make_desk,
+    make_ear,
+    read_addresses,
+    read_channels,
+    read_content,
+    read_instant,
+    webhooks_of,
+)
+from optly.contacts.addresses import (
     Account,
     Address,
     AddressKind,
@@ -41,21 +49,21 @@ from optly.addresses import (
     PostalAddress,
     parse_address,
 )
-from optly.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
-from optly.consent import Question, Standing
-from optly.events import Act, Actor, Engagement, Event, Manner
+from optly.contacts.parties import Contact, Organisation, Subscriber
+from optly.contacts.purposes import Purpose, Wording
 from optly.keys import Keys
-from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
-from optly.pacing import Budget, QuietHours, Rate
-from optly.parties import Contact, Organisation, Subscriber
+from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.protocols import Clock, MessageBackend, MessageState, Register, Storage, WebhookBackend
-from optly.purposes import Purpose, Wording
+from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
+from optly.record.consent import Question, Standing
+from optly.record.events import Act, Actor, Engagement, Event, Manner
+from optly.record.ledger import Checkpoint, Verification
+from optly.record.views import AfterStop, Opened
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
-from optly.views import AfterStop, Opened
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -995,7 +1003,7 @@ class ConsentManager:
         Raises:
             LinkInvalidError, LinkRevokedError: As for `open`.
         """
-        return run_to_completion(stopping.stop(self._desk, code, context or Context()))
+        return run_to_completion(stops.stop(self._desk, code, context or Context()))
 
     def undo(
         self,
@@ -1019,7 +1027,7 @@ class ConsentManager:
             LinkError: As for `open`.
         """
         how = Circumstances(context, language, hold_within)
-        return run_to_completion(stopping.undo(self._desk, code, stop, how))
+        return run_to_completion(stops.undo(self._desk, code, stop, how))
 
     def open_stop(self, token: str) -> StopScope:
         """
@@ -1037,7 +1045,7 @@ class ConsentManager:
         Raises:
             LinkInvalidError: It was altered or is none of ours.
         """
-        return run_to_completion(stopping.stop_by_token(self._desk, token, context or Context()))
+        return run_to_completion(stops.stop_by_token(self._desk, token, context or Context()))
 
     def revoke_links(self, contact: Contact) -> int:
         """
@@ -1103,14 +1111,14 @@ class ConsentManager:
             UnknownContactError: There is no such contact.
             UsageError: *since* is not a checkpoint of this log.
         """
-        return run_to_completion(prove.evidence(self._desk, contact, since))
+        return run_to_completion(proof.evidence(self._desk, contact, since))
 
     def seal(self) -> Checkpoint | None:
         """
         Sign the log as it stands and return its head: send it to somebody who is to hold you to it. None while nothing
         is on record.
         """
-        return run_to_completion(prove.seal(self._desk))
+        return run_to_completion(proof.seal(self._desk))
 
     def verify(self, *, checkpoint: str | None = None) -> Verification:
         """
@@ -1119,4 +1127,4 @@ class ConsentManager:
         Args:
             checkpoint: A head of the log that was kept elsewhere, as text: the log may only have grown since.
         """
-        return run_to_completion(prove.verify(self._desk, checkpoint))
+        return run_to_completion(proof.verify(self._desk, checkpoint))

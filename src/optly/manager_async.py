@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
-from optly._flows import (
+from optly._operations import (
     ask,
     campaigns,
     complaints,
@@ -20,16 +20,16 @@ from optly._flows import (
     gate,
     links,
     outbox,
-    prove,
+    proof,
     receive,
     reconcile,
-    stopping,
+    stops,
 )
-from optly._flows.desk import Desk, Listener
-from optly._flows.entry import Circumstances
-from optly._run import Threaded
-from optly._setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
-from optly.addresses import (
+from optly._operations.access import Circumstances
+from optly._operations.desk import Desk, Listener
+from optly._operations.run import Threaded
+from optly._operations.setup import make_desk, read_addresses, read_channels, read_content, read_instant, webhooks_of
+from optly.contacts.addresses import (
     Account,
     Address,
     AddressKind,
@@ -39,16 +39,13 @@ from optly.addresses import (
     PostalAddress,
     parse_address,
 )
-from optly.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
-from optly.consent import Question, Standing
-from optly.events import Act, Actor, Engagement, Event, Manner
+from optly.contacts.parties import Contact, Organisation, Subscriber
+from optly.contacts.purposes import Purpose, Wording
 from optly.keys import Keys
-from optly.ledger import Checkpoint, Verification
 from optly.links import Pages, StopScope
 from optly.manager import SCREEN_BATCH, ConsentManager
 from optly.messages import Content, DeliveryEvent, InboundMessage
-from optly.pacing import Budget, QuietHours, Rate
-from optly.parties import Contact, Organisation, Subscriber
+from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.protocols import (
     AsyncMessageBackend,
     Clock,
@@ -58,11 +55,14 @@ from optly.protocols import (
     Storage,
     WebhookBackend,
 )
-from optly.purposes import Purpose, Wording
+from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
+from optly.record.consent import Question, Standing
+from optly.record.events import Act, Actor, Engagement, Event, Manner
+from optly.record.ledger import Checkpoint, Verification
+from optly.record.views import AfterStop, Opened
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService
-from optly.views import AfterStop, Opened
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -691,7 +691,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.stop` does.
         """
-        return await stopping.stop(self._desk, code, context or Context())
+        return await stops.stop(self._desk, code, context or Context())
 
     async def undo(
         self,
@@ -706,7 +706,7 @@ class AsyncConsentManager:
         Do as :meth:`ConsentManager.undo` does.
         """
         how = Circumstances(context, language, hold_within)
-        return await stopping.undo(self._desk, code, stop, how)
+        return await stops.undo(self._desk, code, stop, how)
 
     def open_stop(self, token: str) -> StopScope:
         """
@@ -718,7 +718,7 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.stop_by_token` does.
         """
-        return await stopping.stop_by_token(self._desk, token, context or Context())
+        return await stops.stop_by_token(self._desk, token, context or Context())
 
     async def revoke_links(self, contact: Contact) -> int:
         """
@@ -758,16 +758,16 @@ class AsyncConsentManager:
         """
         Do as :meth:`ConsentManager.evidence` does.
         """
-        return await prove.evidence(self._desk, contact, since)
+        return await proof.evidence(self._desk, contact, since)
 
     async def seal(self) -> Checkpoint | None:
         """
         Do as :meth:`ConsentManager.seal` does.
         """
-        return await prove.seal(self._desk)
+        return await proof.seal(self._desk)
 
     async def verify(self, *, checkpoint: str | None = None) -> Verification:
         """
         Do as :meth:`ConsentManager.verify` does.
         """
-        return await prove.verify(self._desk, checkpoint)
+        return await proof.verify(self._desk, checkpoint)

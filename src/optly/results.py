@@ -9,11 +9,11 @@ from enum import StrEnum
 
 import attrs
 
-from optly.consent import Question
+from optly.contacts.parties import Contact
 from optly.errors import OptlyError
 from optly.messages import DeliveryEvent, InboundMessage
-from optly.parties import Contact
 from optly.protocols import MessageState
+from optly.record.consent import Question
 
 
 @attrs.frozen(kw_only=True)

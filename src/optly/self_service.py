@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import attrs
 
-from optly._flows import complaints, details, sessions
-from optly._flows.desk import Desk
-from optly._run import run_to_completion
-from optly._setup import read_own
-from optly.addresses import AddressKind, EmailAddress, PhoneNumber, PostalAddress
-from optly.consent import Complaint
-from optly.views import Details, History
+from optly._operations import complaints, details, sessions
+from optly._operations.desk import Desk
+from optly._operations.run import run_to_completion
+from optly._operations.setup import read_own
+from optly.contacts.addresses import AddressKind, EmailAddress, PhoneNumber, PostalAddress
+from optly.record.consent import Complaint
+from optly.record.views import Details, History
 
 
 @attrs.frozen

@@ -29,7 +29,7 @@ from moto.server import ThreadedMotoServer
 
 from optly.backends._http import Caller
 from optly.backends.ses import Credentials, SESBackend
-from optly.http import Request
+from optly.protocols.http import Request
 
 REGION = "eu-west-2"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:mail"

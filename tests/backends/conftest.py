@@ -11,7 +11,7 @@ import pytest
 import trustme
 from mail_servers import Authority, Inbox
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.messages import Message
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 from mail_servers import SENDER, Inbox, ScriptedServer, mail_server
 
-from optly.addresses import Channel
 from optly.backends import ConsoleBackend, MemoryBackend, SMTPBackend
+from optly.contacts.addresses import Channel
 from optly.messages import Outcome, Receipt
 from optly.testing.backends import BackendContract, BatchContract
 

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from mail_servers import SENDER, Inbox, mail_server
 
-from optly.addresses import Channel
 from optly.backends import SMTPBackend
 from optly.backends.dkim import Signer
 from optly.backends.mime import Sender, build
+from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError
 from optly.messages import Message, Outcome
 

@@ -17,14 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
 from optly.backends import _verdict
 from optly.backends.mail import read
 from optly.backends.verp import ReturnPath
+from optly.contacts.addresses import Channel
 from optly.errors import NaiveDatetimeError
 from optly.keys import Keys
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage
-from optly.replies import Says, Stops, read_reply
+from optly.messages.replies import Says, Stops, read_reply
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = ReturnPath("bounces@acme.example.com", Keys(current="a key of some length"))

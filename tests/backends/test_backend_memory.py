@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from optly.addresses import Channel
 from optly.backends import ConsoleBackend, MemoryBackend
+from optly.contacts.addresses import Channel
 from optly.messages import Message, Outcome, Receipt
 
 Write = Callable[..., Message]

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from optly.addresses import Channel, EmailAddress
 from optly.backends.mime import Letter, Parts, Sender, build, by_hand, by_library
+from optly.contacts.addresses import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
 from optly.messages import Message
 

@@ -30,9 +30,9 @@ from mail_servers import (
     take,
 )
 
-from optly.addresses import Channel
 from optly.backends import SMTPBackend
 from optly.backends._wire import Wire
+from optly.contacts.addresses import Channel
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend
 

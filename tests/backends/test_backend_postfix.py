@@ -26,8 +26,8 @@ from optly.backends.dkim import Signer
 from optly.backends.mail import read
 from optly.backends.verp import ReturnPath
 from optly.errors import NotPermittedError
-from optly.events import MessageAccepted
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
+from optly.record.events import MessageAccepted
 from optly.results import Effect
 from optly.rules import Reason
 

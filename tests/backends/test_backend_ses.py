@@ -26,11 +26,11 @@ from botocore.session import Session
 from mail_servers import SENDER, Line, ScriptedServer
 from services import PUBLISHED, published
 
-from optly.addresses import Channel
 from optly.backends import mime
 from optly.backends._aws import Credentials, host, sign
 from optly.backends._http import Answer, Call
 from optly.backends.ses import Account, SESBackend, build, parse
+from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, WebhookBackend

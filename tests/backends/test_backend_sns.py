@@ -34,8 +34,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.ses.feedback import BOUNCE, COMMON_MAIL, COMPLAINT, DELIVERY
 
-from optly.addresses import Channel
 from optly.backends.ses import SESBackend
+from optly.contacts.addresses import Channel
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.protocols import Webhook
 

@@ -48,15 +48,15 @@ from twilio_peers import (
     twilio,
 )
 
-from optly.addresses import Channel
 from optly.backends._http import Answer
 from optly.backends._twilio_codes import VERDICTS
 from optly.backends._twilio_hook import is_signed
 from optly.backends.twilio import Account, TwilioBackend, build, list_call, next_call, parse, traced
+from optly.contacts.addresses import Channel
 from optly.errors import AddressError, ConfigurationError, HeaderError, ProviderUnavailableError, UsageError
-from optly.http import Request
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, TakesReplies, TracingBackend, WebhookBackend
+from optly.protocols.http import Request
 from optly.testing.backends import BackendContract, BatchContract, WebhookContract
 
 SENDER = "+447700900123"

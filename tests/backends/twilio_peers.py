@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import attrs
 from services import missing, published
 
-from optly.http import Request
+from optly.protocols.http import Request
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "t0ken-of-the-account"

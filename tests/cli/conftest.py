@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from listed import LISTED, LISTED_UNDATED
 from world import World, world
 
-from optly.cli.demo.acme import Acme, opened
+from optly.demo.acme import Acme, opened
 from optly.protocols import UNDATED, RegisterName
 from optly.registers import MemoryRegister
 from optly.testing.clock import FrozenClock

@@ -22,8 +22,8 @@ from optly.cli._commands import optly
 from optly.cli.check import answer
 from optly.cli.check.command import command
 from optly.cli.check.facts import fact_options, gather, in_words
-from optly.events import Defect
-from optly.parties import Subscriber
+from optly.contacts.parties import Subscriber
+from optly.record.events import Defect
 from optly.rules import Call, ClientRelationship, Decision, Duty, Facts, MessageKind, Reason, RefusalCost, Solicited
 
 CALL = ("--shows-number", "--gives-name", "--no-claims-management", "--no-pensions")

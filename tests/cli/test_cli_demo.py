@@ -16,7 +16,7 @@ import pytest
 from hosts import wait_for
 from process import Running, run, running
 
-from optly.cli.demo import browser
+from optly.demo import browser
 
 PROC = Path("/proc/net/tcp")
 

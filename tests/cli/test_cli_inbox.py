@@ -9,11 +9,11 @@ from smtplib import SMTP
 
 import pytest
 
-from optly.addresses import Channel
-from optly.cli.demo.acme import ADA_PHONE, Acme
-from optly.cli.demo.inbox import InboxPages
-from optly.http import Request, Response
+from optly.contacts.addresses import Channel
+from optly.demo.acme import ADA_PHONE, Acme
+from optly.demo.inbox import InboxPages
 from optly.messages import Message
+from optly.protocols.http import Request, Response
 
 ORIGIN = "http://127.0.0.1:8025"
 OURS = ("sec-fetch-site", "same-origin")

@@ -9,7 +9,7 @@ from smtplib import SMTP
 
 import pytest
 
-from optly.cli.demo.mail import Inbox, mail_server
+from optly.demo.mail import Inbox, mail_server
 
 MAIL = "Subject: Hello\r\n\r\nHello\r\n..\r\n"
 

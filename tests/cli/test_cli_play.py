@@ -16,19 +16,19 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from click.testing import CliRunner
 from process import run
 
-from optly.addresses import Channel
 from optly.cli._commands import optly
 from optly.cli._terminal import Terminal
-from optly.cli.demo import acme as acme_module
-from optly.cli.demo import play as play_module
-from optly.cli.demo.acme import ADA_EMAIL, Acme, opened
-from optly.cli.demo.mail import Inbox
-from optly.cli.demo.play import StepFailedError, play
-from optly.cli.demo.web import Handle
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
+from optly.demo import acme as acme_module
+from optly.demo import play as play_module
+from optly.demo.acme import ADA_EMAIL, Acme, opened
+from optly.demo.mail import Inbox
+from optly.demo.play import StepFailedError, play
+from optly.demo.web import Handle
 from optly.errors import NotPermittedError
-from optly.http import Request, Response
-from optly.ledger import Finding, Problem, Verification
-from optly.parties import Contact
+from optly.protocols.http import Request, Response
+from optly.record.ledger import Finding, Problem, Verification
 from optly.rules import Decision, Solicited
 from optly.storage import SQLStorage
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from optly.cli._commands import optly
-from optly.cli.demo.acme import Acme
-from optly.ledger import Checkpoint
+from optly.demo.acme import Acme
+from optly.record.ledger import Checkpoint
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ from services import missing
 from world import World, world
 
 from optly import Channel, ConsentManager, Subscriber
-from optly._flows.deliver import BATCH, LEASE
+from optly._operations.deliver import BATCH, LEASE
 from optly.contrib.celery import Tasks, install
 from optly.errors import ConfigurationError, RetryableError, StorageUnavailableError
 from optly.messages import Fault, Outcome, Receipt
-from optly.pacing import Rate
+from optly.messages.pacing import Rate
 from optly.protocols import MessageState
 
 BROKER = os.environ.get("OPTLY_TEST_BROKER", "amqp://guest:guest@127.0.0.1:5672//")

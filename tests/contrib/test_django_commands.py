@@ -250,7 +250,7 @@ def test_a_worker_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
     try:
         assert worker.stderr is not None
         assert "worker ready\n" == worker.stderr.readline()
-        with django_site.opened(STORAGE=url, CLOCK="optly._setup.system_clock") as shop:
+        with django_site.opened(STORAGE=url, CLOCK="optly._operations.setup.system_clock") as shop:
             ada = shop.add()
             shop.manager.request_consent(
                 ada,

@@ -30,12 +30,12 @@ from hypothesis import strategies as st
 from world import EMAIL
 
 from optly import Channel, Contact, Subscriber
-from optly.addresses import EmailAddress
+from optly.contacts.addresses import EmailAddress
 from optly.contrib.django import get_manager
 from optly.contrib.django.mail import MailWithheldError, MarketingEmail, UnmarkedMailError
 from optly.contrib.django.signals import mail_withheld
 from optly.errors import StorageUnavailableError, UnknownPurposeError, UsageError
-from optly.events import CommunicationMade
+from optly.record.events import CommunicationMade
 from optly.rules import Reason
 from optly.storage import MemoryStorage
 

@@ -26,8 +26,8 @@ from optly import Channel, Contact, Solicited
 from optly.backends import MemoryBackend
 from optly.contrib.django import get_manager, get_portal
 from optly.contrib.django.views import _response
-from optly.http import Request, Response
 from optly.portal.http import MAX_READ
+from optly.protocols.http import Request, Response
 from optly.testing.messages import code_in
 
 FORM = "application/x-www-form-urlencoded"

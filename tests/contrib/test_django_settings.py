@@ -30,8 +30,8 @@ from optly.backends import ConsoleBackend, MemoryBackend
 from optly.contrib.django import _settings, get_manager, get_portal
 from optly.contrib.django.checks import check_setting, check_store
 from optly.errors import ConfigurationError, StorageUnavailableError
-from optly.http import Request
 from optly.portal import Theme
+from optly.protocols.http import Request
 from optly.storage import MemoryStorage
 
 HERE = __name__
@@ -165,7 +165,7 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
             f"{HERE}.make_memory",
             {"BACKEND": "optly.backends.ConsoleBackend", "OPTIONS": {"channel": Channel.SMS}},
         ],
-        CLOCK="optly._setup.system_clock",
+        CLOCK="optly._operations.setup.system_clock",
         RULEBOOK="optly.rules.UKPECR",
         RECEIPTS=False,
     )

@@ -18,11 +18,18 @@ from django_site import Shop
 from world import ACME, EMAIL, PHONE, PURPOSES, world
 
 from optly import Act, Actor, Channel, Contact, Solicited
-from optly.commands import Unsound
 from optly.contrib.django import get_manager, signals
 from optly.contrib.django.signals import send_signals
 from optly.errors import AddressError, UnknownContactError, UnknownPurposeError
-from optly.events import ConsentGiven, ConsentRefused, ConsentWithdrawn, ContactErased, DetailsChanged, ObjectionRaised
+from optly.record.commands import Unsound
+from optly.record.events import (
+    ConsentGiven,
+    ConsentRefused,
+    ConsentWithdrawn,
+    ContactErased,
+    DetailsChanged,
+    ObjectionRaised,
+)
 from optly.testing.messages import code_in
 
 SIGNALS = ("consent_given", "consent_refused", "consent_withdrawn", "contact_details_changed")

@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 
 from optly import Channel, Organisation, Purpose, Wording
-from optly.cli.demo.web import WebServer
-from optly.http import Request, Response
+from optly.demo.web import WebServer
 from optly.portal.choices import by_title, fields
 from optly.portal.look import Look
 from optly.portal.samples import Sample, item, samples
 from optly.portal.theme import Theme
+from optly.protocols.http import Request, Response
 
 MOUNT = "/my"
 

@@ -21,16 +21,16 @@ from test_portal_sessions import NEW, latest_digits, undo_of
 from visitor import Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.purposes import Purpose, Wording
 from optly.errors import ConflictError, DamagedError, StorageUnavailableError, UsageError
-from optly.events import ConsentGiven
-from optly.http import Request, Response
 from optly.portal import Limits, Portal
 from optly.portal.api import problems
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS
 from optly.portal.cookies import cookie_name
-from optly.purposes import Purpose, Wording
+from optly.protocols.http import Request, Response
+from optly.record.events import ConsentGiven
 
 JSON = ("content-type", "application/json")
 NEW_PHONE = "+447911123457"

@@ -14,8 +14,8 @@ from servers import asgi_server
 from visitor import Acme
 from world import EMAIL_OFFERS, SMS_OFFERS
 
-from optly.cli.demo.web import WebServer
-from optly.http import Request, Response
+from optly.demo.web import WebServer
+from optly.protocols.http import Request, Response
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -17,8 +17,8 @@ from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, World, world
 
 from optly import Channel, Contact
 from optly.errors import ConfigurationError, LinkError, LinkExpiredError, LinkInvalidError, TooSoonError
-from optly.events import AnswerHeld, ConsentGiven
 from optly.messages import DeliveryEvent, DeliveryStatus
+from optly.record.events import AnswerHeld, ConsentGiven
 from optly.testing.messages import code_in
 
 MINUTE, MOMENT, READING = timedelta(minutes=1), timedelta(microseconds=1), timedelta(seconds=3)

@@ -15,9 +15,9 @@ from world import PHONE, World, world
 from optly import Channel
 from optly.backends import MemoryBackend
 from optly.errors import StorageUnavailableError
-from optly.http import Request, Response
 from optly.messages import InboundMessage
 from optly.protocols import Commit, Webhook
+from optly.protocols.http import Request, Response
 from optly.results import Effect, Received
 from optly.storage import MemoryStorage
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visitor import FORM, ORIGIN
 
-from optly.http import Request
 from optly.portal.http import MAX_BODY, MAX_FIELDS, Refusal, is_from_our_page, is_one_click, read_form, relative_path
+from optly.protocols.http import Request
 
 MULTIPART = ("content-type", "multipart/form-data; boundary=frontier")
 

@@ -27,9 +27,9 @@ from limits.storage import storage_from_string
 from services import fresh_database, missing
 
 from optly.errors import ConfigurationError, StorageUnavailableError
-from optly.http import Request
 from optly.portal.limits import Limiter, Limits, client_address
 from optly.protocols import Storage
+from optly.protocols.http import Request
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.storage import TICK, Opener, at_once

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from visitor import FORM, ORIGIN, Acme, Visitor
 from world import EMAIL_OFFERS, SMS_OFFERS
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.purposes import Purpose, Wording
 from optly.errors import (
     ConflictError,
     DamagedError,
@@ -25,9 +26,8 @@ from optly.errors import (
     StorageUnavailableError,
     UsageError,
 )
-from optly.events import ConsentGiven
 from optly.portal import Request
-from optly.purposes import Purpose, Wording
+from optly.record.events import ConsentGiven
 from optly.testing.messages import code_in
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"

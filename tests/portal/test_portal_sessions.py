@@ -24,7 +24,7 @@ from visitor import FROM_HERE, Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
 
 from optly import Channel, Contact, EmailAddress
-from optly.addresses import AddressKind
+from optly.contacts.addresses import AddressKind
 from optly.errors import (
     LinkError,
     LinkInvalidError,
@@ -33,10 +33,10 @@ from optly.errors import (
     TooManyTriesError,
     WrongDigitsError,
 )
-from optly.events import LinkKind
 from optly.links import make_step_up
 from optly.messages import Message
 from optly.protocols import Storage
+from optly.record.events import LinkKind
 from optly.storage import SQLStorage
 from optly.testing.messages import code_in
 

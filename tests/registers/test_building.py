@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import PhoneNumber
+from optly.contacts.addresses import PhoneNumber
 from optly.errors import ConfigurationError, RegisterSourceError
 from optly.protocols import UNDATED, RegisterName
 from optly.registers import Built, FileRegister, Step, build

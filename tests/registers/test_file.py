@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optly.addresses import PhoneNumber
+from optly.contacts.addresses import PhoneNumber
 from optly.errors import RegisterUnreadableError
 from optly.protocols import UNDATED, RegisterName
 from optly.registers import FileRegister, build, building
@@ -122,7 +122,7 @@ def test_a_reader_looks_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 READER = """
 import sys
 from datetime import UTC, datetime
-from optly.addresses import PhoneNumber
+from optly.contacts.addresses import PhoneNumber
 from optly.registers import FileRegister
 
 register = FileRegister(sys.argv[1])

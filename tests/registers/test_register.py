@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from optly.addresses import PhoneNumber
+from optly.contacts.addresses import PhoneNumber
 from optly.errors import NaiveDatetimeError, RegisterStaleError
 from optly.protocols import UNDATED, Listing, Register, RegisterName
 from optly.registers import FileRegister, MemoryRegister, build

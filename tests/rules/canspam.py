@@ -11,8 +11,8 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel
-from optly.consent import Standing
+from optly.contacts.addresses import Channel
+from optly.record.consent import Standing
 from optly.rules import Communication, Decision, Duty, MessageKind, Reason
 
 EDITION: Final = "CAN-SPAM, email, as reported 2026-11-23"

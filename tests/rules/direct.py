@@ -10,10 +10,12 @@ from typing import Any
 
 import attrs
 
-from optly.addresses import AddressKind, Channel
-from optly.commands import AddContact, NewLine
-from optly.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop, decide, fold
-from optly.events import (
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
+from optly.protocols import Listing, RegisterName
+from optly.record.commands import AddContact, NewLine
+from optly.record.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop, decide, fold
+from optly.record.events import (
     Act,
     Actor,
     CharitySoftOptInRecorded,
@@ -28,8 +30,6 @@ from optly.events import (
     Manner,
     ObjectionRaised,
 )
-from optly.parties import Subscriber
-from optly.protocols import Listing, RegisterName
 from optly.rules import (
     Call,
     Charity,

@@ -17,8 +17,11 @@ from typing import Any
 
 import attrs
 
-from optly.addresses import AddressKind, Channel
-from optly.commands import (
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
+from optly.errors import StopStandsError
+from optly.protocols import Listing, RegisterName
+from optly.record.commands import (
     AddContact,
     ChangeDetails,
     Command,
@@ -29,11 +32,8 @@ from optly.commands import (
     Stop,
     Unsound,
 )
-from optly.consent import Standing, StandingStop, decide, fold
-from optly.errors import StopStandsError
-from optly.events import Act, Actor, Choice, Engagement, Evidence, Manner
-from optly.parties import Subscriber
-from optly.protocols import Listing, RegisterName
+from optly.record.consent import Standing, StandingStop, decide, fold
+from optly.record.events import Act, Actor, Choice, Engagement, Evidence, Manner
 from optly.rules import (
     Call,
     Charity,

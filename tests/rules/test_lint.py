@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
-from optly.parties import Organisation
-from optly.purposes import Purpose, Wording
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Purpose, Wording
 from optly.rules.lint import Form, Partner, Severity, WordingFinding, WordingFlaw, lint
 
 ACME = Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds LS1 1AA")

@@ -19,11 +19,11 @@ RULES = ("optly.rules.editions", "optly.rules._grounds", "optly.rules.pecr")
 TESTS = ("scenario", "direct")
 # Each module with what has to be run anew after it, and the places in it that decide what may be sent.
 MODULES = {
-    "optly.events": (
-        ("optly.commands", "optly.consent", *RULES, *TESTS),
+    "optly.record.events": (
+        ("optly.record.commands", "optly.record.consent", *RULES, *TESTS),
         ("Act.affirmative", "Manner.defects", "ConsentGiven.defects"),
     ),
-    "optly.consent": (
+    "optly.record.consent": (
         (*RULES, *TESTS),
         (
             "StandingConsent.runs",

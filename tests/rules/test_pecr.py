@@ -15,8 +15,8 @@ from direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optly.addresses import Channel
-from optly.consent import Standing
+from optly.contacts.addresses import Channel
+from optly.record.consent import Standing
 from optly.rules import (
     UKPECR,
     Communication,

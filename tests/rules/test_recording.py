@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from optly.addresses import AddressKind, Channel
-from optly.commands import (
+from optly.canonical import canonical, parse, timestamp
+from optly.contacts.addresses import AddressKind, Channel
+from optly.errors import ConfigurationError, MissingLineError, SerializationError, StopStandsError, UsageError
+from optly.record.commands import (
     AddContact,
     AskForConsent,
     Command,
@@ -21,9 +23,8 @@ from optly.commands import (
     Stop,
     Unsound,
 )
-from optly.consent import QuestionState, Standing, decide, fold
-from optly.errors import ConfigurationError, MissingLineError, SerializationError, StopStandsError, UsageError
-from optly.events import (
+from optly.record.consent import QuestionState, Standing, decide, fold
+from optly.record.events import (
     Act,
     Actor,
     CharitySoftOptInRecorded,
@@ -37,7 +38,7 @@ from optly.events import (
     Manner,
     SoftOptInRecorded,
 )
-from optly.serialization import canonical, from_record, parse, tag_of, timestamp, to_data
+from optly.record.serialization import from_record, tag_of, to_data
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)

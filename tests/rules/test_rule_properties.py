@@ -12,9 +12,11 @@ import attrs
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from optly.addresses import AddressKind, Channel
-from optly.consent import Standing, StandingStop, fold
-from optly.events import (
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
+from optly.protocols import Listing, RegisterName
+from optly.record.consent import Standing, StandingStop, fold
+from optly.record.events import (
     Act,
     Actor,
     CharitySoftOptInRecorded,
@@ -32,8 +34,6 @@ from optly.events import (
     ObjectionRaised,
     SoftOptInRecorded,
 )
-from optly.parties import Subscriber
-from optly.protocols import Listing, RegisterName
 from optly.rules import (
     UKPECR,
     Call,

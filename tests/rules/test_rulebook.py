@@ -10,8 +10,8 @@ import pytest
 from canspam import EDITION, CanSpam
 from direct import communication, consent, stop
 
-from optly.addresses import Channel
-from optly.consent import Standing
+from optly.contacts.addresses import Channel
+from optly.record.consent import Standing
 from optly.rules import UKPECR, Duty, MessageKind, Reason, Rulebook
 
 RULES: Rulebook = CanSpam(postal_address="1 High Street, Leeds LS1 1AA")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.protocols import Storage
 from optly.storage import FileStorage, SQLStorage
 from optly.testing.storage import NOW, problems

@@ -15,10 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.errors import ConflictError
-from optly.ledger import grow
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, Storage, StoredCode, Suppression
+from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.storage import NOW, TICK, Contact, checkpoint
 

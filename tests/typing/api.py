@@ -23,21 +23,21 @@ from optly import (
     Subscriber,
     Wording,
 )
-from optly.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
-from optly.consent import Complaint, Question, Standing
-from optly.events import Event
+from optly.contacts.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.evidence import EvidencePack, verify
-from optly.ledger import Checkpoint, Verification
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
-from optly.pacing import Budget, QuietHours, Rate
+from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.portal import Finding, Limits, Portal, Theme
 from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
+from optly.record.consent import Complaint, Question, Standing
+from optly.record.events import Event
+from optly.record.ledger import Checkpoint, Verification
+from optly.record.views import AfterStop, Details, History, Opened
 from optly.results import Asked, Campaign, Doubt, Letter, Received
 from optly.rules import Duty, Reason
 from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.views import AfterStop, Details, History, Opened
 
 assert_type(EmailAddress.parse("ada@example.com"), EmailAddress)
 assert_type(PhoneNumber.parse("07911 123456").value, str)

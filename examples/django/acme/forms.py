@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django import forms
 from django.http import HttpRequest
 
-from optly.addresses import EmailAddress, PhoneNumber
+from optly.contacts.addresses import EmailAddress, PhoneNumber
 from optly.errors import AddressError
 
 EMAIL = "Enter an email address, such as name@example.com"

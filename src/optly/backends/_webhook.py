@@ -11,8 +11,8 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
-from optly.http import Request, Response
 from optly.protocols import Webhook
+from optly.protocols.http import Request, Response
 
 _logger = logging.getLogger("optly")
 

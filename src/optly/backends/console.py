@@ -8,8 +8,8 @@ import sys
 from threading import Lock
 from typing import TextIO
 
-from optly.addresses import Channel
 from optly.backends._channel import must_travel_by
+from optly.contacts.addresses import Channel
 from optly.messages import Message, Outcome, Receipt
 
 

@@ -22,10 +22,10 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel
 from optly.backends._reply import clean, decoded, newest_text
 from optly.backends._verdict import NOBODY_THERE
 from optly.backends.verp import ReturnPath
+from optly.contacts.addresses import Channel
 from optly.errors import NaiveDatetimeError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from threading import Lock
 
-from optly.addresses import Channel
 from optly.backends._channel import must_travel_by
+from optly.contacts.addresses import Channel
 from optly.messages import Message, Outcome, Receipt
 
 

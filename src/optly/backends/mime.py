@@ -19,8 +19,8 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel, EmailAddress
 from optly.backends._channel import must_travel_by
+from optly.contacts.addresses import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
 from optly.messages import Message
 

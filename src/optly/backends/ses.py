@@ -15,7 +15,6 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel
 from optly.backends import mime, sns
 from optly.backends._aws import Credentials, Source, host, sign, source
 from optly.backends._batch import asked_to_wait, check_limits, hand_over, hand_over_all, not_said
@@ -23,10 +22,11 @@ from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller
 from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
+from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, UsageError
-from optly.http import Request
 from optly.messages import DeliveryEvent, Fault, Message, Outcome, Receipt
 from optly.protocols import Webhook
+from optly.protocols.http import Request
 
 __all__ = ["Credentials", "SESBackend"]
 

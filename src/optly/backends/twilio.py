@@ -15,7 +15,6 @@ from urllib.parse import urlencode, urlsplit
 
 import attrs
 
-from optly.addresses import Channel, PhoneNumber
 from optly.backends._batch import asked_to_wait, check_limits, hand_over, hand_over_all
 from optly.backends._channel import must_travel_by
 from optly.backends._hosts import is_private
@@ -23,10 +22,11 @@ from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentErr
 from optly.backends._twilio_codes import code_of, verdict, words
 from optly.backends._twilio_hook import MESSAGE, is_signed, read, told
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
+from optly.contacts.addresses import Channel, PhoneNumber
 from optly.errors import ConfigurationError, ProviderUnavailableError, UsageError
-from optly.http import Request
 from optly.messages import DeliveryEvent, Fault, InboundMessage, Message, Outcome, Receipt
 from optly.protocols import Traced, Webhook
+from optly.protocols.http import Request
 
 __all__ = ["TwilioBackend"]
 

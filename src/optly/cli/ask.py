@@ -25,14 +25,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from optly.addresses import Channel
 from optly.cli._app import with_manager
 from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal
 from optly.cli._words import count
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
 from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
 from optly.manager import ConsentManager
-from optly.parties import Contact
 from optly.results import Asked
 from optly.rules import Solicited
 

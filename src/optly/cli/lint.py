@@ -10,11 +10,11 @@ from typing import IO
 
 import click
 
-from optly.addresses import Channel
 from optly.cli._options import one_of
 from optly.cli._terminal import Terminal
-from optly.parties import Organisation
-from optly.purposes import Wording
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Wording
 from optly.rules.lint import Severity, WordingFinding, lint
 
 

@@ -12,8 +12,8 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._terminal import Terminal
+from optly.contacts.parties import Contact
 from optly.manager import ConsentManager
-from optly.parties import Contact
 from optly.results import Doubt, Finding
 
 _FOUND: Final = {

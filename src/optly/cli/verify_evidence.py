@@ -12,7 +12,7 @@ import click
 from optly.cli._terminal import Terminal
 from optly.errors import SerializationError
 from optly.evidence import EvidencePack, read, verify
-from optly.ledger import Verification
+from optly.record.ledger import Verification
 
 _KEY: Final = 32  # bytes
 

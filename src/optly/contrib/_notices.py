@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from optly.events import (
+from optly.record.events import (
     ConsentGiven,
     ConsentRefused,
     ConsentWithdrawn,

@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeAlias, Unpack
 
-from optly.addresses import Address, Channel
+from optly.contacts.addresses import Address, Channel
+from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
 from optly.errors import AddressError, ConfigurationError, UnknownContactError
 from optly.manager import ConsentManager
 from optly.manager_async import AsyncConsentManager
-from optly.parties import Contact
 from optly.portal import PortalSettings
 from optly.rules import Decision
 

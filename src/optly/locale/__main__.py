@@ -18,7 +18,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from optly.i18n import LANGUAGES, SOURCE
+from optly.locale.i18n import LANGUAGES, SOURCE
 
 PACKAGE: Final = Path(__file__).parent.parent
 HERE: Final = Path(__file__).parent

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Unpack
 import attrs
 
 from optly.errors import ConfigurationError
-from optly.http import Request, Response
 from optly.portal.guard import Finding
 from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
@@ -23,6 +22,7 @@ from optly.portal.pages import respond
 from optly.portal.settings import HOLD_YES_WITHIN, PortalSettings
 from optly.portal.theme import Theme
 from optly.portal.visit import Site
+from optly.protocols.http import Request, Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

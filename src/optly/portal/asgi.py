@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from optly.http import Request, Response
 from optly.portal.http import MAX_READ, relative_path
+from optly.protocols.http import Request, Response
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

@@ -13,10 +13,10 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel
-from optly.i18n import N_
-from optly.purposes import Wording
-from optly.views import Item
+from optly.contacts.addresses import Channel
+from optly.contacts.purposes import Wording
+from optly.locale.i18n import N_
+from optly.record.views import Item
 
 KEEP: Final = "keep"
 NO: Final = "no"

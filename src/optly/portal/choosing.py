@@ -10,18 +10,18 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import AddressKind, Channel
-from optly.consent import Standing
+from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import AnswerError, LinkUsedError, TooSoonError
-from optly.events import LinkKind
-from optly.http import Response
-from optly.i18n import N_, long_date, long_datetime
 from optly.links import StopScope
+from optly.locale.i18n import N_, long_date, long_datetime
 from optly.portal.choices import Field, Submission, by_title, fields, read
 from optly.portal.http import Refusal, is_one_click, read_form
 from optly.portal.shown import Undo
 from optly.portal.visit import Visit
-from optly.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
+from optly.protocols.http import Response
+from optly.record.consent import Standing
+from optly.record.events import LinkKind
+from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
 
 _BY: Final = {
     Channel.EMAIL: N_("%(what)s by email"),

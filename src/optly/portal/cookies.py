@@ -10,8 +10,8 @@ import hashlib
 import hmac
 from typing import Final
 
-from optly.http import Request
 from optly.links import Pages, is_session_code
+from optly.protocols.http import Request
 
 # With Lax and not Strict: with Strict, a browser would leave it out when somebody comes from their webmail.
 _ATTRIBUTES: Final = "Path=/; HttpOnly; SameSite=Lax"

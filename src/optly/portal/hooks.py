@@ -7,8 +7,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from optly.http import Request, Response
 from optly.portal.http import Refusal
+from optly.protocols.http import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

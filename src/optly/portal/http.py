@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
-from optly.http import Request
+from optly.protocols.http import Request
 
 # How long a form may be, and how much of a request is read at all: what a provider tells may be longer.
 MAX_BODY: Final = 64 * 1024

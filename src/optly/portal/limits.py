@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from optly.errors import ConfigurationError
-from optly.http import Request
 from optly.protocols import Clock, Storage
+from optly.protocols.http import Request
 
 if TYPE_CHECKING:
     import limits

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from optly.contacts.parties import Organisation
 from optly.errors import ConfigurationError
-from optly.http import Response
-from optly.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest, require_readable
-from optly.parties import Organisation
+from optly.locale.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest, require_readable
 from optly.portal.assets import assets, assets_by_name
 from optly.portal.guard import Finding, Rules, findings
 from optly.portal.responses import file, html
 from optly.portal.samples import samples
 from optly.portal.theme import Theme
+from optly.protocols.http import Response
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import AddressKind, EmailAddress, PhoneNumber, parse_address
+from optly.contacts.addresses import AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.errors import (
     AddressError,
     AnswerError,
@@ -18,15 +18,15 @@ from optly.errors import (
     TooManyTriesError,
     WrongDigitsError,
 )
-from optly.http import Response
-from optly.i18n import N_, language_name, languages, long_date
+from optly.locale.i18n import N_, language_name, languages, long_date
 from optly.portal.cookies import keeping
 from optly.portal.http import Refusal
 from optly.portal.sessions import tried, wrong_digits
 from optly.portal.shown import Input, Link, Option, Row
-from optly.portal.telling import days
 from optly.portal.visit import Visit
-from optly.views import Details, Opened
+from optly.protocols.http import Response
+from optly.record.views import Details, Opened
+from optly.timeline.for_the_person import days
 
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 500

@@ -42,7 +42,6 @@ from typing import Final, TypeAlias
 import attrs
 
 from optly.errors import LinkInvalidError, SessionError
-from optly.http import Request, Response
 from optly.links import is_session_code
 from optly.portal import api, choosing, own, public, sessions
 from optly.portal.cookies import session_in
@@ -50,6 +49,7 @@ from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Elsewhere, Refusal
 from optly.portal.problems import SESSION_OVER, TOO_MANY, Problem, problem, refused
 from optly.portal.visit import Door, Site, Visit, door_of_link, door_of_session
+from optly.protocols.http import Request, Response
 
 View: TypeAlias = Callable[[Visit], Response]
 Views: TypeAlias = Mapping[str, View]

@@ -20,7 +20,7 @@ from optly.errors import (
     RetryableError,
     TooManyTriesError,
 )
-from optly.i18n import N_, Catalogues, catalogue, clock_time, long_date
+from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
 @attrs.frozen(kw_only=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from optly.errors import AddressError, NoBackendError, TooManyTriesError
-from optly.http import Response
-from optly.i18n import N_
+from optly.locale.i18n import N_
 from optly.portal.hooks import hear
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
+from optly.protocols.http import Response
 
 
 def show_help(visit: Visit) -> Response:

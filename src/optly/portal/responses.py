@@ -8,12 +8,12 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from optly.http import Response
 from optly.portal.assets import Asset
+from optly.protocols.http import Response
 
 if TYPE_CHECKING:
+    from optly.contacts.parties import Organisation
     from optly.manager import ConsentManager
-    from optly.parties import Organisation
     from optly.portal.look import Look
 
 # Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat no more than the origin: with

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import attrs
 
-from optly.addresses import Channel
-from optly.events import Choice, LinkKind
-from optly.parties import Organisation
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Purpose, Wording
 from optly.portal.choices import Field, by_title, fields
-from optly.portal.shown import Day, Entry, Input, Link, Option, Row, SignedIn, Undo, Way
-from optly.purposes import Purpose, Wording
-from optly.views import Item, Opened
+from optly.portal.shown import Input, Link, Option, Row, SignedIn, Undo, Way
+from optly.record.events import Choice, LinkKind
+from optly.record.views import Item, Opened
+from optly.timeline.for_the_person import Day, Happening
 
 _CODE: Final = "sample"
 _CSRF: Final = "sample-secret"
@@ -185,9 +186,11 @@ def _in_a_session(home: str) -> Iterator[Sample]:
         Organisation(key="sample", name="Sample Ltd", address="1 High Street"), Channel.EMAIL
     )
     entries = (
-        Entry(time="14:02", what="You answered", wording=wording, answer=True, detail=("Through the link by email.",)),
-        Entry(time="14:00", what="You were asked", wording=wording),
-        Entry(time="09:30", what="Your email address came onto the record"),
+        Happening(
+            time="14:02", what="You answered", wording=wording, answer=True, detail=("Through the link by email.",)
+        ),
+        Happening(time="14:00", what="You were asked", wording=wording),
+        Happening(time="09:30", what="Your email address came onto the record"),
     )
     history = {**session, "title": "Your history", "nav": ways("Your history")}
     days = (Day(date="24 November 2026", items=entries[:2]), Day(date="3 March 2026", items=entries[2:]))

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from optly.purposes import Wording
-from optly.views import Item
+from optly.record.views import Item
 
 
 @attrs.frozen(kw_only=True)
@@ -93,35 +92,6 @@ class Input:
     autocomplete: str = ""
     inputmode: str = ""
     options: Sequence[Option] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Entry:
-    """
-    Something that happened.
-
-    Attributes:
-        time: Time of the day.
-        detail: What else there is to say, a sentence each.
-        wording: The words that were shown, if there were any.
-        answer: What was answered to them, if it was.
-    """
-
-    time: str
-    what: str
-    detail: Sequence[str] = ()
-    wording: Wording | None = None
-    answer: bool | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Day:
-    """
-    What happened on a day.
-    """
-
-    date: str
-    items: Sequence[Entry]
 
 
 @attrs.frozen(kw_only=True)

@@ -13,18 +13,18 @@ from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.addresses import Channel
-from optly.commands import Context
+from optly.contacts.addresses import Channel
 from optly.errors import OptlyError
-from optly.events import LinkKind
-from optly.http import Request, Response
-from optly.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.portal.cookies import csrf_of, is_csrf_of
 from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
 from optly.portal.shown import SignedIn, Way
-from optly.views import Opened
+from optly.protocols.http import Request, Response
+from optly.record.commands import Context
+from optly.record.events import LinkKind
+from optly.record.views import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable

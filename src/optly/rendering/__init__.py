@@ -8,7 +8,7 @@ Most take *language*, of which the nearest is spoken that there is a catalogue f
 host.
 """
 
-from optly.i18n import long_date
+from optly.locale.i18n import long_date
 from optly.rendering._templates import environment, render
 from optly.rendering.messages import help_text, marketing, receipt, request, unsubscribe_headers
 from optly.rendering.notices import (

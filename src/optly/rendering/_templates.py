@@ -10,9 +10,9 @@ from functools import cache, lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from optly.i18n import Catalogues, catalogue, direction, install, nearest
+from optly.contacts.parties import Organisation
+from optly.locale.i18n import Catalogues, catalogue, direction, install, nearest
 from optly.messages import Content
-from optly.parties import Organisation
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,7 +31,7 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     made = Environment(
-        loader=PackageLoader("optly"),
+        loader=PackageLoader("optly.rendering"),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=False,

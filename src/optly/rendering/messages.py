@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 
-from optly.addresses import Channel
-from optly.i18n import N_, Catalogues, catalogue, long_date, nearest
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Wording
+from optly.locale.i18n import N_, Catalogues, catalogue, long_date, nearest
 from optly.messages import Content
-from optly.parties import Organisation
-from optly.purposes import Wording
+from optly.messages.replies import Says, read_reply
 from optly.rendering._templates import circular, in_plain_letters
-from optly.replies import Says, read_reply
 from optly.rules.decision import Reason
 
 _BECAUSE = {

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from optly.addresses import AddressKind, Channel
-from optly.i18n import N_, Catalogues, catalogue, long_date, nearest
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Wording
+from optly.locale.i18n import N_, Catalogues, catalogue, long_date, nearest
 from optly.messages import Content
-from optly.parties import Organisation
-from optly.purposes import Wording
 from optly.rendering._templates import in_plain_letters, letter, wrapped
 
 _CHANGED = {

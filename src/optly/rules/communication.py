@@ -12,8 +12,8 @@ from typing import Protocol, TypedDict
 
 import attrs
 
-from optly.addresses import Channel
-from optly.events import is_aware, to_utc
+from optly.contacts.addresses import Channel
+from optly.instants import is_aware, to_utc
 
 
 class MessageKind(StrEnum):

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import attrs
 
-from optly.addresses import Channel
-from optly.parties import Subscriber
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Subscriber
 from optly.rules.communication import Listing, MessageKind
 
 

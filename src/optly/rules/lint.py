@@ -18,9 +18,9 @@ from typing import Final
 
 import attrs
 
-from optly.addresses import Channel
-from optly.parties import Organisation
-from optly.purposes import Wording
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Wording
 
 
 class Severity(StrEnum):

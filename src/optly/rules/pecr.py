@@ -16,10 +16,10 @@ from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from optly.addresses import Channel
-from optly.consent import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
-from optly.events import Engagement
-from optly.parties import Subscriber
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Subscriber
+from optly.record.consent import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
+from optly.record.events import Engagement
 from optly.rules._grounds import (
     Screening,
     allow,

@@ -16,8 +16,8 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.ledger import Checkpoint, Leaf
 from optly.protocols import Claim, Commit, OutboxMessage, Settlement, StoredCode
+from optly.record.ledger import Checkpoint, Leaf
 from optly.storage._journal import Journal
 from optly.storage.memory import MemoryStorage, State
 

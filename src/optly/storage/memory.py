@@ -15,9 +15,8 @@ from typing import Any
 
 import attrs
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError
-from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
     Claim,
     Commit,
@@ -31,6 +30,7 @@ from optly.protocols import (
     StoredCode,
     Suppression,
 )
+from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 
 
 @attrs.define

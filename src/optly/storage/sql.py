@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
-from optly.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.protocols import (
     Claim,
     Commit,
@@ -24,6 +23,7 @@ from optly.protocols import (
     StoredCode,
     Suppression,
 )
+from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
 

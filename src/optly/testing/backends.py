@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from optly.addresses import AddressKind, Channel
+from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import UsageError
-from optly.http import Request
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, MessageBackend, WebhookBackend
+from optly.protocols.http import Request
 
 _ADDRESSES = {
     AddressKind.EMAIL: "ada@example.com",

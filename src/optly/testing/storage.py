@@ -26,10 +26,8 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import attrs
 import pytest
 
-from optly.addresses import AddressKind, Channel
+from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, StorageLockedError
-from optly.events import Actor, Grade, LineAdded
-from optly.ledger import GENESIS, Checkpoint, Entry, Leaf, Opening, edge_root, extend, grow, verify_chain
 from optly.protocols import (
     Claim,
     Commit,
@@ -42,6 +40,8 @@ from optly.protocols import (
     StoredCode,
     Suppression,
 )
+from optly.record.events import Actor, Grade, LineAdded
+from optly.record.ledger import GENESIS, Checkpoint, Entry, Leaf, Opening, edge_root, extend, grow, verify_chain
 
 T = TypeVar("T")
 Opener: TypeAlias = "Callable[[], Storage]"

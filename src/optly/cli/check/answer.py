@@ -12,16 +12,16 @@ from typing import Any, Final
 
 import attrs
 
-from optly.addresses import Channel
 from optly.cli._terminal import Terminal
 from optly.cli._words import day, instant
 from optly.cli.check.facts import in_words, left_open
-from optly.events import Defect, Event
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact, Subscriber
 from optly.manager import ConsentManager
-from optly.parties import Contact, Subscriber
 from optly.protocols import UNDATED
+from optly.record.events import Defect, Event
 from optly.rules import Decision, Duty, Listing, MessageKind
-from optly.story import PROVES, headline
+from optly.timeline.for_evidence import PROVES, headline
 
 _MAY: Final = {
     Channel.EMAIL: "This email may {}be sent",

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from optly.addresses import Channel
 from optly.cli._app import with_manager
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal
 from optly.cli.check.answer import Answer
 from optly.cli.check.facts import fact_options, gather
+from optly.contacts.addresses import Channel
 from optly.manager import ConsentManager
 from optly.rules import MessageKind
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
-from optly.parties import Contact
 
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 

@@ -17,10 +17,10 @@ import attrs
 from django.conf import settings as site
 from django.core.mail import EmailAlternative, EmailMessage
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
 from optly.errors import UsageError
 from optly.messages import Content
-from optly.parties import Organisation
 from optly.rendering import marketing
 from optly.rules import Reason
 

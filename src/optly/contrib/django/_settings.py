@@ -15,13 +15,13 @@ import attrs
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Purpose
 from optly.contrib.django.signals import send_signals
 from optly.errors import ConfigurationError
 from optly.keys import Keys
 from optly.manager import ConsentManager
-from optly.parties import Organisation
 from optly.portal import PortalSettings
-from optly.purposes import Purpose
 
 T = TypeVar("T")
 

@@ -19,17 +19,17 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from optly.addresses import AddressKind, Channel
-from optly.consent import Standing
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Contact
 from optly.contrib.django import get_manager, models
 from optly.contrib.django._contacts import contact_of
 from optly.errors import AddressError, UnknownContactError
-from optly.events import Choice
 from optly.evidence import EvidencePack
 from optly.manager import ConsentManager
-from optly.parties import Contact
+from optly.record.consent import Standing
+from optly.record.events import Choice
+from optly.record.views import answer
 from optly.rules import Decision
-from optly.views import answer
 
 _KINDS = {
     AddressKind.EMAIL: "Email",

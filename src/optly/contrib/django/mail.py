@@ -20,7 +20,8 @@ import attrs
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
 from optly.contrib.django._current import get_manager, get_settings
 from optly.contrib.django._letters import (
     PURPOSE,
@@ -43,7 +44,6 @@ from optly.errors import (
     UnknownPurposeError,
     UsageError,
 )
-from optly.parties import Contact
 from optly.rules import Decision, Facts, RefusalCost
 
 _log = logging.getLogger("optly")

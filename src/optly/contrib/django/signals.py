@@ -23,10 +23,10 @@ from typing import Final
 
 from django.dispatch import Signal
 
+from optly.contacts.parties import Contact
 from optly.contrib._notices import Notice, notices
-from optly.events import Event
 from optly.manager import ConsentManager
-from optly.parties import Contact
+from optly.record.events import Event
 
 consent_given: Final = Signal()
 consent_refused: Final = Signal()

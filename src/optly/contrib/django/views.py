@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from optly.contrib.django._current import get_portal
-from optly.http import Request, Response
 from optly.portal.http import MAX_READ
+from optly.protocols.http import Request, Response
 
 
 # The pages check by themselves where a form comes from, and mail programs press the stop button without a token. Not

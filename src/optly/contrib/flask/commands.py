@@ -16,10 +16,10 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from optly.addresses import Channel
 from optly.cli._commands import Commands
 from optly.cli._options import one_of
 from optly.cli._terminal import Terminal
+from optly.contacts.addresses import Channel
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 

@@ -15,12 +15,12 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
 from optly.contrib.flask.settings import read_settings, require_manager
 from optly.errors import ConfigurationError
 from optly.manager import ConsentManager
-from optly.parties import Contact
 from optly.portal import Portal
 
 if TYPE_CHECKING:

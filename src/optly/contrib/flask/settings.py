@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from flask import Flask
 
+from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
 from optly.contrib.flask.signals import send_signals
 from optly.errors import ConfigurationError
-from optly.events import Event
 from optly.keys import Keys
 from optly.links import Pages
 from optly.manager import ConsentManager
-from optly.parties import Contact
 from optly.portal import PortalSettings
+from optly.record.events import Event
 
 _PARTS: Final = inspect.signature(ConsentManager).parameters
 _OWN: Final = frozenset({"manager", "mount", "portal"})

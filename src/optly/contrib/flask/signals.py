@@ -23,9 +23,9 @@ from typing import Final, TypeAlias
 from blinker import Namespace
 from flask import Flask, current_app, has_app_context
 
+from optly.contacts.parties import Contact
 from optly.contrib._notices import Notice, notices
-from optly.events import Event
-from optly.parties import Contact
+from optly.record.events import Event
 
 _log = logging.getLogger("optly")
 

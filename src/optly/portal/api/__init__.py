@@ -30,7 +30,6 @@ from optly.errors import (
     SessionError,
     TooManyTriesError,
 )
-from optly.http import Request, Response
 from optly.portal import responses
 from optly.portal.api.bodies import Sent
 from optly.portal.api.description import describe
@@ -58,6 +57,7 @@ from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Refusal, read_json
 from optly.portal.problems import problem as page_about
 from optly.portal.visit import Door, Visit, door_of_link
+from optly.protocols.http import Request, Response
 
 _HERE: Final = "/api"
 _DESCRIPTION: Final = "/openapi.json"

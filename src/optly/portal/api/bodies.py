@@ -13,13 +13,13 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from optly import views
-from optly.addresses import AddressKind, Channel
-from optly.consent import Complaint
-from optly.events import LinkKind
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.purposes import Purpose
+from optly.contacts.purposes import Wording as PinnedWording
 from optly.links import StopScope
-from optly.purposes import Purpose
-from optly.purposes import Wording as PinnedWording
+from optly.record import views
+from optly.record.consent import Complaint
+from optly.record.events import LinkKind
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 

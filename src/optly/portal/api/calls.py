@@ -7,11 +7,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from optly.addresses import AddressKind
+from optly.contacts.addresses import AddressKind
 from optly.errors import SessionError, TooManyTriesError
-from optly.events import LinkKind
-from optly.i18n import languages
-from optly.portal import choosing, own, telling
+from optly.locale.i18n import languages
+from optly.portal import choosing, own
 from optly.portal.api import bodies
 from optly.portal.api.bodies import (
     Answers,
@@ -37,7 +36,9 @@ from optly.portal.api.bodies import (
 )
 from optly.portal.api.problems import MALFORMED, NOT_OFFERED, TOO_MANY, WORDING_CHANGED, Refused
 from optly.portal.visit import Visit
-from optly.serialization import tag_of
+from optly.record.events import LinkKind
+from optly.record.serialization import tag_of
+from optly.timeline import for_the_person
 
 _LONGEST_NUMBER: Final = 9  # digits
 
@@ -241,7 +242,7 @@ def history(visit: Visit, _: Nothing) -> History:
     Tell what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
-    told, earlier = telling.page(
+    told, earlier = for_the_person.page(
         visit.own.history(visit.code), language, visit.site.look.catalogues, _last_before(visit)
     )
     return History(

@@ -30,7 +30,7 @@ from optly.errors import (
     TooSoonError,
     WrongDigitsError,
 )
-from optly.i18n import N_
+from optly.locale.i18n import N_
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

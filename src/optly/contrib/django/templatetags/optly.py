@@ -12,10 +12,10 @@ from typing import Final
 
 from django import template
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
 from optly.contrib.django import get_manager
 from optly.contrib.django._contacts import contact_of
-from optly.parties import Contact
 
 register: Final = template.Library()
 

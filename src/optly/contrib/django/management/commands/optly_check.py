@@ -10,7 +10,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from optly.addresses import Channel
+from optly.contacts.addresses import Channel
 from optly.contrib.django import get_manager
 from optly.contrib.django.management._base import OptlyCommand, instant
 from optly.rules import MessageKind

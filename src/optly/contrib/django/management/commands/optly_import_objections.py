@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 from django.core.management.base import CommandError
 
-from optly.addresses import AddressKind, Channel
+from optly.contacts.addresses import AddressKind, Channel
 from optly.contrib.django import get_manager
 from optly.contrib.django.management._base import OptlyCommand, instant
 

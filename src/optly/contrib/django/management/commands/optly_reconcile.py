@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from optly.contacts.parties import Contact
 from optly.contrib.django import get_manager
 from optly.contrib.django.management._base import OptlyCommand, positive
-from optly.parties import Contact
 from optly.results import Finding
 
 _FOUND: Final = {

@@ -1,0 +1,36 @@
+"""
+Instants: aware datetimes, kept in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import attrs
+
+from optly.errors import NaiveDatetimeError
+
+_Time = TypeVar("_Time", bound=datetime | None)
+
+
+def is_aware(_instance: object, attribute: attrs.Attribute[_Time], value: _Time) -> None:
+    """
+    Validate that a datetime, if there is one, names an instant.
+    """
+    if value is not None and value.utcoffset() is None:
+        raise NaiveDatetimeError(f"{attribute.name} has no time zone: use datetime.now(timezone.utc) or the like")
+
+
+def to_utc(value: datetime) -> datetime:
+    """
+    Convert an aware datetime to UTC. A naive one passes through, for `is_aware` to refuse.
+    """
+    return value.astimezone(UTC) if value.tzinfo is not None and value.utcoffset() is not None else value
+
+
+def to_utc_or_none(value: datetime | None) -> datetime | None:
+    """
+    Convert an aware datetime to UTC, as `to_utc`; None stays None.
+    """
+    return None if value is None else to_utc(value)

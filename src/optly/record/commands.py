@@ -1,0 +1,521 @@
+"""
+What may be asked of the ledger. Each is decided by :func:`optly.record.consent.decide`, which may refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import attrs
+
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber, is_key
+from optly.instants import is_aware, to_utc, to_utc_or_none
+from optly.messages import DeliveryStatus, Fault, Outcome
+from optly.record.events import (
+    Act,
+    Actor,
+    Checked,
+    Choice,
+    Engagement,
+    LinkKind,
+    Manner,
+    Meaning,
+    Service,
+    Through,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Context:
+    """
+    Where an answer came from, for hosts that wish to keep it. Minimise: neither is needed for the answer to count.
+
+    Attributes:
+        address: The network address the answer came from.
+        browser: What the browser said of itself.
+    """
+
+    address: str = attrs.field(default="", repr=False)
+    browser: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Attachment:
+    """
+    A document that shows what the person did, such as a scan or a recording.
+    """
+
+    name: str = attrs.field(repr=False)
+    media_type: str
+    content: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class NewLine:
+    """
+    An address or number to add: what kind it is, its value, and who holds it, where that is not as for the contact.
+    """
+
+    kind: AddressKind
+    value: str = attrs.field(repr=False)
+    subscriber: Subscriber | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AddContact:
+    """
+    Put somebody on record.
+    """
+
+    name: str = attrs.field(default="", repr=False)
+    subscriber: Subscriber = Subscriber.UNKNOWN
+    language: str = "en"
+    lines: tuple[NewLine, ...] = ()
+    actor: Actor = Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
+class ChangeDetails:
+    """
+    Change what is known of a contact. None leaves a detail as it is.
+    """
+
+    name: str | None = attrs.field(default=None, repr=False)
+    subscriber: Subscriber | None = None
+    language: str | None = None
+    add: tuple[NewLine, ...] = ()
+    remove: tuple[int, ...] = ()
+    actor: Actor = Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
+class AskForConsent:
+    """
+    Ask a question that the gate let out.
+
+    Attributes:
+        question: Random name, 32 hexadecimal digits.
+        how: How the person came to ask for the question, in free text.
+        remind_at: When to remind whoever has not answered, or None.
+    """
+
+    question: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    regulation: str
+    reason: str
+    edition: str
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class QueueMessage:
+    """
+    Queue a marketing message that the gate let out.
+    """
+
+    message: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class RecordCommunication:
+    """
+    Record a call or a message that the gate let through and that the organisation makes by its own means.
+    """
+
+    communication: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    checks: tuple[Checked, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class AnswerQuestion:
+    """
+    Answer a question through its own link, or by a message from the line it was sent to.
+
+    Attributes:
+        answers: Yes or no by channel and purpose. What is not in it stays unanswered.
+        line: The line the question was sent to, whose holder has therefore shown that it is theirs.
+        reply: The words of the message it was answered by; empty for an answer through the link.
+        language: The language of the page it was answered on; empty for none.
+        hold: Whether a yes is to be confirmed before it counts, because it came too soon to be surely a person's.
+    """
+
+    question: str
+    answers: Mapping[tuple[Channel, str], bool]
+    line: int
+    code: str = ""
+    reply: str = attrs.field(default="", repr=False)
+    language: str = ""
+    hold: bool = False
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeChoices:
+    """
+    Change one's choices on the MyOptly page.
+
+    Attributes:
+        yes, no: What is now allowed and refused, with the wordings that were on the page.
+        line: The line the link was sent to, or None if nobody knows who was given it.
+        link, code: What they came by.
+        language, hold: As for an answer.
+    """
+
+    yes: tuple[Choice, ...]
+    no: tuple[Choice, ...]
+    line: int | None
+    link: LinkKind = LinkKind.MANAGE
+    code: str = ""
+    language: str = ""
+    hold: bool = False
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ConfirmAnswer:
+    """
+    Confirm what was held because it came too soon, through the link it came through.
+
+    Attributes:
+        line: The line the link was sent to, or None if nobody knows who was given it.
+    """
+
+    code: str
+    line: int | None
+    language: str = ""
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class UndoStop:
+    """
+    Take back a stop, as far as it ended what the person had agreed to themselves.
+
+    Attributes:
+        stop: Number of the event that stopped.
+        choices: What had been agreed to when it did, in the words it was agreed to in.
+        line, link, code, language, hold: As for a change of choices.
+    """
+
+    stop: int
+    choices: tuple[Choice, ...]
+    line: int | None
+    link: LinkKind
+    code: str = ""
+    language: str = ""
+    hold: bool = False
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ProveLine:
+    """
+    Put an address on record whose holder has shown that they read what is sent there.
+
+    Attributes:
+        replaces: Numbers of the lines whose place it takes.
+    """
+
+    line: NewLine
+    replaces: tuple[int, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class UndoLine:
+    """
+    Undo a change of address, on the word of whoever reads what is sent to the earlier one.
+
+    Attributes:
+        added: Number of the line that came, or None.
+        removed: Numbers of those whose place it took.
+    """
+
+    added: int | None
+    removed: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RequestService:
+    """
+    Record that something was asked for on the pages, to be sent to a line of the contact's.
+    """
+
+    service: Service
+    channel: Channel
+    line: int
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Complain:
+    """
+    Complain about how one's data are used.
+
+    Attributes:
+        complaint: Random name, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to say that it came.
+    """
+
+    complaint: str
+    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    text: str = attrs.field(repr=False)
+    link: LinkKind
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AnswerComplaint:
+    """
+    Record that a person was told that their complaint was received, or what came of it.
+
+    Attributes:
+        how: How they were told; of a complaint that is resolved, what came of it too.
+        resolved: Whether that settles it.
+    """
+
+    complaint: str
+    how: str = attrs.field(repr=False)
+    resolved: bool
+
+
+class Unsound(StrEnum):
+    """
+    What to do with a consent that is none, such as a box that was ticked beforehand.
+
+    REFUSE: Do not record it.
+    KEEP: Record it as it was found. It allows nothing, and the record shows why.
+    """
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+
+
+@attrs.frozen(kw_only=True)
+class RecordConsent:
+    """
+    Record a consent that was given elsewhere.
+
+    Attributes:
+        manner: How it came about, where that is not as in a question of one's own.
+        unsound: What to do if it turns out to be none.
+    """
+
+    choices: tuple[Choice, ...]
+    act: Act
+    how: str = attrs.field(repr=False)
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor = Actor.STAFF
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
+    context: Context = attrs.field(factory=Context, repr=False)
+    manner: Manner | None = None
+    unsound: Unsound = Unsound.REFUSE
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """
+    Withdraw consent or object. Empty channels or purposes mean all of them, and no line means every line.
+
+    Attributes:
+        objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same.
+    """
+
+    objection: bool
+    channels: tuple[Channel, ...] = ()
+    purposes: tuple[str, ...] = ()
+    line: int | None = None
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor = Actor.PERSON
+    link: LinkKind | None = None
+    code: str = ""
+    through: Through | None = None
+    how: str = attrs.field(default="", repr=False)
+    context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordSoftOptIn:
+    """
+    Record that details were collected in a sale.
+
+    Attributes:
+        goods: Class of what was sold or discussed, a short name such as ``bicycles``.
+        refused: Whether the person took the way to refuse. None if nobody knows.
+        at: When the details were collected. None if nobody knows.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    goods: str = attrs.field(validator=is_key)
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+    refused: bool | None = False
+    at: datetime | None = attrs.field(converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordCharitySoftOptIn:
+    """
+    Record that a charity collected details from somebody interested in its purposes or supporting them.
+
+    Attributes:
+        at: When the details were collected. None if nobody knows.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    refused: bool | None
+    at: datetime | None = attrs.field(converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordOutcome:
+    """
+    Record what became of a message when it was handed over.
+
+    Attributes:
+        complaint: The complaint whose receipt it acknowledges, if any.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    outcome: Outcome
+    fault: Fault | None = None
+    question: str | None = None
+    complaint: str | None = None
+    backend: str = ""
+    status: str = ""
+    code: str = ""
+    provider_id: str = ""
+    provider_code: str = ""
+    reply: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordDelivery:
+    """
+    Record what a provider says later, of a message or of a line alone.
+
+    Attributes:
+        message: The message, or empty if the provider told of the address alone.
+        at: When it happened, by the provider's clock.
+        detail: The provider's words.
+    """
+
+    status: DeliveryStatus
+    channel: Channel
+    line: int
+    message: str = ""
+    question: str | None = None
+    backend: str = ""
+    status_code: str = ""
+    provider_code: str = ""
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    detail: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RecordMessage:
+    """
+    Record what a person wrote that neither answers a question nor stops anything.
+    """
+
+    channel: Channel
+    line: int
+    meaning: Meaning
+    backend: str = ""
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    text: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class RestoreLine:
+    """
+    Record that somebody made sure that a line works again.
+    """
+
+    channel: Channel
+    line: int
+    how: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class WithholdMessage:
+    """
+    Record that the gate refused a message at the moment of handing it over.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    question: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class EraseContact:
+    """
+    Erase everything personal.
+    """
+
+
+Command: TypeAlias = (
+    AddContact
+    | ChangeDetails
+    | AskForConsent
+    | QueueMessage
+    | RecordCommunication
+    | AnswerQuestion
+    | ChangeChoices
+    | ConfirmAnswer
+    | UndoStop
+    | ProveLine
+    | UndoLine
+    | RequestService
+    | Complain
+    | AnswerComplaint
+    | RecordConsent
+    | Stop
+    | RecordSoftOptIn
+    | RecordCharitySoftOptIn
+    | RecordOutcome
+    | RecordDelivery
+    | RecordMessage
+    | RestoreLine
+    | WithholdMessage
+    | EraseContact
+)

@@ -1,0 +1,765 @@
+"""
+What happened: frozen, in the past tense, and without personal data.
+
+Whatever a person could be recognised by, and every free text, lies in :attr:`Happened.personal` under a slot name. The
+ledger stores those values where they can be erased and hashes only a salted commitment to each of them, so nothing
+here may repeat one. Everything a decision needs is outside `personal`: folding events whose personal values are gone
+gives the same standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+import attrs
+
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
+from optly.instants import is_aware, to_utc, to_utc_or_none
+
+
+class Actor(StrEnum):
+    """
+    Who did it.
+    """
+
+    PERSON = "person"
+    STAFF = "staff"
+    PROVIDER = "provider"
+    SYSTEM = "system"
+
+
+class Grade(StrEnum):
+    """
+    How much an event proves, from the strongest to the weakest.
+
+    A: the person's own gesture, through a link sent to the very line it is about. Only Optly's own pages make it.
+    B: the person's own gesture, about another line or in a session that the host vouches for.
+    C: recorded by somebody else, with a document.
+    D: recorded by somebody else, who says when and how.
+    E: asserted.
+    """
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+
+
+class Act(StrEnum):
+    """
+    What the person did. Only the first three are consent.
+
+    Source: UK GDPR Art 4(11) and recital 32; Planet49 (C-673/17).
+    """
+
+    TICKED_BOX = "ticked_box"
+    CHOSE_YES = "chose_yes"
+    SAID_YES = "said_yes"
+    PRE_TICKED = "pre_ticked"
+    SILENCE = "silence"
+    OPT_OUT_BOX_LEFT = "opt_out_box_left"
+    ORDER_SUBMITTED = "order_submitted"
+    ACCOUNT_REGISTRATION = "account_registration"
+    PRIVACY_POLICY_ONLY = "privacy_policy_only"
+
+    @property
+    def affirmative(self) -> bool:
+        """
+        Whether this is a clear affirmative act.
+        """
+        return self in (Act.TICKED_BOX, Act.CHOSE_YES, Act.SAID_YES)
+
+
+class Evidence(StrEnum):
+    """
+    What has to be on record for a consent to be proved.
+
+    Source: UK GDPR Art 7(1); the ICO's guidance on consent, https://ico.org.uk/for-organisations/uk-gdpr-guidance-and-
+    resources/lawful-basis/consent/how-should-we-obtain-record-and-manage-consent (as reported 2026-11-23).
+    """
+
+    WHO = "who"
+    WHEN = "when"
+    HOW = "how"
+    WORDING = "wording"
+
+
+class Defect(StrEnum):
+    """
+    Why something that was recorded as a consent is none.
+    """
+
+    NOT_AFFIRMATIVE = "not_affirmative"
+    CONDITIONAL = "conditional"
+    BUNDLED = "bundled"
+    CHANNEL_NOT_NAMED = "channel_not_named"
+    SENDER_NOT_NAMED = "sender_not_named"
+    NO_CHOICE_OF_SENDER = "no_choice_of_sender"
+    NOT_THE_HOLDER = "not_the_holder"
+    CHILD = "child"
+    UNPROVEN = "unproven"
+    TOO_OLD = "too_old"
+
+
+@attrs.frozen(kw_only=True)
+class Manner:
+    """
+    How a consent that was given elsewhere came about. None stands for what nobody knows, and counts against it.
+
+    Attributes:
+        conditional: Whether it was a condition of a sale, a quote, an account or the like.
+        bundled: Whether it was one act with something else, such as terms or a statement of age.
+        channel_named: Whether the words name the channel.
+        sender_named: Whether the words name the organisation that relies on it, and not "partners" or a line of trade.
+        organisations: Keys of the organisations the words name, where that is another or more than the one on whose
+            record it is; None where it is that one alone.
+        chosen_singly: Whether each of several organisations could be chosen by itself.
+        by_holder: Whether the holder of the line gave it.
+        of_age: Whether whoever gave it was 13 or older, or a holder of parental responsibility allowed it.
+        collected_by: Who collected it, if that was somebody else; empty otherwise.
+        unproven: What of the evidence is missing.
+
+    Source: UK GDPR Art 4(11), 7 and 8, https://www.legislation.gov.uk/eur/2016/679/article/7 (as reported 2026-11-23);
+    ICO, Tempcover 2022, Join the Triboo 2023, HelloFresh 2024, ZMLUK 2026.
+    """
+
+    conditional: bool | None = False
+    bundled: bool | None = False
+    channel_named: bool | None = True
+    sender_named: bool | None = True
+    organisations: tuple[str, ...] | None = None
+    chosen_singly: bool | None = True
+    by_holder: bool | None = True
+    of_age: bool | None = True
+    collected_by: str = ""
+    unproven: tuple[Evidence, ...] = ()
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """
+        What keeps it from being a consent. Empty if nothing does.
+        """
+        faults = (
+            (Defect.CONDITIONAL, self.conditional is not False),
+            (Defect.BUNDLED, self.bundled is not False),
+            (Defect.CHANNEL_NOT_NAMED, not self.channel_named),
+            (Defect.SENDER_NOT_NAMED, not self.sender_named),
+            (Defect.NO_CHOICE_OF_SENDER, not self.chosen_singly),
+            (Defect.NOT_THE_HOLDER, not self.by_holder),
+            (Defect.CHILD, not self.of_age),
+            (Defect.UNPROVEN, bool(self.unproven)),
+        )
+        return tuple(defect for defect, found in faults if found)
+
+
+class LinkKind(StrEnum):
+    """
+    What a link was made for. What each may do is told in :mod:`optly.links`.
+    """
+
+    QUESTION = "question"
+    MANAGE = "manage"
+    STOP = "stop"
+    UNDO = "undo"
+    SESSION = "session"
+
+
+@attrs.frozen
+class Choice:
+    """
+    One thing a person can allow or refuse: messages on one channel, for one purpose, to one line of theirs.
+
+    Attributes:
+        line: The number of the line within the contact's own record, from 1. Not a telephone number.
+        wording: Digest of the exact words of the question.
+        expires_at: A yes no longer counts after this instant; None if it does not end by itself.
+    """
+
+    channel: Channel
+    purpose: str
+    line: int
+    wording: str
+    expires_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class Happened:
+    """
+    What every event says.
+
+    Attributes:
+        occurred_at: When it happened in the world. Decides what came first. Aware, kept in UTC.
+        recorded_at: When it was written down. Aware, kept in UTC.
+        actor: Who did it.
+        grade: How much this record of it proves.
+        personal: Values to commit to and to keep erasable, by slot. Empty where they were erased or not read.
+    """
+
+    occurred_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    recorded_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: Actor
+    grade: Grade
+    personal: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ContactAdded(Happened):
+    """
+    A contact was put on record. Their name, if known, is in the slot ``name_1``.
+    """
+
+    subscriber: Subscriber
+    language: str
+
+
+@attrs.frozen(kw_only=True)
+class DetailsChanged(Happened):
+    """
+    What is known of the contact changed. None means that it stayed as it was.
+
+    Attributes:
+        name: The slot the new name is in.
+    """
+
+    subscriber: Subscriber | None = None
+    language: str | None = None
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LineAdded(Happened):
+    """
+    The contact has a new address or number. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
+
+    Attributes:
+        subscriber: Who holds this very line, where that is not as for the contact: a director's private mailbox is an
+            individual's.
+    """
+
+    line: int
+    kind: AddressKind
+    subscriber: Subscriber | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LineRemoved(Happened):
+    """
+    The contact no longer has this address or number.
+    """
+
+    line: int
+
+
+@attrs.frozen(kw_only=True)
+class LineReinstated(Happened):
+    """
+    The removal of a line was undone by its holder. What was allowed and stopped on it counts as it did before.
+    """
+
+    line: int
+
+
+class Service(StrEnum):
+    """
+    What people can have sent to a line of theirs, on their own page.
+
+    CODE: Six digits that show that they can read what is sent there.
+    LINK: A new link to their page.
+    COPY: A copy of what is held about them. Source: UK GDPR Art 15(3).
+    """
+
+    CODE = "code"
+    LINK = "link"
+    COPY = "copy"
+
+
+@attrs.frozen(kw_only=True)
+class ServiceRequested(Happened):
+    """
+    The person, or somebody who says they are, had something sent to a line of theirs.
+
+    Attributes:
+        link, code: The kind and the mark of the link it was asked for through, or None and empty.
+    """
+
+    service: Service
+    channel: Channel
+    line: int
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintReceived(Happened):
+    """
+    The person complained about how their data are used. Their words are in the slot ``text_N``.
+
+    Attributes:
+        complaint: Random name, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to say that it was received.
+        link, code: As for an answer.
+
+    Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
+    """
+
+    complaint: str
+    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    link: LinkKind | None = None
+    code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintAcknowledged(Happened):
+    """
+    The person was told that their complaint was received. How, if not by a message of ours, is in the slot ``how_N``.
+
+    Attributes:
+        message: The message that told them, or empty.
+    """
+
+    complaint: str
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintResolved(Happened):
+    """
+    The person was told what came of their complaint, which is in the slot ``how_N``.
+    """
+
+    complaint: str
+
+
+@attrs.frozen(kw_only=True)
+class ConsentRequested(Happened):
+    """
+    A person was asked; the wording is pinned here, before the question leaves.
+
+    Attributes:
+        question: Random name of the question, 32 hexadecimal digits.
+        via: The channel the question goes out on, and `line` the line it goes to.
+        choices: What may be answered.
+        expires_at: The last instant at which an answer counts.
+        regulation, reason, edition: Why the gate let the question out, and which edition of the rulebook said so.
+        solicited_at: When the person asked to be asked, if that was the reason.
+        remind_at: When they are reminded if they have not answered by then, once; None for not at all.
+    """
+
+    question: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    regulation: str
+    reason: str
+    edition: str
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class MessageQueued(Happened):
+    """
+    A marketing message passed the gate and waits to be handed over.
+    """
+
+    message: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageEvent(Happened):
+    """
+    What became of a message.
+
+    Attributes:
+        message: Random name of the message, 32 hexadecimal digits.
+        channel, line: Where it was to go.
+        question: The question it carried, if any.
+        backend: Which backend handed it over.
+        status: The enhanced status code of its reply, such as ``5.1.1``, or empty.
+        code: Mark of the link it carried (see :func:`optly.links.mark`), or empty.
+        provider_id: What the provider calls the message, or empty.
+        provider_code: The provider's own code for what became of it, such as ``30005``, or empty.
+    """
+
+    message: str
+    channel: Channel
+    line: int
+    question: str | None = None
+    backend: str = ""
+    status: str = ""
+    code: str = ""
+    provider_id: str = ""
+    provider_code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MessageAccepted(MessageEvent):
+    """
+    The provider took responsibility for the message. Its reply, word for word, is in the slot ``reply_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageRefused(MessageEvent):
+    """
+    The provider refused the message for good. Its reply is in the slot ``reply_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageDoubted(MessageEvent):
+    """
+    Nobody knows whether the provider took the message, so it is not sent again.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageDelivered(MessageEvent):
+    """
+    The provider says that the message arrived. What it said, word for word, is in the slot ``detail_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MessageUndelivered(MessageEvent):
+    """
+    The provider had taken the message and says that it did not arrive. What it said is in the slot ``detail_N``.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class LineFailed(Happened):
+    """
+    A line takes no messages on a channel, for good: a mailbox that does not exist, a number that is a landline. Nothing
+    more goes out there until it is known to work.
+
+    Attributes:
+        message: The message that failed, or empty if the provider told of the address alone.
+        backend, status, provider_code: Who says so, and its codes for it. What it said is in the slot ``detail_N``.
+    """
+
+    channel: Channel
+    line: int
+    message: str = ""
+    backend: str = ""
+    status: str = ""
+    provider_code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class LineRestored(Happened):
+    """
+    Somebody made sure that a line works again. How, is in the slot ``how_N``.
+    """
+
+    channel: Channel
+    line: int
+
+
+class Meaning(StrEnum):
+    """
+    What a message from a person was taken for, where it is neither an answer nor a stop.
+
+    START: It lifts a provider's own block. It grants nothing.
+    HELP: They want to know who writes, and how to stop it.
+    OTHER: Something for people to read.
+    """
+
+    START = "start"
+    HELP = "help"
+    OTHER = "other"
+
+
+@attrs.frozen(kw_only=True)
+class MessageReceived(Happened):
+    """
+    The person wrote something that neither answers a question nor stops anything. Its words are in the slot ``text_N``.
+    """
+
+    channel: Channel
+    line: int
+    meaning: Meaning
+    backend: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class MessageWithheld(MessageEvent):
+    """
+    The gate, asked again at the moment of handing over, refused what it had allowed when the message was queued.
+    """
+
+    regulation: str
+    reason: str
+    edition: str
+
+
+@attrs.frozen(kw_only=True)
+class AnswerHeld(Happened):
+    """
+    A yes came so soon after the message with its link that a program which presses every button may have said it. It
+    allows nothing until the person confirms it, which is recorded as the consent.
+
+    Attributes:
+        until: The last instant at which it can be confirmed.
+        question, link, code, language: As for an answer.
+    """
+
+    choices: tuple[Choice, ...]
+    until: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+    language: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ConsentGiven(Happened):
+    """
+    The person said yes; or did what somebody took for a yes, which the act and the manner then show.
+
+    Attributes:
+        choices: What to, each with the digest of the wording it was said to.
+        act: What the person did.
+        question: The question this answers, or None.
+        link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message of the
+            person's own came through none, and its words are in the slot ``reply_N``.
+        manner: How it came about, where that is not as in a question of our own.
+        language: The language of the page it was said on, or empty where it was said on none. That of the words is in
+            their wording.
+    """
+
+    choices: tuple[Choice, ...]
+    act: Act
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+    manner: Manner | None = None
+    language: str = ""
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """
+        What keeps it from being a consent. Empty if nothing does.
+        """
+        manner = () if self.manner is None else self.manner.defects
+        return manner if self.act.affirmative else (Defect.NOT_AFFIRMATIVE, *manner)
+
+
+@attrs.frozen(kw_only=True)
+class ConsentRefused(Happened):
+    """
+    The person said no. It stops what it names, as a withdrawal does.
+    """
+
+    choices: tuple[Choice, ...]
+    question: str | None = None
+    link: LinkKind | None = None
+    code: str = ""
+    language: str = ""
+
+
+class Through(StrEnum):
+    """
+    How a stop reached us, where it was neither a link nor somebody's word.
+
+    REPLY: The person wrote it to us.
+    COMPLAINT: They marked a message as unwanted, and their provider says so.
+    PROVIDER: They told the provider that hands our messages over.
+    """
+
+    REPLY = "reply"
+    COMPLAINT = "complaint"
+    PROVIDER = "provider"
+
+
+@attrs.frozen(kw_only=True)
+class Stopped(Happened):
+    """
+    Something was stopped.
+
+    Attributes:
+        channels, purposes: What is covered; an empty tuple covers all of them, those of the future included.
+        line: The one line it covers, or None for every line of the contact, those of the future included.
+        link, code: The kind and the mark of the link it came through, or None and empty.
+        through: How it reached us, if neither by a link nor by somebody's word. What was written is in the slot
+            ``how_N``.
+    """
+
+    channels: tuple[Channel, ...] = ()
+    purposes: tuple[str, ...] = ()
+    line: int | None = None
+    link: LinkKind | None = None
+    code: str = ""
+    through: Through | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ConsentWithdrawn(Stopped):
+    """
+    A consent was taken back. Source: UK GDPR Art 7(3).
+    """
+
+
+@attrs.frozen(kw_only=True)
+class ObjectionRaised(Stopped):
+    """
+    The person objected to marketing. Source: UK GDPR Art 21(2) and (3).
+    """
+
+
+@attrs.frozen(kw_only=True)
+class SoftOptInRecorded(Happened):
+    """
+    Details were collected in a sale or a negotiation for one.
+
+    Attributes:
+        obtained_by: Key of the organisation that obtained the details.
+        in_sale: Whether that was in the course of a sale, or negotiations for one, to this person.
+        goods: Class of what was sold or discussed; only messages for purposes listed there are similar.
+        similar_purposes: Purposes whose messages are about the sender's own similar products and services.
+        refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
+        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
+
+    Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    goods: str
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+    refused: bool | None = False
+    dated: bool = True
+
+
+class Engagement(StrEnum):
+    """
+    What somebody was doing when a charity obtained their details.
+    """
+
+    INTEREST = "interest"
+    SUPPORT = "support"
+    OTHER = "other"
+
+
+@attrs.frozen(kw_only=True)
+class CharitySoftOptInRecorded(Happened):
+    """
+    A charity collected details from somebody who showed interest in its purposes or supported them.
+
+    Attributes:
+        obtained_by: Key of the organisation that obtained the details. Empty if nobody knows.
+        engagement: What the person was doing. A mere purchase is something other than support.
+        purpose_held: Whether the purpose in question was one of the charity's own at that time.
+        refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
+        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
+
+    Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    refused: bool | None
+    dated: bool
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """
+    What a register said about a number, and when it was asked.
+
+    Attributes:
+        register: ``tps``, ``ctps`` or ``fps``.
+        listed_on: Since when the number is listed, or None where it is not.
+        as_of, version: The date and the name of the copy that was asked.
+    """
+
+    register: str
+    listed_on: date | None
+    as_of: date
+    version: str
+    checked_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+
+
+@attrs.frozen(kw_only=True)
+class CommunicationMade(Happened):
+    """
+    The organisation made a call or sent something by its own means, after the gate let it.
+
+    Attributes:
+        communication: Random name, 32 hexadecimal digits.
+        regulation, reason, edition: Why the gate let it, and which edition of the rulebook said so.
+        checks: What the registers said beforehand.
+    """
+
+    communication: str
+    channel: Channel
+    purpose: str
+    line: int
+    regulation: str
+    reason: str
+    edition: str
+    checks: tuple[Checked, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ContactErased(Happened):
+    """
+    Every personal value of the contact was erased, and their lines are suppressed by keyed hash.
+    """
+
+
+Event: TypeAlias = (
+    ContactAdded
+    | DetailsChanged
+    | LineAdded
+    | LineRemoved
+    | LineReinstated
+    | ServiceRequested
+    | ComplaintReceived
+    | ComplaintAcknowledged
+    | ComplaintResolved
+    | ConsentRequested
+    | MessageQueued
+    | CommunicationMade
+    | MessageAccepted
+    | MessageRefused
+    | MessageDoubted
+    | MessageDelivered
+    | MessageUndelivered
+    | MessageWithheld
+    | MessageReceived
+    | LineFailed
+    | LineRestored
+    | AnswerHeld
+    | ConsentGiven
+    | ConsentRefused
+    | ConsentWithdrawn
+    | ObjectionRaised
+    | SoftOptInRecorded
+    | CharitySoftOptInRecorded
+    | ContactErased
+)
