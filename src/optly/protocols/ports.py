@@ -392,8 +392,7 @@ class Commit:
         openings: Personal values to keep, by slot. A slot that holds a value already is a conflict.
         forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
             change is written.
-        forget_slots, release: Personal values and keyed names to drop, of a contact that stays. Names that one change
-            releases another of the same call can take.
+        release: Blind indexes to drop, of a contact that stays. Another commit of the same call may take them.
         identifiers: Keyed names that are new. One the contact has already stands for the line given now.
         suppressions: Stops to tie to keyed names; one that is there already keeps the later instant of the two.
         wordings: Texts for the register, by digest; one that is there already stays as it is.
@@ -410,7 +409,6 @@ class Commit:
     snapshot: bytes = attrs.field(repr=False)
     openings: Mapping[str, Opening] = attrs.field(factory=dict, repr=False)
     forget: bool = False
-    forget_slots: Sequence[str] = ()
     release: Sequence[bytes] = ()
     identifiers: Sequence[Identifier] = ()
     suppressions: Sequence[Suppression] = ()

@@ -82,7 +82,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "committed": select(t.events.c.seq).where(_is(t.events.c.subject_id, "contact"), _is(t.events.c.idem, "name")),
     "put_event": insert(t.events),
     "put_personal": insert(t.personal),
-    "drop_slot": delete(t.personal).where(_is(t.personal.c.subject_id, "contact"), _is(t.personal.c.slot, "name")),
     "forget_personal": delete(t.personal).where(_is(t.personal.c.subject_id, "contact")),
     "forget_identifiers": delete(t.identifiers).where(_is(t.identifiers.c.subject_id, "contact")),
     "forget_codes": delete(t.codes).where(_is(t.codes.c.subject_id, "contact")),

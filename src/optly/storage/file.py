@@ -119,7 +119,7 @@ class FileStorage(MemoryStorage):
     def _changed(self, operation: str, *args: Any) -> None:
         if self._journal is None:
             return
-        if operation == "append" and any(c.forget or c.forget_slots or c.release for c in args[0]):
+        if operation == "append" and any(c.forget or c.release for c in args[0]):
             self._journal.replace(self._rows())
         else:
             self._journal.add(_write((operation, args)))

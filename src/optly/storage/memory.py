@@ -398,8 +398,7 @@ def _refuse(state: State, commits: Sequence[Commit]) -> None:
             raise ConflictError("another change to the contact came first")
     for commit in commits:
         contact = state.contacts.get(commit.subject)
-        kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
-        if kept & commit.openings.keys():
+        if contact and not commit.forget and contact.openings.keys() & commit.openings.keys():
             raise ConflictError("a slot for a personal value is taken")
     _refuse_taken(state, commits)
     for commit in commits:
@@ -439,9 +438,8 @@ def _revoke(state: State, subject: bytes) -> int:
 
 
 def _drop(state: State, commit: Commit) -> None:
-    contact = state.contacts.get(commit.subject)
     if commit.forget:
-        if contact:
+        if contact := state.contacts.get(commit.subject):
             contact.openings.clear()
         _revoke(state, commit.subject)
         for idkey in [key for key, row in state.identifiers.items() if row.subject == commit.subject]:
@@ -449,9 +447,6 @@ def _drop(state: State, commit: Commit) -> None:
         for messages in (state.outbox, state.settled):
             for name in [name for name in messages if name[0] == commit.subject]:
                 del messages[name]
-    for slot in commit.forget_slots:
-        if contact:
-            contact.openings.pop(slot, None)
     for idkey in commit.release:
         there = state.identifiers.get(idkey)
         if there and there.subject == commit.subject:

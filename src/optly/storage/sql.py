@@ -100,7 +100,7 @@ class SQLStorage:
 
     def append(self, commits: Sequence[Commit]) -> None:
         if commits:
-            erase = any(commit.forget or commit.forget_slots or commit.release for commit in commits)
+            erase = any(commit.forget or commit.release for commit in commits)
             self._database.write(lambda session: _append(session, commits), erase=erase)
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
@@ -430,7 +430,6 @@ def _drop(session: Session, commit: Commit) -> None:
     if commit.forget:
         for name in ("forget_personal", "forget_identifiers", "forget_codes", "forget_outbox"):
             session.change(name, contact=commit.subject)
-    session.change_each("drop_slot", [{"contact": commit.subject, "name": slot} for slot in commit.forget_slots])
     session.change_each("release", [{"contact": commit.subject, "name": idkey} for idkey in commit.release])
 
 

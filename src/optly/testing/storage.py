@@ -418,7 +418,7 @@ class StorageContract:
 
     def test_a_taken_slot_is_kept(self, storage: Storage, ada: Contact) -> None:
         """
-        A commitment in the ledger stands on the value, so it is not written over; once dropped its slot is free.
+        A commitment in the ledger stands on the value, so it is not overwritten; an erasure frees the slot.
         """
         storage.append([ada.commit()])
         with pytest.raises(ConflictError):
@@ -426,7 +426,7 @@ class StorageContract:
         assert values_of(storage, ada.subject)["line_1"].value == "ada1@example.com"
         ada.version, ada.head = 1, storage.load([ada.subject])[ada.subject].hash
         again = {"line_1": Opening(bytes(32), "again")}
-        storage.append([attrs.evolve(ada.commit(), openings=again, forget_slots=["line_1"])])
+        storage.append([attrs.evolve(ada.commit(), openings=again, forget=True)])
         assert again == values_of(storage, ada.subject)
 
     def test_an_address_has_one_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
@@ -566,15 +566,6 @@ class StorageContract:
         assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 2}
         assert list(storage.overdue(ada.organisation, NOW + TICK, 9)) == []
         assert set(values_of(storage, eve.subject)) == {"line_1"}
-
-    def test_single_values_are_forgotten(self, storage: Storage, ada: Contact) -> None:
-        """
-        The named slots go, the others stay; one that is not there is not missed.
-        """
-        storage.append([ada.commit(events=3)])
-        storage.append([ada.commit(forget_slots=["line_1", "line_3", "name_9"])])
-        assert {"line_2", "line_4"} == set(values_of(storage, ada.subject))
-        assert problems(storage, ada.organisation, ada.subject) == ()
 
     # ---- the outbox
 
@@ -1231,7 +1222,7 @@ class DurableStorageContract(StorageContract):
         storage.take_code(taken.key, NOW)
         storage.count(counter, NOW, NOW)
         storage.add_key_version(organisation, "k1")
-        storage.append([ada.commit(forget_slots=["line_1"], settle=[settlement(by_name[done.message])])])
+        storage.append([ada.commit(settle=[settlement(by_name[done.message])])])
         storage.append([eve.commit(forget=True, suppressions=[stop(hers, NOW + TICK)])])
         before = everything(storage, ada, eve, [mine, hers], [kept, taken])
         storage.close()
