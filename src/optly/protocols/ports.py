@@ -23,13 +23,13 @@ from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 @runtime_checkable
 class MessageBackend(Protocol):
     """
-    Hands messages of one channel to a provider.
+    Sends messages on one channel through a provider.
     """
 
     @property
     def name(self) -> str:
         """
-        A short name for the record, such as ``smtp``.
+        A short name that is recorded with each message, such as ``smtp``.
         """
 
     @property
@@ -40,21 +40,21 @@ class MessageBackend(Protocol):
 
     def send(self, message: Message) -> Receipt:
         """
-        Hand *message* over, once, and say what became of it.
+        Send *message* once and return its outcome.
 
-        A backend does not repeat an attempt that may have succeeded: that is `Outcome.IN_DOUBT`. It raises nothing
-        for what a provider does, only :class:`~optly.errors.UsageError` for a message it cannot express.
+        A backend does not repeat an attempt that may have succeeded: that is `Outcome.IN_DOUBT`. It never raises for
+        what a provider does, only :class:`~optly.errors.UsageError` for a message that cannot be sent on this channel.
         """
 
     def close(self) -> None:
         """
-        Let go of connections. Harmless when repeated.
+        Close connections. Harmless when repeated.
         """
 
 
 class AsyncMessageBackend(Protocol):
     """
-    The same, awaited. `AsyncConsentManager` takes either kind.
+    A `MessageBackend` whose methods are awaited. `AsyncConsentManager` takes either kind.
     """
 
     @property
@@ -71,24 +71,24 @@ class AsyncMessageBackend(Protocol):
 @runtime_checkable
 class BatchBackend(MessageBackend, Protocol):
     """
-    A backend that is faster when it is given many messages at once.
+    A backend that sends many messages faster in one call.
     """
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         """
-        Hand each of *messages* over, once, and say what became of each, in the same order.
+        Send each of *messages* once and return the outcomes in the same order.
 
-        A message that cannot be expressed is refused here, so that the others go out; nothing is raised.
+        A message that cannot be sent on this channel is refused here rather than raised, so that the others go out.
         """
 
 
 @attrs.frozen(kw_only=True)
 class Webhook:
     """
-    What a provider's request says, and what it is told.
+    What a provider's request reports, and the response to it.
 
     Attributes:
-        response: Sent once all `events` are recorded. If that fails, the provider is told to come again.
+        response: Sent once all `events` are recorded. If recording fails, the provider is asked to repeat the request.
     """
 
     response: Response
@@ -98,7 +98,7 @@ class Webhook:
 @runtime_checkable
 class WebhookBackend(Protocol):
     """
-    The half of a backend that hears from its provider. Mounted with the pages, at ``base_url/hooks/name``.
+    The half of a backend that receives its provider's requests. Mounted with the pages, at ``base_url/hooks/name``.
     """
 
     @property
@@ -109,17 +109,17 @@ class WebhookBackend(Protocol):
 
     def webhook(self, request: Request, *, now: datetime) -> Webhook:
         """
-        Read a request and make sure that it comes from the provider. One that does not is refused in the response.
+        Verify that a request comes from the provider, and parse it. One that does not is refused in the response.
 
-        Raises nothing. Has no effect that matters: what is to be done about the events is the caller's business, and a
-        request that is repeated gives events of the same names.
+        Raises nothing and has no lasting effect: the caller records the events, and a repeated request gives events
+        with the same names.
         """
 
 
 @runtime_checkable
 class TakesReplies(Protocol):
     """
-    A backend whose messages may be answered by a reply. What it cannot receive is never offered.
+    A backend that can receive replies to its messages. A reply is not offered where it could not be received.
     """
 
     @property
@@ -132,11 +132,11 @@ class TakesReplies(Protocol):
 @attrs.frozen(kw_only=True)
 class Traced:
     """
-    A message that a provider has.
+    A message found at the provider.
 
     Attributes:
-        text: What it says. Not in the repr.
-        receipt: What the backend would have said of it.
+        text: Its text. Not in the repr.
+        receipt: The receipt `send` would have returned for it.
     """
 
     text: str = attrs.field(repr=False)
@@ -146,21 +146,21 @@ class Traced:
 @runtime_checkable
 class TracingBackend(Protocol):
     """
-    A backend that can look up what its provider has, to settle what is in doubt.
+    A backend that can look up messages at its provider, to settle those in doubt.
     """
 
     def trace(self, to: str, since: datetime) -> Sequence[Traced]:
         """
-        Return every message to *to* that the provider took at *since* or later.
+        Return every message to *to* that the provider accepted at *since* or later.
 
         Raises:
-            RetryableError: The provider cannot be asked now, so that nothing follows from its silence.
+            RetryableError: The provider cannot be reached now, so a missing message proves nothing.
         """
 
 
 class Clock(Protocol):
     """
-    Tells the time, as an aware datetime.
+    Returns the current time as an aware datetime.
     """
 
     def __call__(self) -> datetime: ...
@@ -179,7 +179,7 @@ class RegisterName(StrEnum):
     FPS = "fps"
 
 
-# The listing date of a number whose register gives none: long ago, so that nobody relies on its being recent.
+# The listing date of a number whose register gives none: long ago, so that nobody can rely on its being recent.
 UNDATED: Final = date.min
 
 
@@ -189,11 +189,11 @@ class Listing:
     What a register says about one number at one instant. Does not hold the number.
 
     Attributes:
-        listed_on: Since when the number is listed, `UNDATED` where that is not known, or None where it is not listed.
+        listed_on: The date the number was listed, `UNDATED` if that is not known, or None if it is not listed.
         at: The instant the answer is for. Aware.
-        checked_at: When the register was asked. Aware.
-        as_of: The date of the copy of the register that answered.
-        version: Names that copy by its content.
+        checked_at: When the register was checked. Aware.
+        as_of: The date of the copy of the register that was used.
+        version: Identifies that copy by its content.
     """
 
     register: RegisterName
@@ -207,21 +207,21 @@ class Listing:
 @runtime_checkable
 class Register(Protocol):
     """
-    A register that has to be asked before a number is called or faxed. Safe to share between threads.
+    A register to check before a number is called or faxed. Safe to share between threads.
     """
 
     @property
     def name(self) -> RegisterName:
         """
-        Which register this is.
+        The register this is a copy of.
         """
 
     def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
         """
-        Tell since when *number* is listed, as far as was so at the instant *at*. A number listed later is not listed.
+        Return whether *number* was listed at the instant *at*, and since when. One listed later counts as not listed.
 
-        For an instant before the copy's own date the answer is made with hindsight: a number that was taken off the
-        register in the meantime is not listed either, and `Listing.as_of` shows it.
+        For an instant before the copy's own date the answer has hindsight: a number removed from the register in the
+        meantime counts as not listed, and `Listing.as_of` shows the date of the copy.
 
         Raises:
             RegisterStaleError: The copy is too old to screen with.
@@ -236,11 +236,11 @@ class Register(Protocol):
 @attrs.frozen(kw_only=True)
 class Identifier:
     """
-    Which contact, and which line of theirs, an address belongs to.
+    The contact, and the line of that contact, that an address belongs to.
 
     Attributes:
-        idkey: The keyed name of the address, 16 bytes.
-        key_version: Version of the key it was made with.
+        idkey: The blind index of the address: a keyed hash it is looked up by, 16 bytes.
+        key_version: The version of the key it was made with.
     """
 
     idkey: bytes = attrs.field(repr=False)
@@ -252,11 +252,11 @@ class Identifier:
 @attrs.frozen(kw_only=True)
 class Suppression:
     """
-    A stop that is tied to an address by its keyed name alone. Survives the contact it came from.
+    A stop that is tied to an address by its idkey alone. Survives the erasure of the contact it came from.
 
     Attributes:
         scope: ``channel/purpose``, with ``*`` for all of either.
-        at: When the latest stop of this scope occurred.
+        at: When the latest stop with this scope occurred.
     """
 
     idkey: bytes = attrs.field(repr=False)
@@ -268,7 +268,7 @@ class Suppression:
 @attrs.frozen
 class Found:
     """
-    What is on record under some keyed names. What is not on record is not in it.
+    The identifiers and suppressions recorded for some idkeys. An idkey that is not on record is left out.
     """
 
     identifiers: Mapping[bytes, Identifier]
@@ -278,13 +278,13 @@ class Found:
 @attrs.frozen(kw_only=True)
 class Head:
     """
-    The end of a contact's chain and the read model that was stored with it.
+    The end of a contact's chain and the read model stored with it.
 
     Attributes:
-        version: Number of the last event that is there.
-        hash: Hash of the event the read model goes up to.
-        snapshot: The read model, in a form that is private to Optly.
-        snapshot_version: The event the read model goes up to. Behind `version` only if somebody meddled.
+        version: Number of the last stored event.
+        hash: Hash of the last event in the read model.
+        snapshot: The read model, in a format private to Optly.
+        snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
     """
 
     version: int
@@ -295,7 +295,7 @@ class Head:
 
 class MessageState(IntEnum):
     """
-    Where a message in the outbox stands. Stored as the number.
+    The state of a message in the outbox. Stored as the number.
     """
 
     QUEUED = 0
@@ -309,13 +309,13 @@ class MessageState(IntEnum):
 @attrs.frozen(kw_only=True)
 class StoredCode:
     """
-    What is kept of a random code.
+    The stored form of a random code.
 
     Attributes:
-        key: What the code is found under, 32 bytes. Never the code itself.
+        key: The key the code is looked up by, 32 bytes. Never the code itself.
         subject: The contact it belongs to.
-        value: What it opens, in a form that is private to Optly.
-        expires_at: The last instant at which it is there, or None for a code that is only revoked.
+        value: What it opens, in a format private to Optly.
+        expires_at: The last instant at which it can be found, or None for a code that lasts until it is revoked.
     """
 
     key: bytes = attrs.field(repr=False)
@@ -327,14 +327,14 @@ class StoredCode:
 @attrs.frozen(kw_only=True)
 class OutboxMessage:
     """
-    A message that waits to be handed over.
+    A message that waits to be sent.
 
     Attributes:
-        message: Its name, 16 random bytes.
-        channel: What it travels by.
-        due_at: Not before this instant.
-        attempts: How often it was claimed. Fences out a worker whose lease ran out.
-        body: What it takes to make the message. May hold personal data; emptied once the outcome is known.
+        message: Its id, 16 random bytes.
+        channel: The channel it is sent on.
+        due_at: It is not sent before this instant.
+        attempts: How often it was claimed. Fences off a worker whose lease has expired.
+        body: What the message is composed from. May hold personal data; emptied once the outcome is known.
     """
 
     subject: bytes
@@ -348,11 +348,11 @@ class OutboxMessage:
 @attrs.frozen(kw_only=True)
 class Claim:
     """
-    A queued message that a worker wants to hand over.
+    A request by a worker for a queued message it wants to send.
 
     Attributes:
-        codes: Random codes the message will carry. Kept if and only if the claim succeeds, in the same transaction, so
-            that no message leaves with a link that a crash made unknown.
+        codes: Random codes the message will carry. Stored if and only if the claim succeeds, in the same transaction,
+            so that no message goes out with a link that was lost in a crash.
     """
 
     subject: bytes
@@ -363,13 +363,13 @@ class Claim:
 @attrs.frozen(kw_only=True)
 class Settlement:
     """
-    What became of a claimed message, or of one that was in doubt.
+    The outcome of a message that was claimed or in doubt.
 
     Attributes:
         attempts: The count at which it was claimed; a message claimed again since is left alone.
-        state: `MessageState.QUEUED` puts it back. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
+        state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
             is final and empties its body.
-        due_at: When to try again; only looked at for a message that is put back.
+        due_at: When to try again; only used for a message that is requeued.
     """
 
     subject: bytes
@@ -382,23 +382,23 @@ class Settlement:
 @attrs.frozen(kw_only=True)
 class Commit:
     """
-    One change to one contact. A store takes all of it or none of it.
+    One change to one contact. A store writes all of it or none of it.
 
     Attributes:
         expected: The version the change was decided on. 0 for a new contact.
         head: Hash of the last entry.
         entries: At least one.
         snapshot: The read model after the last entry.
-        openings: Personal values to keep, by slot. A slot that holds a value already is a conflict.
+        openings: Personal values to store, by slot. A slot that already holds a value is a conflict.
         forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
             change is written.
-        release: Blind indexes to drop, of a contact that stays. Another commit of the same call may take them.
-        identifiers: Keyed names that are new. One the contact has already stands for the line given now.
-        suppressions: Stops to tie to keyed names; one that is there already keeps the later instant of the two.
-        wordings: Texts for the register, by digest; one that is there already stays as it is.
-        queue: Messages to hand over. A name the contact has in the outbox already is a conflict.
+        release: Idkeys to remove from the contact. Another commit in the same call may take them.
+        identifiers: Idkeys to add. One the contact already has is moved to the line given here.
+        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept.
+        wordings: Texts for the register, by digest; one that is already there is left as it is.
+        queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.
-        idem: 16 bytes by which a repeat of this very commit is known.
+        idem: 16 bytes that identify this commit, so that a repeat is recognised.
     """
 
     organisation: str
@@ -421,7 +421,7 @@ class Commit:
 @attrs.frozen(kw_only=True)
 class SealedLeaf:
     """
-    Where a contact's chain stands in the log.
+    A contact's leaf in the log, and its position.
     """
 
     index: int
@@ -431,25 +431,26 @@ class SealedLeaf:
 @runtime_checkable
 class Storage(Protocol):
     """
-    Keeps everything. Safe to share between threads; which processes may share it, each store says.
+    Keeps the record, the outbox and the codes. Safe to share between threads; each store documents which processes may
+    share it.
 
-    Every method may raise :class:`~optly.errors.StorageUnavailableError`. After `append`, `enqueue` or `seal` returned,
-    what they wrote survives a crash of the process and of the machine.
+    Every method may raise :class:`~optly.errors.StorageUnavailableError`. Once `append`, `enqueue` or `seal` has
+    returned, what it wrote survives a crash of the process and of the machine.
     """
 
     def find(self, idkeys: Sequence[bytes]) -> Found:
         """
-        Look keyed names up: whose they are, and what is suppressed under them.
+        Look up idkeys: the contacts they belong to, and the suppressions for them.
         """
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
         """
-        Return the heads of these contacts. One that is not on record is not in the result.
+        Return the heads of these contacts. One that is not on record is left out.
         """
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
         """
-        Return a contact's whole chain in order; empty for one that is not on record.
+        Return a contact's whole chain in order; empty for a contact that is not on record.
 
         Raises:
             DamagedError: A record cannot be read at all.
@@ -457,8 +458,8 @@ class Storage(Protocol):
 
     def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
         """
-        Return every personal value of these contacts that is still there, by contact and slot. A contact that has none
-        is not in the result.
+        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
+        left out.
         """
 
     def append(self, commits: Sequence[Commit]) -> None:
@@ -469,94 +470,94 @@ class Storage(Protocol):
         so that callers may decide again at once.
 
         Raises:
-            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was put back, or gone.
+            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was requeued, or is
+                gone.
             ConflictError: A contact is no longer at the expected version.
-            AddressTakenError: A new keyed name belongs to another contact.
+            AddressTakenError: A new idkey belongs to another contact.
         """
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
         """
-        Tell whether the commit of this name was written, for when a connection broke before the answer came.
+        Return whether the commit with this *idem* was written, for when a connection broke before the reply arrived.
         """
 
     def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
         """
-        Return texts from the register. One that is not there is not in the result.
+        Return texts from the register. One that is not there is left out.
         """
 
     def subjects(self, organisation: str) -> Iterator[bytes]:
         """
-        Yield every contact of an organisation, the erased ones included, in any order.
+        Yield every contact of an organisation, including erased ones, in any order.
         """
 
     def close(self) -> None:
         """
-        Let go of connections, files and locks. Harmless when repeated.
+        Close connections and files, and release locks. Harmless when repeated.
         """
 
     # ---- the outbox
 
     def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
         """
-        Put messages into the outbox that go with no change to a contact, all of them or none, durable on return.
+        Add messages to the outbox without a change to a contact, all of them or none, durable on return.
 
-        What they are about need not be on record: any 16 bytes name it. Everything else treats them as it does those of
-        a `Commit`; the erasure of a contact of that name takes them along.
+        Their subject need not be on record: any 16 bytes will do. In all else they are treated like messages queued by
+        a `Commit`, and they are erased with a contact of that subject.
 
         Raises:
-            ConflictError: A message of this name, of its subject, is in the outbox already.
+            ConflictError: The subject already has a message with this id in the outbox.
         """
 
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return queued messages of one channel that are due, those due longest first.
+        Return queued messages on one channel that are due at *now*, longest overdue first.
         """
 
     def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return claimed messages whose lease has run out: the worker died, and nobody knows how far it came. At its last
-        instant a lease still holds.
+        Return claimed messages whose lease has expired: the worker died, and nobody knows how far it got. A lease still
+        holds at its last instant.
         """
 
     def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
         """
-        Return messages that stand in *state*, those due longest ago first. What is final has no body any more.
+        Return messages in *state*, earliest due first. A message in a final state no longer has a body.
         """
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         """
-        Take queued messages that are due, until *until*, and return those this call got.
+        Claim queued messages that are due, until *until*, and return those that this call claimed.
 
-        Of several that try for a message, one gets it. What is returned has this claim counted in `attempts`. Durable
-        on return.
+        A message is claimed by one caller only. `attempts` of what is returned counts this claim. Durable on return.
         """
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """
-        Write down what became of messages that are claimed or in doubt, when no event goes with it. One claimed again
-        since is left alone.
+        Record the outcome of messages that are claimed or in doubt, without an event. One claimed again since is left
+        alone.
         """
 
     def backlog(self, organisation: str) -> Mapping[MessageState, int]:
         """
-        Return how many messages stand in each state; a state without any is left out.
+        Return how many messages are in each state; a state without any is left out.
         """
 
     # ---- codes and counters
 
     def put_codes(self, codes: Sequence[StoredCode]) -> None:
         """
-        Keep codes; of one that is there already the latest counts. Durable on return.
+        Store codes; one that is already there is replaced. Durable on return.
         """
 
     def code(self, key: bytes, now: datetime) -> bytes | None:
         """
-        Return the value under *key*, unless it expired. At `expires_at` itself it is still there.
+        Return the value under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
         """
 
     def take_code(self, key: bytes, now: datetime) -> bytes | None:
         """
-        Return the value under *key* and remove it. Of several that try, one gets it and the others get None.
+        Return the value under *key* and remove it. One caller gets it; any other gets None.
         """
 
     def revoke_codes(self, subject: bytes) -> int:
@@ -566,8 +567,8 @@ class Storage(Protocol):
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
         """
-        Count one more, or *by* more, under *key* and return how many that makes. The count starts again once *until*,
-        as given with the first, has passed. Atomic: of two that count at once, one gets the higher number.
+        Add *by* to the count under *key* and return the new count. The count starts again once the *until* given with
+        its first call has passed. Atomic: two callers at once get two different numbers.
 
         Args:
             key: Up to 64 bytes.
@@ -575,26 +576,26 @@ class Storage(Protocol):
 
     def expire(self, now: datetime) -> int:
         """
-        Remove codes and counters whose time has passed and return how many there were.
+        Remove expired codes and counters, and return how many there were.
         """
 
     # ---- keys
 
     def key_versions(self, organisation: str) -> frozenset[str]:
         """
-        Return the versions of the keys this organisation's record was written with.
+        Return the versions of the keys that this organisation's record was written with.
         """
 
     def add_key_version(self, organisation: str, version: str) -> None:
         """
-        Remember that the record is written with this key from now on. Harmless when repeated.
+        Record that this key is in use from now on. Harmless when repeated.
         """
 
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
         """
-        Return contacts whose chain grew since it was last sealed, each as it stands now.
+        Return the contacts whose chain has grown since it was last sealed, each as it is now.
         """
 
     def seal(
@@ -606,7 +607,7 @@ class Storage(Protocol):
         previous_size: int,
     ) -> None:
         """
-        Append *leaves* to the log from *previous_size* on and keep its new head.
+        Append *leaves* to the log at *previous_size* and store its new head.
 
         Args:
             edge: The right edge of the tree afterwards (see :func:`optly.record.ledger.grow`).
