@@ -192,7 +192,7 @@ def test_the_past_is_decided_by_the_law_of_the_day() -> None:
     )
     assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.CHARITY_SOFT_OPT_IN
     assert not w.manager.check(EMAIL, Channel.EMAIL, "news")
-    early = world(rulebook=w.manager._desk.rulebook)
+    early = world(rulebook=w.manager._app.settings.rulebook)
     bob = early.add()
     early.manager.record_charity_soft_opt_in(
         bob,

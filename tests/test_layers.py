@@ -31,9 +31,9 @@ ROWS: list[tuple[str, ...]] = [
     ("backends", "storage", "registers"),
     ("_operations",),
     ("self_service",),
+    ("portal",),
     ("manager",),
-    ("manager_async",),
-    ("portal", "worker"),
+    ("worker",),
     ("testing",),
     ("demo",),
     ("cli",),
@@ -46,8 +46,6 @@ APART = [("backends", "storage", "registers"), ("cli", "testing")]
 
 # Imports that break the rule on purpose, each inside a function and for the reason given.
 EXCEPTIONS = {
-    ("manager", "portal"): "manager.portal() is where a host looks for the pages, and they work through the manager",
-    ("manager_async", "portal"): "the same",
     ("errors", "rules"): "for the type checker alone",
     ("keys", "contacts"): "for the type checker alone",
     ("demo", "cli"): "to be moved",

@@ -573,12 +573,12 @@ def test_a_dead_letter_says_why() -> None:
     ask(w, acme)
     w.emails.outcomes.append(Receipt(outcome=Outcome.REFUSED, reply="554 5.7.1 no", code=554, status="5.7.1"))
     w.manager.deliver()
-    (letter,) = w.manager.letters(MessageState.REFUSED)
+    (letter,) = w.manager.outbox_messages(MessageState.REFUSED)
     (refused,) = of(w, acme, MessageRefused)
     assert (refused.message, acme, "email", 1) == (letter.message, letter.contact, letter.channel, letter.attempts)
     assert letter.why == "554 5.7.1 no"
     assert "554" not in repr(letter)
-    assert w.manager.letters(MessageState.QUEUED) == []
+    assert w.manager.outbox_messages(MessageState.QUEUED) == []
 
 
 def test_what_was_withheld_says_why() -> None:
@@ -590,7 +590,7 @@ def test_what_was_withheld_says_why() -> None:
     ask(w, acme)
     w.manager.withdraw(acme)
     w.manager.deliver()
-    assert ["too_late"] == [letter.why for letter in w.manager.letters(MessageState.WITHHELD)]
+    assert ["too_late"] == [letter.why for letter in w.manager.outbox_messages(MessageState.WITHHELD)]
     assert len(of(w, acme, MessageWithheld)) == 1
 
 

@@ -8,8 +8,7 @@ from optly.contacts.parties import Contact, Organisation, Subscriber
 from optly.contacts.purposes import Purpose, Wording
 from optly.errors import NotPermittedError, OptlyError
 from optly.keys import Keys
-from optly.manager import ConsentManager
-from optly.manager_async import AsyncConsentManager
+from optly.manager import AsyncConsentManager, ConsentManager
 from optly.messages import Content
 from optly.record.commands import Attachment, Context, Unsound
 from optly.record.events import Act, Actor, Engagement, Manner

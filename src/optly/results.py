@@ -172,7 +172,7 @@ class Doubt:
 
 
 @attrs.frozen(kw_only=True)
-class Letter:
+class OutboxEntry:
     """
     A message in the outbox.
 

@@ -147,7 +147,7 @@ def test_a_reminder_is_planned(runner: CliRunner, host: World, tmp_path: Path) -
     """
     companies(host, 1)
     assert ask(runner, written(tmp_path, "p0@example.com"), "--remind-after", "10").exit_code == 0
-    due = [letter.due_at for letter in host.manager.letters(MessageState.QUEUED)]
+    due = [letter.due_at for letter in host.manager.outbox_messages(MessageState.QUEUED)]
     assert [host.clock(), host.clock() + timedelta(days=10)] == due
 
 

@@ -99,7 +99,7 @@ def test_a_doubt_that_somebody_settles(runner: CliRunner, host: World, option: s
     """
     contact = asked(host, GONE)
     host.manager.deliver()
-    (letter,) = host.manager.letters(MessageState.IN_DOUBT)
+    (letter,) = host.manager.outbox_messages(MessageState.IN_DOUBT)
     assert runner.invoke(optly, ["reconcile", option, contact, letter.message]).exit_code == 0
     assert host.manager.backlog() == {state: 1}
     again = runner.invoke(optly, ["reconcile", option, contact, letter.message])

@@ -774,7 +774,7 @@ def test_a_token_is_taken_for_what_it_is(acme: Acme, visitor: Visitor) -> None:
     """
     acme.world.agreed(acme.ada)
     code, question, token = acme.myoptly(), acme.ask(), acme.token()
-    key = acme.manager.desk.keys.all[0].derive("stop/1")
+    key = acme.manager._app.settings.keys.all[0].derive("stop/1")
     scope = [acme.ada.id, 1, None, None]
     forged = [
         URLSafeSerializer([key], salt=salt, signer_kwargs=signer).dumps(scope)

@@ -34,7 +34,7 @@ from optly.record.consent import Complaint, Question, Standing
 from optly.record.events import Event
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.views import AfterStop, Details, History, Opened
-from optly.results import Asked, Campaign, Doubt, Letter, Received
+from optly.results import Asked, Campaign, Doubt, OutboxEntry, Received
 from optly.rules import Duty, Reason
 from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -109,7 +109,7 @@ event = DeliveryEvent(
 assert_type(manager.receive(event), Received)
 assert_type(manager.restore_line(ada, "email", how="telephoned"), Standing)
 assert_type(manager.backlog(), Mapping[MessageState, int])
-assert_type(manager.letters(MessageState.REFUSED), list[Letter])
+assert_type(manager.outbox_messages(MessageState.REFUSED), list[OutboxEntry])
 assert_type(manager.reconcile(resend=True), list[Doubt])
 assert_type(manager.resolve_doubt(ada, "0" * 32, sent=True), bool)
 assert_type(memory.outbox, list[Message])

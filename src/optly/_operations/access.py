@@ -1,28 +1,26 @@
 """
-Who comes by a code: what it opens, whose record that is, and whether they may go on.
+What a code opens, whose record that is, and what may be done through it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import attrs
 
-from optly._operations.desk import Desk, Record
+from optly._operations.application import Application
+from optly._operations.blind_index import line_values
+from optly._operations.lines import lines_of
+from optly._operations.repository import Applied, Plan, Planner, Record
+from optly.contacts.addresses import Address
 from optly.contacts.parties import Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
 from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
-from optly.record.commands import Context
-from optly.record.consent import Standing
+from optly.record.commands import Command, Context
+from optly.record.consent import Standing, StandingStop
 from optly.record.events import LinkKind
-
-
-def lines_of(standing: Standing) -> tuple[int, ...]:
-    """
-    Return what a session keeps of the lines: their numbers, and those of the lines that are gone below zero. A change
-    that is undone leaves it other than it was.
-    """
-    return tuple(-line.number if line.removed else line.number for line in standing.lines)
+from optly.record.ledger import Opening
 
 
 def _context_or_none(context: Context | None) -> Context:
@@ -32,12 +30,12 @@ def _context_or_none(context: Context | None) -> Context:
 @attrs.frozen
 class Circumstances:
     """
-    How an answer came.
+    How an answer was given.
 
     Attributes:
         context: Where it came from, as far as the host wishes to keep that.
         language: The language of the page it was given on; empty for none.
-        hold_within: A yes that comes so soon after its link was handed over is to be confirmed; None for no such time.
+        hold_within: A yes that comes so soon after its link was sent has to be confirmed; None for never.
     """
 
     context: Context = attrs.field(converter=_context_or_none)
@@ -45,20 +43,24 @@ class Circumstances:
     hold_within: timedelta | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Entry:
+@attrs.define(kw_only=True)
+class Access:
     """
-    One visit by one code.
+    One visit by one code. What was read for it once is not read again; what was changed through it is seen.
 
     Attributes:
-        key: What the code is stored under.
-        mark: Mark of the link they came by; in a session, of the one at which it began.
+        code: The code, as it is read.
+        key: The key it is stored under.
+        mark: Mark of the link that was opened; in a session, of the link at which it began.
     """
 
+    app: Application = attrs.field(repr=False)
     target: LinkTarget
     record: Record
-    key: bytes
+    code: str = attrs.field(repr=False)
+    key: bytes = attrs.field(repr=False)
     mark: str
+    _stops: list[StandingStop] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def contact(self) -> Contact:
@@ -67,7 +69,7 @@ class Entry:
     @property
     def line(self) -> int | None:
         """
-        The line the link was sent to, or None if nobody knows who was given it.
+        The line the link was sent to, or None if it is not known who was given it.
         """
         return self.target.line if self.target.handed_over else None
 
@@ -82,17 +84,6 @@ class Entry:
             return self.target.kind is LinkKind.MANAGE
         return session.raised or self.target.question is None
 
-    def require_session(self) -> Session:
-        """
-        Return the session.
-
-        Raises:
-            SessionError: It is none.
-        """
-        if self.target.session is None:
-            raise SessionError("this takes a session: have a one-time code sent first")
-        return self.target.session
-
     @property
     def undo(self) -> Undo:
         """
@@ -105,32 +96,58 @@ class Entry:
             raise LinkInvalidError("this link undoes nothing")
         return self.target.undo
 
-    def require_raised(self) -> Session:
+    # ---- what it takes
+
+    def require_session(self) -> Session:
         """
-        Return the session, which a one-time code has raised.
+        Return the session.
 
         Raises:
-            SessionError: None has.
+            SessionError: It is none.
+        """
+        if self.target.session is None:
+            raise SessionError("this takes a session: request a one-time code first")
+        return self.target.session
+
+    def require_raised(self) -> Session:
+        """
+        Return the session, on a line that is still on record, if a one-time code has raised it.
+
+        Raises:
+            SessionError: It is none, or none has.
+            LinkRevokedError: As for `require_line`.
         """
         session = self.require_session()
         if not session.raised:
-            raise SessionError("the session is not raised yet: type in the one-time code")
+            raise SessionError("the session is not raised yet: enter the one-time code")
+        self.require_line()
         return session
+
+    def require_kind(self, *kinds: LinkKind) -> None:
+        """
+        Refuse a link that is not of one of these kinds, or that was sent to a line which is no longer on record.
+
+        Raises:
+            LinkInvalidError, LinkRevokedError: It is refused.
+        """
+        if self.target.kind not in kinds:
+            raise LinkInvalidError("this link is for something else")
+        self.require_line()
 
     def require_line(self) -> None:
         """
-        Refuse a link that was sent to a line which is no longer on record: who reads there may be somebody else by now.
+        Refuse a link that was sent to a line which is no longer on record: its reader may be someone else by now.
 
         Raises:
             LinkRevokedError: It was.
         """
         if self.target.line not in self.record.standing.present():
-            raise LinkRevokedError("the address the link was sent to is no longer on record")
+            raise LinkRevokedError("the address this link was sent to is no longer on record")
 
     def holds(self, how: Circumstances, now: datetime) -> bool:
         """
-        Whether a yes now comes too soon after the message to be surely a person's. Whoever has typed in a one-time code
-        is one.
+        Whether a yes now comes too soon after the message to be surely a person's. Someone who has entered a one-time
+        code is a person.
         """
         if self.target.session is not None and self.target.session.raised:
             return False
@@ -139,39 +156,66 @@ class Entry:
         arrived_at = max((at for at in arrivals if at is not None), default=None)
         return how.hold_within is not None and arrived_at is not None and now < arrived_at + how.hold_within
 
+    # ---- the record
 
-async def enter(desk: Desk, code: str) -> Entry:
+    async def openings(self) -> Mapping[str, Opening]:
+        """
+        Return every personal value of the contact that is still stored, by slot.
+        """
+        openings = await self.app.repository.openings_of(self.record)
+        self.record = attrs.evolve(self.record, openings=openings)
+        return openings
+
+    async def addresses(self) -> dict[int, Address]:
+        """
+        Return the addresses of the contact by line, removed lines included.
+        """
+        return line_values(self.record.standing, await self.openings())
+
+    async def standing(self) -> Standing:
+        """
+        Return the standing together with what is stopped by address alone.
+        """
+        if self._stops is None:
+            subject = self.record.subject
+            found = await self.app.repository.stops_by_address({subject: await self.addresses()})
+            self._stops = found.get(subject, [])
+        return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
+
+    async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:
+        """
+        Change the contact, and see it changed from now on.
+        """
+        applied = await self.app.repository.apply(self.contact, plan, suppressions=suppressions, read=self.record)
+        self.record, self._stops = applied.record, None
+        return applied
+
+
+async def resolve(app: Application, code: str) -> Access:
     """
     Return what a code opens.
 
     Raises:
-        LinkInvalidError: Nothing: it is no code of ours, or was revoked, or its time is over.
+        LinkInvalidError: Nothing: it is not one of our codes, was revoked, or has expired.
         LinkRevokedError: What it opened was erased.
         SessionError: It is a session from before an address changed.
     """
     read = read_code(code)
-    value = await desk.storage.code(code_key(read), desk.clock())
+    value = await app.storage.code(code_key(read), app.settings.clock())
     if value is None:
-        raise LinkInvalidError("this is not a link of ours, or it was revoked")
+        raise LinkInvalidError("this is not one of our links, or it was revoked")
     target = LinkTarget.load(value)
-    record = await desk.load(Contact(target.contact))
+    record = await app.repository.load(Contact(target.contact))
     if not record.version or record.standing.erased_at is not None:
         raise LinkRevokedError("what this link opened was erased")
     session = target.session
     if session is not None and session.lines != lines_of(record.standing):
         raise SessionError("an address changed since the session began: begin again at a link")
-    return Entry(target=target, record=record, key=code_key(read), mark=mark(read) if session is None else session.link)
-
-
-async def enter_as(desk: Desk, code: str, *kinds: LinkKind) -> Entry:
-    """
-    Return what a code opens, if it is of one of these kinds and was sent to a line that is still on record.
-
-    Raises:
-        LinkInvalidError, LinkRevokedError, SessionError: As for `enter`.
-    """
-    entry = await enter(desk, code)
-    if entry.target.kind not in kinds:
-        raise LinkInvalidError("this link is for something else")
-    entry.require_line()
-    return entry
+    return Access(
+        app=app,
+        target=target,
+        record=record,
+        code=read,
+        key=code_key(read),
+        mark=mark(read) if session is None else session.link,
+    )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final, Unpack
 
 import attrs
 
-from optly._operations.desk import Desk, Plan, Planner, require_line
+from optly._operations.application import Application
 from optly._operations.gate import assess, screened
-from optly._operations.payload import Parcel, ParcelKind, pack
+from optly._operations.lines import require_line
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan, Planner
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact, Organisation
 from optly.contacts.purposes import Purpose, Wording
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
 
 
-def _require_backend(desk: Desk, channel: Channel) -> None:
-    if channel not in desk.outlets:
+def _require_backend(app: Application, channel: Channel) -> None:
+    if channel not in app.backends:
         raise NoBackendError(f"no message backend was given for {channel}: pass one to the manager")
 
 
@@ -52,15 +54,15 @@ def _invalidating(wording: Wording, organisation: Organisation, channel: Channel
     return tuple(finding for finding in findings if finding.severity is Severity.INVALIDATING)
 
 
-def _require_sound(desk: Desk, purpose: Purpose, channel: Channel, language: str) -> Wording:
+def _require_sound(app: Application, purpose: Purpose, channel: Channel, language: str) -> Wording:
     """
     Return the words in which to ask.
 
     Raises:
         UnsoundWordingError: A consent asked for in them would not count.
     """
-    wording = purpose.wording(desk.organisation, channel, language, more=desk.catalogues)
-    if findings := _invalidating(wording, desk.organisation, channel):
+    wording = purpose.wording(app.settings.organisation, channel, language, more=app.settings.catalogues)
+    if findings := _invalidating(wording, app.settings.organisation, channel):
         raise UnsoundWordingError(
             f"the wording of {purpose.key} for {channel} would make no consent: {findings[0].explanation}",
             findings=findings,
@@ -69,7 +71,7 @@ def _require_sound(desk: Desk, purpose: Purpose, channel: Channel, language: str
 
 
 def gate_request(
-    desk: Desk,
+    app: Application,
     standing: Standing,
     contact: Contact,
     via: Channel,
@@ -95,7 +97,7 @@ def gate_request(
         attempt += solicited is not None and earlier.solicited_at == solicited.at
     decisions = [
         assess(
-            desk,
+            app,
             standing,
             via,
             purpose,
@@ -134,7 +136,7 @@ class Asking:
 
 
 def asking(
-    desk: Desk,
+    app: Application,
     *,
     via: Channel,
     channels: Sequence[Channel],
@@ -147,7 +149,7 @@ def asking(
     """
     Check what is to be asked, as far as that does not depend on whom.
     """
-    _require_backend(desk, via)
+    _require_backend(app, via)
     if not channels or not purposes:
         raise UsageError("a question needs at least one channel and one purpose")
     if remind_after is not None and not timedelta(0) < remind_after < expires_within:
@@ -155,7 +157,7 @@ def asking(
     return Asking(
         via=via,
         channels=tuple(dict.fromkeys(channels)),
-        purposes=tuple(desk.purpose(key) for key in dict.fromkeys(purposes)),
+        purposes=tuple(app.settings.purpose(key) for key in dict.fromkeys(purposes)),
         basis=basis,
         language=language,
         expires_within=expires_within,
@@ -163,21 +165,21 @@ def asking(
     )
 
 
-def _within_budget(desk: Desk, standing: Standing, decision: Decision, now: datetime) -> Decision:
+def _within_budget(app: Application, standing: Standing, decision: Decision, now: datetime) -> Decision:
     """
     Turn a permission round where the person was asked as often as is enough. What they wished for themselves is
     counted, and answered all the same.
     """
-    if not decision or decision.reason is Reason.SOLICITED or desk.budget is None:
+    if not decision or decision.reason is Reason.SOLICITED or app.settings.budget is None:
         return decision
-    if not desk.budget.spent((question.asked_at for question in standing.questions), now):
+    if not app.settings.budget.spent((question.asked_at for question in standing.questions), now):
         return decision
     evidence = tuple(question.seq for question in standing.questions)
     return attrs.evolve(decision, allowed=False, reason=Reason.ASKED_ENOUGH, evidence=evidence, duties=())
 
 
 def planned_request(
-    desk: Desk, contact: Contact, wanted: Asking, question: str, messages: tuple[bytes, bytes]
+    app: Application, contact: Contact, wanted: Asking, question: str, messages: tuple[bytes, bytes]
 ) -> Planner:
     """
     Return what plans one question: gated, its words pinned, and queued, with its reminder.
@@ -193,7 +195,7 @@ def planned_request(
         line = require_line(standing, wanted.via)
         speak = wanted.language or standing.language
         wordings = {
-            (channel, purpose.key): _require_sound(desk, purpose, channel, speak)
+            (channel, purpose.key): _require_sound(app, purpose, channel, speak)
             for purpose in wanted.purposes
             for channel in wanted.channels
         }
@@ -209,8 +211,8 @@ def planned_request(
             for channel in wanted.channels
         )
         basis = wanted.basis
-        gated = (desk, standing, contact, wanted.via, line, choices, basis)
-        decision = _require(_within_budget(desk, standing, gate_request(*gated, now, question), now))
+        gated = (app, standing, contact, wanted.via, line, choices, basis)
+        decision = _require(_within_budget(app, standing, gate_request(*gated, now, question), now))
         remind_at = None if wanted.remind_after is None else now + wanted.remind_after
         if remind_at is not None and not gate_request(*gated, remind_at, question, reminder=True):
             remind_at = None
@@ -228,49 +230,49 @@ def planned_request(
             remind_at=remind_at,
             how="" if basis is None else basis.how,
         )
-        parcel = Parcel(
-            kind=ParcelKind.REQUEST,
+        payload = Payload(
+            kind=PayloadKind.REQUEST,
             channel=wanted.via,
             line=line,
             language=speak,
             question=question,
             until=command.expires_at,
         )
-        queue = [pack(parcel, contact.subject, messages[0], now)]
+        queue = [encode(payload, contact.subject, messages[0], now)]
         if remind_at is not None:
-            reminder = attrs.evolve(parcel, kind=ParcelKind.REMINDER)
-            queue.append(pack(reminder, contact.subject, messages[1], remind_at))
+            reminder = attrs.evolve(payload, kind=PayloadKind.REMINDER)
+            queue.append(encode(reminder, contact.subject, messages[1], remind_at))
         return Plan(command=command, queue=tuple(queue), wordings=tuple(wordings.values()))
 
     return plan
 
 
-async def request_consent(desk: Desk, contact: Contact, wanted: Asking) -> Question:
+async def request_consent(app: Application, contact: Contact, wanted: Asking) -> Question:
     """
     Ask one contact.
     """
-    await desk.known(contact)
-    question = desk.random(16).hex()
-    plan = planned_request(desk, contact, wanted, question, (desk.random(16), desk.random(16)))
-    asked = (await desk.apply(contact, plan, whole=True)).standing.question(question)
+    record = await app.repository.require(contact)
+    question = app.settings.random(16).hex()
+    plan = planned_request(app, contact, wanted, question, (app.settings.random(16), app.settings.random(16)))
+    asked = (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing.question(question)
     assert asked is not None
     return asked
 
 
-async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
+async def send(app: Application, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
     """
     Gate a marketing message and queue it. Return its name, 32 hexadecimal digits.
     """
-    _require_backend(desk, channel)
-    desk.purpose(purpose)
-    await desk.known(contact)
-    message = desk.random(16)
+    _require_backend(app, channel)
+    app.settings.purpose(purpose)
+    record = await app.repository.require(contact)
+    message = app.settings.random(16)
 
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel)
         decision = _require(
             assess(
-                desk,
+                app,
                 standing,
                 channel,
                 purpose,
@@ -289,17 +291,17 @@ async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, con
             reason=decision.reason,
             edition=decision.edition,
         )
-        parcel = Parcel(
-            kind=ParcelKind.MARKETING,
+        payload = Payload(
+            kind=PayloadKind.MARKETING,
             channel=channel,
             line=line,
             language=standing.language,
             purpose=purpose,
             content=content,
         )
-        return Plan(command=command, queue=(pack(parcel, contact.subject, message, now),))
+        return Plan(command=command, queue=(encode(payload, contact.subject, message, now),))
 
-    await desk.apply(contact, plan, whole=True)
+    await app.repository.apply(contact, plan, suppressions=True, read=record)
     return message.hex()
 
 
@@ -314,7 +316,7 @@ _UNKNOWN: Final[Facts] = {
 
 
 async def record_communication(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     channel: Channel,
     purpose: str,
@@ -326,19 +328,19 @@ async def record_communication(
     """
     Gate a call or a message that the host makes by its own means, and record that it does.
     """
-    desk.purpose(purpose)
-    record = await desk.known(contact)
-    standing, values = await desk.whole(record)
+    app.settings.purpose(purpose)
+    record = await app.repository.require(contact)
+    standing, values = await app.repository.with_suppressions(record)
     number = require_line(standing, channel, line)
     address = values.get(number)
-    facts = await screened(desk, channel, address, desk.clock(), {**_UNKNOWN, **facts})
+    facts = await screened(app, channel, address, app.settings.clock(), {**_UNKNOWN, **facts})
     decided: list[Decision] = []
-    name = desk.random(16).hex()
+    name = app.settings.random(16).hex()
 
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel, number)
         decision = _require(
-            assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
+            assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
         )
         decided.append(decision)
         return Plan(
@@ -363,5 +365,5 @@ async def record_communication(
             )
         )
 
-    await desk.apply(contact, plan, whole=True)
+    await app.repository.apply(contact, plan, suppressions=True, read=record)
     return decided[-1]

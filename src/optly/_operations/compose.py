@@ -11,10 +11,10 @@ from typing import Final, TypedDict, assert_never
 
 import attrs
 
+from optly._operations.application import Application
 from optly._operations.ask import gate_request
-from optly._operations.desk import Desk
 from optly._operations.gate import assess
-from optly._operations.payload import Parcel, ParcelKind
+from optly._operations.payload import Payload, PayloadKind
 from optly.contacts.addresses import Address, AddressKind, Channel, EmailAddress
 from optly.contacts.parties import Contact
 from optly.contacts.purposes import Wording
@@ -43,16 +43,16 @@ from optly.rules import Decision, MessageKind, Reason, Solicited
 _log = logging.getLogger("optly")
 
 
-def still_to_say(parcel: Parcel, standing: Standing, now: datetime) -> tuple[Choice, ...]:
+def still_to_say(payload: Payload, standing: Standing, now: datetime) -> tuple[Choice, ...]:
     """
     Return the choices that a request still asks about, a receipt still confirms, or a notice still tells are stopped.
     Empty if it came too late.
     """
-    if parcel.kind is ParcelKind.RECEIPT:
-        return tuple(c for c in parcel.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
-    if parcel.kind is ParcelKind.STOPPED:
-        return tuple(c for c in parcel.choices if _stopped_by(standing, c, now) == _undo(parcel).stop)
-    question = standing.question(parcel.question or "")
+    if payload.kind is PayloadKind.RECEIPT:
+        return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
+    if payload.kind is PayloadKind.STOPPED:
+        return tuple(c for c in payload.choices if _stopped_by(standing, c, now) == _undo(payload).stop)
+    question = standing.question(payload.question or "")
     if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
         return ()
     return question.choices
@@ -63,59 +63,59 @@ def _stopped_by(standing: Standing, choice: Choice, now: datetime) -> int | None
     return None if stop is None else stop.seq
 
 
-def _undo(parcel: Parcel) -> Undo:
-    assert parcel.undo is not None
-    return parcel.undo
+def _undo(payload: Payload) -> Undo:
+    assert payload.undo is not None
+    return payload.undo
 
 
-def is_too_late(parcel: Parcel, choices: Sequence[Choice], standing: Standing) -> bool:
+def is_too_late(payload: Payload, choices: Sequence[Choice], standing: Standing) -> bool:
     """
     Whether what a message was to say is no longer so.
     """
-    match parcel.kind:
-        case ParcelKind.REQUEST | ParcelKind.REMINDER | ParcelKind.RECEIPT | ParcelKind.STOPPED:
+    match payload.kind:
+        case PayloadKind.REQUEST | PayloadKind.REMINDER | PayloadKind.RECEIPT | PayloadKind.STOPPED:
             return not choices
-        case ParcelKind.CHANGED:
-            return _undo(parcel).added not in standing.present()
-        case ParcelKind.COMPLAINT | ParcelKind.ALERT:
-            complaint = standing.complaint(parcel.complaint or "")
-            told = parcel.kind is ParcelKind.COMPLAINT or parcel.reminder
+        case PayloadKind.CHANGED:
+            return _undo(payload).added not in standing.present()
+        case PayloadKind.COMPLAINT | PayloadKind.ALERT:
+            complaint = standing.complaint(payload.complaint or "")
+            told = payload.kind is PayloadKind.COMPLAINT or payload.reminder
             return complaint is None or (told and complaint.acknowledged_at is not None)
         case _:
             return False
 
 
 def gate_again(
-    desk: Desk, contact: Contact, parcel: Parcel, choices: Sequence[Choice], standing: Standing, now: datetime
+    app: Application, contact: Contact, payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime
 ) -> Decision | None:
     """
     Ask the gate as it was asked when the message was queued. None for what came too late.
     """
-    if is_too_late(parcel, choices, standing):
+    if is_too_late(payload, choices, standing):
         return None
-    if parcel.question is not None:
-        question = standing.question(parcel.question)
+    if payload.question is not None:
+        question = standing.question(payload.question)
         assert question is not None
         return gate_request(
-            desk,
+            app,
             standing,
             contact,
-            parcel.channel,
-            parcel.line,
+            payload.channel,
+            payload.line,
             choices,
             None if question.solicited_at is None else Solicited(how="", at=question.solicited_at),
             now,
             question.id,
-            reminder=parcel.kind is ParcelKind.REMINDER,
+            reminder=payload.kind is PayloadKind.REMINDER,
         )
     return assess(
-        desk,
+        app,
         standing,
-        parcel.channel,
-        parcel.purpose,
-        kind=MessageKind.MARKETING if parcel.kind is ParcelKind.MARKETING else MessageKind.SERVICE,
+        payload.channel,
+        payload.purpose,
+        kind=MessageKind.MARKETING if payload.kind is PayloadKind.MARKETING else MessageKind.SERVICE,
         contact=contact.id,
-        line=parcel.line,
+        line=payload.line,
         at=now,
     )
 
@@ -153,28 +153,28 @@ class _Links(_Spoken):
 # What neither promotes anything nor follows from something that may: nothing in it is to be stopped.
 _ONLY_TELLS: Final = frozenset(
     {
-        ParcelKind.CODE,
-        ParcelKind.COPY,
-        ParcelKind.STOPPED,
-        ParcelKind.CHANGED,
-        ParcelKind.COMPLAINT,
-        ParcelKind.ALERT,
+        PayloadKind.CODE,
+        PayloadKind.COPY,
+        PayloadKind.STOPPED,
+        PayloadKind.CHANGED,
+        PayloadKind.COMPLAINT,
+        PayloadKind.ALERT,
     }
 )
 
 
 def make(
-    desk: Desk,
+    app: Application,
     name: str,
     contact: Contact,
-    parcel: Parcel,
+    payload: Payload,
     wordings: Sequence[Wording],
     *,
     address: Address,
     particulars: Particulars,
 ) -> Message:
     """
-    Make the message that *parcel* stands for.
+    Make the message that *payload* stands for.
 
     Args:
         name: Its name, 32 hexadecimal digits.
@@ -183,138 +183,138 @@ def make(
     # A marketing message stops what it is about; what asks or confirms stops everything.
     scope = StopScope(
         contact=contact.id,
-        line=parcel.line,
-        channel=parcel.channel if parcel.kind is ParcelKind.MARKETING else None,
-        purpose=parcel.purpose or None,
+        line=payload.line,
+        channel=payload.channel if payload.kind is PayloadKind.MARKETING else None,
+        purpose=payload.purpose or None,
     )
     links: _Links = {
-        "link": desk.pages.link(particulars.code),
-        "stop": desk.pages.stop(desk.stop_links.sign(scope)),
-        "language": parcel.language,
-        "more": desk.catalogues,
+        "link": app.settings.pages.link(particulars.code),
+        "stop": app.settings.pages.stop(app.settings.stop_links.sign(scope)),
+        "language": payload.language,
+        "more": app.settings.catalogues,
     }
-    content = _content(desk, contact, parcel, wordings, links, particulars)
-    if parcel.channel is Channel.SMS:
+    content = _content(app, contact, payload, wordings, links, particulars)
+    if payload.channel is Channel.SMS:
         _warn_of_length(name, content.text)
     return Message(
         id=name,
         contact=contact.id,
-        channel=parcel.channel,
+        channel=payload.channel,
         to=_destination(address),
         subject=content.subject,
         text=content.text,
         html=content.html,
         headers=(
             unsubscribe_headers(links["stop"])
-            if parcel.channel is Channel.EMAIL and parcel.kind not in _ONLY_TELLS
+            if payload.channel is Channel.EMAIL and payload.kind not in _ONLY_TELLS
             else {}
         ),
-        language=nearest(parcel.language, desk.catalogues),
+        language=nearest(payload.language, app.settings.catalogues),
     )
 
 
 def _content(
-    desk: Desk,
+    app: Application,
     contact: Contact,
-    parcel: Parcel,
+    payload: Payload,
     wordings: Sequence[Wording],
     links: _Links,
     particulars: Particulars,
 ) -> Content:
-    organisation, channel = desk.organisation, parcel.channel
-    spoken: _Spoken = {"language": parcel.language, "more": desk.catalogues}
-    match parcel.kind:
-        case ParcelKind.REQUEST | ParcelKind.REMINDER:
-            assert parcel.until is not None
+    organisation, channel = app.settings.organisation, payload.channel
+    spoken: _Spoken = {"language": payload.language, "more": app.settings.catalogues}
+    match payload.kind:
+        case PayloadKind.REQUEST | PayloadKind.REMINDER:
+            assert payload.until is not None
             return request(
                 organisation,
                 channel,
                 wordings,
-                until=parcel.until,
-                reminder=parcel.kind is ParcelKind.REMINDER,
-                by_reply=desk.outlets[parcel.channel].takes_replies,
+                until=payload.until,
+                reminder=payload.kind is PayloadKind.REMINDER,
+                by_reply=app.backends[payload.channel].takes_replies,
                 **links,
             )
-        case ParcelKind.RECEIPT:
-            assert parcel.at is not None
-            return receipt(organisation, channel, wordings, on=parcel.at, **links)
-        case ParcelKind.HELP:
+        case PayloadKind.RECEIPT:
+            assert payload.at is not None
+            return receipt(organisation, channel, wordings, on=payload.at, **links)
+        case PayloadKind.HELP:
             return help_text(organisation, link=links["link"], **spoken)
-        case ParcelKind.MARKETING:
-            assert parcel.content is not None
+        case PayloadKind.MARKETING:
+            assert payload.content is not None
             return marketing(
                 organisation,
                 channel,
-                parcel.content,
+                payload.content,
                 reason=particulars.reason,
                 **links,
             )
-        case ParcelKind.CODE:
+        case PayloadKind.CODE:
             minutes = int(STEP_UP_LIFE.total_seconds() // 60)
             return code_message(
                 organisation,
                 channel,
                 particulars.code,
-                host=desk.pages.host,
+                host=app.settings.pages.host,
                 minutes=minutes,
                 **spoken,
             )
-        case ParcelKind.LINK:
+        case PayloadKind.LINK:
             return link_message(organisation, channel, **links)
-        case ParcelKind.COPY:
+        case PayloadKind.COPY:
             return copy_message(
                 organisation,
                 page=particulars.page,
                 plain=particulars.plain,
                 **spoken,
             )
-        case ParcelKind.STOPPED:
-            assert parcel.at is not None
-            assert parcel.until is not None
+        case PayloadKind.STOPPED:
+            assert payload.at is not None
+            assert payload.until is not None
             return stopped_notice(
                 organisation,
                 channel,
                 wordings,
-                on=parcel.at,
+                on=payload.at,
                 link=links["link"],
-                until=parcel.until,
+                until=payload.until,
                 **spoken,
             )
-        case ParcelKind.CHANGED:
-            assert parcel.until is not None
+        case PayloadKind.CHANGED:
+            assert payload.until is not None
             return changed_notice(
                 organisation,
                 channel,
                 kind=particulars.kind,
                 masked=particulars.masked,
                 link=links["link"],
-                until=parcel.until,
+                until=payload.until,
                 **spoken,
             )
-        case ParcelKind.COMPLAINT:
-            assert parcel.at is not None
-            assert parcel.until is not None
+        case PayloadKind.COMPLAINT:
+            assert payload.at is not None
+            assert payload.until is not None
             return complaint_received(
                 organisation,
                 channel,
-                reference=parcel.complaint or "",
-                on=parcel.at,
-                by=parcel.until,
+                reference=payload.complaint or "",
+                on=payload.at,
+                by=payload.until,
                 **spoken,
             )
-        case ParcelKind.ALERT:
-            assert parcel.until is not None
+        case PayloadKind.ALERT:
+            assert payload.until is not None
             return complaint_alert(
                 organisation,
                 contact=contact.id,
-                reference=parcel.complaint or "",
-                by=parcel.until,
-                reminder=parcel.reminder,
+                reference=payload.complaint or "",
+                by=payload.until,
+                reminder=payload.reminder,
             )
-        case ParcelKind.LINK_WANTED:
+        case PayloadKind.LINK_WANTED:
             raise AssertionError("what was only typed in is no message")
         case _:
-            assert_never(parcel.kind)
+            assert_never(payload.kind)
 
 
 def _warn_of_length(name: str, text: str) -> None:

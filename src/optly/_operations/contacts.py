@@ -4,11 +4,16 @@ Putting contacts on record, changing and erasing them, and recording what they s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from optly._operations.desk import Desk, Plan, line_values, require_line
+from optly._operations.application import Application
+from optly._operations.blind_index import line_values
+from optly._operations.lines import require_line
+from optly._operations.repository import Plan, Planner
 from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
 from optly.contacts.parties import Contact, Subscriber
 from optly.contacts.purposes import Wording
@@ -26,23 +31,24 @@ from optly.record.commands import (
 )
 from optly.record.consent import Standing, fold
 from optly.record.events import Actor, Choice, Event
+from optly.record.ledger import Opening
 from optly.results import Imported
 
 _TRIES = 10
 
 
-async def find(desk: Desk, address: Address) -> Contact | None:
+async def find(app: Application, address: Address) -> Contact | None:
     """
     Return whose line *address* is, or None.
     """
-    found = await desk.storage.find(desk.idkeys(address))
+    found = await app.storage.find(app.index.idkeys(address))
     for identifier in found.identifiers.values():
         return Contact(identifier.subject.hex())
     return None
 
 
-async def _holders(desk: Desk, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
-    return {address: await find(desk, address) for address in addresses}
+async def _holders(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
+    return {address: await find(app, address) for address in addresses}
 
 
 def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
@@ -50,7 +56,7 @@ def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLin
 
 
 async def add(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[Address],
     *,
     name: str,
@@ -65,7 +71,7 @@ async def add(
     Nothing else about somebody who is there already changes, so an import can neither widen nor undo what they chose.
     """
     for _ in range(_TRIES):
-        holders = await _holders(desk, addresses)
+        holders = await _holders(app, addresses)
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
             raise LineTakenError("these addresses belong to different contacts: nothing was changed")
@@ -77,32 +83,47 @@ async def add(
                 return contact
             command = ChangeDetails(add=tuple(new), actor=actor)
         else:
-            contact = Contact(desk.random(16).hex())
+            contact = Contact(app.settings.random(16).hex())
             command = AddContact(name=name, subscriber=subscriber, language=language, lines=tuple(new), actor=actor)
         try:
-            await desk.apply(contact, lambda _standing, _now, command=command: Plan(command=command))  # type: ignore[misc]
+            await app.repository.apply(contact, command)
         except AddressTakenError:
             continue  # somebody else added them in the meantime: look again
         return contact
     raise ConflictError("other writers kept changing whom these addresses belong to: try again later")
 
 
-async def change(
-    desk: Desk,
-    contact: Contact,
-    *,
-    name: str | None,
-    subscriber: Subscriber | None,
-    language: str | None,
+@contextmanager
+def address_taken() -> Iterator[None]:
+    """
+    Say in the words of a host that an address belongs to another contact.
+
+    Raises:
+        LineTakenError: It does.
+    """
+    try:
+        yield
+    except AddressTakenError:
+        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+
+
+def plan_change(
+    openings: Mapping[str, Opening],
     addresses: Sequence[Address],
-    held_by: Mapping[AddressKind, Subscriber],
+    *,
     actor: Actor,
-) -> Standing:
+    name: str | None = None,
+    subscriber: Subscriber | None = None,
+    language: str | None = None,
+    held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+) -> Planner:
     """
-    Change a contact's details. A new address takes the place of the one of its kind, and no consent moves with it.
+    Return a planner that changes details. A new address takes the place of the one of its kind, and no consent moves
+    with it.
+
+    Args:
+        openings: The personal values of the contact that are stored.
     """
-    record = await desk.known(contact)
-    openings = await desk.openings(record.subject)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         add: list[NewLine] = []
@@ -122,14 +143,21 @@ async def change(
             )
         )
 
-    try:
-        return (await desk.apply(contact, plan)).standing
-    except AddressTakenError:
-        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+    return plan
+
+
+async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
+    """
+    Change a contact's details, as `plan_change` plans it.
+    """
+    record = await app.repository.require(contact)
+    planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
+    with address_taken():
+        return (await app.repository.apply(contact, planner, read=record)).standing
 
 
 async def record_consent(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     *,
     channels: Sequence[Channel],
@@ -141,7 +169,7 @@ async def record_consent(
     """
     Record a consent that was given elsewhere, if it may stand.
     """
-    validities = {key: desk.purpose(key).validity for key in purposes}
+    validities = {key: app.settings.purpose(key).validity for key in purposes}
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         choices = tuple(
@@ -157,11 +185,11 @@ async def record_consent(
         )
         return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
 
-    return (await desk.apply(contact, plan, whole=True)).standing
+    return (await app.repository.apply(contact, plan, suppressions=True)).standing
 
 
 async def record_soft_opt_in(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
     *,
@@ -172,24 +200,23 @@ async def record_soft_opt_in(
     Record details collected in a sale, or by a charity, for each channel by itself.
     """
     for key in facts.get("similar_purposes", ()):
-        desk.purpose(key)
+        app.settings.purpose(key)
     if not channels:
         raise UsageError("a soft opt-in needs at least one channel")
     standing = Standing()
     for channel in channels:
 
         def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
-            lines = {
-                each: require_line(standing, each) for each in channels
-            }  # all of them, before the first is written
+            # The lines of all channels are looked up before the first is written, so that nothing is half recorded.
+            lines = {each: require_line(standing, each) for each in channels}
             return Plan(command=kind(channel=channel, line=lines[channel], **facts))
 
-        standing = (await desk.apply(contact, plan)).standing
+        standing = (await app.repository.apply(contact, plan)).standing
     return standing
 
 
 async def stop(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     *,
     objection: bool,
@@ -203,7 +230,7 @@ async def stop(
     Record a withdrawal or an objection.
     """
     for key in purposes:
-        desk.purpose(key)
+        app.settings.purpose(key)
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         return Plan(
@@ -217,11 +244,17 @@ async def stop(
             )
         )
 
-    return (await desk.apply(contact, plan)).standing
+    return (await app.repository.apply(contact, plan)).standing
 
 
 async def import_objections(
-    desk: Desk, addresses: Iterable[str | Address], channel: Channel, *, at: datetime | None, actor: Actor, how: str
+    app: Application,
+    addresses: Iterable[str | Address],
+    channel: Channel,
+    *,
+    at: datetime | None,
+    actor: Actor,
+    how: str,
 ) -> Imported:
     """
     Record an objection to all marketing for the holder of each address, who is put on record if they are not.
@@ -234,53 +267,53 @@ async def import_objections(
             malformed.append(place)
             continue
         contact = await add(
-            desk, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor
+            app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor
         )
-        await stop(desk, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
+        await stop(app, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
         recorded += 1
     return Imported(recorded=recorded, malformed=tuple(malformed))
 
 
-async def restore_line(desk: Desk, contact: Contact, channel: Channel, how: str) -> Standing:
+async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
     """
     Put a line back into use.
     """
-    await desk.known(contact)
+    record = await app.repository.require(contact)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         return Plan(command=RestoreLine(channel=channel, line=require_line(standing, channel), how=how))
 
-    return (await desk.apply(contact, plan)).standing
+    return (await app.repository.apply(contact, plan, read=record)).standing
 
 
-async def erase(desk: Desk, contact: Contact) -> None:
+async def erase(app: Application, contact: Contact) -> None:
     """
     Erase everything personal. What stays: the chain, and the stop under the keyed names of the addresses.
     """
-    await desk.known(contact)
-    await desk.apply(contact, lambda _standing, _now: Plan(command=EraseContact()))
+    record = await app.repository.require(contact)
+    await app.repository.apply(contact, EraseContact(), read=record)
 
 
-async def standing(desk: Desk, contact: Contact, at: datetime | None) -> Standing:
+async def standing(app: Application, contact: Contact, at: datetime | None) -> Standing:
     """
     Return the standing now, or as it was on record at an instant.
     """
-    record = await desk.known(contact)
-    return record.standing if at is None else fold(await recorded_until(desk, record.subject, at))
+    record = await app.repository.require(contact)
+    return record.standing if at is None else fold(await recorded_until(app, record.subject, at))
 
 
-async def recorded_until(desk: Desk, subject: bytes, at: datetime) -> list[Event]:
+async def recorded_until(app: Application, subject: bytes, at: datetime) -> list[Event]:
     """
     Return the events that had been recorded at an instant, without personal values.
     """
-    events = [entry.event() for entry in await desk.storage.entries(subject)]
+    events = [entry.event() for entry in await app.storage.entries(subject)]
     return [event for event in events if event.recorded_at <= at]
 
 
-async def history(desk: Desk, contact: Contact) -> tuple[Event, ...]:
+async def history(app: Application, contact: Contact) -> tuple[Event, ...]:
     """
     Return every event in order, with the personal values that are not erased.
     """
-    subject = (await desk.known(contact)).subject
-    openings = await desk.openings(subject)
-    return tuple(entry.event(openings) for entry in await desk.storage.entries(subject))
+    subject = (await app.repository.require(contact)).subject
+    openings = await app.repository.openings(subject)
+    return tuple(entry.event(openings) for entry in await app.storage.entries(subject))

@@ -11,12 +11,13 @@ from typing import Final, Unpack
 
 import attrs
 
+from optly._operations.application import Application
+from optly._operations.blind_index import stops_from
 from optly._operations.contacts import recorded_until
-from optly._operations.desk import Desk, suppressed
 from optly.contacts.addresses import Address, Channel, PhoneNumber, parse_address
 from optly.contacts.parties import Contact
 from optly.errors import AddressError, RegisterError
-from optly.protocols import Found, Head, RegisterName, Suppression
+from optly.protocols import Head, RegisterName, Suppression
 from optly.record.consent import Standing, fold
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
@@ -32,7 +33,7 @@ _TO_ASK: Final = {
 
 
 def assess(
-    desk: Desk,
+    app: Application,
     standing: Standing,
     channel: Channel,
     purpose: str,
@@ -50,11 +51,11 @@ def assess(
     """
     if standing.contacted:
         facts.setdefault("first_contact", False)
-    decision = desk.rulebook.assess(
+    decision = app.settings.rulebook.assess(
         Communication(
             channel=channel,
             kind=kind,
-            sender=desk.organisation.key,
+            sender=app.settings.organisation.key,
             purpose=purpose,
             contact=contact,
             line=line,
@@ -69,7 +70,7 @@ def assess(
     return attrs.evolve(decision, allowed=False, reason=Reason.UNDELIVERABLE, evidence=(failure.seq,), duties=())
 
 
-async def screened(desk: Desk, channel: Channel, address: Address | None, at: datetime, facts: Facts) -> Facts:
+async def screened(app: Application, channel: Channel, address: Address | None, at: datetime, facts: Facts) -> Facts:
     """
     Return *facts* with what the registers say about the number, unless the host says it.
 
@@ -79,7 +80,7 @@ async def screened(desk: Desk, channel: Channel, address: Address | None, at: da
     if names is None or not isinstance(address, PhoneNumber) or "listings" in facts:
         return facts
     listings = []
-    for register in desk.registers:
+    for register in app.registers:
         if register.name in names:
             try:
                 listings.append(await register.listed_on(address, at))
@@ -89,7 +90,7 @@ async def screened(desk: Desk, channel: Channel, address: Address | None, at: da
 
 
 async def check_contact(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     channel: Channel,
     purpose: str,
@@ -101,15 +102,15 @@ async def check_contact(
     """
     Decide a message or a call to a contact.
     """
-    record = await desk.known(contact)
-    standing, values = await desk.whole(record)
-    now = desk.clock() if at is None else at
+    record = await app.repository.require(contact)
+    standing, values = await app.repository.with_suppressions(record)
+    now = app.settings.clock() if at is None else at
     if at is not None:
-        standing = _as_of(fold(await recorded_until(desk, record.subject, at)), standing, at)
+        standing = _as_of(fold(await recorded_until(app, record.subject, at)), standing, at)
     line = standing.line_for(channel)
     number = None if line is None else line.number
-    facts = await screened(desk, channel, None if number is None else values.get(number), now, facts)
-    return assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
+    facts = await screened(app, channel, None if number is None else values.get(number), now, facts)
+    return assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
 
 
 def _as_of(then: Standing, now: Standing, at: datetime) -> Standing:
@@ -117,7 +118,7 @@ def _as_of(then: Standing, now: Standing, at: datetime) -> Standing:
 
 
 async def check_addresses(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[Address],
     channel: Channel,
     purpose: str,
@@ -129,14 +130,14 @@ async def check_addresses(
     """
     Decide a message or a call to each of these addresses, in order.
     """
-    idkeys = [desk.idkeys(address) for address in addresses]
-    found: Found = await desk.storage.find([idkey for names in idkeys for idkey in names])
+    idkeys = [app.index.idkeys(address) for address in addresses]
+    found = await app.storage.find([idkey for names in idkeys for idkey in names])
     subjects = {identifier.subject for identifier in found.identifiers.values()}
-    heads: Mapping[bytes, Head] = await desk.storage.load(list(subjects)) if subjects else {}
+    heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
     for row in found.suppressions:
         suppressions.setdefault(row.idkey, []).append(row)
-    now = desk.clock() if at is None else at
+    now = app.settings.clock() if at is None else at
     decisions = []
     for address, names in zip(addresses, idkeys, strict=True):
         standing, contact, line = _NOBODY, "", None
@@ -144,22 +145,20 @@ async def check_addresses(
             identifier = found.identifiers.get(name)
             if identifier is not None and (head := heads.get(identifier.subject)) is not None:
                 contact, line = identifier.subject.hex(), identifier.line
-                standing = (await desk.record(identifier.subject, head)).standing
+                standing = (await app.repository.record(identifier.subject, head)).standing
                 if at is not None:
-                    standing = fold(await recorded_until(desk, identifier.subject, at))
+                    standing = fold(await recorded_until(app, identifier.subject, at))
                 break
         if suppressions and (rows := [row for name in names for row in suppressions.get(name, ())]):
-            stops = suppressed(rows, dict.fromkeys(names, line))
+            stops = stops_from(rows, dict.fromkeys(names, line))
             standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
-        here = await screened(desk, channel, address, now, facts) if channel in _TO_ASK else facts
-        decisions.append(
-            assess(desk, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **here)
-        )
+        here = await screened(app, channel, address, now, facts) if channel in _TO_ASK else facts
+        decisions.append(assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **here))
     return decisions
 
 
 async def screen(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[str | Address],
     channel: Channel,
     purpose: str,
@@ -177,9 +176,11 @@ async def screen(
         except AddressError:
             read.append(None)
     known = [address for address in read if address is not None]
-    decisions = iter(await check_addresses(desk, known, channel, purpose, kind=kind, **facts))
+    decisions = iter(await check_addresses(app, known, channel, purpose, kind=kind, **facts))
     if len(known) == len(read):
         return list(decisions)
-    refusal = assess(desk, Standing(), channel, purpose, kind=kind, contact="", line=None, at=desk.clock(), **facts)
+    refusal = assess(
+        app, Standing(), channel, purpose, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
+    )
     malformed = attrs.evolve(refusal, allowed=False, reason=Reason.NOT_AN_ADDRESS, duties=())
     return [malformed if address is None else next(decisions) for address in read]

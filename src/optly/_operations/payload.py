@@ -18,7 +18,7 @@ from optly.protocols import OutboxMessage
 from optly.record.events import Choice
 
 
-class ParcelKind(StrEnum):
+class PayloadKind(StrEnum):
     """
     What a message is.
 
@@ -47,11 +47,11 @@ class ParcelKind(StrEnum):
         """
         Whether it is marketing, which asking for consent is too.
         """
-        return self in (ParcelKind.REQUEST, ParcelKind.REMINDER, ParcelKind.MARKETING)
+        return self in (PayloadKind.REQUEST, PayloadKind.REMINDER, PayloadKind.MARKETING)
 
 
 @attrs.frozen(kw_only=True)
-class Parcel:
+class Payload:
     """
     One message before it is made.
 
@@ -71,7 +71,7 @@ class Parcel:
         reminder: Whether the organisation was told of it before.
     """
 
-    kind: ParcelKind
+    kind: PayloadKind
     channel: Channel
     line: int
     language: str
@@ -89,16 +89,16 @@ class Parcel:
     reminder: bool = False
 
 
-def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
+def encode(payload: Payload, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
     """
-    Put *parcel* into the form the outbox keeps.
+    Put *payload* into the form the outbox keeps.
     """
     return OutboxMessage(
-        subject=subject, message=message, channel=parcel.channel, due_at=due_at, body=msgspec.json.encode(parcel)
+        subject=subject, message=message, channel=payload.channel, due_at=due_at, body=msgspec.json.encode(payload)
     )
 
 
-def unpack(message: OutboxMessage) -> Parcel:
+def decode(message: OutboxMessage) -> Payload:
     """
     Read it back.
 
@@ -106,6 +106,6 @@ def unpack(message: OutboxMessage) -> Parcel:
         DamagedError: It is not what was put there.
     """
     try:
-        return msgspec.json.decode(message.body, type=Parcel)
+        return msgspec.json.decode(message.body, type=Payload)
     except msgspec.DecodeError:
         raise DamagedError(f"message {message.message.hex()} in the outbox cannot be read") from None

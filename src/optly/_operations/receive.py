@@ -14,9 +14,10 @@ from typing import Final, assert_never
 
 import attrs
 
+from optly._operations.application import Application
 from optly._operations.contacts import add, find
-from optly._operations.desk import Desk, Plan, Planner
-from optly._operations.payload import Parcel, ParcelKind, pack
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan, Planner
 from optly.contacts.addresses import Address, Channel, parse_address
 from optly.contacts.parties import Contact, Subscriber
 from optly.errors import AddressError, LinkError
@@ -47,15 +48,15 @@ _SHORTEST_NAME: Final = 16
 _WHOLE_NAME: Final = 32
 
 
-async def receive(desk: Desk, event: DeliveryEvent | InboundMessage) -> Received:
+async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Received:
     """
     Take what a provider says or a person writes, once.
     """
     match event:
         case DeliveryEvent():
-            return await _delivery(desk, event)
+            return await _delivery(app, event)
         case InboundMessage():
-            return await _inbound(desk, event)
+            return await _inbound(app, event)
         case _:
             assert_never(event)
 
@@ -65,14 +66,10 @@ def _name(event: DeliveryEvent | InboundMessage) -> bytes:
 
 
 async def _apply(
-    desk: Desk, event: DeliveryEvent | InboundMessage, contact: Contact, plan: Planner, effect: Effect
+    app: Application, event: DeliveryEvent | InboundMessage, contact: Contact, plan: Planner | Command, effect: Effect
 ) -> Received:
-    applied = await desk.apply(contact, plan, idem=_name(event))
+    applied = await app.repository.apply(contact, plan, idem=_name(event))
     return Received(effect=effect if applied.events else Effect.REPEATED, event=event, contact=contact)
-
-
-def _always(command: Command) -> Planner:
-    return lambda _standing, _now: Plan(command=command)
 
 
 # ---- what a provider says
@@ -91,22 +88,22 @@ class _Sent:
     undelivered: bool
 
 
-async def _delivery(desk: Desk, event: DeliveryEvent) -> Received:
+async def _delivery(app: Application, event: DeliveryEvent) -> Received:
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
         return Received(effect=Effect.NOTED, event=event)
     if event.message:
-        return await _of_message(desk, event)
+        return await _of_message(app, event)
     if event.to and event.status in (DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
-        return await _of_address(desk, event)
+        return await _of_address(app, event)
     return Received(effect=Effect.UNKNOWN, event=event)
 
 
-async def _of_message(desk: Desk, event: DeliveryEvent) -> Received:
-    contact = await _whose(desk, event)
+async def _of_message(app: Application, event: DeliveryEvent) -> Received:
+    contact = await _whose(app, event)
     if contact is None:
         return Received(effect=Effect.UNKNOWN, event=event)
-    events = [entry.event() for entry in await desk.storage.entries(contact.subject)]
-    sent = _find(events, event) or await _unrecorded(desk, event, contact)
+    events = [entry.event() for entry in await app.storage.entries(contact.subject)]
+    sent = _find(events, event) or await _unrecorded(app, event, contact)
     if sent is None:
         # A forgery, or from before a restore.
         _log.warning("a provider told of a message that is not on record", extra={"contact_id": contact.id})
@@ -116,15 +113,15 @@ async def _of_message(desk: Desk, event: DeliveryEvent) -> Received:
     if (sent.delivered or sent.undelivered) and event.status is DeliveryStatus.FAILED:
         return Received(effect=Effect.REPEATED, event=event, contact=contact)
     command = _record(event, sent.line, sent.message, sent.question)
-    return await _apply(desk, event, contact, _always(command), _effect(event))
+    return await _apply(app, event, contact, command, _effect(event))
 
 
-async def _whose(desk: Desk, event: DeliveryEvent) -> Contact | None:
+async def _whose(app: Application, event: DeliveryEvent) -> Contact | None:
     if event.contact:
         contact = Contact(event.contact)
-        return contact if (await desk.load(contact)).version else None
+        return contact if (await app.repository.load(contact)).version else None
     try:
-        return await find(desk, parse_address(event.to, event.channel.kind))
+        return await find(app, parse_address(event.to, event.channel.kind))
     except AddressError:
         return None
 
@@ -153,7 +150,7 @@ def _find(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
     )
 
 
-async def _unrecorded(desk: Desk, event: DeliveryEvent, contact: Contact) -> _Sent | None:
+async def _unrecorded(app: Application, event: DeliveryEvent, contact: Contact) -> _Sent | None:
     """
     Make do with what a provider repeats of a message whose worker died before it could record that it was sent.
 
@@ -162,7 +159,7 @@ async def _unrecorded(desk: Desk, event: DeliveryEvent, contact: Contact) -> _Se
     if not event.contact or not event.to:
         return None
     try:
-        line = await _line_of(desk, contact, parse_address(event.to, event.channel.kind))
+        line = await _line_of(app, contact, parse_address(event.to, event.channel.kind))
     except AddressError:
         return None
     if line is None:
@@ -171,7 +168,7 @@ async def _unrecorded(desk: Desk, event: DeliveryEvent, contact: Contact) -> _Se
     return _Sent(message=message, line=line, question=None, delivered=False, undelivered=False)
 
 
-async def _of_address(desk: Desk, event: DeliveryEvent) -> Received:
+async def _of_address(app: Application, event: DeliveryEvent) -> Received:
     """
     Take what a provider says of an address. A stop is kept even for one that nobody has, so that it is there first.
     """
@@ -179,13 +176,13 @@ async def _of_address(desk: Desk, event: DeliveryEvent) -> Received:
         address = parse_address(event.to, event.channel.kind)
     except AddressError:
         return Received(effect=Effect.UNKNOWN, event=event)
-    contact = await find(desk, address)
+    contact = await find(app, address)
     if contact is None and event.status is not DeliveryStatus.BOUNCED:
-        contact = await _put_on_record(desk, address)
-    line = None if contact is None else await _line_of(desk, contact, address)
+        contact = await _put_on_record(app, address)
+    line = None if contact is None else await _line_of(app, contact, address)
     if contact is None or line is None:
         return Received(effect=Effect.UNKNOWN, event=event)
-    return await _apply(desk, event, contact, _always(_record(event, line, "", None)), _effect(event))
+    return await _apply(app, event, contact, _record(event, line, "", None), _effect(event))
 
 
 def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
@@ -211,7 +208,7 @@ def _effect(event: DeliveryEvent) -> Effect:
 # ---- what a person writes
 
 
-async def _inbound(desk: Desk, event: InboundMessage) -> Received:
+async def _inbound(app: Application, event: InboundMessage) -> Received:
     if event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     try:
@@ -219,24 +216,24 @@ async def _inbound(desk: Desk, event: InboundMessage) -> Received:
     except AddressError:  # a short code, or a name that cannot be answered
         return Received(effect=Effect.UNKNOWN, event=event)
     said = read_reply(event.text)
-    contact = await find(desk, address)
+    contact = await find(app, address)
     stops = isinstance(said, Stops) or event.keyword is Keyword.STOP
     if contact is None and stops:
-        contact = await _put_on_record(desk, address)
-    line = None if contact is None else await _line_of(desk, contact, address)
+        contact = await _put_on_record(app, address)
+    line = None if contact is None else await _line_of(app, contact, address)
     if contact is None or line is None:
         return Received(effect=Effect.UNKNOWN, event=event)
     if stops:
-        return await _apply(desk, event, contact, _stop(event, line), Effect.STOPPED)
-    answered = await _answer(desk, event, contact, line, said)
+        return await _apply(app, event, contact, _stop(event, line), Effect.STOPPED)
+    answered = await _answer(app, event, contact, line, said)
     if answered is not None:
         return answered
-    return await _keep(desk, event, contact, line, said)
+    return await _keep(app, event, contact, line, said)
 
 
-async def _put_on_record(desk: Desk, address: Address) -> Contact:
+async def _put_on_record(app: Application, address: Address) -> Contact:
     return await add(
-        desk,
+        app,
         [address],
         name="",
         subscriber=Subscriber.UNKNOWN,
@@ -246,8 +243,8 @@ async def _put_on_record(desk: Desk, address: Address) -> Contact:
     )
 
 
-async def _line_of(desk: Desk, contact: Contact, address: Address) -> int | None:
-    found = await desk.storage.find(desk.idkeys(address))
+async def _line_of(app: Application, contact: Contact, address: Address) -> int | None:
+    found = await app.storage.find(app.index.idkeys(address))
     lines = [known.line for known in found.identifiers.values() if known.subject == contact.subject]
     return lines[0] if lines else None
 
@@ -299,7 +296,7 @@ def _answers(question: Question, said: Reply) -> dict[tuple[Channel, str], bool]
             return {}
 
 
-async def _answer(desk: Desk, event: InboundMessage, contact: Contact, line: int, said: Reply) -> Received | None:
+async def _answer(app: Application, event: InboundMessage, contact: Contact, line: int, said: Reply) -> Received | None:
     """
     Let a text answer the question that is open for its number. None if it answers nothing.
 
@@ -316,24 +313,24 @@ async def _answer(desk: Desk, event: InboundMessage, contact: Contact, line: int
         command = AnswerQuestion(question=question.id, answers=answers, line=line, reply=event.text)
         return Plan(command=command, receipt_to=(event.channel, line))
 
-    if await desk.storage.committed(contact.subject, _name(event)):
+    if await app.storage.committed(contact.subject, _name(event)):
         return Received(effect=Effect.REPEATED, event=event, contact=contact)
     try:
-        applied = await desk.apply(contact, plan, idem=_name(event))
+        applied = await app.repository.apply(contact, plan, idem=_name(event))
     except LinkError:  # what it would answer can no longer be answered
         return None
     return Received(effect=Effect.ANSWERED, event=event, contact=contact) if applied.events else None
 
 
-async def _keep(desk: Desk, event: InboundMessage, contact: Contact, line: int, said: Reply) -> Received:
+async def _keep(app: Application, event: InboundMessage, contact: Contact, line: int, said: Reply) -> Received:
     helps = isinstance(said, Asks) or event.keyword is Keyword.HELP
     starts = isinstance(said, Starts) or event.keyword is Keyword.START
     meaning = Meaning.HELP if helps else Meaning.START if starts else Meaning.OTHER
-    answer = helps and event.channel in desk.outlets and await _may_help(desk, event, contact)
-    message = desk.random(16)
+    answer = helps and event.channel in app.backends and await _may_help(app, event, contact)
+    message = app.settings.random(16)
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        parcel = Parcel(kind=ParcelKind.HELP, channel=event.channel, line=line, language=standing.language)
+        payload = Payload(kind=PayloadKind.HELP, channel=event.channel, line=line, language=standing.language)
         return Plan(
             command=RecordMessage(
                 channel=event.channel,
@@ -343,15 +340,15 @@ async def _keep(desk: Desk, event: InboundMessage, contact: Contact, line: int, 
                 at=event.at,
                 text=event.text,
             ),
-            queue=(pack(parcel, contact.subject, message, now),) if answer else (),
+            queue=(encode(payload, contact.subject, message, now),) if answer else (),
         )
 
-    return await _apply(desk, event, contact, plan, Effect.HELPED if answer else Effect.KEPT)
+    return await _apply(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT)
 
 
-async def _may_help(desk: Desk, event: InboundMessage, contact: Contact) -> bool:
-    if await desk.storage.committed(contact.subject, _name(event)):
+async def _may_help(app: Application, event: InboundMessage, contact: Contact) -> bool:
+    if await app.storage.committed(contact.subject, _name(event)):
         return False
-    now = desk.clock()
-    asked: int = await desk.storage.count(sha256(f"help\0{event.channel}\0{contact.id}"), now, now + _HELP_EVERY)
+    now = app.settings.clock()
+    asked = await app.storage.count(sha256(f"help\0{event.channel}\0{contact.id}"), now, now + _HELP_EVERY)
     return asked == 1

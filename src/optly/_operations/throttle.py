@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from optly._operations.desk import Desk
+from optly._operations.application import Application
 from optly.errors import TooManyTriesError
 from optly.keys import sha256
 from optly.links import STEP_UP_LIFE, STEP_UP_TRIES
@@ -26,15 +26,15 @@ LINKS: Final[Often] = ((3, _QUARTER), (10, _DAY))
 COMPLAINTS: Final[Often] = ((5, _DAY),)
 
 
-async def count(desk: Desk, what: str, whose: str, often: Often) -> None:
+async def count(app: Application, what: str, whose: str, often: Often) -> None:
     """
     Count one more.
 
     Raises:
         TooManyTriesError: That is one too many. It was counted all the same.
     """
-    now = desk.clock()
+    now = app.settings.clock()
     for most, within in often:
         seconds = int(within.total_seconds())
-        if await desk.storage.count(sha256(f"often\0{what}\0{seconds}\0{whose}"), now, now + within) > most:
+        if await app.storage.count(sha256(f"often\0{what}\0{seconds}\0{whose}"), now, now + within) > most:
             raise TooManyTriesError("this was tried too often: wait, and try again later", until=now + within)

@@ -15,7 +15,7 @@ from optly.cli._terminal import Terminal
 from optly.cli._words import count, instant
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
-from optly.results import Letter
+from optly.results import OutboxEntry
 
 _STATES: Final = {state.name.lower().replace("_", "-"): state for state in MessageState}
 _MEANING: Final = {
@@ -50,7 +50,7 @@ def command(manager: ConsentManager, *, listed: str | None, limit: int, as_json:
     if listed is None:
         _tell_backlog(manager.backlog(), as_json=as_json)
     else:
-        _tell_letters(manager.letters(_STATES[listed], limit=limit), as_json=as_json)
+        _tell_letters(manager.outbox_messages(_STATES[listed], limit=limit), as_json=as_json)
 
 
 def _tell_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None:
@@ -65,7 +65,7 @@ def _tell_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None
         terminal.good("empty", "No message was ever queued.")
 
 
-def _tell_letters(letters: Sequence[Letter], *, as_json: bool) -> None:
+def _tell_letters(letters: Sequence[OutboxEntry], *, as_json: bool) -> None:
     if as_json:
         click.echo(
             json.dumps(

@@ -16,8 +16,7 @@ from optly.contacts.addresses import Address, Channel
 from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
 from optly.errors import AddressError, ConfigurationError, UnknownContactError
-from optly.manager import ConsentManager
-from optly.manager_async import AsyncConsentManager
+from optly.manager import AsyncConsentManager, ConsentManager
 from optly.portal import PortalSettings
 from optly.rules import Decision
 

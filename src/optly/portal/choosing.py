@@ -136,14 +136,14 @@ def put_on_record(
     Returns:
         What is opened now, and among it what is held; and everything that was shown, as it is on record now.
     """
-    manager, within = visit.manager, visit.site.hold_yes_within
+    within = visit.site.hold_yes_within
     if opened.kind is LinkKind.QUESTION:
         language = visit.language_for(opened)
-        standing = manager.answer(visit.code, answers, context=visit.context, language=language, hold_within=within)
+        standing = visit.me.answer(answers, context=visit.context, language=language, hold_within=within)
         return _waiting(visit) or opened, _recorded(opened.items, standing)
     if answers:
         # In the language of the words that were shown, which is not that of the page where that knows only others.
-        manager.choose(visit.code, answers, context=visit.context, language=opened.language, hold_within=within)
+        visit.me.choose(answers, context=visit.context, language=opened.language, hold_within=within)
     after = visit.open()
     return after, after.items
 
@@ -204,7 +204,7 @@ def take_confirmation(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
     """
     before = visit.opened_or_none()
     language = visit.chosen if before is None else visit.language_for(before)
-    visit.manager.confirm(visit.code, context=visit.context, language=language)
+    visit.me.confirm(context=visit.context, language=language)
     if before is None or not before.held:
         return None
     return before, [attrs.evolve(item, answer=True) for item in before.held]
@@ -218,7 +218,7 @@ def stop_everything(visit: Visit) -> Response:
     Stop everything, through a link of any kind, even one whose question is closed.
     """
     visit.form()
-    after = visit.manager.stop(visit.code, context=visit.context)
+    after = visit.me.stop(context=visit.context)
     opened = visit.opened_or_none()
     language = visit.language if opened is None else visit.language_for(opened)
     what = visit.say(language, _EVERYTHING)
@@ -248,7 +248,7 @@ def show_stop(visit: Visit) -> Response:
     """
     Show what a stop link stops, with a button.
     """
-    scope = visit.manager.open_stop(visit.argument)
+    scope = visit.self_service.open_stop(visit.argument)
     return visit.page(
         HTTPStatus.OK,
         "stop",
@@ -267,8 +267,8 @@ def stop(visit: Visit) -> Response:
     """
     if not is_one_click(visit.request) and "stop" not in read_form(visit.request):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    scope = visit.manager.open_stop(visit.argument)
-    after = visit.manager.stop_by_token(visit.argument, context=visit.context)
+    scope = visit.self_service.open_stop(visit.argument)
+    after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
     return _stopped(visit, visit.language, _what(visit, scope), after)
 
 
@@ -280,7 +280,7 @@ def _what(visit: Visit, scope: StopScope) -> str:
     if scope.purpose is None:
         what = visit.say(language, _EVERYTHING if scope.channel is None else N_("marketing"))
     else:
-        purpose = visit.manager.purposes.get(scope.purpose)
+        purpose = visit.self_service.purposes.get(scope.purpose)
         unknown = visit.say(language, N_("messages of this kind"))
         what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
     return what if scope.channel is None else visit.say(language, _BY[scope.channel]) % {"what": what}
@@ -301,7 +301,7 @@ def undo(visit: Visit) -> Response:
     opened = visit.open()
     if opened.held:
         return _held(visit, opened)
-    allowed = [item for item in opened.items if answer(standing, item.choice, visit.manager.clock())]
+    allowed = [item for item in opened.items if answer(standing, item.choice, visit.self_service.clock())]
     return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
 
 
@@ -309,8 +309,7 @@ def take_back(visit: Visit, opened: Opened, stop: int | None = None) -> Standing
     """
     Undo what the link is for, or the stop of that number.
     """
-    return visit.manager.undo(
-        visit.code,
+    return visit.me.undo(
         stop=stop,
         context=visit.context,
         language=visit.language_for(opened),

@@ -124,7 +124,7 @@ def show_details(visit: Visit) -> Response:
 
 
 def _details(visit: Visit, opened: Opened) -> Response:
-    details, language = visit.own.details(visit.code), visit.language_for(opened)
+    details, language = visit.me.details(), visit.language_for(opened)
     rows = []
     for detail in DETAILS.values():
         value = _value(details, detail)
@@ -141,7 +141,7 @@ def _details(visit: Visit, opened: Opened) -> Response:
 
 def _detail(visit: Visit, details: Details | None = None) -> _Detail:
     detail = DETAILS[visit.argument]
-    provable = visit.own.details(visit.code).provable if details is None else details.provable
+    provable = visit.me.details().provable if details is None else details.provable
     if detail.proved and detail.kind not in provable:
         raise Refusal(HTTPStatus.NOT_FOUND)
     return detail
@@ -152,7 +152,7 @@ def show_change(visit: Visit) -> Response:
     Show the form on which one detail is changed.
     """
     opened = _raised(visit)
-    details = visit.own.details(visit.code)
+    details = visit.me.details()
     detail = _detail(visit, details)
     return _change(visit, opened, detail, "" if detail.proved else _value(details, detail))
 
@@ -200,7 +200,7 @@ def change(visit: Visit) -> Response:
             assert detail.kind is not None
             propose(visit, detail.kind, sent)
             return visit.to(f"/me/{detail.name}/code")
-        session = visit.own.change_details(visit.code, **{detail.name: checked(visit, detail.name, sent)})
+        session = visit.me.change_details(**{detail.name: checked(visit, detail.name, sent)})
     except AnswerError as error:
         return _change(visit, opened, detail, sent, str(error))
     except AddressError:
@@ -209,7 +209,7 @@ def change(visit: Visit) -> Response:
         return _change(visit, opened, detail, sent, N_("This is on another record. Write to us"))
     except TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
-    return visit.to("/me/details", keeping(visit.manager.pages, session))
+    return visit.to("/me/details", keeping(visit.self_service.pages, session))
 
 
 def _in_one_line(sent: str) -> str:
@@ -227,7 +227,7 @@ def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
     address = parse_address(_in_one_line(sent), kind)
     assert isinstance(address, EmailAddress | PhoneNumber)
     try:
-        visit.own.propose(visit.code, address)
+        visit.me.propose(address)
     except AnswerError:
         raise AnswerError(N_("This is on record already")) from None
     return address.masked
@@ -261,7 +261,7 @@ def show_prove(visit: Visit) -> Response:
 
 def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = None) -> Response:
     assert detail.kind is not None
-    masked = visit.own.proposed(visit.code, detail.kind)
+    masked = visit.me.proposed(detail.kind)
     if not masked:
         return visit.to(f"/me/{detail.name}")
     return visit.own_page(
@@ -289,13 +289,13 @@ def prove(visit: Visit) -> Response:
     error = tried(visit, opened)
     if error is None:
         try:
-            session = visit.own.prove(visit.code, detail.kind, form.get("digits", ("",))[-1])
+            session = visit.me.prove(detail.kind, form.get("digits", ("",))[-1])
         except (WrongDigitsError, TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
         except LineTakenError:
             error = visit.say(visit.language_for(opened), N_("This is on another record. Write to us"))
         else:
-            return visit.to("/me/details", keeping(visit.manager.pages, session))
+            return visit.to("/me/details", keeping(visit.self_service.pages, session))
     return _prove(visit, opened, detail, error)
 
 
@@ -309,7 +309,7 @@ def show_history(visit: Visit) -> Response:
     opened = _raised(visit)
     before = visit.query.get("before", [""])[-1]
     last = int(before) - 1 if before.isascii() and before.isdecimal() and len(before) < 10 else None
-    history, language = visit.own.history(visit.code), visit.language_for(opened)
+    history, language = visit.me.history(), visit.language_for(opened)
     shown, earlier = days(history, language, visit.site.look.catalogues, last)
     return visit.own_page(
         opened,
@@ -322,7 +322,7 @@ def show_history(visit: Visit) -> Response:
 
 
 def _copy_goes_to(visit: Visit, opened: Opened) -> str:
-    lines = visit.own.details(visit.code).lines if opened.copyable else ()
+    lines = visit.me.details().lines if opened.copyable else ()
     for line in lines:
         if line.kind is AddressKind.EMAIL:
             return line.masked
@@ -346,7 +346,7 @@ def send_copy(visit: Visit) -> Response:
     visit.form()
     opened = _raised(visit)
     try:
-        masked = visit.own.send_copy(visit.code)
+        masked = visit.me.send_copy()
     except MissingLineError:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
     return _done(
@@ -388,7 +388,7 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
         place="complaint",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         action=f"{visit.home}/complaint",
-        contact=visit.manager.organisation.email,
+        contact=visit.self_service.organisation.email,
         value=value,
         error=None if error is None else visit.say(visit.language_for(opened), error),
     )
@@ -402,7 +402,7 @@ def complain(visit: Visit) -> Response:
     opened = visit.open()
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")
     try:
-        complaint = visit.own.complain(visit.code, text)
+        complaint = visit.me.complain(text)
     except TooManyTriesError:
         return _complaint(visit, opened, text, N_("You have complained several times today. Write to us instead"))
     except AnswerError:

@@ -140,13 +140,13 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
         case ["static", name]:
             return attrs.evolve(visit, argument=name), {"GET": public.show_file}
         case ["hooks", name]:
-            return attrs.evolve(visit, argument=name), {"POST": public.hear_provider}
+            return attrs.evolve(visit, argument=name), {"POST": public.receive_webhook}
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
 
 def _session(visit: Visit) -> Door:
-    return door_of_session(visit.mount, session_in(visit.request, visit.manager.pages))
+    return door_of_session(visit.mount, session_in(visit.request, visit.self_service.pages))
 
 
 def _what_went_wrong(visit: Visit, error: Exception) -> Problem:

@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 from optly.errors import AddressError, NoBackendError, TooManyTriesError
 from optly.locale.i18n import N_
-from optly.portal.hooks import hear
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -31,11 +30,11 @@ def show_file(visit: Visit) -> Response:
     return found
 
 
-def hear_provider(visit: Visit) -> Response:
+def receive_webhook(visit: Visit) -> Response:
     """
-    Take what a provider tells.
+    Record what a provider reports.
     """
-    return hear(visit.manager, visit.request, visit.argument, visit.site.on_received)
+    return visit.site.hooks.respond(visit.argument, visit.request)
 
 
 def show_new_link(visit: Visit) -> Response:
@@ -65,7 +64,7 @@ def send_new_link(visit: Visit) -> Response:
     typed = form.get("address", ("",))[-1]
     try:
         if visit.site.limiter.may_send_link(visit.client):
-            visit.own.request_link(typed, language=visit.language)
+            visit.self_service.request_link(typed, language=visit.language)
     except AddressError:
         return _new_link(visit, typed, N_("Write an email address, or a mobile number such as 07911 123456"))
     except NoBackendError:

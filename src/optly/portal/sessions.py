@@ -43,8 +43,8 @@ def send(visit: Visit) -> Response:
     Have a one-time code sent, and begin a session that it will raise.
     """
     visit.form()
-    session = visit.own.request_code(visit.code)
-    headers = () if session == visit.code else (keeping(visit.manager.pages, session),)
+    session = visit.me.request_code()
+    headers = () if session == visit.code else (keeping(visit.self_service.pages, session),)
     return visit.to("/me/code", *headers)
 
 
@@ -79,11 +79,11 @@ def enter(visit: Visit) -> Response:
     error = tried(visit, opened)
     if error is None:
         try:
-            session = visit.own.step_up(visit.code, form.get("digits", ("",))[-1])
+            session = visit.me.step_up(form.get("digits", ("",))[-1])
         except (WrongDigitsError, TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
         else:
-            return visit.to("/me/details", keeping(visit.manager.pages, session))
+            return visit.to("/me/details", keeping(visit.self_service.pages, session))
     return _enter(visit, opened, error)
 
 
@@ -111,7 +111,7 @@ def stay(visit: Visit) -> Response:
     Prolong the session.
     """
     visit.form()
-    return visit.to("/me/details", keeping(visit.manager.pages, visit.own.stay(visit.code)))
+    return visit.to("/me/details", keeping(visit.self_service.pages, visit.me.stay()))
 
 
 def finish(visit: Visit) -> Response:
@@ -122,13 +122,13 @@ def finish(visit: Visit) -> Response:
     opened = visit.opened_or_none()
     language = visit.language if opened is None else visit.language_for(opened)
     with suppress(LinkInvalidError):
-        visit.own.finish(visit.code)
+        visit.self_service.finish(visit.code)
     heading = N_("You are signed out")
     texts = (N_("Nothing of it is kept in this browser. To come back, use the link in any message from us."),)
     return visit.page(
         HTTPStatus.OK,
         "done",
-        dropping(visit.manager.pages),
+        dropping(visit.self_service.pages),
         ("clear-site-data", '"cache", "cookies"'),
         title=heading,
         language=language,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
 import attrs
@@ -17,6 +17,7 @@ from optly.contacts.addresses import Channel
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.portal.cookies import csrf_of, is_csrf_of
+from optly.portal.hooks import Hooks
 from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
@@ -25,13 +26,7 @@ from optly.protocols.http import Request, Response
 from optly.record.commands import Context
 from optly.record.events import LinkKind
 from optly.record.views import Opened
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from optly.manager import ConsentManager
-    from optly.results import Received
-    from optly.self_service import SelfService
+from optly.self_service import Person, SelfService
 
 BY: Final = {Channel.EMAIL: N_("Email"), Channel.SMS: N_("Text message")}
 
@@ -46,11 +41,11 @@ class Site:
         proxies: How many proxies stand in front of the server.
     """
 
-    manager: ConsentManager
+    self_service: SelfService
     look: Look
     limiter: Limiter
+    hooks: Hooks
     keep_context: bool = False
-    on_received: Callable[[Received], object] | None = None
     hold_yes_within: timedelta | None = None
     proxies: int = 0
     api: bool = False
@@ -109,12 +104,15 @@ class Visit:
     door: Door | None = None
 
     @property
-    def manager(self) -> ConsentManager:
-        return self.site.manager
+    def self_service(self) -> SelfService:
+        return self.site.self_service
 
-    @property
-    def own(self) -> SelfService:
-        return self.site.manager.self_service
+    @cached_property
+    def me(self) -> Person:
+        """
+        The person whose door it is. Looked up once for the request.
+        """
+        return self.self_service.enter(self.code)
 
     @property
     def mount(self) -> str:
@@ -206,7 +204,7 @@ class Visit:
         Raises:
             Refusal: It is from elsewhere, or is no form of ours.
         """
-        if not is_from_our_page(self.request, self.manager.pages.origin):
+        if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
         form = read_form(self.request)
         if self.door is not None and self.door.in_session and not is_csrf_of(self.door.code, form.get("csrf", ())):
@@ -219,7 +217,7 @@ class Visit:
         """
         Return what the door opens.
         """
-        return self.manager.open(self.code, language=self.chosen)
+        return self.me.open(language=self.chosen)
 
     def require_raised(self, opened: Opened) -> None:
         """

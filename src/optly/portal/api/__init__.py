@@ -26,6 +26,7 @@ from optly.errors import (
     LinkRevokedError,
     LinkSupersededError,
     LinkUsedError,
+    OptlyError,
     RetryableError,
     SessionError,
     TooManyTriesError,
@@ -120,7 +121,7 @@ def _answer(visit: Visit, path: str) -> Response:
     method = "GET" if visit.request.method == "HEAD" else visit.request.method
     if path == _DESCRIPTION:
         _require(method, ("GET",))
-        return responses.json(HTTPStatus.OK, describe(visit.manager.pages.base_url))
+        return responses.json(HTTPStatus.OK, describe(visit.self_service.pages.base_url))
     operations = OPERATIONS.get(path)
     if operations is None:
         raise Refused(NOT_FOUND)
@@ -167,11 +168,20 @@ def _why_closed(visit: Visit, error: LinkInvalidError | SessionError) -> Kind:
     Tell a code that opens nothing from one that opens something else.
     """
     in_session = isinstance(error, SessionError)
-    if visit.opened_or_none() is not None:
+    if _still_opens(visit):
         return CODE_NEEDED if in_session else NOT_FOR_THIS
     if in_session:
         return SESSION_OVER
     return LINK_INVALID if visit.site.limiter.may_miss(visit.client) else TOO_MANY
+
+
+def _still_opens(visit: Visit) -> bool:
+    # Looked up anew: the session may have ended since the request began.
+    try:
+        visit.self_service.enter(visit.code).open()
+    except OptlyError:
+        return False
+    return True
 
 
 def _problem(visit: Visit, kind: Kind, error: Exception) -> Response:
@@ -207,6 +217,6 @@ def _headers(visit: Visit, kind: Kind, error: Exception) -> list[tuple[str, str]
     if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("retry-after", RETRY_AFTER))
     if isinstance(error, TooManyTriesError):
-        wait = (error.until - visit.manager.clock()).total_seconds()
+        wait = (error.until - visit.self_service.clock()).total_seconds()
         headers.append(("retry-after", str(max(0, ceil(wait)))))
     return headers

@@ -88,7 +88,7 @@ def stop(visit: Visit, _: Nothing) -> Stopped:
     """
     Stop everything, through a link of any kind, even one that can no longer answer.
     """
-    return Stopped.of(visit.manager.stop(visit.code, context=visit.context))
+    return Stopped.of(visit.me.stop(context=visit.context))
 
 
 def undo(visit: Visit, body: Undoing) -> Opened:
@@ -103,8 +103,8 @@ def stop_scope(visit: Visit, _: Nothing) -> Scope:
     """
     Say what a stop link stops. The code is the last part of its address.
     """
-    scope = visit.manager.open_stop(visit.code)
-    purpose = None if scope.purpose is None else visit.manager.purposes.get(scope.purpose)
+    scope = visit.self_service.open_stop(visit.code)
+    purpose = None if scope.purpose is None else visit.self_service.purposes.get(scope.purpose)
     return Scope.of(scope, purpose, visit.language)
 
 
@@ -112,21 +112,21 @@ def stop_by_link(visit: Visit, _: Nothing) -> Stopped:
     """
     Stop what a stop link stops. Such a link never expires.
     """
-    return Stopped.of(visit.manager.stop_by_token(visit.code, context=visit.context))
+    return Stopped.of(visit.self_service.stop_by_token(visit.code, context=visit.context))
 
 
 def complain(visit: Visit, body: Complaining) -> Complained:
     """
     Take down a complaint about how the person's data are used.
     """
-    return Complained.of(visit.own.complain(visit.code, body.text))
+    return Complained.of(visit.me.complain(body.text))
 
 
 # ---- sessions
 
 
 def _session(visit: Visit, session: str) -> Session:
-    return Session.of(session, visit.manager.open(session, language=visit.chosen))
+    return Session.of(session, visit.self_service.enter(session).open(language=visit.chosen))
 
 
 def send_code(visit: Visit, _: Nothing) -> Session:
@@ -134,7 +134,7 @@ def send_code(visit: Visit, _: Nothing) -> Session:
     Have a one-time code sent to the line of the link, and begin a session that it will raise. In a session, have
     another code sent for it.
     """
-    return _session(visit, visit.own.request_code(visit.code))
+    return _session(visit, visit.me.request_code())
 
 
 def enter_code(visit: Visit, body: Digits) -> Session:
@@ -143,7 +143,7 @@ def enter_code(visit: Visit, body: Digits) -> Session:
     """
     visit.open()
     _count_digits(visit)
-    return _session(visit, visit.own.step_up(visit.code, body.digits))
+    return _session(visit, visit.me.step_up(body.digits))
 
 
 def _count_digits(visit: Visit) -> None:
@@ -155,7 +155,7 @@ def stay(visit: Visit, _: Nothing) -> Session:
     """
     Prolong the session.
     """
-    return _session(visit, visit.own.stay(visit.code))
+    return _session(visit, visit.me.stay())
 
 
 def finish(visit: Visit, _: Nothing) -> Empty:
@@ -164,7 +164,7 @@ def finish(visit: Visit, _: Nothing) -> Empty:
     """
     if visit.open().kind is not LinkKind.SESSION:
         raise SessionError("this is a link and no session")
-    visit.own.finish(visit.code)
+    visit.self_service.finish(visit.code)
     return Empty()
 
 
@@ -175,8 +175,8 @@ def details(visit: Visit, _: Nothing) -> Details:
     """
     Say what is held of the person, unmasked.
     """
-    held = visit.own.details(visit.code)
-    proposed = {kind.value: visit.own.proposed(visit.code, kind) for kind in sorted(held.provable)}
+    held = visit.me.details()
+    proposed = {kind.value: visit.me.proposed(kind) for kind in sorted(held.provable)}
     waiting = {kind: masked for kind, masked in proposed.items() if masked}
     return Details.of(held, languages(visit.site.look.catalogues), waiting)
 
@@ -193,7 +193,7 @@ def change(visit: Visit, body: Changes) -> Session:
     _require_raised(visit)
     sent = {"name": body.name, "language": body.language, "address": body.address}
     new = {name: own.checked(visit, name, value) for name, value in sent.items() if value is not None}
-    return _session(visit, visit.own.change_details(visit.code, **new))
+    return _session(visit, visit.me.change_details(**new))
 
 
 def propose_email(visit: Visit, body: Proposal) -> Sending:
@@ -234,7 +234,7 @@ def prove_phone(visit: Visit, body: Digits) -> Session:
 def _prove(visit: Visit, kind: AddressKind, body: Digits) -> Session:
     visit.open()
     _count_digits(visit)
-    return _session(visit, visit.own.prove(visit.code, kind, body.digits))
+    return _session(visit, visit.me.prove(kind, body.digits))
 
 
 def history(visit: Visit, _: Nothing) -> History:
@@ -242,9 +242,7 @@ def history(visit: Visit, _: Nothing) -> History:
     Tell what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
-    told, earlier = for_the_person.page(
-        visit.own.history(visit.code), language, visit.site.look.catalogues, _last_before(visit)
-    )
+    told, earlier = for_the_person.page(visit.me.history(), language, visit.site.look.catalogues, _last_before(visit))
     return History(
         entries=[
             Entry(
@@ -284,7 +282,7 @@ def send_copy(visit: Visit, _: Nothing) -> Sending:
     """
     Have a copy of everything that is held sent to the person's email address.
     """
-    return Sending(masked=visit.own.send_copy(visit.code))
+    return Sending(masked=visit.me.send_copy())
 
 
 # ---- without a link
@@ -297,7 +295,7 @@ def send_link(visit: Visit, body: Wanted) -> Empty:
     """
     try:
         if visit.site.limiter.may_send_link(visit.client):
-            visit.own.request_link(body.address, language=visit.language)
+            visit.self_service.request_link(body.address, language=visit.language)
     except TooManyTriesError:
         pass
     return Empty()

@@ -1,17 +1,15 @@
 """
-The manager: what a host calls.
+The manager for hosts that run an event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
-
-import attrs
 
 from optly._operations import (
     ask,
@@ -25,20 +23,12 @@ from optly._operations import (
     proof,
     receive,
     reconcile,
-    stops,
 )
-from optly._operations.access import Circumstances
-from optly._operations.desk import Desk, Listener
-from optly._operations.run import Blocking, run_to_completion
-from optly._operations.setup import (
-    make_desk,
-    make_ear,
-    read_addresses,
-    read_channels,
-    read_content,
-    read_instant,
-    webhooks_of,
-)
+from optly._operations.application import close
+from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
+from optly._operations.repository import Listener
+from optly._operations.running import directly, in_threads, run_to_completion
+from optly._operations.setup import application, make_application, make_settings, webhooks_of
 from optly.contacts.addresses import (
     Account,
     Address,
@@ -55,26 +45,40 @@ from optly.keys import Keys
 from optly.links import Pages, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
-from optly.protocols import Clock, MessageBackend, MessageState, Register, Storage, WebhookBackend
+from optly.protocols import (
+    AsyncMessageBackend,
+    Clock,
+    MessageBackend,
+    MessageState,
+    Register,
+    Storage,
+    WebhookBackend,
+)
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.record.consent import Question, Standing
 from optly.record.events import Act, Actor, Engagement, Event, Manner
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.views import AfterStop, Opened
-from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, Letter, Received
+from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received
 from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
-from optly.self_service import SelfService
+from optly.self_service import AsyncSelfService, SelfService
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
     from optly.portal import Portal, PortalSettings
 
-SCREEN_BATCH = 1000
+
+# How many addresses are looked up at once.
+_SCREEN_BATCH = 1000
 
 
-class ConsentManager:
+class AsyncConsentManager:
     """
-    Asks for consent, records the answers, and decides what may be sent. Blocking; safe to share between threads.
+    Asks for consent, records the answers, and decides what may be sent.
+
+    Awaited; for hosts that run an event loop. Storage and backends whose methods block run in the threads of the loop's
+    pool, so that nothing blocks the loop; methods that are coroutines are awaited. Making a manager reads the store
+    once and blocks for as long.
 
     Every method that changes something has written it durably when it returns, or raised and changed nothing. Every
     datetime must be aware. Contacts are named by ids that tell nothing about them.
@@ -110,7 +114,7 @@ class ConsentManager:
         organisation: Organisation,
         purposes: Iterable[Purpose],
         storage: Storage,
-        backends: Iterable[MessageBackend] = (),
+        backends: Iterable[MessageBackend | AsyncMessageBackend] = (),
         registers: Iterable[Register] = (),
         keys: Keys,
         base_url: str,
@@ -124,15 +128,12 @@ class ConsentManager:
         on_events: Listener | None = None,
     ) -> None:
         self._storage = storage
+        self._on_events = on_events
         self._backends = tuple(backends)
         self._webhooks = webhooks_of(self._backends)
-        self._desk = make_desk(
-            Blocking,
+        settings = make_settings(
             organisation=organisation,
             purposes=purposes,
-            storage=storage,
-            backends=self._backends,
-            registers=registers,
             keys=keys,
             base_url=base_url,
             rulebook=rulebook,
@@ -142,35 +143,22 @@ class ConsentManager:
             quiet_hours=quiet_hours,
             budget=budget,
             catalogues=catalogues,
+        )
+        self._app = make_application(
+            in_threads,
+            settings,
+            storage=storage,
+            backends=self._backends,
+            registers=registers,
             on_events=on_events,
         )
-
-    @classmethod
-    def at(
-        cls, desk: Desk, storage: Storage, webhooks: Iterable[WebhookBackend], on_events: Listener | None
-    ) -> ConsentManager:
-        """
-        Return a manager that works at another one's desk, over the same store. Not for hosts.
-        """
-        manager = cls.__new__(cls)
-        manager._storage, manager._backends = storage, ()
-        manager._webhooks = {hook.name: hook for hook in webhooks}
-        manager._desk = attrs.evolve(desk, storage=Blocking(storage), ear=make_ear(Blocking, on_events))
-        return manager
 
     @property
     def organisation(self) -> Organisation:
         """
         Who asks.
         """
-        return self._desk.organisation
-
-    @property
-    def desk(self) -> Desk:
-        """
-        The settings and ports its flows work with. Not for hosts.
-        """
-        return self._desk
+        return self._app.settings.organisation
 
     @property
     def storage(self) -> Storage:
@@ -184,38 +172,38 @@ class ConsentManager:
         """
         What for, by key.
         """
-        return self._desk.purposes
+        return self._app.settings.purposes
 
     @property
     def pages(self) -> Pages:
         """
         Where the MyOptly pages are.
         """
-        return self._desk.pages
+        return self._app.settings.pages
 
     @property
     def catalogues(self) -> tuple[Path, ...]:
         """
         Where the host's own catalogues are.
         """
-        return self._desk.catalogues
+        return self._app.settings.catalogues
 
     @property
     def clock(self) -> Clock:
         """
         Tells the time.
         """
-        return self._desk.clock
+        return self._app.settings.clock
 
     @property
     def receipts(self) -> bool:
         """
         Whether people are sent a confirmation of what they said yes to.
         """
-        return self._desk.receipts
+        return self._app.settings.receipts
 
     @property
-    def backends(self) -> tuple[MessageBackend, ...]:
+    def backends(self) -> tuple[MessageBackend | AsyncMessageBackend, ...]:
         """
         What hands messages over.
         """
@@ -233,25 +221,23 @@ class ConsentManager:
         """
         The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.
         """
-        return self._desk.keys.public_keys
+        return self._app.settings.keys.public_keys
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """
         Let go of the store and the backends. Harmless when repeated.
         """
-        for backend in self._backends:
-            backend.close()
-        self._storage.close()
+        await close(self._app)
 
-    def __enter__(self) -> ConsentManager:
+    async def __aenter__(self) -> AsyncConsentManager:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     # ---- contacts
 
-    def add_contact(
+    async def add_contact(
         self,
         *,
         name: str = "",
@@ -280,28 +266,26 @@ class ConsentManager:
             AddressError: An address is malformed.
             LineTakenError: The addresses belong to different contacts.
         """
-        return run_to_completion(
-            contacts.add(
-                self._desk,
-                read_addresses(email, phone, address, account),
-                name=name,
-                subscriber=subscriber,
-                language=language,
-                held_by=held_by,
-                actor=actor,
-            )
+        return await contacts.add(
+            self._app,
+            read_addresses(email, phone, address, account),
+            name=name,
+            subscriber=subscriber,
+            language=language,
+            held_by=held_by,
+            actor=actor,
         )
 
-    def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
+    async def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
         """
         Return whose line an address is, or None. *channel* tells what kind of address a text is.
 
         Raises:
             AddressError: It is malformed.
         """
-        return run_to_completion(contacts.find(self._desk, parse_address(address, Channel.of(channel).kind)))
+        return await contacts.find(self._app, parse_address(address, Channel.of(channel).kind))
 
-    def change_details(
+    async def change_details(
         self,
         contact: Contact,
         *,
@@ -326,38 +310,36 @@ class ConsentManager:
             LineTakenError: An address belongs to another contact.
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(
-            contacts.change(
-                self._desk,
-                contact,
-                name=name,
-                subscriber=subscriber,
-                language=language,
-                addresses=read_addresses(email, phone, address, account),
-                held_by=held_by,
-                actor=actor,
-            )
+        return await contacts.change(
+            self._app,
+            contact,
+            name=name,
+            subscriber=subscriber,
+            language=language,
+            addresses=read_addresses(email, phone, address, account),
+            held_by=held_by,
+            actor=actor,
         )
 
-    def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+    async def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
         """
         Return everything that follows from a contact's events: now, or from those that were on record at an instant.
 
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.standing(self._desk, contact, read_instant(at)))
+        return await contacts.standing(self._app, contact, read_instant(at))
 
-    def history(self, contact: Contact) -> tuple[Event, ...]:
+    async def history(self, contact: Contact) -> tuple[Event, ...]:
         """
         Return everything that happened to a contact, in the order in which it was recorded.
 
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.history(self._desk, contact))
+        return await contacts.history(self._app, contact)
 
-    def erase(self, contact: Contact) -> None:
+    async def erase(self, contact: Contact) -> None:
         """
         Erase everything personal of a contact. Their chain still verifies, and their addresses stay suppressed under
         names that only the keys can make, so that a later import of one is still refused. A repeat is harmless.
@@ -370,11 +352,11 @@ class ConsentManager:
 
         Source: UK GDPR Art 17(1) and (3)(b), Art 21(3).
         """
-        run_to_completion(contacts.erase(self._desk, contact))
+        await contacts.erase(self._app, contact)
 
     # ---- asking and recording
 
-    def request_consent(
+    async def request_consent(
         self,
         contact: Contact,
         *,
@@ -408,24 +390,22 @@ class ConsentManager:
             NoBackendError: No backend serves *via*.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
         """
-        return run_to_completion(
-            ask.request_consent(
-                self._desk,
-                contact,
-                ask.asking(
-                    self._desk,
-                    via=Channel.of(via),
-                    channels=read_channels(channels),
-                    purposes=list(purposes),
-                    basis=basis,
-                    language=language,
-                    expires_within=expires_within,
-                    remind_after=remind_after,
-                ),
-            )
+        return await ask.request_consent(
+            self._app,
+            contact,
+            ask.asking(
+                self._app,
+                via=Channel.of(via),
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                basis=basis,
+                language=language,
+                expires_within=expires_within,
+                remind_after=remind_after,
+            ),
         )
 
-    def request_consents(
+    async def request_consents(
         self,
         contacts: Iterable[Contact],
         *,
@@ -454,26 +434,24 @@ class ConsentManager:
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
         """
-        return run_to_completion(
-            campaigns.request_consents(
-                self._desk,
-                contacts,
-                campaign,
-                ask.asking(
-                    self._desk,
-                    via=Channel.of(via),
-                    channels=read_channels(channels),
-                    purposes=list(purposes),
-                    basis=basis,
-                    language=language,
-                    expires_within=expires_within,
-                    remind_after=remind_after,
-                ),
-                report,
-            )
+        return await campaigns.request_consents(
+            self._app,
+            contacts,
+            campaign,
+            ask.asking(
+                self._app,
+                via=Channel.of(via),
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                basis=basis,
+                language=language,
+                expires_within=expires_within,
+                remind_after=remind_after,
+            ),
+            report,
         )
 
-    def record_consent(
+    async def record_consent(
         self,
         contact: Contact,
         *,
@@ -509,25 +487,23 @@ class ConsentManager:
             UsageError: The act is no consent, or what proves it is missing.
             MissingLineError: The contact has no address for one of the channels.
         """
-        return run_to_completion(
-            contacts.record_consent(
-                self._desk,
-                contact,
-                channels=read_channels(channels),
-                purposes=list(purposes),
-                wording=wording,
-                at=at,
-                act=act,
-                how=how,
-                attachments=tuple(attachments),
-                manner=manner,
-                unsound=unsound,
-                actor=actor,
-                context=context or Context(),
-            )
+        return await contacts.record_consent(
+            self._app,
+            contact,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            wording=wording,
+            at=at,
+            act=act,
+            how=how,
+            attachments=tuple(attachments),
+            manner=manner,
+            unsound=unsound,
+            actor=actor,
+            context=context or Context(),
         )
 
-    def record_soft_opt_in(
+    async def record_soft_opt_in(
         self,
         contact: Contact,
         *,
@@ -556,24 +532,22 @@ class ConsentManager:
 
         Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
         """
-        return run_to_completion(
-            contacts.record_soft_opt_in(
-                self._desk,
-                contact,
-                RecordSoftOptIn,
-                channels=read_channels(channels),
-                similar_purposes=tuple(similar_purposes),
-                goods=goods,
-                at=at,
-                refusal_offered=refusal_offered,
-                refused=refused,
-                in_sale=in_sale,
-                obtained_by=obtained_by or self.organisation.key,
-                how=how,
-            )
+        return await contacts.record_soft_opt_in(
+            self._app,
+            contact,
+            RecordSoftOptIn,
+            channels=read_channels(channels),
+            similar_purposes=tuple(similar_purposes),
+            goods=goods,
+            at=at,
+            refusal_offered=refusal_offered,
+            refused=refused,
+            in_sale=in_sale,
+            obtained_by=obtained_by or self.organisation.key,
+            how=how,
         )
 
-    def record_charity_soft_opt_in(
+    async def record_charity_soft_opt_in(
         self,
         contact: Contact,
         *,
@@ -602,23 +576,21 @@ class ConsentManager:
         Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
         https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
         """
-        return run_to_completion(
-            contacts.record_soft_opt_in(
-                self._desk,
-                contact,
-                RecordCharitySoftOptIn,
-                channels=read_channels(channels),
-                engagement=engagement,
-                at=at,
-                refusal_offered=refusal_offered,
-                refused=refused,
-                purpose_held=purpose_held,
-                obtained_by=obtained_by or self.organisation.key,
-                how=how,
-            )
+        return await contacts.record_soft_opt_in(
+            self._app,
+            contact,
+            RecordCharitySoftOptIn,
+            channels=read_channels(channels),
+            engagement=engagement,
+            at=at,
+            refusal_offered=refusal_offered,
+            refused=refused,
+            purpose_held=purpose_held,
+            obtained_by=obtained_by or self.organisation.key,
+            how=how,
         )
 
-    def withdraw(
+    async def withdraw(
         self,
         contact: Contact,
         *,
@@ -636,20 +608,18 @@ class ConsentManager:
         Raises:
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
         """
-        return run_to_completion(
-            contacts.stop(
-                self._desk,
-                contact,
-                objection=False,
-                channels=read_channels(channels),
-                purposes=list(purposes),
-                at=at,
-                actor=actor,
-                how=how,
-            )
+        return await contacts.stop(
+            self._app,
+            contact,
+            objection=False,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            at=at,
+            actor=actor,
+            how=how,
         )
 
-    def record_objection(
+    async def record_objection(
         self,
         contact: Contact,
         *,
@@ -664,20 +634,18 @@ class ConsentManager:
 
         Source: UK GDPR Art 21(2) and (3). See also `withdraw`.
         """
-        return run_to_completion(
-            contacts.stop(
-                self._desk,
-                contact,
-                objection=True,
-                channels=read_channels(channels),
-                purposes=list(purposes),
-                at=at,
-                actor=actor,
-                how=how,
-            )
+        return await contacts.stop(
+            self._app,
+            contact,
+            objection=True,
+            channels=read_channels(channels),
+            purposes=list(purposes),
+            at=at,
+            actor=actor,
+            how=how,
         )
 
-    def import_objections(
+    async def import_objections(
         self,
         addresses: Iterable[str | Address],
         channel: Channel | str,
@@ -697,15 +665,13 @@ class ConsentManager:
             how: Where the list comes from, for whoever asks for the evidence.
             at: When they objected, by default now. Aware.
         """
-        return run_to_completion(
-            contacts.import_objections(
-                self._desk, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
-            )
+        return await contacts.import_objections(
+            self._app, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
         )
 
     # ---- the gate
 
-    def check(
+    async def check(
         self,
         who: str | Address | Contact,
         channel: Channel | str,
@@ -732,13 +698,11 @@ class ConsentManager:
                 is no error but a refusal.
         """
         channel, at = Channel.of(channel), read_instant(at)
-        self._desk.purpose(purpose)
+        self._app.settings.purpose(purpose)
         if isinstance(who, Contact):
-            return run_to_completion(gate.check_contact(self._desk, who, channel, purpose, kind=kind, at=at, **facts))
+            return await gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts)
         address = parse_address(who, channel.kind)
-        return run_to_completion(
-            gate.check_addresses(self._desk, [address], channel, purpose, kind=kind, at=at, **facts)
-        )[0]
+        return (await gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts))[0]
 
     def screen(
         self,
@@ -748,7 +712,7 @@ class ConsentManager:
         *,
         kind: MessageKind = MessageKind.MARKETING,
         **facts: Unpack[Facts],
-    ) -> Iterator[Decision]:
+    ) -> AsyncIterator[Decision]:
         """
         Decide for each address, in order, while they are read: any number of them in flat memory.
 
@@ -758,16 +722,17 @@ class ConsentManager:
             UnknownChannelError, UnknownPurposeError: There is none such.
         """
         channel = Channel.of(channel)
-        self._desk.purpose(purpose)
+        self._app.settings.purpose(purpose)
         return self._screen(iter(addresses), channel, purpose, kind, facts)
 
-    def _screen(
+    async def _screen(
         self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
-    ) -> Iterator[Decision]:
-        while batch := list(islice(addresses, SCREEN_BATCH)):
-            yield from run_to_completion(gate.screen(self._desk, batch, channel, purpose, kind=kind, **facts))
+    ) -> AsyncIterator[Decision]:
+        while batch := list(islice(addresses, _SCREEN_BATCH)):
+            for decision in await gate.screen(self._app, batch, channel, purpose, kind=kind, **facts):
+                yield decision
 
-    def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+    async def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
         """
         Queue a marketing message, if the gate lets it out. `deliver` hands it over, after asking the gate again.
 
@@ -781,9 +746,9 @@ class ConsentManager:
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
         """
-        return run_to_completion(ask.send(self._desk, contact, Channel.of(channel), purpose, read_content(content)))
+        return await ask.send(self._app, contact, Channel.of(channel), purpose, read_content(content))
 
-    def record_communication(
+    async def record_communication(
         self,
         contact: Contact,
         channel: Channel | str,
@@ -805,11 +770,11 @@ class ConsentManager:
             NotPermittedError: The gate refuses; its ``decision`` says why. Nothing was recorded.
             MissingLineError: The contact has no address for the channel.
         """
-        return run_to_completion(
-            ask.record_communication(self._desk, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
+        return await ask.record_communication(
+            self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts
         )
 
-    def deliver(self, *, limit: int | None = None) -> Deliveries:
+    async def deliver(self, *, limit: int | None = None) -> Deliveries:
         """
         Hand over what is due. Safe to run anywhere, any number of times and at the same time.
 
@@ -819,15 +784,15 @@ class ConsentManager:
         Args:
             limit: How many messages at most.
         """
-        return run_to_completion(deliver.deliver(self._desk, limit))
+        return await deliver.deliver(self._app, limit)
 
-    def deliver_batch(self) -> Deliveries:
+    async def deliver_batch(self) -> Deliveries:
         """
         Hand over one batch of what is due on each channel, as a worker does between two looks at whether to stop.
         """
-        return run_to_completion(deliver.work(self._desk))
+        return await deliver.work(self._app)
 
-    def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
+    async def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
         """
         Take what a provider says of a message or an address, or what a person writes, as a backend's webhook half read
         it. The pages call this by themselves for what reaches them.
@@ -840,9 +805,9 @@ class ConsentManager:
         - A text with YES, or with the numbers of options, answers the question that is open for its number.
         - HELP is answered, START grants nothing, and anything else is kept for people to read.
         """
-        return run_to_completion(receive.receive(self._desk, event))
+        return await receive.receive(self._app, event)
 
-    def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+    async def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
         """
         Put a line back into use that a provider said takes no messages, because somebody made sure that it does.
 
@@ -853,22 +818,22 @@ class ConsentManager:
             MissingLineError: The contact has no address for the channel.
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.restore_line(self._desk, contact, Channel.of(channel), how))
+        return await contacts.restore_line(self._app, contact, Channel.of(channel), how)
 
-    def backlog(self) -> Mapping[MessageState, int]:
+    async def backlog(self) -> Mapping[MessageState, int]:
         """
         Count the messages of the outbox in each state. A state without any is left out.
         """
-        return run_to_completion(outbox.backlog(self._desk))
+        return await outbox.backlog(self._app)
 
-    def letters(self, state: MessageState, *, limit: int = 100) -> list[Letter]:
+    async def outbox_messages(self, state: MessageState, *, limit: int = 100) -> list[OutboxEntry]:
         """
         Return messages of the outbox that stand in *state*, those due longest ago first: the dead letters, for example,
         each with why.
         """
-        return run_to_completion(outbox.letters(self._desk, state, limit))
+        return await outbox.messages(self._app, state, limit)
 
-    def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+    async def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
         """
         Look into every message whose outcome is in doubt, and settle those of which something is found out: by what was
         received about them since, or by what the provider can look up.
@@ -878,18 +843,18 @@ class ConsentManager:
                 again.
             limit: How many at most.
         """
-        return run_to_completion(reconcile.reconcile(self._desk, resend=resend, limit=limit))
+        return await reconcile.reconcile(self._app, resend=resend, limit=limit)
 
-    def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+    async def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
         """
         Settle one doubt by the word of somebody who knows. What was not sent is queued again. False if there is no such
         doubt.
         """
-        return run_to_completion(reconcile.resolve(self._desk, contact, message, sent=sent))
+        return await reconcile.resolve(self._app, contact, message, sent=sent)
 
     # ---- links
 
-    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
+    async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
         """
         Make a MyOptly link for a message on *channel* and return its address. Works until it is revoked.
 
@@ -903,9 +868,9 @@ class ConsentManager:
         Raises:
             MissingLineError: The contact has no address for the channel.
         """
-        return run_to_completion(links.link(self._desk, contact, Channel.of(channel), line))
+        return await links.link(self._app, contact, Channel.of(channel), line)
 
-    def unsubscribe_headers(
+    async def unsubscribe_headers(
         self,
         contact: Contact,
         purpose: str | None = None,
@@ -919,9 +884,9 @@ class ConsentManager:
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
-        return run_to_completion(links.stop_headers(self._desk, contact, Channel.of(channel), purpose, line))
+        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, line)
 
-    def open(self, code: str, *, language: str = "") -> Opened:
+    async def open(self, code: str, *, language: str = "") -> Opened:
         """
         Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
         nothing.
@@ -936,9 +901,9 @@ class ConsentManager:
             LinkRevokedError: What it opened was erased, or the address it was sent to is no longer on record.
             SessionError: It is a session from before an address changed.
         """
-        return run_to_completion(links.open_link(self._desk, code, language))
+        return await (await self.self_service.enter(code)).open(language=language)
 
-    def answer(
+    async def answer(
         self,
         code: str,
         answers: Mapping[tuple[Channel, str], bool],
@@ -961,10 +926,11 @@ class ConsentManager:
             AnswerError: It does not fit the question, or says nothing.
             LinkError: As for `open`.
         """
-        how = Circumstances(context, language, hold_within)
-        return run_to_completion(links.answer(self._desk, code, answers, how))
+        return await (await self.self_service.enter(code)).answer(
+            answers, context=context, language=language, hold_within=hold_within
+        )
 
-    def choose(
+    async def choose(
         self,
         code: str,
         answers: Mapping[tuple[Channel, str], bool],
@@ -977,10 +943,11 @@ class ConsentManager:
         Change choices through the MyOptly link *code*, or in a session. Arguments and errors as for `answer`; in
         another *language* than the contact's, the words agreed to are those of that language.
         """
-        how = Circumstances(context, language, hold_within)
-        return run_to_completion(links.choose(self._desk, code, answers, how))
+        return await (await self.self_service.enter(code)).choose(
+            answers, context=context, language=language, hold_within=hold_within
+        )
 
-    def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
+    async def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
         """
         Confirm what was held, through the link it came through. Nothing happens if nothing waits.
 
@@ -989,9 +956,9 @@ class ConsentManager:
             LinkExpiredError: It was to be confirmed earlier.
             LinkError: As for `open`.
         """
-        return run_to_completion(links.confirm(self._desk, code, Circumstances(context, language)))
+        return await (await self.self_service.enter(code)).confirm(context=context, language=language)
 
-    def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
+    async def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
         """
         Stop everything through a link of any kind, even one that can no longer answer. Whoever had agreed to something
         is told at their line, with a link that undoes it for thirty days, if `receipts` are sent.
@@ -1003,9 +970,9 @@ class ConsentManager:
         Raises:
             LinkInvalidError, LinkRevokedError: As for `open`.
         """
-        return run_to_completion(stops.stop(self._desk, code, context or Context()))
+        return await (await self.self_service.enter(code)).stop(context=context)
 
-    def undo(
+    async def undo(
         self,
         code: str,
         *,
@@ -1026,8 +993,9 @@ class ConsentManager:
             LineTakenError: The earlier address belongs to another contact by now.
             LinkError: As for `open`.
         """
-        how = Circumstances(context, language, hold_within)
-        return run_to_completion(stops.undo(self._desk, code, stop, how))
+        return await (await self.self_service.enter(code)).undo(
+            stop=stop, context=context, language=language, hold_within=hold_within
+        )
 
     def open_stop(self, token: str) -> StopScope:
         """
@@ -1036,23 +1004,23 @@ class ConsentManager:
         Raises:
             LinkInvalidError: It was altered or is none of ours.
         """
-        return self._desk.stop_links.read(token)
+        return self.self_service.open_stop(token)
 
-    def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+    async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. Never expires, harmless when repeated, and for a contact that is gone.
 
         Raises:
             LinkInvalidError: It was altered or is none of ours.
         """
-        return run_to_completion(stops.stop_by_token(self._desk, token, context or Context()))
+        return await self.self_service.stop_by_token(token, context=context)
 
-    def revoke_links(self, contact: Contact) -> int:
+    async def revoke_links(self, contact: Contact) -> int:
         """
         Make every question and MyOptly link of a contact open nothing, and return how many there were. Their stop links
         go on working.
         """
-        return run_to_completion(links.revoke(self._desk, contact))
+        return await links.revoke(self._app, contact)
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
@@ -1063,16 +1031,31 @@ class ConsentManager:
         """
         from optly.portal import Portal
 
-        return Portal.of(self, **settings)
+        # The pages answer each request in a thread: they have a blocking application of their own over the same store.
+        app = application(
+            directly,
+            self._app.settings,
+            storage=self._storage,
+            backends=self._app.backends,
+            on_events=self._on_events,
+        )
+        return Portal.of(
+            SelfService(app),
+            storage=self._storage,
+            secret=self._app.settings.keys.all[0].derive("portal/limits/1"),
+            webhooks=self._webhooks,
+            receive=lambda event: run_to_completion(receive.receive(app, event)),
+            **settings,
+        )
 
     @property
-    def self_service(self) -> SelfService:
+    def self_service(self) -> AsyncSelfService:
         """
         What contacts do for themselves beyond answering and stopping.
         """
-        return SelfService(self._desk)
+        return AsyncSelfService(self._app)
 
-    def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+    async def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
         """
         Record that a contact was told, other than by the message that Optly sends, that their complaint was received.
 
@@ -1083,9 +1066,9 @@ class ConsentManager:
         Raises:
             UsageError: They made no such complaint, or *how* says nothing.
         """
-        return run_to_completion(complaints.answer_complaint(self._desk, contact, complaint, how, resolved=False))
+        return await complaints.answer_complaint(self._app, contact, complaint, how, resolved=False)
 
-    def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+    async def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
         """
         Record that a contact was told what came of their complaint.
 
@@ -1095,11 +1078,11 @@ class ConsentManager:
         Raises:
             UsageError: As for `acknowledge_complaint`.
         """
-        return run_to_completion(complaints.answer_complaint(self._desk, contact, complaint, how, resolved=True))
+        return await complaints.answer_complaint(self._app, contact, complaint, how, resolved=True)
 
     # ---- proof
 
-    def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
+    async def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
         """
         Return everything that proves what a contact was asked and answered. Seals the log first.
 
@@ -1111,20 +1094,20 @@ class ConsentManager:
             UnknownContactError: There is no such contact.
             UsageError: *since* is not a checkpoint of this log.
         """
-        return run_to_completion(proof.evidence(self._desk, contact, since))
+        return await proof.evidence(self._app, contact, since)
 
-    def seal(self) -> Checkpoint | None:
+    async def seal(self) -> Checkpoint | None:
         """
         Sign the log as it stands and return its head: send it to somebody who is to hold you to it. None while nothing
         is on record.
         """
-        return run_to_completion(proof.seal(self._desk))
+        return await proof.seal(self._app)
 
-    def verify(self, *, checkpoint: str | None = None) -> Verification:
+    async def verify(self, *, checkpoint: str | None = None) -> Verification:
         """
         Verify everything on record. Reads every event.
 
         Args:
             checkpoint: A head of the log that was kept elsewhere, as text: the log may only have grown since.
         """
-        return run_to_completion(proof.verify(self._desk, checkpoint))
+        return await proof.verify(self._app, checkpoint)
