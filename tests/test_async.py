@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from optly._operations.running import run_to_completion
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES
 
 from optly import AsyncConsentManager, Channel, ConsentManager, Content, NotPermittedError, Solicited, Subscriber
+from optly._operations.running import run_to_completion
 from optly.backends import MemoryBackend
 from optly.messages import Message, Outcome, Receipt
 from optly.protocols.http import Request
