@@ -188,7 +188,7 @@ def confirm(visit: Visit) -> Response:
     except TooSoonError:
         opened = visit.open()
         language = visit.language_for(opened)
-        return _held(visit, opened, visit.say(language, N_("That was very quick. Read this, and press once more.")))
+        return _held(visit, opened, visit.say(language, N_("Please read this, then press again.")))
     return show(visit) if confirmed is None else _record(visit, *confirmed)
 
 
@@ -352,7 +352,7 @@ def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
         "done",
         title=N_("There is nothing to undo"),
         heading=visit.say(language, N_("There is nothing to undo")),
-        texts=(visit.say(language, N_("It is undone already, or you have told us since then what you want.")),),
+        texts=(visit.say(language, N_("This has already been undone, or you have since told us what you want.")),),
         links=(),
     )
 
@@ -374,8 +374,8 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
         title=N_("The change is undone"),
         heading=visit.say(language, N_("The change is undone")),
         texts=(
-            visit.say(language, N_("Your earlier details count again, and the new ones are taken off.")),
-            visit.say(language, N_("Whoever was signed in to your pages is signed out.")),
+            visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
+            visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
         ),
         links=(),
     )

@@ -31,6 +31,8 @@ from optly.timeline.for_the_person import days
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 500
 
+_TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
+
 
 @attrs.frozen(kw_only=True)
 class _Detail:
@@ -71,7 +73,7 @@ DETAILS: Final = {
             name="phone",
             label=N_("Mobile number"),
             title=N_("Change your mobile number"),
-            hint=N_("From abroad with the code of the country, such as +44 7911 123456."),
+            hint=N_("If it is not a UK number, include the country code, like +353."),
             kind=AddressKind.PHONE,
             type="tel",
             autocomplete="tel",
@@ -82,7 +84,7 @@ DETAILS: Final = {
             name="address",
             label=N_("Postal address"),
             title=N_("Change your postal address"),
-            hint=N_("In one line, with commas."),
+            hint=N_("On one line, with commas between the parts."),
             kind=AddressKind.POST,
             autocomplete="street-address",
         ),
@@ -204,9 +206,9 @@ def change(visit: Visit) -> Response:
     except AnswerError as error:
         return _change(visit, opened, detail, sent, str(error))
     except AddressError:
-        return _change(visit, opened, detail, sent, N_("This cannot be read. Check how it is written"))
+        return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
     except LineTakenError:
-        return _change(visit, opened, detail, sent, N_("This is on another record. Write to us"))
+        return _change(visit, opened, detail, sent, _TAKEN)
     except TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
     return visit.to("/me/details", keeping(visit.self_service.pages, session))
@@ -229,7 +231,7 @@ def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
     try:
         visit.me.propose(address)
     except AnswerError:
-        raise AnswerError(N_("This is on record already")) from None
+        raise AnswerError(N_("You have already given us this")) from None
     return address.masked
 
 
@@ -243,7 +245,7 @@ def checked(visit: Visit, name: str, sent: str) -> str:
     """
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
-        raise AnswerError(N_("Write your name in one line"))
+        raise AnswerError(N_("Enter your name on one line"))
     if name == "language" and value not in languages(visit.site.look.catalogues):
         raise AnswerError(N_("Choose one of the languages"))
     if name == "address" and (len(value) > _LONGEST_ADDRESS or not value.isprintable()):
@@ -293,7 +295,7 @@ def prove(visit: Visit) -> Response:
         except (WrongDigitsError, TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
         except LineTakenError:
-            error = visit.say(visit.language_for(opened), N_("This is on another record. Write to us"))
+            error = visit.say(visit.language_for(opened), _TAKEN)
         else:
             return visit.to("/me/details", keeping(visit.self_service.pages, session))
     return _prove(visit, opened, detail, error)
@@ -353,7 +355,7 @@ def send_copy(visit: Visit) -> Response:
         visit,
         opened,
         N_("The copy is on its way"),
-        (N_("It goes to %(masked)s, usually within a few minutes."), {"masked": masked}),
+        (N_("We’ll send it to %(masked)s, usually within a few minutes."), {"masked": masked}),
     )
 
 
@@ -404,7 +406,7 @@ def complain(visit: Visit) -> Response:
     try:
         complaint = visit.me.complain(text)
     except TooManyTriesError:
-        return _complaint(visit, opened, text, N_("You have complained several times today. Write to us instead"))
+        return _complaint(visit, opened, text, N_("You have sent several complaints today. To add more, write to us"))
     except AnswerError:
         return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
     language = visit.language_for(opened)
@@ -414,7 +416,7 @@ def complain(visit: Visit) -> Response:
         N_("We have your complaint"),
         (N_("Its reference is %(reference)s."), {"reference": complaint.id}),
         (
-            N_("You hear by %(date)s at the latest that we have it, and then what came of it."),
+            N_("We will confirm that we have received it by %(date)s, and then tell you the outcome."),
             {"date": long_date(complaint.acknowledge_by, language)},
         ),
     )

@@ -95,13 +95,13 @@ UNREADABLE: Final = Kind(
     "address-unreadable",
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "The address cannot be read",
-    N_("This cannot be read. Check how it is written"),
+    N_("We could not read this. Check that it is right"),
 )
 WRONG_DIGITS: Final = Kind(
     "wrong-digits",
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "The digits are wrong, or their time is over",
-    N_("That is not the code we sent, or its ten minutes are over. Look again, or have another code sent."),
+    N_("The code is not right, or it has expired. Check it, or ask for a new one."),
 )
 WORDING_CHANGED: Final = Kind(
     "wording-changed",
@@ -113,7 +113,7 @@ TOO_SOON: Final = Kind(
     "too-soon",
     HTTPStatus.CONFLICT,
     "Nobody reads so fast what there is to confirm",
-    N_("That was very quick. Read this, and press once more."),
+    N_("Please read this, then press again."),
 )
 LINE_TAKEN: Final = Kind("line-taken", HTTPStatus.CONFLICT, "The address is on another record")
 CANNOT_SEND: Final = Kind("cannot-send", HTTPStatus.CONFLICT, "Nothing can be sent there")
@@ -121,10 +121,10 @@ TOO_MANY: Final = Kind(
     "too-many-tries",
     HTTPStatus.TOO_MANY_REQUESTS,
     "It was tried too often",
-    N_("Wait for a while, and try again."),
+    N_("Wait a while, then try again."),
 )
 BUSY: Final = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "It can be tried again in a moment")
-FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side")
+FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Sorry, something went wrong")
 
 # The first that fits: what is more particular stands before what is less.
 _OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
