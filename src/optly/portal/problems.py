@@ -60,8 +60,8 @@ _NOT_FOUND: Final = Problem(
     title=N_("There is no page at this address"),
     texts=(
         N_(
-            "If you followed a link from a message, check that you have all of it. Long links are sometimes broken over two "
-            "lines."
+            "If you followed a link from a message, check that you have all of it. Long links are sometimes broken over "
+            "two lines."
         ),
         _STOP_LINK,
     ),

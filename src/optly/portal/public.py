@@ -12,7 +12,6 @@ from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
 
-
 _NO_LINK_THERE = N_("We cannot send a link there. Try your email address or your mobile number, or contact us")
 
 
