@@ -24,7 +24,7 @@ from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
 @attrs.frozen(kw_only=True)
-class Problem:
+class ProblemPage:
     """
     A page that says what is the matter, in English; the catalogues have it in other languages.
 
@@ -55,19 +55,19 @@ _NEWER: Final = N_("To see and change all your choices, use the MyOptly link in 
 _NOTHING: Final = N_("Nothing was changed.")
 _STOP_LINK: Final = N_("To stop all messages, use the stop link in any of them.")
 
-_NOT_FOUND: Final = Problem(
+_NOT_FOUND: Final = ProblemPage(
     status=HTTPStatus.NOT_FOUND,
     title=N_("There is no page at this address"),
     texts=(
         N_(
-            "If you followed a link from a message, check that you have all of it. Long links are sometimes broken over "
-            "two lines."
+            "If you followed a link from a message, check that you have all of it. Long links are sometimes broken "
+            "over two lines."
         ),
         _STOP_LINK,
     ),
 )
 
-SESSION_OVER: Final = Problem(
+SESSION_OVER: Final = ProblemPage(
     status=HTTPStatus.FORBIDDEN,
     title=N_("You are signed out"),
     texts=(
@@ -76,7 +76,7 @@ SESSION_OVER: Final = Problem(
     ),
 )
 
-TOO_MANY: Final = Problem(
+TOO_MANY: Final = ProblemPage(
     status=HTTPStatus.TOO_MANY_REQUESTS,
     title=N_("You have tried too many times"),
     texts=(N_("Wait a while, then try again."), _STOP_LINK),
@@ -99,16 +99,16 @@ _REFUSED: Final = {
 }
 
 
-def refused(status: HTTPStatus) -> Problem:
+def refused(status: HTTPStatus) -> ProblemPage:
     """
     Return what to say to a request that was refused before anything was looked at.
     """
     if status is HTTPStatus.NOT_FOUND:
         return _NOT_FOUND
-    return Problem(status=status, title=N_("That did not work"), texts=(_REFUSED[status], _NOTHING))
+    return ProblemPage(status=status, title=N_("That did not work"), texts=(_REFUSED[status], _NOTHING))
 
 
-def problem(error: Exception) -> Problem:
+def problem(error: Exception) -> ProblemPage:
     """
     Return what to say about *error*. Nothing in it is repeated but dates.
     """
@@ -141,7 +141,7 @@ def problem(error: Exception) -> Problem:
                 can_stop=False,
             )
         case TooManyTriesError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.TOO_MANY_REQUESTS,
                 title=N_("You have tried too many times"),
                 texts=(N_("Wait until %(at)s, then try again."), _NOTHING),
@@ -149,7 +149,7 @@ def problem(error: Exception) -> Problem:
                 to_the_minute=True,
             )
         case LineTakenError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.CONFLICT,
                 title=N_("We could not do that"),
                 texts=(
@@ -159,13 +159,13 @@ def problem(error: Exception) -> Problem:
         case LinkError():
             return _NOT_FOUND
         case RetryableError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 title=N_("We cannot do that at the moment"),
                 texts=(N_("Wait a moment, then go back and try again. It does no harm to try twice."),),
             )
         case _:
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,
                 title=N_("Sorry, something went wrong"),
                 texts=(
@@ -175,5 +175,5 @@ def problem(error: Exception) -> Problem:
             )
 
 
-def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> Problem:
-    return Problem(status=HTTPStatus.GONE, title=title, texts=texts, at=at, can_stop=can_stop)
+def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> ProblemPage:
+    return ProblemPage(status=HTTPStatus.GONE, title=title, texts=texts, at=at, can_stop=can_stop)

@@ -1,5 +1,5 @@
 """
-One request: whom it is made to, by which door, and in which language it is answered.
+One request: whom it is made to, by which credential, and in which language it is answered.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Site:
 
 
 @attrs.frozen(kw_only=True)
-class Door:
+class Credential:
     """
     How somebody came to pages of their own.
 
@@ -74,18 +74,18 @@ class Door:
         return csrf_of(self.code) if self.in_session else None
 
 
-def door_of_link(mount: str, code: str) -> Door:
+def by_link(mount: str, code: str) -> Credential:
     """
-    Return the door that the code in a path opens.
+    Return the credential that the code in a path opens.
     """
-    return Door(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
+    return Credential(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
 
 
-def door_of_session(mount: str, session: str) -> Door:
+def by_session(mount: str, session: str) -> Credential:
     """
-    Return the door that the code in a cookie opens.
+    Return the credential that the code in a cookie opens.
     """
-    return Door(code=session, home=f"{mount}/me", in_session=True)
+    return Credential(code=session, home=f"{mount}/me", in_session=True)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -95,13 +95,13 @@ class Visit:
 
     Attributes:
         argument: The variable part of the path.
-        door: How they came; None for pages that are everybody's.
+        credential: How they came; None for pages that are everybody's.
     """
 
     site: Site
     request: Request
     argument: str = attrs.field(default="", repr=False)
-    door: Door | None = None
+    credential: Credential | None = None
 
     @property
     def self_service(self) -> SelfService:
@@ -110,7 +110,7 @@ class Visit:
     @cached_property
     def me(self) -> Person:
         """
-        The person whose door it is. Looked up once for the request.
+        The person whose credential it is. Looked up once for the request.
         """
         return self.self_service.enter(self.code)
 
@@ -126,12 +126,12 @@ class Visit:
         return quote(self.argument, safe="", errors="replace")
 
     @property
-    def entered(self) -> Door:
+    def entered(self) -> Credential:
         """
-        The door, on pages that have one.
+        The credential, on pages that have one.
         """
-        assert self.door is not None
-        return self.door
+        assert self.credential is not None
+        return self.credential
 
     @property
     def code(self) -> str:
@@ -207,7 +207,11 @@ class Visit:
         if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
         form = read_form(self.request)
-        if self.door is not None and self.door.in_session and not is_csrf_of(self.door.code, form.get("csrf", ())):
+        if (
+            self.credential is not None
+            and self.credential.in_session
+            and not is_csrf_of(self.credential.code, form.get("csrf", ()))
+        ):
             raise Refusal(HTTPStatus.FORBIDDEN)
         return form
 
@@ -215,7 +219,7 @@ class Visit:
 
     def open(self) -> Opened:
         """
-        Return what the door opens.
+        Return what the credential opens.
         """
         return self.me.open(language=self.chosen)
 
@@ -231,7 +235,7 @@ class Visit:
 
     def opened_or_none(self) -> Opened | None:
         """
-        Return what the door still opens, for what was done through it to be undone there; None for nothing.
+        Return what the credential still opens, for what was done through it to be undone there; None for nothing.
         """
         try:
             return self.open()
@@ -273,17 +277,17 @@ class Visit:
             here: Where it can be looked at again, if not there.
         """
         language = self.language_for(opened)
-        door = self.entered
+        credential = self.entered
         return self.site.look.page(
             status,
             template,
             *headers,
             title=self.say(language, title),
             language=language,
-            code=None if door.in_session else door.code,
-            home=door.home,
-            csrf=door.csrf,
-            here=here or (f"{door.home}/{place}" if place else door.home),
+            code=None if credential.in_session else credential.code,
+            home=credential.home,
+            csrf=credential.csrf,
+            here=here or (f"{credential.home}/{place}" if place else credential.home),
             carried=self.chosen,
             opened=opened,
             nav=tuple(self._ways(opened, language, place)),

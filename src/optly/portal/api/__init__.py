@@ -57,7 +57,7 @@ from optly.portal.api.problems import (
 from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Refusal, read_json
 from optly.portal.problems import problem as page_about
-from optly.portal.visit import Door, Visit, door_of_link
+from optly.portal.visit import Credential, Visit, by_link
 from optly.protocols.http import Request, Response
 
 _HERE: Final = "/api"
@@ -95,7 +95,7 @@ def respond(visit: Visit) -> Response:
     Return the response to a request. Whatever goes wrong becomes a problem.
     """
     path = visit.request.path.removeprefix(_HERE).removesuffix("/")
-    visit = attrs.evolve(visit, door=_door(visit))
+    visit = attrs.evolve(visit, credential=_credential(visit))
     try:
         return _answer(visit, path)
     except Refused as refused:
@@ -109,12 +109,12 @@ def respond(visit: Visit) -> Response:
         return _problem(visit, kind, error)
 
 
-def _door(visit: Visit) -> Door | None:
+def _credential(visit: Visit) -> Credential | None:
     """
-    Return the door that the code in the header opens, if there is one: what it is the code of, nobody knows yet.
+    Return the credential that the code in the header opens, if there is one: what it is the code of, nobody knows yet.
     """
     found = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
-    return None if found is None else door_of_link(visit.mount, found[1])
+    return None if found is None else by_link(visit.mount, found[1])
 
 
 def _answer(visit: Visit, path: str) -> Response:
@@ -127,7 +127,7 @@ def _answer(visit: Visit, path: str) -> Response:
         raise Refused(NOT_FOUND)
     _require(method, tuple(operations))
     operation = operations[method]
-    if operation.takes_code and visit.door is None:
+    if operation.takes_code and visit.credential is None:
         raise Refused(NO_CODE)
     sent = _read(visit, operation) if method == "POST" else operation.takes()
     try:
