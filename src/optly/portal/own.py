@@ -1,5 +1,5 @@
 """
-One's own details, history and copy, in a session that a one-time code has raised; and complaints.
+The person's details, history and copy, in a session that a one-time code has raised; and complaints.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
 @attrs.frozen(kw_only=True)
 class _Detail:
     """
-    One detail that can be changed, and how its page calls it.
+    One detail that can be changed, and the words of its page.
 
     Attributes:
         kind: The kind of address it is, or None.
-        proved: Whether it counts only once a code came back from there.
+        proved: Whether it counts only after a code that was sent there has been entered.
     """
 
     name: str
@@ -119,7 +119,7 @@ def _raised(visit: Visit) -> Opened:
 
 def show_details(visit: Visit) -> Response:
     """
-    Show what is on record.
+    Show the details.
     """
     opened = _raised(visit)
     return _details(visit, opened)
@@ -220,11 +220,11 @@ def _in_one_line(sent: str) -> str:
 
 def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
     """
-    Have a code sent to the new address that was typed in, and return that, masked.
+    Have a code sent to a new address, and return the address, masked.
 
     Raises:
         AnswerError: It is on record already.
-        AddressError, NoBackendError, TooManyTriesError: As for `SelfService.propose`.
+        AddressError, NoBackendError, TooManyTriesError: As for `Person.propose`.
     """
     address = parse_address(_in_one_line(sent), kind)
     assert isinstance(address, EmailAddress | PhoneNumber)
@@ -237,11 +237,11 @@ def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
 
 def checked(visit: Visit, name: str, sent: str) -> str:
     """
-    Return the new value of a detail as it goes on record.
+    Return the new value of a detail as it is recorded.
 
     Raises:
-        AnswerError: It cannot.
-        AddressError: It is no address that anybody could write on an envelope.
+        AnswerError: It cannot be recorded.
+        AddressError: It is not an address that could be written on an envelope.
     """
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
@@ -255,7 +255,7 @@ def checked(visit: Visit, name: str, sent: str) -> str:
 
 def show_prove(visit: Visit) -> Response:
     """
-    Show the field for the digits that went to the new address.
+    Show the field for the digits that were sent to the new address.
     """
     opened = _raised(visit)
     return _prove(visit, opened, _detail(visit))
@@ -282,7 +282,7 @@ def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = No
 
 def prove(visit: Visit) -> Response:
     """
-    Put the new address on record by the digits that went there.
+    Replace the address by the new one, by the digits that were sent there.
     """
     form = visit.form()
     opened = _raised(visit)
@@ -377,7 +377,7 @@ def _done(visit: Visit, opened: Opened, heading: str, *texts: tuple[str, dict[st
 
 def show_complaint(visit: Visit) -> Response:
     """
-    Show the form on which somebody complains.
+    Show the complaint form.
     """
     return _complaint(visit, visit.open())
 
@@ -398,7 +398,7 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
 
 def complain(visit: Visit) -> Response:
     """
-    Take a complaint down.
+    Record a complaint.
     """
     form = visit.form()
     opened = visit.open()

@@ -1,7 +1,7 @@
 """
-Every page: which one a request is for, and what it does.
+Every page: its path, its methods, and what answers.
 
-A page that is looked at changes nothing (GET and HEAD); only a button does (POST). Behind a link there is no session
+Looking at a page changes nothing (GET and HEAD); only a button does (POST). Behind a link there is no session
 and no cookie: the code in the path is the secret, and the forms post back to it. Below ``/me``, a cookie holds the code
 of a session, which is good for everything that the link at which it began is, and, once raised by a one-time code, for
 more.
@@ -9,26 +9,26 @@ more.
 ==============================  ==============  ===========================================================
 path                            method          page
 ==============================  ==============  ===========================================================
-``/l/<code>``, ``/me``          GET, HEAD       the question, one's choices, or what can be undone
+``/l/<code>``, ``/me``          GET, HEAD       the question, the choices, or what can be undone
 ``/l/<code>``, ``/me``          POST            answer it, change them, or undo it
 ``…/confirm``                   POST            confirm a yes that was held
 ``…/stop``                      POST            stop everything
 ``…/undo``                      POST            undo that
 ``…/complaint``                 GET, POST       complain
-``…/code``                      GET, POST       have a one-time code sent; below ``/me``, type it in
+``…/code``                      GET, POST       have a one-time code sent; below ``/me``, enter it
 ``/me/code/again``              POST            have another one sent
-``/me/details``                 GET, HEAD       one's details
+``/me/details``                 GET, HEAD       the details
 ``/me/<detail>``                GET, POST       change one of them
-``/me/<detail>/code``           GET, POST       type in the code that went to a new address
+``/me/<detail>/code``           GET, POST       enter the code that was sent to a new address
 ``/me/history``                 GET, HEAD       what happened
-``/me/copy``                    GET, POST       have a copy of one's data sent
-``/me/stay``, ``/me/finish``    POST            prolong the session, end it
+``/me/copy``                    GET, POST       have a copy of the data sent
+``/me/stay``, ``/me/finish``    POST            extend the session, end it
 ``/u/<token>``                  GET, HEAD       what the stop link stops
-``/u/<token>``                  POST            stop it: the button on the page, or that of a mail program
+``/u/<token>``                  POST            stop it: the button on the page, or one in an email program
 ``/new-link``                   GET, POST       have a link sent
 ``/help``                       GET, HEAD       help
 ``/static/<name>``              GET, HEAD       the style sheet, the icon and the logo
-``/hooks/<name>``               POST            what a provider tells the backend of that name
+``/hooks/<name>``               POST            what a provider reports to the backend with that name
 ``/api/…``                      GET, POST       the JSON API, where the host switches it on
 ==============================  ==============  ===========================================================
 """

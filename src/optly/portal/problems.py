@@ -1,5 +1,5 @@
 """
-What a person is told when a page cannot do what they wanted: why, and what to do now.
+What a page says when it cannot do what the person wanted: why, and what to do now.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 @attrs.frozen(kw_only=True)
 class ProblemPage:
     """
-    A page that says what is the matter, in English; the catalogues have it in other languages.
+    A page that says what is wrong, in English; the catalogues have it in other languages.
 
     Attributes:
         texts: Sentences, the first of which may hold ``%(at)s``.
-        at: When it was or will be so; told to the day, or as the time of the day.
+        at: When it was or will be so, shown as a date or as a time of day.
         can_stop: Whether the link can still stop everything.
     """
 
@@ -101,7 +101,7 @@ _REFUSED: Final = {
 
 def refused(status: HTTPStatus) -> ProblemPage:
     """
-    Return what to say to a request that was refused before anything was looked at.
+    Return the page for a request that was refused before anything was looked up.
     """
     if status is HTTPStatus.NOT_FOUND:
         return _NOT_FOUND
@@ -110,7 +110,7 @@ def refused(status: HTTPStatus) -> ProblemPage:
 
 def problem(error: Exception) -> ProblemPage:
     """
-    Return what to say about *error*. Nothing in it is repeated but dates.
+    Return the page about *error*. Nothing of it is repeated but dates.
     """
     match error:
         case LinkUsedError():

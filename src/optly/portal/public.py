@@ -1,5 +1,5 @@
 """
-Pages that are everybody's: help, a new link, and the files.
+Pages for everyone: help, a new link, and the files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NO_LINK_THERE = N_("We cannot send a link there. Try your email address or your
 
 def show_help(visit: Visit) -> Response:
     """
-    Show what these pages are and whom to ask.
+    Show what these pages are and who to ask.
     """
     return visit.page(HTTPStatus.OK, "help", title=N_("Help"), language=visit.language)
 
@@ -41,7 +41,7 @@ def receive_webhook(visit: Visit) -> Response:
 
 def show_new_link(visit: Visit) -> Response:
     """
-    Show the form with which somebody has a link sent.
+    Show the form that has a link sent.
     """
     return _new_link(visit)
 
@@ -59,8 +59,8 @@ def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Respon
 
 def send_new_link(visit: Visit) -> Response:
     """
-    Have a link sent to an address, if it is on record. The page says the same, whether it is or not, and also to
-    whoever asks too often.
+    Have a link sent to an address, if it is on record. The page says the same whether it is or not, and also to someone
+    who asks too often.
     """
     form = visit.form()
     typed = form.get("address", ("",))[-1]

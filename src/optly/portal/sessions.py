@@ -1,5 +1,5 @@
 """
-From a link to a session: a one-time code is asked for, typed in, and the session prolonged and ended.
+From a link to a session: requesting a one-time code, entering it, and extending and ending the session.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _enter(visit: Visit, opened: Opened, error: str | None = None) -> Response:
 
 def enter(visit: Visit) -> Response:
     """
-    Raise the session by the digits that were typed in.
+    Raise the session by the digits that were entered.
     """
     form = visit.form()
     opened = visit.open()
@@ -90,7 +90,7 @@ def enter(visit: Visit) -> Response:
 
 def tried(visit: Visit, opened: Opened) -> str | None:
     """
-    Count a try of this client's, and return what to say if that was one too many.
+    Count one attempt by this client, and return what to say if that was one too many.
     """
     if visit.site.limiter.may_try_digits(visit.client):
         return None
@@ -99,7 +99,7 @@ def tried(visit: Visit, opened: Opened) -> str | None:
 
 def wrong_digits(visit: Visit, opened: Opened, error: WrongDigitsError | TooManyTriesError) -> str:
     """
-    Say what was wrong with the digits.
+    Return what was wrong with the digits.
     """
     language = visit.language_for(opened)
     if isinstance(error, TooManyTriesError):
@@ -109,7 +109,7 @@ def wrong_digits(visit: Visit, opened: Opened, error: WrongDigitsError | TooMany
 
 def stay(visit: Visit) -> Response:
     """
-    Prolong the session.
+    Extend the session.
     """
     visit.form()
     return visit.to("/me/details", keeping(visit.self_service.pages, visit.me.stay()))
@@ -117,7 +117,7 @@ def stay(visit: Visit) -> Response:
 
 def finish(visit: Visit) -> Response:
     """
-    End the session, and have the browser drop everything it keeps of it.
+    End the session, and have the browser delete what it stored for it.
     """
     visit.form()
     opened = visit.opened_or_none()

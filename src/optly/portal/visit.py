@@ -1,5 +1,5 @@
 """
-One request: whom it is made to, by which credential, and in which language it is answered.
+One request: its credential, its language, and the pages it may be answered with.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Site:
 @attrs.frozen(kw_only=True)
 class Credential:
     """
-    How somebody came to pages of their own.
+    What opens someone's own pages.
 
     Attributes:
-        code: What opens: the code of a link, or that of a session.
+        code: The code of a link, or that of a session.
         home: Path of these pages.
-        in_session: Whether it is the cookie that opens, and not the path.
+        in_session: Whether the code came in the cookie rather than in the path.
     """
 
     code: str = attrs.field(repr=False)
@@ -95,7 +95,7 @@ class Visit:
 
     Attributes:
         argument: The variable part of the path.
-        credential: How they came; None for pages that are everybody's.
+        credential: What opens the visitor's own pages; None on pages for everyone.
     """
 
     site: Site
@@ -153,7 +153,7 @@ class Visit:
     @property
     def client(self) -> str:
         """
-        What the client is counted as.
+        The name under which the client is counted.
         """
         return client_address(self.request, self.site.proxies)
 
@@ -178,14 +178,14 @@ class Visit:
     @cached_property
     def language(self) -> str:
         """
-        The language of a page for somebody who is not known: the one chosen, or the one their browser wants most.
+        The language of a page for an unknown visitor: the one chosen, or the one their browser prefers.
         """
         wanted = parse_accept(",".join(self.request.values("accept-language")))
         return self.chosen or negotiate(wanted, languages(self.site.look.catalogues))
 
     def language_for(self, opened: Opened) -> str:
         """
-        Return the language of a page for somebody who is known: the one chosen, or theirs.
+        Return the language of a page for a known person: the one chosen, or their own.
         """
         return self.chosen or nearest(opened.language, self.site.look.catalogues)
 
@@ -199,10 +199,10 @@ class Visit:
 
     def form(self) -> Mapping[str, tuple[str, ...]]:
         """
-        Return the form that was sent, if a page of ours sent it.
+        Return the form that was sent, if one of our pages sent it.
 
         Raises:
-            Refusal: It is from elsewhere, or is no form of ours.
+            Refusal: It comes from another site, or is not one of our forms.
         """
         if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
@@ -225,7 +225,7 @@ class Visit:
 
     def require_raised(self, opened: Opened) -> None:
         """
-        Send whoever has not typed in a one-time code to where it is typed in.
+        Redirect someone who has not entered a one-time code to the page where it is entered.
 
         Raises:
             Elsewhere: They have not.
@@ -235,7 +235,7 @@ class Visit:
 
     def opened_or_none(self) -> Opened | None:
         """
-        Return what the credential still opens, for what was done through it to be undone there; None for nothing.
+        Return what the credential still opens, so that what was done through it can be undone; None if nothing.
         """
         try:
             return self.open()
@@ -246,7 +246,7 @@ class Visit:
         self, status: HTTPStatus, template: str, *headers: tuple[str, str], title: str, language: str, **facts: Any
     ) -> Response:
         """
-        Return a page that is everybody's, with its title in the language of the page.
+        Return a page for everyone, with its title in the language of the page.
         """
         return self.site.look.page(
             status,
@@ -270,11 +270,11 @@ class Visit:
         **facts: Any,
     ) -> Response:
         """
-        Return a page of the visitor's own.
+        Return one of the visitor's own pages.
 
         Args:
-            place: Which of their pages it is, as the last part of its path.
-            here: Where it can be looked at again, if not there.
+            place: The last part of its path.
+            here: Where it can be seen again, if not there.
         """
         language = self.language_for(opened)
         credential = self.entered
@@ -318,7 +318,7 @@ class Visit:
 
     def to(self, path: str, *headers: tuple[str, str]) -> Response:
         """
-        Send the browser on to another page of ours.
+        Redirect the browser to another of our pages.
         """
         carried = f"?lang={self.chosen}" if self.chosen else ""
         return self.site.look.redirect(f"{self.mount}{path}{carried}", *headers)
