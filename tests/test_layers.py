@@ -50,7 +50,6 @@ EXCEPTIONS = {
     ("manager_async", "portal"): "the same",
     ("errors", "rules"): "for the type checker alone",
     ("keys", "contacts"): "for the type checker alone",
-    ("demo", "cli"): "to be moved",
 }
 
 
