@@ -1,5 +1,5 @@
 """
-The browser for tests does what browsers do, on pages that are not ours; where it matters, Chromium is asked.
+The browser for tests does what browsers do, on pages that are not ours, and the same as Chromium.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ SCATTERED = """
 <form id=near method=post action=/near><input name=near value=1><input name=strayed form=far value=1>
 <button>Near</button></form>
 <button form=far name=b value=x>Far</button>
-<template><input form=far name=template value=1></template>
+<template><form><input form=far name=template value=1></form></template>
 <!-- <input form=far name=comment value=1> -->
 <script>"<input form=far name=script value=1>"</script>
 <noscript><input form=far name=noscript value=1></noscript>
@@ -237,7 +237,7 @@ def sent(html: str, answers: Mapping[str, Any] | None = None, button: str = "", 
 )
 def test_chromium_sends_the_same(real: Chromium, served: tuple[Site, str], html: str, button: str, policy: str) -> None:
     """
-    The same request to the same place with the same fields in the same order, and the same word on where it came from.
+    The same request to the same place with the same fields in the same order, and the same headers for its origin.
     """
     site, url = served
     site.pages.update(Site.of(html, referrer_policy=policy).pages)
@@ -397,7 +397,7 @@ def test_a_field_is_filled_in(key: str, answer: Any, name: str, values: list[str
 
 def test_the_last_answer_counts() -> None:
     """
-    A radio button lets go of the others and a box can be unticked, and the form it came from stays as it was.
+    A radio button releases the others and a box can be unticked, and the first form stays as it was.
     """
     form = read(FIELDS).form()
     yes = form.fill_in({"offers": "Yes", "terms": True})
@@ -435,7 +435,7 @@ def chosen(form: Form) -> list[tuple[str, str]]:
 )
 def test_what_a_person_cannot_fill_in_is_refused(key: str, answer: Any, why: str) -> None:
     """
-    With a word on why, and on what there is.
+    With the reason, and the names of what there is.
     """
     with pytest.raises(PageError, match=why):
         read(FIELDS).form().fill_in({key: answer})

@@ -47,7 +47,7 @@ class Control:
         label: The text of its label, or the text on a button.
         question: The legend of the fieldset it is in.
         options: The options of a list.
-        attributes: As they stand in the page.
+        attributes: As written on the page.
     """
 
     kind: str
@@ -157,7 +157,7 @@ class Form:
         base: What the relative addresses on the page are relative to.
         referrer_policy: That of the page.
         controls: Fields and buttons in the order of the page.
-        attributes: As they stand in the page.
+        attributes: As written on the page.
     """
 
     page: str = attrs.field(repr=False)
@@ -210,7 +210,7 @@ class Form:
             return {found[0]: found[0].filled_in(answer)}
         chosen = [_only(each, found) for each in _several(answer)]
         if chosen and chosen[0].kind == "radio":
-            # A browser lets go of the other buttons of that name, wherever in the form they are.
+            # A browser releases the other buttons of that name, wherever in the form they are.
             found = [field for field in self.fields if (field.kind, field.name) == ("radio", chosen[0].name)]
             if len(chosen) != 1:
                 raise PageError(f"{key!r} takes one answer")

@@ -1,7 +1,7 @@
 """
 Reads from HTML what a person finds on a page: its text, its links and its forms. Pure.
 
-It stands on the standard library's parser, which knows tags and no tree. That is enough for forms, whose controls
+It is built on the standard library's parser, which knows tags and no tree. That is enough for forms, whose controls
 belong to the last form opened wherever they are, and it spares hosts a compiled parser (lxml, selectolax) or a second
 framework (WebTest) for a few tests. Our tests compare it with Chromium.
 """
@@ -144,7 +144,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._blank(tag)
-        if tag == "form":
+        if tag == "form" and not self._innermost("template"):
             self._form = None
         elif element := self._innermost(tag):
             del self._open[self._open.index(element) :]

@@ -1,17 +1,17 @@
 """
 A browser without scripts and without a screen, for tests of your own pages.
 
-It opens links, reads pages, fills in their forms and presses their buttons. It follows redirects, keeps cookies, sends
-the headers by which an application knows where a form came from, and refuses what a browser would refuse: there must be
-such a button to press it::
+It opens links, reads pages, fills in forms and presses buttons. It follows redirects, keeps cookies, sends the headers
+that show an application which page a form was on, and refuses what a browser would refuse: it presses no button that is
+not on the page::
 
     browser = Browser.over_wsgi(app, "https://acme.example.com")
     page = browser.get("/newsletter")
     page = browser.press(page.form("Sign up").fill_in({"Email": "ada@example.com", "Offers": True}), "Sign up")
     assert page.title == "Check your email"
 
-It visits one site only, and nothing leaves for another. It runs no scripts, loads no images, reads HTML as UTF-8 unless
-the response says otherwise, and sends each cookie to every path. For a second opinion there are real browsers.
+It visits one site, and sends nothing to any other. It runs no scripts and loads no images, and sends each cookie to
+every path. Where that matters, use a real browser.
 """
 
 from __future__ import annotations
