@@ -48,7 +48,6 @@ APART = [("backends", "storage", "registers"), ("cli", "testing")]
 EXCEPTIONS = {
     ("errors", "rules"): "for the type checker alone",
     ("keys", "contacts"): "for the type checker alone",
-    ("demo", "cli"): "to be moved",
 }
 
 

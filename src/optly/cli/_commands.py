@@ -15,7 +15,7 @@ from optly.errors import LedgerError, OptlyError, RetryableError, UsageError
 _MODULES: Final = {
     "ask": "optly.cli.ask",
     "check": "optly.cli.check.command",
-    "demo": "optly.demo.command",
+    "demo": "optly.cli.demo",
     "keys": "optly.cli.keys",
     "lint": "optly.cli.lint",
     "outbox": "optly.cli.outbox",

@@ -18,15 +18,14 @@ import click
 
 from optly.cli._terminal import Terminal
 from optly.demo.acme import opened
-from optly.demo.desk import Desk, prove
 from optly.demo.inbox import InboxPages
+from optly.demo.live import Company, Watch, prove
 from optly.demo.play import StepFailedError, play
-from optly.demo.watch import Watch
 from optly.demo.web import WebServer
 
 
 @click.command("demo")
-@click.option("--once", is_flag=True, help="Play the person too, look at every step, and exit.")
+@click.option("--once", is_flag=True, help="Play the person too, check every step, and exit.")
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -35,10 +34,10 @@ from optly.demo.web import WebServer
 @click.option("--open/--no-open", "show", default=True, help="Open the inbox in a browser, where there is a display.")
 def command(once: bool, directory: Path | None, show: bool) -> None:
     """
-    Ask somebody for consent, from the question to the proof.
+    Ask someone for consent, from the question to the proof.
 
-    A company asks Ada whether it may write to her. Its email goes to a real mail server on this machine, the link in it
-    opens real pages, and what she answers is written to SQLite. Everything stays on this machine. Ctrl-C ends it.
+    A company asks Ada whether it may write to her. Its email goes to a real mail server on this machine, its link opens
+    real pages, and her answers are written to SQLite. Nothing leaves this machine. Press Ctrl-C to end the demo.
     """
     terminal = Terminal()
     with _folder(directory) as folder:
@@ -71,7 +70,7 @@ def _once(folder: Path, terminal: Terminal, *, keep: bool) -> None:
         except StepFailedError as error:
             terminal.bad(error.step, str(error))
             raise click.exceptions.Exit(1) from error
-    terminal.line(f"All {count} steps were seen to be true, in {monotonic() - start:.1f} seconds.", style="bold green")
+    terminal.line(f"All {count} steps passed, in {monotonic() - start:.1f} seconds.", style="bold green")
 
 
 def _with_a_person(folder: Path, terminal: Terminal, *, keep: bool, show: bool) -> None:
@@ -81,20 +80,20 @@ def _with_a_person(folder: Path, terminal: Terminal, *, keep: bool, show: bool) 
         with web.serving(inbox.handle):
             for name, where in {
                 "Ada's inbox": f"{web.url}/",
-                "MyOptly pages": acme.manager.pages.base_url,
+                "MyOptly pages": acme.base_url,
                 "Mail server": acme.smtp,
                 "Database": str(acme.database),
             }.items():
                 terminal.line(f"  {name:<15} {where}")
-            watch.begin(acme)
+            watch.acme = acme
             with _ended_by_a_signal(watch):
                 terminal.line("Open the inbox in a browser. Ctrl-C ends the demo.", style="bold")
-                desk = Desk(acme, terminal)
+                company = Company(acme, terminal)
                 with watch.lock:
-                    desk.ask()
+                    company.ask()
                 if show and _has_display():
                     webbrowser.open(f"{web.url}/")
-                desk.follow(watch)
+                company.follow(watch)
             terminal.line()
             if not prove(acme, terminal, keep=keep):
                 raise click.exceptions.Exit(1)
@@ -103,7 +102,7 @@ def _with_a_person(folder: Path, terminal: Terminal, *, keep: bool, show: bool) 
 @contextmanager
 def _ended_by_a_signal(watch: Watch) -> Iterator[None]:
     """
-    Have Ctrl-C end the watch rather than whatever is being done. A second one ends everything at once.
+    Have Ctrl-C end the watch, and not what is being done. A second one ends everything at once.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
