@@ -11,19 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from optly.errors import (
-    ConfigurationError,
-    ConflictError,
-    DamagedError,
-    OptlyError,
-    StorageUnavailableError,
-)
+from optly.backoff import backoff
+from optly.errors import ConfigurationError, ConflictError, DamagedError, OptlyError, StorageUnavailableError
 from optly.storage import _schema
 from optly.storage._statements import MOST_KEYS, Statements
 
@@ -40,7 +36,8 @@ RETRIED: Final = frozenset(
 )
 _DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"})
 _PATIENCE: Final = 10.0  # seconds after which a writer that always finds others in its way gives up
-_LONGEST_PAUSE: Final = 0.25
+_FIRST_PAUSE: Final = timedelta(milliseconds=5)
+_LONGEST_PAUSE: Final = timedelta(milliseconds=250)
 _ATTEMPTS: Final = 8
 
 _DRIVERS: Final = {
@@ -89,9 +86,10 @@ def code_of(error: object) -> str | int | None:
 
 def pause(attempt: int) -> None:
     """
-    Wait a random time that may be longer with each attempt.
+    Sleep for a random time, whose limit doubles with each attempt.
     """
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2**attempt)))  # noqa: S311
+    wait = backoff(attempt, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, share=random.random())  # noqa: S311
+    time.sleep(wait.total_seconds())
 
 
 class Session:
