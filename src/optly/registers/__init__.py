@@ -1,5 +1,5 @@
 """
-Registers of numbers whose holders do not want to be called or faxed, kept as a file that answers in microseconds.
+Registers of numbers whose holders do not want to be called or faxed, kept in a file that is searched in microseconds.
 """
 
 from __future__ import annotations
