@@ -33,7 +33,8 @@ _LAST_DAY: Final = (1 << DAY_BITS) - 1
 
 def pack_day(listed_on: date) -> int:
     """
-    Encode a listing date in 16 bits. One that does not fit, up to 1 January 1970 or after 6 June 2149, becomes 0: undated.
+    Encode a listing date in 16 bits. One that does not fit, up to 1 January 1970 or after 6 June 2149, becomes 0, which
+    is undated.
     """
     day = listed_on.toordinal() - _EPOCH
     return day if 0 < day <= _LAST_DAY else 0
