@@ -1,5 +1,5 @@
 """
-Where the record is kept: :class:`SQLStorage`, :class:`FileStorage` and :class:`MemoryStorage`.
+Stores, which keep the record: :class:`SQLStorage`, :class:`FileStorage` and :class:`MemoryStorage`.
 
 Each is imported when it is first used, so that a program loads only the database it needs.
 """
