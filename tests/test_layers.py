@@ -17,8 +17,8 @@ ROOT = Path(optly.__file__).parent
 
 # From the bottom to the top. A module may import from its own row and from those below it.
 ROWS: list[tuple[str, ...]] = [
-    ("errors", "_moved"),
-    ("instants", "canonical", "locale"),
+    ("errors", "_moved", "_lazy"),
+    ("instants", "backoff", "canonical", "locale"),
     ("contacts", "keys"),
     ("messages",),
     ("record",),
@@ -96,6 +96,7 @@ def test_every_room_of_the_list_is_there() -> None:
 
 PURE = (
     "instants",
+    "backoff",
     "canonical",
     "contacts",
     "keys",

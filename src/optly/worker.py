@@ -11,6 +11,7 @@ from datetime import timedelta
 from threading import Event
 from typing import Final
 
+from optly.backoff import backoff
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
 from optly.results import Deliveries
@@ -49,7 +50,8 @@ def work(
             failures += 1
             if failures == 1:
                 _log.warning("a worker cannot go on now and tries again", extra={"error": str(error)})
-            stop.wait(_pause(failures, idle).total_seconds())
+            share = random.uniform(0.5, 1)  # noqa: S311
+            stop.wait(backoff(failures, first=idle, longest=_LONGEST_PAUSE, share=share).total_seconds())
             continue
         if failures:
             _log.warning("a worker goes on", extra={"failures": failures})
@@ -60,7 +62,3 @@ def work(
         if not batch.finished:
             stop.wait(idle.total_seconds())
     return done
-
-
-def _pause(failures: int, idle: timedelta) -> timedelta:
-    return min(idle * (1 << min(failures, 16)), _LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311

@@ -147,7 +147,7 @@ def test_a_place_that_cannot_be_written_is_one_line(runner: CliRunner, source: P
     result = build(runner, source, tmp_path / "nowhere" / "tps.register")
 
     assert result.exit_code == 2
-    assert "there is no folder" in result.stderr
+    assert "the folder for the register file does not exist" in result.stderr
 
 
 def test_a_licence_file_is_not_built_over(runner: CliRunner, source: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from optly._operations.payload import Payload, PayloadKind, decode
 from optly._operations.proof import evidence, seal
 from optly._operations.repository import Plan, Record
 from optly._operations.sessions import grant_link
+from optly.backoff import backoff
 from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
 from optly.contacts.parties import Contact
 from optly.errors import ClaimLostError, DamagedError, LedgerError, UsageError
@@ -63,8 +64,8 @@ def wait(attempts: int, random: bytes) -> timedelta:
     """
     Return how long to wait after that many attempts: a random part of a time that doubles, up to an hour.
     """
-    longest = min(_FIRST_WAIT * (1 << min(attempts - 1, 16)), _LONGEST_WAIT)
-    return max(_SHORTEST_WAIT, longest * (int.from_bytes(random) / (1 << 8 * len(random))))
+    share = int.from_bytes(random) / (1 << 8 * len(random))
+    return max(_SHORTEST_WAIT, backoff(attempts - 1, first=_FIRST_WAIT, longest=_LONGEST_WAIT, share=share))
 
 
 @attrs.define(kw_only=True)

@@ -1,5 +1,5 @@
 """
-What goes out and what comes back: messages, their receipts, the parts of a text, replies, and how fast they may go.
+Messages: what is sent, receipts and delivery events, replies, the parts of a text, and the pace of sending.
 
 May import `contacts` and what it may import. Pure.
 """
