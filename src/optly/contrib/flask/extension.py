@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
-from optly.contrib.flask.settings import read_settings, require_manager
+from optly.contrib.flask.settings import read_config, require_manager
 from optly.errors import ConfigurationError
 from optly.manager import ConsentManager
 from optly.portal import Portal
@@ -57,7 +57,7 @@ class FlaskOptly:
         """
         if _NAME in app.extensions:
             raise ConfigurationError("this application has Optly already")
-        state = AppState(*read_settings(app))
+        state = AppState(*read_config(app))
         app.extensions[_NAME] = state
         _mount(app, state)
         app.add_template_global(state.preferences_url, "optly_preferences_url")
