@@ -71,7 +71,7 @@ def test_a_list_is_asked_and_asked_no_second_time(runner: CliRunner, host: World
     file = written(tmp_path, "p0@example.com\np1@example.com\np2@example.com\n")
     first, second = ask(runner, file), ask(runner, file)
     assert [(0, ""), (0, "")] == [(first.exit_code, first.stderr), (second.exit_code, second.stderr)]
-    assert "3 contacts. A worker hands the questions over." in " ".join(first.stdout.split())
+    assert "3 contacts. A worker sends the questions." in " ".join(first.stdout.split())
     assert "0 contacts." in second.stdout
     assert "3 contacts, in an earlier run of this campaign." in " ".join(second.stdout.split())
     assert host.manager.backlog() == {MessageState.QUEUED: 3}
@@ -303,10 +303,10 @@ def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is(
     On standard error. How much of it that is, is said where it is known.
     """
     companies(host, 2)
-    monkeypatch.setattr("optly.cli.ask._TELL_EVERY", 0)
+    monkeypatch.setattr("optly.cli.ask._REPORT_EVERY", 0)
     content = "p0@example.com\np1@example.com\nnobody\n"
     of_file = ask(runner, written(tmp_path, content), "--json")
-    assert ["1 row so far, 100% of it", "2 rows so far, 100% of it", "3 rows so far, 100% of it"] == (
+    assert [f"{rows} so far, 100% of the list" for rows in ("1 row", "2 rows", "3 rows")] == (
         of_file.stderr.splitlines()
     )
     of_input = ask(runner, "-", "--json", input=content)
@@ -357,19 +357,19 @@ def test_columns_that_are_not_named_are_wrong_usage(runner: CliRunner, host: Wor
     """
     result = ask(runner, written(tmp_path, "Ada,ada@example.com\n"))
     assert result.exit_code == 2
-    assert "the first row has to name its columns" in " ".join(result.stderr.split())
+    assert "the first row must name the columns" in " ".join(result.stderr.split())
     assert "ada" not in result.stderr.lower()
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "there is nothing in it"),
-        (b"\n \n,,\n", "there is nothing in it"),
-        ("email\nada@example.com\n".encode("utf-16"), "this is not a text in UTF-8"),
-        (b"Pr\xe9nom,email\nAda,ada@example.com\n", "this is not a text in UTF-8"),
-        (b"name;email\nAda;ada@example.com\n", "the first row has to name its columns, with commas between them"),
-        (b"name\temail\nAda\tada@example.com\n", "the first row has to name its columns, with commas between them"),
+        (b"", "the file is empty"),
+        (b"\n \n,,\n", "the file is empty"),
+        ("email\nada@example.com\n".encode("utf-16"), "this is not UTF-8 text"),
+        (b"Pr\xe9nom,email\nAda,ada@example.com\n", "this is not UTF-8 text"),
+        (b"name;email\nAda;ada@example.com\n", "the first row must name the columns, separated by commas"),
+        (b"name\temail\nAda\tada@example.com\n", "the first row must name the columns, separated by commas"),
     ],
 )
 def test_what_is_no_list_is_wrong_usage(
@@ -492,8 +492,7 @@ def test_a_run_that_is_broken_off_says_how_to_go_on(
         out, error = process.communicate(timeout=60)
     assert (1, "") == (process.returncode, out)
     assert re.fullmatch(
-        r"Error: broken off when [\d,]+ contacts had been asked: run it again with the same --campaign, and it goes on "
-        r"from there\n",
+        r"Error: interrupted after asking [\d,]+ contacts: run it again with the same --campaign to resume\n",
         error,
     )
     assert refused.read_text() == "from another day"

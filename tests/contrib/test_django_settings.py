@@ -198,7 +198,7 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
         ({"KEYS": []}, r"OPTLY\['KEYS'\]"),
         ({"KEYS": [b"bytes"]}, r"OPTLY\['KEYS'\]"),
         ({"KEYS": "short"}, "16 characters"),
-        ({"BASE_URL": 8000}, r"OPTLY\['BASE_URL'\] takes a text"),
+        ({"BASE_URL": 8000}, r"OPTLY\['BASE_URL'\] takes a string"),
         ({"BACKENDS": "optly.backends.ConsoleBackend"}, r"OPTLY\['BACKENDS'\] takes a list"),
         ({"PORTAL": {"keep_contexts": True}}, "did you mean keep_context"),
         ({"UNMARKED": "sometimes"}, "refuse, service"),

@@ -1,3 +1,3 @@
 """
-Optly inside of other frameworks. Each module is thin, and needs the extra of its name.
+Optly in other frameworks. Each module is thin, and needs the extra of the same name.
 """

@@ -1,5 +1,5 @@
 """
-Which events a framework tells its receivers of, and under which name.
+The signals that frameworks send, and the events that cause them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from optly.record.events import (
 )
 
 
-class Notice(StrEnum):
+class SignalName(StrEnum):
     """
     The name of a signal.
 
-    CONSENT_GIVEN: Somebody said yes. What was taken for a yes and is none is not told.
-    CONSENT_REFUSED: Somebody said no to what they were asked.
-    CONSENT_WITHDRAWN: Somebody stopped something: they took a consent back or objected.
-    CONTACT_DETAILS_CHANGED: What is known of a contact, or an address of theirs, changed or was erased.
+    CONSENT_GIVEN: A person said yes, and it counts as consent.
+    CONSENT_REFUSED: A person said no when asked.
+    CONSENT_WITHDRAWN: A person withdrew consent or objected.
+    CONTACT_DETAILS_CHANGED: A contact's details or addresses changed or were erased.
     """
 
     CONSENT_GIVEN = "consent-given"
@@ -38,20 +38,20 @@ class Notice(StrEnum):
     CONTACT_DETAILS_CHANGED = "contact-details-changed"
 
 
-def notices(events: Sequence[Event]) -> Iterator[tuple[Notice, Event]]:
+def signals_for(events: Sequence[Event]) -> Iterator[tuple[SignalName, Event]]:
     """
-    Yield what is to be told of. The addresses somebody is put on record with are no change.
+    Yield the signals to send. Adding a contact with their first addresses is not a change.
     """
     is_new = any(isinstance(event, ContactAdded) for event in events)
     for event in events:
         match event:
             case ConsentGiven() if not event.defects:
-                yield Notice.CONSENT_GIVEN, event
+                yield SignalName.CONSENT_GIVEN, event
             case ConsentRefused():
-                yield Notice.CONSENT_REFUSED, event
+                yield SignalName.CONSENT_REFUSED, event
             case ConsentWithdrawn() | ObjectionRaised():
-                yield Notice.CONSENT_WITHDRAWN, event
+                yield SignalName.CONSENT_WITHDRAWN, event
             case DetailsChanged() | LineAdded() | LineRemoved() | LineReinstated() | ContactErased() if not is_new:
-                yield Notice.CONTACT_DETAILS_CHANGED, event
+                yield SignalName.CONTACT_DETAILS_CHANGED, event
             case _:
                 pass

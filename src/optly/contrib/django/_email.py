@@ -1,6 +1,6 @@
 # mypy: disable-error-code="import-untyped"
 """
-Mails as Django has them: what they say they are for, whom they go to, and the one that somebody gets for themselves.
+Django's emails: how they are marked, who they go to, and the copy that each recipient gets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SERVICE: Final = "service"
 _MARKS: Final = frozenset({PURPOSE.lower(), KIND.lower()})
 _REPLACED: Final = _MARKS | {"to", "cc", "bcc", "list-unsubscribe", "list-unsubscribe-post"}
 
-# The forms of a body that a link can be put into.
+# The forms of a body that a link can be added to.
 _HTML: Final = frozenset({"text/html", "text/x-amp-html"})
 _HERE: Final = "<!--here-->"
 _PAGE: Final = re.compile(r".*?<html([^>]*)>.*?<body[^>]*>(.*)</body>", re.DOTALL)
@@ -40,8 +40,7 @@ _END: Final = re.compile(r"</body\s*>", re.IGNORECASE)
 @attrs.frozen(kw_only=True)
 class Mark:
     """
-    What a mail says of itself: the purpose it is marketing for, or that it is a service message. Neither if it says
-    nothing.
+    How an email is marked: with the purpose it is marketing for, or as a service message. Neither if it is unmarked.
     """
 
     purpose: str | None = None
@@ -51,11 +50,11 @@ class Mark:
 @attrs.frozen(kw_only=True)
 class Recipient:
     """
-    Somebody a mail goes to.
+    A recipient of an email.
 
     Attributes:
         text: As the site wrote it.
-        name, address: What is in it. The address is empty where there is none, or more than one.
+        name, address: Its parts. The address is empty unless there is exactly one.
     """
 
     text: str = attrs.field(repr=False)
@@ -66,12 +65,12 @@ class Recipient:
 @attrs.frozen(kw_only=True)
 class Frame:
     """
-    What is put around a mail for one person.
+    What is added to an email for one person.
 
     Attributes:
-        link: Where they change what they receive.
-        stop: The headers by which a mail program stops it, and in them where they stop it themselves.
-        catalogues: Where the site's own languages are.
+        link: The URL where they change what they receive.
+        stop: The headers with which a mail program unsubscribes. They contain the URL for the person.
+        catalogues: The directories of the site's own languages.
     """
 
     organisation: Organisation
@@ -83,7 +82,7 @@ class Frame:
 
     def around(self, text: str) -> tuple[str, str]:
         """
-        Return a text with the identity and the links below it, and the same lines as HTML to be put below something.
+        Return a text followed by the sender's identity and the links, and those lines as HTML to append to a page.
         """
         framed = marketing(
             self.organisation,
@@ -96,29 +95,29 @@ class Frame:
             more=self.catalogues,
         )
         page = _PAGE.match(framed.html)
-        assert page is not None  # it is a page of our own
+        assert page is not None  # we rendered the page
         return framed.text, f"<div{page[1]}>{page[2].replace(_HERE, '')}</div>"
 
 
 def mark_of(message: EmailMessage) -> Mark:
     """
-    Return what a mail says of itself.
+    Return how an email is marked.
 
     Raises:
-        UsageError: It says two things, or one that there is not.
+        UsageError: It is marked in two ways, or with an unknown kind.
     """
-    told = {name.lower(): str(value).strip() for name, value in message.extra_headers.items()}
-    purpose, kind = told.get(PURPOSE.lower()), told.get(KIND.lower())
+    headers = {name.lower(): str(value).strip() for name, value in message.extra_headers.items()}
+    purpose, kind = headers.get(PURPOSE.lower()), headers.get(KIND.lower())
     if kind not in (None, _SERVICE):
-        raise UsageError(f"the header {KIND} of a mail is {_SERVICE}, or is left out")
+        raise UsageError(f"the header {KIND} of an email is {_SERVICE}, or is left out")
     if purpose is not None and kind is not None:
-        raise UsageError(f"a mail has {PURPOSE}, which makes it marketing, and {KIND}: leave one of them out")
+        raise UsageError(f"an email has {PURPOSE}, which makes it marketing, and {KIND}: leave one of them out")
     return Mark(purpose=purpose, service=kind is not None)
 
 
 def without_marks(message: EmailMessage) -> EmailMessage:
     """
-    Return the mail without what it says of itself, which is nobody else's business.
+    Return the email without its marks, which are internal to the site.
     """
     if not _MARKS & {name.lower() for name in message.extra_headers}:
         return message
@@ -129,7 +128,7 @@ def without_marks(message: EmailMessage) -> EmailMessage:
 
 def recipients_of(message: EmailMessage) -> tuple[Recipient, ...]:
     """
-    Return everybody a mail goes to, each address once.
+    Return all recipients of an email, each address once.
     """
     found: dict[str, Recipient] = {}
     for text in message.recipients():
@@ -147,9 +146,9 @@ def _recipient(text: str) -> Recipient:
 
 def is_for_the_site(message: EmailMessage) -> bool:
     """
-    Tell whether a mail goes to nobody but those who run the site.
+    Return whether an email goes only to the people who run the site.
     """
-    # A pair of name and address, as Django has had it, or an address, as it comes to have it.
+    # Each is a pair of name and address, or in newer versions of Django an address.
     ours = [each if isinstance(each, str) else each[1] for each in (*site.ADMINS, *site.MANAGERS)]
     known = {_recipient(each).address.lower() for each in ours}
     return all(recipient.address.lower() in known for recipient in recipients_of(message))
@@ -157,11 +156,11 @@ def is_for_the_site(message: EmailMessage) -> bool:
 
 def personal(message: EmailMessage, recipient: Recipient, frame: Frame) -> EmailMessage:
     """
-    Return the mail for one recipient alone, within its frame. The site's own stays as it is.
+    Return a copy of the email for one recipient, with its frame. The site's own email is not changed.
     """
     own = copy.copy(message)
     local, _, domain = recipient.address.rpartition("@")
-    # Written anew, so that what is sent to is what was looked up, and nothing else.
+    # Rebuilt from its parts, so that the email goes to the address that was looked up and to no other.
     own.to = [str(Address(recipient.name, local, domain)) if recipient.name else recipient.address]
     own.cc, own.bcc = [], []
     own.extra_headers = {**_others(message, _REPLACED), **frame.stop}

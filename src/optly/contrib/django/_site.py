@@ -1,6 +1,6 @@
 # mypy: disable-error-code="import-untyped, untyped-decorator"
 """
-The manager of the site: made when it is first needed, once in each process.
+The manager of the site: made when first needed, once per process.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from optly.portal import Portal
 
 
 @attrs.frozen
-class _Made:
+class _Opened:
     manager: ConsentManager
     portal: Portal
     owned: bool
     process: int
 
 
-class _Current:
+class _Site:
     """
-    Keeps what the process it is asked in has made.
+    Keeps the settings, manager and portal of the current process.
     """
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._settings: Settings | None = None
-        self._made: _Made | None = None
+        self._opened: _Opened | None = None
 
     def settings(self) -> Settings:
         with self._lock:
@@ -44,21 +44,21 @@ class _Current:
                 self._settings = _settings.read()
             return self._settings
 
-    def get(self) -> _Made:
+    def get(self) -> _Opened:
         with self._lock:
-            # What was made before a fork holds connections that are the other process's.
-            if self._made is None or self._made.process != os.getpid():
-                self._made = _make(self.settings())
-            return self._made
+            # After a fork, the connections belong to the parent process.
+            if self._opened is None or self._opened.process != os.getpid():
+                self._opened = _open(self.settings())
+            return self._opened
 
     def forget(self) -> None:
         with self._lock:
-            made, self._made, self._settings = self._made, None, None
-            if made is not None and made.owned and made.process == os.getpid():
-                made.manager.close()
+            opened, self._opened, self._settings = self._opened, None, None
+            if opened is not None and opened.owned and opened.process == os.getpid():
+                opened.manager.close()
 
 
-def _make(settings: Settings) -> _Made:
+def _open(settings: Settings) -> _Opened:
     manager = settings.make()
     try:
         portal = manager.portal(**settings.portal)
@@ -66,41 +66,41 @@ def _make(settings: Settings) -> _Made:
         if settings.owned:
             manager.close()
         raise
-    return _Made(manager, portal, settings.owned, os.getpid())
+    return _Opened(manager, portal, settings.owned, os.getpid())
 
 
-_current = _Current()
+_site = _Site()
 
 
 def get_manager() -> ConsentManager:
     """
-    Return the manager of the site. Safe to call from any thread, any number of times; do not close it.
+    Return the manager of the site. Safe to call from any thread, any number of times. Do not close it.
 
     Raises:
         ConfigurationError: The setting ``OPTLY`` cannot work.
-        RetryableError: The store cannot be reached.
+        RetryableError: The database cannot be reached.
     """
-    return _current.get().manager
+    return _site.get().manager
 
 
 def get_portal() -> Portal:
     """
     Return the MyOptly pages of the site. Raises what `get_manager` does.
     """
-    return _current.get().portal
+    return _site.get().portal
 
 
 def get_settings() -> Settings:
     """
-    Return the setting ``OPTLY``, read. The store is not asked.
+    Return the parsed setting ``OPTLY``, without connecting to the database.
 
     Raises:
         ConfigurationError: It cannot work.
     """
-    return _current.settings()
+    return _site.settings()
 
 
 @receiver(setting_changed)
 def _on_setting_changed(*, setting: str, **_: Any) -> None:
     if setting == "OPTLY":
-        _current.forget()
+        _site.forget()
