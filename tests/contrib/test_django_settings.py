@@ -426,7 +426,7 @@ def test_a_template_that_breaks_a_rule_is_told(tmp_path: Path) -> None:
     """
     Before anybody sees that the site's own page is not shown.
     """
-    (tmp_path / "help.html.j2").write_text("<p>Help yourself.</p>")
+    (tmp_path / "help.html.j2").write_text("<p>Help yourself.")
     with override_settings(OPTLY=parts(PORTAL={"templates": [tmp_path]}, UNMARKED="refuse")):
         assert {"optly.W005"} == {found.id for found in check_store(databases=["default"])}
 

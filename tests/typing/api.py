@@ -28,7 +28,7 @@ from optly.contacts.addresses import Address, AddressKind, EmailAddress, PhoneNu
 from optly.evidence import EvidencePack, verify
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.messages.pacing import Budget, QuietHours, Rate
-from optly.portal import Finding, Limits, Portal, Theme
+from optly.portal import Limits, Portal, TemplateFinding, Theme
 from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
 from optly.record.consent import Complaint, Question, Standing
 from optly.record.events import Event
@@ -151,7 +151,7 @@ assert_type(manager.erase(ada), None)
 assert_type(manager.seal(), Checkpoint | None)
 assert_type(manager.verify(), Verification)
 assert_type(manager.portal(theme=Theme(colour="#0b5f59"), limits=Limits(new_links="10/hour"), proxies=1), Portal)
-assert_type(manager.portal().check_templates(), tuple[Finding, ...])
+assert_type(manager.portal().check_templates(), tuple[TemplateFinding, ...])
 assert_type(manager.confirm("code"), Standing)
 assert_type(manager.stop("code"), AfterStop)
 assert_type(manager.undo("code", stop=7), Standing)

@@ -16,7 +16,7 @@ import attrs
 
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, InboundMessage
-from optly.portal.guard import Finding
+from optly.portal.guard import TemplateFinding
 from optly.portal.hooks import Hooks
 from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from optly.portal.asgi import ASGIApplication
 
-__all__ = ["Finding", "Limits", "Portal", "PortalSettings", "RedactLinks", "Request", "Response", "Theme"]
+__all__ = ["Limits", "Portal", "PortalSettings", "RedactLinks", "Request", "Response", "TemplateFinding", "Theme"]
 
 
 @attrs.frozen
@@ -113,12 +113,19 @@ class Portal:
         """
         return respond(self._site, request)
 
-    def check_templates(self) -> tuple[Finding, ...]:
+    @property
+    def look(self) -> Look:
         """
-        Return what is wrong with the host's own templates, each tried with made-up facts in each language. A page that
-        breaks a rule is never shown: ours takes its place. For a host's tests, or for its start.
+        How the pages look.
         """
-        return self._site.look.check()
+        return self._site.look
+
+    def check_templates(self) -> tuple[TemplateFinding, ...]:
+        """
+        Load the host's own templates, and return what is wrong with them. A page that needs one named here is made
+        without them. For a host's start; `optly.testing.templates.check_templates` looks at the pages as well.
+        """
+        return self.look.check()
 
     def wsgi(self) -> WSGIApplication:
         """
@@ -126,7 +133,7 @@ class Portal:
         """
         from optly.portal.wsgi import wsgi_application
 
-        return wsgi_application(self.handle, self._site.look.mount)
+        return wsgi_application(self.handle, self.look.mount)
 
     def asgi(self) -> ASGIApplication:
         """
@@ -134,4 +141,4 @@ class Portal:
         """
         from optly.portal.asgi import asgi_application
 
-        return asgi_application(self.handle, self._site.look.mount)
+        return asgi_application(self.handle, self.look.mount)

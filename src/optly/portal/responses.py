@@ -1,5 +1,5 @@
 """
-What every response carries.
+The responses of the portal, each with the headers that every one carries.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Final
 from optly.portal.assets import Asset
 from optly.protocols.http import Response
 
-# Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat no more than the origin: with
-# `same-origin`, Chromium would send the whole link along for the icon, into the log of the host. With `no-referrer`,
-# browsers would send the forms with `Origin: null`.
+# Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat only the origin: with
+# `same-origin`, Chromium would send the whole link when it loads the icon, into the host's log. With `no-referrer`,
+# browsers would send forms with `Origin: null`.
 _HEADERS: Final = (
     (
         "content-security-policy",
@@ -36,21 +36,21 @@ def _response(status: HTTPStatus, media_type: str, body: bytes, *more: tuple[str
 
 def html(status: HTTPStatus, page: str, *more: tuple[str, str]) -> Response:
     """
-    Return a page, which nobody between us and the browser may keep.
+    Return a page, which nothing between us and the browser may store.
     """
     return _response(status, "text/html; charset=utf-8", page.encode(), ("cache-control", "no-store"), *more)
 
 
 def json(status: HTTPStatus, body: bytes, *more: tuple[str, str], media_type: str = "application/json") -> Response:
     """
-    Return what a program reads, which nobody may keep either.
+    Return a response for a program, which nothing may store either.
     """
     return _response(status, media_type, body, ("cache-control", "no-store"), *more)
 
 
 def file(asset: Asset) -> Response:
     """
-    Return a file.
+    Return a file, which a browser may keep for ever.
     """
     for_ever = ("cache-control", "public, max-age=31536000, immutable")
     return _response(HTTPStatus.OK, asset.media_type, asset.body, for_ever)
