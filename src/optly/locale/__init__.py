@@ -1,3 +1,5 @@
 """
-The catalogues that come with Optly, and ``optly.pot``, from which a new one is begun.
+The catalogues of translations that come with Optly, and ``optly.pot``, from which to start a new one.
+
+May import `errors`.
 """

@@ -1,11 +1,13 @@
 """
-What goes out: what it says, in which language, and what it looks like. Pure.
+What each message says, in which language, and what it looks like: one module a message. Pure.
 
-No name and no other text that somebody typed into a form goes into a request: whoever fills in the form could otherwise
-have us send their words to a stranger.
+Nothing that someone typed into a form goes into a request, not even a name: otherwise a stranger could be sent any
+words through us.
 
-Most take *language*, of which the nearest is spoken that there is a catalogue for, and *more*, the catalogues of the
-host.
+Most functions take *language*, for which they use the nearest language there is a catalogue for, and *more*, the
+catalogues of the host.
+
+May import `messages`, `rules` and what they may import.
 """
 
 from optly.locale.i18n import long_date
