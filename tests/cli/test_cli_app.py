@@ -166,7 +166,7 @@ def test_what_the_library_warns_of_is_shown_with_its_reason(folder: Path) -> Non
     result = run("check", *call, "--app", "acme_old:Settings.manager")
 
     assert result.returncode == 1
-    assert "a register cannot be asked: the copy of the TPS is of 2020-02-29" in result.stderr
+    assert "register cannot be checked: the copy of the TPS is of 2020-02-29" in result.stderr
     assert "496" not in result.stderr
     assert "a copy of the TPS that is recent enough" in " ".join(result.stdout.split())
 
