@@ -16,7 +16,7 @@ from optly._operations.contacts import address_taken, plan_change
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly._operations.sessions import ahead, queue_service, renew, take_digits
+from optly._operations.sessions import queue_service, renew, take_digits, urgent_due_at
 from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
 from optly.errors import (
     AnswerError,
@@ -113,7 +113,7 @@ async def propose(access: Access, address: Address) -> None:
         challenge=name,
         proposal=key.hex(),
     )
-    await queue_service(access, Service.CODE, payload, ahead(app.settings.clock()))
+    await queue_service(access, Service.CODE, payload, urgent_due_at(app.settings.clock()))
 
 
 async def proposal(app: Application, payload: Payload) -> Address | None:

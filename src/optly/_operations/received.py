@@ -35,7 +35,7 @@ async def apply_once(
 
 async def line_of(app: Application, contact: Contact, address: Address) -> int | None:
     """
-    Return the number of the contact's line that an address is; None if it is none of theirs.
+    Return the number of the contact's line that an address is; None if it is not one of theirs.
     """
     matches = await app.storage.find(app.index.idkeys(address))
     lines = (match.line for match in matches.identifiers.values() if match.subject == contact.subject)

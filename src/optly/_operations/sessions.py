@@ -36,7 +36,7 @@ from optly.record.consent import Standing
 from optly.record.events import LinkKind, Service
 
 # The person is waiting for it, so it is sent before everything that is already due.
-_AHEAD: Final = timedelta(days=365)
+_HEAD_START: Final = timedelta(days=365)
 
 
 async def open_session(app: Application, target: LinkTarget, session: Session) -> str:
@@ -101,7 +101,7 @@ async def request_code(access: Access) -> str:
         language=access.record.standing.language,
         challenge=challenge(code_key(code)),
     )
-    await queue_service(access, Service.CODE, payload, ahead(now))
+    await queue_service(access, Service.CODE, payload, urgent_due_at(now))
     return code
 
 
@@ -116,11 +116,11 @@ async def queue_service(access: Access, service: Service, payload: Payload, due_
     await access.apply(Plan(command=command, queue=(message,)))
 
 
-def ahead(now: datetime) -> datetime:
+def urgent_due_at(now: datetime) -> datetime:
     """
     Return the due time of a message that the person is waiting for.
     """
-    return now - _AHEAD
+    return now - _HEAD_START
 
 
 async def take_digits(app: Application, name: str, digits: str) -> None:
@@ -192,7 +192,7 @@ async def request_link(app: Application, text: str, language: str) -> None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
     await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     payload = Payload(kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
-    row = encode(payload, app.settings.random(16), app.settings.random(16), ahead(app.settings.clock()))
+    row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
     await app.storage.enqueue(app.settings.organisation.key, [row])
 
 
@@ -213,7 +213,7 @@ async def send_requested_link(app: Application, payload: Payload) -> None:
             link = Payload(kind=PayloadKind.LINK, channel=payload.channel, line=line, language=standing.language)
             return Plan(
                 command=RequestService(service=Service.LINK, channel=payload.channel, line=line),
-                queue=(encode(link, subject, app.settings.random(16), ahead(now)),),
+                queue=(encode(link, subject, app.settings.random(16), urgent_due_at(now)),),
             )
 
         await app.repository.apply(Contact(identifier.subject.hex()), plan)
