@@ -129,7 +129,7 @@ def sign_up(manager: ConsentManager, form: Mapping[str, str]) -> Page:
             purposes=["offers", "news"],
             basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
         )
-    return HTTPStatus.OK, page("Look into your inbox", "<p>We have written to you. The link in our email asks you.</p>")
+    return HTTPStatus.OK, page("Check your messages", "<p>We have written to you. The link in our email asks you.</p>")
 
 
 def offer() -> str:

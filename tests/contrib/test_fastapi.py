@@ -122,7 +122,7 @@ def views(manager: Any) -> FastAPI:
 
         @each.get("/plain")
         def plain(optly: OptlyDep) -> list[str]:
-            return list(optly.contacts.purposes)
+            return list(optly.purposes)
 
         @each.get("/awaited")
         async def awaited(optly: AsyncOptlyDep) -> bool:

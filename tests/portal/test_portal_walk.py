@@ -76,7 +76,7 @@ class Walker:
         self.opens(self.host.url, "Hear from Acme")
         self.fills("Your name", "Ada Lovelace")
         self.fills("Email address", email)
-        self.presses("Ask me", "Look into your inbox")
+        self.presses("Ask me", "Check your messages")
 
     def offers(self, email: str) -> str:
         """
@@ -104,12 +104,12 @@ class Walker:
         """
         Go from one's choices to one's details, by a one-time code.
         """
-        self.follows("Your details", "First, a code")
+        self.follows("Your details", "We need to check it’s you")
         self.presses("Send me a code", "Enter the code")
-        self.fills("Six digits", "000000" if self.digits(ADA, after=after) != "000000" else "111111")
+        self.fills("Security code", "000000" if self.digits(ADA, after=after) != "000000" else "111111")
         self.page.get_by_role("button", name="Continue").click()
         self.page.get_by_role("alert").wait_for()
-        self.fills("Six digits", self.digits(ADA, after=after))
+        self.fills("Security code", self.digits(ADA, after=after))
         self.presses("Continue", "Your details")
 
 
@@ -138,7 +138,7 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.signs_up(ADA)
     assert walker.offers(ADA) == "held back: no_consent"
     assert walker.offers("stranger@example.com") == "held back: not_on_record"
-    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear from us?")
+    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear about?")
     assert not walker.holds(ADA)
     walker.chooses("email-offers-yes")
     walker.chooses("email-news-no")
@@ -167,7 +167,7 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.changes("email", "Change your email address")
     walker.fills("Email address", NEW)
     walker.presses("Continue", "Enter the code")
-    walker.fills("Six digits", walker.digits(NEW))
+    walker.fills("Security code", walker.digits(NEW))
     walker.presses("Continue", "Your details")
     assert walker.holds(NEW)
     assert walker.offers(NEW) == "held back: no_consent"
@@ -218,7 +218,7 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     for address in ("nobody@example.com", ADA):
         walker.opens(f"{host.url}/my/new-link", "Send me a new link")
         walker.fills("Your email address or mobile number", address)
-        walker.presses("Send me the link", "Look into your inbox")
+        walker.presses("Send me the link", "Check your messages")
         pages.append(walker.page.content())
     assert pages[0] == pages[1]
     walker.opens(host.link(host.mail("your MyOptly page", ADA)), "Your choices")
@@ -232,7 +232,7 @@ def test_without_a_cookie_and_in_three_actions(walker: Walker, host: Host, brows
     Two answers and the button: that is all it takes, and stopping everything takes one.
     """
     walker.signs_up(ADA)
-    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear from us?")
+    walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear about?")
     for action in (
         lambda: walker.chooses("email-offers-no"),
         lambda: walker.chooses("email-news-no"),

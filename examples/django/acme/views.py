@@ -41,7 +41,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             purposes=["offers", "news"],
             basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
         )
-    return done(request, "Look into your inbox", "We have written to you. The link in our email asks you.")
+    return done(request, "Check your messages", "We have written to you. The link in our email asks you.")
 
 
 def send_offer(request: HttpRequest) -> HttpResponse:

@@ -2,8 +2,8 @@
 MyOptly: the pages on which people answer, see and change their choices and details, and stop everything.
 
 A `Portal` turns a `Request` into a `Response` and knows no server. `wsgi` and `asgi` make an application of it for any
-host; mount it where `base_url` says. Links are kept out of a server's log by `RedactLinks`.
-What the providers of the backends have to tell arrives here too.
+host; mount it where `base_url` says. `RedactLinks` keeps links out of a server's log. The webhooks of the backends are
+mounted with the pages.
 """
 
 from __future__ import annotations

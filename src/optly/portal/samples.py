@@ -118,7 +118,9 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[Sample]:
     yield Sample(template="stopped", state="final", facts=stopped | {"undo": None, "undo_sent": False})
     yield Sample(template="undone", state="", facts=link | {"title": "The stop is undone", "items": yes})
     yield Sample(
-        template="code_send", state="", facts=link | {"title": "First, a code", "masked": _MASKED, "by": "Email"}
+        template="code_send",
+        state="",
+        facts=link | {"title": "We need to check it’s you", "masked": _MASKED, "by": "Email"},
     )
     enter = {**link, "title": "Enter the code", "masked": _MASKED, "action": f"{home}/code/enter"}
     yield Sample(template="code_enter", state="", facts=enter | {"error": None, "resend": f"{home}/code"})

@@ -1,5 +1,5 @@
 """
-What each call does: the same as the page of that name, by the same functions.
+What each call does: the same as the page with that name, by the same functions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LONGEST_NUMBER: Final = 9  # digits
 
 def opened(visit: Visit, _: Nothing) -> Opened:
     """
-    Say what the link or the session opens: the question, the choices, or what can be undone.
+    Return what the link or the session opens: the question, the choices, or what can be undone.
     """
     return Opened.of(visit.open())
 
@@ -71,7 +71,7 @@ def answer(visit: Visit, body: Answers) -> Saved:
         if each.answer and each.wording != item.wording.digest:
             raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
         answers[item.key] = each.answer
-    after, recorded = choosing.put_on_record(visit, before, answers)
+    after, recorded = choosing.record_answers(visit, before, answers)
     return Saved(items=bodies.items(recorded), held=bodies.items(after.held))
 
 
@@ -79,7 +79,7 @@ def confirm(visit: Visit, _: Nothing) -> Saved:
     """
     Confirm what is held.
     """
-    confirmed = choosing.take_confirmation(visit)
+    confirmed = choosing.confirm_held(visit)
     items = visit.open().items if confirmed is None else confirmed[1]
     return Saved(items=bodies.items(items), held=[])
 
@@ -93,15 +93,15 @@ def stop(visit: Visit, _: Nothing) -> Stopped:
 
 def undo(visit: Visit, body: Undoing) -> Opened:
     """
-    Undo a stop or a change of address, and say what the link opens then. A second time, nothing happens.
+    Undo a stop or a change of address, and return what the link then opens. A second time, nothing happens.
     """
-    choosing.take_back(visit, visit.open(), None if body.stop is None else int(body.stop))
+    choosing.undo_here(visit, visit.open(), None if body.stop is None else int(body.stop))
     return Opened.of(visit.open())
 
 
 def stop_scope(visit: Visit, _: Nothing) -> Scope:
     """
-    Say what a stop link stops. The code is the last part of its address.
+    Return what a stop link stops. The code is the last part of its address.
     """
     scope = visit.self_service.open_stop(visit.code)
     purpose = None if scope.purpose is None else visit.self_service.purposes.get(scope.purpose)
@@ -117,7 +117,7 @@ def stop_by_link(visit: Visit, _: Nothing) -> Stopped:
 
 def complain(visit: Visit, body: Complaining) -> Complained:
     """
-    Take down a complaint about how the person's data are used.
+    Record a complaint about how the person's data are used.
     """
     return Complained.of(visit.me.complain(body.text))
 
@@ -153,7 +153,7 @@ def _count_digits(visit: Visit) -> None:
 
 def stay(visit: Visit, _: Nothing) -> Session:
     """
-    Prolong the session.
+    Extend the session.
     """
     return _session(visit, visit.me.stay())
 
@@ -173,7 +173,7 @@ def finish(visit: Visit, _: Nothing) -> Empty:
 
 def details(visit: Visit, _: Nothing) -> Details:
     """
-    Say what is held of the person, unmasked.
+    Return what is held about the person, unmasked.
     """
     held = visit.me.details()
     proposed = {kind.value: visit.me.proposed(kind) for kind in sorted(held.provable)}
@@ -217,16 +217,16 @@ def _propose(visit: Visit, kind: AddressKind, body: Proposal) -> Sending:
 
 def prove_email(visit: Visit, body: Digits) -> Session:
     """
-    Put the new email address on record by the code that went there. Every session of the person is over but this one,
-    which has a new code.
+    Replace the email address by the new one, by the code that was sent there. Every other session of the person is
+    over, and this one has a new code.
     """
     return _prove(visit, AddressKind.EMAIL, body)
 
 
 def prove_phone(visit: Visit, body: Digits) -> Session:
     """
-    Put the new telephone number on record by the code that went there. Every session of the person is over but this
-    one, which has a new code.
+    Replace the telephone number by the new one, by the code that was sent there. Every other session of the person
+    is over, and this one has a new code.
     """
     return _prove(visit, AddressKind.PHONE, body)
 
@@ -239,10 +239,11 @@ def _prove(visit: Visit, kind: AddressKind, body: Digits) -> Session:
 
 def history(visit: Visit, _: Nothing) -> History:
     """
-    Tell what happened, the latest first, fifty events at a time.
+    Return what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
-    told, earlier = for_the_person.page(visit.me.history(), language, visit.site.look.catalogues, _last_before(visit))
+    history = visit.me.history()
+    entries, earlier = for_the_person.page(history, language, visit.site.look.catalogues, _last_before(visit))
     return History(
         entries=[
             Entry(
@@ -254,7 +255,7 @@ def history(visit: Visit, _: Nothing) -> History:
                 wording=None if entry.wording is None else Wording.of(entry.wording),
                 answer=entry.answer,
             )
-            for number, event, entry in told
+            for number, event, entry in entries
         ],
         before=earlier,
     )
@@ -262,12 +263,12 @@ def history(visit: Visit, _: Nothing) -> History:
 
 def _last_before(visit: Visit) -> int | None:
     """
-    Return the number of the latest event to tell; None for the latest there is.
+    Return the number of the latest event to return; None for the latest there is.
 
     Raises:
-        Refused: What was asked for is no number.
+        Refused: What was sent is not a number.
     """
-    # By itself, because the pages pass over what they cannot read.
+    # Read here, because the pages ignore what they cannot read.
     sent = parse_qsl(visit.request.query, keep_blank_values=True)
     match [value for name, value in sent if name == "before"]:
         case []:
@@ -290,8 +291,8 @@ def send_copy(visit: Visit, _: Nothing) -> Sending:
 
 def send_link(visit: Visit, body: Wanted) -> Empty:
     """
-    Have a link sent to an address, if it is on record. The answer is the same, whether it is or not, and also to
-    whoever asks too often.
+    Have a link sent to an address, if it is on record. The answer is the same whether it is or not, and also to someone
+    who asks too often.
     """
     try:
         if visit.site.limiter.may_send_link(visit.client):
