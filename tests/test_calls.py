@@ -80,7 +80,7 @@ def test_a_register_that_is_missing_or_stale_refuses(caplog: pytest.LogCaptureFi
         w.add()
         with caplog.at_level(logging.WARNING, logger="optly"):
             assert called(w) is Reason.REGISTER_NOT_CHECKED
-    assert "a register cannot be asked" in caplog.text
+    assert "register cannot be checked" in caplog.text
     assert PHONE not in caplog.text
 
 
