@@ -20,18 +20,23 @@ TESTS = ("scenario", "direct")
 # Each module with what has to be run anew after it, and the places in it that decide what may be sent.
 MODULES = {
     "optly.record.events": (
-        ("optly.record.commands", "optly.record.consent", *RULES, *TESTS),
+        ("optly.record.commands", "optly.record.standing", "optly.record.consent", *RULES, *TESTS),
         ("Act.affirmative", "Manner.defects", "ConsentGiven.defects"),
     ),
-    "optly.record.consent": (
-        (*RULES, *TESTS),
+    "optly.record.standing": (
+        ("optly.record.consent", *RULES, *TESTS),
         (
             "StandingConsent.runs",
             "StandingStop.covers",
             "Standing.subscriber_of",
             "Standing.running",
             "Standing.stop",
-            "_merge_stops",
+            "merge_stops",
+        ),
+    ),
+    "optly.record.consent": (
+        (*RULES, *TESTS),
+        (
             "_merge_consents",
             "_merge_soft_opt_ins",
             "stops_of",
