@@ -243,23 +243,24 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and manner.organisations is None
         and not manner.collected_by
     )
+    given_at, defects = _given_at(event), event.defects
     given = [
         StandingConsent(
             channel=choice.channel,
             purpose=choice.purpose,
             line=choice.line,
             wording=choice.wording,
-            at=_given_at(event),
+            at=given_at,
             expires_at=choice.expires_at,
             own=own,
             seq=seq,
             organisations=manner.organisations,
             collected_by=manner.collected_by,
-            defects=event.defects,
+            defects=defects,
         )
         for choice in event.choices
     ]
-    if event.defects:
+    if defects:
         return attrs.evolve(standing, version=seq, unsound=_merge_consents(standing.unsound, given))
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
     touched = _scopes(event, seq) if own else ()
