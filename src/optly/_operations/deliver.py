@@ -33,7 +33,7 @@ from optly.record.consent import Standing
 from optly.record.events import Choice, LinkKind
 from optly.results import Deliveries
 from optly.rules import Decision, Reason
-from optly.timeline.for_evidence import part, plain
+from optly.timeline.for_evidence import as_fragment, as_text
 
 _log = logging.getLogger("optly")
 
@@ -418,8 +418,8 @@ async def _particulars(
             added = values[item.parcel.undo.added or 0]
             return attrs.evolve(particulars, kind=added.kind, masked=added.masked)
         case ParcelKind.COPY:
-            told = (await evidence(desk, item.contact, None)).told()
-            return attrs.evolve(particulars, page=part(told), plain=plain(told))
+            happenings = (await evidence(desk, item.contact, None)).timeline()
+            return attrs.evolve(particulars, page=as_fragment(happenings), plain=as_text(happenings))
         case _:
             return particulars
 

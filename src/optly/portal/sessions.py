@@ -11,10 +11,11 @@ from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping
 from optly.portal.http import Refusal
-from optly.portal.visit import BY, Visit
+from optly.portal.visit import Visit
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.views import Opened
+from optly.timeline.phrases import BY
 
 _WRONG = N_("That is not the code we sent, or its ten minutes are over. Look again, or have another code sent.")
 _TOO_MANY = N_("That was tried too often. Wait until %(time)s, and have another code sent.")

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.contacts.addresses import Channel
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.portal.cookies import csrf_of, is_csrf_of
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from optly.manager import ConsentManager
     from optly.results import Received
     from optly.self_service import SelfService
-
-BY: Final = {Channel.EMAIL: N_("Email"), Channel.SMS: N_("Text message")}
 
 
 @attrs.frozen(kw_only=True)

@@ -242,7 +242,7 @@ def history(visit: Visit, _: Nothing) -> History:
     Tell what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
-    told, earlier = for_the_person.page(
+    told, earlier = for_the_person.timeline(
         visit.own.history(visit.code), language, visit.site.look.catalogues, _last_before(visit)
     )
     return History(
