@@ -51,8 +51,6 @@ MODULES = {
 HARMLESS = {
     "Standing.running: self.stop(channel, purpose, line, at) is not None → False": "the gate asked for stops before",
     "stops_of: True → False": "whoever was erased is refused by that",
-    "_clocks_change: 1 → 2": "the date is the same at one, at two",
-    "_clocks_change: 1 → 0": "and at midnight, as the clocks go by an hour",
     "stop_of: not standing.stops → False": "only saves time",
     "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
     "stop_of: 0 → -1": "nor -1",
