@@ -48,8 +48,6 @@ APART = [("backends", "storage", "registers"), ("cli", "testing")]
 EXCEPTIONS = {
     ("manager", "portal"): "manager.portal() is where a host looks for the pages, and they work through the manager",
     ("manager_async", "portal"): "the same",
-    ("errors", "rules"): "for the type checker alone",
-    ("keys", "contacts"): "for the type checker alone",
     ("demo", "cli"): "to be moved",
 }
 
