@@ -240,7 +240,7 @@ def test_an_unsound_consent_can_be_kept_as_what_it_is() -> None:
     given = w.manager.history(ada)[-1]
     assert isinstance(given, ConsentGiven)
     assert (given.grade, given.actor) == (Grade.E, Actor.STAFF)
-    assert "Taken for a yes, and is none" in w.manager.evidence(ada).to_html()
+    assert "Recorded as a yes that is not valid consent" in w.manager.evidence(ada).to_html()
     assert w.manager.deliver().total == 0
 
 

@@ -53,14 +53,70 @@ link or a wording. All of them can be pickled, because task queues do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date, datetime
 
-    from optly.rules.decision import Decision
-    from optly.rules.lint import WordingFinding
+class Refusal(Protocol):
+    """
+    The decision of an error: a :class:`~optly.rules.Decision`, by the attributes a caller needs.
+
+    Errors stand below the rules and cannot name the class. Its other attributes are there after an
+    ``isinstance(error.decision, Decision)``.
+    """
+
+    @property
+    def allowed(self) -> bool: ...
+    @property
+    def reason(self) -> StrEnum: ...
+    @property
+    def regulation(self) -> str: ...
+    @property
+    def explanation(self) -> str: ...
+    @property
+    def would_change_it(self) -> str: ...
+    @property
+    def also(self) -> tuple[str, ...]: ...
+    @property
+    def failed(self) -> tuple[str, ...]: ...
+    @property
+    def evidence(self) -> tuple[int, ...]: ...
+    @property
+    def channel(self) -> StrEnum: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def contact(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def edition(self) -> str: ...
+    @property
+    def fines(self) -> str: ...
+    def __bool__(self) -> bool: ...
+
+
+class Flaw(Protocol):
+    """
+    One flaw of a wording: a :class:`~optly.rules.lint.WordingFinding`, by its attributes.
+    """
+
+    @property
+    def code(self) -> StrEnum: ...
+    @property
+    def channel(self) -> StrEnum | None: ...
+    @property
+    def excerpt(self) -> str: ...
+    @property
+    def severity(self) -> StrEnum: ...
+    @property
+    def explanation(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 def _restore(cls: type[OptlyError], args: tuple[Any, ...], facts: Mapping[str, Any]) -> OptlyError:
@@ -112,7 +168,7 @@ class UnsoundWordingError(WordingError):
         findings: What is wrong, and which case or guidance says so.
     """
 
-    def __init__(self, message: str, *, findings: tuple[WordingFinding, ...]) -> None:
+    def __init__(self, message: str, *, findings: tuple[Flaw, ...]) -> None:
         super().__init__(message)
         self.findings = findings
 
@@ -260,7 +316,7 @@ class NotPermittedError(OptlyError):
         decision: Why, under which provision, and what would change it.
     """
 
-    def __init__(self, message: str, *, decision: Decision) -> None:
+    def __init__(self, message: str, *, decision: Refusal) -> None:
         super().__init__(message)
         self.decision = decision
 

@@ -38,7 +38,7 @@ from optly.record.ledger import (
 )
 
 if TYPE_CHECKING:
-    from optly.timeline.for_evidence import Told
+    from optly.timeline.for_evidence import Happening
 
 FORMAT: Final = "optly-evidence/1"
 _SIGNED: Final = b"optly/evidence/1\0"
@@ -245,21 +245,21 @@ class EvidencePack:
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
-    def told(self) -> tuple[Told, ...]:
+    def timeline(self) -> tuple[Happening, ...]:
         """
         Return every event as people read it.
         """
-        from optly.timeline.for_evidence import tell_all
+        from optly.timeline.for_evidence import timeline
 
-        return tell_all(self.entries, self.events, self.wordings)
+        return timeline(self.entries, self.events, self.wordings)
 
     def to_html(self) -> str:
         """
         Return the pack as a page for people, which stands alone: what was asked, what was answered, and every change.
         """
-        from optly.timeline.for_evidence import page
+        from optly.timeline.for_evidence import as_page
 
-        return page(self.organisation_name, self.contact, self.issued_at, self.told())
+        return as_page(self.organisation_name, self.contact, self.issued_at, self.timeline())
 
     def verify(self, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None) -> Verification:
         """

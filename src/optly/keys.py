@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from optly.contacts.addresses import Address
 from optly.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from optly.contacts.addresses import Address
 
 _SHORTEST = 16
 

@@ -15,6 +15,7 @@ from optly._operations.repository import Plan
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
 from optly.errors import AnswerError
+from optly.instants import london
 from optly.protocols import OutboxMessage
 from optly.record.commands import AnswerComplaint, Complain
 from optly.record.consent import Complaint, Standing
@@ -34,11 +35,8 @@ def acknowledge_by(at: datetime) -> datetime:
     Return the last instant at which the receipt of a complaint can be acknowledged: the end of the thirtieth day in the
     United Kingdom, counted from the day on which it was received.
     """
-    last = uk_date(at) + ACKNOWLEDGED_WITHIN - timedelta(days=1)
-    midnight = datetime.combine(last + timedelta(days=1), time.min, UTC)
-    if uk_date(midnight - timedelta(hours=1)) > last:  # summer time
-        midnight -= timedelta(hours=1)
-    return midnight - timedelta(microseconds=1)
+    midnight = datetime.combine(uk_date(at) + ACKNOWLEDGED_WITHIN, time.min, london())
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
 async def complain(access: Access, text: str) -> Complaint:

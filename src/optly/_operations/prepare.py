@@ -28,7 +28,7 @@ from optly.record.commands import WithholdMessage
 from optly.record.consent import Standing
 from optly.record.events import Choice
 from optly.rules import Decision, Reason
-from optly.timeline.for_evidence import part, plain
+from optly.timeline.for_evidence import as_fragment, as_text
 
 _log = logging.getLogger("optly")
 
@@ -175,8 +175,8 @@ async def _variables(
             added = addresses[message.payload.undo.added or 0]
             return attrs.evolve(variables, kind=added.kind, masked=added.masked)
         case PayloadKind.COPY:
-            story = (await evidence(app, message.contact, None)).told()
-            return attrs.evolve(variables, page=part(story), plain=plain(story))
+            story = (await evidence(app, message.contact, None)).timeline()
+            return attrs.evolve(variables, page=as_fragment(story), plain=as_text(story))
         case _:
             return variables
 

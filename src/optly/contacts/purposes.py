@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
 from optly.errors import ConfigurationError, WordingError
@@ -78,8 +79,6 @@ class Wording:
         """
         SHA-256 over the canonical form, as 64 hexadecimal digits.
         """
-        from optly.canonical import canonical
-
         return hashlib.sha256(b"optly/w1\0" + canonical(self.fields())).hexdigest()
 
     def fields(self) -> dict[str, str]:

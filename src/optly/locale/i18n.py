@@ -12,16 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from functools import cache, lru_cache
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 from optly.errors import ConfigurationError, NaiveDatetimeError
+from optly.instants import london
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -312,15 +312,10 @@ def direction(tag: str) -> str:
 # ---- dates
 
 
-@cache
-def _london() -> ZoneInfo:
-    return ZoneInfo("Europe/London")
-
-
 def _in_london(at: datetime) -> datetime:
     if at.utcoffset() is None:
         raise NaiveDatetimeError("a time without a time zone names no instant, so it cannot be shown")
-    return at.astimezone(_london())
+    return at.astimezone(london())
 
 
 def _convention(language: str) -> Locale:

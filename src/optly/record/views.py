@@ -15,8 +15,8 @@ from optly.contacts.addresses import Address, AddressKind, Channel
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Purpose, Wording
 from optly.locale.i18n import Catalogues
-from optly.record.consent import Question, Standing
 from optly.record.events import Choice, Event, LinkKind
+from optly.record.standing import Question, Standing
 
 
 @attrs.frozen(kw_only=True)

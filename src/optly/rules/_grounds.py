@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from optly.contacts.addresses import Channel
-from optly.record.consent import Standing, StandingConsent, StandingStop
 from optly.record.events import Defect
+from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
 from optly.rules.decision import Decision, Duty, Reason
 from optly.rules.editions import Fines, edition_at, months_later, uk_date

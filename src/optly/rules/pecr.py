@@ -18,8 +18,8 @@ import attrs
 
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Subscriber
-from optly.record.consent import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
 from optly.record.events import Engagement
+from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
 from optly.rules._grounds import (
     Screening,
     allow,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from optly.record.consent import Standing
+from optly.record.standing import Standing
 from optly.rules.communication import Communication
 from optly.rules.decision import Decision
 
