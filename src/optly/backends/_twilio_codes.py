@@ -104,8 +104,8 @@ def code_of(value: object) -> int | None:
     return int(str(value)) if _CODE.fullmatch(str(value)) else None
 
 
-def words(*said: object) -> str:
+def words(*parts: object) -> str:
     """
     Join the parts of Twilio's answer into one line that any store can keep.
     """
-    return clean(" ".join(" ".join(str(word).split()) for word in said if word))[:_LONGEST_REPLY]
+    return clean(" ".join(" ".join(str(word).split()) for word in parts if word))[:_LONGEST_REPLY]
