@@ -15,7 +15,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 import optly
-from optly.cli import main
+from optly.cli._commands import optly as command_group
 
 ROOT = Path(optly.__file__).parent
 
@@ -88,7 +88,7 @@ def test_there_is_something_to_read() -> None:
     The collectors find what they are for.
     """
     assert len(list(sentences())) > 300
-    assert len(list(helps(main))) > 50
+    assert len(list(helps(command_group))) > 50
     assert sum(len(list(spoken(path))) for path in MODULES) > 200
 
 
@@ -103,7 +103,7 @@ def test_the_command_line() -> None:
     """
     Every help text.
     """
-    assert [(where, found[0]) for where, text in helps(main) if (found := OF_PROGRAMS.search(text))] == []
+    assert [(where, found[0]) for where, text in helps(command_group) if (found := OF_PROGRAMS.search(text))] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

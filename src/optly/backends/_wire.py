@@ -144,7 +144,7 @@ class Wire:
                 self._unread += self._received()
         except _WAIT:
             return
-        raise ConnectionError("the mail server says more than anybody asked")
+        raise ConnectionError("the mail server sent more than was expected")
 
     def _received(self) -> bytes:
         data = self._sock.recv(_PIECE)

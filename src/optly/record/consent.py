@@ -758,7 +758,7 @@ def _ask_for_consent(command: commands.AskForConsent, standing: Standing, now: d
     for choice in command.choices:
         _require_line(standing, choice.channel, choice.line)
     if command.expires_at <= now:
-        raise UsageError("the question would have expired before it is asked")
+        raise UsageError("the question would expire before it is sent")
     return (
         events.ConsentRequested(
             **_common(now, Actor.STAFF, Grade.B),
