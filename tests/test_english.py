@@ -28,7 +28,7 @@ _EVERYWHERE = (
     "no error but|as a rule|by now"
 )
 # What is reported, shown, looked up and sent by a program, which tells and asks nobody.
-_OF_PROGRAMS = f"{_EVERYWHERE}|tells?|told|telling|speaks? of|is asked|are asked|be asked|there is none such"
+_OF_PROGRAMS = f"{_EVERYWHERE}|tells?|told|telling|speaks? of|there is none such"
 
 EVERYWHERE = re.compile(rf"\b({_EVERYWHERE})\b", re.IGNORECASE)
 OF_PROGRAMS = re.compile(rf"\b({_OF_PROGRAMS})\b", re.IGNORECASE)
