@@ -1,5 +1,5 @@
 """
-Events to and from canonical data. A type tag is stored data: it is never renamed and never means anything else.
+Conversion of events to and from canonical data. A type tag is stored data: it is never renamed or reused.
 """
 
 from __future__ import annotations
@@ -81,17 +81,17 @@ def tag_of(event: Event) -> str:
 
 def to_data(event: Event) -> dict[str, Json]:
     """
-    Return what is particular to *event*, without what every event says and without personal values.
+    Return the fields of *event* that not every event has, without personal values.
     """
     return {name: _plain(getattr(event, name)) for name in _OWN[type(event)]}
 
 
 def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:
     """
-    Make the event that a stored *record* tells of.
+    Return the event of a stored *record*.
 
     Args:
-        personal: The values at hand for the record's slots; those that were erased are simply not there.
+        personal: The values available for the record's slots. Erased ones are missing.
 
     Raises:
         SerializationError: The type is unknown to this version, or the data do not fit it.

@@ -19,7 +19,7 @@ class Rulebook(Protocol):
     @property
     def edition(self) -> str:
         """
-        Which edition of which law this is, as it is written into every decision.
+        The edition of the law, as it appears in every decision.
         """
 
     def assess(self, communication: Communication, standing: Standing) -> Decision:
