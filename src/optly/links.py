@@ -90,7 +90,7 @@ def read_code(text: str) -> str:
     """
     code = text.strip().lower().translate(_READ_AS)
     if not _CODE.fullmatch(code):
-        raise LinkInvalidError("this is not a link of ours, or a part of it is missing")
+        raise LinkInvalidError("this is not one of our links, or part of it is missing")
     return code
 
 
@@ -260,7 +260,7 @@ class StopLinks:
                 contact=contact, line=line, channel=None if channel is None else Channel(channel), purpose=purpose
             )
         except (BadData, ValueError, TypeError):
-            raise LinkInvalidError("this is not a stop link of ours, or a part of it is missing") from None
+            raise LinkInvalidError("this is not one of our stop links, or part of it is missing") from None
 
 
 def make_step_up(random: bytes) -> str:
