@@ -44,12 +44,6 @@ ROW = {name: index for index, row in enumerate(ROWS) for name in row}
 # Rooms side by side that know nothing of each other.
 APART = [("backends", "storage", "registers"), ("cli", "testing")]
 
-# Imports that break the rule on purpose, each inside a function and for the reason given.
-EXCEPTIONS = {
-    ("errors", "rules"): "for the type checker alone",
-    ("keys", "contacts"): "for the type checker alone",
-}
-
 
 def room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
@@ -79,7 +73,7 @@ def test_imports_point_one_way(path: Path) -> None:
     here = room(path)
     assert here in ROW, f"{here} has no place in the house yet"
     for there in imports(path):
-        if (here, there) in EXCEPTIONS or here == there:
+        if here == there:
             continue
         assert ROW[there] <= ROW[here], f"{here} imports {there}, which stands above it"
         for rooms in APART:

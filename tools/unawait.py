@@ -36,9 +36,10 @@ NAMES: Final = {
 
 # From docstrings, where the two forms have to say different things.
 PHRASES: Final = {
-    "Awaited; for hosts that run an event loop. Storage and backends whose methods block run in the threads of the "
-    "loop's pool, so that nothing blocks the loop; methods that are coroutines are awaited. Making a manager reads the "
-    "store once and blocks for as long.": "Blocking; safe to share between threads.",
+    "Its methods are awaited, for applications that run an event loop. Methods of the storage, the backends and the "
+    "registers that block run in the loop's thread pool; backend methods that are coroutines are awaited. The "
+    "constructor reads the storage once and blocks while it does.": "Its methods block, and may be called from any "
+    "number of threads.",
     "awaited form": "blocking form",
     "methods are awaited": "methods block",
 }

@@ -166,7 +166,7 @@ def test_what_the_library_warns_of_is_shown_with_its_reason(folder: Path) -> Non
     result = run("check", *call, "--app", "acme_old:Settings.manager")
 
     assert result.returncode == 1
-    assert "a register cannot be asked: the copy of the TPS is dated 2020-02-29" in " ".join(result.stderr.split())
+    assert "register cannot be checked: the copy of the TPS is dated 2020-02-29" in " ".join(result.stderr.split())
     assert "496" not in result.stderr
     assert "a recent enough copy of the TPS" in " ".join(result.stdout.split())
 

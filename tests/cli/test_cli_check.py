@@ -58,7 +58,7 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     assert (result.exit_code, result.stderr) == (0, "")
     assert told(result).startswith("✓ yes This email may be sent. • why The person agreed to messages on this channel")
     assert "Said yes, on 24 November 2026, 12:00 UTC (event " in told(result)
-    assert "the person's own act, through a link sent to this very address" in told(result)
+    assert "the person's own act, through a link sent to this address or number" in told(result)
     assert "law PECR, regulation 22(2)" in told(result)
     assert "edition UK PECR, as in force from 5 February 2026, read 23 November 2026" in told(result)
     assert "still to do Say on whose behalf it is sent." in told(result)

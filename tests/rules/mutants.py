@@ -154,9 +154,18 @@ def load(mutant: Mutant, *following: str) -> dict[str, ModuleType]:
         for name in names:
             module = ModuleType(name)
             module.__file__ = before[name].__file__
-            sys.modules[name] = module
+            _put(name, module)
             code: ast.Module | str = mutant.tree if name == mutant.module else inspect.getsource(before[name])
             exec(compile(code, str(module.__file__), "exec"), module.__dict__)
         return {name: sys.modules[name] for name in names}
     finally:
-        sys.modules.update(before)
+        for name, module in before.items():
+            _put(name, module)
+
+
+def _put(name: str, module: ModuleType) -> None:
+    # `from package import module` looks at the package, and at sys.modules only if it finds nothing there.
+    sys.modules[name] = module
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], last, module)

@@ -25,6 +25,7 @@ from optly import (
 )
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
 from optly.contacts.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
+from optly.errors import NotPermittedError, Refusal, UnsoundWordingError
 from optly.evidence import EvidencePack, verify
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.messages.pacing import Budget, QuietHours, Rate
@@ -161,6 +162,22 @@ assert_type(manager.self_service.details("session"), Details)
 assert_type(manager.self_service.history("session"), History)
 assert_type(manager.self_service.complain("code", "Too many letters."), Complaint)
 assert_type(manager.find("ada@example.com"), Contact | None)
+
+
+def refused(error: NotPermittedError | UnsoundWordingError, decision: Decision) -> None:
+    """
+    What an error carries, without an import of the rules.
+    """
+    if isinstance(error, NotPermittedError):
+        assert_type(error.decision.allowed, bool)
+        assert_type(error.decision.explanation, str)
+        assert error.decision.reason is Reason.NO_CONSENT
+        if isinstance(error.decision, Decision):
+            assert_type(error.decision.duties, tuple[Duty, ...])
+    else:
+        assert_type([flaw.source for flaw in error.findings], list[str])
+    refusal: Refusal = decision
+    NotPermittedError("not permitted", decision=refusal)
 
 
 async def awaited(manager: AsyncConsentManager) -> None:

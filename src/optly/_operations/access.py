@@ -1,5 +1,5 @@
 """
-What a code opens, whose record that is, and what may be done through it.
+Access: what the code of a link or a session opens, and what it permits.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def _context_or_none(context: Context | None) -> Context:
 @attrs.frozen
 class Circumstances:
     """
-    How an answer was given.
+    The circumstances in which an answer was given.
 
     Attributes:
-        context: Where it came from, as far as the host wishes to keep that.
-        language: The language of the page it was given on; empty for none.
-        hold_within: A yes that comes so soon after its link was sent has to be confirmed; None for never.
+        context: Where it came from, if the host wishes to keep that.
+        language: The language of the page it was given on; empty if not known.
+        hold_within: A yes given within this time after its link was sent has to be confirmed; None for never.
     """
 
     context: Context = attrs.field(converter=_context_or_none)
@@ -46,12 +46,12 @@ class Circumstances:
 @attrs.define(kw_only=True)
 class Access:
     """
-    One visit by one code. What was read for it once is not read again; what was changed through it is seen.
+    One visit with one code. Nothing is read twice, and later calls see what earlier ones changed.
 
     Attributes:
-        code: The code, as it is read.
+        code: The code in its normal form.
         key: The key it is stored under.
-        mark: Mark of the link that was opened; in a session, of the link at which it began.
+        mark: Mark of the link that was opened; in a session, of the link it began with.
     """
 
     app: Application = attrs.field(repr=False)
@@ -69,15 +69,15 @@ class Access:
     @property
     def line(self) -> int | None:
         """
-        The line the link was sent to, or None if it is not known who was given it.
+        The line the link was sent to; None if it is not known who received the link.
         """
         return self.target.line if self.target.handed_over else None
 
     @property
     def manages(self) -> bool:
         """
-        Whether it may do what a MyOptly link may. A session that began at a question may once a one-time code has
-        raised it, and before that no more than the question.
+        Whether it permits what a MyOptly link permits. A session that began with a question does so only after a
+        one-time code has raised it.
         """
         session = self.target.session
         if session is None:
@@ -90,23 +90,23 @@ class Access:
         What the link undoes.
 
         Raises:
-            LinkInvalidError: It is no such link.
+            LinkInvalidError: It undoes nothing.
         """
         if self.target.undo is None:
             raise LinkInvalidError("this link undoes nothing")
         return self.target.undo
 
-    # ---- what it takes
+    # ---- requirements
 
     def require_session(self) -> Session:
         """
         Return the session.
 
         Raises:
-            SessionError: It is none.
+            SessionError: It is not a session.
         """
         if self.target.session is None:
-            raise SessionError("this takes a session: request a one-time code first")
+            raise SessionError("this needs a session: request a one-time code first")
         return self.target.session
 
     def require_raised(self) -> Session:
@@ -114,40 +114,41 @@ class Access:
         Return the session, on a line that is still on record, if a one-time code has raised it.
 
         Raises:
-            SessionError: It is none, or none has.
+            SessionError: It is not a session, or not raised.
             LinkRevokedError: As for `require_line`.
         """
         session = self.require_session()
         if not session.raised:
-            raise SessionError("the session is not raised yet: enter the one-time code")
+            raise SessionError("this needs a raised session: enter the one-time code first")
         self.require_line()
         return session
 
     def require_kind(self, *kinds: LinkKind) -> None:
         """
-        Refuse a link that is not of one of these kinds, or that was sent to a line which is no longer on record.
+        Refuse a link of another kind, or one sent to a line that is no longer on record.
 
         Raises:
-            LinkInvalidError, LinkRevokedError: It is refused.
+            LinkInvalidError: It is of another kind.
+            LinkRevokedError: As for `require_line`.
         """
         if self.target.kind not in kinds:
-            raise LinkInvalidError("this link is for something else")
+            raise LinkInvalidError("this link is for a different purpose")
         self.require_line()
 
     def require_line(self) -> None:
         """
-        Refuse a link that was sent to a line which is no longer on record: its reader may be someone else by now.
+        Refuse a link sent to a line that is no longer on record: someone else may read there now.
 
         Raises:
-            LinkRevokedError: It was.
+            LinkRevokedError: The line is no longer on record.
         """
         if self.target.line not in self.record.standing.present():
             raise LinkRevokedError("the address this link was sent to is no longer on record")
 
     def holds(self, how: Circumstances, now: datetime) -> bool:
         """
-        Whether a yes now comes too soon after the message to be surely a person's. Someone who has entered a one-time
-        code is a person.
+        Whether a yes now is too soon after the message for a program to be ruled out. Someone who has entered a
+        one-time code is a person.
         """
         if self.target.session is not None and self.target.session.raised:
             return False
@@ -174,17 +175,17 @@ class Access:
 
     async def standing(self) -> Standing:
         """
-        Return the standing together with what is stopped by address alone.
+        Return the standing, including what is suppressed by address alone.
         """
         if self._stops is None:
             subject = self.record.subject
-            found = await self.app.repository.stops_by_address({subject: await self.addresses()})
-            self._stops = found.get(subject, [])
+            stops = await self.app.repository.stops_by_address({subject: await self.addresses()})
+            self._stops = stops.get(subject, [])
         return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
 
     async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:
         """
-        Change the contact, and see it changed from now on.
+        Change the contact. Later calls see the change.
         """
         applied = await self.app.repository.apply(self.contact, plan, suppressions=suppressions, read=self.record)
         self.record, self._stops = applied.record, None
@@ -193,29 +194,29 @@ class Access:
 
 async def resolve(app: Application, code: str) -> Access:
     """
-    Return what a code opens.
+    Return the access that a code gives.
 
     Raises:
-        LinkInvalidError: Nothing: it is not one of our codes, was revoked, or has expired.
-        LinkRevokedError: What it opened was erased.
-        SessionError: It is a session from before an address changed.
+        LinkInvalidError: It is not one of our codes, was revoked, or has expired.
+        LinkRevokedError: The contact was erased.
+        SessionError: An address has changed since the session began.
     """
-    read = read_code(code)
-    value = await app.storage.code(code_key(read), app.settings.clock())
+    code = read_code(code)
+    value = await app.storage.code(code_key(code), app.settings.clock())
     if value is None:
-        raise LinkInvalidError("this is not one of our links, or it was revoked")
+        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
     target = LinkTarget.load(value)
     record = await app.repository.load(Contact(target.contact))
     if not record.version or record.standing.erased_at is not None:
-        raise LinkRevokedError("what this link opened was erased")
+        raise LinkRevokedError("the record behind this link was erased")
     session = target.session
     if session is not None and session.lines != lines_of(record.standing):
-        raise SessionError("an address changed since the session began: begin again at a link")
+        raise SessionError("an address has changed since the session began: open a link again")
     return Access(
         app=app,
         target=target,
         record=record,
-        code=read,
-        key=code_key(read),
-        mark=mark(read) if session is None else session.link,
+        code=code,
+        key=code_key(code),
+        mark=mark(code) if session is None else session.link,
     )

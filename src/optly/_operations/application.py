@@ -1,5 +1,5 @@
 """
-What every operation of one manager works with.
+The application: what every operation of one manager works with.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Repository
 from optly._operations.settings import Settings
 from optly.contacts.addresses import Channel
+from optly.errors import NoBackendError
 from optly.protocols import AsyncRegister, AsyncStorage
 
 
@@ -28,6 +29,16 @@ class Application:
     storage: AsyncStorage
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
+
+    def require_backend(self, channel: Channel) -> None:
+        """
+        Raise unless messages can be sent on a channel.
+
+        Raises:
+            NoBackendError: No backend serves it.
+        """
+        if channel not in self.backends:
+            raise NoBackendError(f"no message backend serves {channel}: pass one to the manager")
 
 
 async def close(app: Application) -> None:

@@ -1,5 +1,5 @@
 """
-What a host passes to a method, read into values. Raises `UsageError` and its kinds for what cannot be read.
+Reading the arguments of a host into values.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def read_addresses(
     Raises:
         AddressError: One is malformed.
     """
-    given = (
+    texts = (
         (email, AddressKind.EMAIL),
         (phone, AddressKind.PHONE),
         (address, AddressKind.POST),
         (account, AddressKind.ACCOUNT),
     )
-    return [parse_address(text, kind) for text, kind in given if text is not None]
+    return [parse_address(text, kind) for text, kind in texts if text is not None]
 
 
 def read_channels(channels: Iterable[Channel | str]) -> Sequence[Channel]:
@@ -47,7 +47,7 @@ def read_channels(channels: Iterable[Channel | str]) -> Sequence[Channel]:
     Read the names of channels.
 
     Raises:
-        UnknownChannelError: There is no such channel.
+        UnknownChannelError: A channel does not exist.
     """
     return [Channel.of(channel) for channel in channels]
 
@@ -61,19 +61,19 @@ def read_content(content: Content | str) -> Content:
 
 def read_instant(at: datetime | None) -> datetime | None:
     """
-    Return an instant as it is, if there is one.
+    Return an instant unchanged, if it is aware.
 
     Raises:
         NaiveDatetimeError: It has no time zone.
     """
     if at is not None and at.utcoffset() is None:
-        raise NaiveDatetimeError("the instant has no time zone: use datetime.now(timezone.utc) or the like")
+        raise NaiveDatetimeError("the datetime has no time zone: pass an aware one, such as datetime.now(timezone.utc)")
     return at
 
 
 def read_own(address: str | PostalAddress | None) -> Address | None:
     """
-    Read a postal address as its holder gives it, if they do.
+    Read a postal address as its holder gives it; None stays None.
 
     Raises:
         AddressError: It is malformed.

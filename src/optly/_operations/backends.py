@@ -1,5 +1,5 @@
 """
-A message backend as the operations see it.
+A message backend, as the operations use it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from optly.protocols import AsyncBatchBackend, AsyncMessageBackend, AsyncTracing
 @attrs.frozen(kw_only=True)
 class Backend:
     """
-    What can be done with a backend.
+    A message backend and what it supports.
 
     Attributes:
         one: Sends one message.
-        batch: Sends many at once; None if the backend cannot.
-        traces: Looks up what the provider has; None if the backend cannot.
-        takes_replies: Whether a message can be answered by a reply.
+        batch: Sends many messages at once; None if not supported.
+        traces: Looks up sent messages at the provider; None if not supported.
+        takes_replies: Whether people can reply to its messages.
     """
 
     name: str

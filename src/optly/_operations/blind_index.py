@@ -1,5 +1,5 @@
 """
-How addresses are found without being stored: each under a keyed hash, its *idkey*, that only the keys can make.
+The blind index: addresses are found without being stored, each by a keyed hash (*idkey*) that only the keys can make.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from optly.record.ledger import Opening
 
 def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int, Address]:
     """
-    Return the addresses of a contact's lines by number, removed lines included, except for those that were erased.
+    Return the addresses of a contact's lines by number, including removed lines but not erased ones.
     """
     return {
         line.number: parse_address(openings[slot].value, line.kind)
@@ -29,10 +29,10 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
 
 def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
     """
-    Return what is stopped by address alone.
+    Return the stops that suppressions of an address amount to.
 
     Args:
-        lines: The line that each idkey stands for.
+        lines: The line each idkey stands for.
     """
     stops = []
     for row in rows:
@@ -52,7 +52,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
 
 def changes_index(events: Iterable[Event]) -> bool:
     """
-    Whether any of these events needs the addresses that are on record to be indexed.
+    Whether any of these events changes index rows of addresses already on record.
     """
     return any(isinstance(event, LineRemoved | LineReinstated) or stops_of(event, 0) for event in events)
 
@@ -60,7 +60,7 @@ def changes_index(events: Iterable[Event]) -> bool:
 @attrs.frozen(kw_only=True)
 class IndexChanges:
     """
-    What events change in the index.
+    The changes to the index that events make.
 
     Attributes:
         release: Idkeys that no longer stand for a line of the contact.
@@ -74,7 +74,7 @@ class IndexChanges:
 @attrs.frozen
 class BlindIndex:
     """
-    Makes the idkeys of one organisation.
+    Makes the idkeys and index rows of one organisation.
     """
 
     _organisation: str
@@ -82,7 +82,7 @@ class BlindIndex:
 
     def idkeys(self, address: Address) -> tuple[bytes, ...]:
         """
-        Return every idkey under which *address* may be found, that of the current key first.
+        Return every idkey under which *address* may be found, the one of the current key first.
         """
         return self._keys.idkeys(self._organisation, address)
 
@@ -94,21 +94,21 @@ class BlindIndex:
 
         Args:
             first: Number of the first of the events.
-            values: The addresses on record by line; none are needed unless `changes_index`.
+            values: The addresses on record by line; needed only if `changes_index`.
         """
         version = self._keys.all[0].version
-        known = dict(values)
+        addresses = dict(values)
         identifiers = []
         for event in events:
             if isinstance(event, LineAdded):
-                known[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
+                addresses[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
             if isinstance(event, LineAdded | LineReinstated):
-                idkey = self.idkeys(known[event.line])[0]
+                idkey = self.idkeys(addresses[event.line])[0]
                 identifiers.append(Identifier(idkey=idkey, subject=subject, line=event.line, key_version=version))
-        gone = {event.line for event in events if isinstance(event, LineRemoved)}
+        removed = {event.line for event in events if isinstance(event, LineRemoved)}
         return IndexChanges(
             identifiers=identifiers,
-            release=[idkey for line in gone if line in known for idkey in self.idkeys(known[line])],
+            release=[idkey for line in removed if line in addresses for idkey in self.idkeys(addresses[line])],
             suppressions=[
                 Suppression(
                     idkey=self.idkeys(address)[0],
@@ -118,7 +118,7 @@ class BlindIndex:
                 )
                 for seq, event in enumerate(events, first)
                 for stop in stops_of(event, seq)
-                for line, address in known.items()
+                for line, address in addresses.items()
                 if stop.line in (None, line) and (stop.channel is None or stop.channel.kind is address.kind)
             ],
         )

@@ -1,5 +1,5 @@
 """
-What a person sees behind a link, and what they choose there.
+Choices: what a person sees behind a link, and what they answer or change there.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def _question(access: Access) -> Question:
     name = access.target.question
     question = None if name is None else access.record.standing.question(name)
     if question is None:
-        raise LinkInvalidError("the link belongs to no question")
+        raise LinkInvalidError("this link does not belong to a question")
     return question
 
 
 def _channels(app: Application, standing: Standing) -> list[Channel]:
     """
-    Return the channels worth showing: those that messages can go out on, and those that were ever asked about.
+    Return the channels to show: those that messages can be sent on, and those that were ever asked about.
     """
     seen = {consent.channel for consent in standing.consents}
     seen.update(choice.channel for question in standing.questions for choice in question.choices)
@@ -54,11 +54,11 @@ def _items(app: Application, standing: Standing, language: str, at: datetime) ->
 
 async def _held(access: Access, now: datetime) -> tuple[Item, ...]:
     """
-    Return what waits to be confirmed through this link.
+    Return the answers waiting to be confirmed through this link.
     """
-    waiting = [held.choice for held in access.record.standing.held if held.code == access.mark and now <= held.until]
-    wordings = await access.app.repository.wordings(choice.wording for choice in waiting)
-    return pinned_items(waiting, access.app.settings.purposes, wordings)
+    choices = [held.choice for held in access.record.standing.held if held.code == access.mark and now <= held.until]
+    wordings = await access.app.repository.wordings(choice.wording for choice in choices)
+    return pinned_items(choices, access.app.settings.purposes, wordings)
 
 
 async def open_link(access: Access, language: str) -> Opened:
@@ -84,7 +84,7 @@ async def open_link(access: Access, language: str) -> Opened:
     )
     if target.kind is LinkKind.QUESTION:
         question = _question(access)
-        # What was held closed its question, and is shown in its place.
+        # A held answer has closed its question, and is shown in its place.
         if held and question.state is QuestionState.ANSWERED:
             return attrs.evolve(opened, language=question.language)
         check_open(question, now)
@@ -131,7 +131,7 @@ async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
     Answer the question behind a link.
     """
     if access.target.kind is not LinkKind.QUESTION:
-        raise LinkInvalidError("this link opens a MyOptly page and answers no question")
+        raise LinkInvalidError("this link opens a MyOptly page and does not answer a question")
     access.require_line()
     command = AnswerQuestion(
         question=_question(access).id,
@@ -153,11 +153,11 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
     app = access.app
     access.require_kind(LinkKind.MANAGE, LinkKind.SESSION)
     if not access.manages:
-        raise SessionError("the session began at a question and is not raised: enter the one-time code")
+        raise SessionError("the session began with a question and is not raised: enter the one-time code first")
     if not answers:
-        raise AnswerError("no choice was made: say yes or no to something")
+        raise AnswerError("no choice was made: answer yes or no to at least one")
     if not all(isinstance(yes, bool) for yes in answers.values()):
-        raise AnswerError("a choice is True or False")
+        raise AnswerError("each choice must be True or False")
 
     def plan(standing: Standing, now: datetime) -> Plan:
         items = {item.key: item for item in _items(app, standing, how.language or standing.language, now)}
@@ -184,7 +184,7 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 
 async def confirm(access: Access, how: Circumstances) -> Standing:
     """
-    Confirm what was held, through the link it came through. Nothing happens if nothing is.
+    Confirm a held answer through the link it was given with. Harmless if nothing is held.
     """
     access.require_line()
     command = ConfirmAnswer(code=access.mark, line=access.line, language=how.language, context=how.context)

@@ -1,29 +1,24 @@
 """
-From what waits in the outbox to the message that goes out: whether it may still be said, and what it says.
+Composing: from the payload of a queued message to the message that is sent.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final, TypedDict, assert_never
 
 import attrs
 
 from optly._operations.application import Application
-from optly._operations.ask import gate_request
-from optly._operations.gate import assess
 from optly._operations.payload import Payload, PayloadKind
 from optly.contacts.addresses import Address, AddressKind, Channel, EmailAddress
 from optly.contacts.parties import Contact
 from optly.contacts.purposes import Wording
-from optly.links import STEP_UP_LIFE, StopScope, Undo
+from optly.links import STEP_UP_LIFE, StopScope
 from optly.locale.i18n import Catalogues, nearest
 from optly.messages import Content, Message
 from optly.messages.texts import segments
-from optly.record.consent import QuestionState, Standing
-from optly.record.events import Choice
 from optly.rendering import (
     changed_notice,
     code_message,
@@ -38,98 +33,21 @@ from optly.rendering import (
     stopped_notice,
     unsubscribe_headers,
 )
-from optly.rules import Decision, MessageKind, Reason, Solicited
+from optly.rules import Reason
 
 _log = logging.getLogger("optly")
 
 
-def still_to_say(payload: Payload, standing: Standing, now: datetime) -> tuple[Choice, ...]:
-    """
-    Return the choices that a request still asks about, a receipt still confirms, or a notice still tells are stopped.
-    Empty if it came too late.
-    """
-    if payload.kind is PayloadKind.RECEIPT:
-        return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
-    if payload.kind is PayloadKind.STOPPED:
-        return tuple(c for c in payload.choices if _stopped_by(standing, c, now) == _undo(payload).stop)
-    question = standing.question(payload.question or "")
-    if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
-        return ()
-    return question.choices
-
-
-def _stopped_by(standing: Standing, choice: Choice, now: datetime) -> int | None:
-    stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
-    return None if stop is None else stop.seq
-
-
-def _undo(payload: Payload) -> Undo:
-    assert payload.undo is not None
-    return payload.undo
-
-
-def is_too_late(payload: Payload, choices: Sequence[Choice], standing: Standing) -> bool:
-    """
-    Whether what a message was to say is no longer so.
-    """
-    match payload.kind:
-        case PayloadKind.REQUEST | PayloadKind.REMINDER | PayloadKind.RECEIPT | PayloadKind.STOPPED:
-            return not choices
-        case PayloadKind.CHANGED:
-            return _undo(payload).added not in standing.present()
-        case PayloadKind.COMPLAINT | PayloadKind.ALERT:
-            complaint = standing.complaint(payload.complaint or "")
-            told = payload.kind is PayloadKind.COMPLAINT or payload.reminder
-            return complaint is None or (told and complaint.acknowledged_at is not None)
-        case _:
-            return False
-
-
-def gate_again(
-    app: Application, contact: Contact, payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime
-) -> Decision | None:
-    """
-    Ask the gate as it was asked when the message was queued. None for what came too late.
-    """
-    if is_too_late(payload, choices, standing):
-        return None
-    if payload.question is not None:
-        question = standing.question(payload.question)
-        assert question is not None
-        return gate_request(
-            app,
-            standing,
-            contact,
-            payload.channel,
-            payload.line,
-            choices,
-            None if question.solicited_at is None else Solicited(how="", at=question.solicited_at),
-            now,
-            question.id,
-            reminder=payload.kind is PayloadKind.REMINDER,
-        )
-    return assess(
-        app,
-        standing,
-        payload.channel,
-        payload.purpose,
-        kind=MessageKind.MARKETING if payload.kind is PayloadKind.MARKETING else MessageKind.SERVICE,
-        contact=contact.id,
-        line=payload.line,
-        at=now,
-    )
-
-
 @attrs.frozen(kw_only=True)
-class Particulars:
+class Variables:
     """
-    What a message says beside its words.
+    The values filled into the text of one message.
 
     Attributes:
         code: The code of the link it carries, or the digits of a one-time code.
-        reason: Why it may go out.
-        kind, masked: The new address that a notice tells of.
-        page, plain: What a copy holds, in its two forms.
+        reason: Why it may be sent.
+        kind, masked: The new address that a notice is about.
+        page, plain: The copy of a contact's data, as HTML and as plain text.
     """
 
     code: str = attrs.field(repr=False)
@@ -140,18 +58,18 @@ class Particulars:
     plain: str = attrs.field(default="", repr=False)
 
 
-class _Spoken(TypedDict):
+class _LanguageArguments(TypedDict):
     language: str
     more: Catalogues
 
 
-class _Links(_Spoken):
+class _LinkArguments(_LanguageArguments):
     link: str
     stop: str
 
 
-# What neither promotes anything nor follows from something that may: nothing in it is to be stopped.
-_ONLY_TELLS: Final = frozenset(
+# These neither promote anything nor follow from something that may, so there is nothing to unsubscribe from.
+_INFORMATION_ONLY: Final = frozenset(
     {
         PayloadKind.CODE,
         PayloadKind.COPY,
@@ -163,41 +81,41 @@ _ONLY_TELLS: Final = frozenset(
 )
 
 
-def make(
+def compose(
     app: Application,
-    name: str,
+    message: str,
     contact: Contact,
     payload: Payload,
     wordings: Sequence[Wording],
     *,
     address: Address,
-    particulars: Particulars,
+    variables: Variables,
 ) -> Message:
     """
-    Make the message that *payload* stands for.
+    Compose the message that *payload* describes.
 
     Args:
-        name: Its name, 32 hexadecimal digits.
-        wordings: What a request asks, a receipt confirms and a notice tells is stopped.
+        message: Its id, 32 hexadecimal digits.
+        wordings: The questions that a request asks, a receipt confirms or a notice says are stopped.
     """
-    # A marketing message stops what it is about; what asks or confirms stops everything.
+    # The stop link of a marketing message stops its channel and purpose, that of any other message stops everything.
     scope = StopScope(
         contact=contact.id,
         line=payload.line,
         channel=payload.channel if payload.kind is PayloadKind.MARKETING else None,
         purpose=payload.purpose or None,
     )
-    links: _Links = {
-        "link": app.settings.pages.link(particulars.code),
+    links: _LinkArguments = {
+        "link": app.settings.pages.link(variables.code),
         "stop": app.settings.pages.stop(app.settings.stop_links.sign(scope)),
         "language": payload.language,
         "more": app.settings.catalogues,
     }
-    content = _content(app, contact, payload, wordings, links, particulars)
+    content = _content(app, contact, payload, wordings, links, variables)
     if payload.channel is Channel.SMS:
-        _warn_of_length(name, content.text)
+        _warn_about_length(message, content.text)
     return Message(
-        id=name,
+        id=message,
         contact=contact.id,
         channel=payload.channel,
         to=_destination(address),
@@ -206,7 +124,7 @@ def make(
         html=content.html,
         headers=(
             unsubscribe_headers(links["stop"])
-            if payload.channel is Channel.EMAIL and payload.kind not in _ONLY_TELLS
+            if payload.channel is Channel.EMAIL and payload.kind not in _INFORMATION_ONLY
             else {}
         ),
         language=nearest(payload.language, app.settings.catalogues),
@@ -218,11 +136,11 @@ def _content(
     contact: Contact,
     payload: Payload,
     wordings: Sequence[Wording],
-    links: _Links,
-    particulars: Particulars,
+    links: _LinkArguments,
+    variables: Variables,
 ) -> Content:
     organisation, channel = app.settings.organisation, payload.channel
-    spoken: _Spoken = {"language": payload.language, "more": app.settings.catalogues}
+    in_language: _LanguageArguments = {"language": payload.language, "more": app.settings.catalogues}
     match payload.kind:
         case PayloadKind.REQUEST | PayloadKind.REMINDER:
             assert payload.until is not None
@@ -239,14 +157,14 @@ def _content(
             assert payload.at is not None
             return receipt(organisation, channel, wordings, on=payload.at, **links)
         case PayloadKind.HELP:
-            return help_text(organisation, link=links["link"], **spoken)
+            return help_text(organisation, link=links["link"], **in_language)
         case PayloadKind.MARKETING:
             assert payload.content is not None
             return marketing(
                 organisation,
                 channel,
                 payload.content,
-                reason=particulars.reason,
+                reason=variables.reason,
                 **links,
             )
         case PayloadKind.CODE:
@@ -254,19 +172,19 @@ def _content(
             return code_message(
                 organisation,
                 channel,
-                particulars.code,
+                variables.code,
                 host=app.settings.pages.host,
                 minutes=minutes,
-                **spoken,
+                **in_language,
             )
         case PayloadKind.LINK:
             return link_message(organisation, channel, **links)
         case PayloadKind.COPY:
             return copy_message(
                 organisation,
-                page=particulars.page,
-                plain=particulars.plain,
-                **spoken,
+                page=variables.page,
+                plain=variables.plain,
+                **in_language,
             )
         case PayloadKind.STOPPED:
             assert payload.at is not None
@@ -278,18 +196,18 @@ def _content(
                 on=payload.at,
                 link=links["link"],
                 until=payload.until,
-                **spoken,
+                **in_language,
             )
         case PayloadKind.CHANGED:
             assert payload.until is not None
             return changed_notice(
                 organisation,
                 channel,
-                kind=particulars.kind,
-                masked=particulars.masked,
+                kind=variables.kind,
+                masked=variables.masked,
                 link=links["link"],
                 until=payload.until,
-                **spoken,
+                **in_language,
             )
         case PayloadKind.COMPLAINT:
             assert payload.at is not None
@@ -300,7 +218,7 @@ def _content(
                 reference=payload.complaint or "",
                 on=payload.at,
                 by=payload.until,
-                **spoken,
+                **in_language,
             )
         case PayloadKind.ALERT:
             assert payload.until is not None
@@ -312,16 +230,16 @@ def _content(
                 reminder=payload.reminder,
             )
         case PayloadKind.LINK_WANTED:
-            raise AssertionError("what was only typed in is no message")
+            raise AssertionError("a link that was asked for is sent as a message of its own")
         case _:
             assert_never(payload.kind)
 
 
-def _warn_of_length(name: str, text: str) -> None:
+def _warn_about_length(message: str, text: str) -> None:
     counted = segments(text)
     if counted.count > 1:
-        facts = {"message_id": name, "parts": counted.count, "character": counted.culprit or ""}
-        _log.warning("a text takes several parts, each of which is paid for", extra=facts)
+        facts = {"message_id": message, "parts": counted.count, "character": counted.culprit or ""}
+        _log.warning("text message takes several parts, each of which is charged", extra=facts)
 
 
 def _destination(address: Address) -> str:

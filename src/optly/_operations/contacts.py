@@ -1,10 +1,10 @@
 """
-Putting contacts on record, changing and erasing them, and recording what they said elsewhere.
+Contacts: adding, finding, changing and erasing them, and reading their records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
@@ -14,40 +14,28 @@ from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.lines import require_line
 from optly._operations.repository import Plan, Planner
-from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
+from optly.contacts.addresses import Address, AddressKind, Channel
 from optly.contacts.parties import Contact, Subscriber
-from optly.contacts.purposes import Wording
-from optly.errors import AddressError, AddressTakenError, ConflictError, LineTakenError, UsageError
-from optly.record.commands import (
-    AddContact,
-    ChangeDetails,
-    EraseContact,
-    NewLine,
-    RecordCharitySoftOptIn,
-    RecordConsent,
-    RecordSoftOptIn,
-    RestoreLine,
-    Stop,
-)
+from optly.errors import AddressTakenError, ConflictError, LineTakenError
+from optly.record.commands import AddContact, ChangeDetails, EraseContact, NewLine, RestoreLine
 from optly.record.consent import Standing, fold
-from optly.record.events import Actor, Choice, Event
+from optly.record.events import Actor, Event
 from optly.record.ledger import Opening
-from optly.results import Imported
 
-_TRIES = 10
+_ATTEMPTS = 10
 
 
 async def find(app: Application, address: Address) -> Contact | None:
     """
-    Return whose line *address* is, or None.
+    Return the contact whose line an address is, or None.
     """
-    found = await app.storage.find(app.index.idkeys(address))
-    for identifier in found.identifiers.values():
+    matches = await app.storage.find(app.index.idkeys(address))
+    for identifier in matches.identifiers.values():
         return Contact(identifier.subject.hex())
     return None
 
 
-async def _holders(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
+async def _by_address(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
     return {address: await find(app, address) for address in addresses}
 
 
@@ -66,15 +54,15 @@ async def add(
     actor: Actor,
 ) -> Contact:
     """
-    Put somebody on record, or return who is there already under one of the addresses, with the further ones added.
+    Add a contact, or return the one already on record under one of the addresses, with the other addresses added.
 
-    Nothing else about somebody who is there already changes, so an import can neither widen nor undo what they chose.
+    Nothing else about an existing contact changes, so an import can neither widen nor undo what they chose.
     """
-    for _ in range(_TRIES):
-        holders = await _holders(app, addresses)
+    for _ in range(_ATTEMPTS):
+        holders = await _by_address(app, addresses)
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
-            raise LineTakenError("these addresses belong to different contacts: nothing was changed")
+            raise LineTakenError("the addresses belong to different contacts: nothing was changed")
         new = [_line(address, held_by) for address, holder in holders.items() if holder is None]
         command: AddContact | ChangeDetails
         if contacts:
@@ -88,18 +76,25 @@ async def add(
         try:
             await app.repository.apply(contact, command)
         except AddressTakenError:
-            continue  # somebody else added them in the meantime: look again
+            continue  # another writer added them in the meantime: look them up again
         return contact
-    raise ConflictError("other writers kept changing whom these addresses belong to: try again later")
+    raise ConflictError("other writers kept changing the owners of these addresses: try again later")
+
+
+async def add_address(app: Application, address: Address, actor: Actor) -> Contact:
+    """
+    Return the contact whose line an address is, adding one with that address alone if there is none.
+    """
+    return await add(app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor)
 
 
 @contextmanager
 def address_taken() -> Iterator[None]:
     """
-    Say in the words of a host that an address belongs to another contact.
+    Raise in terms of lines that an address belongs to another contact.
 
     Raises:
-        LineTakenError: It does.
+        LineTakenError: The address belongs to another contact.
     """
     try:
         yield
@@ -118,11 +113,10 @@ def plan_change(
     held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
 ) -> Planner:
     """
-    Return a planner that changes details. A new address takes the place of the one of its kind, and no consent moves
-    with it.
+    Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
 
     Args:
-        openings: The personal values of the contact that are stored.
+        openings: The stored personal values of the contact.
     """
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -148,7 +142,7 @@ def plan_change(
 
 async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
     """
-    Change a contact's details, as `plan_change` plans it.
+    Change a contact's details, as planned by `plan_change`.
     """
     record = await app.repository.require(contact)
     planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
@@ -156,127 +150,9 @@ async def change(app: Application, contact: Contact, addresses: Sequence[Address
         return (await app.repository.apply(contact, planner, read=record)).standing
 
 
-async def record_consent(
-    app: Application,
-    contact: Contact,
-    *,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    wording: Wording,
-    at: datetime,
-    **facts: Any,
-) -> Standing:
-    """
-    Record a consent that was given elsewhere, if it may stand.
-    """
-    validities = {key: app.settings.purpose(key).validity for key in purposes}
-
-    def plan(standing: Standing, _now: datetime) -> Plan:
-        choices = tuple(
-            Choice(
-                channel=channel,
-                purpose=key,
-                line=require_line(standing, channel),
-                wording=wording.digest,
-                expires_at=None if validity is None else at + validity,
-            )
-            for channel in channels
-            for key, validity in validities.items()
-        )
-        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
-
-    return (await app.repository.apply(contact, plan, suppressions=True)).standing
-
-
-async def record_soft_opt_in(
-    app: Application,
-    contact: Contact,
-    kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
-    *,
-    channels: Sequence[Channel],
-    **facts: Any,
-) -> Standing:
-    """
-    Record details collected in a sale, or by a charity, for each channel by itself.
-    """
-    for key in facts.get("similar_purposes", ()):
-        app.settings.purpose(key)
-    if not channels:
-        raise UsageError("a soft opt-in needs at least one channel")
-    standing = Standing()
-    for channel in channels:
-
-        def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
-            # The lines of all channels are looked up before the first is written, so that nothing is half recorded.
-            lines = {each: require_line(standing, each) for each in channels}
-            return Plan(command=kind(channel=channel, line=lines[channel], **facts))
-
-        standing = (await app.repository.apply(contact, plan)).standing
-    return standing
-
-
-async def stop(
-    app: Application,
-    contact: Contact,
-    *,
-    objection: bool,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    at: datetime | None,
-    actor: Actor,
-    how: str,
-) -> Standing:
-    """
-    Record a withdrawal or an objection.
-    """
-    for key in purposes:
-        app.settings.purpose(key)
-
-    def plan(_standing: Standing, now: datetime) -> Plan:
-        return Plan(
-            command=Stop(
-                objection=objection,
-                channels=tuple(channels),
-                purposes=tuple(purposes),
-                at=now if at is None else at,
-                actor=actor,
-                how=how,
-            )
-        )
-
-    return (await app.repository.apply(contact, plan)).standing
-
-
-async def import_objections(
-    app: Application,
-    addresses: Iterable[str | Address],
-    channel: Channel,
-    *,
-    at: datetime | None,
-    actor: Actor,
-    how: str,
-) -> Imported:
-    """
-    Record an objection to all marketing for the holder of each address, who is put on record if they are not.
-    """
-    recorded, malformed = 0, []
-    for place, text in enumerate(addresses, 1):
-        try:
-            address = parse_address(text, channel.kind)
-        except AddressError:
-            malformed.append(place)
-            continue
-        contact = await add(
-            app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor
-        )
-        await stop(app, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
-        recorded += 1
-    return Imported(recorded=recorded, malformed=tuple(malformed))
-
-
 async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
     """
-    Put a line back into use.
+    Put a line back into use after its messages had failed.
     """
     record = await app.repository.require(contact)
 
@@ -288,7 +164,7 @@ async def restore_line(app: Application, contact: Contact, channel: Channel, how
 
 async def erase(app: Application, contact: Contact) -> None:
     """
-    Erase everything personal. What stays: the chain, and the stop under the keyed names of the addresses.
+    Erase all personal data. The chain stays, and so do the suppressions under the blind index of the addresses.
     """
     record = await app.repository.require(contact)
     await app.repository.apply(contact, EraseContact(), read=record)
@@ -296,7 +172,7 @@ async def erase(app: Application, contact: Contact) -> None:
 
 async def standing(app: Application, contact: Contact, at: datetime | None) -> Standing:
     """
-    Return the standing now, or as it was on record at an instant.
+    Return the standing now, or as it was recorded at an instant.
     """
     record = await app.repository.require(contact)
     return record.standing if at is None else fold(await recorded_until(app, record.subject, at))

@@ -1,5 +1,5 @@
 """
-Seeing and correcting one's own details. A new address counts once a code that was sent there comes back.
+Details: a person views and corrects their own. A new address is added once they enter a code that was sent there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from optly._operations.contacts import address_taken, plan_change
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly._operations.sessions import ahead, have_sent, renew, take_digits
+from optly._operations.sessions import queue_service, renew, take_digits, urgent_due_at
 from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
 from optly.errors import (
     AnswerError,
@@ -35,10 +35,10 @@ from optly.record.views import Details, History
 @attrs.frozen(kw_only=True)
 class _Proposal:
     """
-    A new address that waits for its code.
+    A new address, not yet proved.
 
     Attributes:
-        challenge: Name of what that code shows.
+        challenge: Name of the challenge that its one-time code answers.
     """
 
     kind: AddressKind
@@ -56,7 +56,7 @@ def _provable(app: Application) -> frozenset[AddressKind]:
 
 async def details(access: Access) -> Details:
     """
-    Return what is held, unmasked.
+    Return the details on record, unmasked.
     """
     access.require_raised()
     standing, openings, values = access.record.standing, await access.openings(), await access.addresses()
@@ -71,11 +71,11 @@ async def details(access: Access) -> Details:
 
 async def change_own(access: Access, *, name: str | None, language: str | None, address: Address | None) -> str:
     """
-    Change what needs no code to prove, and return the code of the session, which may be a new one.
+    Change details that need no proof, and return the code of the session, which may be a new one.
     """
     access.require_raised()
     if address is not None and address.kind in WRITTEN_TO_BY:
-        raise AnswerError("an email address or a telephone number counts only once a code was sent there")
+        raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
     before = access.require_raised().lines
     addresses = [] if address is None else [address]
     planner = plan_change(await access.openings(), addresses, name=name, language=language, actor=Actor.PERSON)
@@ -86,7 +86,7 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
 
 async def propose(access: Access, address: Address) -> None:
     """
-    Have a one-time code sent to a new address.
+    Send a one-time code to a new address.
     """
     access.require_raised()
     app = access.app
@@ -95,7 +95,7 @@ async def propose(access: Access, address: Address) -> None:
         raise NoBackendError("no message backend can send a code to an address of this kind")
     values = await access.addresses()
     if address in [values[number] for number in access.record.standing.present() if number in values]:
-        raise AnswerError("this address is on record already")
+        raise AnswerError("this address is already on record")
     await throttle.count(app, "proposal", access.contact.id, throttle.PROPOSALS)
     key, name = proposal_key(access.key, address.kind), challenge(access.key, address.value)
     stored = StoredCode(
@@ -113,15 +113,15 @@ async def propose(access: Access, address: Address) -> None:
         challenge=name,
         proposal=key.hex(),
     )
-    await have_sent(access, Service.CODE, payload, ahead(app.settings.clock()))
+    await queue_service(access, Service.CODE, payload, urgent_due_at(app.settings.clock()))
 
 
 async def proposal(app: Application, payload: Payload) -> Address | None:
     """
-    Return the new address a one-time code goes to; None if another took its place in the meantime.
+    Return the new address that a one-time code is sent to; None if another has been proposed since.
     """
-    found = await _proposal(app, bytes.fromhex(payload.proposal))
-    return found.address if found is not None and found.challenge == payload.challenge else None
+    stored = await _proposal(app, bytes.fromhex(payload.proposal))
+    return stored.address if stored is not None and stored.challenge == payload.challenge else None
 
 
 async def _proposal(app: Application, key: bytes) -> _Proposal | None:
@@ -131,28 +131,28 @@ async def _proposal(app: Application, key: bytes) -> _Proposal | None:
 
 async def proposed(access: Access, kind: AddressKind) -> str:
     """
-    Return the new address that waits for its code, masked; empty for none.
+    Return the new address waiting for its code, masked; empty for none.
     """
     access.require_raised()
-    waiting = await _proposal(access.app, proposal_key(access.key, kind))
-    return "" if waiting is None else waiting.address.masked
+    stored = await _proposal(access.app, proposal_key(access.key, kind))
+    return "" if stored is None else stored.address.masked
 
 
 async def prove(access: Access, kind: AddressKind, digits: str) -> str:
     """
-    Put the new address on record by the digits that were sent there, tell whoever reads at the old one, and return the
-    new code of the session.
+    Add the new address with the digits that were sent there, notify the old one, and return the new code of the
+    session.
     """
     access.require_raised()
     app, key = access.app, proposal_key(access.key, kind)
-    waiting = await _proposal(app, key)
-    if waiting is None:
-        raise WrongDigitsError("no new address waits for a code: type it in again")
-    await take_digits(app, waiting.challenge, digits)
+    stored = await _proposal(app, key)
+    if stored is None:
+        raise WrongDigitsError("no new address is waiting for a code: enter it again")
+    await take_digits(app, stored.challenge, digits)
 
     def plan(standing: Standing, now: datetime) -> Plan:
         replaces = tuple(line.number for line in standing.lines if line.kind is kind and not line.removed)
-        command = ProveLine(line=NewLine(kind=kind, value=waiting.value), replaces=replaces)
+        command = ProveLine(line=NewLine(kind=kind, value=stored.value), replaces=replaces)
         undo = Undo(added=len(standing.lines) + 1, removed=replaces, at=now)
         notified = replaces[0] if replaces else access.target.line
         return Plan(command=command, queue=_notice(access, standing, notified, undo, now))
@@ -185,7 +185,7 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
 
 async def history(access: Access) -> History:
     """
-    Return everything that happened, with the words that were shown.
+    Return every event, with the wording that was shown.
     """
     access.require_raised()
     openings = await access.openings()
@@ -200,7 +200,7 @@ async def history(access: Access) -> History:
 
 async def send_copy(access: Access) -> str:
     """
-    Have a copy of everything that is held sent to the contact's own email address, and return that, masked.
+    Send a copy of all data to the contact's own email address, and return the address, masked.
     """
     access.require_raised()
     app, standing, values = access.app, access.record.standing, await access.addresses()
@@ -212,5 +212,5 @@ async def send_copy(access: Access) -> str:
         raise NoBackendError("no message backend serves email, so no copy can be sent")
     await throttle.count(app, "copy", access.contact.id, throttle.COPIES)
     payload = Payload(kind=PayloadKind.COPY, channel=Channel.EMAIL, line=line.number, language=standing.language)
-    await have_sent(access, Service.COPY, payload, app.settings.clock())
+    await queue_service(access, Service.COPY, payload, app.settings.clock())
     return values[line.number].masked

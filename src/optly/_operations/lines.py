@@ -1,5 +1,5 @@
 """
-Which line a channel reaches, and which channel a line is written to by.
+Contact points (*lines*): which line a channel reaches, and which channel messages to a line use.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import MissingLineError
 from optly.record.consent import Standing
 
-# The channel by which messages go to a line of a kind.
+# The channel for messages to a line of each kind.
 WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
 
 
 def writes_to(kind: AddressKind, served: Container[Channel]) -> Channel | None:
     """
-    Return the channel by which messages go to a line of a kind; None if none of the channels *served* does.
+    Return the channel for messages to a line of a kind; None if it is not among the channels *served*.
     """
     channel = WRITTEN_TO_BY.get(kind)
     return channel if channel in served else None
@@ -28,7 +28,7 @@ def require_line(standing: Standing, channel: Channel, number: int | None = None
     Return the number of the line that *channel* reaches: the one with that *number*, or the first.
 
     Raises:
-        MissingLineError: There is none.
+        MissingLineError: There is no such line.
     """
     line = standing.line_for(channel, number)
     if line is None:
@@ -39,7 +39,7 @@ def require_line(standing: Standing, channel: Channel, number: int | None = None
 
 def lines_of(standing: Standing) -> tuple[int, ...]:
     """
-    Return the mark of a contact's lines that a session keeps: their numbers, negative for those that were removed. A
-    change that was undone leaves another mark than before.
+    Return a fingerprint of a contact's lines, which a session keeps to notice changes: their numbers, negative for
+    removed lines. A change that was undone leaves a fingerprint different from the one before it.
     """
     return tuple(-line.number if line.removed else line.number for line in standing.lines)

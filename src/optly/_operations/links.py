@@ -1,5 +1,5 @@
 """
-Making links, and revoking them.
+Links: making and revoking them.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from optly.protocols import StoredCode
 from optly.record.events import LinkKind
 from optly.rendering import unsubscribe_headers
 
-# How long the code of a question is kept after its last day, so that whoever comes late is told what happened.
-_LATE = timedelta(days=365)
+# How long the code of a question is kept after it expires, so that anyone who opens it late sees why it is closed.
+_GRACE = timedelta(days=365)
 
 
 def new_code(app: Application, target: LinkTarget, until: datetime | None = None) -> tuple[str, StoredCode]:
     """
-    Make a code that opens *target*, and what is to be kept of it; for a question, until well after its last instant.
+    Return a new code that opens *target*, and what to store for it. A question's is stored well beyond *until*.
     """
     code = make_code(app.settings.random(code_bytes(target.channel)))
-    late = _LATE if target.kind is LinkKind.QUESTION else timedelta(0)
+    grace = _GRACE if target.kind is LinkKind.QUESTION else timedelta(0)
     return code, StoredCode(
         key=code_key(code),
         subject=bytes.fromhex(target.contact),
         value=target.dump(),
-        expires_at=None if until is None else until + late,
+        expires_at=None if until is None else until + grace,
     )
 
 
 async def link(app: Application, contact: Contact, channel: Channel, line: int | None) -> str:
     """
-    Make a MyOptly link for a message on *channel* and return its address.
+    Make a MyOptly link for a message on *channel* and return its URL.
     """
     record = await app.repository.require(contact)
     if record.standing.erased_at is not None:
@@ -57,7 +57,7 @@ async def link(app: Application, contact: Contact, channel: Channel, line: int |
 
 async def revoke(app: Application, contact: Contact) -> int:
     """
-    Make every code of a contact open nothing.
+    Revoke every code of a contact, and return how many there were.
     """
     await app.repository.require(contact)
     return await app.storage.revoke_codes(contact.subject)
@@ -67,7 +67,7 @@ async def stop_headers(
     app: Application, contact: Contact, channel: Channel, purpose: str | None, line: int | None
 ) -> Mapping[str, str]:
     """
-    Return the headers by which a mail program stops what *purpose* names, or every purpose.
+    Return the headers with which a mail program stops one purpose, or all of them.
     """
     record = await app.repository.require(contact)
     if purpose is not None:

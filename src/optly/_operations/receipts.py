@@ -15,10 +15,10 @@ from optly.record.events import ConsentGiven, Event
 
 def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, now: datetime) -> Payload | None:
     """
-    Return the receipt for the consents among *events* that count; None if there are none.
+    Return the receipt for the valid consents among *events*; None if there are none.
 
     Args:
-        to: The channel and the line it is sent to.
+        to: The channel and line it is sent to.
     """
     given = [event for event in events if isinstance(event, ConsentGiven) and not event.defects]
     if not given:

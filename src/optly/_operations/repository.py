@@ -1,5 +1,5 @@
 """
-The one way in which a contact is read and changed: load, decide, and commit events, messages and read model together.
+The repository: reads a contact, decides, and commits events, messages and read model together.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from optly.record.ledger import GENESIS, Opening, extend
 
 _log = logging.getLogger("optly")
 
-# A lost race is decided again at once: the store has waited already. More than this means that something is stuck.
+# A lost race is decided again at once, since the store has already waited. More attempts mean that something is stuck.
 _ATTEMPTS: Final = 100
 
-# How many texts are cached.
+# How many wordings are cached.
 _WORDINGS: Final = 1000
 
 
 @attrs.frozen(kw_only=True)
 class Record:
     """
-    A contact as stored at one moment.
+    A contact as stored at one version.
 
     Attributes:
         version: Number of the last event; 0 for a contact that is not on record.
         head: Hash of the last event.
-        openings: The personal values at this version by slot, if they were read.
+        openings: The personal values at this version by slot; None if they were not read.
     """
 
     subject: bytes
@@ -67,8 +67,9 @@ class Plan:
 
     Attributes:
         queue: Messages to send.
-        wordings: Texts the events name.
-        receipt_to: The channel and line to which a receipt goes for what the person agrees to; None for no receipt.
+        settle: New states of messages in the outbox.
+        wordings: Wordings that the events name.
+        receipt_to: The channel and line for a receipt if the person agrees to something; None for no receipt.
     """
 
     command: Command
@@ -78,7 +79,7 @@ class Plan:
     receipt_to: tuple[Channel, int] | None = None
 
 
-# Called with what was recorded of a contact.
+# Called with a contact and the events just recorded.
 Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 
 # Plans a change from a standing and the time. None if there is nothing to do.
@@ -88,7 +89,7 @@ Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 @attrs.frozen(kw_only=True)
 class Applied:
     """
-    The contact after a plan, and the events that were recorded: none if nothing had to change.
+    The contact after a plan, and the recorded events: none if there was nothing to change.
     """
 
     record: Record
@@ -114,7 +115,7 @@ class Repository:
     Attributes:
         served: The channels on which messages can be sent.
         listener: Awaited with each batch of recorded events; None if not set.
-        known_wordings: Texts that were read before. They never change.
+        known_wordings: A cache of wordings, which never change.
     """
 
     settings: Settings
@@ -134,14 +135,14 @@ class Repository:
 
     async def load_all(self, subjects: Sequence[bytes]) -> dict[bytes, Record]:
         """
-        Read contacts, each as `load` does.
+        Read contacts, as `load` does.
         """
         heads = await self.storage.load(subjects)
         return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
 
     async def require(self, contact: Contact) -> Record:
         """
-        Read a contact that has to be on record; it may have been erased.
+        Read a contact that must be on record, though it may have been erased.
 
         Raises:
             UnknownContactError: It is not on record.
@@ -153,7 +154,7 @@ class Repository:
 
     async def record(self, subject: bytes, head: Head | None) -> Record:
         """
-        Build a record from what the store holds. A read model that is behind the events is rebuilt, never trusted.
+        Build a record from its stored head. A read model that is behind the events is rebuilt, never trusted.
         """
         if head is None:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
@@ -169,19 +170,19 @@ class Repository:
 
     async def openings(self, subject: bytes) -> Mapping[str, Opening]:
         """
-        Return every personal value of a contact that is still stored, by slot.
+        Return the stored personal values of a contact, by slot.
         """
         return (await self.storage.openings([subject])).get(subject, {})
 
     async def openings_of(self, record: Record) -> Mapping[str, Opening]:
         """
-        Return the personal values at the version of a record, reading them only if they were not read before.
+        Return the personal values at the version of a record, reading them only if it has none.
         """
         return record.openings if record.openings is not None else await self.openings(record.subject)
 
     async def with_suppressions(self, record: Record) -> tuple[Standing, dict[int, Address]]:
         """
-        Return the standing together with what is stopped by address alone, and the addresses by line.
+        Return the standing, including what is suppressed by address alone, and the addresses by line.
         """
         return (await self.all_with_suppressions([record]))[record.subject]
 
@@ -189,7 +190,7 @@ class Repository:
         self, records: Sequence[Record]
     ) -> dict[bytes, tuple[Standing, dict[int, Address]]]:
         """
-        Return for each contact what `with_suppressions` does.
+        Return for each contact what `with_suppressions` returns.
         """
         unread = [record.subject for record in records if record.openings is None]
         openings = {record.subject: record.openings for record in records if record.openings is not None}
@@ -208,7 +209,7 @@ class Repository:
         self, contacts: Mapping[bytes, Mapping[int, Address]]
     ) -> dict[bytes, list[StandingStop]]:
         """
-        Return what is stopped by address alone, by contact. A contact without any is left out.
+        Return what is suppressed by address alone, by contact. A contact without suppressions is left out.
 
         Args:
             contacts: The addresses of each contact by line.
@@ -217,13 +218,13 @@ class Repository:
             subject: {idkey: line for line, address in values.items() for idkey in self.index.idkeys(address)}
             for subject, values in contacts.items()
         }
-        idkeys = [idkey for known in lines.values() for idkey in known]
+        idkeys = [idkey for lines_by_idkey in lines.values() for idkey in lines_by_idkey]
         rows = (await self.storage.find(idkeys)).suppressions if idkeys else ()
         return (
             {
-                subject: stops_from(here, known)
-                for subject, known in lines.items()
-                if (here := [row for row in rows if row.idkey in known])
+                subject: stops_from(matching, lines_by_idkey)
+                for subject, lines_by_idkey in lines.items()
+                if (matching := [row for row in rows if row.idkey in lines_by_idkey])
             }
             if rows
             else {}
@@ -231,14 +232,14 @@ class Repository:
 
     async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
         """
-        Return texts from the register.
+        Return wordings by their digests. Unknown digests are left out.
         """
         wanted = sorted(set(digests))
         if missing := [digest for digest in wanted if digest not in self.known_wordings]:
             if len(self.known_wordings) > _WORDINGS:
                 self.known_wordings.clear()
-            found = await self.storage.wordings(missing)
-            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in found.items())
+            texts = await self.storage.wordings(missing)
+            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in texts.items())
         return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
 
     # ---- writing
@@ -253,22 +254,22 @@ class Repository:
         idem: bytes | None = None,
     ) -> Applied:
         """
-        Decide and commit, and decide again on the new standing whenever another writer was faster.
+        Decide and commit, and decide again on the new standing whenever another writer has committed first.
 
         Args:
-            plan: What to do, or a function that plans it from a standing and the time. May refuse.
-            suppressions: Whether to plan with regard to what is stopped by address alone.
-            read: The contact, if it was read just now.
-            idem: 16 bytes that name the change. If a change with that name was committed, nothing happens.
+            plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
+            suppressions: Whether the standing to plan on includes what is suppressed by address alone.
+            read: The contact, if it was just read.
+            idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
-        name, planner = idem or self.settings.random(16), _planner(plan)
+        key, planner = idem or self.settings.random(16), _planner(plan)
         for _ in range(_ATTEMPTS):
             record, read = read or await self.load(contact), None
-            # Looked up after the contact was read: whatever is written in between is a conflict further down.
+            # Looked up after the contact was read: a change committed in between is a conflict further down.
             if idem is not None and record.version and await self.storage.committed(record.subject, idem):
                 return Applied(record=record, events=())
             standing = (await self.with_suppressions(record))[0] if suppressions else record.standing
-            commit, applied = await self._prepare(record, standing, planner, name)
+            commit, applied = await self._prepare(record, standing, planner, key)
             if commit is None:
                 return applied
             try:
@@ -278,8 +279,8 @@ class Repository:
             except ConflictError:
                 continue
             except StorageUnavailableError:
-                # The connection broke, maybe after the commit: then the call has done what it was to do.
-                if not await self.storage.committed(record.subject, name):
+                # The connection broke, maybe after the commit: then the change is made.
+                if not await self.storage.committed(record.subject, key):
                     raise
             await self._notify(record.subject, applied.events)
             return applied
@@ -287,11 +288,11 @@ class Repository:
 
     async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
         """
-        Decide and commit changes to different contacts, each as it was read, in one transaction.
+        Decide and commit changes to different contacts, each on the record as it was read, in one transaction.
 
         Returns:
-            What was committed, by contact. A contact is missing if there was nothing to commit, and all of them are
-            if another writer was faster with one: those are for `apply`.
+            What was committed, by contact. A contact with nothing to commit is missing, and if another writer changed
+            one of them first, all are: use `apply` for those.
         """
         commits, committed = [], {}
         for record, plan in changes:
@@ -304,7 +305,7 @@ class Repository:
         except ConflictError:
             return {}
         except StorageUnavailableError:
-            # The connection broke, maybe after the commit, which has all of them or none.
+            # The connection broke, maybe after the commit, which contains all of them or none.
             if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
                 raise
         for subject, applied in committed.items():
@@ -313,7 +314,7 @@ class Repository:
 
     async def _notify(self, subject: bytes, events: tuple[Event, ...]) -> None:
         """
-        Call the listener with what was recorded, without its personal values. An error of its changes nothing.
+        Call the listener with the recorded events, without personal values. Its errors are logged and change nothing.
         """
         if self.listener is None:
             return
@@ -324,14 +325,14 @@ class Repository:
             _log.exception("event listener failed", extra={"contact": contact.id})
 
     async def _prepare(
-        self, record: Record, standing: Standing, planner: Planner, name: bytes
+        self, record: Record, standing: Standing, planner: Planner, key: bytes
     ) -> tuple[Commit | None, Applied]:
         now = self.settings.clock()
         plan = planner(standing, now)
         events = () if plan is None else decide(plan.command, standing, now=now)
         if plan is None or not events:
             return None, Applied(record=record, events=())
-        commit, after = await self._commit(record, plan, events, name, now)
+        commit, after = await self._commit(record, plan, events, key, now)
         return commit, Applied(record=after, events=events)
 
     async def _commit(

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def run_to_completion(operation: Coroutine[Any, Any, T]) -> T:
     """
-    Run *operation* to its end in the calling thread, without an event loop.
+    Run *operation* to completion in the calling thread, without an event loop.
 
     Works because blocking ports never suspend. If something does suspend, it is a bug in Optly and fails loudly at
     once instead of hanging.
@@ -32,7 +32,7 @@ def run_to_completion(operation: Coroutine[Any, Any, T]) -> T:
 
 class Wrap(Protocol):
     """
-    Turns a blocking function into one that is awaited.
+    Turns a blocking function into an awaitable one.
     """
 
     def __call__(self, function: Callable[..., T], /) -> Callable[..., Awaitable[T]]: ...
@@ -40,7 +40,7 @@ class Wrap(Protocol):
 
 def directly(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     """
-    Have *function* run in the calling thread. Awaiting it never suspends.
+    Run *function* in the calling thread. Awaiting it never suspends.
     """
 
     async def call(*args: Any, **kwargs: Any) -> T:
@@ -51,7 +51,7 @@ def directly(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
 
 def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     """
-    Have *function* run in a thread of the event loop's pool. A coroutine function is awaited as it is.
+    Run *function* in a thread of the event loop's pool. A coroutine function is awaited as it is.
     """
     if inspect.iscoroutinefunction(function):
         return function
@@ -66,7 +66,7 @@ def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
 
 class _Awaited:
     """
-    A port whose methods are awaited. Each is wrapped once, when it is first used.
+    A port whose methods are awaited. Each method is wrapped when it is first used.
     """
 
     def __init__(self, port: object, wrap: Wrap) -> None:
@@ -80,7 +80,7 @@ class _Awaited:
         return value
 
 
-# The wrapped port has, method by method, what the awaited protocol asks for: both protocols are made from one source.
+# A wrapped port satisfies the awaited protocol method by method, because both protocols are made from one source.
 
 
 def awaited_storage(storage: Storage, wrap: Wrap) -> AsyncStorage:
@@ -99,6 +99,6 @@ def awaited_register(register: Register, wrap: Wrap) -> AsyncRegister:
 
 def awaited_backend(backend: MessageBackend | AsyncMessageBackend, wrap: Wrap) -> AsyncMessageBackend:
     """
-    Return a message backend whose methods are awaited, those of its further protocols included.
+    Return a message backend whose methods are awaited, including those of its optional protocols.
     """
     return cast("AsyncMessageBackend", _Awaited(backend, wrap))

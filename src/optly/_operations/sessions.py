@@ -1,5 +1,5 @@
 """
-Raising a session: a one-time code to the line of the link shows that whoever came by it reads what is sent there.
+Sessions: a one-time code sent to the line of a link proves that its user reads messages there, and raises the session.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from optly.record.commands import RequestService
 from optly.record.consent import Standing
 from optly.record.events import LinkKind, Service
 
-# Somebody waits for it: it goes out before everything that is due already.
-_AHEAD: Final = timedelta(days=365)
+# The person is waiting for it, so it is sent before everything that is already due.
+_HEAD_START: Final = timedelta(days=365)
 
 
 async def open_session(app: Application, target: LinkTarget, session: Session) -> str:
     """
-    Keep a session and return its code, which nobody else has.
+    Store a session and return its code.
     """
     code = make_code(app.settings.random(SESSION_BITS // 8))
     stored = StoredCode(
@@ -56,29 +56,29 @@ async def open_session(app: Application, target: LinkTarget, session: Session) -
 
 async def renew(access: Access, *, raised: bool = True) -> str:
     """
-    Replace the session by a new one, for another half hour, and return its code.
+    Replace the session with a new one that lasts another half hour, and return its code.
 
     Raises:
-        SessionError: It ended in the meantime, or another took its place.
+        SessionError: It has ended, or was replaced, in the meantime.
     """
     app, session = access.app, access.require_session()
     if await app.storage.take_code(access.key, app.settings.clock()) is None:
-        raise SessionError("the session is over")
+        raise SessionError("the session has ended")
     fresh = attrs.evolve(
         session,
         raised=raised,
         lines=lines_of(access.record.standing),
         ends_at=min(app.settings.clock() + SESSION_LIFE, session.until),
     )
-    # Digits that came through the line show who holds it, whoever was given the link.
+    # Digits sent to the line prove who reads there, whoever was given the link.
     return await open_session(app, attrs.evolve(access.target, handed_over=access.target.handed_over or raised), fresh)
 
 
 async def request_code(access: Access) -> str:
     """
-    Have a one-time code sent to the line a link was sent to, and return the code of the session it will raise.
+    Send a one-time code to the line that the link was sent to, and return the code of the session it will raise.
 
-    Asked for again in that session, another code is sent, and either raises it.
+    A repeat in that session sends another code, and either raises it.
     """
     access.require_kind(LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
     app, target, now, code = access.app, access.target, access.app.settings.clock(), access.code
@@ -101,13 +101,13 @@ async def request_code(access: Access) -> str:
         language=access.record.standing.language,
         challenge=challenge(code_key(code)),
     )
-    await have_sent(access, Service.CODE, payload, ahead(now))
+    await queue_service(access, Service.CODE, payload, urgent_due_at(now))
     return code
 
 
-async def have_sent(access: Access, service: Service, payload: Payload, due_at: datetime) -> None:
+async def queue_service(access: Access, service: Service, payload: Payload, due_at: datetime) -> None:
     """
-    Record that something was asked for, and queue it.
+    Record that the person asked for a service message, and queue it.
     """
     command = RequestService(
         service=service, channel=payload.channel, line=payload.line, link=access.target.kind, code=access.mark
@@ -116,30 +116,33 @@ async def have_sent(access: Access, service: Service, payload: Payload, due_at: 
     await access.apply(Plan(command=command, queue=(message,)))
 
 
-def ahead(now: datetime) -> datetime:
+def urgent_due_at(now: datetime) -> datetime:
     """
-    Return when something is due for which somebody waits.
+    Return the due time of a message that the person is waiting for.
     """
-    return now - _AHEAD
+    return now - _HEAD_START
 
 
 async def take_digits(app: Application, name: str, digits: str) -> None:
     """
-    Take the one-time code for the challenge of that name. Of several who try the right one, one succeeds.
+    Use up the one-time code that answers a challenge. If it is entered several times at once, one attempt succeeds.
+
+    Args:
+        name: Name of the challenge.
 
     Raises:
-        TooManyTriesError: Five were tried already.
-        WrongDigitsError: They are not right.
+        TooManyTriesError: Five attempts were made already.
+        WrongDigitsError: The digits are wrong, or have expired.
     """
     await throttle.count(app, "digits", name, throttle.TRIES)
-    typed = "".join(digits.split())
-    if await app.storage.take_code(step_up_key(app.settings.keys, name, typed), app.settings.clock()) is None:
-        raise WrongDigitsError("this is not the code, or its ten minutes are over")
+    digits = "".join(digits.split())
+    if await app.storage.take_code(step_up_key(app.settings.keys, name, digits), app.settings.clock()) is None:
+        raise WrongDigitsError("the code is wrong, or older than ten minutes")
 
 
 async def step_up(access: Access, digits: str) -> str:
     """
-    Raise a session by the digits that were sent, and return its new code.
+    Raise a session with the digits that were sent, and return its new code.
     """
     access.require_session()
     access.require_line()
@@ -149,7 +152,7 @@ async def step_up(access: Access, digits: str) -> str:
 
 async def stay(access: Access) -> str:
     """
-    Prolong a session and return its new code.
+    Extend a session and return its new code.
     """
     session = access.require_session()
     access.require_line()
@@ -158,7 +161,7 @@ async def stay(access: Access) -> str:
 
 async def finish(app: Application, code: str) -> None:
     """
-    End a session. Harmless when it is over already, and for a code that is none's.
+    End a session. Harmless if it has already ended or never existed.
     """
     key, now = code_key(read_code(code)), app.settings.clock()
     value = await app.storage.code(key, now)
@@ -171,17 +174,17 @@ async def finish(app: Application, code: str) -> None:
 
 def read_line(text: str) -> Address:
     """
-    Read an email address or a telephone number that somebody typed in.
+    Read an email address or a telephone number that someone entered.
 
     Raises:
-        AddressError: It is neither.
+        AddressError: It is neither of them.
     """
     return parse_address(text.strip(), AddressKind.EMAIL if "@" in text else AddressKind.PHONE)
 
 
 async def request_link(app: Application, text: str, language: str) -> None:
     """
-    Have a new MyOptly link sent to an address, if it is on record. The same happens here whether it is or not.
+    Queue a request for a new MyOptly link to an address. The same is done whether the address is on record or not.
     """
     address = read_line(text)
     channel = writes_to(address.kind, app.backends)
@@ -189,17 +192,17 @@ async def request_link(app: Application, text: str, language: str) -> None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
     await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     payload = Payload(kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
-    wanted = encode(payload, app.settings.random(16), app.settings.random(16), ahead(app.settings.clock()))
-    await app.storage.enqueue(app.settings.organisation.key, [wanted])
+    row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
+    await app.storage.enqueue(app.settings.organisation.key, [row])
 
 
-async def grant_link(app: Application, payload: Payload) -> None:
+async def send_requested_link(app: Application, payload: Payload) -> None:
     """
-    Queue a MyOptly link for whoever has the address that was typed in, if somebody does.
+    Queue a MyOptly link to the address that was entered, if it is on record.
     """
     address = parse_address(payload.address, payload.channel.kind)
-    found = await app.storage.find(app.index.idkeys(address))
-    for identifier in found.identifiers.values():
+    matches = await app.storage.find(app.index.idkeys(address))
+    for identifier in matches.identifiers.values():
         line = identifier.line
 
         def plan(
@@ -210,7 +213,7 @@ async def grant_link(app: Application, payload: Payload) -> None:
             link = Payload(kind=PayloadKind.LINK, channel=payload.channel, line=line, language=standing.language)
             return Plan(
                 command=RequestService(service=Service.LINK, channel=payload.channel, line=line),
-                queue=(encode(link, subject, app.settings.random(16), ahead(now)),),
+                queue=(encode(link, subject, app.settings.random(16), urgent_due_at(now)),),
             )
 
         await app.repository.apply(Contact(identifier.subject.hex()), plan)

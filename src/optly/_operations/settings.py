@@ -22,13 +22,13 @@ from optly.rules import Rulebook
 @attrs.frozen(kw_only=True)
 class Settings:
     """
-    What a host has decided, checked and put into the form in which it is used.
+    The settings of a host, checked.
 
     Attributes:
-        random: Returns that many random bytes.
+        random: Returns as many random bytes as it is asked for.
         receipts: Whether people are sent a confirmation of what they agreed to.
-        rates, quiet_hours, budget: How fast messages go out, when, and how often one person is asked.
-        catalogues: Directories with the host's own catalogues, whose sentences come before ours.
+        rates, quiet_hours, budget: How fast and when messages are sent, and how often one person is asked.
+        catalogues: Directories with the host's own catalogues, which take precedence over ours.
     """
 
     organisation: Organisation
@@ -50,7 +50,7 @@ class Settings:
         Return the purpose with that key.
 
         Raises:
-            UnknownPurposeError: There is none.
+            UnknownPurposeError: There is no such purpose.
         """
         try:
             return self.purposes[key]

@@ -1,15 +1,15 @@
 """
-From what a host passes to a manager to the application its operations work with.
+Setting up: from the arguments of a manager to the application that its operations work with.
 """
 
 from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from optly._operations.application import Application
 from optly._operations.backends import Backend
@@ -40,23 +40,12 @@ from optly.protocols import (
 )
 from optly.rules import UKPECR, Rulebook
 
-T = TypeVar("T")
-
 
 def system_clock() -> datetime:
     """
-    Return the time.
+    Return the current time.
     """
     return datetime.now(UTC)
-
-
-def _by(key: Callable[[T], str], values: Iterable[T], what: str) -> dict[str, T]:
-    found: dict[str, T] = {}
-    for value in values:
-        if key(value) in found:
-            raise ConfigurationError(f"two {what} have the key {key(value)}")
-        found[key(value)] = value
-    return found
 
 
 def make_settings(
@@ -77,13 +66,17 @@ def make_settings(
     Check the settings.
 
     Raises:
-        ConfigurationError: They cannot work.
+        ConfigurationError: A setting is invalid.
     """
-    by_key = _by(lambda purpose: purpose.key, purposes, "purposes")
+    by_key: dict[str, Purpose] = {}
+    for purpose in purposes:
+        if purpose.key in by_key:
+            raise ConfigurationError(f"two purposes have the key {purpose.key}")
+        by_key[purpose.key] = purpose
     if not by_key:
         raise ConfigurationError("a manager needs at least one purpose")
-    readable = tuple(catalogues)
-    require_readable(readable)
+    catalogues = tuple(catalogues)
+    require_readable(catalogues)
     return Settings(
         organisation=organisation,
         purposes=by_key,
@@ -97,7 +90,7 @@ def make_settings(
         rates=tuple(rates),
         quiet_hours=quiet_hours,
         budget=budget,
-        catalogues=readable,
+        catalogues=catalogues,
     )
 
 
@@ -111,17 +104,17 @@ def make_application(
     on_events: Listener | None,
 ) -> Application:
     """
-    Put settings and ports together. Reads the store once: are all its keys there?
+    Combine settings and ports. Reads the store once, to check that the keys of every record are among the keys.
 
     Args:
-        wrap: How blocking ports are awaited.
+        wrap: Makes the methods of blocking ports awaitable.
 
     Raises:
-        ConfigurationError: Something cannot work, such as a key that is missing for what is on record.
+        ConfigurationError: A setting is invalid, or a key that records were written with is missing.
     """
     by_channel = _by_channel(backends, wrap)
     if inspect.iscoroutinefunction(on_events):
-        raise ConfigurationError("on_events is a plain function: it is called in a thread, and not awaited")
+        raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
     _require_keys(storage, settings)
     return application(
         wrap,
@@ -143,7 +136,7 @@ def application(
     on_events: Listener | None,
 ) -> Application:
     """
-    Put together what was checked before.
+    Combine settings and ports that have been checked.
     """
     index = BlindIndex(settings.organisation.key, settings.keys)
     awaited = awaited_storage(storage, wrap)
@@ -164,32 +157,32 @@ def application(
 
 
 def _by_channel(backends: Iterable[MessageBackend | AsyncMessageBackend], wrap: Wrap) -> dict[Channel, Backend]:
-    found: dict[Channel, Backend] = {}
+    by_channel: dict[Channel, Backend] = {}
     for backend in backends:
-        if backend.channel in found:
+        if backend.channel in by_channel:
             raise ConfigurationError(f"two message backends serve {backend.channel}")
         awaited = awaited_backend(backend, wrap)
-        found[backend.channel] = Backend(
+        by_channel[backend.channel] = Backend(
             name=backend.name,
             one=awaited,
             batch=cast("AsyncBatchBackend", awaited) if isinstance(backend, BatchBackend) else None,
             traces=cast("AsyncTracingBackend", awaited) if isinstance(backend, TracingBackend) else None,
             takes_replies=isinstance(backend, TakesReplies) and backend.takes_replies,
         )
-    return found
+    return by_channel
 
 
 def _require_keys(storage: Storage, settings: Settings) -> None:
     key = settings.organisation.key
-    known = storage.key_versions(key)
-    given = [each.version for each in settings.keys.all]
-    if missing := known - set(given):
+    stored = storage.key_versions(key)
+    current, *previous = [secret.version for secret in settings.keys.all]
+    if missing := stored - {current, *previous}:
         raise ConfigurationError(
-            f"the record was written with {len(missing)} key(s) that are not among the keys given: add them to "
-            "Keys(previous=[…]), or their suppressions would not be seen"
+            f"the storage was written with {len(missing)} key(s) that are missing here: add them to "
+            "Keys(previous=[…]), or suppressions made with them would not be found"
         )
-    if given[0] not in known:
-        storage.add_key_version(key, given[0])
+    if current not in stored:
+        storage.add_key_version(key, current)
 
 
 def webhooks_of(backends: Iterable[MessageBackend | AsyncMessageBackend]) -> dict[str, WebhookBackend]:

@@ -1,5 +1,5 @@
 """
-The read model as a store keeps it: the standing of a contact at one version.
+Snapshots: the standing of a contact at one version, as the store keeps it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 from optly.record.consent import Standing
 
-# Written before each snapshot. Raise it when what `evolve` makes of an event changes: older snapshots are then rebuilt.
+# The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _VERSION: Final = b"4"
 
 _encode = msgspec.json.Encoder().encode

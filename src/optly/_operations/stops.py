@@ -1,5 +1,5 @@
 """
-Stopping through a link, telling whose it is, and undoing it.
+Stops through a link: stopping, notifying the person, and undoing the stop.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ async def stop(access: Access, context: Context) -> AfterStop:
     """
     Stop everything through a link, even one that can no longer answer.
 
-    The link of a question has no more power than it gives, so what was stopped through it is undone by the message that
-    is sent. A reader at an address that is no longer on record may stop, but is not shown what that ended.
+    The link of a question must not permit more than its answer, so a stop through it is undone only through the notice
+    that is sent. A reader at an address that is no longer on record may stop, but does not see what the stop ended.
     """
     app = access.app
-    stopped = Stop(objection=True, at=app.settings.clock(), link=access.target.kind, code=access.mark, context=context)
+    command = Stop(objection=True, at=app.settings.clock(), link=access.target.kind, code=access.mark, context=context)
     present = access.target.line in access.record.standing.present()
-    await access.openings()  # read once, for the index and for what is shown afterwards
+    await access.openings()  # read once, for the index and for the page shown afterwards
     notices: list[OutboxMessage] = []
-    applied = await access.apply(_stopping(app, access.contact, stopped, access.target.line, notices))
-    told = bool(applied.events and notices)
+    applied = await access.apply(_stop_planner(app, access.contact, command, access.target.line, notices))
+    notified = bool(applied.events and notices)
     if not applied.events or not access.manages or not present:
-        return AfterStop(told=told)
-    return AfterStop(undo=await undone_stop(access, applied.record.version, stopped.at), told=told)
+        return AfterStop(told=notified)
+    return AfterStop(undo=await undone_stop(access, applied.record.version, command.at), told=notified)
 
 
 async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
     """
-    Stop what a stop link names. Harmless when repeated, and for a contact that is gone.
+    Stop what a stop link names. A repeat is harmless, and so is a contact that no longer exists.
     """
     scope = app.settings.stop_links.read(token)
     contact = Contact(scope.contact)
     record = await app.repository.load(contact)
     if not record.version:
         return AfterStop()
-    stopped = Stop(
+    command = Stop(
         objection=True,
         channels=() if scope.channel is None else (scope.channel,),
         purposes=() if scope.purpose is None else (scope.purpose,),
@@ -60,13 +60,17 @@ async def stop_by_token(app: Application, token: str, context: Context) -> After
         context=context,
     )
     notices: list[OutboxMessage] = []
-    applied = await app.repository.apply(contact, _stopping(app, contact, stopped, scope.line, notices), read=record)
+    applied = await app.repository.apply(
+        contact, _stop_planner(app, contact, command, scope.line, notices), read=record
+    )
     return AfterStop(told=bool(applied.events and notices))
 
 
-def _stopping(app: Application, contact: Contact, command: Stop, line: int, notices: list[OutboxMessage]) -> Planner:
+def _stop_planner(
+    app: Application, contact: Contact, command: Stop, line: int, notices: list[OutboxMessage]
+) -> Planner:
     """
-    Return a planner that stops, and notifies the holder of *line* if they had agreed to something that this ends.
+    Return a planner that stops, and notifies the reader at *line* if the stop ends something they had agreed to.
 
     Args:
         notices: Filled with the notice, if there is one.
@@ -114,7 +118,7 @@ async def _ended(app: Application, subject: bytes, standing: Standing, stop: int
 
 async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | None:
     """
-    Return what undoing the event of number *stop* would allow again; None for nothing.
+    Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
     app = access.app
     choices = await _ended(app, access.record.subject, await access.standing(), stop, app.settings.clock())
@@ -126,8 +130,8 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
     """
-    Undo a stop or a change of address, through the link that was sent for it, or, with the number of the stop, through
-    a MyOptly link or in a session. A second time, nothing happens.
+    Undo a stop or a change of address through the link sent for it; or, with the number of the stop, through a MyOptly
+    link or in a session. A repeat is harmless.
     """
     app = access.app
     if access.target.undo is not None:
@@ -158,8 +162,8 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
 
 async def successor(app: Application, subject: bytes, undo: Undo) -> int | None:
     """
-    Return the line that stands where a change put one: that one, or what the person put in its place since, so that
-    nobody escapes the undoing by changing the address once more.
+    Return the line that a change added, or the one with which the person has replaced it since, so that nobody can
+    prevent the undo by changing the address once more.
     """
     line, replaced = undo.added, False
     followed = {line}
@@ -172,7 +176,7 @@ async def successor(app: Application, subject: bytes, undo: Undo) -> int | None:
             followed.add(line)
         elif isinstance(event, LineReinstated):
             if event.line in undo.removed:
-                return undo.added  # undone before
+                return undo.added  # already undone
             replaced = False
             line = event.line if event.line in followed else line
     return line

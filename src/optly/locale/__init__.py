@@ -1,5 +1,5 @@
 """
-The catalogues of translations that come with Optly, and ``optly.pot``, from which to start a new one.
+The catalogues that come with Optly, and ``optly.pot``, the template for a new one.
 
 May import `errors`.
 """

@@ -1,7 +1,7 @@
 # Made from awaited.py by tools/unawait.py: change that file and run the tool, not this one.
 
 """
-The manager for hosts that run an event loop.
+The organisation's face, in its blocking form.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from optly._operations import (
     proof,
     receive,
     reconcile,
+    recording,
+    send,
 )
 from optly._operations.application import close
 from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
@@ -77,34 +79,33 @@ class ConsentManager:
     """
     Asks for consent, records the answers, and decides what may be sent.
 
-    Blocking; safe to share between threads.
+    Its methods block, and may be called from any number of threads.
 
-    Every method that changes something has written it durably when it returns, or raised and changed nothing. Every
-    datetime must be aware. Contacts are named by ids that tell nothing about them.
+    A method that changes something has stored the change durably when it returns; if it raises, it has changed nothing.
+    Every datetime must be aware. A contact is named by an id that reveals nothing about the person.
 
     Args:
-        organisation: Who asks.
-        purposes: What for. A purpose that is on record must stay among them for as long as it is to be shown.
-        storage: Where everything is kept.
-        backends: What hands messages over, one for each channel.
-        registers: What is asked before a number is called or faxed.
-        keys: The secrets that links, look-ups and signatures are made with. Keep every earlier one.
+        organisation: The organisation that asks.
+        purposes: The purposes it asks for. Keep a purpose that has been recorded for as long as it is to be shown.
+        storage: Where contacts, events and messages are stored.
+        backends: Send the messages, one backend for each channel.
+        registers: Checked before a number is called or faxed.
+        keys: The secrets that links, look-ups and signatures are made with. Keep every earlier key.
         base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``.
-        rulebook: The law. By default that of the United Kingdom.
-        clock: Tells the time. By default the system's.
-        receipts: Whether people are sent a confirmation of what they said yes to.
-        rates: How many messages go out in a second, or in another time, on a channel or to a domain. All workers
-            together keep to it.
-        quiet_hours: When nothing that promotes something goes out.
-        budget: How often one person is asked, over all campaigns.
-        catalogues: Directories with catalogues ``<tag>.po``: further languages, and other words for any sentence of a
+        rulebook: The law to decide by. Defaults to that of the United Kingdom.
+        clock: Returns the current time, aware. Defaults to the system clock.
+        receipts: Whether people are sent a confirmation of what they agreed to.
+        rates: Send-rate limits for a channel or a domain, shared by all workers.
+        quiet_hours: When no promotional message is sent.
+        budget: How often one person is asked, across all campaigns.
+        catalogues: Directories of catalogues ``<tag>.po`` with further languages, or other words for any sentence of a
             message or a page.
-        on_events: Called with the contact and the events, without their personal values, each time something came onto
-            the record: after it is there for good, and in the thread that recorded it, so it should be quick. What it
-            raises is logged and changes nothing. A process that dies in between calls it no more.
+        on_events: Called with the contact and the new events, without their personal values, after they are stored. It
+            runs in the thread that recorded them, so it should be quick. Its exceptions are logged and change nothing.
+            If the process dies after storing the events, it is not called for them.
 
     Raises:
-        ConfigurationError: The settings cannot work.
+        ConfigurationError: A setting is invalid.
     """
 
     def __init__(
@@ -155,63 +156,63 @@ class ConsentManager:
     @property
     def organisation(self) -> Organisation:
         """
-        Who asks.
+        The organisation that asks.
         """
         return self._app.settings.organisation
 
     @property
     def storage(self) -> Storage:
         """
-        Where everything is kept.
+        The storage, as it was passed in.
         """
         return self._storage
 
     @property
     def purposes(self) -> Mapping[str, Purpose]:
         """
-        What for, by key.
+        The purposes, by key.
         """
         return self._app.settings.purposes
 
     @property
     def pages(self) -> Pages:
         """
-        Where the MyOptly pages are.
+        The URLs of the MyOptly pages.
         """
         return self._app.settings.pages
 
     @property
     def catalogues(self) -> tuple[Path, ...]:
         """
-        Where the host's own catalogues are.
+        The directories with the host's own catalogues.
         """
         return self._app.settings.catalogues
 
     @property
     def clock(self) -> Clock:
         """
-        Tells the time.
+        The clock, which returns the current time.
         """
         return self._app.settings.clock
 
     @property
     def receipts(self) -> bool:
         """
-        Whether people are sent a confirmation of what they said yes to.
+        Whether people are sent a confirmation of what they agreed to.
         """
         return self._app.settings.receipts
 
     @property
     def backends(self) -> tuple[MessageBackend, ...]:
         """
-        What hands messages over.
+        The message backends, as they were passed in.
         """
         return self._backends
 
     @property
     def webhooks(self) -> Mapping[str, WebhookBackend]:
         """
-        The backends that hear from their providers, by name. The pages listen for them at ``base_url/hooks/name``.
+        The backends that receive webhooks, by name. The pages serve each one at ``base_url/hooks/<name>``.
         """
         return self._webhooks
 
@@ -224,7 +225,7 @@ class ConsentManager:
 
     def close(self) -> None:
         """
-        Let go of the store and the backends. Harmless when repeated.
+        Close the storage and the backends. A repeat is harmless.
         """
         run_to_completion(close(self._app))
 
@@ -250,16 +251,17 @@ class ConsentManager:
         actor: Actor = Actor.STAFF,
     ) -> Contact:
         """
-        Put somebody on record. Nothing may be sent to them yet.
+        Add a contact. This alone permits no message to them.
 
-        Somebody who is on record already under one of the addresses is returned as they are; further addresses are
-        added, and nothing else changes. So a repeat is harmless, and an import widens nothing.
+        If one of the addresses is already on record, its contact is returned: the other addresses are added to it and
+        nothing else changes. So a repeat is harmless, and an import never widens permission.
 
         Args:
-            subscriber: What holds the lines. Not known means protected as an individual.
-            held_by: What holds a line of one kind, where that is not as for the others: a director's own mailbox.
-            language: The language they are written to in, a BCP 47 tag.
-            actor: Who put them on record.
+            subscriber: What kind of subscriber holds the addresses. Unknown subscribers are protected as individuals.
+            held_by: The subscriber for one kind of address, if it differs from the rest, such as a director's own
+                mailbox.
+            language: The language to write to them in, a BCP 47 tag.
+            actor: Who adds the contact.
 
         Raises:
             AddressError: An address is malformed.
@@ -279,10 +281,14 @@ class ConsentManager:
 
     def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
         """
-        Return whose line an address is, or None. *channel* tells what kind of address a text is.
+        Return the contact who has an address, or None.
+
+        Args:
+            channel: How to read an address given as text: one for this channel.
 
         Raises:
-            AddressError: It is malformed.
+            AddressError: The address is malformed.
+            UnknownChannelError: There is no such channel.
         """
         return run_to_completion(contacts.find(self._app, parse_address(address, Channel.of(channel).kind)))
 
@@ -301,10 +307,10 @@ class ConsentManager:
         actor: Actor = Actor.STAFF,
     ) -> Standing:
         """
-        Change what is known of a contact. None leaves a detail as it is.
+        Change the details of a contact. None leaves a detail unchanged.
 
-        A new address takes the place of the one of its kind. Consent does not move to it; a stop does, and stays on
-        the old address too.
+        A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
+        address.
 
         Raises:
             AddressError: An address is malformed.
@@ -326,7 +332,10 @@ class ConsentManager:
 
     def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
         """
-        Return everything that follows from a contact's events: now, or from those that were on record at an instant.
+        Return the consents, stops and details that follow from a contact's events.
+
+        Args:
+            at: Use the events recorded up to this instant, inclusive, instead of all of them.
 
         Raises:
             UnknownContactError: There is no such contact.
@@ -335,7 +344,7 @@ class ConsentManager:
 
     def history(self, contact: Contact) -> tuple[Event, ...]:
         """
-        Return everything that happened to a contact, in the order in which it was recorded.
+        Return every event of a contact, in the order in which they were recorded. Erased personal values are missing.
 
         Raises:
             UnknownContactError: There is no such contact.
@@ -344,11 +353,13 @@ class ConsentManager:
 
     def erase(self, contact: Contact) -> None:
         """
-        Erase everything personal of a contact. Their chain still verifies, and their addresses stay suppressed under
-        names that only the keys can make, so that a later import of one is still refused. A repeat is harmless.
+        Erase all personal data of a contact. A repeat is harmless.
 
-        Copies may persist in the database's own log and in backups: erase again after a restore (the erased contacts
-        are in the ledger).
+        Their chain of events still verifies. Their addresses stay suppressed under keyed hashes, so that messages to
+        them are still refused after a later import.
+
+        Copies may persist in the database's own log and in backups. After a restore, erase again: the ledger names the
+        erased contacts.
 
         Raises:
             UnknownContactError: There is no such contact.
@@ -372,32 +383,32 @@ class ConsentManager:
         remind_after: timedelta | None = None,
     ) -> Question:
         """
-        Queue a question: may the organisation write on these channels for these purposes? `deliver` hands it over.
+        Queue a question that asks a contact for consent. `deliver` sends it.
 
-        Asking is marketing, so the question passes the gate first, and again when it is handed over. The wording is
-        pinned now. A question asked earlier about one of the same things can no longer be answered.
+        Asking is marketing, so the question has to pass the gate now, and again when it is sent. Its wording is pinned
+        now. An earlier question about any of the same choices can no longer be answered.
 
         Args:
-            via: The channel the question goes out on.
-            channels, purposes: What is asked; each channel for each purpose is one choice.
-            basis: How the person came to ask for the question, where that is what allows it.
-            language: In which language, by default the contact's.
-            expires_within: How long an answer counts.
-            remind_after: After how long whoever has not answered is reminded, once. A reminder passes the gate as well:
-                one that would be refused is not planned, as for somebody who wished to be asked, which they were.
+            via: The channel the question is sent on.
+            channels, purposes: What to ask about. Each channel for each purpose is one choice.
+            basis: How the person came to ask for the question, if that is what allows it.
+            language: The language of the question. Defaults to the contact's.
+            expires_within: How long after now the question can be answered.
+            remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
+                the gate would refuse is not planned: a person who asked for one question did not ask for two.
 
         Raises:
-            NotPermittedError: The gate refuses; its ``decision`` says why.
-            UnsoundWordingError: A consent asked for in these words would not count; its ``findings`` say why.
+            NotPermittedError: The gate refuses; ``decision`` says why.
+            UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
             NoBackendError: No backend serves *via*.
-            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
             ask.request_consent(
                 self._app,
                 contact,
-                ask.asking(
+                ask.consent_request(
                     self._app,
                     via=Channel.of(via),
                     channels=read_channels(channels),
@@ -425,26 +436,28 @@ class ConsentManager:
         report: Callable[[Asked], object] | None = None,
     ) -> Campaign:
         """
-        Ask everybody on a list whom the gate lets be asked, each once.
+        Ask each contact on a list whom the gate allows to be asked, once for each campaign.
 
-        Broken off at any instant and run again under the same name, it goes on where it was and asks nobody twice. Two
-        runs at once ask nobody twice either. Whoever cannot be asked is passed over and told, with the reason.
+        If interrupted, running it again with the same *campaign* resumes. Two runs at once ask nobody twice either.
+        Contacts who cannot be asked are skipped, and returned with the reason.
 
         Args:
-            contacts: Read as the work goes on.
-            campaign: Its name. Another name asks again, as far as the gate and the budget let it.
-            report: Told of each contact in turn, for a progress bar or a log.
+            contacts: Read in batches while the campaign runs.
+            campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
+                allow it.
+            report: Called with the result for each contact, for a progress bar or a log.
             via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
 
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
+            UsageError: The campaign has no name.
         """
         return run_to_completion(
             campaigns.request_consents(
                 self._app,
                 contacts,
                 campaign,
-                ask.asking(
+                ask.consent_request(
                     self._app,
                     via=Channel.of(via),
                     channels=read_channels(channels),
@@ -475,27 +488,27 @@ class ConsentManager:
         context: Context | None = None,
     ) -> Standing:
         """
-        Record a consent that was given elsewhere: on paper, by telephone, on the host's own page.
+        Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
 
         Args:
             wording: The exact words the person agreed to.
-            act: What they did. Only a clear affirmative act is consent.
-            how: Where and how, for whoever asks for the evidence.
+            act: What the person did. Only a clear affirmative act is consent.
+            how: Where and how it was given, for the evidence.
             at: When it was given. Aware, and not in the future.
             attachments: Documents that show it.
-            manner: How it came about, where that is not as in a question of one's own: who collected it, whether it was
-                a condition of something, and so on. What is not sound is refused, or kept as what it is.
-            unsound: What to do if it turns out to be no consent.
-            actor: Who says so. `Actor.PERSON` means that the person did it in a session the host vouches for; only
+            manner: The circumstances, if they differ from those of a question that Optly asks: who collected the
+                consent, whether it was a condition of something, and so on.
+            unsound: Whether a consent that is not valid is refused, or recorded with its defects.
+            actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
                 such a consent can lift a stop.
 
         Raises:
-            StopStandsError: The person stopped this, and somebody else wants to record a consent.
-            UsageError: The act is no consent, or what proves it is missing.
+            StopStandsError: The person stopped this, and the consent is not reported by the person.
+            UsageError: The consent is not valid, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
         """
         return run_to_completion(
-            contacts.record_consent(
+            recording.record_consent(
                 self._app,
                 contact,
                 channels=read_channels(channels),
@@ -533,16 +546,17 @@ class ConsentManager:
             channels: The channels of electronic mail whose details were collected.
             similar_purposes: Purposes whose messages are about the organisation's own similar products and services.
             goods: Class of what was sold or discussed, a short name such as ``bicycles``.
-            at: When. Aware. None if unknown.
-            refusal_offered: Whether a simple, free way to refuse was offered then.
-            refused: Whether the person took it, which stops the channel. None if unknown.
+            at: When the details were collected. Aware. None if unknown.
+            refusal_offered: Whether a simple, free way to refuse was offered at that time.
+            refused: Whether the person refused, which stops the channel. None if unknown.
             in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
-            obtained_by: Key of the organisation that collected the details; by default this one.
+            obtained_by: Key of the organisation that collected the details. Defaults to this one.
+            how: Where and how they were collected, for the evidence.
 
         Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
         """
         return run_to_completion(
-            contacts.record_soft_opt_in(
+            recording.record_soft_opt_in(
                 self._app,
                 contact,
                 RecordSoftOptIn,
@@ -572,23 +586,25 @@ class ConsentManager:
         how: str = "",
     ) -> Standing:
         """
-        Record that a charity collected details from somebody interested in its purposes or supporting them, which may
-        allow messages that further those purposes without consent. The rulebook has to be told that the organisation
-        is a charity: ``UKPECR(charity=…, charitable_purposes=…)``.
+        Record that a charity collected details from someone who was interested in its purposes or supported them,
+        which may allow messages that further those purposes without consent.
+
+        The rulebook must know that the organisation is a charity: ``UKPECR(charity=…, charitable_purposes=…)``.
 
         Args:
-            engagement: What the person was doing. A mere purchase is something other than support.
-            at: When the details were collected; only details collected from 5 February 2026 count. None if unknown.
-            refusal_offered: Whether a simple, free way to refuse was offered then.
-            refused: Whether the person took it, which stops the channel. None if unknown.
-            purpose_held: Whether the purpose in question was one of the charity's own at that time.
-            obtained_by: Key of the organisation that collected the details; by default this one.
+            engagement: What the person was doing. A mere purchase is not support.
+            at: When the details were collected. Aware; only details collected from 5 February 2026 count. None if
+                unknown.
+            refusal_offered: Whether a simple, free way to refuse was offered at that time. None if unknown.
+            refused: Whether the person refused, which stops the channel. None if unknown.
+            purpose_held: Whether the purpose in question was one of the charity's own at that time. None if unknown.
+            channels, obtained_by, how: As for `record_soft_opt_in`.
 
         Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
         https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
         """
         return run_to_completion(
-            contacts.record_soft_opt_in(
+            recording.record_soft_opt_in(
                 self._app,
                 contact,
                 RecordCharitySoftOptIn,
@@ -614,15 +630,20 @@ class ConsentManager:
         how: str = "",
     ) -> Standing:
         """
-        Record that consent was withdrawn, for these channels and purposes; none named means all of them.
+        Record that a contact withdrew consent for channels and purposes. None named means all of them.
 
-        A repeat is harmless. Only a later affirmative act of the person's own lifts it.
+        A repeat is harmless, and counts from its own time. Only a later affirmative act of the person lifts the stop.
+
+        Args:
+            at: When they withdrew. Aware. Defaults to now.
+            actor: Who reports it.
+            how: How they withdrew, for the evidence.
 
         Raises:
-            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
-            contacts.stop(
+            recording.stop(
                 self._app,
                 contact,
                 objection=False,
@@ -645,12 +666,14 @@ class ConsentManager:
         how: str = "",
     ) -> Standing:
         """
-        Record an objection to marketing, on these channels and for these purposes; none named means all of it.
+        Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
 
-        Source: UK GDPR Art 21(2) and (3). See also `withdraw`.
+        Arguments and errors as for `withdraw`.
+
+        Source: UK GDPR Art 21(2) and (3).
         """
         return run_to_completion(
-            contacts.stop(
+            recording.stop(
                 self._app,
                 contact,
                 objection=True,
@@ -672,18 +695,23 @@ class ConsentManager:
         actor: Actor = Actor.STAFF,
     ) -> Imported:
         """
-        Record an objection to all marketing for the holder of each address: the stop list of another system, or the
-        requests that came through the Fundraising Preference Service. Whoever is not on record is put there.
+        Record an objection to all marketing for the holder of each address, such as the stop list of another system or
+        requests from the Fundraising Preference Service.
 
-        What is malformed is passed over and told. Interrupted or repeated with the same *at*, it goes on where it was.
+        Unknown addresses are added as contacts. Malformed entries are skipped and reported. If interrupted, running it
+        again with the same *at* resumes.
 
         Args:
-            channel: What kind of address a text is; the objection covers every channel.
-            how: Where the list comes from, for whoever asks for the evidence.
-            at: When they objected, by default now. Aware.
+            channel: How to read addresses given as text: those for this channel. The objection covers every channel.
+            how: Where the list comes from, for the evidence.
+            at: When they objected. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Raises:
+            UnknownChannelError: There is no such channel.
         """
         return run_to_completion(
-            contacts.import_objections(
+            recording.import_objections(
                 self._app, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
             )
         )
@@ -701,20 +729,22 @@ class ConsentManager:
         **facts: Unpack[Facts],
     ) -> Decision:
         """
-        Decide whether a marketing message may go out, or a call be made, now. Changes nothing.
+        Decide whether a marketing message may be sent, or a call made. Changes nothing.
 
         Args:
-            who: The address it would go to, or a contact, whose line for the channel is meant.
-            kind: What the message is for. Not known means marketing.
-            at: Decide for this instant instead, on what was on record then.
-            facts: What only the host knows of the message or the call, as in :class:`~optly.rules.Facts`. A message is
-                taken to be one that `send` would make, naming the sender and offering a free way to stop; nothing else
-                that is not told is taken in the sender's favour.
+            who: The address it would go to, or a contact, whose first line for the channel is used.
+            kind: What the message is for. Use marketing if in doubt.
+            at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
+            facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
+                message is assumed to be one that `send` would make, which names the sender and offers a free way to
+                stop; no other fact is assumed in the sender's favour.
+
+        Returns:
+            A decision, which is true if the message is allowed. For an unknown address it is a refusal, not an error.
 
         Raises:
             AddressError: The address is malformed.
-            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is none such. An address nobody has
-                is no error but a refusal.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         channel, at = Channel.of(channel), read_instant(at)
         self._app.settings.purpose(purpose)
@@ -735,12 +765,12 @@ class ConsentManager:
         **facts: Unpack[Facts],
     ) -> Iterator[Decision]:
         """
-        Decide for each address, in order, while they are read: any number of them in flat memory.
+        Decide for each address, in order, as they are read. Memory does not grow with their number.
 
-        A malformed address is no error here but a refusal. Facts are those of `check`, the same for all.
+        A malformed address is a refusal here, not an error. The facts are those of `check`, the same for all addresses.
 
         Raises:
-            UnknownChannelError, UnknownPurposeError: There is none such.
+            UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
         channel = Channel.of(channel)
         self._app.settings.purpose(purpose)
@@ -755,19 +785,20 @@ class ConsentManager:
 
     def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
         """
-        Queue a marketing message, if the gate lets it out. `deliver` hands it over, after asking the gate again.
+        Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
 
-        The sender's identity, a stop link, a MyOptly link and the headers are added.
+        The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
 
         Returns:
-            The message's name, 32 hexadecimal digits, as it stands in the record.
+            The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
-            NotPermittedError: The gate refuses; its ``decision`` says why.
+            NotPermittedError: The gate refuses; ``decision`` says why.
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        return run_to_completion(ask.send(self._app, contact, Channel.of(channel), purpose, read_content(content)))
+        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, read_content(content)))
 
     def record_communication(
         self,
@@ -780,60 +811,63 @@ class ConsentManager:
         **facts: Unpack[Facts],
     ) -> Decision:
         """
-        Gate a call, a letter or a message that the host is about to make by its own means, and record that it does:
-        which provision allowed it, and what the registers said. Call it before dialling, because an attempt counts.
+        Gate and record a call, a letter or a message that the host is about to make itself.
+
+        Records the provision that allows it and the listings in the registers. Use it before dialling, because an
+        attempt counts.
 
         Args:
-            kind, facts: As for `check`, but nothing that is not told is taken in the sender's favour.
-            line: The number of the line that is used, as a decision tells it. By default the first for the channel.
+            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            line: Number of the line to use, as in a decision. Defaults to the first for the channel.
 
         Raises:
-            NotPermittedError: The gate refuses; its ``decision`` says why. Nothing was recorded.
+            NotPermittedError: The gate refuses; ``decision`` says why. Nothing was recorded.
             MissingLineError: The contact has no address for the channel.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
-            ask.record_communication(self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
+            send.record_communication(self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
         )
 
     def deliver(self, *, limit: int | None = None) -> Deliveries:
         """
-        Hand over what is due. Safe to run anywhere, any number of times and at the same time.
+        Send the messages that are due. May run anywhere, any number of times, and at the same time as other runs.
 
-        A message is claimed, gated again and handed over once. One whose worker died in between is put down as in
-        doubt and not sent again. At the end the log is sealed.
+        Each message is claimed, gated again and sent once. If a worker dies after claiming a message, its outcome is in
+        doubt and it is not sent again. At the end the log is sealed.
 
         Args:
-            limit: How many messages at most.
+            limit: The most messages to try. Defaults to all.
         """
         return run_to_completion(deliver.deliver(self._app, limit))
 
     def deliver_batch(self) -> Deliveries:
         """
-        Hand over one batch of what is due on each channel, as a worker does between two looks at whether to stop.
+        Send one batch of the messages due on each channel. A worker calls this repeatedly, and may stop in between.
         """
-        return run_to_completion(deliver.work(self._app))
+        return run_to_completion(deliver.deliver_batches(self._app))
 
     def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
         """
-        Take what a provider says of a message or an address, or what a person writes, as a backend's webhook half read
-        it. The pages call this by themselves for what reaches them.
+        Record a delivery event from a provider, or a message that a person wrote. The pages call this for the webhooks
+        they serve.
 
-        An event that was received before changes nothing, and in whatever order events come, the same is on record in
-        the end.
+        Receiving an event again changes nothing, and the order in which events arrive makes no difference in the end.
 
-        - A bounce for good takes the line out of use on that channel; `restore_line` puts it back.
-        - A complaint, a provider's word that somebody opted out, and a stop in any plain form are objections.
-        - A text with YES, or with the numbers of options, answers the question that is open for its number.
-        - HELP is answered, START grants nothing, and anything else is kept for people to read.
+        - A permanent bounce takes the line out of use on that channel; `restore_line` puts it back.
+        - A complaint, an opt-out reported by a provider, and a stop in any plain words are objections.
+        - A text message with YES, or with the numbers of options, answers the question that is open for its number.
+        - HELP is answered, START grants nothing, and any other message is kept for people to read.
         """
         return run_to_completion(receive.receive(self._app, event))
 
     def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
         """
-        Put a line back into use that a provider said takes no messages, because somebody made sure that it does.
+        Put a line back into use after a provider reported that messages to it fail, because someone has checked that
+        it works.
 
         Args:
-            how: How that was made sure of, for whoever asks later.
+            how: How that was checked, for the evidence.
 
         Raises:
             MissingLineError: The contact has no address for the channel.
@@ -843,33 +877,34 @@ class ConsentManager:
 
     def backlog(self) -> Mapping[MessageState, int]:
         """
-        Count the messages of the outbox in each state. A state without any is left out.
+        Count the messages of the outbox in each state. States without messages are left out.
         """
         return run_to_completion(outbox.backlog(self._app))
 
     def outbox_messages(self, state: MessageState, *, limit: int = 100) -> list[OutboxEntry]:
         """
-        Return messages of the outbox that stand in *state*, those due longest ago first: the dead letters, for example,
-        each with why.
+        Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
 
     def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
         """
-        Look into every message whose outcome is in doubt, and settle those of which something is found out: by what was
-        received about them since, or by what the provider can look up.
+        Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
+        provider, show to be sent or not.
 
         Args:
-            resend: Whether to queue again what the provider says it does not have. What nobody can tell of is not sent
-                again.
-            limit: How many at most.
+            resend: Whether to queue messages again that the provider says it does not have. A message whose outcome
+                stays unknown is never sent again.
+            limit: The most messages to look into.
         """
         return run_to_completion(reconcile.reconcile(self._app, resend=resend, limit=limit))
 
     def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
         """
-        Settle one doubt by the word of somebody who knows. What was not sent is queued again. False if there is no such
-        doubt.
+        Settle one doubt by hand. A message that was not sent is queued again.
+
+        Returns:
+            Whether there was such a doubt.
         """
         return run_to_completion(reconcile.resolve(self._app, contact, message, sent=sent))
 
@@ -877,14 +912,13 @@ class ConsentManager:
 
     def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
         """
-        Make a MyOptly link for a message on *channel* and return its address. Works until it is revoked.
+        Make a MyOptly link for a message on *channel* and return its URL. It works until it is revoked.
 
-        What is answered through it is graded as in a session the host vouches for, because the host was given it; the
-        links in messages that Optly hands over itself prove more.
+        An answer through it is graded like one in a session that the host vouches for, because the host has had the
+        link. The links in messages that Optly itself sends prove more.
 
         Args:
-            line: The number of the line the message goes to, as a decision tells it. By default the first for the
-                channel.
+            line: Number of the line the message goes to, as in a decision. Defaults to the first for the channel.
 
         Raises:
             MissingLineError: The contact has no address for the channel.
@@ -901,7 +935,8 @@ class ConsentManager:
     ) -> Mapping[str, str]:
         """
         Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
-        Arguments as for `link`.
+
+        Other arguments and errors as for `link`.
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
@@ -909,18 +944,17 @@ class ConsentManager:
 
     def open(self, code: str, *, language: str = "") -> Opened:
         """
-        Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
-        nothing.
+        Return what is behind a question link, a MyOptly link, an undo link or a session. Changes nothing.
 
         Args:
-            code: The last part of the link's address.
-            language: The language to show the choices in, by default the contact's. A question stays in its own.
+            code: The last part of the link's URL.
+            language: The language to show the choices in. Defaults to the contact's. A question keeps its own.
 
         Raises:
-            LinkInvalidError: It is no link of ours, was altered or revoked, or its time is over.
+            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
             LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
-            LinkRevokedError: What it opened was erased, or the address it was sent to is no longer on record.
-            SessionError: It is a session from before an address changed.
+            LinkRevokedError: The contact was erased, or the address the link was sent to is no longer on record.
+            SessionError: An address has changed since the session began.
         """
         return (self.self_service.enter(code)).open(language=language)
 
@@ -934,17 +968,17 @@ class ConsentManager:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Take the answer to the question behind *code*, once. What is not in *answers* stays unanswered.
+        Record the answer to the question behind *code*, once. Choices that are not in *answers* stay unanswered.
 
         Args:
             answers: Yes or no by channel and purpose.
-            context: Where the answer came from, if the host wishes to keep that.
-            language: The language of the page, to be recorded with the answer.
-            hold_within: A yes that comes so soon after its link was handed over may be that of a program which presses
-                every button. It is held and allows nothing until `confirm`. A no counts at once. None holds nothing.
+            context: Where the answer came from, if you wish to keep that.
+            language: The language of the page, recorded with the answer.
+            hold_within: A yes within this time after its link was sent may come from a program that presses every
+                button. It is held, and allows nothing until `confirm`. A no counts at once. None holds nothing.
 
         Raises:
-            AnswerError: It does not fit the question, or says nothing.
+            AnswerError: The answers do not fit the question, or there are none.
             LinkError: As for `open`.
         """
         return (self.self_service.enter(code)).answer(
@@ -961,8 +995,10 @@ class ConsentManager:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Change choices through the MyOptly link *code*, or in a session. Arguments and errors as for `answer`; in
-        another *language* than the contact's, the words agreed to are those of that language.
+        Change choices through the MyOptly link *code*, or in a session.
+
+        Arguments and errors as for `answer`. If *language* differs from the contact's, the wording agreed to is that of
+        *language*.
         """
         return (self.self_service.enter(code)).choose(
             answers, context=context, language=language, hold_within=hold_within
@@ -970,23 +1006,25 @@ class ConsentManager:
 
     def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
         """
-        Confirm what was held, through the link it came through. Nothing happens if nothing waits.
+        Confirm a held answer through the link it was given with. Harmless if nothing is held.
 
         Raises:
-            TooSoonError: Within three seconds, in which no person reads what there is to confirm.
-            LinkExpiredError: It was to be confirmed earlier.
+            TooSoonError: It was confirmed within three seconds, too soon for a person to have read it.
+            LinkExpiredError: The time to confirm it is over.
             LinkError: As for `open`.
         """
         return (self.self_service.enter(code)).confirm(context=context, language=language)
 
     def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
         """
-        Stop everything through a link of any kind, even one that can no longer answer. Whoever had agreed to something
-        is told at their line, with a link that undoes it for thirty days, if `receipts` are sent.
+        Stop everything through a link of any kind, even one that can no longer answer.
+
+        If `receipts` are sent and the person had agreed to something, they are sent a notice with a link that undoes
+        the stop for thirty days.
 
         Returns:
-            What `undo` would allow again through this very link, which is nothing for the link of a question; and
-            whether a message goes out.
+            What `undo` would allow again through the same link, which is nothing for a question link; and whether a
+            notice is sent.
 
         Raises:
             LinkInvalidError, LinkRevokedError: As for `open`.
@@ -1003,15 +1041,17 @@ class ConsentManager:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Undo a stop or a change of address, through the link that was sent for it; or the stop of number *stop* through
-        a MyOptly link or in a session. Only what the person had agreed to themselves, and nobody stopped otherwise
-        since, is allowed again; it counts as said again now. A second time, nothing happens.
+        Undo a stop or a change of address through the link sent for it; or the stop of event number *stop* through a
+        MyOptly link or in a session. A repeat is harmless.
+
+        Only what the person had agreed to, and has not been stopped in another way since, is allowed again. It counts
+        as agreed to now.
 
         Args:
             context, language, hold_within: As for `answer`.
 
         Raises:
-            LineTakenError: The earlier address belongs to another contact by now.
+            LineTakenError: The earlier address now belongs to another contact.
             LinkError: As for `open`.
         """
         return (self.self_service.enter(code)).undo(
@@ -1020,39 +1060,39 @@ class ConsentManager:
 
     def open_stop(self, token: str) -> StopScope:
         """
-        Return what a stop link stops. Reads nothing but the link.
+        Return what a stop link stops. Reads only the link, not the record.
 
         Raises:
-            LinkInvalidError: It was altered or is none of ours.
+            LinkInvalidError: It was altered or is not one of ours.
         """
         return self.self_service.open_stop(token)
 
     def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
-        Stop what a stop link names. Never expires, harmless when repeated, and for a contact that is gone.
+        Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
+        exists.
 
         Raises:
-            LinkInvalidError: It was altered or is none of ours.
+            LinkInvalidError: It was altered or is not one of ours.
         """
         return self.self_service.stop_by_token(token, context=context)
 
     def revoke_links(self, contact: Contact) -> int:
         """
-        Make every question and MyOptly link of a contact open nothing, and return how many there were. Their stop links
-        go on working.
+        Revoke every link and session of a contact except for stop links, and return how many there were.
         """
         return run_to_completion(links.revoke(self._app, contact))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
-        Return the MyOptly pages, to be mounted at `base_url`, and with them the webhooks of the backends.
+        Return the MyOptly pages, to be mounted at *base_url*. They also serve the webhooks of the backends.
 
         Args:
-            settings: How they look and what they allow (see :class:`~optly.portal.PortalSettings`).
+            settings: How the pages look and what they permit (see :class:`~optly.portal.PortalSettings`).
         """
         from optly.portal import Portal
 
-        # The pages answer each request in a thread: they have a blocking application of their own over the same store.
+        # The pages serve each request in a thread, so they have a blocking application of their own on this storage.
         app = application(
             directly,
             self._app.settings,
@@ -1072,29 +1112,30 @@ class ConsentManager:
     @property
     def self_service(self) -> SelfService:
         """
-        What contacts do for themselves beyond answering and stopping.
+        The person's face: what people do for themselves behind a link.
         """
         return SelfService(self._app)
 
     def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
         """
-        Record that a contact was told, other than by the message that Optly sends, that their complaint was received.
+        Record that a complaint was acknowledged in another way than by the message Optly sends.
 
         Args:
-            complaint: Its name, as in `Standing.complaints`.
-            how: How they were told.
+            complaint: Id of the complaint, as in `Standing.complaints`.
+            how: How it was acknowledged.
 
         Raises:
-            UsageError: They made no such complaint, or *how* says nothing.
+            UsageError: The contact made no such complaint, or *how* is empty.
         """
         return run_to_completion(complaints.answer_complaint(self._app, contact, complaint, how, resolved=False))
 
     def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
         """
-        Record that a contact was told what came of their complaint.
+        Record that a contact was informed of the outcome of their complaint.
 
         Args:
-            how: What came of it, and how they were told.
+            complaint: Id of the complaint, as in `Standing.complaints`.
+            how: The outcome, and how they were informed.
 
         Raises:
             UsageError: As for `acknowledge_complaint`.
@@ -1105,11 +1146,11 @@ class ConsentManager:
 
     def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
         """
-        Return everything that proves what a contact was asked and answered. Seals the log first.
+        Return the evidence of what a contact was asked and answered, as a signed pack. Seals the log first.
 
         Args:
-            since: A head of the log that whoever gets the pack has kept, as text. The pack then shows that the log only
-                grew since.
+            since: A checkpoint, as text, that the recipient of the pack has kept. The pack then proves that the log has
+                only grown since.
 
         Raises:
             UnknownContactError: There is no such contact.
@@ -1119,16 +1160,17 @@ class ConsentManager:
 
     def seal(self) -> Checkpoint | None:
         """
-        Sign the log as it stands and return its head: send it to somebody who is to hold you to it. None while nothing
-        is on record.
+        Seal the log and return its signed head, a checkpoint. None while there are no records.
+
+        Send it to someone outside the organisation, who can then find any later change to the log.
         """
         return run_to_completion(proof.seal(self._app))
 
     def verify(self, *, checkpoint: str | None = None) -> Verification:
         """
-        Verify everything on record. Reads every event.
+        Verify every record. Reads every event.
 
         Args:
-            checkpoint: A head of the log that was kept elsewhere, as text: the log may only have grown since.
+            checkpoint: A checkpoint, as text, that was kept elsewhere. The log must only have grown since.
         """
         return run_to_completion(proof.verify(self._app, checkpoint))

@@ -22,20 +22,10 @@ from optly.protocols.http import Response
 from optly.record.consent import Standing
 from optly.record.events import LinkKind
 from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
+from optly.timeline.phrases import BY
 
-_BY: Final = {
-    Channel.EMAIL: N_("%(what)s by email"),
-    Channel.SMS: N_("%(what)s by text message"),
-    Channel.MMS: N_("%(what)s by picture message"),
-    Channel.VOICEMAIL: N_("%(what)s by voicemail"),
-    Channel.SOCIAL_DM: N_("%(what)s by direct message"),
-    Channel.IN_APP: N_("%(what)s in the app"),
-    Channel.PUSH: N_("%(what)s by push notification"),
-    Channel.LIVE_CALL: N_("%(what)s by telephone"),
-    Channel.AUTOMATED_CALL: N_("%(what)s by recorded call"),
-    Channel.FAX: N_("%(what)s by fax"),
-    Channel.POST: N_("%(what)s by post"),
-}
+# Translators: what is stopped and how it is sent, such as “marketing by email”.
+_WHAT_BY: Final = N_("%(what)s %(by)s")
 _EVERYTHING: Final = N_("marketing of any kind")
 
 _KINDS: Final = {
@@ -283,7 +273,9 @@ def _what(visit: Visit, scope: StopScope) -> str:
         purpose = visit.self_service.purposes.get(scope.purpose)
         unknown = visit.say(language, N_("messages of this kind"))
         what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
-    return what if scope.channel is None else visit.say(language, _BY[scope.channel]) % {"what": what}
+    if scope.channel is None:
+        return what
+    return visit.say(language, _WHAT_BY) % {"what": what, "by": visit.say(language, BY[scope.channel])}
 
 
 # ---- undoing

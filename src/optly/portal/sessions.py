@@ -11,10 +11,11 @@ from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping
 from optly.portal.http import Refusal
-from optly.portal.visit import BY, Visit
+from optly.portal.visit import Visit
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.views import Opened
+from optly.timeline.phrases import BY
 
 _WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
 _TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")

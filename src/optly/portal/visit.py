@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.contacts.addresses import Channel
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.portal.cookies import csrf_of, is_csrf_of
@@ -27,8 +26,6 @@ from optly.record.commands import Context
 from optly.record.events import LinkKind
 from optly.record.views import Opened
 from optly.self_service import Person, SelfService
-
-BY: Final = {Channel.EMAIL: N_("Email"), Channel.SMS: N_("Text message")}
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """
 The person's face, in its awaited form.
 
-It is what the pages and the JSON API are made of. A host needs it only to draw pages of its own by other means.
+The pages and the JSON API stand on it. Use it to build pages of your own.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from optly.record.views import AfterStop, Details, History, Opened
 
 class AsyncPerson:
     """
-    Someone who came by a code: the last part of a link's address, or the code of a session.
+    The person behind a code: the last part of a link's URL, or the code of a session. The awaited form.
 
-    What the code opens is looked up once, when they enter; what they then change is seen at once. Made by
-    `AsyncSelfService.enter`, for one request. The awaited form.
+    Made by `AsyncSelfService.enter`, for one request. The code is looked up once, on entering; later calls see what
+    earlier ones changed.
     """
 
     def __init__(self, access: Access) -> None:
@@ -39,11 +39,10 @@ class AsyncPerson:
 
     async def open(self, *, language: str = "") -> Opened:
         """
-        Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
-        nothing.
+        Return what is behind the question link, MyOptly link, undo link or session. Changes nothing.
 
         Args:
-            language: The language to show the choices in, by default the contact's. A question stays in its own.
+            language: The language to show the choices in. Defaults to the contact's. A question keeps its own.
 
         Raises:
             LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
@@ -62,17 +61,17 @@ class AsyncPerson:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Answer the question, once. What is not in *answers* stays unanswered.
+        Answer the question, once. Choices that are not in *answers* stay unanswered.
 
         Args:
             answers: Yes or no by channel and purpose.
-            context: Where the answer came from, if the host wishes to keep that.
+            context: Where the answer came from, if you wish to keep that.
             language: The language of the page, recorded with the answer.
-            hold_within: A yes that comes so soon after its link was sent may be that of a program which presses every
-                button. It is held and allows nothing until `confirm`. A no counts at once. None holds nothing.
+            hold_within: A yes within this time after its link was sent may come from a program that presses every
+                button. It is held, and allows nothing until `confirm`. A no counts at once. None holds nothing.
 
         Raises:
-            AnswerError: It does not fit the question, or says nothing.
+            AnswerError: The answers do not fit the question, or there are none.
             LinkError: As for `open`.
         """
         return await choices.answer(self._access, answers, Circumstances(context, language, hold_within))
@@ -86,30 +85,34 @@ class AsyncPerson:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Change choices, through a MyOptly link or in a session. Arguments and errors as for `answer`; in a *language*
-        other than the contact's, the words agreed to are those of that language.
+        Change choices, through a MyOptly link or in a session.
+
+        Arguments and errors as for `answer`. If *language* differs from the contact's, the wording agreed to is that of
+        *language*.
         """
         return await choices.choose(self._access, answers, Circumstances(context, language, hold_within))
 
     async def confirm(self, *, context: Context | None = None, language: str = "") -> Standing:
         """
-        Confirm what was held, through the link it came through. Nothing happens if nothing waits.
+        Confirm a held answer through the link it was given with. Harmless if nothing is held.
 
         Raises:
-            TooSoonError: Within three seconds, in which no person reads what there is to confirm.
-            LinkExpiredError: It was to be confirmed earlier.
+            TooSoonError: It was confirmed within three seconds, too soon for a person to have read it.
+            LinkExpiredError: The time to confirm it is over.
             LinkError: As for `open`.
         """
         return await choices.confirm(self._access, Circumstances(context, language))
 
     async def stop(self, *, context: Context | None = None) -> AfterStop:
         """
-        Stop everything, even through a link that can no longer answer. If the person had agreed to something, and
-        `receipts` are sent, they are sent a notice with a link that undoes it for thirty days.
+        Stop everything, even through a link that can no longer answer.
+
+        If receipts are sent and the person had agreed to something, they are sent a notice with a link that undoes the
+        stop for thirty days.
 
         Returns:
-            What `undo` would allow again through this very link, which is nothing for the link of a question; and
-            whether a notice is sent.
+            What `undo` would allow again through the same link, which is nothing for a question link; and whether a
+            notice is sent.
         """
         return await stops.stop(self._access, context or Context())
 
@@ -122,9 +125,11 @@ class AsyncPerson:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Undo a stop or a change of address, through the link that was sent for it; or the stop with number *stop*
-        through a MyOptly link or in a session. Only what the person had agreed to themselves, and has not been stopped
-        otherwise since, is allowed again; it counts as said again now. A second time, nothing happens.
+        Undo a stop or a change of address through the link sent for it; or the stop of event number *stop* through a
+        MyOptly link or in a session. A repeat is harmless.
+
+        Only what the person had agreed to, and has not been stopped in another way since, is allowed again. It counts
+        as agreed to now.
 
         Args:
             context, language, hold_within: As for `answer`.
@@ -139,40 +144,40 @@ class AsyncPerson:
 
     async def request_code(self) -> str:
         """
-        Have a six-digit one-time code sent to the line the link was sent to.
+        Send a six-digit one-time code to the line that the link was sent to. In a session, send another for the same
+        session.
 
         Returns:
-            The code of a session: a secret for that browser alone. It may do what the link may, and more once `step_up`
-            has raised it. It ends after thirty minutes, when links are revoked, and when an address changes. In a
-            session, another code of digits is sent for the same session.
+            The code of a session: a secret for that browser alone. It permits what the link permits, and more once
+            `step_up` has raised it. It ends after thirty minutes, when links are revoked, and when an address changes.
 
         Raises:
             LinkError: As for `open`.
             NoBackendError: Nothing can be sent to that line.
-            TooManyTriesError: Three in a quarter of an hour, or six in a day.
+            TooManyTriesError: More than three in a quarter of an hour, or six in a day.
         """
         return await sessions.request_code(self._access)
 
     async def step_up(self, digits: str) -> str:
         """
-        Raise the session by the digits that were sent. They work for ten minutes, once.
+        Raise the session with the digits that were sent. They work once, for ten minutes.
 
         Returns:
-            The code of the raised session. The earlier one is over.
+            The code of the raised session. The earlier code no longer works.
 
         Raises:
-            WrongDigitsError: They are not those that were sent, or have expired.
-            TooManyTriesError: Five were tried in ten minutes.
-            SessionError: It is no session, or is over.
+            WrongDigitsError: The digits are wrong, or have expired.
+            TooManyTriesError: More than five attempts in ten minutes.
+            SessionError: It is not a session, or has ended.
         """
         return await sessions.step_up(self._access, digits)
 
     async def stay(self) -> str:
         """
-        Extend the session to thirty minutes from now, up to twelve hours in all, and return its new code.
+        Extend the session to thirty minutes from now, up to twelve hours in total, and return its new code.
 
         Raises:
-            SessionError: It is no session, or is over.
+            SessionError: It is not a session, or has ended.
         """
         return await sessions.stay(self._access)
 
@@ -180,10 +185,10 @@ class AsyncPerson:
 
     async def details(self) -> Details:
         """
-        Return what is held about the contact, unmasked.
+        Return the details on record, unmasked.
 
         Raises:
-            SessionError: The session is not raised, or is over.
+            SessionError: The session is not raised, or has ended.
         """
         return await details.details(self._access)
 
@@ -195,7 +200,7 @@ class AsyncPerson:
         address: str | PostalAddress | None = None,
     ) -> str:
         """
-        Change the name, the language or the postal address. None leaves a detail as it is.
+        Change the name, the language or the postal address. None leaves a detail unchanged.
 
         Returns:
             The code of the session, which is a new one if an address changed.
@@ -209,19 +214,19 @@ class AsyncPerson:
 
     async def propose(self, address: EmailAddress | PhoneNumber) -> None:
         """
-        Have a one-time code sent to a new email address or telephone number. Nothing changes before `prove`.
+        Send a one-time code to a new email address or telephone number. Nothing changes until `prove`.
 
         Raises:
-            AnswerError: It is on record already.
+            AnswerError: The address is already on record.
             NoBackendError: Nothing can be sent there.
-            TooManyTriesError: Three in a quarter of an hour, or ten in a day.
+            TooManyTriesError: More than three in a quarter of an hour, or ten in a day.
             SessionError: As for `details`.
         """
         await details.propose(self._access, address)
 
     async def proposed(self, kind: AddressKind) -> str:
         """
-        Return the new address of a kind that waits for its code, masked; empty for none.
+        Return the new address of a kind that is waiting for its code, masked; empty for none.
 
         Raises:
             SessionError: As for `details`.
@@ -230,11 +235,12 @@ class AsyncPerson:
 
     async def prove(self, kind: AddressKind, digits: str) -> str:
         """
-        Replace the present address of a kind by the new one, by the digits that were sent there. A notice goes to the
-        present one, with a link that undoes the change for thirty days. No consent moves.
+        Replace the address of a kind with the new one, with the digits that were sent there. No consent moves.
+
+        A notice is sent to the replaced address, with a link that undoes the change for thirty days.
 
         Returns:
-            The code of the session. Every earlier session of the contact is over.
+            The code of the session. Every earlier session of the contact has ended.
 
         Raises:
             WrongDigitsError, TooManyTriesError: As for `step_up`.
@@ -245,7 +251,7 @@ class AsyncPerson:
 
     async def history(self) -> History:
         """
-        Return everything that happened, with the words that were shown.
+        Return every event, with the wording that was shown.
 
         Raises:
             SessionError: As for `details`.
@@ -254,12 +260,12 @@ class AsyncPerson:
 
     async def send_copy(self) -> str:
         """
-        Have a copy of everything that is held sent to the contact's own email address, and return that, masked.
+        Send a copy of all data to the contact's own email address, and return the address, masked.
 
         Raises:
-            MissingLineError: There is none.
+            MissingLineError: No email address is on record.
             NoBackendError: No backend serves email.
-            TooManyTriesError: Three in a day.
+            TooManyTriesError: More than three in a day.
             SessionError: As for `details`.
 
         Source: UK GDPR Art 15(3).
@@ -268,16 +274,17 @@ class AsyncPerson:
 
     async def complain(self, text: str) -> Complaint:
         """
-        Record a complaint about how the contact's data are used, through a link of any kind or in a session. They are
-        sent an acknowledgement; the organisation is alerted at its own address at once, and again a week before the
-        complaint has to be acknowledged, if it has not been.
+        Record a complaint about how the contact's data are used, through a link of any kind or in a session.
+
+        The person is sent an acknowledgement. The organisation is alerted at its own address at once, and again a week
+        before the deadline if the complaint has not been acknowledged by then.
 
         Args:
             text: Up to 5,000 characters.
 
         Raises:
-            AnswerError: It is empty or too long.
-            TooManyTriesError: Five in a day.
+            AnswerError: The text is empty or too long.
+            TooManyTriesError: More than five in a day.
             LinkError: As for `open`.
 
         Source: Data Protection Act 2018 s. 164A, in force since 19 June 2026 (as reported 2026-11-24).
@@ -288,9 +295,9 @@ class AsyncPerson:
 @attrs.frozen
 class AsyncSelfService:
     """
-    What people do for themselves with one organisation. Get it from a manager's ``self_service``. The awaited form.
+    What people do for themselves with one organisation. Use a manager's ``self_service``. The awaited form.
 
-    `enter` gives the person behind a code. The methods that take a code enter with it, for a host that does one thing
+    `enter` returns the person behind a code. The methods that take a code are shortcuts, for a host that does one thing
     in a request.
     """
 
@@ -299,7 +306,7 @@ class AsyncSelfService:
     @property
     def organisation(self) -> Organisation:
         """
-        The organisation whose contacts they are.
+        The organisation.
         """
         return self._app.settings.organisation
 
@@ -313,7 +320,7 @@ class AsyncSelfService:
     @property
     def pages(self) -> Pages:
         """
-        The addresses of the MyOptly pages.
+        The URLs of the MyOptly pages.
         """
         return self._app.settings.pages
 
@@ -327,43 +334,42 @@ class AsyncSelfService:
     @property
     def clock(self) -> Clock:
         """
-        Returns the time.
+        The clock, which returns the current time.
         """
         return self._app.settings.clock
 
     async def enter(self, code: str) -> AsyncPerson:
         """
-        Return the person who came by *code*. Changes nothing.
+        Return the person behind *code*. Changes nothing.
 
         Args:
-            code: The last part of the address of a question link, a MyOptly link or a link that undoes something; or
-                the code of a session.
+            code: The last part of the URL of a question link, a MyOptly link or an undo link; or the code of a session.
 
         Raises:
             LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
-            LinkRevokedError: What it opened was erased.
-            SessionError: It is a session from before an address changed.
+            LinkRevokedError: The contact was erased.
+            SessionError: An address has changed since the session began.
         """
         return AsyncPerson(await access.resolve(self._app, code))
 
     async def finish(self, session: str) -> None:
         """
-        End a session. Harmless when it is over.
+        End a session. Harmless if it has already ended.
 
         Raises:
-            LinkInvalidError: It is no code at all.
+            LinkInvalidError: It does not have the form of a code.
         """
         await sessions.finish(self._app, session)
 
     async def request_link(self, address: str, *, language: str = "en") -> None:
         """
-        Have a MyOptly link sent to an email address or a telephone number, if it is on record. Neither this call nor
-        the time it takes shows whether it is.
+        Send a MyOptly link to an email address or a telephone number, if it is on record. Neither the call nor the time
+        it takes reveals whether it is.
 
         Raises:
-            AddressError: It is neither.
+            AddressError: It is neither an email address nor a telephone number.
             NoBackendError: Nothing can be sent there.
-            TooManyTriesError: Three in a quarter of an hour, or ten in a day, for that address.
+            TooManyTriesError: More than three in a quarter of an hour, or ten in a day, for that address.
         """
         await sessions.request_link(self._app, address, language)
 
@@ -371,7 +377,7 @@ class AsyncSelfService:
 
     def open_stop(self, token: str) -> StopScope:
         """
-        Return what a stop link stops. Reads nothing but the link.
+        Return what a stop link stops. Reads only the link, not the record.
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
@@ -380,24 +386,25 @@ class AsyncSelfService:
 
     async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
-        Stop what a stop link names. The link never expires; a repeat is harmless, and so is a contact that is gone.
+        Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
+        exists.
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
         """
         return await stops.stop_by_token(self._app, token, context or Context())
 
-    # ---- one thing in a request
+    # ---- shortcuts: one thing in a request
 
     async def request_code(self, code: str) -> str:
         """
-        Have a one-time code sent, and return the code of the session it will raise (`AsyncPerson.request_code`).
+        Send a one-time code, and return the code of the session it will raise (`AsyncPerson.request_code`).
         """
         return await (await self.enter(code)).request_code()
 
     async def step_up(self, session: str, digits: str) -> str:
         """
-        Raise a session by the digits that were sent, and return its new code (`AsyncPerson.step_up`).
+        Raise a session with the digits that were sent, and return its new code (`AsyncPerson.step_up`).
         """
         return await (await self.enter(session)).step_up(digits)
 
@@ -409,7 +416,7 @@ class AsyncSelfService:
 
     async def details(self, session: str) -> Details:
         """
-        Return what is held about the contact, unmasked (`AsyncPerson.details`).
+        Return the details on record, unmasked (`AsyncPerson.details`).
         """
         return await (await self.enter(session)).details()
 
@@ -428,7 +435,7 @@ class AsyncSelfService:
 
     async def propose(self, session: str, address: EmailAddress | PhoneNumber) -> None:
         """
-        Have a one-time code sent to a new address (`AsyncPerson.propose`).
+        Send a one-time code to a new address (`AsyncPerson.propose`).
         """
         await (await self.enter(session)).propose(address)
 
@@ -440,19 +447,19 @@ class AsyncSelfService:
 
     async def prove(self, session: str, kind: AddressKind, digits: str) -> str:
         """
-        Replace the present address of a kind by the new one (`AsyncPerson.prove`).
+        Replace the address of a kind with the new one (`AsyncPerson.prove`).
         """
         return await (await self.enter(session)).prove(kind, digits)
 
     async def history(self, session: str) -> History:
         """
-        Return everything that happened (`AsyncPerson.history`).
+        Return every event, with the wording that was shown (`AsyncPerson.history`).
         """
         return await (await self.enter(session)).history()
 
     async def send_copy(self, session: str) -> str:
         """
-        Have a copy of everything that is held sent to the contact (`AsyncPerson.send_copy`).
+        Send a copy of all data to the contact (`AsyncPerson.send_copy`).
         """
         return await (await self.enter(session)).send_copy()
 

@@ -21,7 +21,7 @@ from optly.manager import ConsentManager
 from optly.protocols import UNDATED
 from optly.record.events import Defect, Event
 from optly.rules import Decision, Duty, Listing, MessageKind
-from optly.timeline.for_evidence import PROVES, headline
+from optly.timeline.phrases import PROVES, phrase
 
 _MAY: Final = {
     Channel.EMAIL: "This email may {}be sent",
@@ -110,7 +110,7 @@ class Answer:
             "evidence": [
                 {
                     "event": number,
-                    "what": headline(event),
+                    "what": phrase(event).evidence,
                     "grade": event.grade,
                     "occurred_at": event.occurred_at.isoformat(),
                     "recorded_at": event.recorded_at.isoformat(),
@@ -205,7 +205,7 @@ def _event(number: int, event: Event) -> str:
     when = instant(event.occurred_at)
     if _minute(event.recorded_at) != _minute(event.occurred_at):
         when = f"{when}, recorded on {instant(event.recorded_at)}"
-    return f"{headline(event)}, on {when} (event {number}: {PROVES[event.grade]})."
+    return f"{phrase(event).evidence}, on {when} (event {number}: {PROVES[event.grade]})."
 
 
 def _minute(at: datetime) -> datetime:

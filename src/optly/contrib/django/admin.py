@@ -121,7 +121,7 @@ class ContactAdmin(admin.ModelAdmin):
             standing=standing,
             addresses=_addresses(standing, pack),
             permissions=_permissions(manager, contact, standing),
-            history=pack.told(),
+            history=pack.timeline(),
         )
 
     def evidence_view(self, request: HttpRequest, id: str, form: str) -> HttpResponse:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -274,7 +274,7 @@ def _record(
         link = manager.link(contact, line=line)
         decision = manager.record_communication(contact, Channel.EMAIL, purpose, line=line, **_KEPT)
     except NotPermittedError as refusal:
-        return refusal.decision, None
+        return cast(Decision, refusal.decision), None
     except (MissingLineError, UnknownContactError):
         # The contact was erased, or the address removed, since it was looked up.
         return _record(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))

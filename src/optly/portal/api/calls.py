@@ -243,7 +243,7 @@ def history(visit: Visit, _: Nothing) -> History:
     """
     language = visit.language_for(visit.open())
     history = visit.me.history()
-    entries, earlier = for_the_person.page(history, language, visit.site.look.catalogues, _last_before(visit))
+    entries, earlier = for_the_person.timeline(history, language, visit.site.look.catalogues, _last_before(visit))
     return History(
         entries=[
             Entry(

@@ -131,14 +131,14 @@ class ContactsContract(Contract):
                 for idkey, contact in idkeys.items()
             ]
         )
-        asked = [*islice(idkeys, 10), *(key() for _ in range(3000)), *idkeys]
-        found = storage.find(asked)
+        wanted = [*islice(idkeys, 10), *(key() for _ in range(3000)), *idkeys]
+        found = storage.find(wanted)
         assert {idkey: contact.subject for idkey, contact in idkeys.items()} == {
             idkey: row.subject for idkey, row in found.identifiers.items()
         }
         assert sorted(idkeys) == sorted(row.idkey for row in found.suppressions)
         subjects = [contact.subject for contact in contacts]
-        assert set(subjects) == set(storage.load([*subjects, *asked]))
+        assert set(subjects) == set(storage.load([*subjects, *wanted]))
 
     def test_a_change_decided_on_another_version_is_refused(self, storage: Storage, ada: Contact) -> None:
         """
