@@ -3,4 +3,6 @@ The steps of each operation, written once, as coroutines over awaited ports.
 
 The awaited face awaits them. The blocking face runs them to completion over ports that never suspend. An operation has
 no sleep, task, lock or stream in it: waiting belongs to the ports.
+
+May import `results`, `protocols` and the layers below them.
 """

@@ -1,5 +1,7 @@
 """
 Backends, which send messages through a provider. Each is imported when it is first used.
+
+May import `protocols` and what it may import.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """
 The `optly` command. It needs the extra ``cli`` and says so when that is missing.
+
+May import `demo`, `worker`, `manager`, `backends`, `registers` and what they may import, but not `testing`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 ``optly demo``: a company asks for consent, a person answers, and everything in between runs on this machine.
 
 Built on `optly.testing`. The command itself, with its options and exit codes, is in `optly.cli`.
+
+May import `testing`, `manager`, `backends`, `storage` and what they may import.
 """
 
 from __future__ import annotations

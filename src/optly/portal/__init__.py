@@ -4,6 +4,8 @@ MyOptly: the pages on which people answer, see and change their choices and deta
 A `Portal` turns a `Request` into a `Response` and knows no server. `wsgi` and `asgi` make an application of it for any
 host; mount it where `base_url` says. `RedactLinks` keeps links out of a server's log. The webhooks of the backends are
 mounted with the pages.
+
+May import `self_service` and what it may import.
 """
 
 from __future__ import annotations

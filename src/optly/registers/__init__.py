@@ -1,5 +1,7 @@
 """
 Registers of numbers whose holders do not want to be called or faxed, kept in a file that is searched in microseconds.
+
+May import `protocols`, `rules` and what they may import.
 """
 
 from __future__ import annotations

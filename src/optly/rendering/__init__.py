@@ -6,6 +6,8 @@ words through us.
 
 Most functions take *language*, for which they use the nearest language there is a catalogue for, and *more*, the
 catalogues of the host.
+
+May import `messages`, `rules` and what they may import.
 """
 
 from optly.locale.i18n import long_date

@@ -2,6 +2,8 @@
 Stores, which keep the record: :class:`SQLStorage`, :class:`FileStorage` and :class:`MemoryStorage`.
 
 Each is imported when it is first used, so that a program loads only the database it needs.
+
+May import `protocols`, `backoff` and what they may import.
 """
 
 from __future__ import annotations
