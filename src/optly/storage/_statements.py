@@ -220,8 +220,8 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
             ("until", _unless_over(t.counters.c.until, new.until)),
         ],
     ),
-    "put_wording": (t.wordings, lambda new: [("digest", t.wordings.c.digest)]),
-    "put_key_version": (t.key_versions, lambda new: [("version", t.key_versions.c.version)]),
+    "put_wording": (t.wordings, lambda _new: [("digest", t.wordings.c.digest)]),
+    "put_key_version": (t.key_versions, lambda _new: [("version", t.key_versions.c.version)]),
 }
 
 
