@@ -26,7 +26,7 @@ from optly import Contact
 from optly.errors import LinkInvalidError
 from optly.portal import Limits
 from optly.portal.own import DETAILS, PROVED
-from optly.portal.pages import _BEHIND_A_LINK, _IN_A_SESSION
+from optly.portal.pages import _BY_A_LINK, _IN_A_SESSION
 
 BOB, BOBS_PHONE = "bob@example.com", "+447911123457"
 SECRETS = ("Ada Lovelace", EMAIL, PHONE)
@@ -43,8 +43,8 @@ LOOKS = sorted(
     + [f"/me/{name}" for name in DETAILS]
     + [f"/me/{name}/code" for name in PROVED]
 )
-LINK_POSTS = sorted("/".join(("", *rest)) for rest, views in _BEHIND_A_LINK.items() if "POST" in views)
-LINK_LOOKS = sorted("/".join(("", *rest)) for rest, views in _BEHIND_A_LINK.items() if "GET" in views)
+LINK_POSTS = sorted("/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "POST" in views)
+LINK_LOOKS = sorted("/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "GET" in views)
 PUBLIC = ["/help", "/new-link", "/nothing", "/l/0000000000000000", "/u/forged"]
 
 # What the forms of all these pages hold, filled in so that each would do something.
