@@ -76,7 +76,7 @@ class Walker:
         self.opens(self.host.url, "Hear from Acme")
         self.fills("Your name", "Ada Lovelace")
         self.fills("Email address", email)
-        self.presses("Ask me", "Check your messages")
+        self.presses("Sign up", "Check your email")
 
     def offers(self, email: str) -> str:
         """
@@ -89,7 +89,7 @@ class Walker:
         walker.opens(f"{self.host.url}/offer", "Send an offer")
         walker.fills("Email address", email)
         window.get_by_role("button", name="Send").click()
-        heading = window.locator("h1", has_text=re.compile(r"^(sent|held back: \w+)$"))
+        heading = window.locator("h1", has_text=re.compile(r"^(Sent|Not sent: \w+)$"))
         heading.wait_for()
         said = heading.inner_text()
         window.close()
@@ -136,8 +136,8 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
 
     # She is asked, answers at once, and confirms that it was her.
     walker.signs_up(ADA)
-    assert walker.offers(ADA) == "held back: no_consent"
-    assert walker.offers("stranger@example.com") == "held back: not_on_record"
+    assert walker.offers(ADA) == "Not sent: no_consent"
+    assert walker.offers("stranger@example.com") == "Not sent: not_on_record"
     walker.opens(host.link(host.mail("what would you like to hear about")), "What would you like to hear about?")
     assert not walker.holds(ADA)
     walker.chooses("email-offers-yes")
@@ -145,11 +145,11 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.presses("Save my choices", "Was that you?")
     walker.page.get_by_role("button", name="Yes, that was me").click()
     walker.page.get_by_role("alert").wait_for()
-    assert walker.holds("That was very quick.")
-    assert walker.offers(ADA) == "held back: no_consent"
+    assert walker.holds("Please read this, then press again.")
+    assert walker.offers(ADA) == "Not sent: no_consent"
     time.sleep(READING_TIME)
     walker.presses("Yes, that was me", "Your choices are saved")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
     mine = host.link(host.mail("20% off", ADA))
 
     # Her own page, her details, and a name.
@@ -170,12 +170,12 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.fills("Security code", walker.digits(NEW))
     walker.presses("Continue", "Your details")
     assert walker.holds(NEW)
-    assert walker.offers(NEW) == "held back: no_consent"
+    assert walker.offers(NEW) == "Not sent: no_consent"
     undo = host.link(host.mail("your details have changed", ADA))
     walker.opens(undo, "Undo this change?")
     walker.presses("Undo the change", "The change is undone")
     walker.opens(f"{host.url}/my/me/details", "You are signed out")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
 
     # What is held about her, in the words that she was shown, and a copy of it.
     walker.opens(mine, "Your choices")
@@ -206,9 +206,9 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
 
     # Everything is stopped, taken back, and stopped again.
     walker.presses("Stop everything", "Stopped")
-    assert walker.offers(ADA) == "held back: objected"
+    assert walker.offers(ADA) == "Not sent: objected"
     walker.presses("Undo", "The stop is undone")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
     walker.presses("Stop everything", "Stopped")
     walker.presses("Finish", "You are signed out")
     assert walker.page.context.cookies() == []
@@ -244,4 +244,4 @@ def test_without_a_cookie_and_in_three_actions(walker: Walker, host: Host, brows
     mail = host.mail("what would you like to hear about")
     stop = host.link(mail, "u")
     assert httpx.post(stop, data={"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert walker.offers(ADA) == "held back: objected"
+    assert walker.offers(ADA) == "Not sent: objected"
