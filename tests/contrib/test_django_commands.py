@@ -18,11 +18,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import django_site
 import pytest
+from contrib import django_site
+from contrib.django_site import Shop
 from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import CommandError
-from django_site import Shop
 from world import EMAIL, PHONE
 
 from optly import Channel, Solicited
@@ -232,7 +232,8 @@ def test_a_store_that_is_away_has_an_exit_code_of_its_own() -> None:
 
 
 WORKER = """
-import sys, django_site
+import sys
+from contrib import django_site
 from django.core.management import call_command
 with django_site.opened(STORAGE=sys.argv[1], CLOCK=None):
     call_command("optly_worker", "--idle", "0.05")
@@ -268,5 +269,4 @@ def test_a_worker_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert 0 == worker.wait(20)
     finally:
         worker.kill()
-        worker.wait()
-        worker.stderr.close()
+        worker.communicate()

@@ -8,9 +8,9 @@ from html import escape
 
 import attrs
 import pytest
-from gallery import ACME, MOUNT
 from hypothesis import given
 from hypothesis import strategies as st
+from portal.gallery import ACME, MOUNT
 
 from optly.portal.guard import Finding, Rules, findings
 from optly.portal.look import Look
@@ -207,7 +207,7 @@ def radios(question: Question) -> str:
     """
     Return a question as a host might draw it.
     """
-    checked = {True: question.yes, False: question.no}.get(question.pressed)
+    checked = {True: question.yes, False: question.no, None: None}[question.pressed]
     buttons = (
         f'<p class="answer"><input type="radio" name="{question.name}" id="{value}" value="{value}"'
         f'{" checked" if value == checked else ""}><label for="{value}">{value}</label></p>'

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
 from hypothesis import given
 from hypothesis import strategies as st
+from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
 
 from optly.contacts.addresses import Channel
 from optly.record.consent import Standing
