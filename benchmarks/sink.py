@@ -69,12 +69,12 @@ class Delay:
                         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         selector.register(end, selectors.EVENT_READ)
                 else:
-                    end = key.fileobj
-                    assert isinstance(end, socket.socket)
-                    data = end.recv(1 << 16)
-                    held.append((time.monotonic() + self._half, other[end], data))
+                    ready = key.fileobj
+                    assert isinstance(ready, socket.socket)
+                    data = ready.recv(1 << 16)
+                    held.append((time.monotonic() + self._half, other[ready], data))
                     if not data:
-                        selector.unregister(end)
+                        selector.unregister(ready)
             while held and held[0][0] <= time.monotonic():
                 _, end, data = held.popleft()
                 with suppress(OSError):

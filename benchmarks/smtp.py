@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import smtplib
 from datetime import UTC, datetime
+from typing import Any
 
 from measure import Work, measure, table
 from sink import Delay, sink
@@ -65,7 +66,7 @@ def floor(port: int, count: int) -> Work:
     return send
 
 
-def path(port: int, count: int, **settings: object) -> Work:
+def path(port: int, count: int, **settings: Any) -> Work:
     """
     Return what hands messages over in batches of a hundred, as `deliver` does.
     """

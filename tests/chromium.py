@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from services import missing
+from services import missing, reached
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,6 +31,7 @@ def chromium() -> Iterator[Browser]:
     """
     Start it, and end it. While it runs, no other event loop can run in this thread.
     """
+    reached("a browser")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         missing("Chromium", "apt-get install chromium")

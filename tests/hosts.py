@@ -9,24 +9,20 @@ import email.policy
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 import httpx
 from backends.mail_servers import Inbox, mail_server
-
-T = TypeVar("T")
+from processes import PATIENCE, free_port, wait_for
 
 ROOT: Final = Path(__file__).parents[1]
-PATIENCE: Final = 30  # seconds
 
 # Django's own server, when it is told to end, leaves the socket it listens on to the collector.
 _DJANGO_LEAVES: Final = "ignore:unclosed <socket.socket:ResourceWarning"
@@ -38,17 +34,6 @@ HOSTS: Final[Mapping[str, Sequence[str]]] = {
     "wsgi": ["-m", "examples.wsgi.app"],
     "asgi": ["-m", "examples.asgi.app"],
 }
-
-
-def wait_for(find: Callable[[], T | None]) -> T:
-    """
-    Return what is found at last.
-    """
-    end = time.monotonic() + PATIENCE
-    while (found := find()) is None:
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
-    return found
 
 
 @attrs.frozen
@@ -99,13 +84,6 @@ def words(mail: EmailMessage) -> str:
     return str(body.get_content())
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _answers(url: str) -> bool | None:
     try:
         return httpx.get(url).status_code == 200 or None
@@ -118,7 +96,7 @@ def running(name: str, directory: Path) -> Iterator[Host]:
     """
     Start an example, and see in the end that it stopped in good order and wrote no link into its log.
     """
-    port, inbox = _free_port(), Inbox()
+    port, inbox = free_port(), Inbox()
     url = f"http://127.0.0.1:{port}"
     path = directory / "log"
     with mail_server(inbox) as server, path.open("w") as log:

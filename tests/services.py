@@ -20,11 +20,25 @@ from sqlalchemy.pool import NullPool
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data"
 
+# What a test or a fixture is given to run on a server of its own kind.
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.server)
+MYSQL = pytest.param("mysql", marks=pytest.mark.server)
+
 _LOOPBACK = {
     "postgresql": ["postgresql+psycopg://root@127.0.0.1/test", "postgresql+psycopg://postgres@127.0.0.1/test"],
     "mysql": ["mysql+pymysql://root@127.0.0.1/test"],
 }
 _DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql"}
+
+
+REACHED: list[str] = []
+
+
+def reached(what: str) -> None:
+    """
+    Note that the test reaches for something outside its process. Only one that is marked may.
+    """
+    REACHED.append(what)
 
 
 def missing(what: str, advice: str = "name one in OPTLY_TEST_URLS") -> NoReturn:
@@ -61,6 +75,7 @@ def fresh_database(kind: str) -> Iterator[str]:
     """
     Make a database on a server of this kind, give its URL, and drop it afterwards.
     """
+    reached(f"a database on {kind}")
     name = f"optly_{secrets.token_hex(6)}"
     for url in _candidates(kind):
         server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -77,3 +92,15 @@ def fresh_database(kind: str) -> Iterator[str]:
                 connection.execute(text(f"DROP DATABASE {name}{force}"))
         return
     missing({"postgresql": "PostgreSQL", "mysql": "MariaDB or MySQL"}[kind])
+
+
+@contextmanager
+def database(kind: str, directory: Path) -> Iterator[str]:
+    """
+    Give the URL of an empty database: of SQLite in that directory, or on a server.
+    """
+    if kind == "sqlite":
+        yield f"sqlite:///{directory / 'optly.db'}"
+    else:
+        with fresh_database(kind) as url:
+            yield url

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from optly.contacts.addresses import (
     Account,
+    Address,
     AddressKind,
     Channel,
     EmailAddress,
@@ -122,12 +123,13 @@ def test_no_address_shows_itself() -> None:
     """
     Neither repr nor str gives a value away.
     """
-    for address, part in [
+    lines: list[tuple[Address, str]] = [
         (EmailAddress.parse("ada@example.com"), "ada"),
         (PhoneNumber.parse("+447911123456"), "7911"),
         (PostalAddress.parse("1 High Street, Leeds"), "High"),
         (Account.parse("app:ada99"), "ada"),
-    ]:
+    ]
+    for address, part in lines:
         assert part not in repr(address)
         assert part not in str(address)
         assert part not in address.masked

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES
+from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES, awaited
 
 from optly import AsyncConsentManager, Channel, ConsentManager, Content, NotPermittedError, Solicited, Subscriber
 from optly._operations.running import run_to_completion
@@ -45,21 +45,6 @@ class AwaitedBackend:
         self.closed = True
 
 
-def made(backend: Any, **settings: Any) -> AsyncConsentManager:
-    return AsyncConsentManager(
-        **{
-            "organisation": ACME,
-            "purposes": PURPOSES,
-            "storage": MemoryStorage(),
-            "backends": [backend],
-            "keys": KEYS,
-            "base_url": "https://acme.example.com/my",
-            "clock": FrozenClock(),
-            **settings,
-        }
-    )
-
-
 @pytest.mark.parametrize("backend", [MemoryBackend, AwaitedBackend])
 def test_the_whole_of_the_main_job_awaited(backend: Callable[[], Any]) -> None:
     """
@@ -68,7 +53,7 @@ def test_the_whole_of_the_main_job_awaited(backend: Callable[[], Any]) -> None:
 
     async def job() -> None:
         clock, sender = FrozenClock(), backend()
-        async with made(sender, clock=clock) as manager:
+        async with awaited(sender, clock=clock) as manager:
             ada = await manager.add_contact(email=EMAIL, subscriber=Subscriber.INDIVIDUAL)
             with pytest.raises(NotPermittedError):
                 await manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
@@ -115,7 +100,7 @@ def test_blocking_ports_do_not_block_the_loop() -> None:
             super().append(commits)
 
     async def job() -> None:
-        await made(MemoryBackend(), storage=Noting()).add_contact(email=EMAIL)
+        await awaited(MemoryBackend(), storage=Noting()).add_contact(email=EMAIL)
 
     asyncio.run(job())
     assert threads
@@ -128,7 +113,7 @@ def test_many_at_once_on_one_contact() -> None:
     """
 
     async def job() -> None:
-        manager = made(MemoryBackend())
+        manager = awaited(MemoryBackend())
         ada = await manager.add_contact(email=EMAIL)
         await asyncio.gather(*(manager.change_details(ada, name=f"Ada {number}") for number in range(20)))
         assert (await manager.standing(ada)).version == 22

@@ -163,14 +163,14 @@ class Site:
         return [html.encode()]
 
     def browser(self, base_url: str = SHOP) -> Browser:
-        return Browser.over_wsgi(validator(self), base_url)  # type: ignore[arg-type]
+        return Browser.over_wsgi(validator(self), base_url)
 
 
 def multipart(kind: str, body: bytes) -> list[tuple[str, str]]:
     message = message_from_bytes(b"Content-Type: %b\r\n\r\n%b" % (kind.encode(), body), policy=HTTP)
     return [
-        (str(part.get_param("name", header="content-disposition")), part.get_payload(decode=True).decode())
-        for part in message.iter_parts()  # type: ignore[attr-defined]
+        (str(part.get_param("name", header="content-disposition")), bytes(part.get_payload(decode=True)).decode())
+        for part in message.iter_parts()
     ]
 
 

@@ -66,7 +66,7 @@ def test_a_listing_counts_after_28_days(days: int, allowed: bool, register: str)
     On either register, whatever the subscriber is taken for.
     """
     listed = world().clock().date() - timedelta(days=days)
-    w = world(registers=registers(**{register: listed}))  # type: ignore[arg-type]
+    w = world(registers=registers(**{register: listed}))
     w.add()
     assert w.manager.check(PHONE, Channel.LIVE_CALL, "offers", call=CALL).allowed is allowed
 

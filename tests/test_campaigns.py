@@ -4,7 +4,6 @@ Asking a list: everybody once, whoever may not be asked told, and a run that was
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import environment
 from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
@@ -172,24 +172,25 @@ def test_two_runs_at_once_ask_nobody_twice(tmp_path: Path) -> None:
 
 CHILD = """
 import sys
-sys.path.insert(0, {tests!r})
-from test_campaigns import ask
+from processes import environment
 from world import world
 from optly import Contact
 from optly.storage import SQLStorage
 
-w = world(SQLStorage(sys.argv[1]))
-ask(w, map(Contact, sys.argv[2].split(",")), report=lambda asked: print(asked.contact.id, flush=True))
+def report(asked):
+    print(asked.contact.id, flush=True)
+
+contacts = map(Contact, sys.argv[2].split(","))
+asking = {"campaign": "winter", "via": "email", "channels": ["email"], "purposes": ["offers"]}
+world(SQLStorage(sys.argv[1])).manager.request_consents(contacts, **asking, report=report)
 print("done", flush=True)
 """
 
 
 def runs(url: str, contacts: list[Contact], kill_after: int) -> Iterator[str]:
-    script = CHILD.format(tests=str(Path(__file__).parent))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ids = ",".join(contact.id for contact in contacts)
     with subprocess.Popen(
-        [sys.executable, "-c", script, url, ids], stdout=subprocess.PIPE, env=environment, text=True
+        [sys.executable, "-c", CHILD, url, ids], stdout=subprocess.PIPE, env=environment(), text=True
     ) as child:
         assert child.stdout is not None
         for number, line in enumerate(child.stdout, 1):
@@ -198,6 +199,7 @@ def runs(url: str, contacts: list[Contact], kill_after: int) -> Iterator[str]:
                 child.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     """
     Killed again and again, at the start of a batch and within one, it asks everybody in the end, and nobody twice.

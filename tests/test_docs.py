@@ -43,6 +43,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+# One starts a mail server of its own.
+SERVING = [page for page in PAGES if "create_server(" in page.read_text(encoding="utf-8")]
 
 _markdown = MarkdownIt("commonmark").enable("table")
 
@@ -68,7 +70,13 @@ def close_all(namespace: dict[str, Any]) -> None:
             value.close()
 
 
-@every_page
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.server if page in SERVING else (), id=page.relative_to(ROOT).as_posix())
+        for page in PAGES
+    ],
+)
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The Python blocks of a page run from the first to the last and show what they say they show.

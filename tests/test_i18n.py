@@ -61,7 +61,7 @@ def said(found: Catalog) -> set[tuple[str | None, object]]:
 
 
 def forms(text: object) -> list[str]:
-    return [text] if isinstance(text, str) else list(text)  # type: ignore[call-overload, no-any-return]
+    return [text] if isinstance(text, str) else list(text)  # type: ignore[call-overload]
 
 
 def write(directory: Path, tag: str, *entries: tuple[str, str]) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -65,7 +66,7 @@ def rfc_leaf(leaf: bytes) -> bytes:
 
 
 def events(count: int) -> list[Event]:
-    common = {"occurred_at": NOW, "recorded_at": NOW, "actor": Actor.STAFF, "grade": Grade.D}
+    common: dict[str, Any] = {"occurred_at": NOW, "recorded_at": NOW, "actor": Actor.STAFF, "grade": Grade.D}
     added = ContactAdded(**common, subscriber=Subscriber.INDIVIDUAL, language="en", personal={"name_1": "Ada"})
     return [
         added,
@@ -97,7 +98,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_canonical_bytes_are_those_of_rfc_8785(value: object) -> None:
+def test_canonical_bytes_are_those_of_rfc_8785(value: Any) -> None:
     """
     An implementation of RFC 8785 that is not ours writes the same bytes, and they read back as what was written.
     """
@@ -166,7 +167,8 @@ def test_any_changed_byte_is_found(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(value) - 1))
     value[at] ^= data.draw(st.integers(1, 255))
     changed = list(entries)
-    changed[place] = attrs.evolve(entries[place], **{field: bytes(value)})
+    damage: dict[str, Any] = {field: bytes(value)}
+    changed[place] = attrs.evolve(entries[place], **damage)
     problems = verify_chain("acme", SUBJECT.hex(), changed, openings=openings, head=(4, entries[-1].hash))
     assert place + 1 in {problem.seq for problem in problems}
 

@@ -10,8 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from test_async import made
-from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, world
+from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, awaited, world
 
 from optly import Channel, Contact
 from optly.backends import MemoryBackend
@@ -183,7 +182,7 @@ def test_the_awaited_manager_calls_in_a_thread_and_so_do_its_pages() -> None:
 
     async def job() -> None:
         sender = MemoryBackend(channel=Channel.EMAIL)
-        async with made(sender, on_events=listen) as manager:
+        async with awaited(sender, on_events=listen) as manager:
             ada = await manager.add_contact(email=EMAIL)
             link = (await manager.unsubscribe_headers(ada))["List-Unsubscribe"].strip("<>")
             await asyncio.to_thread(

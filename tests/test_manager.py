@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PHONE, PURPOSES, SMS_OFFERS, World, world
@@ -660,7 +661,7 @@ def test_bad_input_gets_an_error_of_ours(w: World) -> None:
         {"base_url": "javascript:alert(1)"},
     ],
 )
-def test_settings_that_cannot_work_are_refused_at_once(settings: dict[str, object]) -> None:
+def test_settings_that_cannot_work_are_refused_at_once(settings: dict[str, Any]) -> None:
     """
     When the manager is made, not when the first message goes wrong.
     """
@@ -779,7 +780,7 @@ def test_a_backend_that_breaks_its_promise_leaves_doubt(w: World, caplog: pytest
     ada = w.add()
     w.emails.answer = fail
     with caplog.at_level(logging.DEBUG, logger="optly"):
-        assert w.manager.request_consent(
+        question = w.manager.request_consent(
             ada,
             via=Channel.EMAIL,
             channels=[Channel.EMAIL],
@@ -787,6 +788,7 @@ def test_a_backend_that_breaks_its_promise_leaves_doubt(w: World, caplog: pytest
             basis=Solicited(how="form", at=w.clock()),
         )
         assert w.manager.deliver().in_doubt == 1
+    assert [question.id] == [event.question for event in w.manager.history(ada) if isinstance(event, MessageDoubted)]
     assert EMAIL not in caplog.text
     assert len(caplog.records) == 1
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -99,10 +100,10 @@ def test_a_channel_may_be_named() -> None:
     """
     By its value as well as by itself.
     """
-    assert Rate(10, channel=Channel.SMS) == Rate(10, timedelta(seconds=1), channel="sms")  # type: ignore[arg-type]
+    assert Rate(10, channel=Channel.SMS) == Rate(10, timedelta(seconds=1), channel="sms")
     assert Rate(10, channel=Channel.SMS).domain is None
     with pytest.raises(UnknownChannelError):
-        Rate(10, channel="pigeon")  # type: ignore[arg-type]
+        Rate(10, channel="pigeon")
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -341,7 +342,7 @@ def test_texts_keep_quiet_unless_told_otherwise() -> None:
     By the clocks of London, on every day.
     """
     assert ((Channel.SMS,), "Europe/London", frozenset(range(7))) == (NIGHT.channels, NIGHT.zone, NIGHT.days)
-    named = QuietHours(time(21), time(8), channels=["sms", Channel.EMAIL])  # type: ignore[list-item]
+    named = QuietHours(time(21), time(8), channels=["sms", Channel.EMAIL])
     assert (Channel.SMS, Channel.EMAIL) == named.channels
 
 
@@ -372,9 +373,10 @@ def test_quiet_hours_that_cannot_be_meant_are_refused() -> None:
     """
     Without a channel or a day, on an eighth day, with a second zone, or for ever.
     """
-    for wrong in ({"channels": []}, {"days": []}, {"days": [7]}, {"days": [-1]}):
+    settings: list[dict[str, Any]] = [{"channels": []}, {"days": []}, {"days": [7]}, {"days": [-1]}]
+    for wrong in settings:
         with pytest.raises(ConfigurationError):
-            QuietHours(time(21), time(8), **wrong)  # type: ignore[arg-type]
+            QuietHours(time(21), time(8), **wrong)
     for start, end in ((time(21, tzinfo=UTC), time(8)), (time(21), time(8, tzinfo=UTC))):
         with pytest.raises(ConfigurationError, match="zone"):
             QuietHours(start, end)

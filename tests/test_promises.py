@@ -38,7 +38,7 @@ from optly import (
 )
 from optly.errors import ConflictError, LinkError, OptlyError, StopStandsError, StorageUnavailableError
 from optly.messages import Message, Outcome, Receipt
-from optly.protocols import Commit
+from optly.protocols import Commit, Storage
 from optly.protocols.http import Request
 from optly.record.events import ConsentGiven, ConsentRefused, ConsentRequested
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -231,6 +231,7 @@ METHODS = st.sampled_from(["GET", "HEAD"])
 TAILS = st.sampled_from(["", "/", "/stop", "/u", "/../stop", "?confirm=true&email.offers=yes", "?answer=yes"])
 
 
+@pytest.mark.slow
 @given(anything, METHODS, TAILS, st.integers(0, 20))
 def test_promise_3_opening_is_not_answering(steps: list[Step], method: str, tail: str, index: int) -> None:
     """
@@ -466,12 +467,12 @@ def test_promise_12_erasure_works_and_the_ledger_still_verifies(
     No byte of the store holds anything personal afterwards, the chain verifies, and the address stays refused.
     """
     directory = tmp_path_factory.mktemp("erased")
-    storage = {
+    stores: dict[str, Callable[[], Storage]] = {
         "memory": MemoryStorage,
         "file": lambda: FileStorage(directory / "optly.jsonl"),
         "sqlite": lambda: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
-    }[store]()
-    history = run(History.begin(storage=storage), steps)
+    }
+    history = run(History.begin(storage=stores[store]()), steps)
     w = history.w
     values = {value for event in w.manager.history(history.ada) for value in event.personal.values() if value != "form"}
     w.manager.seal()
@@ -492,6 +493,7 @@ def test_promise_12_erasure_works_and_the_ledger_still_verifies(
             assert value.encode() not in stored, path.name
 
 
+@pytest.mark.slow
 @given(anything, st.integers(0, 36_500), st.booleans(), st.booleans())
 def test_promise_13_stopping_is_easier_than_starting(steps: list[Step], days: int, rotated: bool, erased: bool) -> None:
     """

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import attrs
 import pytest
-from world import Solicited, World, world
+from world import World, world
 
-from optly import Channel, Content
+from optly import Channel, Content, Solicited
 from optly.protocols.http import Request, Response
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
@@ -67,7 +67,7 @@ def w(store: Counting) -> World:
     """
     Acme with that store.
     """
-    return world(store)  # type: ignore[arg-type]
+    return world(store)
 
 
 def post(w: World, path: str, fields: dict[str, str]) -> Callable[[], None]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import attrs
-import pytest
-from test_rendering import bracketed, unbracketed
+from brackets import unbracketed
 from world import EMAIL, PURPOSES, World, world
 
 from optly import Channel
@@ -21,8 +20,6 @@ from optly.locale.i18n import language_name, languages
 from optly.portal import Portal, Request
 from optly.portal.choices import yes_to
 from optly.testing.messages import code_in
-
-__all__ = ["bracketed"]
 
 MOUNT = "/my"
 
@@ -97,15 +94,13 @@ class Person:
 
     def check(self, path: str, text: str) -> None:
         self.read.add(path)
-        for fact in sorted(self.facts, key=len, reverse=True):
-            text = text.replace(fact, "")
-        assert "" == unbracketed(text), (path, text)
+        assert "" == unbracketed(text, self.facts), (path, text)
 
     def look_around(self, path: str) -> list[tuple[str, dict[str, str]]]:
         """
         Follow every link that leads on from *path*, and return the forms there are.
         """
-        ahead, seen, forms = [path], set(), {}
+        ahead, seen, forms = [path], set[str](), dict[str, dict[str, str]]()
         while ahead:
             here = ahead.pop()
             if here in seen or not here.startswith(MOUNT) or "lang=" in here:
@@ -142,7 +137,6 @@ def steps(forms: Iterable[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[s
     )
 
 
-@pytest.mark.usefixtures("bracketed")
 def test_no_page_says_a_word_that_is_in_no_catalogue(bracketed: tuple[Path, ...]) -> None:
     """
     Behind a link, in a session, by a stop link and before anybody is known; in order, in error and at the end.

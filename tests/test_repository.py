@@ -27,7 +27,7 @@ def test_the_version_is_that_of_what_is_installed() -> None:
     """
     assert version("optly") == optly.__version__
     with pytest.raises(AttributeError, match="__verison__"):
-        optly.__verison__  # noqa: B018
+        getattr(optly, "__verison__")  # noqa: B009
 
 
 def test_the_supported_pythons_are_named_alike() -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -304,12 +305,13 @@ STORES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", STORES)
 def test_a_life_over_every_store(store: str) -> None:
     """
     Whatever happens in whatever order, the gate, the outbox and the ledger keep to the model.
     """
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Life(STORES[store]),
+    run_state_machine_as_test(
+        partial(Life, STORES[store]),  # type: ignore[arg-type]
         settings=settings(max_examples=60 if store == "memory" else 25, stateful_step_count=30, deadline=None),
     )

@@ -144,6 +144,7 @@ def texts(seed: int) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 def test_it_is_counted_as_twilio_counts() -> None:
     """
     By Twilio's own calculator: the encoding, the units and the parts of thousands of texts.

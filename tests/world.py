@@ -4,13 +4,14 @@ A small organisation for tests, with a clock that stands still and outboxes that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import attrs
 
 from optly import (
+    AsyncConsentManager,
     Channel,
     ConsentManager,
     Contact,
@@ -23,8 +24,7 @@ from optly import (
 from optly.backends import MemoryBackend
 from optly.messages import Message
 from optly.protocols import Storage
-from optly.record.consent import Question
-from optly.record.events import Event, MessageEvent
+from optly.record.events import MessageEvent
 from optly.storage import MemoryStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in
@@ -43,10 +43,6 @@ PURPOSES = (
 KEYS = Keys(current="a key that is only used in tests")
 EMAIL, PHONE = "ada@example.com", "+447911123456"
 EMAIL_OFFERS, SMS_OFFERS = (Channel.EMAIL, "offers"), (Channel.SMS, "offers")
-
-
-def _asks(event: Event, question: Question) -> bool:
-    return isinstance(event, MessageEvent) and event.question == question.id
 
 
 @attrs.define(kw_only=True)
@@ -88,7 +84,8 @@ class World:
             },
         )
         self.manager.deliver()
-        asked = {event.message for event in self.manager.history(contact) if _asks(event, question)}
+        events = [event for event in self.manager.history(contact) if isinstance(event, MessageEvent)]
+        asked = {event.message for event in events if event.question == question.id}
         return next(message for message in self.emails.outbox if message.id in asked)
 
     def agreed(self, contact: Contact) -> str:
@@ -112,26 +109,42 @@ class World:
         return self.manager.check(EMAIL if channel is Channel.EMAIL else PHONE, channel, purpose).allowed
 
 
+def _organised(storage: Storage | None, backends: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "organisation": ACME,
+        "purposes": PURPOSES,
+        "storage": MemoryStorage() if storage is None else storage,
+        "backends": backends,
+        "keys": KEYS,
+        "base_url": "https://acme.example.com/my",
+        "clock": FrozenClock(),
+        **settings,
+    }
+
+
 def world(storage: Storage | None = None, **settings: Any) -> World:
     """
     Make a world, by default in memory.
     """
-    storage = MemoryStorage() if storage is None else storage
-    clock: FrozenClock = settings.pop("clock", None) or FrozenClock()
     emails, texts = MemoryBackend(channel=Channel.EMAIL), MemoryBackend(channel=Channel.SMS)
-    manager = ConsentManager(
-        **{
-            "organisation": ACME,
-            "purposes": PURPOSES,
-            "storage": storage,
-            "backends": [emails, texts],
-            "keys": KEYS,
-            "base_url": "https://acme.example.com/my",
-            "clock": clock,
-            **settings,
-        }
-    )
-    return World(manager=manager, storage=storage, clock=clock, emails=emails, texts=texts)
+    organised = _organised(storage, [emails, texts], settings)
+    manager = ConsentManager(**organised)
+    return World(manager=manager, storage=organised["storage"], clock=organised["clock"], emails=emails, texts=texts)
 
 
-Maker = Callable[[], Storage]
+def awaited(backend: Any, storage: Storage | None = None, **settings: Any) -> AsyncConsentManager:
+    """
+    Make an awaited manager, by default in memory.
+    """
+    return AsyncConsentManager(**_organised(storage, [backend], settings))
+
+
+def ask_companies(manager: ConsentManager, count: int, campaign: str = "one") -> list[Contact]:
+    """
+    Ask so many companies by email about offers by email, each for the first time in a campaign.
+    """
+    companies = [
+        manager.add_contact(email=f"p{number}@example.com", subscriber=Subscriber.COMPANY) for number in range(count)
+    ]
+    manager.request_consents(companies, campaign=campaign, via="email", channels=["email"], purposes=["offers"])
+    return companies

@@ -17,6 +17,7 @@ from typing import Any
 
 import attrs
 import httpx
+from backends.mail_servers import SENDER, Line
 from botocore.session import Session
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -24,7 +25,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from mail_servers import SENDER, Line
 from moto.server import ThreadedMotoServer
 
 from optly.backends._http import Caller
@@ -98,20 +98,23 @@ class Heard:
     body: bytes
 
 
+Answering = Callable[[Heard], tuple[int, dict[str, str], bytes]]
+
+
 @attrs.define
 class Site:
     """
     A server that answers as told and keeps what it was asked.
     """
 
-    answer: Callable[[Heard], tuple[int, dict[str, str], bytes]]
+    answer: Answering
     url: str = ""
     heard: list[Heard] = attrs.field(factory=list)
     connections: int = 0
 
 
 @contextmanager
-def site(answer: Callable[[Heard], tuple[int, dict[str, str], bytes]]) -> Iterator[Site]:
+def site(answer: Answering) -> Iterator[Site]:
     """
     Run such a server.
     """
@@ -158,6 +161,23 @@ def site(answer: Callable[[Heard], tuple[int, dict[str, str], bytes]]) -> Iterat
         thread.join()
 
 
+class Played(httpx.BaseTransport):
+    """
+    Every host at once, played without a socket: answers as told and keeps what it was asked.
+    """
+
+    def __init__(self, answer: Answering) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+        self.heard: list[Heard] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        self.heard.append(Heard(request.method, request.url.raw_path.decode(), dict(request.headers), request.read()))
+        status, headers, body = self.answer(self.heard[-1])
+        return httpx.Response(status, headers=headers, content=body)
+
+
 class Rerouted(httpx.BaseTransport):
     """
     Leads every request to a server of the tests, which sees the host that was meant.
@@ -166,7 +186,7 @@ class Rerouted(httpx.BaseTransport):
     def __init__(self, url: str, **headers: str) -> None:
         self._target = httpx.URL(url)
         self._headers = headers
-        self._transport = httpx.HTTPTransport()
+        self._transport = httpx.HTTPTransport(verify=False)  # there is no TLS, whose setting up takes its time
         self.asked: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -184,7 +204,7 @@ def hearing(transport: httpx.BaseTransport, **settings: Any) -> Iterator[SESBack
     """
     A backend that finds all of Amazon behind *transport*.
     """
-    backend = SESBackend(REGION, **{"sender": SENDER, "credentials": KEYS, "topics": [TOPIC]} | settings)
+    backend = SESBackend(REGION, **{"sender": SENDER, "credentials": KEYS, "topics": [TOPIC], **settings})
     caller = Caller(timeout=timedelta(seconds=5), transport=transport)
     backend._subscriber._caller = caller
     try:

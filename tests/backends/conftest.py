@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
-from mail_servers import Authority, Inbox
+from backends.mail_servers import Authority, Inbox
 
 from optly.contacts.addresses import Channel
 from optly.messages import Message
@@ -40,10 +41,15 @@ def write() -> Callable[..., Message]:
     A function that makes a message of what it is told.
     """
 
-    def make(**parts: object) -> Message:
+    def make(**parts: Any) -> Message:
         return Message(
-            **{"id": "0123456789abcdef" * 2, "channel": Channel.EMAIL, "to": "ada@example.com", "text": "Hello\n"}
-            | parts
+            **{
+                "id": "0123456789abcdef" * 2,
+                "channel": Channel.EMAIL,
+                "to": "ada@example.com",
+                "text": "Hello\n",
+                **parts,
+            }
         )
 
     return make

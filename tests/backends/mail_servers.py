@@ -8,17 +8,19 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import attrs
-import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from processes import answers, free_port, wait_for
+from services import missing
 
 SENDER = "Acme <hello@acme.example.com>"
 
@@ -72,6 +74,13 @@ class Inbox:
         return self.answers.get("dot", f"250 2.0.0 Ok: queued as {len(self.envelopes)}")
 
     @property
+    def contents(self) -> list[bytes]:
+        """
+        The messages themselves.
+        """
+        return [envelope.original_content or b"" for envelope in self.envelopes]
+
+    @property
     def connections(self) -> int:
         """
         Over how many connections the messages came.
@@ -111,15 +120,13 @@ def let_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, d
 
 
 @contextmanager
-def mail_server(inbox: Inbox, *, implicit: ssl.SSLContext | None = None, **settings: object) -> Iterator[str]:
+def mail_server(inbox: Inbox, *, implicit: ssl.SSLContext | None = None, **settings: Any) -> Iterator[str]:
     """
     Run the real server and yield its host and port.
     """
     controller = Mail(inbox, hostname="127.0.0.1", port=0, ssl_context=implicit, **settings)
     # Port 0 is the system's choice, which aiosmtpd neither asks for nor tells.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        controller.port = probe.getsockname()[1]
+    controller.port = free_port()
     controller.start()
     try:
         yield f"127.0.0.1:{controller.port}"
@@ -351,27 +358,15 @@ def smtp_sink(directory: Path, *flags: str) -> Iterator[str]:
     """
     program = _POSTFIX / "sbin" / "smtp-sink"
     if not program.exists():
-        if os.environ.get("OPTLY_REQUIRE_SERVICES") == "1":
-            pytest.fail("smtp-sink is required: run tests/peers/install")
-        pytest.skip("smtp-sink is missing; tests/peers/install puts it there")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        missing("smtp-sink", "run tests/peers/install")
+    port = free_port()
     environment = os.environ | {"LD_LIBRARY_PATH": str(_POSTFIX / "lib" / "postfix")}
     # Root has to say whom the sink is to run as; nobody cannot write to a directory of pytest's.
     user = ("-u", "root") if os.geteuid() == 0 else ()
     command = [program, *user, "-d", f"{directory}/mail.", *flags, f"127.0.0.1:{port}", "64"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as sink:
         try:
-            until = time.monotonic() + 10
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except ConnectionRefusedError:
-                    if sink.poll() is not None or time.monotonic() > until:
-                        pytest.fail("smtp-sink does not start")
-                    time.sleep(0.01)
+            wait_for(partial(answers, port, sink))
             yield f"127.0.0.1:{port}"
         finally:
             sink.terminate()

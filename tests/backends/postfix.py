@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import attrs
 import pytest
-from mail_servers import Authority, Inbox, mail_server
+from backends.mail_servers import Authority, Inbox, mail_server
 from services import missing
 
 PACKAGE = Path(__file__).parents[2] / ".peers" / "postfix" / "usr"
@@ -142,8 +142,7 @@ class Postfix:
         Wait until a mail for ``next.example.com`` has been handed on, and return it.
         """
         (mail,) = self._wait(
-            lambda: [envelope.original_content for envelope in self.next_hop.envelopes if envelope.rcpt_tos == [to]],
-            1,
+            lambda: [mail.original_content or b"" for mail in self.next_hop.envelopes if mail.rcpt_tos == [to]], 1
         )
         return mail
 

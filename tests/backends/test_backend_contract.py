@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from mail_servers import SENDER, Inbox, ScriptedServer, mail_server
+from backends.mail_servers import SENDER, Inbox, ScriptedServer, mail_server
 
 from optly.backends import ConsoleBackend, MemoryBackend, SMTPBackend
 from optly.contacts.addresses import Channel
@@ -48,6 +48,7 @@ class TestConsoleBackend(BackendContract):
         return ConsoleBackend(backend.channel, stream=Deserted())
 
 
+@pytest.mark.server
 class TestSMTPBackend(BatchContract, BackendContract):
     secrets = ("s3cret",)
 

@@ -53,6 +53,7 @@ def caller() -> Iterator[Caller]:
     made.close()
 
 
+@pytest.mark.server
 def test_no_address_that_is_called_reaches_a_log(url: str, caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     """
     Whatever a host logs: a number may stand in the query.
@@ -65,6 +66,7 @@ def test_no_address_that_is_called_reaches_a_log(url: str, caller: Caller, caplo
     assert logging.getLogger("httpx").level == logging.NOTSET
 
 
+@pytest.mark.server
 def test_a_proxy_is_taken_from_the_environment(url: str, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     It is asked for the whole address; and not where the environment says so.
@@ -77,6 +79,7 @@ def test_a_proxy_is_taken_from_the_environment(url: str, caller: Caller, monkeyp
     assert caller.call(Call(method="GET", url=f"{url}/y")).body == b"/y"
 
 
+@pytest.mark.server
 def test_it_works_again_after_it_was_closed(url: str, caller: Caller) -> None:
     """
     Over a new connection.
@@ -86,7 +89,10 @@ def test_it_works_again_after_it_was_closed(url: str, caller: Caller) -> None:
         caller.close()
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "ftp://127.0.0.1/", "http://[/", "nonsense"])
+@pytest.mark.parametrize(
+    "address",
+    [pytest.param("http://127.0.0.1:1/", marks=pytest.mark.server), "ftp://127.0.0.1/", "http://[/", "nonsense"],
+)
 def test_what_cannot_be_reached_was_not_sent(caller: Caller, address: str) -> None:
     """
     Nothing of it can have been heard, and the error does not repeat it.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -85,13 +86,17 @@ Content-Type: message/rfc822
 """)
 
 
-def only(raw: bytes, **settings: object) -> DeliveryEvent:
-    (event,) = read(raw, now=NOW, **{"return_path": PATH} | settings)
+def only(raw: bytes, **settings: Any) -> DeliveryEvent:
+    (event,) = read(raw, now=NOW, **{"return_path": PATH, **settings})
     assert isinstance(event, DeliveryEvent)
     return event
 
 
-def said(raw: bytes | EmailMessage, **settings: object) -> InboundMessage:
+def statuses(raw: bytes) -> list[DeliveryStatus]:
+    return [event.status for event in read(raw, now=NOW, return_path=PATH) if isinstance(event, DeliveryEvent)]
+
+
+def said(raw: bytes | EmailMessage, **settings: Any) -> InboundMessage:
     raw = raw if isinstance(raw, bytes) else raw.as_bytes(policy=SMTPUTF8)
     (message,) = read(raw, now=NOW, **settings)
     assert isinstance(message, InboundMessage)
@@ -209,10 +214,8 @@ def test_where_one_of_several_is_there_the_address_is_not_dead() -> None:
     An address may stand for several people.
     """
     gone, there = recipient(to="al@example.org"), recipient("delivered", "2.0.0", to="bo@example.org")
-    events = read(report(gone, there), now=NOW, return_path=PATH)
-    assert [STATUS.FAILED, STATUS.DELIVERED] == [event.status for event in events]
-    events = read(report(gone, recipient(to="bo@example.org")), now=NOW, return_path=PATH)
-    assert [STATUS.BOUNCED, STATUS.BOUNCED] == [event.status for event in events]
+    assert [STATUS.FAILED, STATUS.DELIVERED] == statuses(report(gone, there))
+    assert [STATUS.BOUNCED, STATUS.BOUNCED] == statuses(report(gone, recipient(to="bo@example.org")))
 
 
 def test_a_report_in_utf_8_is_read() -> None:
@@ -477,7 +480,7 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
     """
     real = builtins.__import__
 
-    def without(name: str, *args: object, **kwargs: object) -> object:
+    def without(name: str, *args: Any, **kwargs: Any) -> object:
         if name.startswith("flufl"):
             raise ImportError(name)
         return real(name, *args, **kwargs)

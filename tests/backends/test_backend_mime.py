@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -57,8 +58,8 @@ def read(letter: Letter) -> EmailMessage:
     return mail
 
 
-def message(**parts: object) -> Message:
-    return Message(**{"id": "ab" * 16, "channel": Channel.EMAIL, "to": "ada@example.com", "text": "Hello\n"} | parts)
+def message(**parts: Any) -> Message:
+    return Message(**{"id": "ab" * 16, "channel": Channel.EMAIL, "to": "ada@example.com", "text": "Hello\n", **parts})
 
 
 def lines(text: str) -> list[str]:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import dkim
 import pytest
+from backends.mail_servers import SENDER, Authority
+from backends.postfix import SIZE_LIMIT, Postfix, running
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from mail_servers import SENDER, Authority
-from postfix import SIZE_LIMIT, Postfix, running
 from world import KEYS, world
 
 from optly import Channel, Solicited
@@ -30,6 +31,8 @@ from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcom
 from optly.record.events import MessageAccepted
 from optly.results import Effect
 from optly.rules import Reason
+
+pytestmark = pytest.mark.server
 
 PATH = ReturnPath("bounces@acme.example.com", KEYS)
 CONTACT = "0123456789abcdef" * 2
@@ -55,11 +58,11 @@ def fresh(write: Write) -> Write:
 
 
 @contextmanager
-def sending(address: str, **settings: object) -> Iterator[SMTPBackend]:
+def sending(address: str, **settings: Any) -> Iterator[SMTPBackend]:
     """
     A backend that is closed at the end.
     """
-    backend = SMTPBackend(f"smtp://{address}", **{"sender": SENDER, "timeout": timedelta(seconds=10)} | settings)
+    backend = SMTPBackend(f"smtp://{address}", **{"sender": SENDER, "timeout": timedelta(seconds=10), **settings})
     try:
         yield backend
     finally:

@@ -16,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import attrs
 import pytest
-from aws import CONTACT, KEYS, REGION, Heard, Moto, hear_request, moto_server, site, taken
+from backends.aws import CONTACT, KEYS, REGION, Heard, Moto, hear_request, moto_server, site, taken
+from backends.mail_servers import SENDER, Line, ScriptedServer
 from botocore.session import Session
-from mail_servers import SENDER, Line, ScriptedServer
 from services import PUBLISHED, published
 
 from optly.backends import mime
@@ -46,8 +46,8 @@ def sending(endpoint: str, **settings: Any) -> Iterator[SESBackend]:
     """
     A backend that is closed at the end.
     """
-    defaults = {"sender": SENDER, "credentials": KEYS, "timeout": timedelta(seconds=5)}
-    backend = SESBackend(REGION, endpoint=endpoint, **defaults | settings)
+    settings = {"sender": SENDER, "credentials": KEYS, "timeout": timedelta(seconds=5), **settings}
+    backend = SESBackend(REGION, endpoint=endpoint, **settings)
     try:
         yield backend
     finally:
@@ -146,6 +146,7 @@ def test_no_field_takes_a_line_break(field: str, write: Write) -> None:
         build(ACCOUNT, write(**{field: value}), at=AT)
 
 
+@pytest.mark.server
 def test_an_address_without_a_form_in_ascii_is_refused(write: Write) -> None:
     """
     SES does not know SMTPUTF8. The address may be good elsewhere, so it is not to blame. A domain has such a form.
@@ -197,6 +198,7 @@ def test_amazons_own_signatures_come_out(name: str) -> None:
     assert (call.method, call.url, call.body) == (signed.method, signed.url, signed.body)
 
 
+@pytest.mark.server
 def test_what_is_sent_is_what_was_signed(write: Write) -> None:
     """
     Only the host, the content type and Amazon's own headers are covered, and they arrive as they were.
@@ -240,6 +242,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.server
 def test_credentials_are_found_in_the_environment(bare: Path, monkeypatch: pytest.MonkeyPatch, write: Write) -> None:
     """
     When the first message is sent, not when the backend is made. What was missing then may be there later.
@@ -253,6 +256,7 @@ def test_credentials_are_found_in_the_environment(bare: Path, monkeypatch: pytes
     assert [used(heard) for heard in ses.heard] == ["AKIDENV"]
 
 
+@pytest.mark.server
 def test_credentials_that_expire_are_renewed(bare: Path, write: Write) -> None:
     """
     By botocore: here a program gives new ones each time, which are about to expire.
@@ -277,6 +281,7 @@ def test_credentials_that_expire_are_renewed(bare: Path, write: Write) -> None:
     assert sorted(set(numbers)) == numbers
 
 
+@pytest.mark.server
 def test_a_function_is_asked_for_every_message(write: Write) -> None:
     """
     And may fail with whatever it likes: the message waits.
@@ -332,7 +337,7 @@ def test_a_setting_that_cannot_work_is_told_at_once(settings: dict[str, Any]) ->
     When the backend is made.
     """
     with pytest.raises(ConfigurationError):
-        SESBackend(**{"region": REGION, "sender": SENDER, "credentials": KEYS} | settings)
+        SESBackend(**{"region": REGION, "sender": SENDER, "credentials": KEYS, **settings})
 
 
 @pytest.mark.parametrize(
@@ -532,6 +537,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
 def test_what_was_said_and_not_answered_is_in_doubt(script: Callable[[Line], None], write: Write) -> None:
     """
@@ -543,6 +549,7 @@ def test_what_was_said_and_not_answered_is_in_doubt(script: Callable[[Line], Non
         assert server.connections == 1
 
 
+@pytest.mark.server
 def test_what_is_taken_too_late_is_in_doubt_and_said_once(write: Write) -> None:
     """
     SES took it after we had stopped waiting.
@@ -562,6 +569,7 @@ def test_what_is_taken_too_late_is_in_doubt_and_said_once(write: Write) -> None:
     assert len(said) == 1
 
 
+@pytest.mark.server
 def test_a_redirect_is_not_followed(write: Write) -> None:
     """
     What is signed for one host is not shown to another.
@@ -571,6 +579,7 @@ def test_a_redirect_is_not_followed(write: Write) -> None:
         assert other.heard == []
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_what_was_not_said_is_said_again_later(scheme: str, write: Write) -> None:
     """
@@ -586,6 +595,7 @@ def test_what_was_not_said_is_said_again_later(scheme: str, write: Write) -> Non
             assert LATER == end(backend.send(write()))
 
 
+@pytest.mark.server
 def test_a_connection_is_used_again(write: Write) -> None:
     """
     By a message after the other.
@@ -595,6 +605,7 @@ def test_a_connection_is_used_again(write: Write) -> None:
         assert (ses.connections, len(ses.heard)) == (1, 5)
 
 
+@pytest.mark.server
 def test_a_connection_that_is_closed_after_an_answer_is_replaced(write: Write) -> None:
     """
     Whether the server says that it will close it or not.
@@ -615,6 +626,7 @@ def batch(write: Write, count: int) -> list[Message]:
     return [write(id=f"{number:032x}", to=f"ada{number}@example.com") for number in range(count)]
 
 
+@pytest.mark.server
 def test_a_batch_is_said_in_order_and_over_a_few_connections(write: Write) -> None:
     """
     Each message once, and each receipt at the place of its message.
@@ -632,6 +644,7 @@ def test_a_batch_is_said_in_order_and_over_a_few_connections(write: Write) -> No
     assert len(ses.heard) == 40
 
 
+@pytest.mark.server
 def test_after_a_throttle_the_rest_is_not_said(write: Write) -> None:
     """
     It waits as long as SES asked.
@@ -644,6 +657,7 @@ def test_after_a_throttle_the_rest_is_not_said(write: Write) -> None:
     assert len(ses.heard) == 4
 
 
+@pytest.mark.server
 def test_several_threads_stop_as_well(write: Write) -> None:
     """
     With no more said than were under way, and nothing said twice.
@@ -658,6 +672,7 @@ def test_several_threads_stop_as_well(write: Write) -> None:
     assert accepted <= set(said)
 
 
+@pytest.mark.server
 def test_a_provider_that_falls_silent_does_not_take_the_batch_along(write: Write) -> None:
     """
     Otherwise every message of it would be in doubt, and nobody would say them again.
@@ -669,6 +684,7 @@ def test_a_provider_that_falls_silent_does_not_take_the_batch_along(write: Write
     assert {LATER} == {end(receipt) for receipt in receipts[2:]}
 
 
+@pytest.mark.server
 def test_a_message_that_cannot_be_said_does_not_keep_the_others(write: Write) -> None:
     """
     It is refused in its place.
@@ -685,7 +701,7 @@ def test_a_message_that_cannot_be_said_does_not_keep_the_others(write: Write) ->
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[Moto]:
+def moto(needs_server: None) -> Iterator[Moto]:
     """
     A server that knows the sender, and checks signatures where a test asks for it.
     """
@@ -759,6 +775,7 @@ def test_a_sender_that_is_not_verified_burns_no_message(verified: Moto, write: W
     assert receipt.code == 400
 
 
+@pytest.mark.server
 def test_the_server_gets_what_was_built(verified: Moto, write: Write) -> None:
     """
     Byte for byte, the headers that show the unsubscribe button included.
@@ -785,10 +802,14 @@ def test_the_server_gets_what_was_built(verified: Moto, write: Write) -> None:
     assert kept["source"] == "hello@acme.example.com"
 
 
+@pytest.mark.server
 class TestSESBackend(BatchContract, WebhookContract, BackendContract):
     secrets = (KEYS.access_key, KEYS.secret_key, "t0ken", "a-shared-secret-of-eventbridge")
 
-    settings = {"credentials": attrs.evolve(KEYS, token="t0ken"), "secrets": ["a-shared-secret-of-eventbridge"]}  # noqa: RUF012
+    settings: ClassVar[dict[str, Any]] = {
+        "credentials": attrs.evolve(KEYS, token="t0ken"),
+        "secrets": ["a-shared-secret-of-eventbridge"],
+    }
 
     @pytest.fixture
     def backend(self, verified: Moto) -> Iterator[SESBackend]:

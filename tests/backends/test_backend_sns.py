@@ -6,23 +6,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
-from aws import (
+from backends.aws import (
     CONTACT,
     MESSAGE,
     NOW,
     REGION,
     TOPIC,
     Amazon,
+    Answering,
     Heard,
     Moto,
+    Played,
     Rerouted,
-    Site,
     hearing,
     moto_server,
     posted,
@@ -60,7 +61,6 @@ BOUNCED = record(
         "reportingMTA": "dns; mta.example.com",
     },
 )
-Answering = Callable[[Heard], tuple[int, dict[str, str], bytes]]
 
 
 @attrs.frozen
@@ -70,8 +70,7 @@ class Ears:
     """
 
     backend: SESBackend
-    amazon: Site
-    transport: Rerouted
+    transport: Played
 
     def hear(self, data: object, now: datetime = NOW, **headers: str) -> Webhook:
         """
@@ -85,10 +84,9 @@ def ears() -> Iterator[Ears]:
     """
     A backend that listens to one topic and to EventBridge.
     """
-    with site(AMAZON.shows) as amazon:
-        transport = Rerouted(amazon.url)
-        with hearing(transport, secrets=[SECRET]) as backend:
-            yield Ears(backend, amazon, transport)
+    transport = Played(AMAZON.shows)
+    with hearing(transport, secrets=[SECRET]) as backend:
+        yield Ears(backend, transport)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +94,9 @@ def kept() -> Iterator[Ears]:
     """
     The same for a whole module, for properties.
     """
-    with site(AMAZON.shows) as amazon:
-        transport = Rerouted(amazon.url)
-        with hearing(transport, secrets=[SECRET]) as backend:
-            yield Ears(backend, amazon, transport)
+    transport = Played(AMAZON.shows)
+    with hearing(transport, secrets=[SECRET]) as backend:
+        yield Ears(backend, transport)
 
 
 def told(heard: Webhook) -> tuple[int, int]:
@@ -107,6 +104,15 @@ def told(heard: Webhook) -> tuple[int, int]:
     Return what the sender is told, and how many events there are.
     """
     return heard.response.status.value, len(heard.events)
+
+
+def delivered(heard: Webhook) -> tuple[DeliveryStatus, str]:
+    """
+    Return what is told of which message.
+    """
+    (event,) = heard.events
+    assert isinstance(event, DeliveryEvent)
+    return event.status, event.message
 
 
 # ---- who is believed
@@ -249,10 +255,9 @@ def test_without_the_topic_nothing_is_heard(topics: list[str]) -> None:
     """
     A backend that was given none takes none.
     """
-    with site(AMAZON.shows) as amazon:
-        transport = Rerouted(amazon.url)
-        with hearing(transport, topics=topics) as backend:
-            heard = backend.webhook(posted(AMAZON.notification(BOUNCED)), now=NOW)
+    transport = Played(AMAZON.shows)
+    with hearing(transport, topics=topics) as backend:
+        heard = backend.webhook(posted(AMAZON.notification(BOUNCED)), now=NOW)
     assert told(heard) == (403, 0)
     assert transport.asked == []
 
@@ -355,7 +360,7 @@ def test_a_subscription_to_our_topic_is_confirmed(ears: Ears) -> None:
     envelope = AMAZON.confirmation()
     assert told(ears.hear(envelope)) == (200, 0)
     assert [AMAZON.certificate_url, envelope["SubscribeURL"]] == ears.transport.asked
-    assert f"sns.{REGION}.amazonaws.com" == ears.amazon.heard[-1].headers["host"]
+    assert f"sns.{REGION}.amazonaws.com" == ears.transport.heard[-1].headers["host"]
 
 
 def test_the_end_of_a_subscription_is_not_undone(ears: Ears, caplog: pytest.LogCaptureFixture) -> None:
@@ -418,7 +423,7 @@ def test_a_certificate_has_its_time(amazon: Amazon, now: datetime, status: int) 
     """
     One whose key may have been stolen since is of no use. A clock may be five minutes late.
     """
-    with site(amazon.shows) as host, hearing(Rerouted(host.url)) as backend:
+    with hearing(Played(amazon.shows)) as backend:
         for _ in range(2):
             assert status == backend.webhook(posted(amazon.notification(BOUNCED)), now=now).response.status
 
@@ -443,6 +448,7 @@ def test_a_repeat_has_the_same_names(data: dict[str, Any], ears: Ears) -> None:
 # ---- fetching
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
@@ -473,12 +479,12 @@ def test_a_certificate_that_was_not_to_be_had_is_asked_for_again() -> None:
     A failure is not remembered.
     """
     answers: list[Answering] = [lambda _: (503, {}, b""), AMAZON.shows]
-    with site(lambda heard: answers[min(len(host.heard) - 1, 1)](heard)) as host:  # noqa: SIM117
-        with hearing(Rerouted(host.url)) as backend:
-            request = posted(AMAZON.notification(BOUNCED))
-            assert [(503, 0), (200, 1)] == [told(backend.webhook(request, now=NOW)) for _ in range(2)]
+    with hearing(Played(lambda heard: answers.pop(0)(heard))) as backend:
+        request = posted(AMAZON.notification(BOUNCED))
+        assert [(503, 0), (200, 1)] == [told(backend.webhook(request, now=NOW)) for _ in range(2)]
 
 
+@pytest.mark.server
 def test_amazon_out_of_reach_is_no_forgery() -> None:
     """
     Nobody listens where the certificate should be.
@@ -498,7 +504,7 @@ def test_a_confirmation_that_failed_is_not_said_to_be_one(status: int, expected:
     def answer(heard: Heard) -> tuple[int, dict[str, str], bytes]:
         return (status, {}, b"") if "Confirm" in heard.path else AMAZON.shows(heard)
 
-    with site(answer) as host, hearing(Rerouted(host.url)) as backend:
+    with hearing(Played(answer)) as backend:
         assert told(backend.webhook(posted(AMAZON.confirmation()), now=NOW)) == (expected, 0)
 
 
@@ -506,7 +512,8 @@ def test_the_certificates_that_are_kept_are_few() -> None:
     """
     However many are named.
     """
-    with site(lambda _: (200, {}, AMAZON.certificate())) as host, hearing(Rerouted(host.url)) as backend:
+    host = Played(lambda _: (200, {}, AMAZON.certificate()))
+    with hearing(host) as backend:
         for number in range(40):
             url = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-{number:032x}.pem"
             request = posted(AMAZON.notification(BOUNCED, SigningCertURL=url))
@@ -630,9 +637,9 @@ def test_eventbridge_shows_a_secret(headers: dict[str, str], ears: Ears) -> None
     """
     In either of two headers.
     """
-    heard = ears.hear(bridged(), **headers)
+    heard = ears.hear(bridged(), NOW, **headers)
     assert told(heard) == (200, 1)
-    assert (DeliveryStatus.BOUNCED, MESSAGE) == (heard.events[0].status, heard.events[0].message)
+    assert (DeliveryStatus.BOUNCED, MESSAGE) == delivered(heard)
 
 
 @pytest.mark.parametrize(
@@ -655,18 +662,17 @@ def test_whoever_does_not_know_the_secret_is_not_heard(headers: dict[str, str], 
     """
     However near it is.
     """
-    assert told(ears.hear(bridged(), **headers)) == (403, 0)
+    assert told(ears.hear(bridged(), NOW, **headers)) == (403, 0)
 
 
 def test_a_secret_can_be_exchanged() -> None:
     """
     For a while both will do. Without any, nobody is heard.
     """
-    with site(AMAZON.shows) as host:
-        for secrets, statuses in [([SECRET, "x" * 16], [200, 200]), (["x" * 16], [403, 200]), ([], [403, 403])]:
-            with hearing(Rerouted(host.url), secrets=secrets) as backend:
-                requests = [posted(bridged(), x_api_key=shown) for shown in (SECRET, "x" * 16)]
-                assert statuses == [backend.webhook(request, now=NOW).response.status for request in requests]
+    for secrets, statuses in [([SECRET, "x" * 16], [200, 200]), (["x" * 16], [403, 200]), ([], [403, 403])]:
+        with hearing(Played(AMAZON.shows), secrets=secrets) as backend:
+            requests = [posted(bridged(), x_api_key=shown) for shown in (SECRET, "x" * 16)]
+            assert statuses == [backend.webhook(request, now=NOW).response.status for request in requests]
 
 
 @pytest.mark.parametrize(
@@ -1024,7 +1030,7 @@ def test_whatever_amazon_says_is_read(
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[Moto]:
+def moto(needs_server: None) -> Iterator[Moto]:
     """
     A server that signs what it delivers.
     """
@@ -1058,7 +1064,7 @@ def test_what_moto_signs_is_believed(moto: Moto, by_moto: SESBackend) -> None:
     now = datetime.now(UTC)
     heard = by_moto.webhook(posted(plain), now=now)
     assert told(heard) == (200, 1)
-    assert (DeliveryStatus.BOUNCED, MESSAGE) == (heard.events[0].status, heard.events[0].message)
+    assert (DeliveryStatus.BOUNCED, MESSAGE) == delivered(heard)
     for field in ("Message", "MessageId", "Timestamp", "Signature"):
         forged = {**plain, field: plain[field].replace(plain[field][5], "9" if plain[field][5] != "9" else "8")}
         status, events = told(by_moto.webhook(posted(forged), now=now))

@@ -12,18 +12,18 @@ import json
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import attrs
+from processes import answers, free_port, wait_for
 from services import missing, published
 
 from optly.protocols.http import Request
@@ -109,26 +109,14 @@ def prism(folder: Path) -> Iterator[str]:
     program = installed("@stoplight/prism-cli") / "dist" / "index.js"
     file = folder / "twilio.json"
     file.write_text(json.dumps(description()))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["node", str(program), "mock", str(file), "-h", "127.0.0.1", "-p", str(port), "--errors", "-v", "error"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(port, process)
+            wait_for(partial(answers, port, process))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise RuntimeError("Prism does not answer")
 
 
 _CALCULATE = """

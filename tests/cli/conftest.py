@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cli.listed import LISTED, LISTED_UNDATED
 from click.testing import CliRunner
-from listed import LISTED, LISTED_UNDATED
 from world import World, world
 
 from optly.demo.acme import Acme, opened
@@ -30,7 +30,7 @@ def runner() -> CliRunner:
 
 
 @pytest.fixture
-def acme(tmp_path: Path) -> Iterator[Acme]:
+def acme(tmp_path: Path, needs_server: None) -> Iterator[Acme]:
     """
     The company of the demo, with its servers running.
     """

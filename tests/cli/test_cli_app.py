@@ -11,8 +11,8 @@ from textwrap import dedent
 
 import click
 import pytest
+from cli.process import run
 from click.testing import CliRunner
-from process import run
 from world import World
 
 from optly.cli._app import load

@@ -12,9 +12,9 @@ from typing import Any, get_args
 import attrs
 import click
 import pytest
+from cli.listed import LISTED, LISTED_UNDATED
+from cli.process import run
 from click.testing import CliRunner, Result
-from listed import LISTED, LISTED_UNDATED
-from process import run
 from world import EMAIL, PHONE, World
 
 from optly import Act, Channel, Wording

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from cli.process import run
 from click.testing import CliRunner
-from process import run
 
 from optly.cli._commands import optly
 from optly.cli._terminal import plain

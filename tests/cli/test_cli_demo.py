@@ -12,10 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hosts import wait_for
-from process import Running, run, running
+from cli.process import Running, run, running
+from processes import wait_for
 
 from optly.testing.browser import Browser, Form, Page, read
+
+pytestmark = pytest.mark.server
 
 PROC = Path("/proc/net/tcp")
 

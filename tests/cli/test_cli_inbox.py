@@ -42,7 +42,7 @@ def mail(acme: Acme, content: str) -> None:
     """
     Have another sender send an email.
     """
-    with SMTP(*acme.smtp.split(":"), local_hostname="localhost") as client:
+    with SMTP(acme.smtp, local_hostname="localhost") as client:
         client.sendmail("mallory@example.com", "ada@example.com", content.encode())
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from optly.demo.mail import Inbox, mail_server
 
+pytestmark = pytest.mark.server
+
 MAIL = "Subject: Hello\r\n\r\nHello\r\n..\r\n"
 
 

@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 import pytest
+from cli.process import run
 from click.testing import CliRunner
-from process import run
 from world import EMAIL, World
 
 from optly import Subscriber

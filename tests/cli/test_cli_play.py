@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from cli.process import run
 from click.testing import CliRunner
-from process import run
 
+from optly import ConsentManager
 from optly.cli._commands import optly
 from optly.cli._terminal import Terminal
 from optly.contacts.addresses import Channel
@@ -27,10 +28,13 @@ from optly.demo.mail import Inbox
 from optly.demo.play import StepFailedError, play
 from optly.demo.web import Handle
 from optly.errors import NotPermittedError
+from optly.evidence import verify
 from optly.protocols.http import Request, Response
 from optly.record.ledger import Finding, Problem, Verification
 from optly.rules import Decision, Solicited
 from optly.storage import SQLStorage
+
+pytestmark = pytest.mark.server
 
 
 def test_once_ends_well() -> None:
@@ -243,7 +247,7 @@ def is_an_address(who: object) -> bool:
     return isinstance(who, str)
 
 
-def shuts_the_gate(manager: Any, *who: Any) -> Decision:
+def shuts_the_gate(manager: ConsentManager, *who: Any) -> Decision:
     return attrs.evolve(manager.check(*who), allowed=False)
 
 
@@ -326,10 +330,11 @@ def test_a_step_that_does_not_hold_is_named(
     if sabotage.inbox is Losing:
         monkeypatch.setattr(play_module, "_SECONDS", 0.01)
     if sabotage.step == "tampering found":
-        real = play_module.verify
+        real = verify
         monkeypatch.setattr(play_module, "verify", lambda *of, **by: attrs.evolve(real(*of, **by), problems=()))
     with opened(tmp_path, inbox=sabotage.inbox(), around=sabotage.around) as acme:
-        acme = attrs.evolve(acme, manager=Instead(acme.manager, sabotage.methods))
+        instead: Any = Instead(acme.manager, sabotage.methods)
+        acme = attrs.evolve(acme, manager=instead)
         with pytest.raises(StepFailedError) as failed:
             play(acme, Terminal(), keep=False)
 

@@ -4,17 +4,16 @@ Mail that comes back, taken from standard input.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from asked_host import opened
+from cli.asked_host import opened
+from cli.process import COMMAND
 from click.testing import CliRunner, Result
-from process import COMMAND
+from processes import environment
 from world import EMAIL, KEYS, World
 
 from optly import Channel, Contact, Subscriber
@@ -230,6 +229,7 @@ def test_help_is_whole(runner: CliRunner) -> None:
 # ---- as a process
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_same_mail_at_once(tmp_path: Path) -> None:
     """
     As when a mail system is impatient: it is on record once, and each says that all is well.
@@ -239,17 +239,10 @@ def test_two_processes_take_the_same_mail_at_once(tmp_path: Path) -> None:
     contact = manager.add_contact(email=EMAIL, subscriber=Subscriber.COMPANY)
     manager.request_consent(contact, via="email", channels=["email"], purposes=["offers"])
     before = len(manager.history(contact))
-    here = Path(__file__).parent
-    environment = {
-        **os.environ,
-        "DATABASE": url,
-        "OPTLY_APP": "asked_host:manager",
-        "PYTHONPATH": os.pathsep.join([str(here), str(here.parent), *filter(None, sys.path)]),
-    }
     processes = [
         subprocess.Popen(
             [*COMMAND, "receive-mail"],
-            env=environment,
+            env=environment(DATABASE=url, OPTLY_APP="cli.asked_host:manager"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from cli.process import COMMAND, run
 from click.testing import CliRunner, Result
-from process import COMMAND, run
 
 from optly import PhoneNumber
 from optly.cli._commands import optly
@@ -248,6 +248,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_million_numbers_are_built_plainly_where_nobody_looks(million: Path, target: Path) -> None:
     """
     Without a bar in a log.
@@ -259,6 +260,7 @@ def test_a_million_numbers_are_built_plainly_where_nobody_looks(million: Path, t
     assert len(FileRegister(target)) == MILLION
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_million_numbers_show_how_far_they_are(million: Path, target: Path) -> None:
     """
@@ -304,6 +306,7 @@ def open_when_read(pipe: Path, process: subprocess.Popen[bytes]) -> IO[bytes]:
     raise AssertionError(f"the build ended by itself: {process.communicate()}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_an_interrupted_build_leaves_the_old_file(runner: CliRunner, million: Path, source: Path, target: Path) -> None:
     """

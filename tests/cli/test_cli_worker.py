@@ -10,25 +10,24 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 import killed_worker
 import pytest
-from process import COMMAND
+from cli.process import COMMAND
+from processes import PATIENCE, environment, wait_for
 from services import fresh_database
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from world import ask_companies
 
-from optly import ConsentManager, Subscriber
+from optly import ConsentManager
 from optly.errors import RetryableError
 from optly.protocols import MessageState
-
-_PATIENCE = 60
 
 
 @attrs.define
@@ -41,25 +40,11 @@ class Place:
     sent: Path
     manager: ConsentManager
 
-    def ask(self, count: int, campaign: str = "one") -> None:
-        contacts = [
-            self.manager.add_contact(email=f"p{number}@example.com", subscriber=Subscriber.COMPANY)
-            for number in range(count)
-        ]
-        asking = {"via": "email", "channels": ["email"], "purposes": ["offers"]}
-        self.manager.request_consents(contacts, campaign=campaign, **asking)  # type: ignore[arg-type]
-
     @contextmanager
-    def worker(self, *arguments: str, output: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, *arguments: str, output: int, **facts: str) -> Iterator[subprocess.Popen[bytes]]:
         with subprocess.Popen(
             [*COMMAND, "worker", "--app", "killed_worker:manager", *arguments],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(Path(killed_worker.__file__).parent), *filter(None, sys.path)]),
-                "DATABASE": self.url,
-                "SENT": str(self.sent),
-                **environment,
-            },
+            env=environment(DATABASE=self.url, SENT=str(self.sent), **facts),
             stdout=output,
             stderr=output,
             # A shell that runs in the background has its children ignore Ctrl-C.
@@ -85,12 +70,6 @@ class Place:
         except RetryableError:
             return True
 
-    def until(self, condition: Callable[[], object]) -> None:
-        end = time.monotonic() + _PATIENCE
-        while not condition():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
 
 @contextmanager
 def placed(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
@@ -111,38 +90,40 @@ def test_a_worker_that_waits_ends_as_soon_as_it_is_told_to(place: Place, number:
     """
     However long it would have waited.
     """
-    place.ask(1)
+    ask_companies(place.manager, 1)
     with place.worker("--idle", "86400", "--quiet", output=subprocess.DEVNULL) as worker:
-        place.until(lambda: place.manager.backlog() == {MessageState.ACCEPTED: 1})
+        wait_for(lambda: place.manager.backlog() == {MessageState.ACCEPTED: 1})
         worker.send_signal(number)
-        assert worker.wait(_PATIENCE) == 0
+        assert worker.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_it_tells_once_what_was_done_and_nothing_while_nothing_is_due(place: Place, tmp_path: Path) -> None:
     """
     Line by line, where it is no terminal that reads.
     """
-    place.ask(3)
+    ask_companies(place.manager, 3)
     file = tmp_path / "said"
     with (
         file.open("wb") as said,
         place.worker("--idle", "0.05", "--every", "0.2", output=said.fileno()) as worker,
     ):
-        place.until(lambda: "3 accepted" in file.read_text())
+        wait_for(lambda: "3 accepted" in file.read_text())
         time.sleep(0.6)
         worker.terminate()
-        assert worker.wait(_PATIENCE) == 0
+        assert worker.wait(PATIENCE) == 0
     lines = file.read_text().splitlines()
     assert "worker ready; 3 messages waiting" == lines[0]
     assert re.fullmatch(r"\d+ a second; 0 messages waiting; 3 accepted", lines[1])
     assert ["worker stopped; 3 accepted"] == lines[2:]
 
 
+@pytest.mark.slow
 def test_on_a_terminal_one_line_shows_rate_and_backlog(place: Place) -> None:
     """
     It is kept up to date while nothing is due, and taken away in the end.
     """
-    place.ask(3)
+    ask_companies(place.manager, 3)
     mine, theirs = pty.openpty()
     shown = b""
     with place.worker("--idle", "0.1", output=theirs, TERM="xterm", COLUMNS="100") as worker:
@@ -151,15 +132,15 @@ def test_on_a_terminal_one_line_shows_rate_and_backlog(place: Place) -> None:
         def until(what: bytes) -> None:
             nonlocal shown
             while what not in shown:
-                assert select.select([mine], [], [], _PATIENCE)[0], shown
+                assert select.select([mine], [], [], PATIENCE)[0], shown
                 shown += os.read(mine, 65536)
 
         until(b"0 a second; 0 messages waiting; 3 accepted")
-        place.ask(5, campaign="two")
+        ask_companies(place.manager, 5, campaign="two")
         until(b"0 messages waiting; 8 accepted")
         worker.terminate()
         until(b"worker stopped; 8 accepted")
-        assert worker.wait(_PATIENCE) == 0
+        assert worker.wait(PATIENCE) == 0
     os.close(mine)
     assert b"example.com" not in shown
 
@@ -170,25 +151,27 @@ CUT = text(
 )
 
 
+@pytest.mark.slow
+@pytest.mark.server
 def test_a_database_that_breaks_off_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A worker outlives it, and no message goes out twice.
     """
-    count = 1500
+    count = 1000
     with fresh_database("postgresql") as url, placed(url, tmp_path, monkeypatch) as place:
-        place.ask(count)
+        ask_companies(place.manager, count)
         server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         cut = 0
         with place.worker("--idle", "0.05", "--quiet", output=subprocess.DEVNULL, SLOW="0.001") as worker:
-            place.until(place.sent.exists)
+            wait_for(place.sent.exists)
             while len(place.took()) < count * 2 // 3:
                 time.sleep(0.11)
                 with server.connect() as connection:
                     cut += len(connection.execute(CUT).all())
                 assert worker.poll() is None
-            place.until(lambda: not place.has(MessageState.QUEUED))
+            wait_for(lambda: not place.has(MessageState.QUEUED))
             worker.terminate()
-            assert worker.wait(_PATIENCE) == 0
+            assert worker.wait(PATIENCE) == 0
         assert cut >= 3
         monkeypatch.setenv("OFFSET", "16")  # minutes, after which every lease has run out
         place.manager.deliver()

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import sleep
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 from world import world
 
 from optly import Channel, ConsentManager

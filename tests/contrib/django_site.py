@@ -83,7 +83,7 @@ MIDDLEWARE = [
 settings.configure(
     SECRET_KEY="django's own key, which is a secret of its own",
     ALLOWED_HOSTS=["testserver", "127.0.0.1"],
-    ROOT_URLCONF="django_urls",
+    ROOT_URLCONF="contrib.django_urls",
     INSTALLED_APPS=[
         "django.contrib.admin",
         "django.contrib.auth",

@@ -11,7 +11,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -20,14 +19,15 @@ from typing import Any
 
 import attrs
 import pytest
-from acme_tasks import acme, lines, open_manager
 from celery import Celery
-from kombu import Connection
+from contrib.acme_tasks import acme, lines, open_manager
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
+from processes import PATIENCE, environment, wait_for
 from services import missing
-from world import World, world
+from world import World, ask_companies, world
 
-from optly import Channel, ConsentManager, Subscriber
+from optly import Channel, ConsentManager
 from optly._operations.leases import BATCH, LEASE
 from optly.contrib.celery import Tasks, install
 from optly.errors import ConfigurationError, RetryableError, StorageUnavailableError
@@ -36,16 +36,6 @@ from optly.messages.pacing import Rate
 from optly.protocols import MessageState
 
 BROKER = os.environ.get("OPTLY_TEST_BROKER", "amqp://guest:guest@127.0.0.1:5672//")
-PATIENCE = 60
-
-
-def ask(manager: ConsentManager, count: int) -> None:
-    """
-    Put that many questions into the outbox, each for somebody else.
-    """
-    for number in range(count):
-        contact = manager.add_contact(email=f"p{number}@example.com", subscriber=Subscriber.COMPANY)
-        manager.request_consent(contact, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"])
 
 
 # ---- without a broker
@@ -70,7 +60,7 @@ def test_everything_that_is_due_is_handed_over() -> None:
     Over several batches, and what came of it is returned by name.
     """
     w = world()
-    ask(w.manager, 2 * BATCH + 1)
+    ask_companies(w.manager, 2 * BATCH + 1)
     counts = eager(lambda: w.manager).deliver.delay().get()
     assert counts["accepted"] == 2 * BATCH + 1
     assert set(counts) == {"accepted", "refused", "retried", "in_doubt", "withheld", "deferred"}
@@ -83,7 +73,7 @@ def test_a_task_ends_when_its_time_is_over() -> None:
     With the batch that it is at; what is left is for the next one.
     """
     w = world()
-    ask(w.manager, BATCH + 1)
+    ask_companies(w.manager, BATCH + 1)
     assert deliver(w, seconds=0) == {"accepted": BATCH}
     assert deliver(w, seconds=0) == {"accepted": 1}
 
@@ -94,7 +84,7 @@ def test_a_task_ends_when_nothing_comes_of_it() -> None:
     """
     w = world()
     w.emails.outcomes.append(Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND))
-    ask(w.manager, 3)
+    ask_companies(w.manager, 3)
     assert deliver(w) == {"retried": 3}
     assert len(w.emails.attempts) == 1
 
@@ -105,7 +95,7 @@ def test_a_rate_that_is_counted_by_the_second_is_used(monkeypatch: pytest.Monkey
     """
     w = world(rates=[Rate(2, channel=Channel.EMAIL)])
     monkeypatch.setattr("optly.contrib.celery.sleep", lambda seconds: w.later(timedelta(seconds=seconds)))
-    ask(w.manager, 5)
+    ask_companies(w.manager, 5)
     assert deliver(w) == {"accepted": 5}
 
 
@@ -114,7 +104,7 @@ def test_a_store_that_cannot_be_reached_is_tried_again() -> None:
     Ten times after the first one, and then the error is raised.
     """
     w, calls = world(), 0
-    ask(w.manager, 1)
+    ask_companies(w.manager, 1)
 
     def manager(failures: int) -> ConsentManager:
         nonlocal calls
@@ -153,7 +143,7 @@ def test_doubts_are_looked_into() -> None:
     """
     w = world()
     w.emails.outcomes.append(Receipt(outcome=Outcome.IN_DOUBT))
-    ask(w.manager, 2)
+    ask_companies(w.manager, 2)
     assert deliver(w) == {"accepted": 1, "in_doubt": 1}
     assert eager(lambda: w.manager).reconcile.delay().get() == {"unknown": 1, "resent": 0}
     assert eager(lambda: w.manager).reconcile.delay(limit=0).get() == {"resent": 0}
@@ -213,7 +203,7 @@ class Host:
             (self.directory / "log").open("ab") as log,
             subprocess.Popen(
                 [*command, str(self.directory), BROKER, self.queue],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                env=environment(),
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,
@@ -233,18 +223,9 @@ class Host:
     def log(self) -> str:
         return (self.directory / "log").read_text()
 
-    def until(self, condition: Callable[[], object]) -> None:
-        """
-        Wait until something has come about.
-        """
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.05)
-
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
+def host(tmp_path: Path, needs_server: None) -> Iterator[Host]:
     """
     Make a host. Its queue is deleted at the end.
     """
@@ -274,6 +255,7 @@ def delete(queue: str) -> None:
         connection.default_channel.exchange_delete(queue)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 5])
 def test_workers_send_everything_once(host: Host, times: int) -> None:
     """
@@ -281,7 +263,7 @@ def test_workers_send_everything_once(host: Host, times: int) -> None:
     its results tell no address.
     """
     count = 2 * BATCH + 50
-    ask(host.manager, count)
+    ask_companies(host.manager, count)
     with host.worker() as worker:
         results = [host.tasks.deliver.delay() for _ in range(times)]
         assert sum(result.get(timeout=PATIENCE)["accepted"] for result in results) == count
@@ -298,18 +280,19 @@ def test_workers_send_everything_once(host: Host, times: int) -> None:
         assert "@example.com" not in file.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["the child", "the whole worker"])
 def test_a_worker_that_is_killed_leaves_doubts_and_no_twins(host: Host, who: str) -> None:
     """
     What it held is in doubt once the lease is over, and is sent by nobody else. The task is given out again, and sends
     the rest.
     """
-    ask(host.manager, BATCH + 50)
+    ask_companies(host.manager, BATCH + 50)
     (host.directory / "stick").write_text("5")
     with ExitStack() as ending:
         worker = ending.enter_context(host.worker())
         result = host.tasks.deliver.delay()
-        host.until(lambda: lines(host.directory / "stuck"))
+        wait_for(lambda: lines(host.directory / "stuck"), host.log)
         if who == "the child":
             os.kill(int(lines(host.directory / "stuck")[0]), signal.SIGKILL)
         else:
@@ -327,11 +310,12 @@ def test_a_worker_that_is_killed_leaves_doubts_and_no_twins(host: Host, who: str
     assert (55, 55) == (len(sent), len(set(sent)))
 
 
+@pytest.mark.slow
 def test_a_worker_tries_again_when_the_store_was_away(host: Host) -> None:
     """
     Without being told.
     """
-    ask(host.manager, 3)
+    ask_companies(host.manager, 3)
     (host.directory / "away").touch()
     with host.worker():
         assert host.tasks.deliver.delay().get(timeout=PATIENCE)["accepted"] == 3
@@ -342,7 +326,7 @@ def test_the_broker_is_told_numbers_and_nothing_else(host: Host) -> None:
     """
     Of all that lies in the broker only the name of the task and what it was called with come from us.
     """
-    ask(host.manager, 1)
+    ask_companies(host.manager, 1)
     host.tasks.deliver.delay(seconds=5)
     with Connection(BROKER) as connection:
         message = host.app.amqp.queues[host.queue].bind(connection.default_channel).get(no_ack=True)

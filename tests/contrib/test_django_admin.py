@@ -11,12 +11,12 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-import django_site
 import pytest
+from contrib import django_site
+from contrib.django_site import Shop
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
-from django_site import Shop
 from world import EMAIL, PHONE, PURPOSES
 
 from optly import Channel, Contact

@@ -15,12 +15,12 @@ from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-import django_site
 import pytest
+from contrib import django_site
+from contrib.django_site import Shop
 from django.core.management import ManagementUtility, call_command, get_commands
 from django.core.management.base import CommandError
 from django.db import connection
-from django_site import Shop
 from world import EMAIL, PHONE
 
 from optly import Channel, Solicited
@@ -289,7 +289,8 @@ def test_an_older_name_does_what_it_did(shop: Shop) -> None:
 
 
 WORKER = """
-import sys, django_site
+import sys
+from contrib import django_site
 from django.core.management import call_command
 with django_site.opened(STORAGE=sys.argv[1], CLOCK=None):
     call_command("optly", "worker", "--idle", "0.05")
@@ -325,5 +326,4 @@ def test_a_worker_runs_until_it_is_stopped(tmp_path: Path) -> None:
         assert 0 == worker.wait(20)
     finally:
         worker.kill()
-        worker.wait()
-        worker.stdout.close()
+        worker.communicate()

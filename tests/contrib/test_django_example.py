@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from hosts import running
 
 
+@pytest.mark.server
 def test_the_same_page_for_everybody_and_the_admin_behind_a_log_in(tmp_path: Path) -> None:
     """
     Who is on record already is told to nobody, and CSRF is checked on the host's own forms.

@@ -17,14 +17,14 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
-import django_site
 import pytest
 from backends.mail_servers import Inbox, mail_server
+from contrib import django_site
+from contrib.django_site import SMTP, Shop, connection, mailers
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends import locmem
 from django.test import override_settings
-from django_site import SMTP, Shop, connection, mailers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import EMAIL
@@ -459,27 +459,29 @@ def test_nobody_gets_what_the_gate_refuses_and_everybody_else_does(
 # ---- handing over
 
 
+@pytest.mark.server
 def test_over_a_real_connection() -> None:
     """
     One for all of them, and each mail arrives by itself.
     """
     inbox = Inbox()
     with mail_server(inbox) as url:
-        server = urlsplit(f"//{url}")
+        host, _, port = url.partition(":")
         with (
             django_site.opened(EMAIL_INNER_BACKEND=SMTP) as shop,
-            override_settings(**mailers(host=server.hostname, port=server.port)),
+            override_settings(**mailers(host=host, port=int(port))),
         ):
             shop.agreed()
             shop.agreed(email=BOB, phone=None)
             assert connection().send_messages([offer(EMAIL, BOB), offer(EMAIL)]) == 2
     assert [[EMAIL], [BOB], [EMAIL]] == [envelope.rcpt_tos for envelope in inbox.envelopes]
     assert 1 == inbox.connections
-    parsed = [email.message_from_bytes(e.content, policy=email.policy.default) for e in inbox.envelopes]
+    parsed = [email.message_from_bytes(content, policy=email.policy.default) for content in inbox.contents]
     assert [True, True, True] == ["List-Unsubscribe-Post" in message for message in parsed]
     assert [None, None, None] == [message["X-Optly-Purpose"] for message in parsed]
 
 
+@pytest.mark.server
 def test_nothing_is_recorded_where_there_is_no_server_to_hand_over_to() -> None:
     """
     The connection is opened first.

@@ -11,13 +11,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-import django_site
 import httpx
 import pytest
+from contrib import django_site
+from contrib.django_site import MIDDLEWARE, Shop
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
-from django_site import MIDDLEWARE, Shop
 from portal.servers import asgi_server, wsgi_server
 from portal.visitor import Page
 from world import EMAIL_OFFERS, SMS_OFFERS
@@ -233,6 +233,7 @@ def test_the_links_stay_out_of_djangos_log(shop: Shop, caplog: pytest.LogCapture
     assert code not in caplog.text
 
 
+@pytest.mark.server
 def test_on_a_real_wsgi_server(shop: Shop) -> None:
     """
     The headers and the stop of a mail program, over the wire.
@@ -241,6 +242,7 @@ def test_on_a_real_wsgi_server(shop: Shop) -> None:
         walk(shop, client)
 
 
+@pytest.mark.server
 def test_on_a_real_asgi_server(shop: Shop) -> None:
     """
     The same, with Django's other handler.

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import django_site
 import pytest
+from contrib import django_site
+from contrib.django_site import Shop
 from django.dispatch import Signal
 from django.template import Context, Template
 from django.test import override_settings
-from django_site import Shop
 from world import ACME, EMAIL, PHONE, PURPOSES, world
 
 from optly import Act, Actor, Channel, Contact, Solicited

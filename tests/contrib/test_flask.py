@@ -5,7 +5,7 @@ Optly inside of Flask, beside the extensions that people put around their views.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PURPOSES, World, world
 
-from optly import Act, Channel, Contact, Unsound, Wording
+from optly import Act, Channel, ConsentManager, Contact, Unsound, Wording
 from optly.contrib.flask import (
     FlaskOptly,
     consent_given,
@@ -33,7 +33,7 @@ from optly.evidence import verify
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
 
-PARTS = {
+PARTS: dict[str, Any] = {
     "OPTLY_ORGANISATION": ACME,
     "OPTLY_PURPOSES": PURPOSES,
     "OPTLY_KEYS": KEYS,
@@ -109,7 +109,7 @@ def test_a_proxy_that_is_trusted_says_who_it_was(before: bool) -> None:
     def trust() -> None:
         app.wsgi_app = ProxyFix(ProxyFix(app.wsgi_app, x_proto=1), x_for=1)  # type: ignore[method-assign]
 
-    steps = [trust, lambda: FlaskOptly(app)]
+    steps: list[Callable[[], object]] = [trust, lambda: FlaskOptly(app)]
     for step in steps if before else reversed(steps):
         step()
     ada = w.add()
@@ -177,8 +177,13 @@ def test_a_function_says_where_the_pages_are() -> None:
     """
     Where the settings do not, it is called at once.
     """
-    w, made = world(base_url="https://acme.example.com/choices"), []
-    app = host(OPTLY_MANAGER=lambda: made.append(1) or w.manager)  # type: ignore[func-returns-value]
+    w, made = world(base_url="https://acme.example.com/choices"), list[int]()
+
+    def manager() -> ConsentManager:
+        made.append(1)
+        return w.manager
+
+    app = host(OPTLY_MANAGER=manager)
     assert app.extensions["optly"].mount == "/choices"
     assert app.test_client().get("/choices/help").status_code == 200
     assert made == [1]

@@ -296,6 +296,7 @@ def test_nothing_beside_the_pages_is_taken(host: Host) -> None:
 # ---- over a socket
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("make", "path", "settings"),
     [

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chromium import chromium
-from visitor import Acme, Visitor
+from portal.visitor import Acme, Visitor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(needs_browser: None) -> Iterator[Browser]:
     """
     A real browser.
     """

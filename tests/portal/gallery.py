@@ -114,8 +114,9 @@ def pictures(directory: Path) -> Iterator[Picture]:
         if name in ("choices", "code_send", "help", "details", "stop"):
             yield Picture(name=f"{name}-long", look=yellow, sample=sample, language="cy")
         if name == "choices":
-            yield Picture(name="choices-many", look=acme, sample=attrs.evolve(sample, facts=sample.facts | _many(ACME)))
-            arabic = attrs.evolve(sample, facts=sample.facts | _arabic())
+            many = attrs.evolve(sample, facts={**sample.facts, **_many(ACME)})
+            yield Picture(name="choices-many", look=acme, sample=many)
+            arabic = attrs.evolve(sample, facts={**sample.facts, **_arabic()})
             yield Picture(name="choices-arabic", look=worldly, sample=arabic, language="ar")
 
 

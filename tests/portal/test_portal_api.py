@@ -16,40 +16,25 @@ import attrs
 import httpx
 import pytest
 from openapi_spec_validator import validate
-from test_portal_pages import HEADERS, WELSH
-from test_portal_sessions import NEW, latest_digits, undo_of
-from visitor import Acme, Visitor
+from portal.program import FITTING, JSON, NEW_PHONE, Answered, Program
+from portal.sessions import NEW, latest_digits, undo_of
+from portal.visitor import HEADERS, WELSH, Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS
 
 from optly.contacts.addresses import Channel
 from optly.contacts.purposes import Purpose, Wording
 from optly.errors import ConflictError, DamagedError, StorageUnavailableError, UsageError
-from optly.portal import Limits, Portal
+from optly.portal import Limits
 from optly.portal.api import problems
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS
 from optly.portal.cookies import cookie_name
-from optly.protocols.http import Request, Response
+from optly.protocols.http import Request
 from optly.record.events import ConsentGiven
 
-JSON = ("content-type", "application/json")
-NEW_PHONE = "+447911123457"
 A_MINUTE = timedelta(minutes=1)
 
 EVERY_CALL = [(method, path) for path, methods in OPERATIONS.items() for method in methods]
-# What fits each operation that takes something.
-FITTING: Mapping[str, Any] = {
-    "/me/answers": {"answers": [{"channel": "email", "purpose": "offers", "answer": False}]},
-    "/me/undo": {},
-    "/me/complaints": {"text": "You write too often."},
-    "/me/session": {"digits": "123456"},
-    "/me/details": {"name": "Ada King"},
-    "/me/email": {"value": NEW},
-    "/me/email/proof": {"digits": "123456"},
-    "/me/phone": {"value": NEW_PHONE},
-    "/me/phone/proof": {"digits": "123456"},
-    "/new-link": {"address": EMAIL},
-}
 RAISED = [
     ("GET", "/me/details"),
     ("POST", "/me/details"),
@@ -60,98 +45,6 @@ RAISED = [
     ("GET", "/me/history"),
     ("POST", "/me/copy"),
 ]
-
-
-@attrs.frozen
-class Answered:
-    """
-    A response of the API.
-    """
-
-    response: Response
-
-    @property
-    def status(self) -> int:
-        return self.response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return dict(self.response.headers)
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.response.body)
-
-    @property
-    def problem(self) -> str:
-        """
-        The type of problem, without what is the same for all.
-        """
-        assert self.headers["content-type"] == "application/problem+json"
-        body = self.body
-        assert body["status"] == self.status
-        return str(body["type"]).removeprefix("urn:optly:problem:")
-
-
-@attrs.frozen
-class Program:
-    """
-    Calls the API, as the page that a host draws does.
-    """
-
-    portal: Portal
-
-    def call(
-        self, method: str, path: str, code: str = "", body: Any = None, *headers: tuple[str, str], raw: bytes = b""
-    ) -> Answered:
-        """
-        Call with the code of a link or of a session, and with a body as JSON or as it is.
-        """
-        if code:
-            headers = (*headers, ("authorization", f"Bearer {code}"))
-        if body is not None:
-            headers, raw = (*headers, JSON), json.dumps(body).encode()
-        place, _, query = path.partition("?")
-        request = Request(
-            method=method, path=f"/api{place}", query=query, headers=headers, body=raw, remote_addr="192.0.2.1"
-        )
-        return Answered(self.portal.handle(request))
-
-    def get(self, path: str, code: str = "") -> Answered:
-        return self.call("GET", path, code)
-
-    def post(self, path: str, code: str = "", body: Any = None) -> Answered:
-        return self.call("POST", path, code, body)
-
-    def fitting(self, method: str, path: str, code: str) -> Answered:
-        """
-        Call with a body that fits.
-        """
-        return self.call(method, path, code, FITTING.get(path) if method == "POST" else None)
-
-    def say(self, code: str, query: str = "", **answers: bool) -> Answered:
-        """
-        Look at what is asked, and answer it by channel.
-        """
-        shown = {item["channel"]: item for item in self.get(f"/me{query}", code).body["items"]}
-        sent = [
-            {
-                "channel": channel,
-                "purpose": shown[channel]["purpose"],
-                "answer": answer,
-                **({"wording": shown[channel]["wording"]["digest"]} if answer else {}),
-            }
-            for channel, answer in answers.items()
-        ]
-        return self.post(f"/me/answers{query}", code, {"answers": sent})
-
-    def raised(self, acme: Acme, code: str) -> str:
-        """
-        Go through the one-time code and return the raised session.
-        """
-        session = self.post("/me/codes", code).body["session"]
-        raised = self.post("/me/session", session, {"digits": latest_digits(acme.world)})
-        return str(raised.body["session"])
 
 
 @pytest.fixture
@@ -331,7 +224,7 @@ def test_a_yes_to_words_that_changed_is_refused(acme: Acme, program: Program, mo
     shown = program.get("/me", code).body["items"][0]
     words = Wording(text="May Acme Ltd send you offers of our partners?")
     reworded = attrs.evolve(acme.manager.purposes["offers"], wordings={(Channel.EMAIL, "en"): words})
-    monkeypatch.setitem(acme.manager.purposes, "offers", reworded)  # type: ignore[arg-type]
+    monkeypatch.setitem(acme.manager.purposes, "offers", reworded)
     sent = {"channel": "email", "purpose": "offers", "answer": True, "wording": shown["wording"]["digest"]}
     assert program.post("/me/answers", code, {"answers": [sent]}).problem == "wording-changed"
     assert acme.answers()[EMAIL_OFFERS] is None
@@ -1038,7 +931,8 @@ def test_a_body_with_nothing_to_say_may_be_left_out(acme: Acme, program: Program
     """
     Or be an empty object.
     """
-    for body in (None, {}):
+    empty: dict[str, str] = {}
+    for body in (None, empty):
         assert program.post("/me/stop", acme.myoptly(), body).status == 200
 
 
@@ -1171,7 +1065,7 @@ def every_way(acme: Acme) -> Iterator[Any]:
         yield client.post(f"{url}/me/answers", json=FITTING["/me/answers"])
 
     async def ask() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app=portal.asgi())  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=portal.asgi())
         async with httpx.AsyncClient(transport=transport, headers=headers) as client:
             return [
                 await client.get(f"{url}/me"),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from servers import asgi_server
-from visitor import Acme
+from portal.servers import asgi_server
+from portal.visitor import Acme
 from world import EMAIL_OFFERS, SMS_OFFERS
 
 from optly.demo.web import WebServer

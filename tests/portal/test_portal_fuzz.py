@@ -11,15 +11,15 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import attrs
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from portal.program import FITTING, NEW_PHONE, Program
+from portal.sessions import NEW, NEWER, digits_in, undo_of
+from portal.visitor import FORM, FROM_HERE, HEADERS, ONE_CLICK, ORIGIN, Acme, Page, Visitor
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
-from test_portal_api import FITTING, NEW, NEW_PHONE, Program
-from test_portal_pages import HEADERS, ONE_CLICK
-from test_portal_sessions import NEWER, digits_in, undo_of
-from visitor import FORM, FROM_HERE, ORIGIN, Acme, Page, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, PURPOSES
 
 from optly.portal import Limits, Portal, Request, Response
@@ -175,7 +175,7 @@ schema = schemathesis.openapi.from_wsgi(
 @schema.given(data=st.data())
 @schema.parametrize()
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_keeps_to_its_description(case: Case, data: st.DataObject) -> None:
+def test_the_api_keeps_to_its_description(case: Case[Any], data: st.DataObject) -> None:
     """
     Each operation, with the code of each kind of link and session: only what is described comes back, nothing that
     does not fit is taken, nothing opens without a code; and whoever looks changes nothing.
@@ -345,6 +345,7 @@ def requests(draw: st.DrawFn, code: str, in_session: bool, cookie: str) -> Reque
     )
 
 
+@pytest.mark.slow
 @given(opener=openers, data=st.data())
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.DataObject) -> None:
@@ -358,6 +359,7 @@ def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.D
         ask(stage, data.draw(requests(code, opener in SESSIONS, cookie)))
 
 
+@pytest.mark.slow
 @given(opener=openers, data=st.data())
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whoever_walks_through_the_pages_comes_to_no_error(opener: Callable[[Stage], str], data: st.DataObject) -> None:

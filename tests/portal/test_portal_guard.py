@@ -15,16 +15,15 @@ from typing import Any, cast
 
 import attrs
 import pytest
-from gallery import ACME, MOUNT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from visitor import Acme
+from portal.gallery import ACME, MOUNT
+from portal.visitor import Acme
 
 import optly.portal
 from optly.portal import Portal, Request
 from optly.portal.guard import FRAME, PARTS
 from optly.portal.look import Look
-from optly.portal.visit import Site
 from optly.testing.pages import Sample, samples
 from optly.testing.templates import check_templates, judge
 
@@ -51,7 +50,7 @@ def portal_of(look: Look) -> Portal:
     Return pages of which only the look is asked.
     """
     site = Acme.open().manager.portal()._site
-    return Portal(attrs.evolve(cast(Site, site), look=look))
+    return Portal(attrs.evolve(site, look=look))
 
 
 def body(look: Look, sample: Sample, **facts: Any) -> str:

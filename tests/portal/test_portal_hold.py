@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_portal_sessions import latest_digits, link_of, moved, raised, undo_of
-from visitor import FROM_HERE, Acme, Visitor
+from portal.sessions import latest_digits, link_of, moved, raised, undo_of
+from portal.visitor import FROM_HERE, Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, World, world
 
 from optly import Channel, Contact

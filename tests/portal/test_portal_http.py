@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from visitor import FORM, ORIGIN
+from portal.visitor import FORM, ORIGIN
 
 from optly.portal.http import MAX_BODY, MAX_FIELDS, Refusal, is_from_our_page, is_one_click, read_form, relative_path
 from optly.protocols.http import Request

@@ -24,37 +24,18 @@ from hypothesis import strategies as st
 from limits.errors import ConfigurationError as LimitsConfigurationError
 from limits.storage import MemoryStorage as Counters
 from limits.storage import storage_from_string
-from services import fresh_database, missing
+from portal.counting import HERE, SECRET, THERE, allowed, ask_often, limiter
+from services import MYSQL, POSTGRESQL, database, missing, reached
 
 from optly.errors import ConfigurationError, StorageUnavailableError
 from optly.portal.limits import Limiter, Limits, client_address
-from optly.protocols import Storage
 from optly.protocols.http import Request
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.storage import TICK, Opener, at_once
 
-SECRET = b"a secret that is only used in tests"
-HERE, THERE = "192.0.2.1", "198.51.100.1"
 BY_CLIENT = ("new_links_by_client", "digits_by_client", "misses_by_client")
 NONE = Limits(**{field.name: None for field in attrs.fields(Limits)})
-
-
-def limiter(limits: Limits, storage: Storage | None = None, *, clock: FrozenClock | None = None) -> Limiter:
-    return Limiter.of(
-        limits,
-        organisation="acme",
-        storage=storage or MemoryStorage(),
-        clock=clock or FrozenClock(),
-        secret=SECRET,
-    )
-
-
-def allowed(question: Callable[[], bool], times: int) -> int:
-    """
-    Ask so many times and return how often the answer was yes.
-    """
-    return [question() for _ in range(times)].count(True)
 
 
 # ---- what is limited
@@ -199,7 +180,7 @@ def test_no_more_is_allowed_than_the_limit_says(amount: int, hours: int, tried: 
 # ---- where it is counted
 
 
-@pytest.fixture(params=["memory", "file", "sqlite", "postgresql", "mysql"])
+@pytest.fixture(params=["memory", "file", "sqlite", POSTGRESQL, MYSQL])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """
     Every store that is shipped.
@@ -210,10 +191,8 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
                 yield MemoryStorage
             case "file":
                 yield partial(FileStorage, tmp_path / "optly.jsonl")
-            case "sqlite":
-                yield partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db")
             case kind:
-                yield partial(SQLStorage, stack.enter_context(fresh_database(kind)))
+                yield partial(SQLStorage, stack.enter_context(database(kind, tmp_path)))
 
 
 def test_threads_count_together(opener: Opener) -> None:
@@ -228,19 +207,8 @@ def test_threads_count_together(opener: Opener) -> None:
         storage.close()
 
 
-def ask_often(opener: Opener, limits: Limits, times: int, client: str = HERE) -> int:
-    """
-    Try so many codes, with a store of one's own, and return how often that was allowed.
-    """
-    storage = opener()
-    try:
-        it = limiter(limits, storage)
-        return allowed(lambda: it.may_try_digits(client), times)
-    finally:
-        storage.close()
-
-
-@pytest.mark.parametrize("opener", ["sqlite", "postgresql", "mysql"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("opener", ["sqlite", POSTGRESQL, MYSQL], indirect=True)
 def test_processes_count_together(opener: Opener) -> None:
     """
     All that are allowed make up the limit, in both of its windows.
@@ -252,11 +220,12 @@ def test_processes_count_together(opener: Opener) -> None:
 
 
 @pytest.fixture
-def redis() -> str:
+def redis(needs_server: None) -> str:
     """
     The address of a Redis. What is counted there expires by itself.
     """
     url = "redis://127.0.0.1:6379"
+    reached(url)
     try:
         there = storage_from_string(url).check()
     except LimitsConfigurationError:
@@ -266,6 +235,7 @@ def redis() -> str:
     return url
 
 
+@pytest.mark.slow
 def test_redis_counts_for_all_processes(redis: str) -> None:
     """
     Through the library's own storage, and not in the manager's store.
@@ -307,6 +277,7 @@ class Failing(MemoryStorage):
         raise StorageUnavailableError("the database cannot be used")
 
 
+@pytest.mark.server
 def test_without_its_counters_no_link_is_sent_and_all_else_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     """
     In the manager's store as in another; what failed is told in the log, and whom it was about is not.

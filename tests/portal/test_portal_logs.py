@@ -15,7 +15,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from visitor import Acme
+from portal.visitor import Acme
 
 from optly.links import make_code
 from optly.portal import RedactLinks
@@ -147,6 +147,7 @@ def werkzeug_log() -> Iterator[list[str]]:
         log.propagate = propagate
 
 
+@pytest.mark.server
 def test_a_real_werkzeug_writes_no_link() -> None:
     """
     Its log is one text that is made before the filter sees it.

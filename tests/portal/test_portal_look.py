@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import pytest
 from axe import axe_finds
-from gallery import ACME, LOGO, MOUNT, pictures, served
 from hypothesis import example, given
 from hypothesis import strategies as st
+from portal.gallery import ACME, LOGO, MOUNT, pictures, served
 
 from optly.errors import ConfigurationError
 from optly.portal.assets import assets
@@ -43,6 +43,8 @@ LARGE = """
   fontSize: "200%", letterSpacing: "0.12em", wordSpacing: "0.16em", lineHeight: "1.5",
 })
 """
+
+WIDTHS: list[tuple[int, Literal["active", "none"]]] = [(1280, "active"), (320, "none")]
 
 # What sticks out at the side, and by how much.
 TOO_WIDE = "() => document.documentElement.scrollWidth - innerWidth"
@@ -73,6 +75,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
 # ---- in a browser
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "screen",
     [
@@ -101,18 +104,21 @@ def test_axe_finds_nothing(browser: Browser, gallery: Mapping[str, str], screen:
     assert [] == complaints
 
 
+@pytest.mark.slow
 def test_letters_twice_as_large_fit(browser: Browser, gallery: Mapping[str, str]) -> None:
     """
     At 200 per cent and further apart, nothing sticks out, on a desk or on a telephone; nor does it with forced colours.
 
     Source: WCAG 2.2, 1.4.4 and 1.4.12.
     """
-    for width, colours in ((1280, "active"), (320, "none")):
-        with browser.new_context(viewport={"width": width, "height": 800}, forced_colors=colours) as context:
-            page = context.new_page()
-            for name, address in gallery.items():
-                page.goto(address)
-                page.evaluate(LARGE)
+    with browser.new_context() as context:
+        page = context.new_page()
+        for name, address in gallery.items():
+            page.goto(address)
+            page.evaluate(LARGE)
+            for width, colours in WIDTHS:
+                page.emulate_media(forced_colors=colours)
+                page.set_viewport_size({"width": width, "height": 800})
                 assert 0 == page.evaluate(TOO_WIDE), (name, width)
 
 
@@ -140,7 +146,8 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, gallery: Map
 
 
 def _order(page: Page) -> list[float]:
-    return [page.locator(f"label[for=email-offers-{answer}]").bounding_box()["x"] for answer in ("yes", "no")]
+    boxes = [page.locator(f"label[for=email-offers-{answer}]").bounding_box() for answer in ("yes", "no")]
+    return [box["x"] for box in boxes if box is not None]
 
 
 def test_a_page_from_right_to_left_is_its_mirror_image(browser: Browser, gallery: Mapping[str, str]) -> None:
@@ -516,8 +523,9 @@ def test_a_directory_that_is_not_there_is_told_at_once(tmp_path: Path, name: str
     """
     And not when the first page is asked for.
     """
+    missing: dict[str, Any] = {name: [tmp_path / "nowhere"]}
     with pytest.raises(ConfigurationError, match="there is no directory"):
-        Look(organisation=ACME, mount=MOUNT, **{name: [tmp_path / "nowhere"]})
+        Look(organisation=ACME, mount=MOUNT, **missing)
 
 
 def test_every_template_has_a_sample(tmp_path: Path) -> None:

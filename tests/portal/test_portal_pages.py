@@ -13,7 +13,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from visitor import FORM, ORIGIN, Acme, Visitor
+from portal.visitor import FORM, HEADERS, ONE_CLICK, ORIGIN, WELSH, Acme, Visitor
 from world import EMAIL_OFFERS, SMS_OFFERS
 
 from optly.contacts.addresses import Channel
@@ -30,20 +30,7 @@ from optly.portal import Request
 from optly.record.events import ConsentGiven
 from optly.testing.messages import code_in
 
-ONE_CLICK = b"List-Unsubscribe=One-Click"
 OURS = ("sec-fetch-site", "same-origin")
-
-HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "strict-origin",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "x-robots-tag": "noindex, nofollow, noarchive",
-}
 
 
 def every_path(acme: Acme) -> list[str]:
@@ -68,9 +55,6 @@ def every_path(acme: Acme) -> list[str]:
         "/static/../templates/help.html.j2",
         "/robots.txt",
     ]
-
-
-WELSH = Wording(text="A gaiff Acme Ltd anfon cynigion atoch drwy e-bost?", yes="Cewch", no="Na chewch", language="cy")
 
 
 # ---- opening is not answering
@@ -348,7 +332,7 @@ def test_a_yes_is_a_yes_to_the_words_that_were_shown(
     form = visitor.get(f"/l/{code}").filled_in(f"/my/l/{code}", {"email-offers": True, "sms-offers": True})
     words = Wording(text="May Acme Ltd send you offers of our partners?")
     reworded = attrs.evolve(acme.manager.purposes["offers"], wordings={(Channel.EMAIL, "en"): words})
-    monkeypatch.setitem(acme.manager.purposes, "offers", reworded)  # type: ignore[arg-type]
+    monkeypatch.setitem(acme.manager.purposes, "offers", reworded)
     page = visitor.post(f"/l/{code}", form)
     assert page.status == 422
     assert "These words changed after you opened the page" in page.text
@@ -713,7 +697,7 @@ def test_no_text_is_taken_for_markup() -> None:
 
 # ---- whatever else somebody sends: more of it in test_portal_fuzz
 
-SHARED = Acme.open()
+SHARED = Visitor(Acme.open().manager.portal())
 
 
 @given(st.text(min_size=1, max_size=60).filter(lambda text: "/" not in text and text.encode("utf-8", "ignore")))
@@ -722,8 +706,7 @@ def test_an_unknown_link_is_not_repeated(text: str) -> None:
     """
     The page for it is the same whatever the link was.
     """
-    visitor = Visitor(SHARED.manager.portal())
-    assert visitor.get(f"/l/{text}").response == visitor.get(f"/u/{quote(text)}").response
+    assert SHARED.get(f"/l/{text}").response == SHARED.get(f"/u/{quote(text)}").response
 
 
 def test_the_undoing_of_a_stop_says_no_more_than_was_stopped(acme: Acme, visitor: Visitor) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
 import pytest
-from servers import asgi_server
-from visitor import ORIGIN, Acme
+from portal.servers import asgi_server
+from portal.visitor import ORIGIN, Acme
 from world import EMAIL, EMAIL_OFFERS, PHONE
 
 from optly import Channel
@@ -318,6 +318,7 @@ def press_first(page: Page) -> None:
         page.locator("form").first.locator("button").first.click()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["question", "myoptly"])
 def test_a_browser_that_runs_by_itself_agrees_to_nothing(browser: Browser, kind: str) -> None:
     """

@@ -14,9 +14,9 @@ from wsgiref.validate import validator
 
 import httpx
 import pytest
-from servers import asgi_server, wsgi_server
+from portal.servers import asgi_server, wsgi_server
+from portal.visitor import FORM, Acme, Visitor
 from uvicorn.logging import AccessFormatter
-from visitor import FORM, Acme, Visitor
 from world import EMAIL_OFFERS, SMS_OFFERS
 
 from optly.portal import RedactLinks, Request, Response
@@ -167,6 +167,7 @@ def test_wsgi_reads_no_more_than_a_form(method: str, length: str, terminated: bo
     assert asked == body.asked
 
 
+@pytest.mark.server
 def test_a_wsgi_server_takes_an_answer() -> None:
     """
     Over a socket, under a prefix that a dispatcher takes off.
@@ -215,6 +216,7 @@ def check_journey(acme: Acme, base: str) -> None:
         assert client.post(f"/l/{code}", content=b"a" * (MAX_BODY + 1), headers={FORM[0]: FORM[1]}).status_code == 413
 
 
+@pytest.mark.server
 def test_an_asgi_server_takes_an_answer() -> None:
     """
     Over a socket, served by itself.
@@ -224,6 +226,7 @@ def test_an_asgi_server_takes_an_answer() -> None:
         check_journey(acme, base)
 
 
+@pytest.mark.server
 def test_an_asgi_server_may_have_a_root_of_its_own() -> None:
     """
     As behind a proxy that takes a prefix off.
@@ -343,6 +346,7 @@ def test_a_websocket_is_turned_away() -> None:
 # ---- logs
 
 
+@pytest.mark.server
 def test_the_access_log_holds_no_link() -> None:
     """
     As uvicorn writes it, with the status and the rest of the line intact.

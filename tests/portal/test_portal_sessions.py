@@ -6,21 +6,34 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from services import fresh_database
-from visitor import FROM_HERE, Acme, Visitor
+from portal.sessions import (
+    NEW,
+    NEWER,
+    digits_in,
+    everything_in,
+    latest_digits,
+    lines,
+    link_of,
+    moved,
+    raised,
+    tried,
+    try_digits,
+    undo_of,
+)
+from portal.visitor import FROM_HERE, Acme, Visitor
+from services import POSTGRESQL, database
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
 
 from optly import Channel, Contact, EmailAddress
@@ -34,30 +47,13 @@ from optly.errors import (
     WrongDigitsError,
 )
 from optly.links import make_step_up
-from optly.messages import Message
 from optly.protocols import Storage
 from optly.record.events import LinkKind
 from optly.storage import SQLStorage
 from optly.testing.messages import code_in
 
-NEW, NEWER = "ada@elsewhere.example.com", "ada@third.example.com"
 A_MOMENT = timedelta(microseconds=1)
 HALF_AN_HOUR = timedelta(minutes=30)
-
-
-def digits_in(outbox: Sequence[Message]) -> list[str]:
-    """
-    Return the one-time codes in messages, in their order.
-    """
-    return [digits for message in outbox for digits in re.findall(r"\b\d{6}\b", message.text)]
-
-
-def latest_digits(w: World, via: Channel = Channel.EMAIL) -> str:
-    """
-    Deliver, and return the one-time code that went out last.
-    """
-    w.manager.deliver()
-    return digits_in(w.emails.outbox if via is Channel.EMAIL else w.texts.outbox)[-1]
 
 
 def others(digits: str) -> Iterator[str]:
@@ -65,42 +61,6 @@ def others(digits: str) -> Iterator[str]:
     Yield codes that are not this one.
     """
     return (wrong for number in range(10**6) if (wrong := f"{number:06d}") != digits)
-
-
-def link_of(w: World, contact: Contact, via: Channel = Channel.EMAIL) -> str:
-    return w.manager.link(contact, via).rpartition("/")[2]
-
-
-def raised(w: World, code: str, via: Channel = Channel.EMAIL) -> str:
-    """
-    Go through the one-time code and return the raised session.
-    """
-    session = w.manager.self_service.request_code(code)
-    return w.manager.self_service.step_up(session, latest_digits(w, via))
-
-
-def moved(w: World, session: str, to: str) -> str:
-    """
-    Prove a new email address, and return the session that goes on.
-    """
-    w.manager.self_service.propose(session, EmailAddress.parse(to))
-    return w.manager.self_service.prove(session, AddressKind.EMAIL, latest_digits(w))
-
-
-def undo_of(w: World, to: str) -> str:
-    """
-    Deliver, and return the code of the latest link to an address that undoes something.
-    """
-    w.manager.deliver()
-    codes = [code_in(message) for message in w.emails.outbox if message.to == to and "/l/" in message.text]
-    return [code for code in codes if _undoes(w, code)][-1]
-
-
-def _undoes(w: World, code: str) -> bool:
-    try:
-        return w.manager.open(code).kind is LinkKind.UNDO
-    except LinkError:
-        return False
 
 
 def is_over(w: World, session: str) -> bool:
@@ -112,31 +72,6 @@ def is_over(w: World, session: str) -> bool:
     except LinkError:
         return True
     return False
-
-
-def everything_in(storage: Storage) -> str:
-    """
-    Return all that the store in memory holds, as text: what is bytes, read as letters and as hexadecimal digits.
-    """
-    return "\n".join(_told(storage._state))  # type: ignore[attr-defined]
-
-
-def _told(value: object) -> Iterator[str]:
-    if isinstance(value, bytes):
-        yield value.decode("latin-1")
-        yield value.hex()
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _told(key)
-            yield from _told(each)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for each in value:
-            yield from _told(each)
-    elif attrs.has(type(value)):
-        for field in attrs.fields(type(value)):
-            yield from _told(getattr(value, field.name))
-    else:
-        yield str(value)
 
 
 @pytest.fixture
@@ -412,7 +347,7 @@ def test_a_code_raises_the_session_it_was_asked_for_in(w: World) -> None:
     for session, digits in ((sessions[0], his), (sessions[2], hers[0]), (sessions[2], hers[1])):
         with pytest.raises(WrongDigitsError):
             own.step_up(session, digits)
-    found = [_tried(own.step_up, sessions[0], digits) for digits in hers]
+    found = [tried(own.step_up, sessions[0], digits) for digits in hers]
     assert ["WrongDigitsError", "raised"] in (found, found[::-1]) or found == ["raised", "LinkInvalidError"]
     assert own.details(own.step_up(sessions[2], his)).name == "Bob"
 
@@ -462,34 +397,13 @@ def test_no_more_codes_go_out_than_a_person_needs(w: World) -> None:
 Opener = Callable[[], Storage]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", POSTGRESQL])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """
     Opens one store again and again, as processes do that share it.
     """
-    if request.param == "sqlite":
-        yield partial(SQLStorage, f"sqlite:///{tmp_path / 'optly.db'}")
-    else:
-        with fresh_database(request.param) as url:
-            yield partial(SQLStorage, url)
-
-
-def try_digits(opener: Opener, session: str, codes: list[str], barrier: Any) -> list[str]:
-    """
-    Try one code after another, and return what came of each.
-    """
-    with world(opener()).manager as manager:
-        if barrier is not None:
-            barrier.wait(20)
-        return [_tried(manager.self_service.step_up, session, digits) for digits in codes]
-
-
-def _tried(step_up: Callable[[str, str], str], session: str, digits: str) -> str:
-    try:
-        step_up(session, digits)
-    except (WrongDigitsError, TooManyTriesError, LinkInvalidError) as error:
-        return type(error).__name__
-    return "raised"
+    with database(request.param, tmp_path) as url:
+        yield partial(SQLStorage, url)
 
 
 @pytest.fixture
@@ -503,6 +417,7 @@ def asked(opener: Opener) -> tuple[str, str]:
         return session, latest_digits(made)
 
 
+@pytest.mark.slow
 def test_two_processes_count_tries_together(opener: Opener, asked: tuple[str, str]) -> None:
     """
     Of twelve wrong ones five are looked at, whoever tries them, and then the right one is refused as well.
@@ -538,7 +453,7 @@ def test_threads_count_tries_together(w: World) -> None:
     digits = latest_digits(w)
     wrong = [code for _, code in zip(range(20), others(digits), strict=False)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(partial(_tried, w.manager.self_service.step_up, session), wrong))
+        found = list(pool.map(partial(tried, w.manager.self_service.step_up, session), wrong))
     assert 5 == found.count("WrongDigitsError")
 
 
@@ -579,7 +494,7 @@ def test_each_change_of_rung_has_a_code_of_its_own(w: World) -> None:
     codes.append(moved(w, codes[-1], NEW))
     assert 5 == len(set(codes))
     assert [True, True, True] == [is_over(w, code) for code in codes[1:4]]
-    assert own.details(codes[-1])
+    assert (PHONE, NEW) == tuple(line.value for line in own.details(codes[-1]).lines)
 
 
 def test_a_session_lives_half_an_hour(w: World) -> None:
@@ -608,7 +523,7 @@ def test_a_session_is_prolonged_to_twelve_hours_and_no_further(w: World) -> None
             session = own.stay(session)
             assert w.manager.open(session).ends_at == min(w.clock() + HALF_AN_HOUR, began + timedelta(hours=12))
     w.clock.now = began + timedelta(hours=12)
-    assert own.details(session)
+    assert (EMAIL, PHONE) == tuple(line.value for line in own.details(session).lines)
     w.later(A_MOMENT)
     assert is_over(w, session)
 
@@ -679,7 +594,7 @@ def test_undoing_a_change_brings_no_session_back(w: World) -> None:
     moved(w, raised(w, link_of(w, ada)), NEW)
     w.manager.undo(undo_of(w, EMAIL))
     assert is_over(w, before)
-    assert w.manager.open(link_of(w, ada))
+    assert LinkKind.MANAGE is w.manager.open(link_of(w, ada)).kind
 
 
 def test_nobody_changes_an_address_on_to_escape_the_undoing(w: World) -> None:
@@ -728,14 +643,6 @@ def test_what_staff_changed_since_is_not_undone(w: World) -> None:
     w.manager.change_details(ada, email=NEWER)
     w.manager.undo(first)
     assert (PHONE, NEWER) == lines(w, ada)
-
-
-def lines(w: World, contact: Contact) -> tuple[str, ...]:
-    """
-    Return the addresses on record.
-    """
-    session = raised(w, link_of(w, contact, Channel.SMS), Channel.SMS)
-    return tuple(line.value for line in w.manager.self_service.details(session).lines)
 
 
 # ---- undoing a stop, after a life of any kind

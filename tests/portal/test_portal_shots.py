@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import pytest
 from axe import axe_finds
-from servers import asgi_server
-from visitor import Acme
+from portal.servers import asgi_server
+from portal.visitor import Acme
 from world import PURPOSES
 
 from optly.portal.assets import assets
@@ -29,17 +29,20 @@ from optly.portal.theme import Theme
 from optly.testing.messages import code_in, stop_token_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+pytestmark = pytest.mark.slow
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images" / "myoptly"
 SAYS = PICTURES / "pictures.json"
 COLOURS = 48
 
 
-WIDE, NARROW = {"width": 900, "height": 800}, {"width": 320, "height": 800}
+WIDE: ViewportSize = {"width": 900, "height": 800}
+NARROW: ViewportSize = {"width": 320, "height": 800}
 
 # What is taken of a page in each language: the name of the picture, the scheme and the size.
-TAKEN: dict[str, list[tuple[str, Literal["light", "dark"], dict[str, int]]]] = {
+TAKEN: dict[str, list[tuple[str, Literal["light", "dark"], ViewportSize]]] = {
     "en": [("light", "light", WIDE), ("dark", "dark", WIDE), ("narrow", "light", NARROW)],
     "cy": [("welsh", "light", WIDE)],
 }
@@ -189,6 +192,26 @@ def acme() -> Acme:
     return Acme.open("http://127.0.0.1/my", purposes=welsh)
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Page]:
+    """
+    A window for all of them.
+    """
+    with browser.new_context(viewport=WIDE) as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def page(window: Page) -> Page:
+    """
+    The window, as if it were new.
+    """
+    window.context.clear_cookies()
+    window.set_viewport_size(WIDE)
+    window.emulate_media(color_scheme="light")
+    return window
+
+
 @pytest.fixture
 def url(acme: Acme) -> Iterator[str]:
     """
@@ -221,20 +244,18 @@ def what_is_seen(page: Page) -> str:
 
 @pytest.mark.parametrize("language", TAKEN)
 @pytest.mark.parametrize("name", PAGES)
-def test_the_pictures_are_those_of_the_page(name: str, language: str, acme: Acme, url: str, browser: Browser) -> None:
+def test_the_pictures_are_those_of_the_page(name: str, language: str, acme: Acme, url: str, page: Page) -> None:
     """
     They show the page as it is, and axe finds nothing on it. What it makes of every
     state on other screens is in the tests of the look.
     """
     acme.manager.change_details(acme.ada, language=language)
-    with browser.new_context(viewport=WIDE) as context:  # type: ignore[arg-type]
-        album = Album(acme, url, context.new_page(), language)
-        PAGES[name](album)
-        assert album.page.locator("html").get_attribute("lang") == language
-        assert axe_finds(album.page) == ""
-        seen = what_is_seen(album.page)
-        if os.environ.get("OPTLY_WRITE_PICTURES") == "1":
-            take(album.page, name, language, seen)
+    PAGES[name](Album(acme, url, page, language))
+    assert page.locator("html").get_attribute("lang") == language
+    assert axe_finds(page) == ""
+    seen = what_is_seen(page)
+    if os.environ.get("OPTLY_WRITE_PICTURES") == "1":
+        take(page, name, language, seen)
     known = json.loads(SAYS.read_text())
     for screen, _, _ in TAKEN[language]:
         assert (PICTURES / f"{name}-{screen}.png").read_bytes().startswith(b"\x89PNG")
@@ -249,7 +270,7 @@ def take(page: Page, name: str, language: str, seen: str) -> None:
     known = json.loads(SAYS.read_text()) if SAYS.exists() else {}
     for screen, scheme, size in TAKEN[language]:
         page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         file = PICTURES / f"{name}-{screen}.png"
         file.write_bytes(compact(page.screenshot(full_page=True)))
         known[file.name] = seen

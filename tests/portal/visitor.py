@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import attrs
 from world import PURPOSES, World, world
 
-from optly import Channel, ConsentManager, Contact, Purpose
+from optly import Channel, ConsentManager, Contact, Purpose, Wording
 from optly.portal import Portal, Response
 from optly.testing import browser
 from optly.testing.browser import Browser
@@ -24,6 +24,20 @@ from optly.testing.messages import code_in
 ORIGIN = "https://acme.example.com"
 FORM = ("content-type", "application/x-www-form-urlencoded")
 FROM_HERE = (("sec-fetch-site", "same-origin"), ("origin", ORIGIN))
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+# What every response carries.
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "strict-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "x-robots-tag": "noindex, nofollow, noarchive",
+}
+WELSH = Wording(text="A gaiff Acme Ltd anfon cynigion atoch drwy e-bost?", yes="Cewch", no="Na chewch", language="cy")
 
 
 @attrs.frozen

@@ -201,6 +201,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
     """
     The old one or the new one, at whatever moment it dies.

@@ -165,7 +165,7 @@ def _needs_consent(channel: str, prohibition: str, exception: str, **common: Any
     yield case(channel, NO, prohibition, **common)
     for act in ("ticked_unticked_box", "chose_yes", "verbal_yes"):
         yield with_(consent(channel, act=act), YES)
-    for act in (
+    for poor in (
         "pre_ticked",
         "silence",
         "opt_out_box_left_unticked",
@@ -174,8 +174,8 @@ def _needs_consent(channel: str, prohibition: str, exception: str, **common: Any
         "privacy_policy_only",
         None,
     ):
-        yield with_(consent(channel, act=act))
-    for fault in (
+        yield with_(consent(channel, act=poor))
+    faults: list[dict[str, Any]] = [
         {"conditional": True},
         {"conditional": None},
         {"bundled": True},
@@ -196,7 +196,8 @@ def _needs_consent(channel: str, prohibition: str, exception: str, **common: Any
         {"age_at_consent": 12, "parental_authorisation": False},
         {"partners_in_list": 361, "choice_per_partner": False},
         {"partners_in_list": 361, "choice_per_partner": None},
-    ):
+    ]
+    for fault in faults:
         yield with_(consent(channel, **fault))
     for part in ("who", "when", "how", "wording"):
         evidence = {"who": True, "when": True, "how": True, "wording": True, part: False}
@@ -283,12 +284,12 @@ def _mail() -> Iterator[dict[str, Any]]:
                objections=(objection("email", "2026-01-01T00:00:00Z"),))  # fmt: skip
     yield case("email", NO, "22(2)", at="2026-02-04T12:00:00Z")
     # Another's instigation.
-    ours = {"sender": "agency", "instigator": "acme"}
+    ours: dict[str, Any] = {"sender": "agency", "instigator": "acme"}
     yield case("email", YES, "22(2)", consents=given, **ours)
     yield case("email", NO, "22(2)", consents=(consent("email", sender="agency", collected_by="agency"),), **ours)
     yield case("email", NO, "22(2)", consents=given, objections=(objection("email", sender="agency"),), **ours)
     # A request for consent that the person asked for.
-    asked = {"kind": "consent_request", "submitted_by_person_at": "2026-11-23T09:59:00Z"}
+    asked: dict[str, Any] = {"kind": "consent_request", "submitted_by_person_at": "2026-11-23T09:59:00Z"}
     yield case("email", YES, "22(1)", attempt=1, **asked)
     yield case("email", NO, "22(2)", attempt=2, **asked)
     yield case("email", NO, "22(2)", objections=(objection("email"),), **asked)
@@ -311,7 +312,7 @@ def _mail() -> Iterator[dict[str, Any]]:
 
 
 def _soft_opt_ins() -> Iterator[dict[str, Any]]:
-    for changes, provision in (
+    lacking: list[tuple[dict[str, Any], str]] = [
         ({"details_collected_by": "acme-group"}, "22(3)(a)"),
         ({"details_collected_by": None}, "22(3)(a)"),
         ({"context": "browsing"}, "22(3)(a)"),
@@ -331,7 +332,8 @@ def _soft_opt_ins() -> Iterator[dict[str, Any]]:
         ({"optout_free": None}, "22(3)(c)"),
         ({"collected_at": None}, "22(3)"),
         ({"collected_at": "2026-11-23T10:00:00.000001Z"}, "22(2)"),
-    ):
+    ]
+    for changes, provision in lacking:
         yield case("email", NO, provision, soft_opt_in=soft(**changes))
     yield case("email", YES, "22(3)", soft_opt_in=soft(context="negotiation"))
     yield case("email", YES, "22(3)", soft_opt_in=soft(collected_at=AT))
@@ -370,13 +372,14 @@ def _soft_opt_ins() -> Iterator[dict[str, Any]]:
         ({"collected_at": None}, "22(3A)"),
     ):
         yield case("email", NO, provision, charity_soft_opt_in=charity(**changes))
-    for changes in (
+    enough: list[dict[str, Any]] = [
         {"context": "interest"},
         {"collected_at": "2026-02-05T00:00:00Z"},
         {"jurisdiction": "northern_ireland"},
         {"jurisdiction": "scotland", "on_scottish_register": True},
         {"on_scottish_register": False},
-    ):
+    ]
+    for changes in enough:
         yield case("email", YES, "22(3A)", charity_soft_opt_in=charity(**changes))
     for at, expected in (("2026-02-05T00:00:00Z", YES), ("2026-02-04T23:59:59.999999Z", NO)):
         yield case("email", expected, "22(3A)", at=at, charity_soft_opt_in=charity(collected_at=at))
@@ -543,7 +546,7 @@ def _faxes() -> Iterator[dict[str, Any]]:
         yield case("fax", NO, "20(1)(a)", subscriber=subscriber)
         yield case("fax", YES, "20(2)", subscriber=subscriber, consents=(consent("fax"),))
     for subscriber in CORPORATES:
-        common = {"subscriber": subscriber}
+        common: dict[str, Any] = {"subscriber": subscriber}
         yield case("fax", YES, "20(1)", **common)
         yield case("fax", NO, "20(1)(b)", objections=(objection("fax"),), **common)
         for listed_on, expected, provision in (("2026-10-26", NO, "20(1)(c)"), ("2026-10-27", YES, "20(4)")):

@@ -10,8 +10,9 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterator
-from types import ModuleType
-from typing import TypeAlias
+from functools import cache
+from types import CodeType, ModuleType
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -73,6 +74,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.Tuple(elts=[*node.elts[:2], ast.Constant(value=True)], ctx=node.ctx)
 
 
+@cache
 def parsed(name: str) -> ast.Module:
     """
     Return the syntax tree of a module.
@@ -130,18 +132,27 @@ def _walk(node: ast.AST, path: _Path = ()) -> Iterator[tuple[_Path, ast.AST]]:
                     yield from _walk(item, (*path, (field, index)))
 
 
-def _replaced(tree: ast.Module, path: _Path, new: ast.AST) -> ast.Module:
-    changed = copy.deepcopy(tree)
-    node: ast.AST = changed
-    for field, index in path[:-1]:
-        value = getattr(node, field)
-        node = value if index is None else value[index]
-    field, index = path[-1]
+def _replaced(node: Any, path: _Path, new: ast.AST) -> Any:
+    """
+    Return the tree with another node in one place. All that lies beside the way to it is shared.
+    """
+    if not path:
+        return ast.fix_missing_locations(ast.copy_location(new, node))
+    (field, index), further = path[0], path[1:]
+    value, changed = getattr(node, field), copy.copy(node)
     if index is None:
-        setattr(node, field, new)
+        setattr(changed, field, _replaced(value, further, new))
     else:
-        getattr(node, field)[index] = new
-    return ast.fix_missing_locations(changed)
+        setattr(changed, field, [*value[:index], _replaced(value[index], further, new), *value[index + 1 :]])
+    return changed
+
+
+@cache
+def _code(name: str) -> CodeType:
+    """
+    Compile a module as it is.
+    """
+    return compile(parsed(name), str(sys.modules[name].__file__), "exec")
 
 
 def load(mutant: Mutant, *following: str) -> dict[str, ModuleType]:
@@ -155,8 +166,8 @@ def load(mutant: Mutant, *following: str) -> dict[str, ModuleType]:
             module = ModuleType(name)
             module.__file__ = before[name].__file__
             _put(name, module)
-            code: ast.Module | str = mutant.tree if name == mutant.module else inspect.getsource(before[name])
-            exec(compile(code, str(module.__file__), "exec"), module.__dict__)
+            code = compile(mutant.tree, str(module.__file__), "exec") if name == mutant.module else _code(name)
+            exec(code, module.__dict__)
         return {name: sys.modules[name] for name in names}
     finally:
         for name, module in before.items():

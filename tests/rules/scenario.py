@@ -117,7 +117,7 @@ class Case:
 
     @property
     def responsible(self) -> str:
-        return self.facts.get("instigator") or self.facts["sender"]
+        return str(self.facts.get("instigator") or self.facts["sender"])
 
     def line(self, channel: Channel, value: str | None) -> int:
         """

@@ -9,14 +9,14 @@ from datetime import datetime
 from types import ModuleType
 
 import pytest
-import scenario
-from boundaries import boundaries
-from direct import AT, DATES, MONTHS
-from mutants import Mutant, load, mutants, parsed
+from rules import scenario
+from rules.boundaries import boundaries
+from rules.direct import AT, DATES, MONTHS
+from rules.mutants import Mutant, load, mutants, parsed
 
 SCENARIOS = [*scenario.load(scenario.SHIPPED), *boundaries()]
 RULES = ("optly.rules.editions", "optly.rules._grounds", "optly.rules.pecr")
-TESTS = ("scenario", "direct")
+TESTS = ("rules.scenario", "rules.direct")
 # Each module with what has to be run anew after it, and the places in it that decide what may be sent.
 MODULES = {
     "optly.record.events": (
@@ -68,7 +68,7 @@ def _wrong(modules: dict[str, ModuleType], put: list[tuple[object, object]] | No
     """
     Yield what a rulebook answers wrongly.
     """
-    questions, scenarios = modules["direct"], modules["scenario"]
+    questions, scenarios = modules["rules.direct"], modules["rules.scenario"]
     editions = modules.get("optly.rules.editions")
     if editions is not None:
         yield from (str(at) for at, day in DATES if editions.uk_date(at) != day)
@@ -94,6 +94,7 @@ def _survives(mutant: Mutant, put: list[tuple[object, object]] | None) -> bool:
         return False  # a rulebook that fails answers nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_no_rule_can_be_changed_unnoticed(module: str) -> None:
     """

@@ -10,7 +10,7 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
+from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
 
 from optly.contacts.addresses import Channel
 from optly.record.consent import Standing

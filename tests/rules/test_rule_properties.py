@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from hypothesis import event, given, settings
@@ -143,7 +143,8 @@ def stops(draw: st.DrawFn, channel: Channel) -> Event:
             refusal_offered=True,
             refused=True,
         )
-    return kind(
+    taken_back: type[ConsentWithdrawn | ObjectionRaised] = kind
+    return taken_back(
         **common,
         channels=draw(st.sampled_from([(), (channel,), (Channel.POST,)])),
         purposes=draw(st.sampled_from([(), ("offers",), ("news",)])),
@@ -316,14 +317,11 @@ def poorer(communication: Communication) -> list[Communication]:
         "delivered",
     )
     of_calls = [field.name for field in attrs.fields(Call) if field.name != "recorded"]
-    of_clients = [field.name for field in attrs.fields(ClientRelationship)] if client is not None else []
+    clients = [] if client is None else [without(client, field.name) for field in attrs.fields(ClientRelationship)]
     return [
-        *(attrs.evolve(communication, **{name: None}) for name in names),
-        *(attrs.evolve(communication, call=attrs.evolve(call, **{name: None})) for name in of_calls),
-        *(
-            attrs.evolve(communication, call=attrs.evolve(call, client=attrs.evolve(client, **{name: None})))
-            for name in of_clients
-        ),
+        *(without(communication, name) for name in names),
+        *(attrs.evolve(communication, call=without(call, name)) for name in of_calls),
+        *(attrs.evolve(communication, call=attrs.evolve(call, client=vague)) for vague in clients),
         *([attrs.evolve(communication, charity=attrs.evolve(charity, registered=None))] if charity else []),
         *(
             attrs.evolve(
@@ -332,6 +330,18 @@ def poorer(communication: Communication) -> list[Communication]:
             for register in RegisterName
         ),
     ]
+
+
+T = TypeVar("T")
+
+
+def without(facts: T, name: str) -> T:
+    """
+    Return facts of which one is unknown.
+    """
+    known: Any = facts
+    vague: T = attrs.evolve(known, **{name: None})
+    return vague
 
 
 def allows(happening: Event) -> bool:
@@ -351,7 +361,7 @@ def vaguer(happening: Event) -> list[Event]:
         return []
     manner = happening.manner
     names = ("conditional", "bundled", "channel_named", "sender_named", "chosen_singly", "by_holder", "of_age")
-    unknown = [attrs.evolve(manner, **{name: None}) for name in names]
+    unknown = [without(manner, name) for name in names]
     unknown.append(attrs.evolve(manner, unproven=tuple(Evidence)))
     return [attrs.evolve(happening, manner=worse) for worse in unknown]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from canspam import EDITION, CanSpam
-from direct import communication, consent, stop
+from rules.canspam import EDITION, CanSpam
+from rules.direct import communication, consent, stop
 
 from optly.contacts.addresses import Channel
 from optly.record.consent import Standing

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from boundaries import boundaries, case
-from scenario import agrees, load, path, put
+from rules.boundaries import boundaries, case
+from rules.scenario import agrees, load, path, put
 
 from optly.rules import UKPECR
 

@@ -54,9 +54,11 @@ class OnServer(DurableStorageContract):
         return partial(SQLStorage, url)
 
 
+@pytest.mark.server
 class TestPostgreSQL(OnServer):
     kind = "postgresql"
 
 
+@pytest.mark.server
 class TestMariaDB(OnServer):
     kind = "mysql"

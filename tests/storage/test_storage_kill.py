@@ -6,30 +6,26 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from processes import opened, run_until_killed
 
 from optly.contacts.addresses import Channel
-from optly.protocols import Storage
-from optly.storage import FileStorage, SQLStorage
 from optly.testing.storage import NOW, problems
+
+pytestmark = pytest.mark.slow
 
 ROUNDS, THREADS = 15, 3
 
 # Each thread appends to a contact of its own and to one that all share, and says so only after the call has returned;
 # now and then it releases an address, which makes the file store write its file anew.
-CHILD = """
+CHILD = f"""
 import os, sys
 import attrs
-sys.path.insert(0, {tests!r})
-from test_storage_kill import opened
+from processes import opened
 from optly.errors import ConflictError
 from optly.testing.storage import Contact, at_once, append_again, code, key
 
@@ -57,32 +53,8 @@ def work(_):
         append_again(storage, "acme", shared)
         say("shared", shared.hex())
 
-at_once({threads}, work)
+at_once({THREADS}, work)
 """
-
-
-def opened(kind: str, directory: str) -> Storage:
-    if kind == "file":
-        return FileStorage(Path(directory) / "optly.jsonl")
-    return SQLStorage(f"sqlite:///{Path(directory) / 'optly.db'}")
-
-
-def run_until_killed(kind: str, directory: Path, shared: bytes, after: int, delay: float) -> list[list[str]]:
-    """
-    Let the child say that many lines, kill it a moment later, and return the words of every line it said.
-    """
-    script = CHILD.format(tests=str(Path(__file__).parent), threads=THREADS)
-    with subprocess.Popen(
-        [sys.executable, "-c", script, kind, str(directory), shared.hex()], stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(after)]
-        time.sleep(delay)
-        child.send_signal(signal.SIGKILL)
-        while select.select([child.stdout], [], [], 5)[0] and (line := child.stdout.readline()):
-            lines.append(line)
-    assert child.returncode == -signal.SIGKILL
-    return [line.split() for line in lines]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed by signals here")
@@ -97,7 +69,10 @@ def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> Non
     versions: Counter[bytes] = Counter()
     codes, queued, idkeys = set[bytes](), set[bytes](), dict[bytes, bytes]()
     for _ in range(ROUNDS):
-        for what, *words in run_until_killed(kind, tmp_path, shared, chance.randrange(3, 60), chance.random() * 0.03):
+        said = run_until_killed(
+            CHILD, kind, tmp_path, shared.hex(), after=chance.randrange(3, 60), delay=chance.random() * 0.03
+        )
+        for what, *words in said:
             named = bytes.fromhex(words[0])
             if what == "appended":
                 versions[named] = int(words[1])

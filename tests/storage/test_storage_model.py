@@ -7,10 +7,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -22,6 +24,8 @@ from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.storage import NOW, TICK, Contact, checkpoint
 
+pytestmark = pytest.mark.slow
+
 # Few names and few instants, so that they meet.
 ORGANISATIONS = ("acme", "other")
 SUBJECTS = [bytes([n]) * 16 for n in range(3)]
@@ -30,9 +34,10 @@ NAMES = [bytes([n]) * 16 for n in (100, 101)]
 KEYS = [bytes([n]) * 32 for n in (200, 201)]
 INSTANTS = [NOW + n * TICK for n in range(3)]
 
-subjects, names, keys, instants = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS, INSTANTS))
+subjects, names, keys = (st.sampled_from(items) for items in (SUBJECTS, NAMES, KEYS))
+instants = st.sampled_from(INSTANTS)
 anybody = st.sampled_from([*SUBJECTS, STRANGER])
-few = {"max_size": 2, "unique": True}
+few: dict[str, Any] = {"max_size": 2, "unique": True}
 
 
 def waiting(subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
@@ -77,7 +82,7 @@ class Stores(RuleBasedStateMachine):
         """
         Call a method of every store and return what all of them said.
         """
-        said = [outcome(lambda storage=storage: getattr(storage, name)(*args)) for storage in self.stores]
+        said = [outcome(partial(getattr(storage, name), *args)) for storage in self.stores]
         assert said[1:] == said[:1] * 2
         return said[0]
 

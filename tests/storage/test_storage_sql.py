@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from services import fresh_database
+from services import MYSQL, POSTGRESQL, database, fresh_database
 from sqlalchemy import URL, Table, create_engine, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import operators
@@ -407,16 +407,13 @@ def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
 # ---- servers and processes
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mysql"])
+@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL, MYSQL])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('sql')}/optly.db"
-    else:
-        with fresh_database(request.param) as url:
-            yield url
+    with database(request.param, tmp_path_factory.mktemp("sql")) as url:
+        yield url
 
 
-@pytest.fixture(params=["postgresql", "mysql"])
+@pytest.fixture(params=[POSTGRESQL, MYSQL])
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     with fresh_database(request.param) as url:
         yield url
@@ -547,6 +544,7 @@ def test_a_deadlock_is_done_again(server: str) -> None:
     storage.close()
 
 
+@pytest.mark.server
 def test_strict_isolation_changes_nothing_but_the_pace() -> None:
     """
     Where every transaction is serializable some fail, at the commit too, and are done again.

@@ -116,6 +116,10 @@ def _channels(value: Iterable[Channel | str]) -> tuple[Channel, ...]:
     return tuple(Channel.of(channel) for channel in value)
 
 
+def _days(value: Iterable[int]) -> frozenset[int]:
+    return frozenset(value)
+
+
 @attrs.frozen
 class QuietHours:
     """
@@ -138,7 +142,7 @@ class QuietHours:
     end: time = attrs.field(validator=_is_time_of_day)
     zone: str = attrs.field(default="Europe/London", validator=_is_zone)
     channels: tuple[Channel, ...] = attrs.field(default=(Channel.SMS,), converter=_channels)
-    days: frozenset[int] = attrs.field(default=_EVERY_DAY, converter=frozenset)
+    days: frozenset[int] = attrs.field(default=_EVERY_DAY, converter=_days)
 
     def __attrs_post_init__(self) -> None:
         if not self.channels or not self.days:

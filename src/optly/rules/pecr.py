@@ -590,6 +590,10 @@ _BEFORE_2026: Final = {
 }
 
 
+def _keys(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
+
+
 @attrs.frozen(kw_only=True)
 class UKPECR:
     """
@@ -604,7 +608,7 @@ class UKPECR:
 
     first_contact_months: int = 6
     charity: Charity | None = None
-    charitable_purposes: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    charitable_purposes: frozenset[str] = attrs.field(default=frozenset(), converter=_keys)
 
     @property
     def edition(self) -> str:
