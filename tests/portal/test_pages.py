@@ -695,7 +695,7 @@ def test_no_text_is_taken_for_markup() -> None:
         assert "<script" not in page.text
 
 
-# ---- whatever else somebody sends: more of it in test_portal_fuzz
+# ---- whatever else somebody sends: more of it in test_fuzz
 
 SHARED = Visitor(Acme.open().manager.portal())
 
