@@ -4,11 +4,52 @@ Everything that has to hold before a change is good: ``nox`` runs it all.
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import nox
 
-nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "typing", "tests", "demo"]
 PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+PARALLEL = ("-n", "auto", "--dist", "loadfile")  # a file's own fixtures are made once
+QUICK = ("-m", "not browser and not server and not slow")
+
+
+def interpreters(version: str) -> Iterator[str]:
+    """
+    Yield where a Python of this version may be: on the path, where pyenv's shims need not work, or among pyenv's own.
+    """
+    if found := shutil.which(f"python{version}"):
+        yield found
+    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
+    yield from map(str, pyenv.glob(f"versions/{version}.*/bin/python"))
+
+
+def starts(interpreter: str, version: str) -> bool:
+    """
+    Check that a Python starts, is of this version and can make environments.
+    """
+    program = "import ensurepip, sys, venv; print('{}.{}'.format(*sys.version_info))"
+    done = subprocess.run([interpreter, "-c", program], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == version
+
+
+def others() -> dict[str, str]:
+    """
+    Return the Pythons beside this one: those that ``OPTLY_PYTHONS`` names, all of which have to be there, or else every
+    supported one that is found.
+    """
+    named = os.environ.get("OPTLY_PYTHONS", "").split()
+    wanted = [version for version in named or SUPPORTED if version != CURRENT]
+    found = {version: path for version in wanted for path in interpreters(version) if starts(path, version)}
+    if named and (missing := set(wanted) - found.keys()):
+        raise SystemExit(f"OPTLY_PYTHONS names a Python that is not installed: {', '.join(sorted(missing))}")
+    return found
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -26,6 +67,22 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def workflows(session: nox.Session) -> None:
+    """
+    Check what GitHub reads: that it is well formed, and that the workflows give nothing away.
+    """
+    session.install(*nox.project.dependency_groups(PROJECT, "workflows"))
+    for schema, files in {
+        "github-workflows": Path(".github/workflows").glob("*.yml"),
+        "dependabot": [".github/dependabot.yml"],
+        "github-issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
+        "github-issue-forms": Path(".github/ISSUE_TEMPLATE").glob("[!c]*.yml"),
+    }.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files))
+    session.run("zizmor", "--offline", "--pedantic", ".github")
+
+
+@nox.session
 def typing(session: nox.Session) -> None:
     """
     Check types, strictly.
@@ -37,12 +94,60 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def pyright(session: nox.Session) -> None:
+    """
+    Check that the public names mean the same to a second type checker, and list those that have no type.
+    """
+    install(session, "pyright")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "optly", "--ignoreexternal", success_codes=[0, 1])
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """
     Run the tests, documentation included.
     """
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """
+    Run the tests that need neither a browser nor a server nor much time.
+    """
+    install(session, "test")
+    session.run("pytest", *PARALLEL, *QUICK, *session.posargs)
+
+
+for _version, _interpreter in others().items():
+    nox.session(quick.func, name=f"quick-{_version}", python=_interpreter)
+
+
+@nox.session(python=SUPPORTED[0], default=False)
+def lowest(session: nox.Session) -> None:
+    """
+    Run the quick tests with the lowest version of everything that pyproject.toml allows.
+    """
+    session.install("uv")
+    lowest = str(Path(session.create_tmp(), "lowest.txt"))
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "pyproject.toml", "--all-extras", "--no-deps"),
+        *("--resolution", "lowest-direct", "--output-file", lowest),
+    )
+    group = nox.project.dependency_groups(PROJECT, "test")
+    session.run("uv", "pip", "install", "--quiet", ".[all]", *group, "--constraint", lowest)
+    session.run("pytest", *PARALLEL, *QUICK, *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """
+    Measure which lines and branches the quick tests reach; fewer than pyproject.toml asks for fail.
+    """
+    install(session, "coverage")
+    session.run("pytest", *PARALLEL, *QUICK, "--cov", *session.posargs)
 
 
 @nox.session
@@ -62,3 +167,32 @@ def benchmarks(session: nox.Session) -> None:
     install(session)
     for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks", "pages"):
         session.run("python", f"benchmarks/{name}.py")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """
+    Build what is released, in dist/, and check it.
+    """
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("check-wheel-contents", "dist")
+
+
+@nox.session(requires=["build"], default=False)
+def sbom(session: nox.Session) -> None:
+    """
+    List what the wheel brings along with all of its extras, as CycloneDX, in dist/.
+    """
+    session.install(*nox.project.dependency_groups(PROJECT, "sbom"))
+    (wheel,) = Path("dist").glob("*.whl")
+    installed = str(Path(session.create_tmp(), "installed"))
+    session.run("python", "-m", "venv", "--clear", "--without-pip", installed)
+    session.run("python", "-m", "pip", "--python", f"{installed}/bin/python", "install", "--quiet", f"{wheel}[all]")
+    session.run(
+        *("cyclonedx-py", "environment", f"{installed}/bin/python", "--pyproject", "pyproject.toml"),
+        *("--mc-type", "library", "--output-reproducible", "--validate"),
+        *("--output-file", f"dist/{wheel.stem}.cdx.json"),
+    )

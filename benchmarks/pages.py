@@ -37,7 +37,7 @@ from optly import ConsentManager, Subscriber
 from optly.backends import MemoryBackend
 from optly.portal import Portal
 from optly.portal.cookies import keeping
-from optly.portal.look import Look
+from optly.portal.look import Look, _drawn
 from optly.protocols.http import Request, Response
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -195,9 +195,9 @@ def rendered() -> Iterator[list[Callable[[], str]]]:
     kept: list[Callable[[], str]] = []
     text = Look._text
 
-    def keep(look: Look, template: str, facts: Mapping[str, Any]) -> str:
-        kept.append(lambda: look._ours.get_template(f"{template}.html.j2").render(facts))
-        return text(look, template, facts)
+    def keep(look: Look, facts: Mapping[str, Any]) -> str:
+        kept.append(lambda: _drawn(look._ours, facts))
+        return text(look, facts)
 
     Look._text = keep  # type: ignore[method-assign, assignment]
     try:

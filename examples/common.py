@@ -1,5 +1,5 @@
 """
-What the examples have in common: who asks, what for, and two pages of their own. No framework is known here.
+What the examples share: the organisation, its purposes and two pages. Nothing here depends on a framework.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PORT = int(os.environ.get("PORT", "8000"))
 
 def open_manager() -> ConsentManager:
     """
-    Make the manager that the environment describes.
+    Make a manager with the settings in the environment.
     """
     smtp = os.environ.get("OPTLY_EXAMPLE_SMTP")
     return ConsentManager(
@@ -43,7 +43,7 @@ def open_manager() -> ConsentManager:
         ],
         storage=SQLStorage(os.environ.get("OPTLY_EXAMPLE_DATABASE", "sqlite:///optly-example.db")),
         backends=[SMTPBackend(smtp, sender="Acme <hello@acme.example.com>") if smtp else ConsoleBackend()],
-        keys=Keys(current=os.environ.get("OPTLY_EXAMPLE_KEY", "an example's key, which is no secret")),
+        keys=Keys(current=os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")),
         base_url=os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),
     )
 
@@ -51,7 +51,7 @@ def open_manager() -> ConsentManager:
 @contextmanager
 def working(manager: ConsentManager) -> Iterator[None]:
     """
-    Hand over messages in a thread. Elsewhere than in an example, this is a process of its own: ``optly worker``.
+    Send messages in a thread. Outside an example, run a separate process: ``optly worker``.
     """
     stop = Event()
     idle = timedelta(seconds=0.5)
@@ -67,7 +67,7 @@ def working(manager: ConsentManager) -> Iterator[None]:
 @contextmanager
 def until_stopped() -> Iterator[None]:
     """
-    Let Ctrl-C and SIGTERM end what runs inside, and then go on with what is to be tidied up.
+    Let Ctrl-C and SIGTERM end the block, so that the code after it can clean up.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
@@ -82,7 +82,7 @@ Page = tuple[HTTPStatus, str]
 
 def home(form: Mapping[str, str] | None = None, problems: Mapping[str, str] | None = None) -> str:
     """
-    Return the sign-up form, with what was wrong with it before.
+    Return the sign-up form, with what was wrong the last time.
     """
     form, problems = form or {}, problems or {}
     wrong = "".join(f'<li><a href="#{name}">{problem}</a></li>' for name, problem in problems.items())
@@ -98,26 +98,26 @@ def home(form: Mapping[str, str] | None = None, problems: Mapping[str, str] | No
     return page(
         "Hear from Acme",
         (f'<ul role="alert">{wrong}</ul>' if wrong else "")
-        + f'<form method="post" action="/" novalidate>{fields}<button>Ask me</button></form>'
-        + "<p>We write and ask what you would like to hear about. Nothing else is sent before you answer.</p>",
+        + f'<form method="post" action="/" novalidate>{fields}<button>Sign up</button></form>'
+        + "<p>We will email you to ask what you would like to hear about, and send nothing else until you answer.</p>",
     )
 
 
 def sign_up(manager: ConsentManager, form: Mapping[str, str]) -> Page:
     """
-    Put somebody on record and ask them by email, because they have just said that they wish to be asked.
+    Add a contact and ask them by email. The form they have just filled in is the basis for asking.
     """
     problems = {}
     if not form.get("name", "").strip():
         problems["name"] = "Enter your name"
-    if not reads(EmailAddress.parse, form.get("email", "")):
+    if not is_valid(EmailAddress.parse, form.get("email", "")):
         problems["email"] = "Enter an email address, such as name@example.com"
     phone = form.get("phone", "").strip()
-    if phone and not reads(PhoneNumber.parse, phone):
+    if phone and not is_valid(PhoneNumber.parse, phone):
         problems["phone"] = "Enter a mobile number, such as 07911 123456, or leave it empty"
     if problems:
         return HTTPStatus.UNPROCESSABLE_ENTITY, home(form, problems)
-    # Who is on record already, and what they said, is nobody else's business: the page is the same for everybody.
+    # The page is the same for everyone, so that nobody learns from it who is a contact or what they chose.
     with suppress(LineTakenError, NotPermittedError):
         contact = manager.add_contact(
             name=form["name"].strip(), email=form["email"], phone=phone or None, subscriber=Subscriber.INDIVIDUAL
@@ -129,12 +129,12 @@ def sign_up(manager: ConsentManager, form: Mapping[str, str]) -> Page:
             purposes=["offers", "news"],
             basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
         )
-    return HTTPStatus.OK, page("Look into your inbox", "<p>We have written to you. The link in our email asks you.</p>")
+    return HTTPStatus.OK, page("Check your email", "<p>Follow the link to choose what you want to hear about.</p>")
 
 
 def offer() -> str:
     """
-    Return the form of whoever sends offers.
+    Return the form for sending an offer.
     """
     return page(
         "Send an offer",
@@ -145,27 +145,27 @@ def offer() -> str:
 
 def send_offer(manager: ConsentManager, form: Mapping[str, str]) -> Page:
     """
-    Send somebody an offer, if they may be sent one.
+    Send an offer, if it is allowed.
     """
     email = form.get("email", "")
-    if not reads(EmailAddress.parse, email):
+    if not is_valid(EmailAddress.parse, email):
         return HTTPStatus.UNPROCESSABLE_ENTITY, page("Enter an email address, such as name@example.com", "")
     contact = manager.find(email)
     if contact is None:
-        return held_back(manager.check(email, Channel.EMAIL, "offers"))
+        return not_sent(manager.check(email, Channel.EMAIL, "offers"))
     content = Content(subject="20% off every kettle", text="This week every kettle is 20% off.")
     try:
         manager.send(contact, Channel.EMAIL, "offers", content)
     except NotPermittedError as error:
-        return held_back(error.decision)
-    return HTTPStatus.OK, page("sent", "<p>It will be in their inbox in a moment.</p>")
+        return not_sent(error.decision)
+    return HTTPStatus.OK, page("Sent", "<p>The offer is on its way.</p>")
 
 
-def held_back(decision: Decision) -> Page:
+def not_sent(decision: Decision) -> Page:
     """
     Say why nothing was sent.
     """
-    return HTTPStatus.OK, page(f"held back: {decision.reason}", f"<p>{escape(decision.explanation)}</p>")
+    return HTTPStatus.OK, page(f"Not sent: {decision.reason}", f"<p>{escape(decision.explanation)}</p>")
 
 
 def page(title: str, body: str) -> str:
@@ -180,9 +180,9 @@ def page(title: str, body: str) -> str:
     )
 
 
-def reads(parse: Callable[[str], object], text: str) -> bool:
+def is_valid(parse: Callable[[str], object], text: str) -> bool:
     """
-    Tell whether *parse* can make an address of *text*.
+    Return whether *parse* accepts *text*.
     """
     try:
         parse(text)
@@ -191,12 +191,12 @@ def reads(parse: Callable[[str], object], text: str) -> bool:
     return True
 
 
-# ---- for the hosts without a framework
+# ---- for hosts without a framework
 
 
 def respond(manager: ConsentManager, method: str, path: str, body: bytes) -> Page:
     """
-    Find the page that is asked for.
+    Return the requested page.
     """
     form = dict(parse_qsl(body.decode("utf-8", "replace")))
     match method, path:
@@ -209,4 +209,4 @@ def respond(manager: ConsentManager, method: str, path: str, body: bytes) -> Pag
         case "POST", "/offer":
             return send_offer(manager, form)
         case _:
-            return HTTPStatus.NOT_FOUND, page("There is no such page", "")
+            return HTTPStatus.NOT_FOUND, page("Page not found", "")

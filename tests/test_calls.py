@@ -80,7 +80,7 @@ def test_a_register_that_is_missing_or_stale_refuses(caplog: pytest.LogCaptureFi
         w.add()
         with caplog.at_level(logging.WARNING, logger="optly"):
             assert called(w) is Reason.REGISTER_NOT_CHECKED
-    assert "a register cannot be asked" in caplog.text
+    assert "register cannot be checked" in caplog.text
     assert PHONE not in caplog.text
 
 
@@ -192,7 +192,7 @@ def test_the_past_is_decided_by_the_law_of_the_day() -> None:
     )
     assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.CHARITY_SOFT_OPT_IN
     assert not w.manager.check(EMAIL, Channel.EMAIL, "news")
-    early = world(rulebook=w.manager._desk.rulebook)
+    early = world(rulebook=w.manager._app.settings.rulebook)
     bob = early.add()
     early.manager.record_charity_soft_opt_in(
         bob,
@@ -240,7 +240,7 @@ def test_an_unsound_consent_can_be_kept_as_what_it_is() -> None:
     given = w.manager.history(ada)[-1]
     assert isinstance(given, ConsentGiven)
     assert (given.grade, given.actor) == (Grade.E, Actor.STAFF)
-    assert "Taken for a yes, and is none" in w.manager.evidence(ada).to_html()
+    assert "Recorded as a yes that is not valid consent" in w.manager.evidence(ada).to_html()
     assert w.manager.deliver().total == 0
 
 

@@ -195,7 +195,7 @@ MENTIONED: dict[str, Iterable[str]] = {
         *optly.registers.__all__,
         *optly.rules.__all__,
         *optly.storage.__all__,
-        *(name for name in vars(optly.ConsentManager) if not name.startswith("_") and name != "at"),
+        *(name for name in vars(optly.ConsentManager) if not name.startswith("_")),
         *(channel.name for channel in optly.Channel),
     ],
     "reference/commands.md": [

@@ -315,8 +315,8 @@ PLURAL = 'msgid "%(num)d thing"\nmsgid_plural "%(num)d things"\n'
         ("cannot be read", "pl.po", HEAD.encode() + b'msgid "a"\nmsgstr "\xff"\n'),
         ("same placeholders", "pl.po", HEAD.encode() + b'msgid "Stop %(link)s"\nmsgstr "Stop"\n'),
         ("unknown named placeholder", "pl.po", HEAD.encode() + b'msgid "Stop %(link)s"\nmsgstr "%(link)s %(name)s"\n'),
-        ("stands for nothing", "pl.po", HEAD.encode() + b'msgid "%(num)d things"\nmsgstr "%(num)Z"\n'),
-        ("stands for nothing", "pl.po", HEAD.encode() + b'msgid "All of it"\nmsgstr "100%"\n'),
+        ("without a placeholder", "pl.po", HEAD.encode() + b'msgid "%(num)d things"\nmsgstr "%(num)Z"\n'),
+        ("without a placeholder", "pl.po", HEAD.encode() + b'msgid "All of it"\nmsgstr "100%"\n'),
         ("malformed", "pl.po", HEAD.encode().replace(b"8\\n", b'8\\n"\n"Plural-Forms: nplurals=2; plural=n n;\\n')),
         ("malformed", "pl.po", HEAD.encode() + PLURAL.encode() + b'msgstr[0] "a"\nmsgstr[1] "b"\nmsgstr[7] "c"\n'),
         ("BCP 47", "not_a_tag.po", b""),
@@ -404,16 +404,17 @@ def test_templates_speak_from_the_catalogue_they_are_given() -> None:
         "{% block main %}{{ _('Your choices') }}|{% include 'part.html' %}|{{ part() }}{% endblock %}",
         "base.html": "<main>{% block main %}{% endblock %}</main>",
         "part.html": "{% trans organisation=name %}Stop all marketing\n  from {{ organisation }}{% endtrans %}",
-        "parts.html": "{% macro part() %}{% trans num=1 %}We ask you one question:{% pluralize %}We ask you these "
-        "questions:{% endtrans %}{{ pgettext('an answer to May …?', 'Yes') }}{% endmacro %}",
+        "parts.html": "{% macro part() %}{% trans num=1 %}We have one question for you:{% pluralize %}We have "
+        "these questions for you:{% endtrans %}{{ pgettext('an answer to May …?', 'Yes') }}{% endmacro %}",
     }
     environment = Environment(loader=DictLoader(templates), autoescape=True)
     install(environment)
     page = environment.get_template("page.html")
     assert (
-        "<main>Eich dewisiadau|Stopio’r holl farchnata gan A &amp; B|Rydym yn gofyn un cwestiwn i chi:Caiff</main>"
+        "<main>Eich dewisiadau|Stopio’r holl farchnata gan A &amp; B|Mae gennym un cwestiwn i chi:Caiff</main>"
         == page.render(name="A & B", translations=catalogue("cy"))
     )
-    assert "<main>Your choices|Stop all marketing from A &amp; B|We ask you one question:Yes</main>" == page.render(
-        name="A & B", translations=catalogue("en")
+    assert (
+        "<main>Your choices|Stop all marketing from A &amp; B|We have one question for you:Yes</main>"
+        == page.render(name="A & B", translations=catalogue("en"))
     )

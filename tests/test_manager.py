@@ -27,7 +27,7 @@ from optly import (
     Subscriber,
     Wording,
 )
-from optly._operations.deliver import MAX_ATTEMPTS
+from optly._operations.outcomes import MAX_ATTEMPTS
 from optly.backends import MemoryBackend
 from optly.errors import (
     AddressError,
@@ -819,7 +819,7 @@ def test_retries_wait_longer_and_longer_and_end(w: World) -> None:
     assert len({message.id for message in w.emails.attempts}) == 1
     (refused,) = events_of(w, ada, MessageRefused)
     assert isinstance(refused, MessageRefused)
-    said = "given up after 100 attempts, the last answered with: 451 come back"
+    said = "gave up after 100 attempts; the last reply was: 451 come back"
     assert [said] == list(refused.personal.values())
 
 

@@ -14,7 +14,8 @@ import pytest
 from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
-from optly._operations.deliver import BATCH, LEASE, wait
+from optly._operations.leases import BATCH, LEASE
+from optly._operations.outcomes import retry_delay
 from optly.backends import MemoryBackend
 from optly.errors import DamagedError, RetryableError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
@@ -23,7 +24,7 @@ from optly.messages.texts import Encoding, segments
 from optly.protocols import Claim, Head, MessageState, OutboxMessage, Traced
 from optly.record.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
 from optly.record.ledger import Opening
-from optly.results import Deliveries, Finding
+from optly.results import Deliveries, DoubtFinding
 from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
@@ -276,9 +277,9 @@ def test_waits_double_up_to_an_hour(attempts: int, seconds: int) -> None:
     This is the middle of what chance gives: from a second up to a minute after the first attempt, and so on.
     """
     half = (1 << 31).to_bytes(4)
-    assert timedelta(seconds=seconds) == wait(attempts, half)
-    assert timedelta(seconds=1) == wait(attempts, bytes(4))
-    assert 2 * timedelta(seconds=seconds) - timedelta(milliseconds=1) < wait(attempts, b"\xff" * 4)
+    assert timedelta(seconds=seconds) == retry_delay(attempts, half)
+    assert timedelta(seconds=1) == retry_delay(attempts, bytes(4))
+    assert 2 * timedelta(seconds=seconds) - timedelta(milliseconds=1) < retry_delay(attempts, b"\xff" * 4)
 
 
 def test_everything_is_counted_once() -> None:
@@ -319,7 +320,7 @@ def test_a_record_that_cannot_be_read_stops_nobody_else(caplog: pytest.LogCaptur
     storage.damaged = bad.subject
     done = w.manager.deliver()
     assert (1, 1) == (done.accepted, done.deferred)
-    assert [bad.id] == [record.__dict__["contact_id"] for record in caplog.records if "contact_id" in record.__dict__]
+    assert [bad.id] == [record.__dict__["contact"] for record in caplog.records if "contact" in record.__dict__]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"kind": "letter"}', b"\xff"])
@@ -341,7 +342,7 @@ def test_a_message_that_cannot_be_read_stops_nobody_else(
         storage.claim([Claim(subject=message.subject, message=message.message)], w.clock(), w.clock())
         w.later()
     assert w.manager.deliver().accepted == 1
-    assert [bad.id] == [record.__dict__["contact_id"] for record in caplog.records if "contact_id" in record.__dict__]
+    assert [bad.id] == [record.__dict__["contact"] for record in caplog.records if "contact" in record.__dict__]
     assert w.manager.backlog() == {MessageState.ACCEPTED: 1, MessageState.REFUSED: 1}
     assert w.manager.deliver().total == 0
 
@@ -573,12 +574,12 @@ def test_a_dead_letter_says_why() -> None:
     ask(w, acme)
     w.emails.outcomes.append(Receipt(outcome=Outcome.REFUSED, reply="554 5.7.1 no", code=554, status="5.7.1"))
     w.manager.deliver()
-    (letter,) = w.manager.letters(MessageState.REFUSED)
+    (letter,) = w.manager.outbox_messages(MessageState.REFUSED)
     (refused,) = of(w, acme, MessageRefused)
     assert (refused.message, acme, "email", 1) == (letter.message, letter.contact, letter.channel, letter.attempts)
     assert letter.why == "554 5.7.1 no"
     assert "554" not in repr(letter)
-    assert w.manager.letters(MessageState.QUEUED) == []
+    assert w.manager.outbox_messages(MessageState.QUEUED) == []
 
 
 def test_what_was_withheld_says_why() -> None:
@@ -590,7 +591,7 @@ def test_what_was_withheld_says_why() -> None:
     ask(w, acme)
     w.manager.withdraw(acme)
     w.manager.deliver()
-    assert ["too_late"] == [letter.why for letter in w.manager.letters(MessageState.WITHHELD)]
+    assert ["too_late"] == [letter.why for letter in w.manager.outbox_messages(MessageState.WITHHELD)]
     assert len(of(w, acme, MessageWithheld)) == 1
 
 
@@ -609,7 +610,7 @@ def test_a_doubt_that_nobody_can_look_into_stays() -> None:
     assert w.manager.deliver().in_doubt == 1
     w.later(timedelta(days=1))
     (doubt,) = w.manager.reconcile(resend=True)
-    assert (acme, Finding.UNKNOWN, False) == (doubt.contact, doubt.finding, doubt.resent)
+    assert (acme, DoubtFinding.UNKNOWN, False) == (doubt.contact, doubt.finding, doubt.resent)
     assert w.manager.deliver().total == 0
     assert w.manager.backlog() == {MessageState.IN_DOUBT: 1}
 
@@ -623,7 +624,7 @@ def test_what_the_provider_has_was_sent() -> None:
     due_at = w.clock()
     w.manager.deliver()
     (doubt,) = w.manager.reconcile()
-    assert doubt.finding is Finding.SENT
+    assert doubt.finding is DoubtFinding.SENT
     assert due_at - timedelta(minutes=5) == backend.traced_since
     (accepted,) = of(w, acme, MessageAccepted)
     assert ("SM1", doubt.message) == (accepted.provider_id, accepted.message)
@@ -640,10 +641,10 @@ def test_what_the_provider_does_not_have_is_sent_again_if_that_is_asked_for() ->
     w.manager.deliver()
     backend.outbox.clear()
     w.later(timedelta(minutes=15) - timedelta(microseconds=1))
-    assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+    assert [DoubtFinding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
     w.later(timedelta(microseconds=1))
-    assert [(Finding.NOT_SENT, False)] == [(d.finding, d.resent) for d in w.manager.reconcile()]
-    assert [(Finding.NOT_SENT, True)] == [(d.finding, d.resent) for d in w.manager.reconcile(resend=True)]
+    assert [(DoubtFinding.NOT_SENT, False)] == [(d.finding, d.resent) for d in w.manager.reconcile()]
+    assert [(DoubtFinding.NOT_SENT, True)] == [(d.finding, d.resent) for d in w.manager.reconcile(resend=True)]
     assert w.manager.deliver().accepted == 1
     assert [m.id for m in backend.outbox] == [of(w, acme, MessageDoubted)[0].message]
 
@@ -657,9 +658,9 @@ def test_what_was_sent_again_and_is_in_doubt_again_waits_again() -> None:
     for _ in range(2):
         w.manager.deliver()
         backend.outbox.clear()
-        assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+        assert [DoubtFinding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
         w.later(timedelta(minutes=15))
-        assert [Finding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+        assert [DoubtFinding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
 
 
 def test_other_links_in_a_text_are_passed_over() -> None:
@@ -671,7 +672,7 @@ def test_other_links_in_a_text_are_passed_over() -> None:
     w.manager.deliver()
     page = "https://acme.example.com/my/l/"
     backend.outbox[0] = attrs.evolve(backend.outbox[0], text=f"{page}short {page}{'0' * 16} {backend.outbox[0].text}")
-    assert [Finding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
+    assert [DoubtFinding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
 
 
 def test_a_provider_that_cannot_be_asked_proves_nothing() -> None:
@@ -684,7 +685,7 @@ def test_a_provider_that_cannot_be_asked_proves_nothing() -> None:
     backend.outbox.clear()
     backend.down = True
     w.later(timedelta(days=1))
-    assert [Finding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
+    assert [DoubtFinding.UNKNOWN] == [doubt.finding for doubt in w.manager.reconcile(resend=True)]
 
 
 def test_a_doubt_that_cannot_be_read_keeps_no_other_from_being_settled() -> None:
@@ -709,7 +710,7 @@ def test_a_doubt_that_cannot_be_read_keeps_no_other_from_being_settled() -> None
     w.manager.receive(told)
     storage.tampered = {bad.subject: b"{"}
     found = {doubt.contact: doubt.finding for doubt in w.manager.reconcile()}
-    assert {good: Finding.SENT, bad: Finding.UNKNOWN} == found
+    assert {good: DoubtFinding.SENT, bad: DoubtFinding.UNKNOWN} == found
 
 
 def test_another_message_to_the_same_number_is_not_taken_for_it() -> None:
@@ -725,7 +726,7 @@ def test_another_message_to_the_same_number_is_not_taken_for_it() -> None:
     w.manager.deliver()
     backend.outbox.pop()
     w.later(timedelta(days=1))
-    assert [Finding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile()]
+    assert [DoubtFinding.NOT_SENT] == [doubt.finding for doubt in w.manager.reconcile()]
 
 
 def test_a_doubt_is_settled_by_what_is_told_later() -> None:
@@ -745,7 +746,7 @@ def test_a_doubt_is_settled_by_what_is_told_later() -> None:
         at=w.clock(),
     )
     w.manager.receive(told)
-    assert [Finding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
+    assert [DoubtFinding.SENT] == [doubt.finding for doubt in w.manager.reconcile()]
     assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
 
 

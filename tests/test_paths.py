@@ -25,9 +25,7 @@ def test_an_earlier_path_can_be_imported_first() -> None:
     """
     Nothing else of Optly has to be imported before it.
     """
-    script = (
-        "from optly.events import Manner; import optly; print(Manner is optly.Manner, optly.events.Manner is Manner)"
-    )
+    script = "from optly.events import Manner; import optly; print(Manner is optly.Manner is optly.events.Manner)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True True"
 

@@ -259,7 +259,8 @@ def test_what_the_host_writes_is_put_into_the_frame_as_it_is() -> None:
         mine = Content(subject=f"<b>{number} & more", text=f"  {number} < 5\n", html=f"<p>{number}</p>")
         made = marketing(ACME, Channel.EMAIL, mine, reason=Reason.CONSENTED, link=LINK, stop=STOP, language="en")
         assert mine.subject == made.subject
-        assert made.text.startswith(f"{number} < 5\n\n--\nYou hear from Acme & Sons because you agreed to it.\n")
+        because = "You receive this because you agreed to hear from Acme & Sons."
+        assert made.text.startswith(f"{number} < 5\n\n--\n{because}\n")
         assert f"<title>&lt;b&gt;{number} &amp; more</title>" in made.html
         assert f"<p>{number}</p>" in made.html
         assert str(1 - number) not in made.text.partition("--")[0]

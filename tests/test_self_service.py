@@ -17,7 +17,7 @@ from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PHONE, PURPOSES, SMS_OFFERS, 
 
 from optly import AsyncConsentManager, Channel, Contact, Content, EmailAddress, PhoneNumber
 from optly._operations.complaints import LONGEST, acknowledge_by
-from optly._operations.deliver import LEASE
+from optly._operations.leases import LEASE
 from optly.backends import MemoryBackend
 from optly.contacts.addresses import AddressKind
 from optly.errors import (

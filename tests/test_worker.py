@@ -25,7 +25,7 @@ from services import POSTGRESQL, database
 from world import ask_companies, world
 
 from optly import ConsentManager, Contact
-from optly._operations.deliver import BATCH
+from optly._operations.leases import BATCH
 from optly.errors import ConflictError, DamagedError, StorageUnavailableError
 from optly.messages import Fault, Outcome, Receipt
 from optly.protocols import MessageState
@@ -77,7 +77,7 @@ def test_a_store_that_is_away_is_asked_again(caplog: pytest.LogCaptureFixture) -
     manager = Managed(away, away, ConflictError("again"), Deliveries(accepted=1), Deliveries())
     with caplog.at_level(logging.WARNING, "optly"):
         assert work(manager, stop=manager.ended, idle=timedelta(milliseconds=1)).accepted == 1
-    assert ["a worker cannot go on now and tries again", "a worker goes on"] == [r.message for r in caplog.records]
+    assert ["worker paused; it will try again", "worker resumed"] == [r.message for r in caplog.records]
 
 
 def test_what_does_not_pass_by_itself_ends_it() -> None:

@@ -1,5 +1,5 @@
 """
-Acme on nothing but ASGI: ``python -m examples.asgi.app``
+Acme on plain ASGI: ``python -m examples.asgi.app``
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST_FORM = 64 * 1024
 
 def application(manager: ConsentManager) -> ASGIApplication:
     """
-    Make the application, with the MyOptly pages where the base address says.
+    Make the application, with the MyOptly pages at the path of ``base_url``.
     """
     mount, pages = manager.pages.path, manager.portal().asgi()
 
@@ -28,7 +28,7 @@ def application(manager: ConsentManager) -> ASGIApplication:
         while more and len(body) < LONGEST_FORM:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        # The store blocks, so it is asked in a thread.
+        # The manager blocks, so call it in a thread.
         status, html = await asyncio.to_thread(common.respond, manager, scope["method"], scope["path"], body)
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         await send({"type": "http.response.start", "status": status, "headers": headers})

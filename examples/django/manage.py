@@ -14,6 +14,6 @@ from django.core.management.commands.runserver import Command as RunServer
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "acme.settings")
     RunServer.default_port = os.environ.get("PORT", "8000")
-    # So that what is under way is finished when the server is told to end.
+    # Exit normally on SIGTERM, so that work in progress is finished.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     execute_from_command_line(sys.argv)

@@ -23,7 +23,7 @@ manager = common.open_manager()
 @asynccontextmanager
 async def working(_app: FastAPI) -> AsyncIterator[None]:
     """
-    Hand over messages for as long as the application runs.
+    Send messages while the application runs.
     """
     with common.working(manager):
         yield
@@ -46,7 +46,7 @@ def home() -> str:
 @app.post("/")
 def sign_up(optly: OptlyDep, name: Field = "", email: Field = "", phone: Field = "") -> HTMLResponse:
     """
-    Put somebody on record and ask them.
+    Add a contact and ask them.
     """
     status, html = common.sign_up(optly, {"name": name, "email": email, "phone": phone})
     return HTMLResponse(html, status)
@@ -55,7 +55,7 @@ def sign_up(optly: OptlyDep, name: Field = "", email: Field = "", phone: Field =
 @app.get("/offer", response_class=HTMLResponse)
 def offer() -> str:
     """
-    Show the form of whoever sends offers.
+    Show the form for sending an offer.
     """
     return common.offer()
 
@@ -63,7 +63,7 @@ def offer() -> str:
 @app.post("/offer")
 def send_offer(optly: OptlyDep, email: Field = "") -> HTMLResponse:
     """
-    Send an offer, if it may be sent.
+    Send an offer, if it is allowed.
     """
     status, html = common.send_offer(optly, {"email": email})
     return HTMLResponse(html, status)

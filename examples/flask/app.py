@@ -15,7 +15,7 @@ from optly.portal import RedactLinks
 
 def create_app() -> Flask:
     """
-    Make the application, with the MyOptly pages where the base address says.
+    Make the application, with the MyOptly pages at the path of ``base_url``.
     """
     app = Flask(__name__)
     app.config["OPTLY_MANAGER"] = common.open_manager

@@ -1,5 +1,5 @@
 """
-Acme on nothing but WSGI: ``python -m examples.wsgi.app``
+Acme on plain WSGI: ``python -m examples.wsgi.app``
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_FORM = 64 * 1024
 
 def application(manager: ConsentManager) -> WSGIApplication:
     """
-    Make the application, with the MyOptly pages where the base address says.
+    Make the application, with the MyOptly pages at the path of ``base_url``.
     """
     mount, pages = manager.pages.path, manager.portal().wsgi()
 
@@ -37,7 +37,7 @@ def application(manager: ConsentManager) -> WSGIApplication:
 
 class Server(ThreadingMixIn, WSGIServer):
     """
-    Serves any number of browsers at a time.
+    Serves several browsers at once.
     """
 
     daemon_threads = True
@@ -45,12 +45,12 @@ class Server(ThreadingMixIn, WSGIServer):
 
 class Handler(WSGIRequestHandler):
     """
-    Keeps no log, because a log of paths would hold every link.
+    Logs nothing, because a log of paths would contain every link.
     """
 
     def log_message(self, format: str, *args: object) -> None:
         """
-        Write nothing.
+        Log nothing.
         """
 
 

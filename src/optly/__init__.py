@@ -2,20 +2,23 @@
 Consent to marketing: asked for, recorded as evidence, and kept to.
 """
 
+from typing import TYPE_CHECKING
+
 from optly import _moved
 from optly.contacts.addresses import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
 from optly.contacts.parties import Contact, Organisation, Subscriber
 from optly.contacts.purposes import Purpose, Wording
 from optly.errors import NotPermittedError, OptlyError
 from optly.keys import Keys
-from optly.manager import ConsentManager
-from optly.manager_async import AsyncConsentManager
+from optly.manager import AsyncConsentManager, ConsentManager
 from optly.messages import Content
 from optly.record.commands import Attachment, Context, Unsound
 from optly.record.events import Act, Actor, Engagement, Manner
 from optly.rules import Call, Charity, Decision, MessageKind, Solicited
 
 _moved.install()
+
+__version__: str
 
 __all__ = [
     "Act",
@@ -47,3 +50,13 @@ __all__ = [
     "Unsound",
     "Wording",
 ]
+
+
+if not TYPE_CHECKING:  # To a type checker, every name would be one of ours.
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("optly")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

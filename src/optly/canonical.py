@@ -53,7 +53,7 @@ def _check(value: object) -> None:
 
 def canonical(value: object) -> bytes:
     """
-    Return the one way of writing *value*.
+    Return the canonical bytes of *value*.
 
     Raises:
         SerializationError: It is outside the profile.

@@ -41,26 +41,82 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── StorageLockedError
     │   ├── StorageUnavailableError
     │   └── ProviderUnavailableError
-    └── LedgerError                 give up and look
+    └── LedgerError                 stop and investigate
         ├── DamagedError
         ├── StorageFailedError
         └── SerializationError
 
 A refusal of a *question* (``manager.check``) is a value, a :class:`~optly.rules.Decision`. A refusal of a *command* is
-one of these. Messages and attributes name contacts, questions and messages by opaque ids and never carry an address, a
-link or a wording. All of them can be pickled, because task queues do.
+one of these. Messages and attributes name contacts, questions and messages by opaque ids and never contain an address,
+a link or a wording. All errors can be pickled, because task queues do that.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date, datetime
 
-    from optly.rules.decision import Decision
-    from optly.rules.lint import WordingFinding
+class Refusal(Protocol):
+    """
+    The decision of an error: a :class:`~optly.rules.Decision`, by the attributes a caller needs.
+
+    Errors stand below the rules and cannot name the class. Its other attributes are there after an
+    ``isinstance(error.decision, Decision)``.
+    """
+
+    @property
+    def allowed(self) -> bool: ...
+    @property
+    def reason(self) -> StrEnum: ...
+    @property
+    def regulation(self) -> str: ...
+    @property
+    def explanation(self) -> str: ...
+    @property
+    def would_change_it(self) -> str: ...
+    @property
+    def also(self) -> tuple[str, ...]: ...
+    @property
+    def failed(self) -> tuple[str, ...]: ...
+    @property
+    def evidence(self) -> tuple[int, ...]: ...
+    @property
+    def channel(self) -> StrEnum: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def contact(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def edition(self) -> str: ...
+    @property
+    def fines(self) -> str: ...
+    def __bool__(self) -> bool: ...
+
+
+class Flaw(Protocol):
+    """
+    One flaw of a wording: a :class:`~optly.rules.lint.WordingFinding`, by its attributes.
+    """
+
+    @property
+    def code(self) -> StrEnum: ...
+    @property
+    def channel(self) -> StrEnum | None: ...
+    @property
+    def excerpt(self) -> str: ...
+    @property
+    def severity(self) -> StrEnum: ...
+    @property
+    def explanation(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 def _restore(cls: type[OptlyError], args: tuple[Any, ...], facts: Mapping[str, Any]) -> OptlyError:
@@ -72,7 +128,7 @@ def _restore(cls: type[OptlyError], args: tuple[Any, ...], facts: Mapping[str, A
 
 class OptlyError(Exception):
     """
-    Something Optly refuses or cannot do.
+    The root of all errors.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -82,13 +138,13 @@ class OptlyError(Exception):
 
 class UsageError(OptlyError):
     """
-    The call is wrong and would be wrong again: fix it. Nothing was changed.
+    The call is wrong and will fail again: fix it. Nothing was changed.
     """
 
 
 class AddressError(UsageError, ValueError):
     """
-    The text is not an address of the kind that is needed. The text itself is not repeated.
+    The text is not an address of the required kind. The message does not repeat the text.
     """
 
 
@@ -106,26 +162,26 @@ class WordingError(UsageError, ValueError):
 
 class UnsoundWordingError(WordingError):
     """
-    A consent asked for in these words would not count.
+    A consent given to this wording would not be valid.
 
     Attributes:
-        findings: What is wrong, and which case or guidance says so.
+        findings: The flaws, each with the case or guidance behind it.
     """
 
-    def __init__(self, message: str, *, findings: tuple[WordingFinding, ...]) -> None:
+    def __init__(self, message: str, *, findings: tuple[Flaw, ...]) -> None:
         super().__init__(message)
         self.findings = findings
 
 
 class UnknownPurposeError(UsageError, LookupError):
     """
-    The purpose is not one this manager was made with.
+    The purpose is not one of the manager's purposes.
     """
 
 
 class UnknownChannelError(UsageError, LookupError):
     """
-    The text names no channel.
+    There is no channel of that name.
     """
 
 
@@ -143,43 +199,43 @@ class MissingLineError(UsageError, LookupError):
 
 class LineTakenError(UsageError, ValueError):
     """
-    An address or number belongs to another contact, and one line has one holder.
+    The address or number already belongs to another contact.
     """
 
 
 class NoBackendError(UsageError, LookupError):
     """
-    No message backend was given for the channel.
+    The manager has no message backend for the channel.
     """
 
 
 class HeaderError(UsageError, ValueError):
     """
-    A header or an envelope address holds a line break or another control character.
+    A header or an envelope address contains a line break or another control character.
     """
 
 
 class ConfigurationError(UsageError):
     """
-    The manager, a backend or a store was set up in a way that cannot work.
+    The settings of the manager, a backend or a store cannot work.
     """
 
 
 class LinkError(OptlyError):
     """
-    A link does not allow what was tried. Tell the person; nothing was changed.
+    The link does not allow this. Tell the person; nothing was changed.
     """
 
 
 class LinkInvalidError(LinkError):
     """
-    The link is unknown, was altered, or was signed with a key that is not among the keys.
+    The link is unknown, was altered, or was signed with a key the manager does not have.
     """
 
 
 class LinkExpiredError(LinkError):
     """
-    The question behind the link was to be answered by an instant that has passed.
+    The time to answer the question has passed.
 
     Attributes:
         expired_at: The last instant at which an answer counted. Aware.
@@ -192,7 +248,7 @@ class LinkExpiredError(LinkError):
 
 class LinkUsedError(LinkError):
     """
-    The question behind the link was already answered.
+    The question has already been answered.
 
     Attributes:
         answered_at: When it was answered. Aware.
@@ -205,7 +261,7 @@ class LinkUsedError(LinkError):
 
 class LinkSupersededError(LinkError):
     """
-    A newer question, or a stop, took the place of the question behind the link.
+    A newer question, answer or stop has replaced the question.
     """
 
 
@@ -217,34 +273,34 @@ class LinkRevokedError(LinkError):
 
 class AnswerError(LinkError, ValueError):
     """
-    The answer does not fit the question: a choice is missing, or one was answered that was not asked.
+    The answer does not fit the question: no choice was answered, or one that was not asked.
     """
 
 
 class TooSoonError(AnswerError):
     """
-    A confirmation came so soon after what it confirms that no person can have read it.
+    The confirmation came so soon that no person can have read what it confirms.
     """
 
 
 class SessionError(LinkError):
     """
-    The session is over, or has not been raised by a one-time code: begin again at the link.
+    The session has ended, or needs a one-time code first: start again from the link.
     """
 
 
 class WrongDigitsError(LinkError):
     """
-    The digits are not those of a one-time code that was sent for this, or its ten minutes are over.
+    The one-time code is wrong, or its ten minutes have passed.
     """
 
 
 class TooManyTriesError(LinkError):
     """
-    It was tried too often in too short a time.
+    There were too many attempts in a short time.
 
     Attributes:
-        until: When it can be tried again, at the latest. Aware.
+        until: When another attempt is possible, at the latest. Aware.
     """
 
     def __init__(self, message: str, *, until: datetime) -> None:
@@ -254,33 +310,33 @@ class TooManyTriesError(LinkError):
 
 class NotPermittedError(OptlyError):
     """
-    The law, as the rulebook reads it, does not allow the message. Nothing was queued or sent.
+    The rulebook does not allow the message. Nothing was queued or sent.
 
     Attributes:
-        decision: Why, under which provision, and what would change it.
+        decision: The :class:`~optly.rules.Decision`: why, under which provision, and what would change it.
     """
 
-    def __init__(self, message: str, *, decision: Decision) -> None:
+    def __init__(self, message: str, *, decision: Refusal) -> None:
         super().__init__(message)
         self.decision = decision
 
 
 class StopStandsError(OptlyError):
     """
-    Somebody other than the person tried to record a consent over a stop that only the person can lift. Nothing was
+    Someone other than the person tried to record a consent over a stop that only the person can lift. Nothing was
     recorded.
     """
 
 
 class RegisterError(OptlyError):
     """
-    A register of numbers that must not be called cannot be asked. Do not call; get a good copy first.
+    A register of numbers that must not be called cannot be checked. Do not call; get a good copy first.
     """
 
 
 class RegisterStaleError(RegisterError):
     """
-    The copy of the register is too old to screen with: numbers listed since are missing from it.
+    The copy of the register is too old to screen with: numbers listed since then are missing from it.
 
     Attributes:
         as_of: The date of the copy.
@@ -293,68 +349,68 @@ class RegisterStaleError(RegisterError):
 
 class RegisterUnreadableError(RegisterError):
     """
-    The copy of the register is missing, cut short, altered, or of a form this version cannot read.
+    The copy of the register is missing, truncated, altered, or in a format this version cannot read.
     """
 
 
 class RegisterSourceError(RegisterError, ValueError):
     """
-    A licence file cannot be read as a list of numbers. Nothing was built; a copy that was there before stays.
+    A licence file is not a readable list of numbers. Nothing was built; an earlier copy is kept.
     """
 
 
 class RetryableError(OptlyError):
     """
-    The same call may succeed if it is made again. Nothing was changed.
+    The same call may succeed if repeated. Nothing was changed.
     """
 
 
 class ConflictError(RetryableError):
     """
-    Another writer was faster, and kept being faster until the attempts were used up.
+    Another writer was faster at every attempt.
     """
 
 
 class AddressTakenError(ConflictError):
     """
-    The address was given to another contact in the meantime.
+    Another contact got the address in the meantime.
     """
 
 
 class ClaimLostError(ConflictError):
     """
-    A message whose outcome was to be recorded is no longer claimed by whoever sent it: it was settled, put back,
-    claimed again or erased in the meantime.
+    The outcome of a message cannot be recorded, because the sender no longer holds its claim: the message was settled,
+    returned to the queue, claimed again or erased in the meantime.
     """
 
 
 class StorageLockedError(RetryableError):
     """
-    Another process holds the store.
+    Another process has locked the store.
     """
 
 
 class StorageUnavailableError(RetryableError):
     """
-    The store cannot be reached, or its connection was lost.
+    The store cannot be reached, or the connection was lost.
     """
 
 
 class ProviderUnavailableError(RetryableError):
     """
-    A provider cannot be asked now. Nothing follows from its silence.
+    A provider does not answer at the moment. Draw no conclusion from that.
     """
 
 
 class LedgerError(OptlyError):
     """
-    The record itself is damaged or cannot be read. Stop and look before writing anything more.
+    The record itself is damaged or cannot be read. Stop and investigate before writing anything more.
     """
 
 
 class DamagedError(LedgerError):
     """
-    A stored record is not what was written.
+    A stored record differs from what was written.
 
     Attributes:
         line: The number of the damaged line, from 1, for a file store; None elsewhere.
@@ -367,11 +423,11 @@ class DamagedError(LedgerError):
 
 class StorageFailedError(LedgerError):
     """
-    A write to disk failed part-way. The store refuses further work until it is opened again.
+    A write to disk failed part-way. The store refuses further work until it is reopened.
     """
 
 
 class SerializationError(LedgerError):
     """
-    A value cannot be written in the canonical form, or a stored one has a type this version does not know.
+    A value cannot be written in the canonical form, or a stored value has a type this version does not know.
     """

@@ -1,9 +1,9 @@
 """
-What proves what a contact was asked and answered, in a form that can be verified without the database. Pure.
+Evidence of what a contact was asked and answered, in a form that can be verified without the database. Pure.
 
-A pack holds the contact's whole chain, the personal values that are not erased with their salts, every wording that is
-named, and where the chain stands in the signed log. It is signed as a whole. `verify` needs nothing else; whoever gets
-a pack should compare the public key with the one the organisation published, and keep a checkpoint of its log.
+A pack holds the contact's whole chain, the personal values that are not erased, with their salts, every wording that is
+named, and the place of the chain in the signed log. It is signed as a whole. `verify` needs nothing else. Anyone who
+receives a pack should compare the public key with the one the organisation published, and keep a checkpoint of its log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from optly.record.ledger import (
 )
 
 if TYPE_CHECKING:
-    from optly.timeline.for_evidence import Told
+    from optly.timeline.for_evidence import Happening
 
 FORMAT: Final = "optly-evidence/1"
 _SIGNED: Final = b"optly/evidence/1\0"
@@ -47,15 +47,15 @@ _SIGNED: Final = b"optly/evidence/1\0"
 @attrs.frozen(kw_only=True)
 class Seal:
     """
-    Where a chain stands in the log.
+    The place of a chain in the log.
 
     Attributes:
         checkpoint: The signed head of the log, as text.
         index: The place of the chain's latest leaf.
         version, head: How far the chain had grown then, and the hash of that event.
         proof: The hashes that lead from the leaf to the root.
-        since: How many leaves the log had at the checkpoint that somebody kept; 0 if nobody told of one.
-        growth: The hashes that show that the log only grew since then.
+        since: How many leaves the log had at an earlier checkpoint; 0 if none was given.
+        growth: The hashes that show that the log has only grown since then.
     """
 
     checkpoint: str
@@ -67,7 +67,7 @@ class Seal:
     growth: tuple[bytes, ...] = attrs.field(default=(), repr=False)
 
 
-# The JSON form, part by part. What does not fit these types is no pack.
+# The JSON form. Anything that does not fit these types is not a pack.
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +122,7 @@ class _Document:
 
 def choices_of(event: Event) -> tuple[Choice, ...]:
     """
-    Return the choices an event is about, if it is about any.
+    Return the choices an event is about. Empty if it is about none.
     """
     return getattr(event, "choices", ())
 
@@ -137,15 +137,15 @@ def wordings_named(entries: Iterable[Entry]) -> list[str]:
 @attrs.frozen(kw_only=True)
 class EvidencePack:
     """
-    Everything that proves one contact's consent. Holds personal data: hand it only to who may have it.
+    Everything that proves one contact's consent. Contains personal data: give it only to people who may have it.
 
     Attributes:
         organisation, organisation_name: Key and name of the organisation.
         contact: Id of the contact.
-        issued_at: When the pack was made; it says nothing about later events. Aware.
+        issued_at: When the pack was issued; it says nothing about later events. Aware.
         openings: The personal values that are not erased, with their salts, by slot.
         wordings: The texts that the events name, by digest.
-        seal: Where the chain stands in the log.
+        seal: The place of the chain in the log.
         public_key: Ed25519 key the pack is signed with, 32 bytes.
         signature: 64 bytes over everything else.
     """
@@ -175,7 +175,7 @@ class EvidencePack:
         keys: Keys,
     ) -> EvidencePack:
         """
-        Put a pack together and sign it with the current key.
+        Make a pack and sign it with the current key.
         """
         pack = cls(
             organisation=organisation.key,
@@ -230,7 +230,7 @@ class EvidencePack:
 
     def signed(self) -> bytes:
         """
-        Return the bytes that the signature is over: everything but itself.
+        Return the bytes that are signed: everything except the signature.
 
         Raises:
             SerializationError: A part of the pack cannot be written in the canonical form.
@@ -241,29 +241,29 @@ class EvidencePack:
 
     def to_json(self) -> str:
         """
-        Return the pack as JSON, for `verify` and for keeping.
+        Return the pack as JSON, to store and to `verify`.
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
-    def told(self) -> tuple[Told, ...]:
+    def timeline(self) -> tuple[Happening, ...]:
         """
-        Return every event as people read it.
+        Return every event in words, in order.
         """
-        from optly.timeline.for_evidence import tell_all
+        from optly.timeline.for_evidence import timeline
 
-        return tell_all(self.entries, self.events, self.wordings)
+        return timeline(self.entries, self.events, self.wordings)
 
     def to_html(self) -> str:
         """
-        Return the pack as a page for people, which stands alone: what was asked, what was answered, and every change.
+        Return the pack as an HTML page of its own: what was asked, what was answered, and every change.
         """
-        from optly.timeline.for_evidence import page
+        from optly.timeline.for_evidence import as_page
 
-        return page(self.organisation_name, self.contact, self.issued_at, self.told())
+        return as_page(self.organisation_name, self.contact, self.issued_at, self.timeline())
 
     def verify(self, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None) -> Verification:
         """
-        Do as :func:`verify` does with the JSON form.
+        Verify the pack, as :func:`verify` does its JSON form.
         """
         return verify(self.to_json(), public_keys=public_keys, checkpoint=checkpoint)
 
@@ -273,7 +273,7 @@ def read(text: str | bytes) -> EvidencePack:
     Read a pack from its JSON form. Nothing is verified.
 
     Raises:
-        SerializationError: It is not a pack of a version this reads.
+        SerializationError: It is not a pack, or has a version this library cannot read.
     """
     try:
         found = msgspec.json.decode(text, type=_Document)
@@ -316,16 +316,16 @@ def verify(
     text: str | bytes, *, public_keys: Iterable[bytes] | None = None, checkpoint: str | None = None
 ) -> Verification:
     """
-    Verify a pack in its JSON form, without a database and without trusting whoever handed it over.
+    Verify a pack in its JSON form, without a database and without trusting the sender.
 
     Args:
         public_keys: The Ed25519 keys the organisation is known to sign with, 32 bytes each. Without them the key in the
-            pack itself is taken, which shows that the pack is in one piece but not who made it.
-        checkpoint: A signed head of the organisation's log that was kept earlier. A pack that is older is told, and so
-            is one that does not show that the log only grew since: ask for it to be made with that checkpoint.
+            pack itself is used, which shows that the pack is intact but not who made it.
+        checkpoint: A signed head of the organisation's log that was kept earlier. It is a problem if the pack is older,
+            or does not show that the log has only grown since: ask for a pack made with that checkpoint.
 
     Returns:
-        What is wrong, each thing by its name and place. A text that is no pack at all is one problem.
+        Every problem, with its kind and place. A text that is not a pack is one problem.
     """
     try:
         pack = read(text)
@@ -378,7 +378,7 @@ def _wording_problems(pack: EvidencePack) -> list[Problem]:
         try:
             named = choices_of(entry.event())
         except SerializationError:
-            continue  # told of already
+            continue  # reported already
         for digest in sorted({choice.wording for choice in named} - pack.wordings.keys()):
             detail = f"the wording {digest[:12]}… is missing"
             problems.append(Problem(Finding.WORDING_ALTERED, pack.contact, entry.seq, detail))

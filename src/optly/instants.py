@@ -1,11 +1,13 @@
 """
-Instants: aware datetimes, kept in UTC.
+Instants: aware datetimes, kept in UTC; and the time zone of the United Kingdom.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -34,3 +36,11 @@ def to_utc_or_none(value: datetime | None) -> datetime | None:
     Convert an aware datetime to UTC, as `to_utc`; None stays None.
     """
     return None if value is None else to_utc(value)
+
+
+@cache
+def london() -> ZoneInfo:
+    """
+    Return the time zone of the United Kingdom. Loaded when it is first needed.
+    """
+    return ZoneInfo("Europe/London")

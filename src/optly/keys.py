@@ -1,5 +1,5 @@
 """
-The secrets Optly is given and what is derived from them. They rotate; none of them is ever stored.
+The secret keys of the host and what is derived from them. They rotate; none is ever stored.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from optly.contacts.addresses import Address
 from optly.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from optly.contacts.addresses import Address
 
 _SHORTEST = 16
 
@@ -30,11 +29,10 @@ def _as_tuple(value: Sequence[str]) -> tuple[str, ...]:
 @attrs.frozen
 class Key:
     """
-    One secret and what is derived from it. A purpose of its own for each use, so that nothing made for one can serve
-    as another.
+    One secret and what is derived from it: separately for each use, so that nothing made for one works for another.
 
     Attributes:
-        version: Eight hexadecimal digits that name the key without giving it away. Stored beside what it made.
+        version: Eight hexadecimal digits that identify the key without revealing it. Stored beside what it made.
     """
 
     secret: bytes = attrs.field(repr=False)
@@ -43,7 +41,7 @@ class Key:
     @classmethod
     def of(cls, text: str) -> Key:
         """
-        Take a secret as it stands in the host's settings.
+        Make a key from a secret in the host's settings.
 
         Raises:
             ConfigurationError: It is shorter than 16 characters.
@@ -63,18 +61,18 @@ class Key:
 @attrs.frozen(slots=False)
 class Keys:
     """
-    The key that makes new links and look-ups, and all that came before it.
+    The key that makes new links and look-ups, and all earlier keys.
 
-    A stop link never expires and a suppression outlives the address it is about, so an old key is never dropped: move
-    it to *previous*. A store remembers which keys it was written with, and a manager without one of them refuses to
-    start, because it could not see the suppressions made under it.
+    A stop link never expires and a suppression outlives the address it is about, so never drop an old key: move it to
+    *previous*. A store remembers which keys it was written with, and a manager without one of them refuses to start,
+    because it could not see the suppressions made under it.
 
     Attributes:
         current: At least 16 characters of randomness.
         previous: Every earlier key, in any order.
 
     Raises:
-        ConfigurationError: A key is too short, or one is given twice.
+        ConfigurationError: A key is too short or given twice.
     """
 
     current: str = attrs.field(repr=False)
@@ -88,7 +86,7 @@ class Keys:
     @staticmethod
     def generate() -> str:
         """
-        Return a new random key, for the host to keep among its secrets.
+        Return a new random key. Keep it with the host's other secrets.
         """
         return secrets.token_urlsafe(32)
 
@@ -105,9 +103,9 @@ class Keys:
 
     def idkeys(self, organisation: str, address: Address) -> tuple[bytes, ...]:
         """
-        Return the 16-byte names under which *address* may be known, one for each key, that of the current one first.
+        Return the blind indexes of *address*, 16 bytes each, one for each key, that of the current key first.
 
-        Without the key nobody can tell from such a name which address it stands for.
+        Without the key, nobody can find out which address an index stands for.
         """
         message = f"{organisation}\0{address.kind}\0{address.normal}".encode()
         return tuple(hmac.digest(pepper, message, "sha256")[:16] for pepper in self._peppers)
@@ -129,13 +127,13 @@ class Keys:
         """
         The Ed25519 public keys that checkpoints were signed with, 32 bytes each, that of the current key first.
 
-        Give them to whoever is to verify evidence without you.
+        Give them to anyone who needs to verify evidence without you.
         """
         return tuple(signer.public_key().public_bytes_raw() for signer in self._signers)
 
 
 def sha256(text: str) -> bytes:
     """
-    Return the SHA-256 of *text*: all that is kept of a random code.
+    Return the SHA-256 of *text*, which is all that is stored of a random code.
     """
     return hashlib.sha256(text.encode()).digest()

@@ -10,8 +10,8 @@ manage      random code, only its SHA-256 stored        show and change choices,
 stop        signed token                                stop what it names; nothing else        for ever, over key
                                                                                                 rotation
 undo        random code, only its SHA-256 stored        undo the one stop or change of address  thirty days
-                                                        that its message tells of
-session     random code in a cookie, only its SHA-256   what the link may at which it began;    thirty minutes at a
+                                                        named in its message
+session     random code in a cookie, only its SHA-256   what the link it began at may;          thirty minutes at a
             stored                                      once raised, details, history, copy     time, until an address
                                                                                                 changes
 step-up     six digits, only a keyed hash stored        raise one session, or prove one new     ten minutes, five tries
@@ -66,14 +66,14 @@ UNDO_LIFE: Final = timedelta(days=30)
 
 def code_bytes(channel: Channel) -> int:
     """
-    Return how many random bytes a code sent on *channel* is made of.
+    Return how many random bytes a code sent on *channel* has.
     """
     return CODE_BITS.get(channel, 128) // 8
 
 
 def make_code(random: bytes) -> str:
     """
-    Write random bytes as a code that survives being read aloud, typed and cut out of a text: 26 characters for 128
+    Write random bytes as a code that survives being read aloud, typed and copied from a text: 26 characters for 128
     bits, 16 for 80.
     """
     length = -(-len(random) * 8 // 5)
@@ -83,34 +83,34 @@ def make_code(random: bytes) -> str:
 
 def read_code(text: str) -> str:
     """
-    Return the code in *text* in its one spelling: without case, ``I`` and ``L`` read as 1 and ``O`` as 0.
+    Return the code in *text* in its canonical spelling: without case, ``I`` and ``L`` read as 1 and ``O`` as 0.
 
     Raises:
-        LinkInvalidError: It is no code at all.
+        LinkInvalidError: It is not a code.
     """
     code = text.strip().lower().translate(_READ_AS)
     if not _CODE.fullmatch(code):
-        raise LinkInvalidError("this is not a link of ours, or a part of it is missing")
+        raise LinkInvalidError("this is not one of our links, or part of it is missing")
     return code
 
 
 def is_session_code(text: str) -> bool:
     """
-    Whether a code is that of a session, as far as its length tells.
+    Whether a code is that of a session, judged by its length.
     """
     return len(text.strip()) == SESSION_BITS // 5
 
 
 def code_key(code: str) -> bytes:
     """
-    Return what a code is stored under, 32 bytes. The code itself is stored nowhere.
+    Return the key a code is stored under, 32 bytes. The code itself is never stored.
     """
     return sha256(code)
 
 
 def mark(code: str) -> str:
     """
-    Return 16 hexadecimal digits by which the record tells one link from another. They open nothing.
+    Return 16 hexadecimal digits that identify a link in the record. They open nothing.
     """
     return hashlib.sha256(b"optly/mark/1\0" + code.encode()).hexdigest()[:16]
 
@@ -118,14 +118,15 @@ def mark(code: str) -> str:
 @attrs.frozen(kw_only=True)
 class Session:
     """
-    What a session has beyond the link at which it began.
+    The data of a session, beyond the link it began at.
 
     Attributes:
-        raised: Whether a one-time code was typed in that was sent to the line of the link.
-        lines: The lines that were on record, and below zero those that had been. Once that changes, it is over.
-        link: Mark of the link at which it began.
-        ends_at: Its last instant as it stands.
-        until: The last instant to which it can be prolonged.
+        raised: Whether the person entered a one-time code that was sent to the line of the link.
+        lines: The lines on record when it began; those removed before that as negative numbers. When they change, the
+            session ends.
+        link: Mark of the link it began at.
+        ends_at: Its last instant unless it is extended.
+        until: The last instant it can be extended to.
     """
 
     raised: bool
@@ -141,8 +142,8 @@ class Undo:
     What a link undoes: a stop, or a change of address.
 
     Attributes:
-        stop: Number of the event that stopped, or None.
-        added, removed: Number of the line that came, or None, and of those whose place it took.
+        stop: Number of the event that stopped something, or None.
+        added, removed: Number of the line that was added, or None, and of those it replaced.
         at: When that happened.
     """
 
@@ -161,12 +162,12 @@ class LinkTarget:
         contact: Id of the contact.
         line: Number of the line the link was sent to.
         channel: The channel it was sent on.
-        handed_over: Whether a message backend was given the link and nobody else. Only then does its use prove who
-            holds the line.
+        handed_over: Whether the link was given to a message backend and to nobody else. Only then does its use prove
+            who holds the line.
         question: The question it may answer; None for a link of another kind.
-        message: Name of the message it was put into, or empty.
-        made_at: When it was made, which for one in a message is when that was handed over; None if nobody knows.
-        session, undo: What a link of these kinds has beyond that.
+        message: Id of the message that contains it, or empty.
+        made_at: When it was made, which for one in a message is when the message was sent; None if unknown.
+        session, undo: Further data of links of these kinds.
     """
 
     kind: LinkKind
@@ -182,7 +183,7 @@ class LinkTarget:
 
     def dump(self) -> bytes:
         """
-        Return the form in which a store keeps it.
+        Return the stored form.
         """
         return msgspec.json.encode(self)
 
@@ -197,7 +198,7 @@ class LinkTarget:
 @attrs.frozen(kw_only=True)
 class StopScope:
     """
-    What a stop link stops. None stands for all.
+    What a stop link stops. None means all.
 
     Attributes:
         contact: Id of the contact.
@@ -232,13 +233,13 @@ class StopLinks:
     @classmethod
     def of(cls, keys: Keys) -> StopLinks:
         """
-        Use *keys*: sign with the current one, read what any of them signed.
+        Return links that are signed with the current key and read with any of *keys*.
         """
         return cls(_serializer(keys))
 
     def sign(self, scope: StopScope) -> str:
         """
-        Return the token for *scope*. Holds ids only and never expires.
+        Return the token for *scope*. It contains only ids and never expires.
         """
         token: str = self._serializer.dumps([scope.contact, scope.line, scope.channel, scope.purpose])
         return token
@@ -248,7 +249,7 @@ class StopLinks:
         Return what *token* stops.
 
         Raises:
-            LinkInvalidError: It was altered, made for another use, or signed with none of the keys.
+            LinkInvalidError: It was altered, made for another use, or not signed with any of the keys.
         """
         from itsdangerous import BadData
 
@@ -259,7 +260,7 @@ class StopLinks:
                 contact=contact, line=line, channel=None if channel is None else Channel(channel), purpose=purpose
             )
         except (BadData, ValueError, TypeError):
-            raise LinkInvalidError("this is not a stop link of ours, or a part of it is missing") from None
+            raise LinkInvalidError("this is not one of our stop links, or part of it is missing") from None
 
 
 def make_step_up(random: bytes) -> str:
@@ -271,19 +272,20 @@ def make_step_up(random: bytes) -> str:
 
 def step_up_key(keys: Keys, challenge: str, digits: str) -> bytes:
     """
-    Return what a step-up code is stored under: bound to one challenge, and not to be found by trying a million digits
-    without the key.
+    Return the key a step-up code is stored under.
+
+    It is bound to one challenge and cannot be found by trying a million digits without the secret.
     """
     return hmac.digest(keys.all[0].derive("step-up/1"), f"{challenge}\0{digits.strip()}".encode(), "sha256")
 
 
 def challenge(session: bytes, address: str = "") -> str:
     """
-    Return the name of what a one-time code shows: that whoever has this session reads what is sent to the line of its
-    link, or to a new address.
+    Return the name of what a one-time code proves: that the holder of this session reads what is sent to the line of
+    its link, or to a new address.
 
     Args:
-        session: What the session is stored under.
+        session: The key the session is stored under.
         address: The new address in its normal form.
     """
     return hashlib.sha256(b"optly/challenge/1\0" + session + address.encode()).hexdigest()
@@ -291,7 +293,7 @@ def challenge(session: bytes, address: str = "") -> str:
 
 def proposal_key(session: bytes, kind: AddressKind) -> bytes:
     """
-    Return what the new address of a kind is stored under, until a session has shown that it is theirs.
+    Return the key the new address of a kind is stored under until a code has proved it.
     """
     return hashlib.sha256(b"optly/proposal/1\0" + session + kind.encode()).digest()
 
@@ -303,13 +305,13 @@ def _without_slash(url: str) -> str:
 @attrs.frozen
 class Pages:
     """
-    Where the pages are.
+    The addresses of the pages.
 
     Attributes:
         base_url: Where the host mounts them, such as ``https://acme.example.com/my``.
 
     Raises:
-        ConfigurationError: It is not an absolute http or https address, or carries a query or a fragment.
+        ConfigurationError: It is not an absolute http or https address, or has a query or a fragment.
     """
 
     base_url: str = attrs.field(converter=_without_slash)
@@ -338,7 +340,7 @@ class Pages:
     @property
     def host(self) -> str:
         """
-        The host alone, in lower case.
+        The host name, in lower case.
         """
         return urlsplit(self.base_url).hostname or ""
 
@@ -346,7 +348,7 @@ class Pages:
     def origin(self) -> str:
         """
         Scheme, host and port as a browser writes them in an ``Origin`` header: the host in lower case and in its IDNA
-        form, the port left out where the scheme implies it.
+        form, without the port where the scheme implies it.
         """
         parts = urlsplit(self.base_url)
         host = parts.hostname or ""

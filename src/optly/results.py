@@ -1,5 +1,5 @@
 """
-What the manager's calls answer with, beside decisions, standings and events.
+The results of the manager's methods, other than decisions, standings and events.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from optly.record.consent import Question
 @attrs.frozen(kw_only=True)
 class Deliveries:
     """
-    What became of the messages that were due, counted.
+    The outcomes of the messages that were due, counted.
 
     Attributes:
-        accepted: The provider took them.
-        refused: The provider refused them for good, or every attempt was used up.
-        retried: They go out again later, because the provider could not take them.
-        in_doubt: Nobody knows, so they are not sent again.
-        withheld: The gate, asked a second time, refused them, or there was no need for them any more.
-        deferred: They were put off by quiet hours or by a rate.
+        accepted: Accepted by the provider.
+        refused: Refused by the provider for good, or given up after the last attempt.
+        retried: To be sent again later, because the provider could not take them.
+        in_doubt: Possibly sent, so not sent again.
+        withheld: Refused by the second gate, or no longer needed.
+        deferred: Put off by quiet hours or a rate.
     """
 
     accepted: int = 0
@@ -44,7 +44,7 @@ class Deliveries:
     @property
     def finished(self) -> int:
         """
-        How many are done with. The others wait again, and are not due at once.
+        How many will not be tried again. The others are queued for later.
         """
         return self.accepted + self.refused + self.in_doubt + self.withheld
 
@@ -57,12 +57,13 @@ class Deliveries:
 @attrs.frozen(kw_only=True)
 class Asked:
     """
-    What came of asking one contact of a list.
+    The result of asking one contact of a list.
 
     Attributes:
-        question: The question, or None if they were not asked.
+        question: The question; None if they were not asked.
         before: Whether it was asked in an earlier run of the same campaign.
-        refusal: Why they were not asked: a `NotPermittedError` with its ``decision``, or another error.
+        refusal: Why they were not asked: a `NotPermittedError` with its ``decision``, or another error. None if they
+            were.
     """
 
     contact: Contact
@@ -74,12 +75,12 @@ class Asked:
 @attrs.frozen(kw_only=True)
 class Campaign:
     """
-    What came of asking a list.
+    The result of asking a list.
 
     Attributes:
-        asked: How many were asked now.
+        asked: How many were asked in this run.
         before: How many had been asked in an earlier run.
-        refused: Everybody else, each with the reason.
+        refused: Everyone else, each with the reason.
     """
 
     asked: int
@@ -90,11 +91,11 @@ class Campaign:
 @attrs.frozen(kw_only=True)
 class Imported:
     """
-    What came of a list.
+    The result of importing a list.
 
     Attributes:
-        recorded: How many addresses were read and are stopped now, those that were before included.
-        malformed: Where in the list, counted from 1, something is no address.
+        recorded: How many addresses are now stopped, including those that were stopped before.
+        malformed: Positions in the list, counted from 1, of entries that are not addresses.
     """
 
     recorded: int
@@ -103,16 +104,16 @@ class Imported:
 
 class Effect(StrEnum):
     """
-    What an event led to.
+    What a received event led to.
 
-    RECORDED: It is on record.
-    STOPPED: It was a stop, and is on record as an objection.
+    RECORDED: It was recorded.
+    STOPPED: It was a stop, and was recorded as an objection.
     ANSWERED: It answered a question.
-    HELPED: Somebody asked for help, and an answer is queued.
-    KEPT: It is on record, for people to read.
-    NOTED: It says nothing that has to be kept.
+    HELPED: It asked for help, and a reply is queued.
+    KEPT: It was recorded for people to read.
+    NOTED: It has nothing that needs to be recorded.
     REPEATED: It was received before.
-    UNKNOWN: It is about nobody on record.
+    UNKNOWN: It concerns no contact on record.
     """
 
     RECORDED = "recorded"
@@ -128,11 +129,11 @@ class Effect(StrEnum):
 @attrs.frozen(kw_only=True)
 class Received:
     """
-    What came of an event.
+    The result of receiving an event.
 
     Attributes:
-        event: The event itself, whose text a host may want to show.
-        contact: Whom it is about, if they are on record.
+        event: The event itself, whose text the host may want to show.
+        contact: The contact it concerns; None if they are not on record.
     """
 
     effect: Effect
@@ -140,18 +141,22 @@ class Received:
     contact: Contact | None = None
 
 
-class Finding(StrEnum):
+class DoubtFinding(StrEnum):
     """
-    What turned out about a message whose outcome was in doubt.
+    What was found out about a message in doubt.
 
     SENT: The provider has it, so it counts as accepted.
-    NOT_SENT: The provider was asked and has no such message.
-    UNKNOWN: Nobody can tell.
+    NOT_SENT: The provider was asked and does not have it.
+    UNKNOWN: Nothing could be found out.
     """
 
     SENT = "sent"
     NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
+
+
+# The earlier name, which two other classes of Optly have as well.
+Finding = DoubtFinding
 
 
 @attrs.frozen(kw_only=True)
@@ -160,27 +165,27 @@ class Doubt:
     A message whose outcome was in doubt.
 
     Attributes:
-        message: Its name, 32 hexadecimal digits.
-        resent: Whether it was put back into the queue.
+        message: Its id, 32 hexadecimal digits.
+        resent: Whether it was queued again.
     """
 
     message: str
     contact: Contact
     channel: str
-    finding: Finding
+    finding: DoubtFinding
     resent: bool = False
 
 
 @attrs.frozen(kw_only=True)
-class Letter:
+class OutboxEntry:
     """
     A message in the outbox.
 
     Attributes:
-        message: Its name, 32 hexadecimal digits.
-        due_at: When it was, or is, to go out.
-        attempts: How often it was claimed.
-        why: What the record says of how it ended: a provider's reply, or why it was withheld. May hold an address.
+        message: Its id, 32 hexadecimal digits.
+        due_at: When it was, or is, due to be sent.
+        attempts: How often a worker has claimed it.
+        why: The recorded reason for its state: the provider's reply, or why it was withheld. May contain an address.
     """
 
     message: str

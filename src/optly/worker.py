@@ -1,5 +1,5 @@
 """
-A worker: hands over what is due, again and again, until it is told to stop.
+A worker: delivers what is due, again and again, until it is stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import timedelta
 from threading import Event
 from typing import Final
 
+from optly.backoff import backoff
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
 from optly.results import Deliveries
@@ -28,39 +29,36 @@ def work(
     report: Callable[[Deliveries], object] | None = None,
 ) -> Deliveries:
     """
-    Hand over what is due until *stop* is set, and return what became of it all.
+    Deliver what is due until *stop* is set, and return the outcomes in total.
 
-    A batch that is under way is finished first. Any number of workers may run at once, in threads, processes and on
-    machines that share the store. A store that cannot be asked is asked again, after waits that grow to a minute.
+    A batch in progress is finished first. Any number of workers may run at once, in threads, processes and on machines
+    that share the store. If the store is unavailable, the worker tries again, with waits that grow to a minute.
 
     Args:
         stop: Set it from a signal handler or another thread.
         idle: How long to wait when nothing is due.
-        report: Told of each batch, of empty ones too.
+        report: Called after each batch, even an empty one.
 
     Raises:
-        OptlyError: Something that does not pass by itself, such as a damaged store.
+        OptlyError: An error that does not go away by itself, such as a damaged store.
     """
-    done, failures = Deliveries(), 0
+    deliveries, failures = Deliveries(), 0
     while not stop.is_set():
         try:
             batch = manager.deliver_batch()
         except RetryableError as error:
             failures += 1
             if failures == 1:
-                _log.warning("a worker cannot go on now and tries again", extra={"error": str(error)})
-            stop.wait(_pause(failures, idle).total_seconds())
+                _log.warning("worker paused; it will try again", extra={"error": str(error)})
+            share = random.uniform(0.5, 1)  # noqa: S311
+            stop.wait(backoff(failures, first=idle, longest=_LONGEST_PAUSE, share=share).total_seconds())
             continue
         if failures:
-            _log.warning("a worker goes on", extra={"failures": failures})
+            _log.warning("worker resumed", extra={"failures": failures})
             failures = 0
-        done += batch
+        deliveries += batch
         if report is not None:
             report(batch)
         if not batch.finished:
             stop.wait(idle.total_seconds())
-    return done
-
-
-def _pause(failures: int, idle: timedelta) -> timedelta:
-    return min(idle * (1 << min(failures, 16)), _LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311
+    return deliveries

@@ -513,7 +513,7 @@ def test_what_would_befall_every_message_befalls_one_or_two(step: str, answer: s
     tried = [receipt for receipt in receipts[2:] if receipt.code is not None]
     assert 1 <= len(tried) <= 2
     # What the server said of one message is not kept with another: it may hold an address.
-    assert {"not sent: another message of the same batch met with a mail server that cannot be used"} == {
+    assert {"not sent: the mail server could not be used for another message in the same batch"} == {
         receipt.reply for receipt in receipts[2:] if receipt.code is None
     }
     assert server.connections == 1

@@ -369,7 +369,7 @@ def test_the_end_of_a_subscription_is_not_undone(ears: Ears, caplog: pytest.LogC
     """
     assert told(ears.hear(AMAZON.confirmation("UnsubscribeConfirmation"))) == (200, 0)
     assert [AMAZON.certificate_url] == ears.transport.asked
-    assert ["a topic no longer tells what became of messages"] == [record.message for record in caplog.records]
+    assert ["an SNS topic no longer sends delivery events"] == [record.message for record in caplog.records]
 
 
 # ---- when

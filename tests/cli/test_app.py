@@ -92,15 +92,15 @@ def test_without_an_application_it_is_wrong_usage(runner: CliRunner, monkeypatch
 @pytest.mark.parametrize(
     ("app", "why"),
     [
-        ("", "write MODULE:ATTRIBUTE"),
-        ("acme_host", "write MODULE:ATTRIBUTE"),
-        (":manager", "write MODULE:ATTRIBUTE"),
-        ("acme_nowhere:manager", "there is no module acme_nowhere"),
-        ("acme_host.settings:manager", "there is no module acme_host.settings"),
-        ("acme_host:nothing", "there is no nothing in acme_host"),
-        ("acme_host:manager.nothing", "there is no manager.nothing in acme_host"),
-        ("acme_host:__name__", "is no ConsentManager"),
-        ("builtins:list", "is no ConsentManager"),
+        ("", "enter MODULE:ATTRIBUTE"),
+        ("acme_host", "enter MODULE:ATTRIBUTE"),
+        (":manager", "enter MODULE:ATTRIBUTE"),
+        ("acme_nowhere:manager", "no module named acme_nowhere"),
+        ("acme_host.settings:manager", "no module named acme_host.settings"),
+        ("acme_host:nothing", "module acme_host has no nothing"),
+        ("acme_host:manager.nothing", "module acme_host has no manager.nothing"),
+        ("acme_host:__name__", "is not a ConsentManager"),
+        ("builtins:list", "is not a ConsentManager"),
     ],
 )
 def test_what_names_no_manager_is_wrong_usage(host: World, app: str, why: str) -> None:
@@ -166,9 +166,9 @@ def test_what_the_library_warns_of_is_shown_with_its_reason(folder: Path) -> Non
     result = run("check", *call, "--app", "acme_old:Settings.manager")
 
     assert result.returncode == 1
-    assert "a register cannot be asked: the copy of the TPS is of 2020-02-29" in result.stderr
+    assert "register cannot be checked: the copy of the TPS is dated 2020-02-29" in " ".join(result.stderr.split())
     assert "496" not in result.stderr
-    assert "a copy of the TPS that is recent enough" in " ".join(result.stdout.split())
+    assert "a recent enough copy of the TPS" in " ".join(result.stdout.split())
 
 
 def test_a_store_that_is_held_by_another_process_is_no_verdict(folder: Path) -> None:

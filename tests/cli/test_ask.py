@@ -72,7 +72,7 @@ def test_a_list_is_asked_and_asked_no_second_time(runner: CliRunner, host: World
     file = written(tmp_path, "p0@example.com\np1@example.com\np2@example.com\n")
     first, second = ask(runner, file), ask(runner, file)
     assert [(0, ""), (0, "")] == [(first.exit_code, first.stderr), (second.exit_code, second.stderr)]
-    assert "3 contacts. A worker hands the questions over." in " ".join(first.stdout.split())
+    assert "3 contacts. A worker sends the questions." in " ".join(first.stdout.split())
     assert "0 contacts." in second.stdout
     assert "3 contacts, in an earlier run of this campaign." in " ".join(second.stdout.split())
     assert host.manager.backlog() == {MessageState.QUEUED: 3}
@@ -148,7 +148,7 @@ def test_a_reminder_is_planned(runner: CliRunner, host: World, tmp_path: Path) -
     """
     companies(host, 1)
     assert ask(runner, written(tmp_path, "p0@example.com"), "--remind-after", "10").exit_code == 0
-    due = [letter.due_at for letter in host.manager.letters(MessageState.QUEUED)]
+    due = [letter.due_at for letter in host.manager.outbox_messages(MessageState.QUEUED)]
     assert [host.clock(), host.clock() + timedelta(days=10)] == due
 
 
@@ -304,10 +304,10 @@ def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is(
     On standard error. How much of it that is, is said where it is known.
     """
     companies(host, 2)
-    monkeypatch.setattr("optly.cli.ask._TELL_EVERY", 0)
+    monkeypatch.setattr("optly.cli.ask._REPORT_EVERY", 0)
     content = "p0@example.com\np1@example.com\nnobody\n"
     of_file = ask(runner, written(tmp_path, content), "--json")
-    assert ["1 row so far, 100% of it", "2 rows so far, 100% of it", "3 rows so far, 100% of it"] == (
+    assert [f"{rows} so far, 100% of the list" for rows in ("1 row", "2 rows", "3 rows")] == (
         of_file.stderr.splitlines()
     )
     of_input = ask(runner, "-", "--json", input=content)
@@ -324,13 +324,13 @@ def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is(
         (["--solicited-at", "2026-11-24T10:00:00+00:00"], "go together"),
         (["--solicited-how", "fair", "--solicited-at", "2026-11-24"], "offset from UTC"),
         (["--remind-after", "0"], "--remind-after"),
-        (["--remind-after", "30"], "a reminder comes after the question, and before the question expires"),
+        (["--remind-after", "30"], "a reminder must come after the question and before the question expires"),
         (["--expires-within", "nan"], "a number of days"),
         (["--expires-within", "inf"], "a number of days"),
         (["--remind-after", "3651"], "a number of days"),
         (["--remind-after", "soon"], "a number of days"),
         (["--purpose", "absent"], "no such purpose"),
-        (["--via", "post"], "no message backend was given for post"),
+        (["--via", "post"], "no message backend serves post"),
         (["--campaign", " "], "a campaign needs a name"),
         (["--refused", "/absent/refused.csv"], "cannot be written"),
         (["--refused", "list.csv"], "this is the list itself"),
@@ -358,19 +358,19 @@ def test_columns_that_are_not_named_are_wrong_usage(runner: CliRunner, host: Wor
     """
     result = ask(runner, written(tmp_path, "Ada,ada@example.com\n"))
     assert result.exit_code == 2
-    assert "the first row has to name its columns" in " ".join(result.stderr.split())
+    assert "the first row must name the columns" in " ".join(result.stderr.split())
     assert "ada" not in result.stderr.lower()
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "there is nothing in it"),
-        (b"\n \n,,\n", "there is nothing in it"),
-        ("email\nada@example.com\n".encode("utf-16"), "this is not a text in UTF-8"),
-        (b"Pr\xe9nom,email\nAda,ada@example.com\n", "this is not a text in UTF-8"),
-        (b"name;email\nAda;ada@example.com\n", "the first row has to name its columns, with commas between them"),
-        (b"name\temail\nAda\tada@example.com\n", "the first row has to name its columns, with commas between them"),
+        (b"", "the file is empty"),
+        (b"\n \n,,\n", "the file is empty"),
+        ("email\nada@example.com\n".encode("utf-16"), "this is not UTF-8 text"),
+        (b"Pr\xe9nom,email\nAda,ada@example.com\n", "this is not UTF-8 text"),
+        (b"name;email\nAda;ada@example.com\n", "the first row must name the columns, separated by commas"),
+        (b"name\temail\nAda\tada@example.com\n", "the first row must name the columns, separated by commas"),
     ],
 )
 def test_what_is_no_list_is_wrong_usage(
@@ -498,8 +498,7 @@ def test_a_run_that_is_broken_off_says_how_to_go_on(
         out, error = process.communicate(timeout=60)
     assert (1, "") == (process.returncode, out)
     assert re.fullmatch(
-        r"Error: broken off when [\d,]+ contacts had been asked: run it again with the same --campaign, and it goes on "
-        r"from there\n",
+        r"Error: interrupted after asking [\d,]+ contacts: run it again with the same --campaign to resume\n",
         error,
     )
     assert refused.read_text() == "from another day"

@@ -58,13 +58,13 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     assert (result.exit_code, result.stderr) == (0, "")
     assert told(result).startswith("✓ yes This email may be sent. • why The person agreed to messages on this channel")
     assert "Said yes, on 24 November 2026, 12:00 UTC (event " in told(result)
-    assert "the person's own act, through a link sent to this very address" in told(result)
+    assert "the person's own act, through a link sent to this address or number" in told(result)
     assert "law PECR, regulation 22(2)" in told(result)
     assert "edition UK PECR, as in force from 5 February 2026, read 23 November 2026" in told(result)
     assert "still to do Say on whose behalf it is sent." in told(result)
     assert "“Offers and discounts on our products”, as marketing, on 24 November 2026, 12:00 UTC." in told(result)
-    assert "whose line Individual: protected as an individual." in told(result)
-    assert "fines For what is done wrongly on that day, up to £17.5 million" in told(result)
+    assert "subscriber Individual: protected as an individual." in told(result)
+    assert "fines For a breach on that day, up to £17.5 million" in told(result)
 
 
 def test_a_stop_is_told_with_its_date_and_what_lifts_it(runner: CliRunner, host: World) -> None:
@@ -79,7 +79,7 @@ def test_a_stop_is_told_with_its_date_and_what_lifts_it(runner: CliRunner, host:
 
     assert result.exit_code == 1
     assert told(result).startswith("✗ no This email may not be sent. • why The person objected to marketing")
-    assert "rests on Objected to marketing, on 27 November 2026, 12:00 UTC (event " in told(result)
+    assert "based on Objected to marketing, on 27 November 2026, 12:00 UTC (event " in told(result)
     assert "would change it Only the person can lift it" in told(result)
     assert "also UK GDPR, article 21(3)" in told(result)
 
@@ -98,7 +98,7 @@ def test_a_late_record_is_told_with_both_dates(runner: CliRunner, host: World) -
         at=datetime(2026, 11, 1, 8, 5, tzinfo=UTC),
     )
 
-    assert "Said yes, on 1 November 2026, 08:05 UTC, put on record on 24 November 2026, 12:00 UTC" in told(
+    assert "Said yes, on 1 November 2026, 08:05 UTC, recorded on 24 November 2026, 12:00 UTC" in told(
         check(runner, EMAIL)
     )
 
@@ -113,7 +113,7 @@ def test_an_earlier_instant_is_decided_by_the_law_and_the_record_of_then(runner:
     assert result.exit_code == 1
     assert "as marketing, on 1 January 2020, 00:00 UTC." in told(result)
     assert "edition UK PECR, as in force from 9 January 2019, read 23 November 2026" in told(result)
-    assert "fines For what is done wrongly on that day, up to £500,000." in told(result)
+    assert "fines For a breach on that day, up to £500,000." in told(result)
 
 
 def test_registers_are_told_with_what_they_said_and_when(runner: CliRunner, host: World) -> None:
@@ -126,9 +126,9 @@ def test_registers_are_told_with_what_they_said_and_when(runner: CliRunner, host
 
     assert [0, 1, 1] == [free.exit_code, listed.exit_code, undated.exit_code]
     assert told(free).startswith("✓ yes This call may be made.")
-    assert "CTPS: not listed, in the copy of 21 November 2026; asked on 24 November 2026, 12:00 UTC." in told(free)
+    assert "CTPS: not listed, in the copy of 21 November 2026; checked on 24 November 2026, 12:00 UTC." in told(free)
     assert "TPS: listed since 5 January 2024, in the copy of 20 November 2026;" in told(listed)
-    assert "TPS: listed, nobody knows since when, in the copy of 20 November 2026;" in told(undated)
+    assert "TPS: listed, date unknown, in the copy of 20 November 2026;" in told(undated)
 
 
 def test_a_register_that_cannot_be_asked_is_told(runner: CliRunner, host: World) -> None:
@@ -138,7 +138,7 @@ def test_a_register_that_cannot_be_asked_is_told(runner: CliRunner, host: World)
     result = check(runner, "0161 496 0002", *CALL, "--at", "2027-03-01T12:00:00Z", channel="live_call")
 
     assert result.exit_code == 1
-    assert "not shown a copy of the TPS that is recent enough" in told(result)
+    assert "not shown a recent enough copy of the TPS" in told(result)
 
 
 def test_a_fact_that_is_missing_is_told_with_its_option(runner: CliRunner, host: World) -> None:
@@ -155,11 +155,11 @@ def test_a_call_that_may_be_about_claims_or_pensions_is_told_so(runner: CliRunne
     """
     Where it was not told, a refusal may be of a law that is not meant, and says what to tell.
     """
-    unsaid = "--no-claims-management and --no-pensions, if that is so"
+    unsaid = "--no-claims-management and --no-pensions. Add them if they are true"
 
     assert unsaid in told(check(runner, "0161 496 0002", *CALL[:2], channel="live_call"))
-    assert "if that is so" not in told(check(runner, LISTED.value, *CALL, channel="live_call"))
-    assert "if that is so" not in told(check(runner, "nobody@example.com"))
+    assert "if they are true" not in told(check(runner, LISTED.value, *CALL, channel="live_call"))
+    assert "if they are true" not in told(check(runner, "nobody@example.com"))
 
 
 def test_a_company_is_told_for_one(runner: CliRunner, host: World) -> None:
@@ -168,8 +168,8 @@ def test_a_company_is_told_for_one(runner: CliRunner, host: World) -> None:
     """
     host.add(subscriber=Subscriber.COMPANY)
 
-    assert "whose line Company: a corporate subscriber." in told(check(runner, EMAIL))
-    assert "whose line Nobody said, so it is taken for an individual's." in told(check(runner, "nobody@example.com"))
+    assert "subscriber Company: a corporate subscriber." in told(check(runner, EMAIL))
+    assert "subscriber Not known, so treated as an individual." in told(check(runner, "nobody@example.com"))
 
 
 def test_post_is_outside_the_regulations(runner: CliRunner, host: World) -> None:
@@ -293,7 +293,7 @@ def facts(**told: Any) -> None:
         (["--refusal-cost", "more", "--instigator", "bravo"], Facts(refusal_cost=RefusalCost.MORE, instigator="bravo")),
         (
             ["--solicited-at", "2026-11-24T09:00:00Z"],
-            Facts(solicited=Solicited(how="as told to optly check", at=datetime(2026, 11, 24, 9, tzinfo=UTC))),
+            Facts(solicited=Solicited(how="as given to optly check", at=datetime(2026, 11, 24, 9, tzinfo=UTC))),
         ),
     ],
 )
@@ -360,7 +360,7 @@ def test_a_defect_is_told_as_what_is_wrong(runner: CliRunner, host: World) -> No
     )
     details = answer.Answer(decision=decision, purpose="Offers", left_open=(), evidence={})._details()
 
-    assert ("wrong with it", "bundled") in list(details)
+    assert ("flaw", "bundled") in list(details)
 
 
 # ---- wrong usage
@@ -449,4 +449,4 @@ def test_help_says_that_it_is_no_legal_advice() -> None:
 
     assert (result.returncode, result.stderr) == (0, "")
     assert "No answer is legal advice." in said
-    assert "Facts of a call or a fax (not told counts against you): --shows-number" in said
+    assert "Facts of a call or a fax (left out: counts against you): --shows-number" in said

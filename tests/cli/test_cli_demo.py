@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-from html import unescape
 from pathlib import Path
 
 import httpx
@@ -16,7 +15,7 @@ import pytest
 from cli.process import Running, run, running
 from processes import wait_for
 
-from optly.demo import browser
+from optly.testing.browser import Browser, Form, Page, read
 
 pytestmark = pytest.mark.server
 
@@ -30,16 +29,26 @@ def inbox_of(demo: Running) -> str:
     return found[1]
 
 
-def form_on(page: browser.Page) -> browser.Form:
-    (form,) = [form for form in page.forms if any(field.question for field in form.fields)]
-    return form
+def visiting(link: str) -> tuple[Browser, Page]:
+    """
+    Open a link of the MyOptly pages in a fresh browser.
+    """
+    browser = Browser.over_http(link)
+    return browser, browser.get(link)
+
+
+def all_yes(page: Page) -> Form:
+    form = page.form(action=page.url)
+    questions = {field.question for field in form.fields if field.question}
+    assert questions
+    return form.fill_in(dict.fromkeys(questions, "Yes"))
 
 
 def links_in(html: str, part: str) -> list[str]:
-    return [unescape(link) for link in re.findall(r'href="([^"]+)"', html) if part in link]
+    return [link.url for link in read(html).links if part in link.url]
 
 
-def test_it_is_told_what_a_person_does(tmp_path: Path) -> None:
+def test_what_a_person_does_is_reported(tmp_path: Path) -> None:
     """
     Opening changes nothing; a yes opens the gate and sends an offer; the mail program's button stops it; Ctrl-C proves
     it all.
@@ -50,12 +59,11 @@ def test_it_is_told_what_a_person_does(tmp_path: Path) -> None:
         assert "refused" in demo.until("text message")[-1]
 
         (link,) = links_in(web.get(f"{inbox}/email/1/html").text, "/l/")
-        page = browser.get(link)
+        browser, page = visiting(link)
         assert "nothing changed" in demo.until("opened")[-1]
 
-        form = form_on(page)
-        questions = sorted({field.question for field in form.fields})
-        assert browser.send(form, form.fill_in(dict.fromkeys(questions, "Yes"))).status == 200
+        form = all_yes(page)
+        assert browser.press(form).status == 200
         said = "".join(demo.until("evidence verified"))
         assert "Yes to email" in said
         assert "Yes to text message" in said
@@ -69,7 +77,7 @@ def test_it_is_told_what_a_person_does(tmp_path: Path) -> None:
         assert "No more marketing by email." in said
         assert "offer refused" in said
 
-        browser.send(form, form.fill_in(dict.fromkeys(questions, "Yes")))
+        browser.press(form)
         assert "nothing changed" in demo.until("refused  ")[-1]
 
         assert demo.interrupt() == 0
@@ -81,25 +89,26 @@ def test_it_is_told_what_a_person_does(tmp_path: Path) -> None:
 
 def test_a_change_of_mind_through_the_myoptly_page() -> None:
     """
-    Somebody who said no can say yes later, and no again, on the page whose link the inbox shows.
+    A person who said no can say yes later, and no again, on the page whose link the inbox shows.
     """
     with running("demo", "--no-open") as demo, httpx.Client(trust_env=False) as web:
         inbox = inbox_of(demo)
         demo.until("text message")
         (myoptly,) = links_in(web.get(f"{inbox}/").text, "/l/")
         for label, verdict in (("No", "refused"), ("Yes", "allowed"), ("No", "refused")):
-            form = form_on(browser.get(myoptly))
+            browser, page = visiting(myoptly)
+            form = page.form(action=page.url)
             question = next(field.question for field in form.fields if field.name.startswith("email"))
-            browser.send(form, form.fill_in({question: label}))
+            browser.press(form.fill_in({question: label}))
             assert f"{label} to email." in demo.until("answered")[-1]
             assert verdict in demo.until(" email ")[-1]
         assert demo.interrupt() == 0
 
 
-def test_codes_come_to_the_inbox() -> None:
+def test_codes_arrive_in_the_inbox() -> None:
     """
-    Ada sees and changes her details with the codes that come, the second of them to an address that is not on record
-    yet; a complaint is told, and the company's own mail is not shown as hers.
+    Ada sees and changes her details with the codes sent to her, the second of them to an address that is not on record
+    yet; a complaint is reported, and the company's own mail is not shown as hers.
     """
     with running("demo", "--no-open") as demo, httpx.Client(trust_env=False) as web:
         inbox = inbox_of(demo)
@@ -110,18 +119,17 @@ def test_codes_come_to_the_inbox() -> None:
             found = wait_for(lambda: re.search(r"\b\d{6}\b", web.get(f"{inbox}/email/{number}").text))
             return found[0]
 
-        def sent(page: browser.Page, cookie: str, **typed: str) -> browser.Page:
-            form = next(form for form in page.forms if form.action == page.url)
-            return browser.send(form, {**form.fill_in({}), **typed}, cookie)
+        def send(page: Page, **typed: str) -> Page:
+            return browser.press(page.form(action=page.url).fill_in(typed))
 
-        page = sent(browser.get(f"{myoptly}/code"), "")
+        browser, page = visiting(f"{myoptly}/code")
+        page = send(page)
         assert "a one-time code" in demo.until("asked for")[-1]
-        page = sent(browser.get(page.location, page.cookie), page.cookie, digits=digits(2))
-        cookie, me = page.cookie, page.location.removesuffix("/details")
-        page = sent(browser.get(f"{me}/email", cookie), cookie, value="ada.king@example.org")
-        page = sent(browser.get(page.location, cookie), cookie, digits=digits(3))
+        details = send(page, digits=digits(2)).url
+        page = send(browser.get(details.replace("/details", "/email")), value="ada.king@example.org")
+        send(page, digits=digits(3))
         demo.until("A new address counts")
-        page = sent(browser.get(f"{me}/complaint", page.cookie), page.cookie, text="You wrote at night.")
+        page = send(browser.get(details.replace("/details", "/complaint")), text="You wrote at night.")
         assert page.status == 200
         demo.until("complained")
         demo.until("evidence verified")

@@ -40,7 +40,7 @@ def policy(response: Response) -> str:
 
 def mail(acme: Acme, content: str) -> None:
     """
-    Have somebody else send an email.
+    Have another sender send an email.
     """
     with SMTP(acme.smtp, local_hostname="localhost") as client:
         client.sendmail("mallory@example.com", "ada@example.com", content.encode())
@@ -48,7 +48,7 @@ def mail(acme: Acme, content: str) -> None:
 
 def test_the_question_is_shown(acme: Acme, ask: Ask) -> None:
     """
-    The email that came over SMTP is listed, and opens with its frame, its text and its headers.
+    The email that arrived over SMTP is listed, and opens with its frame, its text and its headers.
     """
     acme.ask()
     acme.deliver()
@@ -74,7 +74,7 @@ def test_an_email_can_do_nothing_but_be_left(acme: Acme, ask: Ask) -> None:
 
 def test_hostile_headers_are_shown_as_text(acme: Acme, ask: Ask) -> None:
     """
-    What an email says of itself cannot become a part of the page.
+    What an email says cannot become part of the page.
     """
     mail(acme, "From: <b>x</b> <mallory@example.com>\r\nSubject: <script>x</script>\r\n\r\n<script>y</script>\r\n")
 
@@ -89,7 +89,7 @@ def test_hostile_headers_are_shown_as_text(acme: Acme, ask: Ask) -> None:
 )
 def test_strange_email_is_shown_somehow(acme: Acme, ask: Ask, content: str) -> None:
     """
-    Whatever comes in, the inbox can still be opened.
+    Whatever arrives, the inbox can still be opened.
     """
     mail(acme, content)
 
@@ -122,7 +122,7 @@ def test_the_button_is_pressed_on_its_own_page_only(acme: Acme, ask: Ask) -> Non
     assert known == len(acme.history())
 
 
-def test_an_email_of_somebody_else_names_no_address_to_call(acme: Acme, ask: Ask) -> None:
+def test_an_email_from_elsewhere_names_no_address_to_call(acme: Acme, ask: Ask) -> None:
     """
     A stop goes to the pages of the company and nowhere else, whatever an email asks for.
     """
@@ -136,18 +136,19 @@ def test_a_text_message_has_a_link_to_follow(acme: Acme, ask: Ask) -> None:
     """
     In a text message, the address is made a link.
     """
-    text = f"Acme: <b>hello</b>. Stop: {acme.manager.pages.link('abc')}"
+    link = f"{acme.base_url}/l/abc"
+    text = f"Acme: <b>hello</b>. Stop: {link}"
     acme.texts.send(Message(id="0" * 32, channel=Channel.SMS, to=ADA_PHONE, text=text))
     page = ask("/text/1").body.decode()
 
-    assert f'<a href="{acme.manager.pages.link("abc")}">' in page
+    assert f'<a href="{link}">' in page
     assert "&lt;b&gt;hello" in page
 
 
 @pytest.mark.parametrize("path", ["/email/0", "/email/2", "/email/x", "/text/1", "/email/1/other", "/nothing"])
 def test_what_is_not_there_is_not_found(acme: Acme, ask: Ask, path: str) -> None:
     """
-    There is no page for what never came.
+    There is no page for what never arrived.
     """
     acme.ask()
     acme.deliver()

@@ -39,19 +39,19 @@ pytestmark = pytest.mark.server
 
 def test_once_ends_well() -> None:
     """
-    As a command, with every warning an error: each step is told, and the exit code is 0.
+    As a command, with every warning an error: each step is reported, and the exit code is 0.
     """
     result = run("demo", "--once")
 
     assert (result.returncode, result.stderr) == (0, "")
     *steps, last = [line for line in result.stdout.splitlines() if not line.startswith(" ")]
-    assert last.startswith(f"All {len(steps)} steps were seen to be true")
+    assert last.startswith(f"All {len(steps)} steps passed")
     assert [sabotage.step for sabotage in EACH_STEP] == [line[2:20].strip() for line in steps]
 
 
 def test_colours_are_for_terminals() -> None:
     """
-    A pipe gets no escape codes, and whoever wants no colours gets none anywhere.
+    A pipe gets no escape codes, and anyone who wants no colours gets none anywhere.
     """
     assert "\x1b" not in run("demo", "--once").stdout
     assert "\x1b[1;32m" in run("demo", "--once", FORCE_COLOR="1", TERM="xterm-256color").stdout
@@ -139,14 +139,14 @@ class Refusing(Inbox):
         self._first = first
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if len(self.letters) + 1 >= self._first:
+        if len(self.emails) + 1 >= self._first:
             return "550 5.7.1 not here"
         return await super().handle_DATA(server, session, envelope)
 
 
 class Losing(Inbox):
     """
-    Says that it took an email, and did not.
+    Confirms an email and loses it.
     """
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
@@ -216,7 +216,7 @@ def ticks_everything(handle: Handle, request: Request) -> Response:
     return attrs.evolve(shown, body=body, headers=headers)
 
 
-def asks_anybody(manager: Any, contact: Contact, *, basis: Solicited | None = None, **asked: Any) -> Any:
+def asks_cold(manager: Any, contact: Contact, *, basis: Solicited | None = None, **asked: Any) -> Any:
     return manager.request_consent(contact, basis=basis or Solicited(how="", at=datetime.now(UTC)), **asked)
 
 
@@ -259,7 +259,7 @@ def sends_anyway(manager: Any, *what: Any) -> str:
 
 
 def forges(manager: Any, contact: Contact) -> Any:
-    return attrs.evolve(manager.evidence(contact), organisation_name="Somebody else")
+    return attrs.evolve(manager.evidence(contact), organisation_name="Another organisation")
 
 
 def finds_damage(manager: Any, **_: Any) -> Verification:
@@ -272,7 +272,7 @@ def forgets_to_erase(manager: Any, contact: Contact) -> None:
 
 # In the order of the steps.
 EACH_STEP = [
-    Sabotage("not asked cold", methods={"request_consent": asks_anybody}),
+    Sabotage("not asked cold", methods={"request_consent": asks_cold}),
     Sabotage("asked", methods={"request_consent": asks_at_once}),
     Sabotage("delivered", inbox=lambda: Refusing(1)),
     Sabotage("opened", around=on("GET", "/l/", stops_everything)),
@@ -350,7 +350,7 @@ def test_the_command_names_the_step_that_failed(runner: CliRunner, monkeypatch: 
 
     assert result.exit_code == 1
     assert result.output.splitlines()[-1][2:].startswith("delivered ")
-    assert "seen to be true" not in result.output
+    assert "steps passed" not in result.output
 
 
 def test_a_text_in_the_database_is_found(acme: Acme) -> None:

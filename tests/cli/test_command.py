@@ -50,13 +50,17 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
     assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == [
         "ask",
         "check",
+        "deliver",
         "demo",
+        "evidence",
+        "import-objections",
         "keys",
         "lint",
         "outbox",
         "receive-mail",
         "reconcile",
         "register",
+        "verify",
         "verify-evidence",
         "worker",
     ]

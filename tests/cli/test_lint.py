@@ -43,7 +43,7 @@ def test_what_invalidates_is_exit_code_1_with_its_source(runner: CliRunner) -> N
     assert result.exit_code == 1
     assert "✗ invalidating It speaks of others" in said
     assert "“selected partners” ICO, The Money Hive (February 2022), https://gdprhub.eu/" in said
-    assert said.endswith("A consent asked for in these words would not count.")
+    assert said.endswith("Consent given to this text would not be valid.")
 
 
 def test_what_is_weak_is_told_and_exit_code_0(runner: CliRunner) -> None:

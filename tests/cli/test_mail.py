@@ -18,34 +18,34 @@ MAIL = "Subject: Hello\r\n\r\nHello\r\n..\r\n"
 
 def test_an_email_is_kept_as_it_came() -> None:
     """
-    What was sent is what is kept, byte for byte, under the number the reply tells.
+    What was sent is what is kept, byte for byte, under the number in the reply.
     """
     inbox = Inbox()
     with mail_server(inbox) as port, SMTP("127.0.0.1", port, local_hostname="localhost") as client:
         for _ in range(2):
             client.sendmail("acme@example.com", "ada@example.com", MAIL)
 
-    assert [letter.number for letter in inbox.letters] == [1, 2]
-    assert [letter.content.decode() for letter in inbox.letters] == [MAIL, MAIL]
+    assert [email.number for email in inbox.emails] == [1, 2]
+    assert [email.content.decode() for email in inbox.emails] == [MAIL, MAIL]
 
 
-def test_waiting_ends_when_it_came_or_when_time_is_up() -> None:
+def test_waiting_ends_when_it_arrives_or_time_is_up() -> None:
     """
-    A letter that is there is returned at once, and one that does not come is None.
+    An email that is there is returned at once, and one that does not arrive is None.
     """
     inbox = Inbox()
     with mail_server(inbox) as port, SMTP("127.0.0.1", port, local_hostname="localhost") as client:
         assert inbox.wait_for(1, 0) is None
         client.sendmail("acme@example.com", "ada@example.com", MAIL)
 
-    letter = inbox.wait_for(1, 10)
-    assert letter is not None
-    assert letter.subject == "Hello"
+    email = inbox.wait_for(1, 10)
+    assert email is not None
+    assert email.subject == "Hello"
 
 
 def test_the_server_closes_with_a_client_still_there() -> None:
     """
-    A client that connected and says nothing cannot keep the server open, and is let go.
+    A client that connected and says nothing cannot keep the server open, and is disconnected.
     """
     with socket.socket() as client:
         with mail_server(Inbox()) as port:

@@ -183,7 +183,7 @@ def test_a_forged_bounce_does_nothing(runner: CliRunner, host: World, sent: Sent
     [
         (StorageUnavailableError("the database is away"), "the database is away"),
         (DamagedError("a record is damaged"), "a record is damaged"),
-        (RuntimeError(f"something about {EMAIL}"), "the mail cannot be taken now: RuntimeError"),
+        (RuntimeError(f"something about {EMAIL}"), "the email cannot be processed now: RuntimeError"),
     ],
 )
 def test_a_mail_that_cannot_be_taken_is_to_come_again(

@@ -127,7 +127,7 @@ def test_more_flaws_than_can_be_named_are_counted(runner: CliRunner, tmp_path: P
     source = tmp_path / "poor.csv"
     source.write_text("0161 496 0000\n" + "nobody\n" * 107, encoding="utf-8")
 
-    assert "not read 7 more rows, not named here." in said(build(runner, source, target))
+    assert "not read 7 more rows, not listed here." in said(build(runner, source, target))
 
 
 def test_a_file_of_something_else_builds_nothing(runner: CliRunner, source: Path, target: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_place_that_cannot_be_written_is_one_line(runner: CliRunner, source: P
     result = build(runner, source, tmp_path / "nowhere" / "tps.register")
 
     assert result.exit_code == 2
-    assert "there is no folder" in result.stderr
+    assert "the folder for the register file does not exist" in result.stderr
 
 
 def test_a_licence_file_is_not_built_over(runner: CliRunner, source: Path, tmp_path: Path) -> None:

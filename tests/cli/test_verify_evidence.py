@@ -22,7 +22,7 @@ def pack(acme: Acme, tmp_path: Path) -> Path:
     """
     acme.ask()
     acme.deliver()
-    return acme.keep(acme.manager.evidence(acme.ada))
+    return acme.save(acme.manager.evidence(acme.ada))
 
 
 @pytest.fixture

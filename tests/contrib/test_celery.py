@@ -28,7 +28,7 @@ from services import missing
 from world import World, ask_companies, world
 
 from optly import Channel, ConsentManager
-from optly._operations.deliver import BATCH, LEASE
+from optly._operations.leases import BATCH, LEASE
 from optly.contrib.celery import Tasks, install
 from optly.errors import ConfigurationError, RetryableError, StorageUnavailableError
 from optly.messages import Fault, Outcome, Receipt

@@ -1,5 +1,5 @@
 """
-What ``manage.py`` can do.
+``manage.py optly``, and the older names of its commands.
 """
 
 from __future__ import annotations
@@ -7,32 +7,32 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
-import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contrib import django_site
 from contrib.django_site import Shop
-from django.core.management import call_command, get_commands, load_command_class
+from django.core.management import ManagementUtility, call_command, get_commands
 from django.core.management.base import CommandError
+from django.db import connection
 from world import EMAIL, PHONE
 
 from optly import Channel, Solicited
 from optly.backends import MemoryBackend
+from optly.cli._commands import WITH_MANAGER
 from optly.evidence import verify
 from optly.messages import Outcome, Receipt
 from optly.rules import Reason
 from optly.storage import MemoryStorage
 
-COMMANDS = sorted(name for name, app in get_commands().items() if app == "optly.contrib.django")
+ASKED = ("--channel", "email", "--purpose", "offers")
+ALIASES = ("check", "deliver", "evidence", "import_objections", "outbox", "reconcile", "verify", "worker")
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
-def run(name: str, *args: str, **options: Any) -> tuple[int, str, str]:
+def run(*args: str, command: str = "optly", **options: Any) -> tuple[int, str, str]:
     """
-    Run a command as from a shell, and return its exit code and what it wrote.
+    Run a command through `call_command`, and return its exit code and what it wrote.
     """
     out, err = StringIO(), StringIO()
     try:
-        call_command(name, *args, stdout=out, stderr=err, no_color=True, **options)
+        call_command(command, *args, stdout=out, stderr=err, no_color=True, **options)
         code = 0
     except SystemExit as exit:
         code = int(exit.code or 0)
@@ -55,6 +55,23 @@ def run(name: str, *args: str, **options: Any) -> tuple[int, str, str]:
         code = error.returncode
         err.write(str(error))
     return code, out.getvalue(), err.getvalue()
+
+
+def manage(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    """
+    Run ``manage.py`` with arguments as from a shell, and return its exit code and what it wrote.
+    """
+    code = 0
+    try:
+        ManagementUtility(["manage.py", *args]).execute()
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    written = capsys.readouterr()
+    return code, written.out, written.err
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(text.encode())))
 
 
 def ask(shop: Shop) -> str:
@@ -72,163 +89,203 @@ def ask(shop: Shop) -> str:
     return ada.id
 
 
-def test_the_commands_are_there_and_say_what_they_do() -> None:
-    """
-    Each under the name of the library.
-    """
-    assert [
-        "optly_check",
-        "optly_deliver",
-        "optly_evidence",
-        "optly_import_objections",
-        "optly_outbox",
-        "optly_reconcile",
-        "optly_verify",
-        "optly_worker",
-    ] == COMMANDS
-    for name in COMMANDS:
-        command = load_command_class("optly.contrib.django", name)
-        assert command.help in " ".join(command.create_parser("manage.py", name).format_help().split())
+# ---- the commands
 
 
-def test_what_is_due_is_handed_over(shop: Shop) -> None:
+def test_every_command_that_works_with_a_manager_is_there(shop: Shop) -> None:
     """
-    And counted.
+    Without an option for the manager, and with examples for this command line.
     """
-    ask(shop)
-    assert (0, "queued: 1\n", "") == run("optly_outbox")
-    assert (0, "1 accepted\n", "") == run("optly_deliver", "--limit", "1")
-    assert (0, "nothing was due\n", "") == run("optly_deliver")
-    assert (0, "accepted: 1\n", "") == run("optly_outbox")
-    with pytest.raises(CommandError, match="above 0"):
-        call_command("optly_deliver", "--limit", "0")
-
-
-def test_what_is_in_doubt_is_settled() -> None:
-    """
-    By somebody who knows, where nobody else can tell.
-    """
-    doubtful = MemoryBackend(channel=Channel.EMAIL, outcomes=[Receipt(outcome=Outcome.IN_DOUBT, reply="lost")] * 2)
-    with django_site.opened(BACKENDS=[doubtful]) as shop:
-        assert (0, "nothing is in doubt\n", "") == run("optly_reconcile")
-        ada = ask(shop)
-        assert (0, "1 in doubt\n", "") == run("optly_deliver")
-        code, out, _ = run("optly_reconcile")
-        assert 1 == code
-        assert "nobody can tell" in out
-        message = out.split()[2]
-        assert (0, "it is queued again\n", "") == run("optly_reconcile", "--not-sent", ada, message)
-        run("optly_deliver")
-        assert (0, "it counts as accepted\n", "") == run("optly_reconcile", "--sent", ada, message)
-        assert 1 == run("optly_reconcile", "--sent", ada, message)[0]
-        assert 2 == run("optly_reconcile", "--sent", "nonsense", message)[0]
-        assert (0, "nothing is in doubt\n", "") == run("optly_reconcile")
+    names = {name for name, app in get_commands().items() if app == "optly.contrib.django"}
+    assert {"optly", *(f"optly_{name}" for name in ALIASES)} == names
+    code, out, _ = run()
+    assert 0 == code
+    assert all(f"\n  {name} " in out for name in WITH_MANAGER)
+    assert "keys" not in out
+    code, out, _ = run("worker", "--help")
+    assert "manage.py optly worker --once" in out
+    assert "--app" not in out
+    assert 2 == run("demo")[0]
 
 
 def test_the_gate_answers_and_the_exit_code_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    0 for yes, 1 for no, and 2 for what cannot be asked.
+    0 for yes, 1 for no, and 2 for what cannot be asked. The JSON is that of ``optly check``.
     """
     shop.agreed()
-    asked = ("--channel", "email", "--purpose", "offers")
-    code, out, _ = run("optly_check", EMAIL, *asked)
-    assert (0, "allowed: email, offers.") == (code, out[:23])
-    code, out, _ = run("optly_check", "nobody@example.com", *asked, "--json")
-    assert (1, False, Reason.NOT_ON_RECORD) == (code, json.loads(out)["allowed"], json.loads(out)["reason"])
-    monkeypatch.setattr(sys, "stdin", StringIO(f"{EMAIL}\n"))
-    assert 0 == run("optly_check", "-", *asked)[0]
-    assert 1 == run("optly_check", EMAIL, *asked, "--at", "2026-11-24T11:00:00+00:00")[0]
-    code, out, err = run("optly_check", "nonsense", *asked)
+    code, out, _ = run("check", EMAIL, *ASKED)
+    assert (0, True) == (code, "This email may be sent." in out)
+    code, out, _ = run("check", "nobody@example.com", *ASKED, "--json")
+    found = json.loads(out)
+    assert (1, False, Reason.NOT_ON_RECORD, None) == (code, found["allowed"], found["reason"], found["contact"])
+    assert 20 == len(found)
+    type_in(monkeypatch, f"{EMAIL}\n")
+    assert 0 == run("check", "-", *ASKED)[0]
+    assert 1 == run("check", EMAIL, *ASKED, "--at", "2026-11-24T11:00:00+00:00")[0]
+    code, out, err = run("check", "nonsense", *ASKED)
     assert (2, "") == (code, out)
     assert "nonsense" not in err
-    assert 2 == run("optly_check", EMAIL, "--channel", "email", "--purpose", "offerings")[0]
+    assert 2 == run("check", EMAIL, "--channel", "email", "--purpose", "offerings")[0]
     with pytest.raises(CommandError, match="offset from UTC"):
-        call_command("optly_check", EMAIL, *asked, "--at", "2026-11-24")
+        call_command("optly", "check", EMAIL, *ASKED, "--at", "2026-11-24")
 
 
-def test_the_record_is_verified(tmp_path: Path) -> None:
+def test_messages_are_sent_and_doubts_settled() -> None:
     """
-    Also against a head that was kept, and found damaged where it is.
+    By someone who knows, where nothing else can settle them.
     """
-    url = f"sqlite:///{tmp_path / 'optly.db'}"
-    with django_site.opened(STORAGE=url) as shop:
-        shop.agreed()
-        kept = tmp_path / "checkpoint"
-        checkpoint = shop.manager.seal()
-        assert checkpoint is not None
-        kept.write_text(checkpoint.note)
-        code, out, _ = run("optly_verify", "--checkpoint", str(kept))
-        assert (0, True) == (code, out.endswith("verified\n"))
-        assert 2 == run("optly_verify", "--checkpoint", str(tmp_path / "none"))[0]
-        with closing(sqlite3.connect(tmp_path / "optly.db")) as connection:
-            connection.execute("DELETE FROM optly_events WHERE seq = 2")
-            connection.commit()
-        code, out, _ = run("optly_verify")
+    doubtful = MemoryBackend(channel=Channel.EMAIL, outcomes=[Receipt(outcome=Outcome.IN_DOUBT, reply="lost")] * 2)
+    with django_site.opened(BACKENDS=[doubtful]) as shop:
+        assert 0 == run("reconcile")[0]
+        ada = ask(shop)
+        assert 1 == json.loads(run("outbox", "--json")[1])["queued"]
+        assert (0, "1 in doubt\n", "") == run("deliver", "--limit", "1")
+        code, out, _ = run("reconcile", "--json")
         assert 1 == code
-        assert "verified\n" not in out
+        (doubt,) = json.loads(out)
+        assert ("unknown", ada) == (doubt["finding"], doubt["contact"])
+        assert 0 == run("reconcile", "--not-sent", ada, doubt["message"])[0]
+        assert (0, "1 in doubt\n", "") == run("deliver")
+        assert (0, "nothing was due\n", "") == run("deliver")
+        assert 0 == run("reconcile", "--sent", ada, doubt["message"])[0]
+        assert 1 == run("reconcile", "--sent", ada, doubt["message"])[0]
+        assert 2 == run("reconcile", "--sent", "nonsense", doubt["message"])[0]
+        assert 1 == json.loads(run("outbox", "--json")[1])["accepted"]
 
 
-def test_the_evidence_is_written(shop: Shop, tmp_path: Path) -> None:
+def test_the_record_is_verified_and_the_evidence_written(shop: Shop) -> None:
     """
-    To a new file that nobody else can read, or to standard output.
+    To the stream that was given, so that a test can read it.
     """
     ada = shop.agreed()
+    assert 0 == run("verify")[0]
     for who in (ada.id, EMAIL, PHONE):
-        code, out, _ = run("optly_evidence", who)
+        code, out, _ = run("evidence", who)
         assert 0 == code
         assert verify(out.encode(), public_keys=shop.manager.public_keys)
-    file = tmp_path / "evidence.html"
-    assert 0 == run("optly_evidence", EMAIL, "--html", "--output", str(file), verbosity=0)[0]
-    assert "on her account page" in file.read_text()
-    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
-    before = file.read_text()
-    assert 2 == run("optly_evidence", EMAIL, "--output", str(file))[0]
-    assert before == file.read_text()
-    assert 2 == run("optly_evidence", "nobody@example.com")[0]
+    assert 2 == run("evidence", "nobody@example.com")[0]
 
 
-def test_a_list_of_objections_is_taken_over(shop: Shop, tmp_path: Path) -> None:
+def test_a_list_of_objections_is_imported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    With the lines that are no addresses named, and the same again when it is repeated.
+    Silently with ``--verbosity 0``.
     """
-    ada = shop.agreed()
-    file = tmp_path / "stops.txt"
-    file.write_text(f"\ufeff{EMAIL}\n\nnot an address\nnew@example.com\n", encoding="utf-8")
-    args = (str(file), "--how", "the old system", "--at", "2026-11-24T12:00:00+00:00")
-    expected = "recorded: 2; not an address: 1\nline 3 is no address\n"
-    code, out, err = run("optly_import_objections", *args)
-    assert (1, expected) == (code, out)
-    assert "--at 2026-11-24T12:00:00+00:00" in err
+    for verbosity, hint in ((1, True), (0, False)):
+        type_in(monkeypatch, f"{EMAIL}\nnot an address\n")
+        code, out, err = run("import-objections", "-", "--how", "the old system", verbosity=verbosity)
+        assert (1, hint) == (code, "to resume" in err)
+        assert "line 2" in out
     assert Reason.OBJECTED == shop.manager.check(EMAIL, Channel.EMAIL, "offers").reason
-    assert Reason.OBJECTED == shop.manager.check("new@example.com", Channel.EMAIL, "offers").reason
-    before = shop.manager.history(ada)
-    assert (1, expected, "") == run("optly_import_objections", *args, verbosity=0)
-    assert before == shop.manager.history(ada)
 
 
-def test_a_list_that_cannot_be_read_is_said_to_be_so(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# ---- Django's own options, streams and errors
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_djangos_own_options_may_be_anywhere(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     """
-    A file that is not there, and one in another encoding. Standard input is read as well.
+    They are not passed to the command, and its own options are not mistaken for them.
     """
-    assert 2 == run("optly_import_objections", str(tmp_path / "none"), "--how", "x")[0]
-    file = tmp_path / "latin.txt"
-    file.write_bytes("zoë@example.com\n".encode("latin-1"))
-    assert 2 == run("optly_import_objections", str(file), "--how", "x")[0]
-    monkeypatch.setattr(sys, "stdin", StringIO(f"{PHONE}\n"))
-    assert 0 == run("optly_import_objections", "-", "--channel", "sms", "--how", "x")[0]
-    assert not shop.manager.check(PHONE, Channel.SMS, "offers")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "absent")
+    own = ("--settings=absent", "--pythonpath", ".", "--no-color", "--skip-checks", "-v", "0")
+    asked = ("check", EMAIL, "--channel", "email", "--no-promotional", "--purpose", "offers", "--json")
+    code, out, err = manage(capsys, "optly", *((*own, *asked) if before else (*asked, *own)))
+    assert (1, "") == (code, err)
+    assert "not_on_record" == json.loads(out)["reason"]
+    assert "absent" == os.environ["DJANGO_SETTINGS_MODULE"]
+    assert "NO_COLOR" not in os.environ
 
 
-def test_a_store_that_is_away_has_an_exit_code_of_its_own() -> None:
+def test_help_is_that_of_the_commands(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     """
-    So that a timer can tell it from a wrong call.
+    In each of the ways to ask for it, even where the setting cannot work.
     """
+    with django_site.opened(KEYS="short"):
+        for args in (["optly", "--help"], ["optly", "-h"], ["help", "optly"], ["optly"]):
+            code, out, _ = manage(capsys, *args)
+            assert (0, True) == (code, "import-objections" in out), args
+        code, out, _ = manage(capsys, "optly", "check", "--help")
+        assert (0, True) == (code, "Usage: manage.py optly check" in out)
+        assert "Usage: manage.py optly check" in manage(capsys, "help", "optly_check")[1]
+
+
+def test_errors_are_those_of_django(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    One line with the exit code of the command, or the traceback that was asked for.
+    """
+    code, out, err = manage(capsys, "optly", "check", EMAIL, "--channel", "pigeon", "--purpose", "offers")
+    assert (2, "", True) == (code, out, err.startswith("CommandError: Invalid value for '--channel'"))
+    with pytest.raises(CommandError):
+        manage(capsys, "optly", "check", EMAIL, *ASKED[:2], "--traceback")
     with django_site.opened(STORAGE="postgresql+psycopg://nobody@127.0.0.1:9/none"):
-        assert 3 == run("optly_outbox")[0]
+        assert 3 == run("outbox")[0]
     with django_site.opened(STORAGE=MemoryStorage(), KEYS="short"):
-        assert 2 == run("optly_outbox", skip_checks=True)[0]
+        assert 2 == run("outbox", skip_checks=True)[0]
+        assert 2 == manage(capsys, "optly", "outbox")[0]
+
+
+def test_an_email_is_kept_by_the_mail_system_when_the_setting_cannot_work(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    With exit code 75. System checks have another, so they are not run.
+    """
+    with django_site.opened(KEYS="short"):
+        type_in(monkeypatch, "Subject: stop\n\n")
+        assert 75 == manage(capsys, "optly", "receive-mail")[0]
+
+
+def test_a_worker_closes_connections_as_a_request_does(shop: Shop) -> None:
+    """
+    After each batch, so that a receiver of a signal does not keep a connection the database has dropped.
+    """
+    connection.ensure_connection()
+    connection.close_at = 0
+    assert 0 == run("worker", "--once", "--quiet")[0]
+    assert connection.connection is None
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """
+    Rather than that there is no such module.
+    """
+    script = """
+import sys, django_site
+sys.modules["rich.console"] = None
+from django.core.management import call_command
+call_command("optly", "outbox")
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert done.stderr.splitlines()[-1].endswith(
+        "CommandError: manage.py optly needs more than the library alone: pip install 'optly[cli]'"
+    )
+
+
+# ---- the older names
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_the_older_names_say_what_replaces_them(name: str) -> None:
+    """
+    Each runs the command with the same options.
+    """
+    code, out, err = run("--help", command=f"optly_{name}")
+    replacement = f"manage.py optly {name.replace('_', '-')}"
+    assert (0, f"This command is deprecated. Use: {replacement}\n") == (code, err)
+    assert f"Usage: {replacement}" in out
+
+
+def test_an_older_name_does_what_it_did(shop: Shop) -> None:
+    """
+    Exit codes included, and without the hint with ``--verbosity 0``.
+    """
+    shop.agreed()
+    assert 0 == run(EMAIL, *ASKED, command="optly_check")[0]
+    assert 1 == run("nobody@example.com", *ASKED, command="optly_check")[0]
+    assert (0, "nothing was due\n", "") == run("--limit", "1", command="optly_deliver", verbosity=0)
 
 
 WORKER = """
@@ -236,21 +293,21 @@ import sys
 from contrib import django_site
 from django.core.management import call_command
 with django_site.opened(STORAGE=sys.argv[1], CLOCK=None):
-    call_command("optly_worker", "--idle", "0.05")
+    call_command("optly", "worker", "--idle", "0.05")
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
-def test_a_worker_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def test_a_worker_runs_until_it_is_stopped(tmp_path: Path) -> None:
     """
-    It ends with exit code 0, and has handed over what came in the meantime.
+    It ends with exit code 0, and has sent what came in the meantime.
     """
     url = f"sqlite:///{tmp_path / 'optly.db'}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, url], stderr=subprocess.PIPE, text=True, env=environment)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, url], stdout=subprocess.PIPE, text=True, env=environment)
     try:
-        assert worker.stderr is not None
-        assert "worker ready\n" == worker.stderr.readline()
+        assert worker.stdout is not None
+        assert "worker ready; 0 messages waiting\n" == worker.stdout.readline()
         with django_site.opened(STORAGE=url, CLOCK="optly._operations.setup.system_clock") as shop:
             ada = shop.add()
             shop.manager.request_consent(
@@ -261,11 +318,11 @@ def test_a_worker_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
                 basis=Solicited(how="form", at=shop.manager.clock()),
             )
             end = time.monotonic() + 20
-            while "accepted" not in run("optly_outbox")[1]:
+            while not json.loads(run("outbox", "--json")[1])["accepted"]:
                 assert time.monotonic() < end
                 time.sleep(0.05)
         worker.send_signal(signal.SIGTERM)
-        assert "worker stopped; 1 accepted" in worker.stderr.read()
+        assert "worker stopped; 1 accepted" in worker.stdout.read()
         assert 0 == worker.wait(20)
     finally:
         worker.kill()

@@ -28,6 +28,7 @@ from optly.contrib.django import get_manager, get_portal
 from optly.contrib.django.views import _response
 from optly.portal.http import MAX_READ
 from optly.protocols.http import Request, Response
+from optly.testing.browser import read
 from optly.testing.messages import code_in
 
 FORM = "application/x-www-form-urlencoded"
@@ -108,7 +109,7 @@ def test_a_question_is_answered_though_forms_are_checked(shop: Shop) -> None:
 
 
 def filled_in(page: str, answers: dict[str, bool]) -> str:
-    found = Page(Response(status=HTTPStatus.OK, headers=(), body=page.encode()))
+    found = Page(read(page))
     return urlencode(found.filled_in(found.actions[0], answers))
 
 

@@ -197,7 +197,7 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
         ({"KEYS": []}, r"OPTLY\['KEYS'\]"),
         ({"KEYS": [b"bytes"]}, r"OPTLY\['KEYS'\]"),
         ({"KEYS": "short"}, "16 characters"),
-        ({"BASE_URL": 8000}, r"OPTLY\['BASE_URL'\] takes a text"),
+        ({"BASE_URL": 8000}, r"OPTLY\['BASE_URL'\] takes a string"),
         ({"BACKENDS": "optly.backends.ConsoleBackend"}, r"OPTLY\['BACKENDS'\] takes a list"),
         ({"PORTAL": {"keep_contexts": True}}, "did you mean keep_context"),
         ({"UNMARKED": "sometimes"}, "refuse, service"),
@@ -425,7 +425,7 @@ def test_a_template_that_breaks_a_rule_is_told(tmp_path: Path) -> None:
     """
     Before anybody sees that the site's own page is not shown.
     """
-    (tmp_path / "help.html.j2").write_text("<p>Help yourself.</p>")
+    (tmp_path / "help.html.j2").write_text("<p>Help yourself.")
     with override_settings(OPTLY=parts(PORTAL={"templates": [tmp_path]}, UNMARKED="refuse")):
         assert {"optly.W005"} == {found.id for found in check_store(databases=["default"])}
 

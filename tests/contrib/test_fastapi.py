@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Depends, FastAPI, Request, WebSocket
 from starlette.applications import Starlette
-from starlette.exceptions import StarletteDeprecationWarning
 from world import ACME, EMAIL, KEYS, PURPOSES, World, world
 
 from optly import AsyncConsentManager, Channel, Contact, Decision
@@ -24,7 +23,7 @@ from optly.testing.messages import code_in
 
 with warnings.catch_warnings():
     # It would rather have the successor of httpx, which is not among what is tested with.
-    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
 

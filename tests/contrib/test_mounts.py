@@ -112,7 +112,7 @@ def fastapi_with_an_async_manager(manager: ConsentManager) -> Any:
         purposes=manager.purposes.values(),
         storage=manager._storage,
         backends=manager.backends,
-        keys=manager._desk.keys,
+        keys=manager._app.settings.keys,
         base_url=manager.pages.base_url,
         clock=manager.clock,
     )

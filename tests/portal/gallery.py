@@ -16,9 +16,9 @@ from optly import Channel, Organisation, Purpose, Wording
 from optly.demo.web import WebServer
 from optly.portal.choices import by_title, fields
 from optly.portal.look import Look
-from optly.portal.samples import Sample, item, samples
 from optly.portal.theme import Theme
 from optly.protocols.http import Request, Response
+from optly.testing.pages import Sample, item, samples
 
 MOUNT = "/my"
 

@@ -1040,12 +1040,12 @@ def test_a_store_that_fails_while_it_is_asked_why_is_a_failure_as_well(
     program, code = Program(acme.manager.portal(api=True)), acme.ask()
     whole, reads = acme.world.storage.code, iter(range(9))
 
-    def fail_the_third_time(*arguments: Any) -> bytes | None:
-        if next(reads) == 2:
+    def fail_the_second_time(*arguments: Any) -> bytes | None:
+        if next(reads) == 1:
             raise RuntimeError
         return whole(*arguments)
 
-    monkeypatch.setattr(acme.world.storage, "code", fail_the_third_time)
+    monkeypatch.setattr(acme.world.storage, "code", fail_the_second_time)
     assert program.post("/me/undo", code).problem == "failed"
     assert len(caplog.records) == 1
 

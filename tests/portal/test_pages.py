@@ -203,7 +203,7 @@ def test_a_question_is_answered_once(acme: Acme, visitor: Visitor) -> None:
     acme.manager.withdraw(acme.ada)
     again = visitor.post(f"/l/{code}", form)
     assert again.status == 410
-    assert "Your answer of 24 November 2026 is saved." in again.text
+    assert "We saved your answer on 24 November 2026." in again.text
     assert acme.answers()[EMAIL_OFFERS] is False
 
 

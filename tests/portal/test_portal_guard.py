@@ -1,391 +1,433 @@
 """
-What a page must keep, whoever wrote its template.
+What a page keeps, whatever a host's templates do: the stop form, the sender, and the secret in each form.
 """
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Mapping
 from html import escape
+from html.parser import HTMLParser
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portal.gallery import ACME, MOUNT
+from portal.visitor import Acme
 
-from optly.portal.guard import Finding, Rules, findings
+import optly.portal
+from optly.portal import Portal, Request
+from optly.portal.guard import FRAME, PARTS
 from optly.portal.look import Look
-from optly.portal.samples import samples
+from optly.testing.pages import Sample, samples
+from optly.testing.templates import check_templates, judge
 
-SECRET = "s3cret"
-HELD = f'<input type="hidden" name="csrf" value="{SECRET}">'
-STOP = '<form method="post" action="/my/l/abc/stop"><button>Stop</button></form>'
+OURS = Path(optly.portal.__file__).parent / "templates"
+PLAIN = Look(organisation=ACME, mount=MOUNT)
+STOP = re.compile(r'<section class="stop".*?</section>', re.DOTALL)
+ADDRESS = re.compile(r"<address>.*?</address>", re.DOTALL)
+SAMPLES = {f"{sample.template} {sample.state}".strip(): sample for sample in samples(ACME, MOUNT)}
 
-OPEN = Rules(mount="/my")
-LINK = Rules(mount="/my", stop="/my/l/abc/stop")
-SESSION = Rules(mount="/my", csrf=SECRET)
+every_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
 
 
-@attrs.frozen
-class Question:
+def look_with(directory: Path, **templates: str) -> Look:
     """
-    A question with its two buttons.
+    Return the look of a host with these templates.
     """
-
-    name: str = "email-offers"
-    yes: str = "yes-1"
-    no: str = "no"
-    pressed: bool | None = None
+    for name, text in templates.items():
+        (directory / f"{name}.html.j2").write_text(text, encoding="utf-8")
+    return Look(organisation=ACME, mount=MOUNT, templates=[directory])
 
 
-def page(inside: str) -> str:
+def portal_of(look: Look) -> Portal:
     """
-    Return a page that is well but for what is inside.
+    Return pages of which only the look is asked.
     """
-    return f'<!DOCTYPE html><html lang="en"><head><title>Title</title></head><body>{inside}</body></html>'
+    site = Acme.open().manager.portal()._site
+    return Portal(attrs.evolve(site, look=look))
 
 
-def told(rules: Rules, inside: str) -> list[str]:
+def body(look: Look, sample: Sample, **facts: Any) -> str:
     """
-    Return what is said of a page.
+    Return a page as it is sent.
     """
-    return [finding.message for finding in findings("choices", page(inside), rules)]
+    return look.page(HTTPStatus.OK, sample.template, **{**sample.facts, **facts}).body.decode()
 
 
-# ---- the way out
+# ---- kept by the frame, whatever a template does
+
+TRICKS = [
+    "",
+    "<h1>Our page</h1>",
+    "{% set stop, home, csrf, organisation, parts = none, none, none, none, none %}",
+    "{% macro stop() %}{% endmacro %}{% macro parts() %}{% endmacro %}{% macro organisation() %}{% endmacro %}",
+    "{% import 'optly/parts.html.j2' as parts %}{% import 'optly/parts.html.j2' as stop %}",
+    "{% block stop_everything %}{% endblock %}{% block footer %}{% endblock %}{% block main %}{% endblock %}",
+    "{% with stop = none, parts = none, csrf = none %}<p>x</p>{% endwith %}",
+    "{% for stop in [none] %}{% for parts in [none] %}<p>x</p>{% endfor %}{% endfor %}",
+    "{{ groups.clear() if groups }}<p>x</p>",
+    "{% include 'parts.html.j2' %}{% include 'page.html.j2' ignore missing %}",
+    "<p>{{ '<!--' }}{{ '</main>' ~ '<div hidden>' }}</p>",
+]
 
 
-def test_a_page_with_the_button_may_be_shown() -> None:
+@pytest.mark.parametrize("place", ["choices", "details", "head", "footer"])
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_template_reaches_what_the_frame_holds(tmp_path: Path, place: str, trick: str) -> None:
     """
-    Whatever else is on it.
+    Neither by a name, nor by a block, nor by an import. Whether the template is used or not, the page has our stop form
+    and our sender, and every form of a session holds its secret.
     """
-    assert [] == told(LINK, f"<h1>Choices</h1><div class='grand'>{STOP}</div>")
+    look = look_with(tmp_path, **{place: trick})
+    for name in ("choices", "details"):
+        page, ours = body(look, SAMPLES[name]), body(PLAIN, SAMPLES[name])
+        assert STOP.findall(ours) == STOP.findall(page) != []
+        assert ADDRESS.findall(ours) == ADDRESS.findall(page) != []
+        assert re.findall("<title>.*", ours) == re.findall("<title>.*", page)
+        assert '<html lang="en"' in page
+        if name == "details":
+            assert page.count("<form") == page.count('<input type="hidden" name="csrf" value="sample-secret">') == 3
+
+
+@pytest.mark.parametrize("name", [FRAME, PARTS])
+@pytest.mark.parametrize("place", ["", "optly"])
+def test_the_frame_and_the_parts_cannot_be_replaced(tmp_path: Path, name: str, place: str) -> None:
+    """
+    Neither by their name nor by the prefix under which ours are extended.
+    """
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / name).write_text("<p>Mine</p>")
+    look = look_with(tmp_path)
+    assert body(PLAIN, SAMPLES["choices"]) == body(look, SAMPLES["choices"])
+    if not place:
+        assert [(name, "it cannot be replaced, so it is not used")] == [(f.template, f.message) for f in look.check()]
+
+
+@every_sample
+def test_an_empty_template_leaves_a_page_that_can_be_used(tmp_path: Path, sample: Sample) -> None:
+    """
+    With the stop form, where ours has one, and the sender.
+    """
+    look = look_with(tmp_path, **{sample.template: "", "head": "", "header": "", "footer": ""})
+    facts = look.facts(sample.template, **sample.facts)
+    assert [] == [*judge(look.render(facts), {**facts, "groups": {}})]
+
+
+# ---- found when a template is loaded
 
 
 @pytest.mark.parametrize(
-    "inside",
+    ("template", "fault"),
     [
-        "",
-        f"<!-- {STOP} -->",
-        f"<template>{STOP}</template>",
-        f"<noscript>{STOP}</noscript>",
-        f"<textarea>{STOP}",
-        f"<select>{STOP}</select>",
-        f"<div hidden>{STOP}</div>",
-        f"<div><p><span hidden=''>{STOP}</span></p></div>",
-        f"<div inert>{STOP}</div>",
-        f"<div aria-hidden='true'>{STOP}</div>",
-        f"<div class='card unseen'>{STOP}</div>",
-        f"<details><summary>More</summary>{STOP}</details>",
-        f"<dialog>{STOP}</dialog>",
-        f"<fieldset disabled>{STOP}</fieldset>",
-        STOP.replace("/abc/stop", "/abd/stop"),
-        STOP.replace("<button>", "<button disabled>"),
-        STOP.replace("<button>", "<button hidden>"),
-        STOP.replace("<button>", "<button type='button'>"),
-        STOP.replace("<button>", "<button type='reset'>"),
-        STOP.replace("<button>Stop", "<button> "),
-        STOP.replace("<button>", "<button class='unseen'>"),
-        STOP.replace("<button>", "<fieldset disabled><button>"),
-        STOP.replace("<button>", "<button formaction='/my/l/abc'>"),
-        STOP.replace("<button>", "<label>Why? <input name='why'></label><button>"),
-        STOP.replace("<button>", "<textarea name='why'></textarea><button>"),
-        STOP.replace("<button>", "<label><input type='checkbox' name='sure'>Sure?</label><button>"),
-        STOP.replace("<button>Stop</button>", ""),
+        # what is left open, or closes what is not its own
+        ("<!-- ", "a comment is written"),
+        ("<!-- x -->", "a comment is written"),
+        ("<?x", "a comment is written"),
+        ("<div hidden>", "opened and closed in the same"),
+        ("<p><span hidden=''></span>", "opened and closed in the same"),
+        ("<details><summary>More</summary>", "opened and closed in the same"),
+        ("<fieldset disabled>", "opened and closed in the same"),
+        ("<textarea>", "opened and closed in the same"),
+        ("<select>", "opened and closed in the same"),
+        ("<svg><g/>", "opened and closed in the same"),
+        ("<div/>", "opened and closed in the same"),
+        ("<path hidden/>", "opened and closed in the same"),
+        ("<svg><div hidden/></svg>", "does not close the element that was opened last"),
+        ("<ul><li hidden>One</ul>", "does not close the element that was opened last"),
+        ("</div>", "does not close the element that was opened last"),
+        ("</div><div hidden>", "does not close the element that was opened last"),
+        ("</section></main></body></html>", "does not close the element that was opened last"),
+        ("</form>", "does not close the element that was opened last"),
+        ("<p class='x", "a tag is not finished"),
+        ("<p>Over</p><", "a tag is not finished"),
+        # in whatever way it comes to be there
+        ("{% raw %}<div hidden>{% endraw %}", "opened and closed in the same"),
+        ("{% set x %}<div hidden>{% endset %}{{ x }}", "opened and closed in the same"),
+        ("{% macro x() %}<div hidden>{% endmacro %}{{ x() }}", "opened and closed in the same"),
+        ("{% macro x() %}<div hidden>{% endmacro %}{{ x() }}</div>", "opened and closed in the same"),
+        ("<div hidden>{% if not title %}</div>{% endif %}", "opened and closed in the same"),
+        ("{% for one in languages %}<div hidden>{% endfor %}", "opened and closed in the same"),
+        ("{% block elsewhere %}<div hidden>{% endblock %}</div>", "opened and closed in the same"),
+        ("{% trans %}Our <div hidden>{% endtrans %}", "opened and closed in the same"),
+        ("{{ _('Our <div hidden>') }}", "opened and closed in the same"),
+        ("{% filter upper %}<div hidden>{% endfilter %}", "opened and closed in the same"),
+        ("{{ '<div hidden>' | safe }}", "escaping must stay on"),
+        ("{{ ('<' ~ 'div hidden>') | safe }}", "escaping must stay on"),
+        ("{{ title | safe }}", "escaping must stay on"),
+        ("{% autoescape false %}{{ title }}{% endautoescape %}", "escaping must stay on"),
+        # forms and answers by hand
+        ("<form method='post' action='/my/l/abc/stop'><button>Stop</button></form>", "use {% call parts.form"),
+        ("{% call parts.form(home) %}<form></form>{% endcall %}", "use {% call parts.form"),
+        ("<FORM></FORM>", "use {% call parts.form"),
+        ("{% call parts.form(home) %}<input type='radio' name='a' value='yes'>{% endcall %}", "none is ticked"),
+        ("{% call parts.form(home) %}<input type='Checkbox' name='a'>{% endcall %}", "none is ticked"),
+        ("<input name='a' checked>", "none is ticked"),
+        # what has no place in a part of a page
+        ("<main></main>", "<main> is not part of"),
+        ("<html><body></body></html>", "<html> is not part of"),
+        ("<title>Mine</title>", "<title> is not part of"),
+        ("<base href='/'>", "<base> is not part of"),
+        ("<script>alert(1)</script>", "<script> is not part of"),
+        ("<style>.stop { display: none }</style>", "<style> is not part of"),
+        ("<template></template>", "<template> is not part of"),
+        ("<noscript></noscript>", "<noscript> is not part of"),
+        ("<iframe src='/my/help'></iframe>", "<iframe> is not part of"),
+        ("<plaintext>", "<plaintext> is not part of"),
+        # what Jinja2 itself cannot load or show
+        ("{% if %}", "Expected an expression"),
+        ("{{ title | no_such_filter }}", "No filter named"),
+        ("{% extends 'optly/layout.html.j2' %}", "there is no template optly/layout.html.j2"),
+        ("{% include 'nothing.html.j2' %}", "there is no template nothing.html.j2"),
     ],
 )
-def test_a_page_without_the_button_is_not_shown(inside: str) -> None:
+def test_a_template_that_could_break_a_page_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, template: str, fault: str
+) -> None:
     """
-    One that is not there, cannot be seen, cannot be pressed, does something else, or wants something first.
+    The whole page is made of ours, the log says why without a word of what was on it, and so does the check.
     """
-    assert "there is no button, to be seen and pressed without anything to fill in, that stops everything" in told(
-        LINK, inside
+    look = look_with(tmp_path, choices=template)
+    with caplog.at_level(logging.ERROR, logger="optly"):
+        assert body(PLAIN, SAMPLES["choices"]) == body(look, SAMPLES["choices"])
+    [record] = caplog.records
+    assert "a page was made without the host's templates" == record.message
+    assert fault in cast(str, record.finding)  # type: ignore[attr-defined]
+    assert "example.com" not in str(vars(record))
+    [found] = look.check()
+    assert "choices.html.j2" == found.template
+    assert fault in found.message
+    assert (found,) == check_templates(portal_of(look))
+
+
+@pytest.mark.parametrize("template", ["{{ nothing_of_that_name }}", "{{ 1 / 0 }}", "{% include template %}"])
+def test_a_template_that_fails_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture, template: str) -> None:
+    """
+    What only shows when the page is made is found by the judge.
+    """
+    look = look_with(tmp_path, choices=template)
+    with caplog.at_level(logging.ERROR, logger="optly"):
+        assert body(PLAIN, SAMPLES["choices"]) == body(look, SAMPLES["choices"])
+    assert "choices.html.j2" == caplog.records[0].template  # type: ignore[attr-defined]
+    assert () == look.check()
+    [found] = check_templates(portal_of(look))
+    assert ("choices.html.j2", True) == (found.template, found.message.startswith("it cannot be shown: "))
+
+
+def test_a_finding_names_the_line(tmp_path: Path) -> None:
+    """
+    Of the template, and not of the page.
+    """
+    look = look_with(
+        tmp_path, help="<h1>Help</h1>\n{% if title %}\n<p>One</p>\n<p>Two\n<script></script></p>{% endif %}\n"
     )
+    assert [("help.html.j2", 5)] == [(found.template, found.line) for found in look.check()]
 
 
 @pytest.mark.parametrize(
-    "inside",
+    "template",
     [
-        STOP.replace("<button>", "<button type='submit'>"),
-        STOP.replace("<button>Stop</button>", "<input type='submit' value='Stop'>"),
-        STOP.replace("<button>", "<input type='hidden' name='a' value='b'><button>"),
-        STOP.replace("post", "POST"),
-        f"<details open><summary>More</summary>{STOP}</details>",
-        f"<p>An unclosed paragraph{STOP}",
-        f"<br><img src='/my/static/a.png' alt=''>{STOP}",
-        f"<svg><path d='M0 0'/></svg>{STOP}",
-    ],
-)
-def test_the_button_may_look_as_the_host_likes(inside: str) -> None:
-    """
-    As long as it is one.
-    """
-    assert [] == told(LINK, inside)
-
-
-# ---- forms
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        "<form method='post' action='/my/me/stay'><button>Stay</button></form>",
-        f"<form method='post' action='/my/me/stay'>{HELD}{HELD}<button>Stay</button></form>",
-        f"<form method='post' action='/my/me/stay'>{HELD.replace(SECRET, 'other')}<button>Stay</button></form>",
-        f"<form method='post' action='/my/me/stay'>{HELD.replace('hidden', 'text')}<button>Stay</button></form>",
-        f"<form method='post' action='/my/me/stay'>{HELD.replace('name', 'disabled name')}<button>Stay</button></form>",
-        f"{HELD}<form method='post' action='/my/me/stay'><button>Stay</button></form>",
-    ],
-)
-def test_each_form_of_a_session_holds_its_secret(form: str) -> None:
-    """
-    Once, hidden, and the right one.
-    """
-    assert ["a form does not hold the secret of the session, once and hidden: csrf"] == told(SESSION, form)
-    assert [] == told(OPEN, form)
-
-
-def test_a_form_that_holds_the_secret_is_fine() -> None:
-    """
-    Anywhere in it.
-    """
-    assert [] == told(SESSION, f"<form method='post' action='/my/me/stay'><button>Stay</button><p>{HELD}</p></form>")
-
-
-@pytest.mark.parametrize(
-    "action",
-    [
-        "",
-        "/",
-        "/my",
-        "/mystery/x",
-        "/other",
-        "https://elsewhere.example.com/my/x",
-        "//elsewhere.example.com/my/x",
-        "\\\\elsewhere.example.com/my/x",
-        "/\\elsewhere.example.com/my/x",
-        "/my/../x",
-        "/my/..\\x",
-        "javascript:alert(1)",
-        "x",
-        "http://[",
-    ],
-)
-def test_a_form_is_sent_to_these_pages_alone(action: str) -> None:
-    """
-    Neither by itself nor by one of its buttons.
-    """
-    wrong = "a form is sent to somewhere else than these pages"
-    assert [wrong] == told(OPEN, f"<form method='post' action='{action}'><button>Go</button></form>")
-    assert [wrong] == told(OPEN, f"<form method='post' action='/my/x'><button formaction='{action}'>Go</button></form>")
-
-
-@pytest.mark.parametrize(
-    ("form", "wrong"),
-    [
-        ("<form action='/my/x'></form>", "not sent by POST"),
-        ("<form method='get' action='/my/x'></form>", "not sent by POST"),
-        ("<form method='dialog' action='/my/x'></form>", "not sent by POST"),
-        ("<form method='post' action='/my/x' enctype='multipart/form-data'></form>", "do not read it"),
-        ("<form method='post' action='/my/x'><button formmethod='get'>x</button></form>", "another way"),
-        ("<form method='post' action='/my/x'><form method='post' action='/my/y'></form></form>", "inside another"),
-        ("<form method='post' action='/my/x' id='f'></form><input form='f' name='a'>", "instead of lying in it"),
-        ("<form method='post' action='/my/x'><input type='checkbox' name='a' checked></form>", "before anybody"),
-        ("<form method='post' action='/my/x'><input type='radio' name='a' checked></form>", "before anybody"),
-    ],
-)
-def test_a_form_that_these_pages_cannot_read_is_told(form: str, wrong: str) -> None:
-    """
-    And one in which something is chosen already.
-    """
-    assert [wrong in message for message in told(OPEN, form)] == [True]
-
-
-# ---- questions
-
-
-def radios(question: Question) -> str:
-    """
-    Return a question as a host might draw it.
-    """
-    checked = {True: question.yes, False: question.no, None: None}[question.pressed]
-    buttons = (
-        f'<p class="answer"><input type="radio" name="{question.name}" id="{value}" value="{value}"'
-        f'{" checked" if value == checked else ""}><label for="{value}">{value}</label></p>'
-        for value in (question.yes, question.no)
-    )
-    return f'<form method="post" action="/my/l/abc">{"".join(buttons)}<button>Save</button></form>'
-
-
-@pytest.mark.parametrize("pressed", [None, True, False])
-def test_a_fair_question_may_be_shown(pressed: bool | None) -> None:
-    """
-    With what is on record pressed, and nothing where nothing is.
-    """
-    question = Question(pressed=pressed)
-    assert [] == told(attrs.evolve(OPEN, questions=[question]), radios(question))
-
-
-@pytest.mark.parametrize("shown", [None, True, False])
-@pytest.mark.parametrize("recorded", [None, True, False])
-def test_no_other_answer_is_filled_in(shown: bool | None, recorded: bool | None) -> None:
-    """
-    Neither a yes nor a no that nobody gave, and what was given is not hidden.
-    """
-    found = told(attrs.evolve(OPEN, questions=[Question(pressed=recorded)]), radios(Question(pressed=shown)))
-    expected = [] if shown is recorded else ["another answer is filled in than the one on record"]
-    assert expected == found
-
-
-FAIR = radios(Question())
-YES = '<input type="radio" name="email-offers" id="yes-1" value="yes-1">'
-NO = '<input type="radio" name="email-offers" id="no" value="no">'
-
-
-@pytest.mark.parametrize(
-    ("inside", "wrong"),
-    [
-        ("", "just its two answers"),
-        (FAIR.replace(NO, ""), "just its two answers"),
-        (FAIR.replace(YES, ""), "just its two answers"),
-        (FAIR.replace(NO, NO.replace('value="no"', 'value="yes-2"')), "just its two answers"),
-        (FAIR.replace(YES, YES.replace("radio", "checkbox")), "just its two answers"),
-        (FAIR + FAIR.replace("yes-1", "yes-9"), "just its two answers"),
-        (FAIR.replace("<button>", '<input type="hidden" name="email-offers" value="yes-1"><button>'), "just its two"),
-        (FAIR.replace("<button>", '<button name="email-offers" value="yes-1">'), "just its two answers"),
-        (FAIR.replace(NO, NO.replace("<input", "<input hidden")), "cannot be seen"),
-        (FAIR.replace(NO, NO.replace("<input", "<input disabled")), "cannot be seen"),
-        (FAIR.replace('<label for="no">', "<label>"), "no label"),
-        (FAIR.replace('<label for="no">', '<label for="no" class="small">'), "do not look alike"),
-        (FAIR.replace(NO, NO.replace("<input", '<input class="small"')), "do not look alike"),
-        (FAIR.replace(f'<p class="answer">{NO}', f'<p class="answer pale">{NO}'), "do not look alike"),
-        (FAIR.replace(f'<p class="answer">{NO}', f'<p class="answer"><small>{NO}'), "do not look alike"),
-    ],
-)
-def test_a_question_that_is_not_fair_is_told(inside: str, wrong: str) -> None:
-    """
-    Yes and no are both there, can both be pressed, and weigh the same.
-    """
-    found = told(attrs.evolve(OPEN, questions=[Question()]), inside)
-    assert found
-    assert all(wrong in message for message in found[:1])
-
-
-# ---- what is loaded, and where links lead
-
-
-@pytest.mark.parametrize(
-    "inside",
-    [
-        "<script>alert(1)</script>",
-        "<SCRIPT src='/my/static/x.js'></SCRIPT>",
-        "<style>.stop { display: none }</style>",
-        "<base href='/'>",
-        "<iframe src='/my/help'></iframe>",
-        "<object data='/my/x'></object>",
-        "<embed src='/my/x'>",
-        "<meta http-equiv='refresh' content='0'>",
-        "<p onclick='alert(1)'>x</p>",
-        "<p style='display: none'>x</p>",
-        "<link rel='stylesheet' href='https://elsewhere.example.com/x.css'>",
-        "<link rel='preconnect' href='//elsewhere.example.com'>",
-        "<img src='https://elsewhere.example.com/x.png' alt=''>",
-        "<img src='data:image/png;base64,AAAA' alt=''>",
-        "<img srcset='/my/a.png 1x, https://elsewhere.example.com/x.png 2x' alt=''>",
-        "<video poster='//elsewhere.example.com/x.png'></video>",
-        "<svg><image href='https://elsewhere.example.com/x.png'/></svg>",
-        "<svg><use xlink:href='https://elsewhere.example.com/x.svg#a'/></svg>",
-        "<a href='javascript:alert(1)'>x</a>",
-        "<a href='data:text/html,x'>x</a>",
-        "<a href='http://['>x</a>",
-    ],
-)
-def test_nothing_runs_and_nothing_comes_from_elsewhere(inside: str) -> None:
-    """
-    Not even where a browser would be told to leave it out.
-    """
-    assert len(told(OPEN, inside)) == 1
-
-
-@pytest.mark.parametrize(
-    "inside",
-    [
+        "<p class='{{ language }}'{% if title %} id='x'{% endif %}>One</p>",
         "<a href='https://shop.example.com/'>Back to the shop</a>",
-        "<a href='mailto:a@example.com'>Write</a>",
-        "<a href='tel:+448004960000'>Call</a>",
-        "<a href='#stop'>Below</a>",
-        "<img src='/assets/logo.png' srcset='/a.png 1x, /b.png 2x' alt='Acme'>",
-        "<link rel='stylesheet' href='/assets/ours.css'>",
-        "<svg><use href='#part'/></svg>",
+        "<img src='/assets/logo.png' alt='Acme'><br><br/>",
+        "<svg viewBox='0 0 9 9'><path d='M0 0h9'/></svg>",
+        "<p>{{ _('Five < six & seven > two') }}</p>",
+        "<details><summary>More</summary><p>And more</p></details>",
+        "{% call parts.form(home ~ '/complaint') %}<textarea name='text'></textarea><button>Send</button>{% endcall %}",
+        "{# <div hidden> #}<p>One</p>",
     ],
 )
-def test_what_a_host_may_well_add_is_let_be(inside: str) -> None:
+def test_what_a_host_may_well_add_is_used(tmp_path: Path, template: str) -> None:
     """
-    Links to its own pages, pictures and styles of the same host.
+    Links to its own pages, pictures, drawings, and forms that are drawn with ours.
     """
-    assert [] == told(OPEN, inside)
+    look = look_with(tmp_path, complaint=template)
+    assert () == check_templates(portal_of(look))
+    assert body(look, SAMPLES["complaint"]) != body(PLAIN, SAMPLES["complaint"])
+
+
+def test_each_of_our_own_templates_may_be_copied(tmp_path: Path) -> None:
+    """
+    And then be changed. They are held to the rules as well.
+    """
+    for file in OURS.iterdir():
+        if file.name not in (FRAME, PARTS):
+            (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    look = look_with(tmp_path)
+    assert () == check_templates(portal_of(look))
+    assert body(PLAIN, SAMPLES["choices"]) == body(look, SAMPLES["choices"])
+
+
+def test_nothing_is_read_when_a_page_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Once the templates are loaded.
+    """
+    look = look_with(tmp_path, help="<h1>Ask us</h1>")
+    assert "Ask us" in body(look, SAMPLES["help"])
+    monkeypatch.delattr(HTMLParser, "feed")
+    assert "Ask us" in body(look, SAMPLES["help"])
+
+
+PIECES = [
+    "<div>", "<div hidden>", "</div>", "<p", ">", "<p>", "</p>", '"', " class='", "<!--", "-->", "<form>", "</form>",
+    "<textarea>", "</textarea>", "<select>", "</select>", "<svg>", "<g/>", "</svg>", "<br>", "</main>", "<ul>",
+    "<li hidden>", "</ul>", "{% if title %}", "{% if not title %}", "{% else %}", "{% endif %}", "{% raw %}",
+    "{% endraw %}", "{% set stop = none %}", "{{ title }}", "{{ '<div hidden>' }}", "{% block elsewhere %}",
+    "{% endblock %}", "{% call parts.form(home) %}", "{% endcall %}", "<button>", "</button>", "{{ _('<b>') }}", "text",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from(["choices", "footer", "header"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_template_hides_the_stop_form(tmp_path: Path, pieces: list[str], place: str) -> None:
+    """
+    Whatever it is made of: it is not used, or a browser shows the stop form and the sender all the same.
+    """
+    look = look_with(tmp_path, **{place: "".join(pieces)})
+    facts = look.facts("choices", **SAMPLES["choices"].facts)
+    page = look._text(facts)
+    (tmp_path / f"{place}.html.j2").unlink()
+    assert [] == [fault for fault in judge(page, {**facts, "groups": {}}) if "inside another" not in fault]
+
+
+# ---- found by the judge
+
+HELD = {"title": "Title", "csrf": "s3cret", "groups": {}, "organisation": ACME}
+LINK: Mapping[str, Any] = {**HELD, "stop": "/my/l/abc/stop"}
+FORM = '<form method="post" action="/my/l/abc/stop"><button>Stop</button></form>'
+NO_STOP = "no button that can be seen and pressed stops everything"
+
+
+def judged(inside: str, facts: Mapping[str, Any] = LINK) -> list[str]:
+    """
+    Return what the judge says of a page that is well but for what is inside.
+    """
+    page = f"<html><body>{inside}<footer><address><strong>{ACME.name}</strong></address></footer></body></html>"
+    return [*judge(page, facts)]
 
 
 @pytest.mark.parametrize(
-    ("text", "wrong"),
+    "inside",
     [
-        ("<html><title>Title</title></html>", "what language it is in"),
-        ('<html lang=" "><title>Title</title></html>', "what language it is in"),
-        ('<html lang="en"></html>', "no title"),
-        ('<html lang="en"><title> </title></html>', "no title"),
-        ('<html lang="en"><svg><title>Title</title></svg></html>', "no title"),
+        "",
+        f"<!-- {FORM} -->",
+        f"<template>{FORM}</template>",
+        f"<noscript>{FORM}</noscript>",
+        f"<textarea>{FORM}</textarea>",
+        f"<select>{FORM}</select>",
+        f"<div hidden>{FORM}</div>",
+        f"<div><p><span hidden=''>{FORM}</span></p></div>",
+        f"<div inert>{FORM}</div>",
+        f"<div aria-hidden='true'>{FORM}</div>",
+        f"<div class='card unseen'>{FORM}</div>",
+        f"<details><summary>More</summary>{FORM}</details>",
+        f"<dialog>{FORM}</dialog>",
+        f"<fieldset disabled>{FORM}</fieldset>",
+        FORM.replace("/abc/stop", "/abd/stop"),
+        FORM.replace("<button>", "<button disabled>"),
+        FORM.replace("<button>", "<button hidden>"),
+        FORM.replace("<button>Stop", "<button> "),
+        FORM.replace("<button>", "<button class='unseen'>"),
+        FORM.replace("<button>", "<fieldset disabled><button>"),
+        FORM.replace("<button>Stop</button>", ""),
     ],
 )
-def test_a_page_says_what_it_is(text: str, wrong: str) -> None:
+def test_a_page_without_the_stop_button_is_found(inside: str) -> None:
     """
-    In which language, and under which title.
+    One that is not there, cannot be seen or pressed, or does something else: by a translation, say.
     """
-    assert [wrong in finding.message for finding in findings("help", text, OPEN)] == [True]
-
-
-def test_a_finding_says_where() -> None:
-    """
-    By the template and the line, and not by what stood there.
-    """
-    text = page("\n\n<a href='javascript:alert(\"ada@example.com\")'>x</a>")
-    message = "a link leads neither to a page nor to a mailbox nor to a telephone"
-    assert (Finding(template="help", line=3, message=message),) == findings("help", text, OPEN)
-
-
-# ---- of all pages
-
-
-@given(st.text(max_size=200))
-def test_no_page_is_too_odd_to_be_read(text: str) -> None:
-    """
-    Whatever a template makes, there is an answer, and without the button it is no.
-    """
-    assert findings("choices", text, LINK)
-    assert isinstance(findings("choices", page(text), LINK), tuple)
+    assert [NO_STOP] == judged(inside)
+    assert [] == judged(inside, {**LINK, "stop": None})
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_text_on_the_page_changes_nothing(before: str, after: str) -> None:
     """
-    What people are called is no part of the page's making.
+    What people are called is not markup.
     """
-    assert [] == told(LINK, f"<p title='{escape(before)}'>{escape(before)}</p>{STOP}<p>{escape(after)}</p>")
+    assert [] == judged(f"<p title='{escape(before)}'>{escape(before)}</p>{FORM}<p>{escape(after)}</p>")
 
 
-@pytest.mark.parametrize("sample", [*samples(ACME, MOUNT)], ids=lambda one: f"{one.template} {one.state}".strip())
-def test_each_page_of_ours_would_be_caught_without_its_guards(sample: object) -> None:
+def test_a_form_inside_another_and_a_hidden_sender_are_found() -> None:
     """
-    Take the stop button or the secret of the session from a page that has it, and it is no longer shown.
+    Browsers leave the inner form out, and its button does what the outer one does.
     """
-    look = Look(organisation=ACME, mount=MOUNT)
-    facts = dict(sample.facts)  # type: ignore[attr-defined]
-    shown = look.page(200, sample.template, **facts).body.decode()  # type: ignore[arg-type, attr-defined]
-    questions = [field for group in facts.get("groups", {}).values() for field in group]
-    stop = f"{facts['home']}/stop" if f'action="{facts["home"]}/stop"' in shown else None
-    rules = Rules(mount=MOUNT, stop=stop, csrf=facts["csrf"], questions=questions)
-    assert () == findings("page", shown, rules)
-    if stop is not None:
-        assert findings("page", shown.replace(f'action="{stop}"', f'action="{MOUNT}/help"'), rules)
-    if facts["csrf"] is not None:
-        assert findings("page", shown.replace('name="csrf"', 'name="other"', 1), rules)
-    for question in questions:
-        assert findings("page", shown.replace(f'value="{question.no}"', 'value="maybe"', 1), rules)
+    assert ["a form is inside another, where browsers leave it out"] == judged(f"<form>{FORM}</form>{FORM}")
+    assert ["the sender cannot be seen"] == [*judge(f"<address hidden>{ACME.name}</address>{FORM}", LINK)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('value="no"', 'value="maybe"'),
+        ('id="email-offers-no"', 'id="email-offers-no" hidden'),
+        ('id="email-offers-no"', 'id="email-offers-no" disabled'),
+        ('type="radio" name="email-offers"', 'type="hidden" name="email-offers"'),
+        ("</fieldset>", '<input type="hidden" name="email-offers" value="yes"></fieldset>'),
+        ("</fieldset>", '<button name="email-offers" value="yes">Yes</button></fieldset>'),
+        ('name="email-offers"', 'name="other"'),
+    ],
+)
+def test_a_question_without_its_two_answers_is_found(old: str, new: str) -> None:
+    """
+    And one with more of them.
+    """
+    facts = PLAIN.facts("choices", **SAMPLES["choices question"].facts)
+    page = PLAIN.render(facts)
+    assert [] == [*judge(page, facts)]
+    assert old in page
+    assert [*judge(page.replace(old, new, 1), facts)]
+
+
+def test_a_form_nested_by_a_template_is_found(tmp_path: Path) -> None:
+    """
+    The stop form stands even so.
+    """
+    nested = "{% call parts.form(home) %}{% include 'optly/complaint.html.j2' %}{% endcall %}"
+    look = look_with(tmp_path, complaint=nested)
+    assert ["a form is inside another, where browsers leave it out"] == [
+        found.message for found in check_templates(portal_of(look))
+    ]
+
+
+def test_a_translation_that_hides_the_stop_button_is_found(tmp_path: Path) -> None:
+    """
+    A catalogue is the host's as well.
+    """
+    entry = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "Stop everything"\nmsgstr " "\n'
+    (tmp_path / "en.po").write_text(entry, encoding="utf-8")
+    look = attrs.evolve(PLAIN, catalogues=[tmp_path])
+    assert {NO_STOP} == {found.message for found in check_templates(portal_of(look))}
+
+
+# ---- the made-up facts
+
+
+@every_sample
+def test_our_own_pages_keep_the_rules(sample: Sample) -> None:
+    """
+    All of them, in any state; and a page would be found without what it has to keep.
+    """
+    facts = PLAIN.facts(sample.template, **sample.facts)
+    page = PLAIN.render(facts)
+    assert [] == [*judge(page, facts)]
+    assert ["the sender cannot be seen"] == [*judge(page.replace("<address>", "<div>"), facts)]
+    if facts["stop"] is not None:
+        assert [NO_STOP] == [*judge(page.replace(facts["stop"], f"{MOUNT}/help"), facts)]
+
+
+@every_sample
+def test_the_made_up_pages_lead_to_pages_that_there_are(acme: Acme, sample: Sample) -> None:
+    """
+    A path that the pages do not have would be answered as not found before its method is looked at.
+    """
+    portal = acme.manager.portal()
+    page = PLAIN.render(PLAIN.facts(sample.template, **sample.facts))
+    paths = {path.partition("?")[0] for path in re.findall(rf'(?:href|action)="{MOUNT}(/[^"#]*)', page)}
+    found = {path: portal.handle(Request(method="PUT", path=path)).status for path in paths}
+    assert {} == {path: status for path, status in found.items() if status is not HTTPStatus.METHOD_NOT_ALLOWED}

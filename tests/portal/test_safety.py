@@ -27,7 +27,7 @@ from optly.errors import LinkInvalidError
 from optly.links import StopScope
 from optly.portal import Limits
 from optly.portal.own import DETAILS, PROVED
-from optly.portal.pages import _BEHIND_A_LINK, _IN_A_SESSION
+from optly.portal.pages import _BY_A_LINK, _IN_A_SESSION
 
 BOB, BOBS_PHONE = "bob@example.com", "+447911123457"
 SECRETS = ("Ada Lovelace", EMAIL, PHONE)
@@ -44,8 +44,8 @@ LOOKS = sorted(
     + [f"/me/{name}" for name in DETAILS]
     + [f"/me/{name}/code" for name in PROVED]
 )
-LINK_POSTS = sorted("/".join(("", *rest)) for rest, views in _BEHIND_A_LINK.items() if "POST" in views)
-LINK_LOOKS = sorted("/".join(("", *rest)) for rest, views in _BEHIND_A_LINK.items() if "GET" in views)
+LINK_POSTS = sorted("/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "POST" in views)
+LINK_LOOKS = sorted("/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "GET" in views)
 PUBLIC = ["/help", "/new-link", "/nothing", "/l/0000000000000000", "/u/forged"]
 
 # What the forms of all these pages hold, filled in so that each would do something.
@@ -776,7 +776,7 @@ def test_a_token_is_taken_for_what_it_is(acme: Acme, visitor: Visitor) -> None:
     """
     acme.world.agreed(acme.ada)
     code, question, token = acme.myoptly(), acme.ask(), acme.token()
-    key = acme.manager.desk.keys.all[0].derive("stop/1")
+    key = acme.manager._app.settings.keys.all[0].derive("stop/1")
     scope = [acme.ada.id, 1, None, None]
     forged = [
         URLSafeSerializer([key], salt=salt, signer_kwargs=signer).dumps(scope)

@@ -1,5 +1,5 @@
 """
-Machines that open, follow and submit what stands in a message before anybody has read it agree to nothing.
+Machines that open, follow and submit the links in a message before anyone has read it agree to nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def link_to(acme: Acme, kind: str) -> str:
 
 def may_be_sent(acme: Acme) -> bool:
     """
-    Tell whether anything at all may be sent to Ada.
+    Whether anything at all may be sent to Ada.
     """
     return any(
         acme.manager.check(address, channel, purpose)
@@ -110,7 +110,7 @@ def test_without_the_hold_a_machine_would_agree(acme: Acme, cookies: bool) -> No
 @with_and_without_cookies
 def test_a_stop_link_that_is_submitted_stops(acme: Acme, cookies: bool) -> None:
     """
-    A stop counts, whoever presses it.
+    A stop counts, no matter who presses it.
     """
     acme.manager.answer(acme.ask(Channel.EMAIL), {EMAIL_OFFERS: True})
     assert may_be_sent(acme)
@@ -143,7 +143,7 @@ class Pages:
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
             self.sent.append(parse_qsl(body, keep_blank_values=True))
         status, text, headers = self.pages.get(path, (404, "", []))
-        start_response(f"{status} Told", [("Content-Type", "text/html; charset=utf-8"), *headers])
+        start_response(f"{status} Status", [("Content-Type", "text/html; charset=utf-8"), *headers])
         return [] if method == "HEAD" else [text.encode()]
 
     def scan(self, level: Level = Level.SUBMITS, *, cookies: bool = False, depth: int = 3) -> Scan:
@@ -189,6 +189,7 @@ def test_a_form_is_filled_in_from_the_top() -> None:
             ("phone", "known"),
             ("e", "en"),
             ("f", "123456"),
+            ("g", ""),
             ("i", "first"),
         ]
     ]
@@ -200,7 +201,7 @@ def test_a_form_is_filled_in_from_the_top() -> None:
 @pytest.mark.parametrize("depth", [0, 1, 4])
 def test_it_goes_on_with_the_form_that_comes_back(depth: int) -> None:
     """
-    As often as it is told to, through whatever the answers lead to.
+    As often as asked, through whatever the answers lead to.
     """
     form = '<form method="post" action="/go"><button>Go</button></form>'
     pages = Pages({"/start": (200, form, []), "/go": (303, "", [("Location", "/there")]), "/there": (200, form, [])})

@@ -250,7 +250,7 @@ def test_a_code_is_six_digits_of_a_random_source_for_secrets() -> None:
     """
     assert re.fullmatch(r"\d{6}", make_step_up(secrets.token_bytes(8)))
     assert ["000000", "000001", "999999"] == [make_step_up(n.to_bytes(8)) for n in (0, 10**6 + 1, 10**6 - 1)]
-    assert world().manager.desk.random is secrets.token_bytes
+    assert world().manager._app.settings.random is secrets.token_bytes
 
 
 def test_the_digits_are_nowhere_in_the_store(w: World) -> None:

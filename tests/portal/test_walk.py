@@ -80,7 +80,7 @@ class Walker:
         self.opens(self.host.url, "Hear from Acme")
         self.fills("Your name", "Ada Lovelace")
         self.fills("Email address", email)
-        self.presses("Ask me", "Look into your inbox")
+        self.presses("Sign up", "Check your email")
 
     def offers(self, email: str) -> str:
         """
@@ -90,7 +90,7 @@ class Walker:
         acme.opens(f"{self.host.url}/offer", "Send an offer")
         acme.fills("Email address", email)
         self.desk.get_by_role("button", name="Send").click()
-        heading = self.desk.locator("h1", has_text=re.compile(r"^(sent|held back: \w+)$"))
+        heading = self.desk.locator("h1", has_text=re.compile(r"^(Sent|Not sent: \w+)$"))
         heading.wait_for()
         return heading.inner_text()
 
@@ -103,12 +103,12 @@ class Walker:
         """
         Go from one's choices to one's details, by a one-time code.
         """
-        self.follows("Your details", "First, a code")
+        self.follows("Your details", "We need to check it’s you")
         self.presses("Send me a code", "Enter the code")
-        self.fills("Six digits", "000000" if self.digits(ADA, after=after) != "000000" else "111111")
+        self.fills("Security code", "000000" if self.digits(ADA, after=after) != "000000" else "111111")
         self.page.get_by_role("button", name="Continue").click()
         self.page.get_by_role("alert").wait_for()
-        self.fills("Six digits", self.digits(ADA, after=after))
+        self.fills("Security code", self.digits(ADA, after=after))
         self.presses("Continue", "Your details")
 
 
@@ -135,8 +135,8 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
 
     # She is asked, answers at once, and confirms that it was her.
     walker.signs_up(ADA)
-    assert walker.offers(ADA) == "held back: no_consent"
-    walker.opens(host.link(host.mail("what would you like to hear about", ADA)), "What would you like to hear from us?")
+    assert walker.offers(ADA) == "Not sent: no_consent"
+    walker.opens(host.link(host.mail("what would you like to hear about", ADA)), "What would you like to hear about?")
     assert not walker.holds(ADA)
     walker.chooses("email-offers-yes")
     walker.chooses("email-news-no")
@@ -144,12 +144,12 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.page.get_by_role("button", name="Yes, that was me").click()
     walker.page.get_by_role("alert").wait_for()
     shown = time.monotonic()
-    assert walker.holds("That was very quick.")
-    assert walker.offers(ADA) == "held back: no_consent"
-    assert walker.offers("stranger@example.com") == "held back: not_on_record"
+    assert walker.holds("Please read this, then press again.")
+    assert walker.offers(ADA) == "Not sent: no_consent"
+    assert walker.offers("stranger@example.com") == "Not sent: not_on_record"
     time.sleep(max(0, shown + READING_TIME - time.monotonic()))
     walker.presses("Yes, that was me", "Your choices are saved")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
     mine = host.link(host.mail("20% off", ADA))
 
     # Her own page, her details, and a name.
@@ -167,15 +167,15 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     walker.changes("email", "Change your email address")
     walker.fills("Email address", NEW)
     walker.presses("Continue", "Enter the code")
-    walker.fills("Six digits", walker.digits(NEW))
+    walker.fills("Security code", walker.digits(NEW))
     walker.presses("Continue", "Your details")
     assert walker.holds(NEW)
-    assert walker.offers(NEW) == "held back: no_consent"
+    assert walker.offers(NEW) == "Not sent: no_consent"
     undo = host.link(host.mail("your details have changed", ADA))
     walker.opens(undo, "Undo this change?")
     walker.presses("Undo the change", "The change is undone")
     walker.opens(f"{host.url}/my/me/details", "You are signed out")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
 
     # What is held about her, in the words that she was shown, and a copy of it.
     walker.opens(mine, "Your choices")
@@ -206,9 +206,9 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
 
     # Everything is stopped, taken back, and stopped again.
     walker.presses("Stop everything", "Stopped")
-    assert walker.offers(ADA) == "held back: objected"
+    assert walker.offers(ADA) == "Not sent: objected"
     walker.presses("Undo", "The stop is undone")
-    assert walker.offers(ADA) == "sent"
+    assert walker.offers(ADA) == "Sent"
     walker.presses("Stop everything", "Stopped")
     walker.presses("Finish", "You are signed out")
     assert walker.page.context.cookies() == []
@@ -218,7 +218,7 @@ def test_the_whole_walk(walker: Walker, host: Host) -> None:
     for address in ("nobody@example.com", ADA):
         walker.opens(f"{host.url}/my/new-link", "Send me a new link")
         walker.fills("Your email address or mobile number", address)
-        walker.presses("Send me the link", "Look into your inbox")
+        walker.presses("Send me the link", "Check your messages")
         pages.append(walker.page.content())
     assert pages[0] == pages[1]
     walker.opens(host.link(host.mail("your MyOptly page", ADA)), "Your choices")
@@ -233,7 +233,7 @@ def test_without_a_cookie_and_in_three_actions(walker: Walker, host: Host, brows
     """
     walker.signs_up(BOB)
     mail = host.mail("what would you like to hear about", BOB)
-    walker.opens(host.link(mail), "What would you like to hear from us?")
+    walker.opens(host.link(mail), "What would you like to hear about?")
     walker.chooses("email-offers-no")
     walker.chooses("email-news-no")
     walker.presses("Save my choices", "Your choices are saved")
@@ -241,4 +241,4 @@ def test_without_a_cookie_and_in_three_actions(walker: Walker, host: Host, brows
     assert [cookie["name"] for cookie in walker.page.context.cookies() if "optly" in cookie["name"]] == []
     stop = host.link(mail, "u")
     assert httpx.post(stop, data={"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert walker.offers(BOB) == "held back: objected"
+    assert walker.offers(BOB) == "Not sent: objected"

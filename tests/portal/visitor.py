@@ -1,5 +1,5 @@
 """
-Somebody with a browser, and an organisation that asks them. What the tests of the portal share.
+A person with a browser, and an organisation that asks them for consent. What the tests of the portal share.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta
-from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import attrs
 from world import PURPOSES, World, world
 
 from optly import Channel, ConsentManager, Contact, Purpose, Wording
-from optly.portal import Portal, Request, Response
+from optly.portal import Portal, Response
+from optly.testing import browser
+from optly.testing.browser import Browser
 from optly.testing.messages import code_in
 
 ORIGIN = "https://acme.example.com"
@@ -97,93 +98,71 @@ class Acme:
         return state
 
 
-class _Reader(HTMLParser):
-    """
-    Collects the forms of a page.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[tuple[str, list[dict[str, str | None]]]] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        facts = dict(attrs)
-        if tag == "form":
-            assert facts["method"] == "post"
-            self.forms.append((facts["action"] or "", []))
-        if tag == "input":
-            self.forms[-1][1].append(facts)
-
-
 @attrs.frozen
 class Page:
     """
     A page as a browser reads it.
     """
 
-    response: Response
+    shown: browser.Page
+
+    @property
+    def response(self) -> Response:
+        return Response(status=HTTPStatus(self.shown.status), headers=self.shown.headers, body=self.shown.body)
 
     @property
     def text(self) -> str:
-        return self.response.body.decode()
+        return self.shown.text
 
     @property
     def status(self) -> int:
-        return self.response.status
+        return self.shown.status
+
+    @property
+    def title(self) -> str:
+        assert self.shown.title
+        return self.shown.title
 
     def headers(self, name: str) -> list[str]:
         """
         Return every value of a header.
         """
-        return [value for key, value in self.response.headers if key == name]
-
-    @property
-    def title(self) -> str:
-        found = re.search("<title>(.*?)</title>", self.text)
-        assert found
-        return found[1]
-
-    def _read(self) -> _Reader:
-        reader = _Reader()
-        reader.feed(self.text)
-        reader.close()
-        return reader
+        return list(self.shown.values(name))
 
     @property
     def tags(self) -> set[str]:
-        return set(self._read().tags)
+        return set(re.findall(r"<([a-z0-9]+)", self.text))
 
     @property
     def actions(self) -> list[str]:
-        return [action for action, _ in self._read().forms]
+        return [form.action.removeprefix(ORIGIN) for form in self.shown.forms]
 
-    def fields(self, action: str) -> list[dict[str, str | None]]:
+    def _form(self, action: str) -> browser.Form:
+        form = self.shown.form(action=action)
+        assert form.attributes["method"] == "post"
+        return form
+
+    def fields(self, action: str) -> list[Mapping[str, str]]:
         """
-        Return the inputs of the form that is sent to *action*.
+        Return the inputs of the form that is sent to *action*, as they stand in the page.
         """
-        return dict(self._read().forms)[action]
+        return [field.attributes for field in self._form(action).fields]
 
     def filled_in(self, action: str, answers: Mapping[str, bool]) -> dict[str, str]:
         """
         Return what the form sends when the buttons of *answers* are pressed, by field name.
         """
-        inputs = self.fields(action)
-        sent = {
-            field["name"]: field["value"] for field in inputs if field.get("type") == "hidden" or "checked" in field
-        }
-        by_id = {field["id"]: field for field in inputs if "id" in field}
-        for name, yes in answers.items():
-            sent[name] = by_id[f"{name}-{'yes' if yes else 'no'}"]["value"]
-        return {str(name): str(value) for name, value in sent.items()}
+        form = self._form(action)
+        values = {field.attributes.get("id"): field.value for field in form.fields}
+        chosen = {name: values[f"{name}-{'yes' if yes else 'no'}"] for name, yes in answers.items()}
+        return dict(parse_qsl(form.fill_in(chosen).submission().body.decode(), keep_blank_values=True))
 
 
 @attrs.frozen
 class Visitor:
     """
-    Asks a portal for pages and presses the buttons on them, as a browser does that says where a form came from. Keeps
-    cookies until they are taken back.
+    Requests pages of a portal and presses the buttons on them, as a browser that says where a form came from. Sends no
+    other header that a test does not name. Keeps cookies until they are taken back.
     """
 
     portal: Portal
@@ -194,17 +173,10 @@ class Visitor:
         """
         Send any request and keep the cookies of the response.
         """
-        if self.cookies:
-            headers = (*headers, ("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items())))
-        place, _, query = path.partition("?")
-        page = Page(self.portal.handle(Request(method=method, path=place, query=query, headers=headers, body=body)))
-        for cookie in page.headers("set-cookie"):
-            pair, *attributes = cookie.split("; ")
-            name, _, value = pair.partition("=")
-            self.cookies[name] = value
-            if "Max-Age=0" in attributes:
-                del self.cookies[name]
-        return page
+        place, query, rest = path.partition("?")
+        visiting = Browser.over_handle(self.portal.handle, ORIGIN + self.mount)
+        visiting.cookies = self.cookies
+        return Page(visiting.ask(method, self.mount + quote(place) + query + rest, headers, body))
 
     def get(self, path: str, *headers: tuple[str, str]) -> Page:
         return self.ask("GET", path, *headers)
@@ -234,6 +206,5 @@ class Visitor:
         Go where a response leads.
         """
         while page.status == HTTPStatus.SEE_OTHER:
-            (location,) = page.headers("location")
-            page = self.get(location.removeprefix(self.mount))
+            page = self.get(page.shown.location.removeprefix(ORIGIN + self.mount))
         return page

@@ -340,7 +340,7 @@ def test_a_file_of_another_register_does_not_take_its_place(tmp_path: Path) -> N
     register = FileRegister(make(tmp_path, "07911123456\n"))
     make(tmp_path, "07911123456\n", name=RegisterName.CTPS)
 
-    with pytest.raises(RegisterUnreadableError, match="no longer of the TPS"):
+    with pytest.raises(RegisterUnreadableError, match="no longer a copy of the TPS"):
         register.reload()
 
 

@@ -1,8 +1,7 @@
 """
 A second rulebook, as an example: commercial email under the CAN-SPAM Act of the United States.
 
-Where the United Kingdom asks whether the person said yes, this asks only whether they said no. None of it is legal
-advice.
+UK law asks whether the person said yes; this asks only whether they said no. None of it is legal advice.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ EDITION: Final = "CAN-SPAM, email, as reported 2026-11-23"
 @attrs.frozen(kw_only=True)
 class CanSpam:
     """
-    Commercial email to anybody, businesses included, needs no consent but a true sender, a postal address and a way to
-    stop, and never goes to whoever used it.
+    Commercial email to anyone, businesses included, needs no consent. It needs a true sender, a postal address and a
+    way to stop, and is never sent to people who used that way.
 
-    Stops are kept to at once, although the act gives ten business days.
+    Stops take effect at once, although the act allows ten business days.
 
     Not covered: texts and calls (TCPA), which are refused; whether the subject is true and the advertisement is marked
-    as one; that the way to stop has to work for thirty days.
+    as one; whether the way to stop works for thirty days.
 
     Source: CAN-SPAM Act 2003, 15 USC 7704(a), as reported in
     https://way2mail.net/knowledgebase/what-are-the-main-requirements-for-compliance (2026-11-23).
 
     Attributes:
-        postal_address: Of the sender, as it is put into each message.
+        postal_address: The sender's, as it appears in each message.
     """
 
     postal_address: str
@@ -44,7 +43,7 @@ class CanSpam:
 
     def assess(self, communication: Communication, standing: Standing) -> Decision:
         """
-        Decide, in the order: whether this is the act's business, what the person stopped, what the message shows.
+        Decide in this order: whether the act applies, what the person stopped, what the message shows.
         """
         if communication.channel is not Channel.EMAIL:
             return self._answer(communication, Reason.NOT_COVERED, "not covered")

@@ -165,9 +165,18 @@ def load(mutant: Mutant, *following: str) -> dict[str, ModuleType]:
         for name in names:
             module = ModuleType(name)
             module.__file__ = before[name].__file__
-            sys.modules[name] = module
+            _put(name, module)
             code = compile(mutant.tree, str(module.__file__), "exec") if name == mutant.module else _code(name)
             exec(code, module.__dict__)
         return {name: sys.modules[name] for name in names}
     finally:
-        sys.modules.update(before)
+        for name, module in before.items():
+            _put(name, module)
+
+
+def _put(name: str, module: ModuleType) -> None:
+    # `from package import module` looks at the package, and at sys.modules only if it finds nothing there.
+    sys.modules[name] = module
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], last, module)

@@ -20,18 +20,23 @@ TESTS = ("rules.scenario", "rules.direct")
 # Each module with what has to be run anew after it, and the places in it that decide what may be sent.
 MODULES = {
     "optly.record.events": (
-        ("optly.record.commands", "optly.record.consent", *RULES, *TESTS),
+        ("optly.record.commands", "optly.record.standing", "optly.record.consent", *RULES, *TESTS),
         ("Act.affirmative", "Manner.defects", "ConsentGiven.defects"),
     ),
-    "optly.record.consent": (
-        (*RULES, *TESTS),
+    "optly.record.standing": (
+        ("optly.record.consent", *RULES, *TESTS),
         (
             "StandingConsent.runs",
             "StandingStop.covers",
             "Standing.subscriber_of",
             "Standing.running",
             "Standing.stop",
-            "_merge_stops",
+            "merge_stops",
+        ),
+    ),
+    "optly.record.consent": (
+        (*RULES, *TESTS),
+        (
             "_merge_consents",
             "_merge_soft_opt_ins",
             "stops_of",
@@ -46,8 +51,6 @@ MODULES = {
 HARMLESS = {
     "Standing.running: self.stop(channel, purpose, line, at) is not None → False": "the gate asked for stops before",
     "stops_of: True → False": "whoever was erased is refused by that",
-    "_clocks_change: 1 → 2": "the date is the same at one, at two",
-    "_clocks_change: 1 → 0": "and at midnight, as the clocks go by an hour",
     "stop_of: not standing.stops → False": "only saves time",
     "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
     "stop_of: 0 → -1": "nor -1",

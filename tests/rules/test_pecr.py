@@ -5,14 +5,11 @@ The rulebook of the United Kingdom: what its answers say, the law by date, and t
 from __future__ import annotations
 
 import inspect
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import get_type_hints
-from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
 
 from optly.contacts.addresses import Channel
@@ -125,13 +122,21 @@ def test_it_is_a_rulebook() -> None:
     assert rules.edition == rules.assess(communication(Channel.POST), Standing()).edition
 
 
-@given(st.integers(0, 60 * 24 * 365 * 30))
-def test_the_date_in_the_united_kingdom_is_that_of_the_time_zone_database(minutes: int) -> None:
+def _clocks_change(year: int, month: int) -> datetime:
+    last = date(year, month, 31)
+    return datetime.combine(last - timedelta(days=last.isoweekday() % 7), time(1), UTC)
+
+
+@pytest.mark.parametrize("year", range(1996, 2038))
+def test_the_date_in_the_united_kingdom_is_that_of_the_summer_time_order(year: int) -> None:
     """
-    The rule of the Summer Time Order gives the same day.
+    At every half hour: summer time lasts from the last Sunday of March to that of October, at 1 a.m. GMT.
     """
-    at = datetime(2003, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
-    assert uk_date(at) == at.astimezone(ZoneInfo("Europe/London")).date()
+    begins, ends = _clocks_change(year, 3), _clocks_change(year, 10)
+    at = datetime(year, 1, 1, tzinfo=UTC)
+    while at.year == year:
+        assert uk_date(at) == (at + timedelta(hours=begins <= at < ends)).date()
+        at += timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(("at", "expected"), DATES)

@@ -383,7 +383,7 @@ STEPS = [
     (_journal, "_sync"),
     (_journal, "_sync_directory"),
     (Path, "replace"),
-    (Journal, "_note"),
+    (Journal, "_write_mark"),
     (Journal, "_reopen"),
 ]
 

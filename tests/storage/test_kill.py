@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 ROUNDS, THREADS = 15, 3
 
 # Each thread appends to a contact of its own and to one that all share, and says so only after the call has returned;
-# now and then it erases a value, which makes the file store write its file anew.
+# now and then it releases an address, which makes the file store write its file anew.
 CHILD = f"""
 import os, sys
 import attrs
@@ -42,7 +42,7 @@ def work(_):
         storage.append([mine.commit(
             events=2,
             identifiers=[mine.identifier(idkey)],
-            forget_slots=["line_1"] if forget else (),
+            release=[key()] if forget else (),
         )])
         say("appended", mine.subject.hex(), mine.version, idkey.hex())
         storage.put_codes([kept])

@@ -115,7 +115,6 @@ class Stores(RuleBasedStateMachine):
         other=st.none() | subjects,
         stale=st.sampled_from([False, False, False, True]),
         forget=st.sampled_from([False, False, False, True]),
-        drop=st.lists(st.integers(1, 5), **few),
         release=st.lists(names, **few),
         take=st.lists(names, max_size=1),
         stops=st.lists(st.tuples(names, st.just("*/*"), instants), max_size=3, unique_by=lambda stop: stop[0]),
@@ -129,7 +128,6 @@ class Stores(RuleBasedStateMachine):
         other: bytes | None,
         stale: bool,
         forget: bool,
-        drop: list[int],
         release: list[bytes],
         take: list[bytes],
         stops: list[tuple[bytes, str, datetime]],
@@ -143,7 +141,6 @@ class Stores(RuleBasedStateMachine):
         commit = ada.commit(
             events=1 + len(take),
             forget=forget,
-            forget_slots=[f"line_{line}" for line in drop],
             release=release,
             identifiers=[ada.identifier(name, line) for line, name in enumerate(take, 1)],
             suppressions=[Suppression(idkey=name, scope=scope, at=at, key_version="k1") for name, scope, at in stops],

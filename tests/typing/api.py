@@ -25,16 +25,17 @@ from optly import (
 )
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
 from optly.contacts.addresses import Address, AddressKind, EmailAddress, PhoneNumber, parse_address
+from optly.errors import NotPermittedError, Refusal, UnsoundWordingError
 from optly.evidence import EvidencePack, verify
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.messages.pacing import Budget, QuietHours, Rate
-from optly.portal import Finding, Limits, Portal, Theme
+from optly.portal import Limits, Portal, TemplateFinding, Theme
 from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
 from optly.record.consent import Complaint, Question, Standing
 from optly.record.events import Event
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.views import AfterStop, Details, History, Opened
-from optly.results import Asked, Campaign, Doubt, Letter, Received
+from optly.results import Asked, Campaign, Doubt, OutboxEntry, Received
 from optly.rules import Duty, Reason
 from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -109,7 +110,7 @@ event = DeliveryEvent(
 assert_type(manager.receive(event), Received)
 assert_type(manager.restore_line(ada, "email", how="telephoned"), Standing)
 assert_type(manager.backlog(), Mapping[MessageState, int])
-assert_type(manager.letters(MessageState.REFUSED), list[Letter])
+assert_type(manager.outbox_messages(MessageState.REFUSED), list[OutboxEntry])
 assert_type(manager.reconcile(resend=True), list[Doubt])
 assert_type(manager.resolve_doubt(ada, "0" * 32, sent=True), bool)
 assert_type(memory.outbox, list[Message])
@@ -151,7 +152,7 @@ assert_type(manager.erase(ada), None)
 assert_type(manager.seal(), Checkpoint | None)
 assert_type(manager.verify(), Verification)
 assert_type(manager.portal(theme=Theme(colour="#0b5f59"), limits=Limits(new_links="10/hour"), proxies=1), Portal)
-assert_type(manager.portal().check_templates(), tuple[Finding, ...])
+assert_type(manager.portal().check_templates(), tuple[TemplateFinding, ...])
 assert_type(manager.confirm("code"), Standing)
 assert_type(manager.stop("code"), AfterStop)
 assert_type(manager.undo("code", stop=7), Standing)
@@ -161,6 +162,22 @@ assert_type(manager.self_service.details("session"), Details)
 assert_type(manager.self_service.history("session"), History)
 assert_type(manager.self_service.complain("code", "Too many letters."), Complaint)
 assert_type(manager.find("ada@example.com"), Contact | None)
+
+
+def refused(error: NotPermittedError | UnsoundWordingError, decision: Decision) -> None:
+    """
+    What an error carries, without an import of the rules.
+    """
+    if isinstance(error, NotPermittedError):
+        assert_type(error.decision.allowed, bool)
+        assert_type(error.decision.explanation, str)
+        assert error.decision.reason is Reason.NO_CONSENT
+        if isinstance(error.decision, Decision):
+            assert_type(error.decision.duties, tuple[Duty, ...])
+    else:
+        assert_type([flaw.source for flaw in error.findings], list[str])
+    refusal: Refusal = decision
+    NotPermittedError("not permitted", decision=refusal)
 
 
 async def awaited(manager: AsyncConsentManager) -> None:

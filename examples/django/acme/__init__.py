@@ -1,3 +1,3 @@
 """
-A shop that asks before it writes.
+A shop that asks people before it sends them marketing.
 """

@@ -1,5 +1,5 @@
 """
-What people fill in.
+The forms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PHONE = "Enter a mobile number, such as 07911 123456, or leave it empty"
 
 def read_by(parse: Callable[[str], object], message: str) -> Callable[[str], None]:
     """
-    Make a validator that takes what Optly takes for an address.
+    Make a validator that accepts what *parse* accepts.
     """
 
     def validate(text: str) -> None:
@@ -41,7 +41,7 @@ def email_field() -> forms.CharField:
 
 class Form(forms.Form):
     """
-    A form that says what is wrong in its own words, and not in the browser's.
+    A form that shows its own error messages, not the browser's.
     """
 
     use_required_attribute = False
@@ -52,7 +52,7 @@ class Form(forms.Form):
 
 class SignUp(Form):
     """
-    Somebody who wishes to be asked.
+    Who to ask.
     """
 
     name = forms.CharField(
@@ -72,7 +72,7 @@ class SignUp(Form):
 
 class Offer(Form):
     """
-    Whom an offer is for.
+    Who to send an offer to.
     """
 
     email = email_field()

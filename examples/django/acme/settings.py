@@ -1,5 +1,5 @@
 """
-The settings of the site. What is about Optly stands at the end.
+The settings of the site. Those for mail and Optly are at the end.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "an example's key, which is no secret either")
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "an example key, which is not secret either")
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "acme.urls"
@@ -49,13 +49,13 @@ TEMPLATES = [
     }
 ]
 
-# Django's own tables, for the log-in of the admin. Optly has a file of its own.
+# Django's own tables, for logging in to the admin. Optly uses a separate file.
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "django-example.db"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 TIME_ZONE = "UTC"
 
-# ---- mail: every one of the site's goes through the gate
+# ---- mail: every email from the site goes through the gate
 
 SMTP = os.environ.get("OPTLY_EXAMPLE_SMTP")
 SENDER = "Acme <hello@acme.example.com>"
@@ -85,10 +85,10 @@ OPTLY = {
         if SMTP
         else "optly.backends.ConsoleBackend"
     ],
-    "KEYS": [os.environ.get("OPTLY_EXAMPLE_KEY", "an example's key, which is no secret")],
+    "KEYS": [os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")],
     "BASE_URL": os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),
-    # What a mail has to be handed over with once the gate has let it out.
+    # Sends an email that the gate has allowed.
     "EMAIL_INNER_BACKEND": f"django.core.mail.backends.{'smtp' if SMTP else 'console'}.EmailBackend",
-    # A password reset goes out unmarked; all of our marketing is marked, in views.py.
+    # Password resets are unmarked, and sent; all of our marketing is marked, in views.py.
     "UNMARKED": "service",
 }

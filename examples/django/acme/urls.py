@@ -1,5 +1,5 @@
 """
-What is where. The MyOptly pages are where ``BASE_URL`` says.
+The URLs. The MyOptly pages are at the path of ``BASE_URL``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Two pages: one on which people sign up, and one from which offers are sent.
+Two pages: one to sign up on, and one to send offers from.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from optly.errors import LineTakenError, NotPermittedError
 
 def sign_up(request: HttpRequest) -> HttpResponse:
     """
-    Put somebody on record and ask them by email, because they have just said that they wish to be asked.
+    Add a contact and ask them by email. The form they have just filled in is the basis for asking.
     """
     form = SignUp(request)
     if not form.is_valid():
-        return show(request, form, title="Hear from Acme", button="Ask me")
+        return show(request, form, title="Hear from Acme", button="Sign up")
     manager, phone = get_manager(), form.cleaned_data["phone"]
-    # Who is on record already, and what they said, is nobody else's business: the page is the same for everybody.
+    # The page is the same for everyone, so that nobody learns from it who is a contact or what they chose.
     with suppress(LineTakenError, NotPermittedError):
         contact = manager.add_contact(
             name=form.cleaned_data["name"],
@@ -41,12 +41,12 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             purposes=["offers", "news"],
             basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
         )
-    return done(request, "Look into your inbox", "We have written to you. The link in our email asks you.")
+    return done(request, "Check your email", "Follow the link to choose what you want to hear about.")
 
 
 def send_offer(request: HttpRequest) -> HttpResponse:
     """
-    Send somebody an offer. Nothing here asks whether they may be sent one: the email backend does.
+    Send an offer. The email backend checks the gate, so nothing here has to.
     """
     form = Offer(request)
     if not form.is_valid():
@@ -60,13 +60,13 @@ def send_offer(request: HttpRequest) -> HttpResponse:
     try:
         message.send()
     except MailWithheldError as error:
-        return done(request, f"held back: {error.decision.reason}", error.decision.explanation)
-    return done(request, "sent", "It will be in their inbox in a moment.")
+        return done(request, f"Not sent: {error.decision.reason}", error.decision.explanation)
+    return done(request, "Sent", "The offer is on its way.")
 
 
 def show(request: HttpRequest, form: Form, **facts: str) -> HttpResponse:
     """
-    Show a form, with what was wrong with it if it was sent.
+    Show a form, with its errors if it was submitted.
     """
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
     return render(request, "form.html", {"form": form, **facts}, status=status)
@@ -74,6 +74,6 @@ def show(request: HttpRequest, form: Form, **facts: str) -> HttpResponse:
 
 def done(request: HttpRequest, title: str, text: str) -> HttpResponse:
     """
-    Say what came of it.
+    Show the outcome.
     """
     return render(request, "done.html", {"title": title, "text": text})

@@ -1,6 +1,6 @@
 """
-The application for a server, with a thread that hands messages over. Elsewhere than in an example, that is a process of
-its own: ``manage.py optly_worker``.
+The application for a server, with a thread that sends messages. Outside an example, run that as a separate process:
+``manage.py optly worker``.
 """
 
 from __future__ import annotations

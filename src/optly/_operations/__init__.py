@@ -1,6 +1,8 @@
 """
-The steps of each operation, written once, as coroutines over ports in the shape of coroutines.
+The steps of each operation, written once, as coroutines over awaited ports.
 
-`AsyncConsentManager` awaits them; `ConsentManager` runs them to their end over ports that never suspend. Inside a flow
-there is no sleep, no task, no lock and no stream: waiting belongs to the ports.
+The awaited face awaits them. The blocking face runs them to completion over ports that never suspend. An operation has
+no sleep, task, lock or stream in it: waiting belongs to the ports.
+
+May import `results`, `protocols` and the layers below them.
 """

@@ -1,28 +1,26 @@
 """
-Who comes by a code: what it opens, whose record that is, and whether they may go on.
+Access: what the code of a link or a session opens, and what it permits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import attrs
 
-from optly._operations.desk import Desk, Record
+from optly._operations.application import Application
+from optly._operations.blind_index import line_values
+from optly._operations.lines import lines_of
+from optly._operations.repository import Applied, Plan, Planner, Record
+from optly.contacts.addresses import Address
 from optly.contacts.parties import Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
 from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
-from optly.record.commands import Context
-from optly.record.consent import Standing
+from optly.record.commands import Command, Context
+from optly.record.consent import Standing, StandingStop
 from optly.record.events import LinkKind
-
-
-def lines_of(standing: Standing) -> tuple[int, ...]:
-    """
-    Return what a session keeps of the lines: their numbers, and those of the lines that are gone below zero. A change
-    that is undone leaves it other than it was.
-    """
-    return tuple(-line.number if line.removed else line.number for line in standing.lines)
+from optly.record.ledger import Opening
 
 
 def _context_or_none(context: Context | None) -> Context:
@@ -32,12 +30,12 @@ def _context_or_none(context: Context | None) -> Context:
 @attrs.frozen
 class Circumstances:
     """
-    How an answer came.
+    The circumstances in which an answer was given.
 
     Attributes:
-        context: Where it came from, as far as the host wishes to keep that.
-        language: The language of the page it was given on; empty for none.
-        hold_within: A yes that comes so soon after its link was handed over is to be confirmed; None for no such time.
+        context: Where it came from, if the host wishes to keep that.
+        language: The language of the page it was given on; empty if not known.
+        hold_within: A yes given within this time after its link was sent has to be confirmed; None for never.
     """
 
     context: Context = attrs.field(converter=_context_or_none)
@@ -45,20 +43,24 @@ class Circumstances:
     hold_within: timedelta | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Entry:
+@attrs.define(kw_only=True)
+class Access:
     """
-    One visit by one code.
+    One visit with one code. Nothing is read twice, and later calls see what earlier ones changed.
 
     Attributes:
-        key: What the code is stored under.
-        mark: Mark of the link they came by; in a session, of the one at which it began.
+        code: The code in its normal form.
+        key: The key it is stored under.
+        mark: Mark of the link that was opened; in a session, of the link it began with.
     """
 
+    app: Application = attrs.field(repr=False)
     target: LinkTarget
     record: Record
-    key: bytes
+    code: str = attrs.field(repr=False)
+    key: bytes = attrs.field(repr=False)
     mark: str
+    _stops: list[StandingStop] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def contact(self) -> Contact:
@@ -67,31 +69,20 @@ class Entry:
     @property
     def line(self) -> int | None:
         """
-        The line the link was sent to, or None if nobody knows who was given it.
+        The line the link was sent to; None if it is not known who received the link.
         """
         return self.target.line if self.target.handed_over else None
 
     @property
     def manages(self) -> bool:
         """
-        Whether it may do what a MyOptly link may. A session that began at a question may once a one-time code has
-        raised it, and before that no more than the question.
+        Whether it permits what a MyOptly link permits. A session that began with a question does so only after a
+        one-time code has raised it.
         """
         session = self.target.session
         if session is None:
             return self.target.kind is LinkKind.MANAGE
         return session.raised or self.target.question is None
-
-    def require_session(self) -> Session:
-        """
-        Return the session.
-
-        Raises:
-            SessionError: It is none.
-        """
-        if self.target.session is None:
-            raise SessionError("this takes a session: have a one-time code sent first")
-        return self.target.session
 
     @property
     def undo(self) -> Undo:
@@ -99,38 +90,65 @@ class Entry:
         What the link undoes.
 
         Raises:
-            LinkInvalidError: It is no such link.
+            LinkInvalidError: It undoes nothing.
         """
         if self.target.undo is None:
             raise LinkInvalidError("this link undoes nothing")
         return self.target.undo
 
-    def require_raised(self) -> Session:
+    # ---- requirements
+
+    def require_session(self) -> Session:
         """
-        Return the session, which a one-time code has raised.
+        Return the session.
 
         Raises:
-            SessionError: None has.
+            SessionError: It is not a session.
+        """
+        if self.target.session is None:
+            raise SessionError("this needs a session: request a one-time code first")
+        return self.target.session
+
+    def require_raised(self) -> Session:
+        """
+        Return the session, on a line that is still on record, if a one-time code has raised it.
+
+        Raises:
+            SessionError: It is not a session, or not raised.
+            LinkRevokedError: As for `require_line`.
         """
         session = self.require_session()
         if not session.raised:
-            raise SessionError("the session is not raised yet: type in the one-time code")
+            raise SessionError("this needs a raised session: enter the one-time code first")
+        self.require_line()
         return session
+
+    def require_kind(self, *kinds: LinkKind) -> None:
+        """
+        Refuse a link of another kind, or one sent to a line that is no longer on record.
+
+        Raises:
+            LinkInvalidError: It is of another kind.
+            LinkRevokedError: As for `require_line`.
+        """
+        if self.target.kind not in kinds:
+            raise LinkInvalidError("this link is for a different purpose")
+        self.require_line()
 
     def require_line(self) -> None:
         """
-        Refuse a link that was sent to a line which is no longer on record: who reads there may be somebody else by now.
+        Refuse a link sent to a line that is no longer on record: someone else may read there now.
 
         Raises:
-            LinkRevokedError: It was.
+            LinkRevokedError: The line is no longer on record.
         """
         if self.target.line not in self.record.standing.present():
-            raise LinkRevokedError("the address the link was sent to is no longer on record")
+            raise LinkRevokedError("the address this link was sent to is no longer on record")
 
     def holds(self, how: Circumstances, now: datetime) -> bool:
         """
-        Whether a yes now comes too soon after the message to be surely a person's. Whoever has typed in a one-time code
-        is one.
+        Whether a yes now is too soon after the message for a program to be ruled out. Someone who has entered a
+        one-time code is a person.
         """
         if self.target.session is not None and self.target.session.raised:
             return False
@@ -139,39 +157,66 @@ class Entry:
         arrived_at = max((at for at in arrivals if at is not None), default=None)
         return how.hold_within is not None and arrived_at is not None and now < arrived_at + how.hold_within
 
+    # ---- the record
 
-async def enter(desk: Desk, code: str) -> Entry:
+    async def openings(self) -> Mapping[str, Opening]:
+        """
+        Return every personal value of the contact that is still stored, by slot.
+        """
+        openings = await self.app.repository.openings_of(self.record)
+        self.record = attrs.evolve(self.record, openings=openings)
+        return openings
+
+    async def addresses(self) -> dict[int, Address]:
+        """
+        Return the addresses of the contact by line, removed lines included.
+        """
+        return line_values(self.record.standing, await self.openings())
+
+    async def standing(self) -> Standing:
+        """
+        Return the standing, including what is suppressed by address alone.
+        """
+        if self._stops is None:
+            subject = self.record.subject
+            stops = await self.app.repository.stops_by_address({subject: await self.addresses()})
+            self._stops = stops.get(subject, [])
+        return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
+
+    async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:
+        """
+        Change the contact. Later calls see the change.
+        """
+        applied = await self.app.repository.apply(self.contact, plan, suppressions=suppressions, read=self.record)
+        self.record, self._stops = applied.record, None
+        return applied
+
+
+async def resolve(app: Application, code: str) -> Access:
     """
-    Return what a code opens.
+    Return the access that a code gives.
 
     Raises:
-        LinkInvalidError: Nothing: it is no code of ours, or was revoked, or its time is over.
-        LinkRevokedError: What it opened was erased.
-        SessionError: It is a session from before an address changed.
+        LinkInvalidError: It is not one of our codes, was revoked, or has expired.
+        LinkRevokedError: The contact was erased.
+        SessionError: An address has changed since the session began.
     """
-    read = read_code(code)
-    value = await desk.storage.code(code_key(read), desk.clock())
+    code = read_code(code)
+    value = await app.storage.code(code_key(code), app.settings.clock())
     if value is None:
-        raise LinkInvalidError("this is not a link of ours, or it was revoked")
+        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
     target = LinkTarget.load(value)
-    record = await desk.load(Contact(target.contact))
+    record = await app.repository.load(Contact(target.contact))
     if not record.version or record.standing.erased_at is not None:
-        raise LinkRevokedError("what this link opened was erased")
+        raise LinkRevokedError("the record behind this link was erased")
     session = target.session
     if session is not None and session.lines != lines_of(record.standing):
-        raise SessionError("an address changed since the session began: begin again at a link")
-    return Entry(target=target, record=record, key=code_key(read), mark=mark(read) if session is None else session.link)
-
-
-async def enter_as(desk: Desk, code: str, *kinds: LinkKind) -> Entry:
-    """
-    Return what a code opens, if it is of one of these kinds and was sent to a line that is still on record.
-
-    Raises:
-        LinkInvalidError, LinkRevokedError, SessionError: As for `enter`.
-    """
-    entry = await enter(desk, code)
-    if entry.target.kind not in kinds:
-        raise LinkInvalidError("this link is for something else")
-    entry.require_line()
-    return entry
+        raise SessionError("an address has changed since the session began: open a link again")
+    return Access(
+        app=app,
+        target=target,
+        record=record,
+        code=code,
+        key=code_key(code),
+        mark=mark(code) if session is None else session.link,
+    )

@@ -1,5 +1,5 @@
 """
-Asking for consent, and sending what the gate lets out: events and message committed together.
+Asking for consent: the request is gated, its wording pinned, and the question and its message committed together.
 """
 
 from __future__ import annotations
@@ -7,69 +7,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING
 
 import attrs
 
-from optly._operations.desk import Desk, Plan, Planner, require_line
-from optly._operations.gate import assess, screened
-from optly._operations.payload import Parcel, ParcelKind, pack
+from optly._operations.application import Application
+from optly._operations.gate import assess, require_permission
+from optly._operations.lines import require_line
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan, Planner
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact, Organisation
 from optly.contacts.purposes import Purpose, Wording
-from optly.errors import (
-    NoBackendError,
-    NotPermittedError,
-    UnsoundWordingError,
-    UsageError,
-)
-from optly.messages import Content
-from optly.record.commands import AskForConsent, QueueMessage, RecordCommunication
+from optly.errors import UnsoundWordingError, UsageError
+from optly.record.commands import AskForConsent
 from optly.record.consent import Question, Standing
-from optly.record.events import Checked, Choice
-from optly.rules import Decision, Facts, MessageKind, Reason, Solicited
+from optly.record.events import Choice
+from optly.rules import Decision, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
 
 
-def _require_backend(desk: Desk, channel: Channel) -> None:
-    if channel not in desk.outlets:
-        raise NoBackendError(f"no message backend was given for {channel}: pass one to the manager")
-
-
-def _require(decision: Decision) -> Decision:
-    if not decision:
-        raise NotPermittedError(f"not permitted: {decision.explanation}", decision=decision)
-    return decision
-
-
 @lru_cache(maxsize=1024)
-def _invalidating(wording: Wording, organisation: Organisation, channel: Channel) -> tuple[WordingFinding, ...]:
+def _invalidating_findings(
+    wording: Wording, organisation: Organisation, channel: Channel
+) -> tuple[WordingFinding, ...]:
     from optly.rules.lint import Severity, lint
 
     findings = lint(wording, organisation=organisation, channels=[channel])
     return tuple(finding for finding in findings if finding.severity is Severity.INVALIDATING)
 
 
-def _require_sound(desk: Desk, purpose: Purpose, channel: Channel, language: str) -> Wording:
+def _require_sound(app: Application, purpose: Purpose, channel: Channel, language: str) -> Wording:
     """
-    Return the words in which to ask.
+    Return the wording of a question.
 
     Raises:
-        UnsoundWordingError: A consent asked for in them would not count.
+        UnsoundWordingError: A consent to it would not be valid.
     """
-    wording = purpose.wording(desk.organisation, channel, language, more=desk.catalogues)
-    if findings := _invalidating(wording, desk.organisation, channel):
+    wording = purpose.wording(app.settings.organisation, channel, language, more=app.settings.catalogues)
+    if findings := _invalidating_findings(wording, app.settings.organisation, channel):
         raise UnsoundWordingError(
-            f"the wording of {purpose.key} for {channel} would make no consent: {findings[0].explanation}",
+            f"the wording of {purpose.key} for {channel} would not produce a valid consent: {findings[0].explanation}",
             findings=findings,
         )
     return wording
 
 
 def gate_request(
-    desk: Desk,
+    app: Application,
     standing: Standing,
     contact: Contact,
     via: Channel,
@@ -82,11 +69,11 @@ def gate_request(
     reminder: bool = False,
 ) -> Decision:
     """
-    Put a request for consent to the rulebook, once for each purpose it asks about, and return the first refusal.
+    Gate a request for consent once for each purpose it asks about, and return the first refusal, or a permission.
 
     Args:
-        question: Name of the question, so that it is known how often the person's own request was answered before it.
-        reminder: Whether it is put a second time.
+        question: Id of the question. Earlier questions that answered the same request of the person are counted.
+        reminder: Whether it is a reminder.
     """
     attempt = 2 if reminder else 1
     for earlier in standing.questions:
@@ -95,7 +82,7 @@ def gate_request(
         attempt += solicited is not None and earlier.solicited_at == solicited.at
     decisions = [
         assess(
-            desk,
+            app,
             standing,
             via,
             purpose,
@@ -113,15 +100,15 @@ def gate_request(
 
 
 @attrs.frozen(kw_only=True)
-class Asking:
+class ConsentRequest:
     """
-    What is asked, of whomever.
+    A request for consent, checked as far as it does not depend on the contact.
 
     Attributes:
-        via: The channel the question goes out on.
-        basis: How a person came to ask for the question, where that is what allows it.
-        language: In which language, or None for each contact's own.
-        remind_after: After how long whoever has not answered is reminded, once; None for not at all.
+        via: The channel the question is sent on.
+        basis: How the person came to ask for the question, if that is what allows it.
+        language: The language of the question; None for each contact's own.
+        remind_after: How long after the question to send a reminder; None for no reminder.
     """
 
     via: Channel
@@ -133,8 +120,8 @@ class Asking:
     remind_after: timedelta | None
 
 
-def asking(
-    desk: Desk,
+def consent_request(
+    app: Application,
     *,
     via: Channel,
     channels: Sequence[Channel],
@@ -143,19 +130,22 @@ def asking(
     language: str | None,
     expires_within: timedelta,
     remind_after: timedelta | None,
-) -> Asking:
+) -> ConsentRequest:
     """
-    Check what is to be asked, as far as that does not depend on whom.
+    Check a request for consent and return it.
+
+    Raises:
+        UsageError: It asks about nothing, or its reminder would not fall between the question and its expiry.
     """
-    _require_backend(desk, via)
+    app.require_backend(via)
     if not channels or not purposes:
         raise UsageError("a question needs at least one channel and one purpose")
     if remind_after is not None and not timedelta(0) < remind_after < expires_within:
-        raise UsageError("a reminder comes after the question, and before the question expires")
-    return Asking(
+        raise UsageError("a reminder must come after the question and before the question expires")
+    return ConsentRequest(
         via=via,
         channels=tuple(dict.fromkeys(channels)),
-        purposes=tuple(desk.purpose(key) for key in dict.fromkeys(purposes)),
+        purposes=tuple(app.settings.purpose(key) for key in dict.fromkeys(purposes)),
         basis=basis,
         language=language,
         expires_within=expires_within,
@@ -163,39 +153,39 @@ def asking(
     )
 
 
-def _within_budget(desk: Desk, standing: Standing, decision: Decision, now: datetime) -> Decision:
+def _apply_budget(app: Application, standing: Standing, decision: Decision, now: datetime) -> Decision:
     """
-    Turn a permission round where the person was asked as often as is enough. What they wished for themselves is
-    counted, and answered all the same.
+    Refuse a permitted request if the person has been asked as often as the budget allows. A question that the person
+    asked for counts towards the budget but is never refused.
     """
-    if not decision or decision.reason is Reason.SOLICITED or desk.budget is None:
+    if not decision or decision.reason is Reason.SOLICITED or app.settings.budget is None:
         return decision
-    if not desk.budget.spent((question.asked_at for question in standing.questions), now):
+    if not app.settings.budget.spent((question.asked_at for question in standing.questions), now):
         return decision
     evidence = tuple(question.seq for question in standing.questions)
     return attrs.evolve(decision, allowed=False, reason=Reason.ASKED_ENOUGH, evidence=evidence, duties=())
 
 
-def planned_request(
-    desk: Desk, contact: Contact, wanted: Asking, question: str, messages: tuple[bytes, bytes]
+def plan_request(
+    app: Application, contact: Contact, request: ConsentRequest, question: str, messages: tuple[bytes, bytes]
 ) -> Planner:
     """
-    Return what plans one question: gated, its words pinned, and queued, with its reminder.
+    Return a planner that gates one question, pins its wording and queues it with its reminder.
 
     Args:
-        question: Its name. One that was asked already is not asked again.
-        messages: The names of the message and of the reminder.
+        question: Its id. A question that was already asked is not asked again.
+        messages: The ids of the message and of the reminder.
     """
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
         if standing.question(question) is not None:
             return None
-        line = require_line(standing, wanted.via)
-        speak = wanted.language or standing.language
+        line = require_line(standing, request.via)
+        language = request.language or standing.language
         wordings = {
-            (channel, purpose.key): _require_sound(desk, purpose, channel, speak)
-            for purpose in wanted.purposes
-            for channel in wanted.channels
+            (channel, purpose.key): _require_sound(app, purpose, channel, language)
+            for purpose in request.purposes
+            for channel in request.channels
         }
         choices = tuple(
             Choice(
@@ -205,22 +195,22 @@ def planned_request(
                 wording=wordings[channel, purpose.key].digest,
                 expires_at=None if purpose.validity is None else now + purpose.validity,
             )
-            for purpose in wanted.purposes
-            for channel in wanted.channels
+            for purpose in request.purposes
+            for channel in request.channels
         )
-        basis = wanted.basis
-        gated = (desk, standing, contact, wanted.via, line, choices, basis)
-        decision = _require(_within_budget(desk, standing, gate_request(*gated, now, question), now))
-        remind_at = None if wanted.remind_after is None else now + wanted.remind_after
-        if remind_at is not None and not gate_request(*gated, remind_at, question, reminder=True):
+        basis = request.basis
+        gate_args = (app, standing, contact, request.via, line, choices, basis)
+        decision = require_permission(_apply_budget(app, standing, gate_request(*gate_args, now, question), now))
+        remind_at = None if request.remind_after is None else now + request.remind_after
+        if remind_at is not None and not gate_request(*gate_args, remind_at, question, reminder=True):
             remind_at = None
         command = AskForConsent(
             question=question,
-            via=wanted.via,
+            via=request.via,
             line=line,
             choices=choices,
-            language=speak,
-            expires_at=now + wanted.expires_within,
+            language=language,
+            expires_at=now + request.expires_within,
             regulation=decision.regulation,
             reason=decision.reason,
             edition=decision.edition,
@@ -228,140 +218,30 @@ def planned_request(
             remind_at=remind_at,
             how="" if basis is None else basis.how,
         )
-        parcel = Parcel(
-            kind=ParcelKind.REQUEST,
-            channel=wanted.via,
+        payload = Payload(
+            kind=PayloadKind.REQUEST,
+            channel=request.via,
             line=line,
-            language=speak,
+            language=language,
             question=question,
             until=command.expires_at,
         )
-        queue = [pack(parcel, contact.subject, messages[0], now)]
+        queue = [encode(payload, contact.subject, messages[0], now)]
         if remind_at is not None:
-            reminder = attrs.evolve(parcel, kind=ParcelKind.REMINDER)
-            queue.append(pack(reminder, contact.subject, messages[1], remind_at))
+            reminder = attrs.evolve(payload, kind=PayloadKind.REMINDER)
+            queue.append(encode(reminder, contact.subject, messages[1], remind_at))
         return Plan(command=command, queue=tuple(queue), wordings=tuple(wordings.values()))
 
     return plan
 
 
-async def request_consent(desk: Desk, contact: Contact, wanted: Asking) -> Question:
+async def request_consent(app: Application, contact: Contact, request: ConsentRequest) -> Question:
     """
-    Ask one contact.
+    Ask one contact for consent.
     """
-    await desk.known(contact)
-    question = desk.random(16).hex()
-    plan = planned_request(desk, contact, wanted, question, (desk.random(16), desk.random(16)))
-    asked = (await desk.apply(contact, plan, whole=True)).standing.question(question)
+    record = await app.repository.require(contact)
+    question = app.settings.random(16).hex()
+    plan = plan_request(app, contact, request, question, (app.settings.random(16), app.settings.random(16)))
+    asked = (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing.question(question)
     assert asked is not None
     return asked
-
-
-async def send(desk: Desk, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
-    """
-    Gate a marketing message and queue it. Return its name, 32 hexadecimal digits.
-    """
-    _require_backend(desk, channel)
-    desk.purpose(purpose)
-    await desk.known(contact)
-    message = desk.random(16)
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel)
-        decision = _require(
-            assess(
-                desk,
-                standing,
-                channel,
-                purpose,
-                kind=MessageKind.MARKETING,
-                contact=contact.id,
-                line=line,
-                at=now,
-            )
-        )
-        command = QueueMessage(
-            message=message.hex(),
-            channel=channel,
-            purpose=purpose,
-            line=line,
-            regulation=decision.regulation,
-            reason=decision.reason,
-            edition=decision.edition,
-        )
-        parcel = Parcel(
-            kind=ParcelKind.MARKETING,
-            channel=channel,
-            line=line,
-            language=standing.language,
-            purpose=purpose,
-            content=content,
-        )
-        return Plan(command=command, queue=(pack(parcel, contact.subject, message, now),))
-
-    await desk.apply(contact, plan, whole=True)
-    return message.hex()
-
-
-# Of what the host makes by its own means nothing is known but what it says.
-_UNKNOWN: Final[Facts] = {
-    "promotional": None,
-    "shows_identity": None,
-    "gives_stop_address": None,
-    "offers_refusal": None,
-    "refusal_cost": None,
-}
-
-
-async def record_communication(
-    desk: Desk,
-    contact: Contact,
-    channel: Channel,
-    purpose: str,
-    *,
-    kind: MessageKind,
-    line: int | None,
-    **facts: Unpack[Facts],
-) -> Decision:
-    """
-    Gate a call or a message that the host makes by its own means, and record that it does.
-    """
-    desk.purpose(purpose)
-    record = await desk.known(contact)
-    standing, values = await desk.whole(record)
-    number = require_line(standing, channel, line)
-    address = values.get(number)
-    facts = await screened(desk, channel, address, desk.clock(), {**_UNKNOWN, **facts})
-    decided: list[Decision] = []
-    name = desk.random(16).hex()
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel, number)
-        decision = _require(
-            assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
-        )
-        decided.append(decision)
-        return Plan(
-            command=RecordCommunication(
-                communication=name,
-                channel=channel,
-                purpose=purpose,
-                line=line,
-                regulation=decision.regulation,
-                reason=decision.reason,
-                edition=decision.edition,
-                checks=tuple(
-                    Checked(
-                        register=str(listing.register),
-                        listed_on=listing.listed_on,
-                        as_of=listing.as_of,
-                        version=listing.version,
-                        checked_at=listing.checked_at,
-                    )
-                    for listing in decision.listings
-                ),
-            )
-        )
-
-    await desk.apply(contact, plan, whole=True)
-    return decided[-1]

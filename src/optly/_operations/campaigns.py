@@ -1,5 +1,5 @@
 """
-Asking a list: everybody once, in batches, and the same again after a crash.
+Campaigns: asking every contact on a list once, in batches, and resuming after a crash.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from optly._operations.ask import Asking, planned_request
-from optly._operations.desk import Desk, Planner, Record
+from optly._operations.application import Application
+from optly._operations.ask import ConsentRequest, plan_request
+from optly._operations.repository import Plan, Planner, Record
 from optly.contacts.parties import Contact
 from optly.errors import MissingLineError, NotPermittedError, UnknownContactError, UsageError
 from optly.keys import sha256
@@ -17,27 +18,27 @@ from optly.results import Asked, Campaign
 
 _BATCH: Final = 100
 
-# What keeps one contact of a list from being asked, and no other.
+# Refusals that concern one contact of a list, not the rest.
 _REFUSALS: Final = (NotPermittedError, MissingLineError, UnknownContactError)
 
 
 async def request_consents(
-    desk: Desk,
+    app: Application,
     contacts: Iterable[Contact],
     campaign: str,
-    wanted: Asking,
+    request: ConsentRequest,
     report: Callable[[Asked], object] | None,
 ) -> Campaign:
     """
-    Ask everybody on a list whom the gate lets be asked, each once, however often the list is gone through.
+    Ask each contact on a list whom the gate allows to be asked, once for each campaign.
     """
     if not campaign.strip():
-        raise UsageError("a campaign needs a name, by which a second run of it is known")
+        raise UsageError("a campaign needs a name, so that a second run of it is recognised")
     asked = before = 0
     refused = []
     remaining = iter(contacts)
     while batch := list(dict.fromkeys(islice(remaining, _BATCH))):
-        for outcome in await _ask_all(desk, batch, campaign, wanted):
+        for outcome in await _ask_all(app, batch, campaign, request):
             asked += outcome.question is not None and not outcome.before
             before += outcome.before
             if outcome.refusal is not None:
@@ -47,58 +48,62 @@ async def request_consents(
     return Campaign(asked=asked, before=before, refused=tuple(refused))
 
 
-async def _ask_all(desk: Desk, contacts: Sequence[Contact], campaign: str, wanted: Asking) -> list[Asked]:
-    records = await desk.load_all([contact.subject for contact in contacts])
-    whole = await desk.whole_all(list(records.values()))
+async def _ask_all(
+    app: Application, contacts: Sequence[Contact], campaign: str, request: ConsentRequest
+) -> list[Asked]:
+    records = await app.repository.load_all([contact.subject for contact in contacts])
+    contexts = await app.repository.all_with_suppressions(list(records.values()))
     outcomes: dict[Contact, Asked] = {}
-    changes: list[tuple[Record, Planner]] = []
+    changes: list[tuple[Record, Plan]] = []
     for contact in contacts:
-        record, (standing, _) = records[contact.subject], whole[contact.subject]
+        record, (standing, _) = records[contact.subject], contexts[contact.subject]
         try:
-            planned = _one_of(desk, contact, campaign, wanted, record)(standing, desk.clock())
+            plan = _planner(app, contact, campaign, request, record)(standing, app.settings.clock())
         except _REFUSALS as error:
             outcomes[contact] = Asked(contact=contact, refusal=error)
             continue
-        if planned is None:
-            question = standing.question(_names(desk, contact, campaign)[0])
+        if plan is None:
+            question = standing.question(_ids(app, contact, campaign)[0])
             outcomes[contact] = Asked(contact=contact, question=question, before=True)
         else:
-            changes.append((record, lambda _standing, _now, planned=planned: planned))  # type: ignore[misc]
-    written = await desk.apply_all(changes)
+            changes.append((record, plan))
+    written = await app.repository.apply_all(changes)
     for record, _ in changes:
         contact = Contact(record.subject.hex())
         if record.subject in written:
-            question = written[record.subject].standing.question(_names(desk, contact, campaign)[0])
+            question = written[record.subject].standing.question(_ids(app, contact, campaign)[0])
             outcomes[contact] = Asked(contact=contact, question=question)
         else:
-            outcomes[contact] = await _ask_again(desk, contact, campaign, wanted, record)
+            outcomes[contact] = await _ask_one(app, contact, campaign, request, record)
     return [outcomes[contact] for contact in contacts]
 
 
-async def _ask_again(desk: Desk, contact: Contact, campaign: str, wanted: Asking, record: Record) -> Asked:
+async def _ask_one(app: Application, contact: Contact, campaign: str, request: ConsentRequest, record: Record) -> Asked:
     """
-    Ask one contact whom another writer was faster with, maybe another run of the same campaign.
+    Ask one contact that another writer has just changed, maybe another run of the same campaign.
     """
     try:
-        applied = await desk.apply(contact, _one_of(desk, contact, campaign, wanted, record), whole=True)
+        applied = await app.repository.apply(
+            contact, _planner(app, contact, campaign, request, record), suppressions=True
+        )
     except _REFUSALS as error:
         return Asked(contact=contact, refusal=error)
-    question = applied.standing.question(_names(desk, contact, campaign)[0])
+    question = applied.standing.question(_ids(app, contact, campaign)[0])
     return Asked(contact=contact, question=question, before=not applied.events)
 
 
-def _one_of(desk: Desk, contact: Contact, campaign: str, wanted: Asking, record: Record) -> Planner:
+def _planner(app: Application, contact: Contact, campaign: str, request: ConsentRequest, record: Record) -> Planner:
     if not record.version:
         raise UnknownContactError("there is no such contact")
-    question, *messages = _names(desk, contact, campaign)
-    return planned_request(desk, contact, wanted, question, (bytes.fromhex(messages[0]), bytes.fromhex(messages[1])))
+    question, message, reminder = _ids(app, contact, campaign)
+    return plan_request(app, contact, request, question, (message, reminder))
 
 
-def _names(desk: Desk, contact: Contact, campaign: str) -> tuple[str, str, str]:
+def _ids(app: Application, contact: Contact, campaign: str) -> tuple[str, bytes, bytes]:
     """
-    Return the names of a campaign's question to a contact, of its message and of its reminder: always the same, so that
-    a second run finds what a first one did.
+    Return the ids of a campaign's question to a contact, of its message and of its reminder. They are always the same,
+    so that a second run finds what the first one did.
     """
-    text = f"campaign\0{desk.organisation.key}\0{campaign}\0{contact.id}"
-    question, message, reminder = (sha256(f"{text}\0{part}").hex()[:32] for part in ("question", "message", "reminder"))
-    return question, message, reminder
+    text = f"campaign\0{app.settings.organisation.key}\0{campaign}\0{contact.id}"
+    question, message, reminder = (sha256(f"{text}\0{part}")[:16] for part in ("question", "message", "reminder"))
+    return question.hex(), message, reminder

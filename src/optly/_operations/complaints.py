@@ -1,5 +1,5 @@
 """
-Complaints: taken down, acknowledged, and brought before the organisation again before its time is over.
+Complaints: recorded, acknowledged, and reported to the organisation, with a reminder before the deadline.
 """
 
 from __future__ import annotations
@@ -8,21 +8,23 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from optly._operations import throttle
-from optly._operations.access import enter
-from optly._operations.desk import Desk, Plan
-from optly._operations.payload import Parcel, ParcelKind, pack
+from optly._operations.access import Access
+from optly._operations.application import Application
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
 from optly.errors import AnswerError
+from optly.instants import london
 from optly.protocols import OutboxMessage
 from optly.record.commands import AnswerComplaint, Complain
 from optly.record.consent import Complaint, Standing
 from optly.rules.editions import uk_date
 
-# The day on which it comes is the first of them. DPA 2018 s. 164A(3).
+# The day on which it is received is the first. DPA 2018 s. 164A(3).
 ACKNOWLEDGED_WITHIN: Final = timedelta(days=30)
 
-# How long before the end of that time the organisation is told again.
+# How long before the deadline the organisation is reminded.
 _REMINDED_BEFORE: Final = timedelta(days=7)
 
 LONGEST: Final = 5000  # characters
@@ -31,75 +33,76 @@ LONGEST: Final = 5000  # characters
 def acknowledge_by(at: datetime) -> datetime:
     """
     Return the last instant at which the receipt of a complaint can be acknowledged: the end of the thirtieth day in the
-    United Kingdom, counted from the day on which it came.
+    United Kingdom, counted from the day on which it was received.
     """
-    last = uk_date(at) + ACKNOWLEDGED_WITHIN - timedelta(days=1)
-    midnight = datetime.combine(last + timedelta(days=1), time.min, UTC)
-    if uk_date(midnight - timedelta(hours=1)) > last:  # summer time
-        midnight -= timedelta(hours=1)
-    return midnight - timedelta(microseconds=1)
+    midnight = datetime.combine(uk_date(at) + ACKNOWLEDGED_WITHIN, time.min, london())
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
-async def complain(desk: Desk, code: str, text: str) -> Complaint:
+async def complain(access: Access, text: str) -> Complaint:
     """
-    Take down a complaint, acknowledge it by a message, and tell the organisation.
+    Record a complaint, send an acknowledgement, and alert the organisation.
     """
-    entry = await enter(desk, code)
-    entry.require_line()
+    app = access.app
+    access.require_line()
     if len(text) > LONGEST:
         raise AnswerError(f"the complaint is longer than {LONGEST} characters")
     if not text.strip():
         raise AnswerError("the complaint is empty: say what is wrong")
-    await throttle.count(desk, "complaint", entry.contact.id, throttle.COMPLAINTS)
-    name = desk.random(16).hex()
+    await throttle.count(app, "complaint", access.contact.id, throttle.COMPLAINTS)
+    complaint = app.settings.random(16).hex()
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        by = acknowledge_by(now)
-        command = Complain(complaint=name, acknowledge_by=by, text=text, link=entry.target.kind, code=entry.mark)
-        parcels = [
+        deadline = acknowledge_by(now)
+        command = Complain(
+            complaint=complaint, acknowledge_by=deadline, text=text, link=access.target.kind, code=access.mark
+        )
+        payloads = [
             (
-                Parcel(
-                    kind=ParcelKind.COMPLAINT,
-                    channel=entry.target.channel,
-                    line=entry.target.line,
+                Payload(
+                    kind=PayloadKind.COMPLAINT,
+                    channel=access.target.channel,
+                    line=access.target.line,
                     language=standing.language,
                     at=now,
-                    until=by,
-                    complaint=name,
+                    until=deadline,
+                    complaint=complaint,
                 ),
                 now,
             )
         ]
-        for due_at, reminder in ((now, False), (by - _REMINDED_BEFORE, True)):
-            alert = Parcel(
-                kind=ParcelKind.ALERT,
+        for due_at, reminder in ((now, False), (deadline - _REMINDED_BEFORE, True)):
+            alert = Payload(
+                kind=PayloadKind.ALERT,
                 channel=Channel.EMAIL,
                 line=0,
                 language="en",
-                until=by,
-                complaint=name,
+                until=deadline,
+                complaint=complaint,
                 reminder=reminder,
             )
-            parcels.append((alert, due_at))
-        return Plan(command=command, queue=_sendable(desk, entry.contact, parcels))
+            payloads.append((alert, due_at))
+        return Plan(command=command, queue=_sendable(app, access.contact, payloads))
 
-    applied = await desk.apply(entry.contact, plan, read=entry.record)
-    complaint = applied.standing.complaint(name)
-    assert complaint is not None
-    return complaint
+    applied = await access.apply(plan)
+    recorded = applied.standing.complaint(complaint)
+    assert recorded is not None
+    return recorded
 
 
-def _sendable(desk: Desk, contact: Contact, parcels: list[tuple[Parcel, datetime]]) -> tuple[OutboxMessage, ...]:
+def _sendable(
+    app: Application, contact: Contact, payloads: list[tuple[Payload, datetime]]
+) -> tuple[OutboxMessage, ...]:
     return tuple(
-        pack(parcel, contact.subject, desk.random(16), due_at)
-        for parcel, due_at in parcels
-        if parcel.channel in desk.outlets and (parcel.line or desk.organisation.email)
+        encode(payload, contact.subject, app.settings.random(16), due_at)
+        for payload, due_at in payloads
+        if payload.channel in app.backends and (payload.line or app.settings.organisation.email)
     )
 
 
-async def answer_complaint(desk: Desk, contact: Contact, complaint: str, how: str, *, resolved: bool) -> Standing:
+async def answer_complaint(app: Application, contact: Contact, complaint: str, how: str, *, resolved: bool) -> Standing:
     """
-    Record that the person was told that their complaint was received, or what came of it.
+    Record that the person was sent an acknowledgement of their complaint, or its outcome.
     """
     command = AnswerComplaint(complaint=complaint, how=how, resolved=resolved)
-    return (await desk.apply(contact, lambda _standing, _now: Plan(command=command))).standing
+    return (await app.repository.apply(contact, command)).standing

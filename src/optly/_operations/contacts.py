@@ -1,48 +1,42 @@
 """
-Putting contacts on record, changing and erasing them, and recording what they said elsewhere.
+Contacts: adding, finding, changing and erasing them, and reading their records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from optly._operations.desk import Desk, Plan, line_values, require_line
-from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
+from optly._operations.application import Application
+from optly._operations.blind_index import line_values
+from optly._operations.lines import require_line
+from optly._operations.repository import Plan, Planner
+from optly.contacts.addresses import Address, AddressKind, Channel
 from optly.contacts.parties import Contact, Subscriber
-from optly.contacts.purposes import Wording
-from optly.errors import AddressError, AddressTakenError, ConflictError, LineTakenError, UsageError
-from optly.record.commands import (
-    AddContact,
-    ChangeDetails,
-    EraseContact,
-    NewLine,
-    RecordCharitySoftOptIn,
-    RecordConsent,
-    RecordSoftOptIn,
-    RestoreLine,
-    Stop,
-)
+from optly.errors import AddressTakenError, ConflictError, LineTakenError
+from optly.record.commands import AddContact, ChangeDetails, EraseContact, NewLine, RestoreLine
 from optly.record.consent import Standing, fold
-from optly.record.events import Actor, Choice, Event
-from optly.results import Imported
+from optly.record.events import Actor, Event
+from optly.record.ledger import Opening
 
-_TRIES = 10
+_ATTEMPTS = 10
 
 
-async def find(desk: Desk, address: Address) -> Contact | None:
+async def find(app: Application, address: Address) -> Contact | None:
     """
-    Return whose line *address* is, or None.
+    Return the contact whose line an address is, or None.
     """
-    found = await desk.storage.find(desk.idkeys(address))
-    for identifier in found.identifiers.values():
+    matches = await app.storage.find(app.index.idkeys(address))
+    for identifier in matches.identifiers.values():
         return Contact(identifier.subject.hex())
     return None
 
 
-async def _holders(desk: Desk, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
-    return {address: await find(desk, address) for address in addresses}
+async def _by_address(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
+    return {address: await find(app, address) for address in addresses}
 
 
 def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
@@ -50,7 +44,7 @@ def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLin
 
 
 async def add(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[Address],
     *,
     name: str,
@@ -60,15 +54,15 @@ async def add(
     actor: Actor,
 ) -> Contact:
     """
-    Put somebody on record, or return who is there already under one of the addresses, with the further ones added.
+    Add a contact, or return the one already on record under one of the addresses, with the other addresses added.
 
-    Nothing else about somebody who is there already changes, so an import can neither widen nor undo what they chose.
+    Nothing else about an existing contact changes, so an import can neither widen nor undo what they chose.
     """
-    for _ in range(_TRIES):
-        holders = await _holders(desk, addresses)
+    for _ in range(_ATTEMPTS):
+        holders = await _by_address(app, addresses)
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
-            raise LineTakenError("these addresses belong to different contacts: nothing was changed")
+            raise LineTakenError("the addresses belong to different contacts: nothing was changed")
         new = [_line(address, held_by) for address, holder in holders.items() if holder is None]
         command: AddContact | ChangeDetails
         if contacts:
@@ -77,32 +71,53 @@ async def add(
                 return contact
             command = ChangeDetails(add=tuple(new), actor=actor)
         else:
-            contact = Contact(desk.random(16).hex())
+            contact = Contact(app.settings.random(16).hex())
             command = AddContact(name=name, subscriber=subscriber, language=language, lines=tuple(new), actor=actor)
         try:
-            await desk.apply(contact, lambda _standing, _now, command=command: Plan(command=command))  # type: ignore[misc]
+            await app.repository.apply(contact, command)
         except AddressTakenError:
-            continue  # somebody else added them in the meantime: look again
+            continue  # another writer added them in the meantime: look them up again
         return contact
-    raise ConflictError("other writers kept changing whom these addresses belong to: try again later")
+    raise ConflictError("other writers kept changing the owners of these addresses: try again later")
 
 
-async def change(
-    desk: Desk,
-    contact: Contact,
-    *,
-    name: str | None,
-    subscriber: Subscriber | None,
-    language: str | None,
+async def add_address(app: Application, address: Address, actor: Actor) -> Contact:
+    """
+    Return the contact whose line an address is, adding one with that address alone if there is none.
+    """
+    return await add(app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor)
+
+
+@contextmanager
+def address_taken() -> Iterator[None]:
+    """
+    Raise in terms of lines that an address belongs to another contact.
+
+    Raises:
+        LineTakenError: The address belongs to another contact.
+    """
+    try:
+        yield
+    except AddressTakenError:
+        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+
+
+def plan_change(
+    openings: Mapping[str, Opening],
     addresses: Sequence[Address],
-    held_by: Mapping[AddressKind, Subscriber],
+    *,
     actor: Actor,
-) -> Standing:
+    name: str | None = None,
+    subscriber: Subscriber | None = None,
+    language: str | None = None,
+    held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+) -> Planner:
     """
-    Change a contact's details. A new address takes the place of the one of its kind, and no consent moves with it.
+    Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
+
+    Args:
+        openings: The stored personal values of the contact.
     """
-    record = await desk.known(contact)
-    openings = await desk.openings(record.subject)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         add: list[NewLine] = []
@@ -122,165 +137,59 @@ async def change(
             )
         )
 
-    try:
-        return (await desk.apply(contact, plan)).standing
-    except AddressTakenError:
-        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
+    return plan
 
 
-async def record_consent(
-    desk: Desk,
-    contact: Contact,
-    *,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    wording: Wording,
-    at: datetime,
-    **facts: Any,
-) -> Standing:
+async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
     """
-    Record a consent that was given elsewhere, if it may stand.
+    Change a contact's details, as planned by `plan_change`.
     """
-    validities = {key: desk.purpose(key).validity for key in purposes}
-
-    def plan(standing: Standing, _now: datetime) -> Plan:
-        choices = tuple(
-            Choice(
-                channel=channel,
-                purpose=key,
-                line=require_line(standing, channel),
-                wording=wording.digest,
-                expires_at=None if validity is None else at + validity,
-            )
-            for channel in channels
-            for key, validity in validities.items()
-        )
-        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
-
-    return (await desk.apply(contact, plan, whole=True)).standing
+    record = await app.repository.require(contact)
+    planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
+    with address_taken():
+        return (await app.repository.apply(contact, planner, read=record)).standing
 
 
-async def record_soft_opt_in(
-    desk: Desk,
-    contact: Contact,
-    kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
-    *,
-    channels: Sequence[Channel],
-    **facts: Any,
-) -> Standing:
+async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
     """
-    Record details collected in a sale, or by a charity, for each channel by itself.
+    Put a line back into use after its messages had failed.
     """
-    for key in facts.get("similar_purposes", ()):
-        desk.purpose(key)
-    if not channels:
-        raise UsageError("a soft opt-in needs at least one channel")
-    standing = Standing()
-    for channel in channels:
-
-        def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
-            lines = {
-                each: require_line(standing, each) for each in channels
-            }  # all of them, before the first is written
-            return Plan(command=kind(channel=channel, line=lines[channel], **facts))
-
-        standing = (await desk.apply(contact, plan)).standing
-    return standing
-
-
-async def stop(
-    desk: Desk,
-    contact: Contact,
-    *,
-    objection: bool,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    at: datetime | None,
-    actor: Actor,
-    how: str,
-) -> Standing:
-    """
-    Record a withdrawal or an objection.
-    """
-    for key in purposes:
-        desk.purpose(key)
-
-    def plan(_standing: Standing, now: datetime) -> Plan:
-        return Plan(
-            command=Stop(
-                objection=objection,
-                channels=tuple(channels),
-                purposes=tuple(purposes),
-                at=now if at is None else at,
-                actor=actor,
-                how=how,
-            )
-        )
-
-    return (await desk.apply(contact, plan)).standing
-
-
-async def import_objections(
-    desk: Desk, addresses: Iterable[str | Address], channel: Channel, *, at: datetime | None, actor: Actor, how: str
-) -> Imported:
-    """
-    Record an objection to all marketing for the holder of each address, who is put on record if they are not.
-    """
-    recorded, malformed = 0, []
-    for place, text in enumerate(addresses, 1):
-        try:
-            address = parse_address(text, channel.kind)
-        except AddressError:
-            malformed.append(place)
-            continue
-        contact = await add(
-            desk, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor
-        )
-        await stop(desk, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
-        recorded += 1
-    return Imported(recorded=recorded, malformed=tuple(malformed))
-
-
-async def restore_line(desk: Desk, contact: Contact, channel: Channel, how: str) -> Standing:
-    """
-    Put a line back into use.
-    """
-    await desk.known(contact)
+    record = await app.repository.require(contact)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         return Plan(command=RestoreLine(channel=channel, line=require_line(standing, channel), how=how))
 
-    return (await desk.apply(contact, plan)).standing
+    return (await app.repository.apply(contact, plan, read=record)).standing
 
 
-async def erase(desk: Desk, contact: Contact) -> None:
+async def erase(app: Application, contact: Contact) -> None:
     """
-    Erase everything personal. What stays: the chain, and the stop under the keyed names of the addresses.
+    Erase all personal data. The chain stays, and so do the suppressions under the blind index of the addresses.
     """
-    await desk.known(contact)
-    await desk.apply(contact, lambda _standing, _now: Plan(command=EraseContact()))
+    record = await app.repository.require(contact)
+    await app.repository.apply(contact, EraseContact(), read=record)
 
 
-async def standing(desk: Desk, contact: Contact, at: datetime | None) -> Standing:
+async def standing(app: Application, contact: Contact, at: datetime | None) -> Standing:
     """
-    Return the standing now, or as it was on record at an instant.
+    Return the standing now, or as it was recorded at an instant.
     """
-    record = await desk.known(contact)
-    return record.standing if at is None else fold(await recorded_until(desk, record.subject, at))
+    record = await app.repository.require(contact)
+    return record.standing if at is None else fold(await recorded_until(app, record.subject, at))
 
 
-async def recorded_until(desk: Desk, subject: bytes, at: datetime) -> list[Event]:
+async def recorded_until(app: Application, subject: bytes, at: datetime) -> list[Event]:
     """
     Return the events that had been recorded at an instant, without personal values.
     """
-    events = [entry.event() for entry in await desk.storage.entries(subject)]
+    events = [entry.event() for entry in await app.storage.entries(subject)]
     return [event for event in events if event.recorded_at <= at]
 
 
-async def history(desk: Desk, contact: Contact) -> tuple[Event, ...]:
+async def history(app: Application, contact: Contact) -> tuple[Event, ...]:
     """
     Return every event in order, with the personal values that are not erased.
     """
-    subject = (await desk.known(contact)).subject
-    openings = await desk.openings(subject)
-    return tuple(entry.event(openings) for entry in await desk.storage.entries(subject))
+    subject = (await app.repository.require(contact)).subject
+    openings = await app.repository.openings(subject)
+    return tuple(entry.event(openings) for entry in await app.storage.entries(subject))

@@ -1,5 +1,5 @@
 """
-The gate: address → standing → rulebook → decision. The only way to it, whoever asks.
+The gate: address → standing → rulebook → decision. Every check goes through it.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from typing import Final, Unpack
 
 import attrs
 
+from optly._operations.application import Application
+from optly._operations.blind_index import stops_from
 from optly._operations.contacts import recorded_until
-from optly._operations.desk import Desk, suppressed
 from optly.contacts.addresses import Address, Channel, PhoneNumber, parse_address
 from optly.contacts.parties import Contact
-from optly.errors import AddressError, RegisterError
-from optly.protocols import Found, Head, RegisterName, Suppression
+from optly.errors import AddressError, NotPermittedError, RegisterError
+from optly.protocols import Head, RegisterName, Suppression
 from optly.record.consent import Standing, fold
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
-_NOBODY: Final = Standing()
+_UNKNOWN: Final = Standing()
 
-# Which registers the law has asked before a number is used. PECR regs 20(1)(c) and 21(1)(b).
-_TO_ASK: Final = {
+# Which registers must be checked before a number is called or faxed. PECR regs 20(1)(c) and 21(1)(b).
+_REGISTERS: Final = {
     Channel.LIVE_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),
-    Channel.AUTOMATED_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),  # in case it turns out to be live
+    Channel.AUTOMATED_CALL: frozenset({RegisterName.TPS, RegisterName.CTPS}),  # it may turn out to be live
     Channel.FAX: frozenset({RegisterName.FPS}),
 }
 
 
 def assess(
-    desk: Desk,
+    app: Application,
     standing: Standing,
     channel: Channel,
     purpose: str,
@@ -44,17 +45,17 @@ def assess(
     **facts: Unpack[Facts],
 ) -> Decision:
     """
-    Put one message to the rulebook. Whether it is the first contact is taken from the record, if the host does not say.
+    Decide one message by the rulebook. If the host does not state whether it is the first contact, the record does.
 
-    What the law allows is still refused where the line is known to take no messages.
+    A message the law allows is still refused if messages to the line are known to fail.
     """
     if standing.contacted:
         facts.setdefault("first_contact", False)
-    decision = desk.rulebook.assess(
+    decision = app.settings.rulebook.assess(
         Communication(
             channel=channel,
             kind=kind,
-            sender=desk.organisation.key,
+            sender=app.settings.organisation.key,
             purpose=purpose,
             contact=contact,
             line=line,
@@ -69,27 +70,41 @@ def assess(
     return attrs.evolve(decision, allowed=False, reason=Reason.UNDELIVERABLE, evidence=(failure.seq,), duties=())
 
 
-async def screened(desk: Desk, channel: Channel, address: Address | None, at: datetime, facts: Facts) -> Facts:
+def require_permission(decision: Decision) -> Decision:
     """
-    Return *facts* with what the registers say about the number, unless the host says it.
+    Return a decision that allows.
 
-    A register that cannot be asked is left out, and the rulebook then refuses for want of it.
+    Raises:
+        NotPermittedError: It refuses.
     """
-    names = _TO_ASK.get(channel)
+    if not decision:
+        raise NotPermittedError(f"not permitted: {decision.explanation}", decision=decision)
+    return decision
+
+
+async def with_listings(
+    app: Application, channel: Channel, address: Address | None, at: datetime, facts: Facts
+) -> Facts:
+    """
+    Return *facts* with the listings of the number in the registers, unless the host states them.
+
+    A register that cannot be checked is left out, and the rulebook then refuses because the listing is missing.
+    """
+    names = _REGISTERS.get(channel)
     if names is None or not isinstance(address, PhoneNumber) or "listings" in facts:
         return facts
     listings = []
-    for register in desk.registers:
+    for register in app.registers:
         if register.name in names:
             try:
                 listings.append(await register.listed_on(address, at))
             except RegisterError as error:
-                _log.warning("a register cannot be asked", extra={"register": register.name, "error": str(error)})
+                _log.warning("register cannot be checked", extra={"register": register.name, "error": str(error)})
     return {**facts, "listings": tuple(listings)}
 
 
 async def check_contact(
-    desk: Desk,
+    app: Application,
     contact: Contact,
     channel: Channel,
     purpose: str,
@@ -101,23 +116,23 @@ async def check_contact(
     """
     Decide a message or a call to a contact.
     """
-    record = await desk.known(contact)
-    standing, values = await desk.whole(record)
-    now = desk.clock() if at is None else at
+    record = await app.repository.require(contact)
+    standing, addresses = await app.repository.with_suppressions(record)
+    now = app.settings.clock() if at is None else at
     if at is not None:
-        standing = _as_of(fold(await recorded_until(desk, record.subject, at)), standing, at)
+        standing = _as_of(fold(await recorded_until(app, record.subject, at)), standing, at)
     line = standing.line_for(channel)
     number = None if line is None else line.number
-    facts = await screened(desk, channel, None if number is None else values.get(number), now, facts)
-    return assess(desk, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
+    facts = await with_listings(app, channel, None if number is None else addresses.get(number), now, facts)
+    return assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
 
 
-def _as_of(then: Standing, now: Standing, at: datetime) -> Standing:
-    return then.with_stops(stop for stop in now.stops if stop.seq is None and stop.at <= at)
+def _as_of(earlier: Standing, current: Standing, at: datetime) -> Standing:
+    return earlier.with_stops(stop for stop in current.stops if stop.seq is None and stop.at <= at)
 
 
 async def check_addresses(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[Address],
     channel: Channel,
     purpose: str,
@@ -129,37 +144,37 @@ async def check_addresses(
     """
     Decide a message or a call to each of these addresses, in order.
     """
-    idkeys = [desk.idkeys(address) for address in addresses]
-    found: Found = await desk.storage.find([idkey for names in idkeys for idkey in names])
-    subjects = {identifier.subject for identifier in found.identifiers.values()}
-    heads: Mapping[bytes, Head] = await desk.storage.load(list(subjects)) if subjects else {}
+    idkeys_by_address = [app.index.idkeys(address) for address in addresses]
+    matches = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
+    subjects = {identifier.subject for identifier in matches.identifiers.values()}
+    heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
-    for row in found.suppressions:
+    for row in matches.suppressions:
         suppressions.setdefault(row.idkey, []).append(row)
-    now = desk.clock() if at is None else at
+    now = app.settings.clock() if at is None else at
     decisions = []
-    for address, names in zip(addresses, idkeys, strict=True):
-        standing, contact, line = _NOBODY, "", None
-        for name in names:
-            identifier = found.identifiers.get(name)
+    for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
+        standing, contact, line = _UNKNOWN, "", None
+        for idkey in idkeys:
+            identifier = matches.identifiers.get(idkey)
             if identifier is not None and (head := heads.get(identifier.subject)) is not None:
                 contact, line = identifier.subject.hex(), identifier.line
-                standing = (await desk.record(identifier.subject, head)).standing
+                standing = (await app.repository.record(identifier.subject, head)).standing
                 if at is not None:
-                    standing = fold(await recorded_until(desk, identifier.subject, at))
+                    standing = fold(await recorded_until(app, identifier.subject, at))
                 break
-        if suppressions and (rows := [row for name in names for row in suppressions.get(name, ())]):
-            stops = suppressed(rows, dict.fromkeys(names, line))
+        if suppressions and (rows := [row for idkey in idkeys for row in suppressions.get(idkey, ())]):
+            stops = stops_from(rows, dict.fromkeys(idkeys, line))
             standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
-        here = await screened(desk, channel, address, now, facts) if channel in _TO_ASK else facts
+        known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
         decisions.append(
-            assess(desk, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **here)
+            assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
         )
     return decisions
 
 
 async def screen(
-    desk: Desk,
+    app: Application,
     addresses: Sequence[str | Address],
     channel: Channel,
     purpose: str,
@@ -168,18 +183,20 @@ async def screen(
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide as `check_addresses` does; what is no address at all is refused.
+    Decide as `check_addresses` does, and refuse malformed addresses.
     """
-    read: list[Address | None] = []
+    parsed: list[Address | None] = []
     for address in addresses:
         try:
-            read.append(parse_address(address, channel.kind))
+            parsed.append(parse_address(address, channel.kind))
         except AddressError:
-            read.append(None)
-    known = [address for address in read if address is not None]
-    decisions = iter(await check_addresses(desk, known, channel, purpose, kind=kind, **facts))
-    if len(known) == len(read):
+            parsed.append(None)
+    wellformed = [address for address in parsed if address is not None]
+    decisions = iter(await check_addresses(app, wellformed, channel, purpose, kind=kind, **facts))
+    if len(wellformed) == len(parsed):
         return list(decisions)
-    refusal = assess(desk, Standing(), channel, purpose, kind=kind, contact="", line=None, at=desk.clock(), **facts)
+    refusal = assess(
+        app, Standing(), channel, purpose, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
+    )
     malformed = attrs.evolve(refusal, allowed=False, reason=Reason.NOT_AN_ADDRESS, duties=())
-    return [malformed if address is None else next(decisions) for address in read]
+    return [malformed if address is None else next(decisions) for address in parsed]

@@ -1,50 +1,49 @@
 """
-Looking into the outbox.
+What the outbox holds: how many messages in each state, and which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optly._operations.desk import Desk
+from optly._operations.application import Application
 from optly.contacts.parties import Contact
 from optly.protocols import MessageState, OutboxMessage
 from optly.record.events import MessageEvent, MessageWithheld
-from optly.results import Letter
+from optly.results import OutboxEntry
 
 
-async def backlog(desk: Desk) -> Mapping[MessageState, int]:
+async def backlog(app: Application) -> Mapping[MessageState, int]:
     """
     Count the messages in each state.
     """
-    counted: Mapping[MessageState, int] = await desk.storage.backlog(desk.organisation.key)
-    return counted
+    return await app.storage.backlog(app.settings.organisation.key)
 
 
-async def letters(desk: Desk, state: MessageState, limit: int) -> list[Letter]:
+async def messages(app: Application, state: MessageState, limit: int) -> list[OutboxEntry]:
     """
-    Return messages that stand in *state*, those due longest ago first, each with why.
+    Return messages in *state*, those due longest ago first, each with the reason for its state.
     """
-    found: list[OutboxMessage] = await desk.storage.messages(desk.organisation.key, state, limit)
+    rows = await app.storage.messages(app.settings.organisation.key, state, limit)
     return [
-        Letter(
-            message=waiting.message.hex(),
-            contact=Contact(waiting.subject.hex()),
-            channel=waiting.channel.value,
+        OutboxEntry(
+            message=row.message.hex(),
+            contact=Contact(row.subject.hex()),
+            channel=row.channel.value,
             state=state,
-            due_at=waiting.due_at,
-            attempts=waiting.attempts,
-            why="" if state is MessageState.QUEUED else await _why(desk, waiting),
+            due_at=row.due_at,
+            attempts=row.attempts,
+            why="" if state is MessageState.QUEUED else await _why(app, row),
         )
-        for waiting in found
+        for row in rows
     ]
 
 
-async def _why(desk: Desk, waiting: OutboxMessage) -> str:
-    openings = await desk.openings(waiting.subject)
-    for entry in reversed(await desk.storage.entries(waiting.subject)):
+async def _why(app: Application, row: OutboxMessage) -> str:
+    openings = await app.repository.openings(row.subject)
+    for entry in reversed(await app.storage.entries(row.subject)):
         event = entry.event(openings)
-        if isinstance(event, MessageEvent) and event.message == waiting.message.hex():
+        if isinstance(event, MessageEvent) and event.message == row.message.hex():
             if isinstance(event, MessageWithheld):
                 return f"{event.reason} {event.regulation}".strip()
             return next(iter(event.personal.values()), event.status)

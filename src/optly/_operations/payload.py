@@ -1,5 +1,5 @@
 """
-What waits in the outbox: enough to make the message when it is handed over, and no address.
+The payload of a queued message: enough to compose the message when it is sent, and no address on record.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from optly.protocols import OutboxMessage
 from optly.record.events import Choice
 
 
-class ParcelKind(StrEnum):
+class PayloadKind(StrEnum):
     """
     What a message is.
 
-    LINK_WANTED: Not a message yet: somebody typed an address in, to be sent a link there.
-    LINK: The link that they are sent if it is on record.
-    STOPPED, CHANGED: What was done, with a link that undoes it.
-    COMPLAINT, ALERT: A complaint's receipt acknowledged, and the organisation itself told of it.
+    LINK_WANTED: Not a message yet: someone entered an address and asked for a link to be sent there.
+    LINK: That link, sent if the address is on record.
+    STOPPED, CHANGED: A notice of a stop or a change of address, with a link that undoes it.
+    COMPLAINT: The acknowledgement of a complaint.
+    ALERT: The notice of a complaint to the organisation itself.
     """
 
     REQUEST = "request"
@@ -47,31 +48,32 @@ class ParcelKind(StrEnum):
         """
         Whether it is marketing, which asking for consent is too.
         """
-        return self in (ParcelKind.REQUEST, ParcelKind.REMINDER, ParcelKind.MARKETING)
+        return self in (PayloadKind.REQUEST, PayloadKind.REMINDER, PayloadKind.MARKETING)
 
 
 @attrs.frozen(kw_only=True)
-class Parcel:
+class Payload:
     """
-    One message before it is made.
+    One message before it is composed.
 
     Attributes:
-        line: Number of the line it goes to; 0 for an address that is on nobody's record.
+        line: Number of the contact's line it goes to; 0 for any other address.
         purpose: Key of the purpose of a marketing message.
-        question: Name of the question a request puts or a reminder repeats.
-        until: The last instant at which that question can be answered.
-        choices: What a receipt confirms.
-        at: When what a receipt confirms was said.
-        content: What the host wants to say in a marketing message.
-        address: The address that was typed in, where that is all there is.
-        challenge: What a one-time code shows.
-        proposal: What the new address it goes to is stored under, in hexadecimal digits.
-        undo: What the link in it undoes.
-        complaint: Name of the complaint it is about.
-        reminder: Whether the organisation was told of it before.
+        question: Id of the question a request asks or a reminder repeats.
+        until: The last instant at which that question can be answered, a stop or change undone, or a complaint
+            acknowledged in time.
+        choices: The choices that a receipt confirms or a notice says are stopped.
+        at: When those choices were made, the stop or the change was, or the complaint was received.
+        content: The content of a marketing message.
+        address: The address someone entered, where no other is known.
+        challenge: Name of the challenge that a one-time code answers.
+        proposal: The key under which the proposed address is stored, in hexadecimal digits.
+        undo: What the link in the message undoes.
+        complaint: Id of the complaint it is about.
+        reminder: Whether the organisation was alerted before.
     """
 
-    kind: ParcelKind
+    kind: PayloadKind
     channel: Channel
     line: int
     language: str
@@ -89,23 +91,23 @@ class Parcel:
     reminder: bool = False
 
 
-def pack(parcel: Parcel, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
+def encode(payload: Payload, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
     """
-    Put *parcel* into the form the outbox keeps.
+    Return *payload* as a row of the outbox.
     """
     return OutboxMessage(
-        subject=subject, message=message, channel=parcel.channel, due_at=due_at, body=msgspec.json.encode(parcel)
+        subject=subject, message=message, channel=payload.channel, due_at=due_at, body=msgspec.json.encode(payload)
     )
 
 
-def unpack(message: OutboxMessage) -> Parcel:
+def decode(message: OutboxMessage) -> Payload:
     """
-    Read it back.
+    Return the payload of a row of the outbox.
 
     Raises:
-        DamagedError: It is not what was put there.
+        DamagedError: The row is damaged.
     """
     try:
-        return msgspec.json.decode(message.body, type=Parcel)
+        return msgspec.json.decode(message.body, type=Payload)
     except msgspec.DecodeError:
         raise DamagedError(f"message {message.message.hex()} in the outbox cannot be read") from None

@@ -1,5 +1,5 @@
 """
-Proving: sealing the log, packing a contact's evidence, and verifying everything that is on record.
+Proof: sealing the log, packing the evidence of a contact, and verifying every record.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from optly._operations.desk import Desk, load_standing
+from optly._operations.application import Application
+from optly._operations.snapshots import load_standing
 from optly.contacts.parties import Contact
 from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
@@ -36,57 +37,57 @@ from optly.record.ledger import (
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
 
-_BATCH, _TRIES = 1000, 20
+_BATCH, _ATTEMPTS = 1000, 20
 
 
-async def seal(desk: Desk) -> Checkpoint | None:
+async def seal(app: Application) -> Checkpoint | None:
     """
-    Append a leaf for every chain that grew, sign the new head and return it. None while nothing is on record.
+    Append a leaf for every chain that grew, sign the new head and return it. None while there are no records.
     """
-    key = desk.organisation.key
-    for _ in range(_TRIES):
-        latest = await desk.storage.log_head(key)
+    key = app.settings.organisation.key
+    for _ in range(_ATTEMPTS):
+        latest = await app.storage.log_head(key)
         checkpoint: Checkpoint | None = None if latest is None else latest[0]
-        leaves = await desk.storage.unsealed(key, _BATCH)
+        leaves = await app.storage.unsealed(key, _BATCH)
         if not leaves:
             return checkpoint
         size = 0 if latest is None else latest[0].size
         edge = grow(() if latest is None else latest[1], size, [leaf.hash(key) for leaf in leaves])
-        checkpoint = _sign(desk, size + len(leaves), edge_root(edge))
+        checkpoint = _sign(app, size + len(leaves), edge_root(edge))
         try:
-            await desk.storage.seal(key, leaves, edge, checkpoint, size)
+            await app.storage.seal(key, leaves, edge, checkpoint, size)
         except ConflictError:
-            continue  # another sealer was faster
+            continue  # another process has just sealed the log
         if len(leaves) < _BATCH:
             return checkpoint
-    raise ConflictError("the log keeps growing faster than it can be sealed: try again later")
+    raise ConflictError("other processes kept sealing the log: try again later")
 
 
-def _sign(desk: Desk, size: int, root: bytes) -> Checkpoint:
-    name = origin(desk.organisation.key)
+def _sign(app: Application, size: int, root: bytes) -> Checkpoint:
+    name = origin(app.settings.organisation.key)
     body = note_body(name, size, root)
-    note = signed_note(body, name, desk.keys.public_keys[0], desk.keys.sign(body))
+    note = signed_note(body, name, app.settings.keys.public_keys[0], app.settings.keys.sign(body))
     return Checkpoint(origin=name, size=size, root=root, note=note)
 
 
-async def evidence(desk: Desk, contact: Contact, since: str | None) -> EvidencePack:
+async def evidence(app: Application, contact: Contact, since: str | None) -> EvidencePack:
     """
-    Seal the log and pack everything that proves what one contact was asked and answered.
+    Seal the log and pack the evidence of what one contact was asked and answered.
     """
     from optly.evidence import EvidencePack, Seal, wordings_named
 
-    kept = None if since is None else open_note(since, desk.keys.public_keys)
-    if since is not None and (kept is None or kept.origin != origin(desk.organisation.key)):
-        raise UsageError("this is not a checkpoint of this log, or it was signed with a key that is not among the keys")
-    await desk.known(contact)
-    await seal(desk)
-    key, subject = desk.organisation.key, contact.subject
-    entries = await desk.storage.entries(subject)
-    latest, sealed = await desk.storage.log_head(key), await desk.storage.sealed(key, subject)
+    known = None if since is None else open_note(since, app.settings.keys.public_keys)
+    if since is not None and (known is None or known.origin != origin(app.settings.organisation.key)):
+        raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
+    await app.repository.require(contact)
+    await seal(app)
+    key, subject = app.settings.organisation.key, contact.subject
+    entries = await app.storage.entries(subject)
+    latest, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
     proof: Seal | None = None
     if latest is not None and sealed is not None and sealed.index < latest[0].size:
-        leaves = [leaf.hash(key) for leaf in await desk.storage.log_leaves(key, latest[0].size)]
-        size = 0 if kept is None else min(kept.size, len(leaves))
+        leaves = [leaf.hash(key) for leaf in await app.storage.log_leaves(key, latest[0].size)]
+        size = 0 if known is None else min(known.size, len(leaves))
         proof = Seal(
             checkpoint=latest[0].note,
             index=sealed.index,
@@ -97,76 +98,76 @@ async def evidence(desk: Desk, contact: Contact, since: str | None) -> EvidenceP
             growth=consistency_proof(size, leaves),
         )
     return EvidencePack.issue(
-        organisation=desk.organisation,
+        organisation=app.settings.organisation,
         contact=contact.id,
-        issued_at=desk.clock(),
+        issued_at=app.settings.clock(),
         entries=entries,
-        openings=await desk.openings(subject),
-        wordings=await desk.wordings(wordings_named(entries)),
+        openings=await app.repository.openings(subject),
+        wordings=await app.repository.wordings(wordings_named(entries)),
         seal=proof,
-        keys=desk.keys,
+        keys=app.settings.keys,
     )
 
 
-async def verify(desk: Desk, checkpoint: str | None) -> Verification:
+async def verify(app: Application, checkpoint: str | None) -> Verification:
     """
     Verify every chain, every read model, and the log with its signed head.
     """
-    key = desk.organisation.key
-    latest = await desk.storage.log_head(key)
-    leaves: Sequence[Leaf] = () if latest is None else await desk.storage.log_leaves(key, latest[0].size)
-    problems = list(_log_problems(desk, latest, leaves, checkpoint))
+    key = app.settings.organisation.key
+    latest = await app.storage.log_head(key)
+    leaves: Sequence[Leaf] = () if latest is None else await app.storage.log_leaves(key, latest[0].size)
+    problems = list(_log_problems(app, latest, leaves, checkpoint))
     by_subject: dict[bytes, list[Leaf]] = {}
     for leaf in leaves:
         by_subject.setdefault(leaf.subject, []).append(leaf)
     events = erased = sealed = 0
-    for subject in await desk.storage.subjects(key):
-        found, count, gone = await _verify_contact(desk, subject, by_subject.pop(subject, []))
-        problems.extend(found)
-        events, erased = events + count, erased + gone
-        sealed += not found
+    for subject in await app.storage.subjects(key):
+        contact_problems, event_count, erased_count = await _verify_contact(app, subject, by_subject.pop(subject, []))
+        problems.extend(contact_problems)
+        events, erased = events + event_count, erased + erased_count
+        sealed += not contact_problems
     problems.extend(
-        Problem(Finding.TRUNCATED, subject.hex(), 1, "the log speaks of this contact, of whom no event is left")
+        Problem(Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left")
         for subject in by_subject
     )
     return Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
 
 
 def _log_problems(
-    desk: Desk, latest: tuple[Checkpoint, Sequence[bytes]] | None, leaves: Sequence[Leaf], known: str | None
+    app: Application, latest: tuple[Checkpoint, Sequence[bytes]] | None, leaves: Sequence[Leaf], known: str | None
 ) -> list[Problem]:
-    key = desk.organisation.key
+    key = app.settings.organisation.key
     hashes = [leaf.hash(key) for leaf in leaves]
     problems = []
     if latest is not None:
         stored = latest[0]
-        opened = open_note(stored.note, desk.keys.public_keys)
+        opened = open_note(stored.note, app.settings.keys.public_keys)
         if opened is None or opened.origin != origin(key) or (opened.size, opened.root) != (stored.size, stored.root):
             problems.append(
-                Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with any of the keys")
+                Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with any of the keys given")
             )
         if len(leaves) != stored.size or merkle_root(hashes) != stored.root:
-            problems.append(Problem(Finding.LOG, "", None, "the log does not have the root its head was signed for"))
+            problems.append(Problem(Finding.LOG, "", None, "the log does not match the root that its head signs"))
     if known is not None:
-        problem = consistency_problem(known, desk.keys.public_keys, origin(key), hashes)
+        problem = consistency_problem(known, app.settings.keys.public_keys, origin(key), hashes)
         problems.extend([] if problem is None else [problem])
     return problems
 
 
-async def _verify_contact(desk: Desk, subject: bytes, leaves: Sequence[Leaf]) -> tuple[list[Problem], int, int]:
+async def _verify_contact(app: Application, subject: bytes, leaves: Sequence[Leaf]) -> tuple[list[Problem], int, int]:
     """
-    Return what is wrong with one contact, how many events there are and how many values were erased.
+    Return the problems of one contact, the number of its events and the number of erased values.
     """
     contact = subject.hex()
-    head: Head | None = (await desk.storage.load([subject])).get(subject)
+    head: Head | None = (await app.storage.load([subject])).get(subject)
     try:
-        entries = await desk.storage.entries(subject)
+        entries = await app.storage.entries(subject)
     except LedgerError:
         return [Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
-    openings = await desk.openings(subject)
+    openings = await app.repository.openings(subject)
     problems = list(
         verify_chain(
-            desk.organisation.key,
+            app.settings.organisation.key,
             contact,
             entries,
             openings=openings,
@@ -176,10 +177,10 @@ async def _verify_contact(desk: Desk, subject: bytes, leaves: Sequence[Leaf]) ->
     hashes = {entry.seq: entry.hash for entry in entries}
     for leaf in leaves:
         if leaf.version > len(entries):
-            detail = f"the log knows of {leaf.version} events, {len(entries)} are left"
+            detail = f"the log counts {leaf.version} events, but {len(entries)} are left"
             problems.append(Problem(Finding.TRUNCATED, contact, len(entries) + 1, detail))
         elif hashes.get(leaf.version, GENESIS) != leaf.head:
-            detail = "the chain does not lead to the hash that was sealed here"
+            detail = "the chain does not lead to the hash that was sealed"
             problems.append(Problem(Finding.ALTERED, contact, leaf.version, detail))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
@@ -196,6 +197,6 @@ def _read_model_problems(contact: str, head: Head, entries: Sequence[Entry]) -> 
     standing = fold(entry.event() for entry in entries)
     stored = load_standing(head.snapshot)
     if head.snapshot_version != len(entries) or (stored is not None and stored != standing):
-        detail = "the stored read model is not what the events give"
+        detail = "the stored read model does not match the events"
         return [Problem(Finding.READ_MODEL, contact, None, detail)]
     return []

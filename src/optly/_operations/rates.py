@@ -1,7 +1,7 @@
 """
-How fast messages go out, and when.
+Send-rate limits and quiet hours.
 
-Rates are counted in the store, window by window, so that all workers keep to one of them together.
+Messages are counted in the store, window by window, so that a rate limits all workers together.
 """
 
 from __future__ import annotations
@@ -9,57 +9,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from optly._operations.desk import Desk
-from optly._operations.payload import Parcel
+from optly._operations.application import Application
+from optly._operations.payload import Payload
 from optly.contacts.addresses import Address, Channel, EmailAddress
 from optly.keys import sha256
 from optly.messages.pacing import Rate
 
 
-def quiet_until(desk: Desk, parcel: Parcel, now: datetime) -> datetime | None:
+def quiet_until(app: Application, payload: Payload, now: datetime) -> datetime | None:
     """
-    Return when what promotes something may go out again, or None if it may now.
+    Return when a promotional message may be sent again; None if it may be sent now.
     """
-    quiet = desk.quiet_hours
-    if quiet is None or not parcel.kind.promotes or parcel.channel not in quiet.channels:
+    quiet = app.settings.quiet_hours
+    if quiet is None or not payload.kind.promotes or payload.channel not in quiet.channels:
         return None
     allowed = quiet.next_allowed(now)
     return allowed if allowed > now else None
 
 
-async def room(desk: Desk, channel: Channel, wanted: int, now: datetime) -> int:
+async def reserve(app: Application, channel: Channel, wanted: int, now: datetime) -> int:
     """
-    Count *wanted* more messages on a channel, and return how many of them there is room for now.
+    Count *wanted* more messages on a channel, and return how many of them may be sent now.
     """
-    for rate in desk.rates:
+    for rate in app.settings.rates:
         if rate.domain is None and rate.channel is channel and wanted:
-            wanted = await _room(desk, rate, wanted, now)
+            wanted = await _reserve(app, rate, wanted, now)
     return wanted
 
 
-async def beyond_domain_rates(desk: Desk, addresses: Sequence[Address], now: datetime) -> dict[int, datetime]:
+async def beyond_domain_rates(app: Application, addresses: Sequence[Address], now: datetime) -> dict[int, datetime]:
     """
-    Return which of these messages their domain has no room for now, by place, and when each may be tried again.
+    Return which of these messages exceed the rate of their domain, by index, and when each may be tried again.
     """
     late: dict[int, datetime] = {}
-    for rate in desk.rates:
-        places = [
-            place
-            for place, address in enumerate(addresses)
+    for rate in app.settings.rates:
+        indices = [
+            index
+            for index, address in enumerate(addresses)
             if rate.domain is not None and isinstance(address, EmailAddress) and address.domain == rate.domain
         ]
-        if not places:
+        if not indices:
             continue
-        has_room = await _room(desk, rate, len(places), now)
+        room = await _reserve(app, rate, len(indices), now)
         _, end = rate.window(now)
-        for number, place in enumerate(places[has_room:]):
-            # Each into a window in which there will be room, instead of all into the next one.
-            late[place] = end + rate.per * (number // rate.limit)
+        for position, index in enumerate(indices[room:]):
+            # Each goes into a window that has room for it, not all of them into the next one.
+            late[index] = end + rate.per * (position // rate.limit)
     return late
 
 
-async def _room(desk: Desk, rate: Rate, wanted: int, now: datetime) -> int:
+async def _reserve(app: Application, rate: Rate, wanted: int, now: datetime) -> int:
     start, end = rate.window(now)
-    key = sha256(f"rate\0{desk.organisation.key}\0{rate.channel}\0{rate.domain}\0{rate.per}\0{start}")
-    counted: int = await desk.storage.count(key, now, end - timedelta(microseconds=1), wanted)
+    key = sha256(f"rate\0{app.settings.organisation.key}\0{rate.channel}\0{rate.domain}\0{rate.per}\0{start}")
+    counted = await app.storage.count(key, now, end - timedelta(microseconds=1), wanted)
     return max(0, min(wanted, rate.limit - (counted - wanted)))

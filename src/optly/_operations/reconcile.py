@@ -1,112 +1,122 @@
 """
-Settling what is in doubt: by what is on record since, by what a provider can look up, or by somebody's word.
+Reconciliation: settling messages in doubt by later events, by a look-up at the provider, or by hand.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from optly._operations.deliver import settle
-from optly._operations.desk import Desk
-from optly._operations.payload import Parcel, unpack
+from optly._operations.application import Application
+from optly._operations.outcomes import settle
+from optly._operations.payload import Payload, decode
+from optly._operations.queued import settlement
 from optly.contacts.parties import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
 from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt
-from optly.protocols import MessageState, OutboxMessage, Settlement, Traced
+from optly.protocols import MessageState, OutboxMessage
 from optly.record.commands import RecordOutcome
 from optly.record.events import MessageAccepted, MessageDelivered, MessageDoubted, MessageEvent, MessageUndelivered
-from optly.results import Doubt, Finding
+from optly.results import Doubt, DoubtFinding
 
-# A provider's list may lag, and a worker that was taken for dead may only have been slow.
+# A provider's list may lag, and a worker taken for dead may only have been slow.
 _TOO_SOON: Final = timedelta(minutes=15)
 
-# Clocks differ, and a provider may note the time at which it was done with a message rather than had it.
-_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+# Clocks differ, and a provider may record when it finished with a message rather than when it received it.
+_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+
+_NO_LIMIT: Final = 1_000_000
 
 
-async def reconcile(desk: Desk, *, resend: bool, limit: int) -> list[Doubt]:
+async def reconcile(app: Application, *, resend: bool, limit: int) -> list[Doubt]:
     """
-    Look into every doubt, and settle those of which something is found out.
+    Look into every message in doubt, and settle those whose outcome is found.
 
     Args:
-        resend: Whether to queue again what the provider says it does not have. What nobody can tell of is never sent
-            again.
+        resend: Whether to queue again what the provider says it does not have. A message whose outcome stays unknown is
+            never sent again.
     """
-    doubts: list[OutboxMessage] = await desk.storage.messages(desk.organisation.key, MessageState.IN_DOUBT, limit)
-    return [await _look_into(desk, waiting, resend) for waiting in doubts]
+    rows = await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, limit)
+    return [await _look_into(app, row, resend) for row in rows]
 
 
-async def resolve(desk: Desk, contact: Contact, message: str, *, sent: bool) -> bool:
+async def resolve(app: Application, contact: Contact, message: str, *, sent: bool) -> bool:
     """
-    Settle one doubt by the word of somebody who knows. False if there is no such doubt.
+    Settle one doubt by hand. False if there is no such doubt.
     """
-    everything: list[OutboxMessage] = await desk.storage.messages(
-        desk.organisation.key, MessageState.IN_DOUBT, _EVERYTHING
-    )
-    for waiting in everything:
-        if waiting.message.hex() == message and waiting.subject == contact.subject:
+    for row in await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, _NO_LIMIT):
+        if row.message.hex() == message and row.subject == contact.subject:
             if sent:
-                await _accept(desk, waiting, unpack(waiting), Receipt(outcome=Outcome.ACCEPTED), "")
+                await _accept(app, row, decode(row), Receipt(outcome=Outcome.ACCEPTED), "")
             else:
-                await desk.storage.settle([_settlement(waiting, MessageState.QUEUED)])
+                await app.storage.settle([settlement(row, MessageState.QUEUED)])
             return True
     return False
 
 
-_EVERYTHING: Final = 1_000_000
-
-
-async def _look_into(desk: Desk, waiting: OutboxMessage, resend: bool) -> Doubt:
-    contact = Contact(waiting.subject.hex())
-    found = Doubt(
-        message=waiting.message.hex(), contact=contact, channel=waiting.channel.value, finding=Finding.UNKNOWN
-    )
+async def _look_into(app: Application, row: OutboxMessage, resend: bool) -> Doubt:
+    contact, message = Contact(row.subject.hex()), row.message.hex()
+    doubt = Doubt(message=message, contact=contact, channel=row.channel.value, finding=DoubtFinding.UNKNOWN)
     try:
-        parcel = unpack(waiting)
+        payload = decode(row)
     except DamagedError:
-        return found
-    about = [
+        return doubt
+    events = [
         event
-        for event in (entry.event() for entry in await desk.storage.entries(waiting.subject))
-        if isinstance(event, MessageEvent) and event.message == found.message
+        for event in (entry.event() for entry in await app.storage.entries(row.subject))
+        if isinstance(event, MessageEvent) and event.message == message
     ]
-    if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in about):
-        await desk.storage.settle([_settlement(waiting, MessageState.ACCEPTED)])
-        return attrs.evolve(found, finding=Finding.SENT)
-    outlet = desk.outlets.get(parcel.channel)
-    doubted = [event.occurred_at for event in about if isinstance(event, MessageDoubted)]
-    if outlet is None or not outlet.traces or not doubted:
-        return found
-    _, values = await desk.whole(await desk.load(contact))
-    if parcel.line not in values:
-        return found
+    if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in events):
+        await app.storage.settle([settlement(row, MessageState.ACCEPTED)])
+        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+    doubted_at = [event.occurred_at for event in events if isinstance(event, MessageDoubted)]
+    return await _look_up(app, row, payload, doubt, doubted_at, resend)
+
+
+async def _look_up(
+    app: Application,
+    row: OutboxMessage,
+    payload: Payload,
+    doubt: Doubt,
+    doubted_at: Sequence[datetime],
+    resend: bool,
+) -> Doubt:
+    """
+    Look a message up at the provider, if that is possible.
+    """
+    backend = app.backends.get(payload.channel)
+    if backend is None or backend.traces is None or not doubted_at:
+        return doubt
+    _, addresses = await app.repository.with_suppressions(await app.repository.load(doubt.contact))
+    if payload.line not in addresses:
+        return doubt
     try:
-        traced: list[Traced] = await outlet.port.trace(values[parcel.line].value, waiting.due_at - _CLOCKS_DIFFER)
+        traces = await backend.traces.trace(addresses[payload.line].value, row.due_at - _CLOCK_TOLERANCE)
     except RetryableError:
-        return found
-    for each in traced:
-        if await _is_ours(desk, each.text, found.message):
-            await _accept(desk, waiting, parcel, each.receipt, outlet.name)
-            return attrs.evolve(found, finding=Finding.SENT)
-    if desk.clock() < max(doubted) + _TOO_SOON:
-        return found
+        return doubt
+    for trace in traces:
+        if await _carries_link(app, trace.text, doubt.message):
+            await _accept(app, row, payload, trace.receipt, backend.name)
+            return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+    if app.settings.clock() < max(doubted_at) + _TOO_SOON:
+        return doubt
     if resend:
-        await desk.storage.settle([_settlement(waiting, MessageState.QUEUED)])
-    return attrs.evolve(found, finding=Finding.NOT_SENT, resent=resend)
+        await app.storage.settle([settlement(row, MessageState.QUEUED)])
+    return attrs.evolve(doubt, finding=DoubtFinding.NOT_SENT, resent=resend)
 
 
-async def _is_ours(desk: Desk, text: str, message: str) -> bool:
+async def _carries_link(app: Application, text: str, message: str) -> bool:
     """
-    Tell whether a text carries the link that was made for *message*.
+    Whether a text carries the link that was made for *message*.
     """
-    for found in re.findall(re.escape(desk.pages.link("")) + r"([0-9A-Za-z]+)", text):
+    for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
         try:
-            value = await desk.storage.code(code_key(read_code(found)), desk.clock())
+            value = await app.storage.code(code_key(read_code(code)), app.settings.clock())
         except LinkInvalidError:
             continue
         if value is not None and LinkTarget.load(value).message == message:
@@ -114,21 +124,16 @@ async def _is_ours(desk: Desk, text: str, message: str) -> bool:
     return False
 
 
-async def _accept(desk: Desk, waiting: OutboxMessage, parcel: Parcel, got: Receipt, backend: str) -> None:
+async def _accept(app: Application, row: OutboxMessage, payload: Payload, receipt: Receipt, backend: str) -> None:
     command = RecordOutcome(
-        message=waiting.message.hex(),
-        channel=parcel.channel,
-        line=parcel.line,
+        message=row.message.hex(),
+        channel=payload.channel,
+        line=payload.line,
         outcome=Outcome.ACCEPTED,
-        question=parcel.question,
+        question=payload.question,
         backend=backend,
-        status=got.status,
-        provider_id=got.provider_id,
-        reply=got.reply,
+        status=receipt.status,
+        provider_id=receipt.provider_id,
+        reply=receipt.reply,
     )
-    contact = Contact(waiting.subject.hex())
-    await settle(desk, contact, command, _settlement(waiting, MessageState.ACCEPTED))
-
-
-def _settlement(waiting: OutboxMessage, state: MessageState) -> Settlement:
-    return Settlement(subject=waiting.subject, message=waiting.message, attempts=waiting.attempts, state=state)
+    await settle(app, Contact(row.subject.hex()), command, settlement(row, MessageState.ACCEPTED))

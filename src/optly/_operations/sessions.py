@@ -1,5 +1,5 @@
 """
-Raising a session: a one-time code to the line of the link shows that whoever came by it reads what is sent there.
+Sessions: a one-time code sent to the line of a link proves that its user reads messages there, and raises the session.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Final
 import attrs
 
 from optly._operations import throttle
-from optly._operations.access import Entry, enter, enter_as, lines_of
-from optly._operations.desk import Desk, Plan
-from optly._operations.payload import Parcel, ParcelKind, pack
-from optly._operations.stops import WRITTEN_TO_BY, writes_to
+from optly._operations.access import Access
+from optly._operations.application import Application
+from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan
 from optly.contacts.addresses import Address, AddressKind, parse_address
 from optly.contacts.parties import Contact
 from optly.errors import NoBackendError, SessionError, WrongDigitsError
@@ -34,140 +35,138 @@ from optly.record.commands import RequestService
 from optly.record.consent import Standing
 from optly.record.events import LinkKind, Service
 
-# Somebody waits for it: it goes out before everything that is due already.
-_AHEAD: Final = timedelta(days=365)
+# The person is waiting for it, so it is sent before everything that is already due.
+_HEAD_START: Final = timedelta(days=365)
 
 
-async def open_session(desk: Desk, target: LinkTarget, session: Session) -> str:
+async def open_session(app: Application, target: LinkTarget, session: Session) -> str:
     """
-    Keep a session and return its code, which nobody else has.
+    Store a session and return its code.
     """
-    code = make_code(desk.random(SESSION_BITS // 8))
+    code = make_code(app.settings.random(SESSION_BITS // 8))
     stored = StoredCode(
         key=code_key(code),
         subject=bytes.fromhex(target.contact),
         value=attrs.evolve(target, kind=LinkKind.SESSION, session=session).dump(),
         expires_at=session.ends_at,
     )
-    await desk.storage.put_codes([stored])
+    await app.storage.put_codes([stored])
     return code
 
 
-async def renew(desk: Desk, entry: Entry, standing: Standing, *, raised: bool = True) -> str:
+async def renew(access: Access, *, raised: bool = True) -> str:
     """
-    Put a new session in the place of the one of *entry*, for another half hour, and return its code.
+    Replace the session with a new one that lasts another half hour, and return its code.
 
     Raises:
-        SessionError: It ended in the meantime, or another took its place.
+        SessionError: It has ended, or was replaced, in the meantime.
     """
-    session = entry.require_session()
-    if await desk.storage.take_code(entry.key, desk.clock()) is None:
-        raise SessionError("the session is over")
+    app, session = access.app, access.require_session()
+    if await app.storage.take_code(access.key, app.settings.clock()) is None:
+        raise SessionError("the session has ended")
     fresh = attrs.evolve(
         session,
         raised=raised,
-        lines=lines_of(standing),
-        ends_at=min(desk.clock() + SESSION_LIFE, session.until),
+        lines=lines_of(access.record.standing),
+        ends_at=min(app.settings.clock() + SESSION_LIFE, session.until),
     )
-    # Digits that came through the line show who holds it, whoever was given the link.
-    return await open_session(desk, attrs.evolve(entry.target, handed_over=entry.target.handed_over or raised), fresh)
+    # Digits sent to the line prove who reads there, whoever was given the link.
+    return await open_session(app, attrs.evolve(access.target, handed_over=access.target.handed_over or raised), fresh)
 
 
-async def request_code(desk: Desk, code: str) -> str:
+async def request_code(access: Access) -> str:
     """
-    Have a one-time code sent to the line a link was sent to, and return the code of the session it will raise.
+    Send a one-time code to the line that the link was sent to, and return the code of the session it will raise.
 
-    Asked for again in that session, another code is sent, and either raises it.
+    A repeat in that session sends another code, and either raises it.
     """
-    entry = await enter_as(desk, code, LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
-    target, now = entry.target, desk.clock()
-    if target.channel not in desk.outlets:
+    access.require_kind(LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
+    app, target, now, code = access.app, access.target, access.app.settings.clock(), access.code
+    if target.channel not in app.backends:
         raise NoBackendError(f"no message backend serves {target.channel}, so no code can be sent")
-    await throttle.count(desk, "code", f"{target.contact}/{target.line}", throttle.CODES)
+    await throttle.count(app, "code", f"{target.contact}/{target.line}", throttle.CODES)
     if target.session is None:
         session = Session(
             raised=False,
-            lines=lines_of(entry.record.standing),
-            link=entry.mark,
+            lines=lines_of(access.record.standing),
+            link=access.mark,
             ends_at=now + SESSION_LIFE,
             until=now + LONGEST_SESSION,
         )
-        code = await open_session(desk, target, session)
-    parcel = Parcel(
-        kind=ParcelKind.CODE,
+        code = await open_session(app, target, session)
+    payload = Payload(
+        kind=PayloadKind.CODE,
         channel=target.channel,
         line=target.line,
-        language=entry.record.standing.language,
-        challenge=challenge(code_key(read_code(code))),
+        language=access.record.standing.language,
+        challenge=challenge(code_key(code)),
     )
-    await have_sent(desk, entry, Service.CODE, parcel, ahead(now))
+    await queue_service(access, Service.CODE, payload, urgent_due_at(now))
     return code
 
 
-async def have_sent(desk: Desk, entry: Entry, service: Service, parcel: Parcel, due_at: datetime) -> None:
+async def queue_service(access: Access, service: Service, payload: Payload, due_at: datetime) -> None:
     """
-    Record that something was asked for, and queue it.
+    Record that the person asked for a service message, and queue it.
     """
     command = RequestService(
-        service=service, channel=parcel.channel, line=parcel.line, link=entry.target.kind, code=entry.mark
+        service=service, channel=payload.channel, line=payload.line, link=access.target.kind, code=access.mark
     )
-    plan = Plan(command=command, queue=(pack(parcel, entry.contact.subject, desk.random(16), due_at),))
-    await desk.apply(entry.contact, lambda _standing, _now: plan, read=entry.record)
+    message = encode(payload, access.contact.subject, access.app.settings.random(16), due_at)
+    await access.apply(Plan(command=command, queue=(message,)))
 
 
-def ahead(now: datetime) -> datetime:
+def urgent_due_at(now: datetime) -> datetime:
     """
-    Return when something is due for which somebody waits.
+    Return the due time of a message that the person is waiting for.
     """
-    return now - _AHEAD
+    return now - _HEAD_START
 
 
-async def take_digits(desk: Desk, name: str, digits: str) -> None:
+async def take_digits(app: Application, name: str, digits: str) -> None:
     """
-    Take the one-time code for the challenge of that name. Of several who try the right one, one succeeds.
+    Use up the one-time code that answers a challenge. If it is entered several times at once, one attempt succeeds.
+
+    Args:
+        name: Name of the challenge.
 
     Raises:
-        TooManyTriesError: Five were tried already.
-        WrongDigitsError: They are not right.
+        TooManyTriesError: Five attempts were made already.
+        WrongDigitsError: The digits are wrong, or have expired.
     """
-    await throttle.count(desk, "digits", name, throttle.TRIES)
-    typed = "".join(digits.split())
-    if await desk.storage.take_code(step_up_key(desk.keys, name, typed), desk.clock()) is None:
-        raise WrongDigitsError("this is not the code, or its ten minutes are over")
+    await throttle.count(app, "digits", name, throttle.TRIES)
+    digits = "".join(digits.split())
+    if await app.storage.take_code(step_up_key(app.settings.keys, name, digits), app.settings.clock()) is None:
+        raise WrongDigitsError("the code is wrong, or older than ten minutes")
 
 
-async def _in_session(desk: Desk, code: str) -> Entry:
-    entry = await enter(desk, code)
-    entry.require_session()
-    entry.require_line()
-    return entry
-
-
-async def step_up(desk: Desk, code: str, digits: str) -> str:
+async def step_up(access: Access, digits: str) -> str:
     """
-    Raise a session by the digits that were sent, and return its new code.
+    Raise a session with the digits that were sent, and return its new code.
     """
-    entry = await _in_session(desk, code)
-    await take_digits(desk, challenge(entry.key), digits)
-    return await renew(desk, entry, entry.record.standing)
+    access.require_session()
+    access.require_line()
+    await take_digits(access.app, challenge(access.key), digits)
+    return await renew(access)
 
 
-async def stay(desk: Desk, code: str) -> str:
+async def stay(access: Access) -> str:
     """
-    Prolong a session and return its new code.
+    Extend a session and return its new code.
     """
-    entry = await _in_session(desk, code)
-    return await renew(desk, entry, entry.record.standing, raised=entry.require_session().raised)
+    session = access.require_session()
+    access.require_line()
+    return await renew(access, raised=session.raised)
 
 
-async def finish(desk: Desk, code: str) -> None:
+async def finish(app: Application, code: str) -> None:
     """
-    End a session. Harmless when it is over already, and for a code that is none's.
+    End a session. Harmless if it has already ended or never existed.
     """
-    key, now = code_key(read_code(code)), desk.clock()
-    value = await desk.storage.code(key, now)
+    key, now = code_key(read_code(code)), app.settings.clock()
+    value = await app.storage.code(key, now)
     if value is not None and LinkTarget.load(value).session is not None:
-        await desk.storage.take_code(key, now)
+        await app.storage.take_code(key, now)
 
 
 # ---- a new link
@@ -175,35 +174,35 @@ async def finish(desk: Desk, code: str) -> None:
 
 def read_line(text: str) -> Address:
     """
-    Read an email address or a telephone number that somebody typed in.
+    Read an email address or a telephone number that someone entered.
 
     Raises:
-        AddressError: It is neither.
+        AddressError: It is neither of them.
     """
     return parse_address(text.strip(), AddressKind.EMAIL if "@" in text else AddressKind.PHONE)
 
 
-async def request_link(desk: Desk, text: str, language: str) -> None:
+async def request_link(app: Application, text: str, language: str) -> None:
     """
-    Have a new MyOptly link sent to an address, if it is on record. The same happens here whether it is or not.
+    Queue a request for a new MyOptly link to an address. The same is done whether the address is on record or not.
     """
     address = read_line(text)
-    channel = writes_to(desk, address.kind)
+    channel = writes_to(address.kind, app.backends)
     if channel is None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
-    await throttle.count(desk, "link", desk.idkeys(address)[0].hex(), throttle.LINKS)
-    parcel = Parcel(kind=ParcelKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
-    wanted = pack(parcel, desk.random(16), desk.random(16), ahead(desk.clock()))
-    await desk.storage.enqueue(desk.organisation.key, [wanted])
+    await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
+    payload = Payload(kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
+    row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
+    await app.storage.enqueue(app.settings.organisation.key, [row])
 
 
-async def grant_link(desk: Desk, parcel: Parcel) -> None:
+async def send_requested_link(app: Application, payload: Payload) -> None:
     """
-    Queue a MyOptly link for whoever has the address that was typed in, if somebody does.
+    Queue a MyOptly link to the address that was entered, if it is on record.
     """
-    address = parse_address(parcel.address, parcel.channel.kind)
-    found = await desk.storage.find(desk.idkeys(address))
-    for identifier in found.identifiers.values():
+    address = parse_address(payload.address, payload.channel.kind)
+    matches = await app.storage.find(app.index.idkeys(address))
+    for identifier in matches.identifiers.values():
         line = identifier.line
 
         def plan(
@@ -211,10 +210,10 @@ async def grant_link(desk: Desk, parcel: Parcel) -> None:
         ) -> Plan | None:
             if line not in standing.present():
                 return None
-            link = Parcel(kind=ParcelKind.LINK, channel=parcel.channel, line=line, language=standing.language)
+            link = Payload(kind=PayloadKind.LINK, channel=payload.channel, line=line, language=standing.language)
             return Plan(
-                command=RequestService(service=Service.LINK, channel=parcel.channel, line=line),
-                queue=(pack(link, subject, desk.random(16), ahead(now)),),
+                command=RequestService(service=Service.LINK, channel=payload.channel, line=line),
+                queue=(encode(link, subject, app.settings.random(16), urgent_due_at(now)),),
             )
 
-        await desk.apply(Contact(identifier.subject.hex()), plan)
+        await app.repository.apply(Contact(identifier.subject.hex()), plan)

@@ -1,17 +1,17 @@
 """
-Stopping through a link, telling whose it is, and undoing it.
+Stops through a link: stopping, notifying the person, and undoing the stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
-from optly._operations.access import Circumstances, enter
-from optly._operations.desk import Desk, Plan, Record
-from optly._operations.payload import Parcel, ParcelKind, pack
-from optly.contacts.addresses import AddressKind, Channel
+from optly._operations.access import Access, Circumstances
+from optly._operations.application import Application
+from optly._operations.lines import writes_to
+from optly._operations.payload import Payload, PayloadKind, encode
+from optly._operations.repository import Plan, Planner
 from optly.contacts.parties import Contact
 from optly.errors import AddressTakenError, LineTakenError, LinkInvalidError
 from optly.links import UNDO_LIFE, Undo
@@ -21,81 +21,85 @@ from optly.record.consent import Standing, decide, fold, restorable
 from optly.record.events import Actor, Choice, LineAdded, LineReinstated, LineRemoved, LinkKind
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
-# What a line of a kind is written to by.
-WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
 
-
-def writes_to(desk: Desk, kind: AddressKind) -> Channel | None:
-    """
-    Return the channel by which messages go to a line of a kind; None if none do here.
-    """
-    channel = WRITTEN_TO_BY.get(kind)
-    return channel if channel in desk.outlets else None
-
-
-async def stop(desk: Desk, code: str, context: Context) -> AfterStop:
+async def stop(access: Access, context: Context) -> AfterStop:
     """
     Stop everything through a link, even one that can no longer answer.
 
-    Whoever came by the link of a question has no more power than it gives, so they undo by the message they are sent.
-    Whoever reads at an address that is no longer on record may stop, and is not told what that ended.
+    The link of a question must not permit more than its answer, so a stop through it is undone only through the notice
+    that is sent. A reader at an address that is no longer on record may stop, but does not see what the stop ended.
     """
-    entry = await enter(desk, code)
-    stopped = Stop(objection=True, at=desk.clock(), link=entry.target.kind, code=entry.mark, context=context)
-    seq, told = await _stop(desk, entry.contact, stopped, entry.target.line)
-    if seq is None or not entry.manages or entry.target.line not in entry.record.standing.present():
-        return AfterStop(told=told)
-    return AfterStop(undo=await undone_stop(desk, await desk.load(entry.contact), seq, stopped.at), told=told)
+    app = access.app
+    command = Stop(objection=True, at=app.settings.clock(), link=access.target.kind, code=access.mark, context=context)
+    present = access.target.line in access.record.standing.present()
+    await access.openings()  # read once, for the index and for the page shown afterwards
+    notices: list[OutboxMessage] = []
+    applied = await access.apply(_stop_planner(app, access.contact, command, access.target.line, notices))
+    notified = bool(applied.events and notices)
+    if not applied.events or not access.manages or not present:
+        return AfterStop(told=notified)
+    return AfterStop(undo=await undone_stop(access, applied.record.version, command.at), told=notified)
 
 
-async def stop_by_token(desk: Desk, token: str, context: Context) -> AfterStop:
+async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
     """
-    Stop what a stop link names. Harmless when repeated, and for a contact that is gone.
+    Stop what a stop link names. A repeat is harmless, and so is a contact that no longer exists.
     """
-    scope = desk.stop_links.read(token)
+    scope = app.settings.stop_links.read(token)
     contact = Contact(scope.contact)
-    if not (await desk.load(contact)).version:
+    record = await app.repository.load(contact)
+    if not record.version:
         return AfterStop()
-    stopped = Stop(
+    command = Stop(
         objection=True,
         channels=() if scope.channel is None else (scope.channel,),
         purposes=() if scope.purpose is None else (scope.purpose,),
         line=None if scope.channel is None else scope.line,
-        at=desk.clock(),
+        at=app.settings.clock(),
         link=LinkKind.STOP,
         context=context,
     )
-    return AfterStop(told=(await _stop(desk, contact, stopped, scope.line))[1])
-
-
-async def _stop(desk: Desk, contact: Contact, command: Stop, line: int) -> tuple[int | None, bool]:
-    """
-    Stop, and tell the holder of *line* if they had agreed to something that this ends.
-
-    Returns:
-        The number of the event, None if it was stopped already; and whether they are told.
-    """
     notices: list[OutboxMessage] = []
+    applied = await app.repository.apply(
+        contact, _stop_planner(app, contact, command, scope.line, notices), read=record
+    )
+    return AfterStop(told=bool(applied.events and notices))
+
+
+def _stop_planner(
+    app: Application, contact: Contact, command: Stop, line: int, notices: list[OutboxMessage]
+) -> Planner:
+    """
+    Return a planner that stops, and notifies the reader at *line* if the stop ends something they had agreed to.
+
+    Args:
+        notices: Filled with the notice, if there is one.
+    """
 
     def plan(standing: Standing, now: datetime) -> Plan:
         after = fold(decide(command, standing, now=now), standing)
         ended = restorable(standing, after, after.version, now) if after.version > standing.version else ()
-        notices[:] = _notice(desk, contact, standing, line, ended, after.version, now)
+        notices[:] = _notice(app, contact, standing, line, ended, after.version, now)
         return Plan(command=command, queue=tuple(notices))
 
-    applied = await desk.apply(contact, plan)
-    return (applied.standing.version, bool(notices)) if applied.events else (None, False)
+    return plan
 
 
 def _notice(
-    desk: Desk, contact: Contact, standing: Standing, number: int, ended: Sequence[Choice], stop: int, now: datetime
+    app: Application,
+    contact: Contact,
+    standing: Standing,
+    number: int,
+    ended: Sequence[Choice],
+    stop: int,
+    now: datetime,
 ) -> tuple[OutboxMessage, ...]:
     line = next((line for line in standing.lines if line.number == number and not line.removed), None)
-    channel = None if line is None else writes_to(desk, line.kind)
-    if not ended or channel is None or not desk.receipts:
+    channel = None if line is None else writes_to(line.kind, app.backends)
+    if not ended or channel is None or not app.settings.receipts:
         return ()
-    parcel = Parcel(
-        kind=ParcelKind.STOPPED,
+    payload = Payload(
+        kind=PayloadKind.STOPPED,
         channel=channel,
         line=number,
         language=standing.language,
@@ -104,66 +108,66 @@ def _notice(
         until=now + UNDO_LIFE,
         undo=Undo(stop=stop, at=now),
     )
-    return (pack(parcel, contact.subject, desk.random(16), now),)
+    return (encode(payload, contact.subject, app.settings.random(16), now),)
 
 
-async def _ended(desk: Desk, subject: bytes, standing: Standing, stop: int, now: datetime) -> tuple[Choice, ...]:
-    events = [entry.event() for entry in await desk.storage.entries(subject)]
+async def _ended(app: Application, subject: bytes, standing: Standing, stop: int, now: datetime) -> tuple[Choice, ...]:
+    events = [entry.event() for entry in await app.storage.entries(subject)]
     return restorable(fold(events[: stop - 1]), standing, stop, now)
 
 
-async def undone_stop(desk: Desk, record: Record, stop: int, at: datetime) -> UndoneStop | None:
+async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | None:
     """
-    Return what undoing the event of number *stop* would allow again; None for nothing.
+    Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
-    standing, _ = await desk.whole(record)
-    choices = await _ended(desk, record.subject, standing, stop, desk.clock())
+    app = access.app
+    choices = await _ended(app, access.record.subject, await access.standing(), stop, app.settings.clock())
     if not choices:
         return None
-    wordings = await desk.wordings(choice.wording for choice in choices)
-    return UndoneStop(stop=stop, items=pinned_items(choices, desk.purposes, wordings), at=at)
+    wordings = await app.repository.wordings(choice.wording for choice in choices)
+    return UndoneStop(stop=stop, items=pinned_items(choices, app.settings.purposes, wordings), at=at)
 
 
-async def undo(desk: Desk, code: str, stop: int | None, how: Circumstances) -> Standing:
+async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
     """
-    Undo a stop or a change of address, through the link that was sent for it, or, with the number of the stop, through
-    a MyOptly link or in a session. A second time, nothing happens.
+    Undo a stop or a change of address through the link sent for it; or, with the number of the stop, through a MyOptly
+    link or in a session. A repeat is harmless.
     """
-    entry = await enter(desk, code)
-    if entry.target.undo is not None:
-        if entry.undo.stop is None:
-            return await _undo_change(desk, entry.record, entry.undo)
-        stop = entry.undo.stop
-    elif not entry.manages or stop is None:
+    app = access.app
+    if access.target.undo is not None:
+        if access.undo.stop is None:
+            return await _undo_change(access, access.undo)
+        stop = access.undo.stop
+    elif not access.manages or stop is None:
         raise LinkInvalidError("this link undoes nothing")
-    entry.require_line()
+    access.require_line()
     number = stop
-    choices = await _ended(desk, entry.record.subject, entry.record.standing, number, desk.clock())
+    choices = await _ended(app, access.record.subject, access.record.standing, number, app.settings.clock())
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         command = UndoStop(
             stop=number,
             choices=choices,
-            line=entry.line,
-            link=entry.target.kind,
-            code=entry.mark,
+            line=access.line,
+            link=access.target.kind,
+            code=access.mark,
             language=how.language,
-            hold=entry.holds(how, now),
+            hold=access.holds(how, now),
             context=how.context,
         )
-        return Plan(command=command, receipt_to=(entry.target.channel, entry.target.line))
+        return Plan(command=command, receipt_to=(access.target.channel, access.target.line))
 
-    return (await desk.apply(entry.contact, plan, whole=True)).standing
+    return (await access.apply(plan, suppressions=True)).standing
 
 
-async def successor(desk: Desk, subject: bytes, undo: Undo) -> int | None:
+async def successor(app: Application, subject: bytes, undo: Undo) -> int | None:
     """
-    Return the line that stands where a change put one: that one, or what the person put in its place since, so that
-    nobody escapes the undoing by changing the address once more.
+    Return the line that a change added, or the one with which the person has replaced it since, so that nobody can
+    prevent the undo by changing the address once more.
     """
     line, replaced = undo.added, False
     followed = {line}
-    for entry in await desk.storage.entries(subject):
+    for entry in await app.storage.entries(subject):
         event = entry.event()
         if isinstance(event, LineRemoved):
             replaced = event.line == line and event.actor is Actor.PERSON
@@ -172,15 +176,15 @@ async def successor(desk: Desk, subject: bytes, undo: Undo) -> int | None:
             followed.add(line)
         elif isinstance(event, LineReinstated):
             if event.line in undo.removed:
-                return undo.added  # undone before
+                return undo.added  # already undone
             replaced = False
             line = event.line if event.line in followed else line
     return line
 
 
-async def _undo_change(desk: Desk, record: Record, undo: Undo) -> Standing:
-    command = UndoLine(added=await successor(desk, record.subject, undo), removed=undo.removed)
+async def _undo_change(access: Access, undo: Undo) -> Standing:
+    command = UndoLine(added=await successor(access.app, access.record.subject, undo), removed=undo.removed)
     try:
-        return (await desk.apply(Contact(record.subject.hex()), lambda _standing, _now: Plan(command=command))).standing
+        return (await access.apply(command)).standing
     except AddressTakenError:
-        raise LineTakenError("the earlier address belongs to another contact by now: nothing was changed") from None
+        raise LineTakenError("the earlier address now belongs to another contact: nothing was changed") from None

@@ -1,5 +1,5 @@
 """
-How often something may be tried. Counted in the store, by all processes together, before anything is looked up.
+Throttling: how often something may be attempted. All processes count in the store together, before any look-up.
 """
 
 from __future__ import annotations
@@ -7,34 +7,38 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from optly._operations.desk import Desk
+from optly._operations.application import Application
 from optly.errors import TooManyTriesError
 from optly.keys import sha256
 from optly.links import STEP_UP_LIFE, STEP_UP_TRIES
 
-Often: TypeAlias = tuple[tuple[int, timedelta], ...]
+# At most so many attempts within each of these times.
+Limits: TypeAlias = tuple[tuple[int, timedelta], ...]
 
 _QUARTER, _DAY = timedelta(minutes=15), timedelta(days=1)
 
-# Six digits, six codes a day, five tries in ten minutes: someone who guesses all year at one contact finds a code with
-# a chance of one in a hundred, or of two if each code meets the end of one window and the beginning of the next.
-CODES: Final[Often] = ((3, _QUARTER), (6, _DAY))
-TRIES: Final[Often] = ((STEP_UP_TRIES, STEP_UP_LIFE),)
-PROPOSALS: Final[Often] = ((3, _QUARTER), (10, _DAY))
-COPIES: Final[Often] = ((3, _DAY),)
-LINKS: Final[Often] = ((3, _QUARTER), (10, _DAY))
-COMPLAINTS: Final[Often] = ((5, _DAY),)
+# Six digits, six codes a day, five attempts in ten minutes: someone who guesses at one contact for a whole year finds a
+# code with a probability of one in a hundred, or two if every code straddles the boundary of two windows.
+CODES: Final[Limits] = ((3, _QUARTER), (6, _DAY))
+TRIES: Final[Limits] = ((STEP_UP_TRIES, STEP_UP_LIFE),)
+PROPOSALS: Final[Limits] = ((3, _QUARTER), (10, _DAY))
+COPIES: Final[Limits] = ((3, _DAY),)
+LINKS: Final[Limits] = ((3, _QUARTER), (10, _DAY))
+COMPLAINTS: Final[Limits] = ((5, _DAY),)
 
 
-async def count(desk: Desk, what: str, whose: str, often: Often) -> None:
+async def count(app: Application, action: str, key: str, limits: Limits) -> None:
     """
-    Count one more.
+    Count one more attempt at *action*.
+
+    Args:
+        key: The contact, line, address or challenge it is counted for.
 
     Raises:
-        TooManyTriesError: That is one too many. It was counted all the same.
+        TooManyTriesError: It exceeds a limit. It is counted nevertheless.
     """
-    now = desk.clock()
-    for most, within in often:
+    now = app.settings.clock()
+    for limit, within in limits:
         seconds = int(within.total_seconds())
-        if await desk.storage.count(sha256(f"often\0{what}\0{seconds}\0{whose}"), now, now + within) > most:
-            raise TooManyTriesError("this was tried too often: wait, and try again later", until=now + within)
+        if await app.storage.count(sha256(f"often\0{action}\0{seconds}\0{key}"), now, now + within) > limit:
+            raise TooManyTriesError("too many attempts: wait and try again later", until=now + within)

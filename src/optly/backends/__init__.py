@@ -1,11 +1,14 @@
 """
-What hands messages to a provider. Each module is loaded when its backend is first asked for.
+Backends, which send messages through a provider. Each is imported when it is first used.
+
+May import `protocols` and what it may import.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from optly import _lazy
 
 if TYPE_CHECKING:
     from optly.backends.console import ConsoleBackend
@@ -16,19 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TLS", "ConsoleBackend", "MemoryBackend", "SESBackend", "SMTPBackend", "TwilioBackend"]
 
-_HOMES = {
-    "ConsoleBackend": "console",
-    "MemoryBackend": "memory",
-    "SESBackend": "ses",
-    "SMTPBackend": "smtp",
-    "TLS": "smtp",
-    "TwilioBackend": "twilio",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = _lazy.importer(
+    __name__,
+    {
+        "ConsoleBackend": "console",
+        "MemoryBackend": "memory",
+        "SESBackend": "ses",
+        "SMTPBackend": "smtp",
+        "TLS": "smtp",
+        "TwilioBackend": "twilio",
+    },
+)

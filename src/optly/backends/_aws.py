@@ -1,5 +1,5 @@
 """
-What every service of Amazon's asks: where it is, who calls, and a signature over what is said.
+What every Amazon service needs: its host, credentials, and a signature over each request.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _WORD = re.compile(r"[!-~]+", re.ASCII)
 
 def host(service: str, region: str) -> str:
     """
-    Return where *service* is to be found in *region*.
+    Return the host of *service* in *region*.
 
     Raises:
-        ConfigurationError: That is no name of a region.
+        ConfigurationError: It is not the name of a region.
     """
     if not _REGION.fullmatch(region):
-        raise ConfigurationError("a region of Amazon's is written as eu-west-2")
+        raise ConfigurationError("an AWS region is written like eu-west-2")
     match region.partition("-")[0]:
         case "cn":
             suffix = "amazonaws.com.cn"
@@ -44,14 +44,14 @@ def host(service: str, region: str) -> str:
 @attrs.frozen(kw_only=True)
 class Credentials:
     """
-    Who calls. None of it is in the repr.
+    AWS credentials. None of them are in the repr.
 
     Attributes:
-        access_key, secret_key: As Amazon made them.
-        token: Comes with those that are made for a while, else empty.
+        access_key, secret_key: As issued by Amazon.
+        token: The session token of temporary credentials, otherwise empty.
 
     Raises:
-        ConfigurationError: One of them is missing, or cannot stand in a header.
+        ConfigurationError: One of them is missing, or contains a character that is not allowed in a header.
     """
 
     access_key: str = attrs.field(repr=False)
@@ -60,7 +60,7 @@ class Credentials:
 
     def __attrs_post_init__(self) -> None:
         if not all(map(_WORD.fullmatch, (self.access_key, self.secret_key, self.token or "none"))):
-            raise ConfigurationError("credentials for Amazon are two or three words of printable ASCII")
+            raise ConfigurationError("AWS credentials are two or three values of printable ASCII without spaces")
 
 
 Source: TypeAlias = Callable[[], Credentials]
@@ -68,7 +68,7 @@ Source: TypeAlias = Callable[[], Credentials]
 
 def source(given: Credentials | Source | None) -> Source:
     """
-    Return what gives the credentials for each call.
+    Return a function that provides the credentials for each call.
 
     Raises:
         ConfigurationError: botocore is not installed.
@@ -87,15 +87,15 @@ def _require_botocore() -> None:
     try:
         import botocore  # type: ignore[import-untyped]  # noqa: F401
     except ImportError:
-        raise ConfigurationError('Amazon needs an extra: python -m pip install "optly[ses]"') from None
+        raise ConfigurationError('Amazon SES needs an extra: python -m pip install "optly[ses]"') from None
 
 
 class Chain:
     """
-    Credentials found as every program for Amazon finds them: in the environment, in files, from the machine's role.
-    Those that expire are renewed in time. Safe to share between threads.
+    Credentials from AWS's default chain: the environment, files, or the machine's role. Renewed before they expire.
+    Safe to share between threads.
 
-    They are looked for when they are first needed, because the search may ask the network.
+    They are looked up when they are first needed, because that may use the network.
     """
 
     def __init__(self) -> None:
@@ -104,11 +104,11 @@ class Chain:
 
     def __call__(self) -> Credentials:
         """
-        Return those that are good now.
+        Return the current credentials.
 
         Raises:
             LookupError: There are none.
-            Exception: Whatever botocore fails with when it cannot renew them.
+            Exception: Whatever botocore raises when it cannot renew them.
         """
         with self._lock:
             if self._kept is None:
@@ -118,7 +118,7 @@ class Chain:
             kept = self._kept
         if kept is None:
             raise LookupError("no credentials")
-        # Frozen, so that a renewal in another thread does not mix the old and the new.
+        # Frozen, so that a renewal in another thread does not mix old and new values.
         found = kept.get_frozen_credentials()
         return Credentials(access_key=found.access_key, secret_key=found.secret_key, token=found.token or "")
 
@@ -127,11 +127,11 @@ def sign(call: Call, credentials: Credentials, *, service: str, region: str, at:
     """
     Return *call* with Amazon's signature, version 4, over all of its headers. Pure.
 
-    botocore's ``add_auth`` takes the steps below too, but asks the clock itself, and writes what it signs to the log,
-    the session's token included.
+    botocore's ``add_auth`` does the same, but reads the clock itself, and logs what it signs, including the session
+    token.
 
     Args:
-        at: The time it is said. Amazon refuses a call that is more than a few minutes off.
+        at: The time of the call. Amazon refuses a call whose time is more than a few minutes off.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html (read
     2026-11-23).

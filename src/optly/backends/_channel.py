@@ -1,5 +1,5 @@
 """
-What every backend asks of a message.
+What every backend requires of a message.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from optly.errors import UsageError
 from optly.messages import Message
 
 
-def must_travel_by(channel: Channel, message: Message) -> None:
+def require_channel(channel: Channel, message: Message) -> None:
     """
-    Refuse a message that was made for another channel.
+    Require that a message was made for *channel*.
 
     Raises:
-        UsageError: It was.
+        UsageError: It was made for another channel.
     """
     if message.channel is not channel:
         raise UsageError(f"a backend for {channel} was given a message for {message.channel}")

@@ -1,5 +1,5 @@
 """
-One connection to a mail server, and what is said over it.
+A connection to a mail server, and the SMTP conversation over it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _DOT, _RESET, _RESET_DONE = b".\r\n", b"RSET\r\n", 250
 @attrs.frozen(kw_only=True)
 class Manners:
     """
-    How to speak to a mail server.
+    The settings of a conversation with a mail server.
 
     Attributes:
         context: How to encrypt, or None.
         timeout: Seconds to wait for each step.
-        local_hostname: What to introduce ourselves as, or None for this machine's name.
-        pipelining: Whether to speak without waiting for each reply, where the server says that it can listen so.
-        notify: What to ask delivery status notifications for, as RFC 3461 4.1 writes it, where the server sends any.
+        local_hostname: The name to give in EHLO, or None for this machine's name.
+        pipelining: Whether to send commands without waiting for each reply, if the server offers it.
+        notify: The delivery status notifications to request, as RFC 3461 4.1 writes them, if the server offers them.
     """
 
     context: ssl.SSLContext | None
@@ -49,20 +49,20 @@ def _wait() -> None:
 
 class Conversation:
     """
-    A connection over which one letter after the other is handed over. Not safe to share between threads.
+    A connection that sends one email after the other. Not safe to share between threads.
 
-    With a server that offers PIPELINING (RFC 2920) a letter costs one round trip: its end and the envelope of the next
-    letter are one write. Only where the final dot of a letter may have been heard and the reply to it was not is there
-    doubt about it, so a connection that breaks leaves one letter in doubt at most.
+    With a server that offers PIPELINING (RFC 2920) an email costs one round trip: its end and the envelope of the next
+    email are one write. An email is in doubt only if the server may have received its final dot and we did not receive
+    the reply to it, so a connection that breaks leaves at most one email in doubt.
 
-    The steps are taken here because smtplib would throw away the reply to the final dot, which is the evidence, and
-    would not say on which side of that dot a connection broke.
+    The steps are taken here because smtplib would discard the reply to the final dot, which is the evidence, and would
+    not show whether a connection broke before or after that dot.
 
     Attributes:
-        letters: How many letters were begun.
-        over: Whether nothing more can be said. True as well when an exception cut a letter short: the next reply would
-            still be one to that letter.
-        pipelining: Whether it pays to name the letter that comes next.
+        letters: How many emails were begun.
+        over: Whether nothing more can be sent. True too after an exception in the middle of an email: the next reply
+            would still belong to that email.
+        pipelining: Whether naming the following email saves time.
     """
 
     def __init__(self, client: SMTP, manners: Manners) -> None:
@@ -80,7 +80,7 @@ class Conversation:
     @classmethod
     def begin(cls, server: Server, manners: Manners) -> Conversation | Receipt:
         """
-        Connect, encrypt and log in, or return what it means for a letter that one of these did not come about.
+        Connect, encrypt and log in. If one of these fails, return what that means for an email.
         """
         client: SMTP | None = None
         host, port, name, timeout = server.host, server.port, manners.local_hostname, manners.timeout
@@ -90,7 +90,7 @@ class Conversation:
             else:
                 client = SMTP(host, port, name, timeout=timeout)
             assert client.sock is not None
-            # What ends a letter must not wait in the system until what came before it is acknowledged.
+            # The end of an email must not wait in the system until the bytes before it are acknowledged.
             client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _greet(client)
             if server.tls is TLS.STARTTLS:
@@ -110,15 +110,15 @@ class Conversation:
         self, letter: Letter, following: Letter | None = None, *, meanwhile: Callable[[], None] = _wait
     ) -> Receipt | None:
         """
-        Say one letter, and return what became of it.
+        Send one email and return its outcome.
 
         Args:
-            following: The letter that is handed over next. Its envelope is said along.
-            meanwhile: What to do while the server takes the letter.
+            following: The next email. Its envelope is sent in the same write.
+            meanwhile: Called while the server accepts the email.
 
         Returns:
-            None if the connection broke and the server said nothing about the letter, of which it has heard the
-            envelope at most: it is to be said over another connection. Never None for the first letter.
+            None if the connection broke without a reply about the email, of which the server received the envelope at
+            most: it has to be sent over another connection. Never None for the first email.
         """
         if refusal := self._unfit(letter):
             return refusal
@@ -149,7 +149,7 @@ class Conversation:
 
     def _unfit(self, letter: Letter) -> Receipt | None:
         """
-        Return why the server would not take a letter, if that can be told from what it offers.
+        Return a refusal if the extensions that the server offers show that it would not accept an email.
         """
         if letter.utf8 and not self._utf8:
             why = "an address is not in ASCII, and the mail server does not offer SMTPUTF8"
@@ -161,7 +161,7 @@ class Conversation:
 
     def _envelope(self, letter: Letter) -> tuple[bytes, bytes, bytes]:
         """
-        Return the commands that lead up to the content, one for each step.
+        Return the commands that come before the content, one for each step.
         """
         about_mail = " BODY=8BITMIME SMTPUTF8" if letter.utf8 else ""
         about_rcpt = ""
@@ -180,7 +180,7 @@ class Conversation:
 
     def _announce(self, letter: Letter | None) -> bytes:
         """
-        Return what to say along so that the server has the envelope of the next letter already.
+        Return the envelope of the next email, to be sent in the same write.
         """
         if letter is None or not self.pipelining or self._unfit(letter):
             return b""
@@ -189,7 +189,7 @@ class Conversation:
 
     def _envelope_replies(self, letter: Letter) -> Iterator[Reply]:
         """
-        Say the envelope, unless that was done, and yield the replies as far as they come.
+        Send the envelope, unless it was sent before, and yield the replies until one of them ends the transaction.
         """
         announced, self._announced = self._announced, None
         commands: Iterable[bytes] = ()
@@ -205,33 +205,33 @@ class Conversation:
                 self._wire.write(command)
             reply = self._wire.reply()
             yield reply
-            # What was said in one go is answered to the end, whatever becomes of its beginning.
+            # Commands sent in one write are all answered, whatever the first reply.
             if not reply.lets_go_on(step) and not (self.pipelining and reply.refuses):
                 return
 
     def _say(self, letter: Letter, following: Letter | None) -> None:
         """
-        Say the content and the final dot.
+        Send the content and the final dot.
 
         Raises:
-            OSError: The dot cannot have been heard.
+            OSError: The server cannot have received the dot.
         """
         self._wire.must_be_silent()
         content = b"".join((letter.content.replace(b"\r\n.", b"\r\n.."), _DOT))
         try:
             self._wire.write(content + self._announce(following), silent_for=len(content))
         except OSError:
-            # Of what follows the dot some may not have gone. The reply to the dot may be there all the same.
+            # Some bytes after the dot may not have been sent. The reply to the dot may still arrive.
             if self._wire.sent < len(content):
                 raise
 
     def _take_back(self, replies: list[Reply], following: Letter | None) -> bool:
         """
-        Leave the transaction of a letter that was refused, and return whether the connection is fit for another.
+        End the transaction of a refused email, and return whether the connection can be used for another.
         """
         content_wanted = len(replies) == Step.DOT and replies[Step.DATA].lets_go_on(Step.DATA)
         if content_wanted and replies[Step.RCPT].lets_go_on(Step.RCPT):
-            # The sender was refused and everything else was not: a dot might send somebody an empty message.
+            # Only the sender was refused: a dot might send an empty message to the recipient.
             return False
         commands = [_DOT, _RESET] if content_wanted else [_RESET]
         try:
@@ -244,7 +244,7 @@ class Conversation:
 
     def end(self) -> None:
         """
-        Take leave and close the connection.
+        Send QUIT and close the connection.
         """
         with suppress(OSError):
             self._wire.write(b"QUIT\r\n")
@@ -253,7 +253,7 @@ class Conversation:
 
     def drop(self) -> None:
         """
-        Close the connection without a word.
+        Close the connection without QUIT.
         """
         self._client.close()
 
@@ -264,7 +264,7 @@ def _is_an_answer(reply: Reply, step: Step) -> bool:
 
 def _unread(client: SMTP) -> bytes:
     """
-    Return what the server said and smtplib has read ahead. There should be nothing.
+    Return the bytes that smtplib has read ahead. There should be none.
     """
     assert client.sock is not None
     client.sock.settimeout(0)
@@ -276,14 +276,14 @@ def _unread(client: SMTP) -> bytes:
 
 def _xtext(text: str) -> str:
     """
-    Write a text so that it can be an argument of a command (RFC 3461 4).
+    Encode a text as an argument of a command (RFC 3461 4).
     """
     return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
 def _greet(client: SMTP) -> None:
     """
-    Say EHLO and nothing else. smtplib would fall back on HELO, and a reply such as 421 would be lost.
+    Send EHLO only. smtplib would fall back on HELO, and a reply such as 421 would be lost.
     """
     code, text = client.ehlo()
     if code != 250:
@@ -292,7 +292,7 @@ def _greet(client: SMTP) -> None:
 
 def _not_begun(error: OSError | ValueError) -> Receipt:
     if isinstance(error, SMTPResponseException):
-        # Whatever it refuses, it refuses us and not the letter.
+        # The server refuses us, not the email.
         text = error.smtp_error
         said = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
         reply = Reply(error.smtp_code if error.smtp_code > 0 else None, said)

@@ -1,5 +1,5 @@
 """
-Where something may be said that nobody else is to hear.
+Which URLs keep what is sent to them private.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 
 def is_this_machine(host: str) -> bool:
     """
-    Tell whether *host* names the machine that asks. No name is looked up.
+    Return whether *host* names this machine. No name is looked up.
     """
     try:
         return ip_address(host).is_loopback
@@ -23,10 +23,10 @@ def is_this_machine(host: str) -> bool:
 
 def is_private(url: str, *, path: bool = False) -> bool:
     """
-    Tell whether *url* is ``https://host``, or ``http://host`` on this very machine, and no more than that.
+    Return whether *url* is ``https://host``, or ``http://host`` on this machine, and nothing more.
 
     Args:
-        path: Whether one may follow.
+        path: Whether a path may follow.
     """
     try:
         parts = urlsplit(url)

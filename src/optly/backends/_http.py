@@ -1,8 +1,8 @@
 """
-The one place from which a provider is called over HTTP.
+The one place from which providers are called over HTTP.
 
-What matters to a sender is on which side of the request a failure lies: what was never said can be said again, what was
-said and not answered is in doubt.
+What matters is whether a failure came before or after the request was sent: a request that was never sent can be
+repeated, but one that was sent and not answered is in doubt.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LONGEST_ANSWER: Final = 4 * 1024 * 1024
 
 class NotSentError(Exception):
     """
-    Nothing of the request can have been heard. Never leaves the backends.
+    The provider cannot have received any of the request. Never raised outside the backends.
     """
 
 
 class NoAnswerError(Exception):
     """
-    The request was said, and no whole answer came. Never leaves the backends.
+    The request was sent, and no complete answer arrived. Never raised outside the backends.
     """
 
 
@@ -38,7 +38,7 @@ class Call:
     A request to a provider. Its repr shows neither secrets nor addresses.
 
     Attributes:
-        headers: Sent as they are, beside those that HTTP itself needs.
+        headers: Sent as they are, in addition to those HTTP itself needs.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Call:
 @attrs.frozen(kw_only=True)
 class Answer:
     """
-    What the provider answered.
+    The provider's answer.
 
     Attributes:
         headers: By name in lower case.
@@ -65,13 +65,13 @@ class Caller:
     """
     Calls providers over connections that are kept open. Safe to share between threads, and across a fork.
 
-    Redirects are not followed: a request that is signed for one host is not repeated to another. httpx is used below
-    its client, which would write every address that is called, and with it people's numbers, into the log. A proxy is
-    taken from the environment, as the client would.
+    Redirects are not followed: a request signed for one host is not repeated to another. httpx is used below its
+    client, which would log every URL that is called, and with it people's numbers. A proxy is taken from the
+    environment, as the client would.
 
     Args:
         timeout: How long to wait for each step: connecting, writing, and each piece of the answer.
-        transport: What to call through instead of the network.
+        transport: Used instead of the network.
     """
 
     def __init__(self, *, timeout: timedelta, transport: httpx.BaseTransport | None = None) -> None:
@@ -83,11 +83,11 @@ class Caller:
 
     def call(self, call: Call) -> Answer:
         """
-        Say *call*, once.
+        Make *call* once.
 
         Raises:
-            NotSentError: There is no connection.
-            NoAnswerError: There was one, and no whole answer came over it, or none that is HTTP.
+            NotSentError: No connection was made.
+            NoAnswerError: A connection was made, and no complete HTTP answer arrived over it.
         """
         try:
             request = httpx.Request(
@@ -117,7 +117,7 @@ class Caller:
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         with self._lock:
             if self._process != os.getpid():
-                # Connections that were open before a fork belong to the parent.
+                # Connections opened before a fork belong to the parent.
                 self._transports, self._process = {}, os.getpid()
             if proxy not in self._transports:
                 self._transports[proxy] = httpx.HTTPTransport(proxy=proxy)
@@ -125,7 +125,7 @@ class Caller:
 
     def close(self) -> None:
         """
-        Close the connections. What is called afterwards opens new ones.
+        Close the connections. Later calls open new ones.
         """
         with self._lock:
             transports, self._transports = [*self._transports.values()], {}
@@ -141,6 +141,6 @@ def _read(response: httpx.Response) -> Answer:
     for piece in response.iter_bytes():
         body += piece
         if len(body) > _LONGEST_ANSWER:
-            raise NoAnswerError("the answer has no end")
+            raise NoAnswerError("the answer is too long")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status_code, headers=headers, body=body)

@@ -1,5 +1,5 @@
 """
-What somebody wrote, out of all that is in their mail. Pure.
+The text a person wrote in a mail, without quotes and signatures. Pure.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from email.message import Message as Mail
 from html import unescape
 from typing import Final
 
-_LONGEST_BODY = 64 * 1024  # the newest text stands on top, and nobody answers a question at such length
+_LONGEST_BODY = 64 * 1024  # the newest text is at the top, and no answer to a question is as long as this
 _LONGEST_TEXT = 10_000
 
 _NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-# Not for text, and slow by design or by accident.
+# Not meant for text, and slow.
 _NO_CHARSETS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape"}
 
-# "On Tuesday I wrote to you:" begins a sentence of the person's own.
+# "On Tuesday I wrote to you:" begins a sentence by the person.
 _WROTE = (
     r"(?:(?<!\bI )(?:wrote|a écrit|escribió|escreveu|ha scritto)\s?:"
     r"|(?:ysgrifennodd|schrieb|schreef|skrev)\b[^:]{0,100}:)"
@@ -35,20 +35,20 @@ _REST_IS_OLD = re.compile(
     r"|-{2,}\s?(?:original message|forwarded message|neges wreiddiol|ursprüngliche nachricht|message d'origine)\s?--+",
     re.IGNORECASE,
 )
-_BY_THE_DEVICE = re.compile(r"(?:sent from (?:my|the) \S.{0,60}|get outlook for .{0,40})", re.IGNORECASE)
+_DEVICE_SIGNATURE = re.compile(r"(?:sent from (?:my|the) \S.{0,60}|get outlook for .{0,40})", re.IGNORECASE)
 _QUOTED, _OLD = "\n> …\n", f"\n{'_' * 20}\n"
 
 
 def clean(text: str) -> str:
     """
-    Return *text* without what no store takes: control characters and halves of characters.
+    Return *text* without what a store cannot keep: control characters and halves of characters are replaced.
     """
     return _NOT_TEXT.sub("\ufffd", text)
 
 
 def decoded(part: Mail) -> str:
     """
-    Return the text of a part, whatever it claims its character set is.
+    Return the text of a part, whatever character set it declares.
     """
     body = part.get_payload(decode=True)
     if not isinstance(body, bytes):
@@ -65,10 +65,10 @@ def decoded(part: Mail) -> str:
 
 def newest_text(parts: Iterable[Mail]) -> str:
     """
-    Return what is new in a mail: without what it quotes, and without a signature.
+    Return the new text in a mail, without quoted text and without a signature.
 
     Args:
-        parts: The mail and its parts, without those of mails inside of it.
+        parts: The mail and its parts, without those of mails inside it.
     """
     html = ""
     for part in parts:
@@ -84,7 +84,7 @@ def newest_text(parts: Iterable[Mail]) -> str:
 
 def without_quotes(text: str) -> str:
     """
-    Return the lines of *text* that are neither quoted nor a signature, whether they stand above or below the quote.
+    Return the lines of *text* that are neither quoted nor a signature, whether above or below the quote.
     """
     lines = [line.strip() for line in text.split("\n")]
     kept: list[str] = []
@@ -96,9 +96,9 @@ def without_quotes(text: str) -> str:
         if length := _attribution(lines, number):
             number += length
             if not _next_is_quoted(lines, number):
-                break  # A mail quoted without a mark: there is no telling where it ends.
+                break  # A mail quoted without a mark: its end cannot be found.
             continue
-        if not line.startswith((">", "|>")) and not _BY_THE_DEVICE.fullmatch(line):
+        if not line.startswith((">", "|>")) and not _DEVICE_SIGNATURE.fullmatch(line):
             kept.append(line)
         number += 1
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()[:_LONGEST_TEXT]
@@ -106,7 +106,7 @@ def without_quotes(text: str) -> str:
 
 def _attribution(lines: list[str], number: int) -> int:
     """
-    Return over how many lines a sentence such as "On Tuesday Acme wrote:" goes from here, or 0.
+    Return how many lines a sentence such as "On Tuesday Acme wrote:" takes up from line *number* on, or 0.
     """
     if lines[number].endswith(":") and _SHORT_ATTRIBUTION.fullmatch(lines[number]):
         return 1
@@ -143,10 +143,9 @@ _OLD_FROM_HERE = frozenset({"divRplyFwdMsg", "appendonsend"})
 
 def _from_html(html: str) -> str:
     """
-    Write HTML as text, a quote as one quoted line.
+    Convert HTML to text, with a quote as one quoted line.
 
-    By hand, because the library's parser takes most of a minute over 64 KiB that were written to that end, and gives up
-    on others.
+    By hand, because the library's parser takes up to a minute for 64 KiB of hostile HTML, and fails on some.
     """
     visible = html.partition("<!--")[0] + "".join(part.partition("-->")[2] for part in html.split("<!--")[1:])
     written: list[str] = []

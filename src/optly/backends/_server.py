@@ -1,5 +1,5 @@
 """
-Which mail server to talk to, and how privately.
+The mail server to use, and how the connection to it is encrypted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class TLS(StrEnum):
     """
     How a connection to a mail server is encrypted.
 
-    There is no "if the server offers it": whoever sits in between can take the offer out.
+    There is no "if the server offers it": anyone in between could remove the offer.
     """
 
     IMPLICIT = "implicit"
@@ -30,7 +30,7 @@ class TLS(StrEnum):
 @attrs.frozen(kw_only=True)
 class Server:
     """
-    A mail server as its URL names it.
+    A mail server, from its URL.
     """
 
     host: str
@@ -42,16 +42,16 @@ class Server:
     @classmethod
     def parse(cls, url: str, *, user: str | None = None, password: str | None = None, tls: TLS | None = None) -> Server:
         """
-        Read ``smtp://user:password@host:port`` or ``smtps://…``, user and password percent-encoded.
+        Parse ``smtp://user:password@host:port`` or ``smtps://…``, with user and password percent-encoded.
 
         Args:
-            user, password: Take the place of those in the URL.
-            tls: Without it, ``smtps`` means `TLS.IMPLICIT` and ``smtp`` means `TLS.STARTTLS`, or `TLS.NONE` to this
-                very machine.
+            user, password: Replace those in the URL.
+            tls: By default ``smtps`` means `TLS.IMPLICIT` and ``smtp`` means `TLS.STARTTLS`, or `TLS.NONE` to this
+                machine.
 
         Raises:
-            ConfigurationError: It is no such URL, or a password would cross the network for all to read. The URL is not
-                repeated, because it may hold a password.
+            ConfigurationError: It is not such a URL, or a password would cross the network unencrypted. The URL is not
+                repeated, because it may contain a password.
         """
         try:
             parts = urlsplit(url)
@@ -64,7 +64,7 @@ class Server:
         password = password if password is not None else _decoded(parts.password)
         if (user is None) is not (password is None):
             raise ConfigurationError("a mail server needs both a user and a password, or neither")
-        # smtplib writes both in ASCII and would fail in the middle of a conversation.
+        # smtplib encodes both in ASCII and would fail in the middle of a conversation.
         if not all(text is None or (text.isascii() and text.isprintable()) for text in (user, password)):
             raise ConfigurationError("the user and the password of a mail server must be printable ASCII")
         local = is_this_machine(parts.hostname)

@@ -1,9 +1,9 @@
 """
-What Twilio's error codes mean for a message, as data, and how they and the words beside them are read.
+What Twilio's error codes mean for a message, as data, and how the codes and their texts are read.
 
-Twilio says that codes may change, so this is what is known of some, and an unknown one suppresses nobody. Each has a
-page: https://www.twilio.com/docs/api/errors/21610 and so on (those marked with a day were read then; the others are
-known from use).
+Twilio may change its codes, so this is what is known of some of them; an unknown one suppresses nobody. Each has a
+page: https://www.twilio.com/docs/api/errors/21610 and so on (those marked with a date were read on that date; the
+others are known from use).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optly.messages import DeliveryStatus, Fault, Outcome
 @attrs.frozen
 class Verdict:
     """
-    What a code means: for a message that is handed over, and for one that was taken before.
+    What a code means: for a message that is being sent, and for one that was accepted before.
     """
 
     outcome: Outcome
@@ -40,20 +40,20 @@ VERDICTS: Final[Mapping[int, Verdict]] = {
     # The person
     21610: OPTED_OUT,  # replied STOP (2026-11-23)
     # The number
-    21211: ADDRESS,  # no valid number
-    21614: ADDRESS,  # no mobile (2026-11-24)
+    21211: ADDRESS,  # not a valid number
+    21614: ADDRESS,  # not a mobile (2026-11-24)
     21635: ADDRESS,  # a landline (2026-11-24)
     30005: ADDRESS,  # no such handset
     30006: ADDRESS,  # a landline: "do not retry" (2026-11-24)
     # The handset
-    30003: HANDSET,  # off or out of reach; may pass (2026-11-24)
+    30003: HANDSET,  # off or out of reach; temporary (2026-11-24)
     # The message
     21602: CONTENT,  # empty
     21605: CONTENT,  # too long
     21617: CONTENT,  # more than 1,600 characters
     30007: CONTENT,  # filtered by the network or by Twilio
     **dict.fromkeys([*range(35110, 35120), 35126], CONTENT),  # the time of sending (35115: 2026-11-23)
-    # The account and its settings: to be mended, and until then nothing is lost
+    # The account and its settings: to be corrected; nothing is lost until then
     20001: ACCOUNT,  # credentials
     20003: ACCOUNT,  # log-in
     20005: ACCOUNT,  # account not active
@@ -82,13 +82,13 @@ VERDICTS: Final[Mapping[int, Verdict]] = {
     # The pair of sender and number, which says nothing about the number alone
     21612: REFUSED,  # this sender cannot reach that number (2026-11-24)
     30004: REFUSED,  # blocked on the way, it may be by the handset
-    30008: REFUSED,  # not known to Twilio either
+    30008: REFUSED,  # unknown to Twilio too
 }
 
 
 def verdict(code: int | None) -> Verdict:
     """
-    Return what a code means. An unknown one, or none, is a refusal for reasons that say nothing about the person.
+    Return what a code means. An unknown one, or none, is a refusal that says nothing about the person.
     """
     return REFUSED if code is None else VERDICTS.get(code, REFUSED)
 
@@ -99,13 +99,13 @@ _LONGEST_REPLY: Final = 1000
 
 def code_of(value: object) -> int | None:
     """
-    Return a code as Twilio writes it, or None for what is none.
+    Return the code in *value*, as Twilio writes it, or None if it is not one.
     """
     return int(str(value)) if _CODE.fullmatch(str(value)) else None
 
 
-def words(*said: object) -> str:
+def words(*parts: object) -> str:
     """
-    Write what Twilio said as one line that can be stored anywhere.
+    Join the parts of Twilio's answer into one line that any store can keep.
     """
-    return clean(" ".join(" ".join(str(word).split()) for word in said if word))[:_LONGEST_REPLY]
+    return clean(" ".join(" ".join(str(word).split()) for word in parts if word))[:_LONGEST_REPLY]

@@ -1,5 +1,5 @@
 """
-What Twilio tells: what became of a text, and what people reply. Pure.
+Twilio's webhook: delivery events and replies. Pure.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ MESSAGE = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 
 def read(request: Request) -> tuple[Fields, Fields]:
     """
-    Return the fields of a request, and those of them that are signed one by one. Pure.
+    Return the fields of a request, and the fields that its signature covers. Pure.
 
-    Those of a form are. Of JSON the query has the digest, and the query is signed.
+    The signature covers every field of a form. For JSON the query holds a digest of the body, and is signed with the
+    URL.
 
     Raises:
-        RejectedError: It has none, or too many.
+        RejectedError: It has no fields, too many, or another digest.
     """
     require_post(request)
     try:
@@ -54,7 +55,7 @@ def read(request: Request) -> tuple[Fields, Fields]:
 
 def signature(token: str, url: str, fields: Fields) -> str:
     """
-    Sign a request as Twilio does: the URL, then each name with each of its distinct values, sorted. Pure.
+    Return Twilio's signature of a request: over the URL, then each name with each of its distinct values, sorted. Pure.
 
     Source: https://www.twilio.com/docs/usage/webhooks/webhooks-security (read 2026-11-24).
     """
@@ -64,22 +65,22 @@ def signature(token: str, url: str, fields: Fields) -> str:
 
 def is_signed(request: Request, url: str, fields: Fields, tokens: Sequence[str]) -> bool:
     """
-    Tell whether Twilio signed a request to *url* with one of *tokens*. Pure.
+    Return whether Twilio signed a request to *url* with one of *tokens*. Pure.
 
     Args:
-        url: The one that Twilio was given, whatever host the request names.
+        url: The URL that was given to Twilio, whatever host the request names.
     """
     given = request.values("x-twilio-signature")
     if len(given) != 1:
         return False
     spellings = _spellings(f"{url}?{request.query}" if request.query else url)
-    wanted = [signature(token, spelling, fields).encode() for token in tokens for spelling in spellings]
-    return any(hmac.compare_digest(one, given[0].encode(errors="replace")) for one in wanted)
+    expected = [signature(token, spelling, fields).encode() for token in tokens for spelling in spellings]
+    return any(hmac.compare_digest(each, given[0].encode(errors="replace")) for each in expected)
 
 
 def _spellings(url: str) -> tuple[str, str]:
     """
-    Return *url* without a port and with one: Twilio is known to sign both.
+    Return *url* without and with a port: Twilio is known to sign either.
     """
     parts = urlsplit(url)
     start = f"{parts.scheme}://{parts.netloc}"
@@ -95,7 +96,7 @@ _STATUSES: Final[Mapping[str, DeliveryStatus]] = {
     "scheduled": DeliveryStatus.SENT,
     "sending": DeliveryStatus.SENT,
     "sent": DeliveryStatus.SENT,
-    "partially_delivered": DeliveryStatus.SENT,  # a part is there, and the last word is not said
+    "partially_delivered": DeliveryStatus.SENT,  # one part has arrived, and more events follow
     "delivered": DeliveryStatus.DELIVERED,
     "read": DeliveryStatus.DELIVERED,
     "canceled": DeliveryStatus.FAILED,
@@ -104,40 +105,40 @@ _BY_CODE: Final = {"failed", "undelivered"}
 _KEYWORDS: Final = {keyword.name: keyword for keyword in Keyword}
 
 
-# A number, be it over RCS. An agent of RCS has a name and is nobody who replies.
+# A number, over RCS too. An RCS agent has a name instead, and sends no replies.
 _PERSON = re.compile(r"(?:rcs:(?=\+))?([^:]*)")
 
 
-def told(fields: Fields, query: str, *, backend: str, now: datetime) -> tuple[DeliveryEvent | InboundMessage, ...]:
+def events(fields: Fields, query: str, *, backend: str, now: datetime) -> tuple[DeliveryEvent | InboundMessage, ...]:
     """
-    Return what a request says that is known to be Twilio's. Pure.
+    Return the events in a request whose signature was verified. Pure.
 
-    Nothing, if it is about another channel than texts or is of a kind that is not known: Twilio adds some without
-    notice. A reply over RCS is one by text, because Twilio joins the two where somebody says stop. Its requests carry
-    no time that could be relied on, only that of a network in a zone nobody names, so what they tell happened now.
+    Empty if it is about a channel other than texts or of an unknown kind: Twilio adds kinds without notice. A reply
+    over RCS counts as a text, because Twilio applies a stop to both. The requests hold no reliable time, only a
+    network's local time in an unknown zone, so the events are dated *now*.
 
     Args:
-        query: Of the address that was called. Has the ids of the message it is about.
+        query: The query of the URL that was called. Holds the ids of the message.
 
     Raises:
-        RejectedError: It is cut short.
+        RejectedError: It is incomplete.
     """
-    said = {name: values[0] for name, values in fields.items()}
-    if "MessageStatus" in said:
-        event: DeliveryEvent | InboundMessage | None = _became(said, query, backend=backend, now=now)
-    elif "Body" in said:
-        event = _reply(said, backend=backend, now=now)
+    values = {name: each[0] for name, each in fields.items()}
+    if "MessageStatus" in values:
+        event: DeliveryEvent | InboundMessage | None = _delivery_event(values, query, backend=backend, now=now)
+    elif "Body" in values:
+        event = _inbound_message(values, backend=backend, now=now)
     else:
         event = None
     return () if event is None else (event,)
 
 
-def _became(said: Mapping[str, str], query: str, *, backend: str, now: datetime) -> DeliveryEvent | None:
-    status, to = said["MessageStatus"], said.get("To", "")
-    if ":" in to or ":" in said.get("From", ""):
+def _delivery_event(values: Mapping[str, str], query: str, *, backend: str, now: datetime) -> DeliveryEvent | None:
+    status, to = values["MessageStatus"], values.get("To", "")
+    if ":" in to or ":" in values.get("From", ""):
         return None  # whatsapp:+44…, rcs:…
-    sid = _sid(said)
-    code = code_of(said.get("ErrorCode"))
+    sid = _sid(values)
+    code = code_of(values.get("ErrorCode"))
     meaning = verdict(code).later if status in _BY_CODE else _STATUSES.get(status)
     if meaning is None:
         return None
@@ -152,27 +153,27 @@ def _became(said: Mapping[str, str], query: str, *, backend: str, now: datetime)
         to=clean(to),
         at=now,
         code=str(code or ""),
-        detail=words(status, said.get("ErrorMessage"), said.get("RawDlrDoneDate")),
+        detail=words(status, values.get("ErrorMessage"), values.get("RawDlrDoneDate")),
     )
 
 
-def _reply(said: Mapping[str, str], *, backend: str, now: datetime) -> InboundMessage | None:
-    person = _PERSON.fullmatch(said.get("From", ""))
-    if person is None or ":" in said.get("To", "").removeprefix("rcs:"):
+def _inbound_message(values: Mapping[str, str], *, backend: str, now: datetime) -> InboundMessage | None:
+    person = _PERSON.fullmatch(values.get("From", ""))
+    if person is None or ":" in values.get("To", "").removeprefix("rcs:"):
         return None  # whatsapp:+44…
     return InboundMessage(
-        id=_sid(said),
+        id=_sid(values),
         backend=backend,
         channel=Channel.SMS,
         sender=clean(person[1]),
-        text=clean(said["Body"].replace("\r\n", "\n").replace("\r", "\n")),
+        text=clean(values["Body"].replace("\r\n", "\n").replace("\r", "\n")),
         at=now,
-        keyword=_KEYWORDS.get(said.get("OptOutType", "").upper()),
+        keyword=_KEYWORDS.get(values.get("OptOutType", "").upper()),
     )
 
 
-def _sid(said: Mapping[str, str]) -> str:
-    sid = said.get("MessageSid", "")
+def _sid(values: Mapping[str, str]) -> str:
+    sid = values.get("MessageSid", "")
     if not MESSAGE.fullmatch(sid):
         raise RejectedError(HTTPStatus.BAD_REQUEST, "no message")
     return sid

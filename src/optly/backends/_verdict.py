@@ -26,12 +26,12 @@ _QUEUED = re.compile(
 
 CLOSING: Final = 421
 
-# About the connection, the log-in or the way we speak, whatever the message: RFC 4954 6, RFC 3207 4, RFC 5321 4.2.2.
+# About the connection, the log-in or our commands, whatever the message: RFC 4954 6, RFC 3207 4, RFC 5321 4.2.2.
 _OURS = frozenset({CLOSING, 454, 500, 502, 503, 504, 530, 534, 535, 538, 555})
-# RFC 3463 3; 5.1.7 and 5.1.8 are said of the sender.
+# RFC 3463 3; 5.1.7 and 5.1.8 are about the sender.
 _SYSTEM_OR_SENDER = frozenset({"4.3.1", "4.3.2", "4.3.5", "5.3.5", "5.1.7", "5.1.8"})
-# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that takes no mail (RFC 7505),
-# a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
+# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that accepts no mail (RFC
+# 7505), a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
 NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _MAILBOX = frozenset({"4.2.1", "4.2.2", "5.2.2"})
 _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
@@ -39,7 +39,7 @@ _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
 
 class Step(IntEnum):
     """
-    What a reply is to.
+    The step that a reply answers.
     """
 
     MAIL = 0
@@ -55,11 +55,11 @@ _GOES_ON = {Step.MAIL: 2, Step.RCPT: 2, Step.DATA: 3, Step.DOT: 2}
 @attrs.frozen
 class Reply:
     """
-    What a server said at one step, or how it failed to.
+    A server's reply at one step, or how it failed to reply.
 
     Attributes:
-        code: None if what came was no reply, or nothing came.
-        text: The lines of the reply without their codes, or what went wrong. May hold an address.
+        code: None if nothing arrived, or what arrived was not a reply.
+        text: The lines of the reply without their codes, or what went wrong. May contain an address.
     """
 
     code: int | None
@@ -75,28 +75,29 @@ class Reply:
 
     def lets_go_on(self, step: Step) -> bool:
         """
-        Whether it is the reply that was hoped for at *step*.
+        Whether it lets the next step follow *step*.
         """
         return self.code is not None and self.code // 100 == _GOES_ON[step]
 
     @property
     def refuses(self) -> bool:
         """
-        Whether it refuses what was said, for now or for good, over a connection that goes on.
+        Whether it refuses the command, temporarily or permanently, on a connection that stays open.
         """
         return self.code is not None and self.code // 100 in (4, 5) and self.code != CLOSING
 
 
 def judge(reply: Reply, step: Step, *, said: bool) -> Receipt:
     """
-    Tell what a reply means for a message.
+    Return what a reply means for a message.
 
-    A refusal says nothing about the address unless its enhanced code does: a bare 550 is also what a block by policy or
-    by reputation looks like. At MAIL the server has heard of the message nothing but our own address and a size, so
-    what it refuses there, it would refuse of any other message as well.
+    A refusal says nothing about the address unless its enhanced code does: a bare 550 is also used for a block by
+    policy or by reputation. At MAIL all the server knows of the message is our own address and a size, so a refusal
+    there would apply to any other message as well.
 
     Args:
-        said: Whether the final dot may have been heard. From there on silence, and what is no answer, is doubt.
+        said: Whether the server may have received the final dot. From then on silence, or anything that is not an
+            answer, means doubt.
     """
     match (reply.code or 0) // 100:
         case 2 if step is Step.DOT and said:
@@ -126,9 +127,9 @@ def _sort(reply: Reply, step: Step, *, permanent: bool) -> tuple[Outcome, Fault 
 
 def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None) -> Receipt:
     """
-    Write down a reply, cut and cleaned so far that it can be stored anywhere.
+    Return the receipt for a reply, cut and cleaned so that any store can keep it.
 
-    What a server says while it accepts an email must not be what keeps that from being recorded.
+    The text of an acceptance must never prevent the acceptance from being recorded.
     """
     text = reply.text if reply.code is None else f"{reply.code} {reply.text}"
     queued = _QUEUED.search(reply.text) if outcome is Outcome.ACCEPTED else None
@@ -144,6 +145,6 @@ def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None) -> Recei
 
 def not_sent(why: str, outcome: Outcome = Outcome.RETRY_LATER, fault: Fault = Fault.BACKEND) -> Receipt:
     """
-    Write down why a message was not even begun.
+    Return the receipt of a message that was not begun.
     """
     return receipt(Reply(None, f"not sent: {why}"), outcome, fault)

@@ -1,6 +1,6 @@
 """
-What every provider has in common that tells something over HTTP: how it is read, answered and refused. Pure, but for a
-line in the log.
+What the webhooks of all providers have in common: reading, answering and refusing a request. Pure, except for a line in
+the log.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Final
 from optly.protocols import Webhook
 from optly.protocols.http import Request, Response
 
-_logger = logging.getLogger("optly")
+_log = logging.getLogger("optly")
 
-LONGEST_BODY: Final = 256 * 1024  # what SNS and EventBridge can carry; Twilio says less
+LONGEST_BODY: Final = 256 * 1024  # the most that SNS and EventBridge send; Twilio sends less
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class RejectedError(Exception):
     """
-    A request is not taken. Never leaves the backends.
+    A request is rejected. Never raised outside the backends.
 
     Attributes:
-        status: What its sender is told. After a 5xx it comes again.
-        reason: A word for the log.
+        status: The status of the response. After a 5xx the sender repeats the request.
+        reason: A few words for the log.
     """
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
@@ -38,10 +38,10 @@ class RejectedError(Exception):
 
 def require_post(request: Request) -> None:
     """
-    Make sure that a request is one by which something is told, and no longer than what there is to tell.
+    Require a POST request whose body is no longer than a provider's can be.
 
     Raises:
-        RejectedError: It is not.
+        RejectedError: It is not one.
     """
     if request.method != "POST":
         raise RejectedError(HTTPStatus.METHOD_NOT_ALLOWED, "method")
@@ -51,7 +51,7 @@ def require_post(request: Request) -> None:
 
 def json_object(text: bytes | str) -> dict[str, Any] | None:
     """
-    Return the JSON object in *text*, or None for what is none.
+    Return the JSON object in *text*, or None if it is not one.
     """
     try:
         found = json.loads(text)
@@ -62,14 +62,14 @@ def json_object(text: bytes | str) -> dict[str, Any] | None:
 
 def our_id(text: str) -> str:
     """
-    Return *text* if it can be an id that we sent along, else nothing.
+    Return *text* if it has the form of our ids, otherwise an empty string.
     """
     return text if _ID.fullmatch(text) else ""
 
 
 def respond(status: HTTPStatus, body: bytes = b"", *, media_type: str = "") -> Response:
     """
-    Return what the sender is told.
+    Return the response to the sender.
     """
     headers = [("content-length", str(len(body)))]
     if media_type:
@@ -81,8 +81,8 @@ def respond(status: HTTPStatus, body: bytes = b"", *, media_type: str = "") -> R
 
 def refuse(rejected: RejectedError, *, backend: str) -> Webhook:
     """
-    Tell the sender no, and the log why. Nothing of what was sent is in either.
+    Refuse the request, and log the reason. Neither repeats anything that was sent.
     """
     extra = {"backend": backend, "status": rejected.status.value, "reason": rejected.reason}
-    _logger.warning("a webhook was refused", extra=extra)
+    _log.warning("a webhook was refused", extra=extra)
     return Webhook(response=respond(rejected.status))

@@ -1,5 +1,6 @@
 """
-The socket under a dialogue with a mail server: whole replies in, bytes out, and a count of what may have been heard.
+The socket of a conversation with a mail server: complete replies in, bytes out, and a count of those that may have
+been received.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 class Wire:
     """
-    A connected socket. Not safe to share between threads. Whatever fails raises OSError.
+    A connected socket. Not safe to share between threads. Every failure raises OSError.
 
     Args:
-        timeout: Seconds within which a whole reply has to come, or all of what is written has to go.
-        unread: What was read already and is still to be looked at.
+        timeout: Seconds within which a complete reply has to arrive, or everything written has to be sent.
+        unread: Bytes that were read from the socket before and not yet used.
 
     Attributes:
-        sent: How many bytes of what was written last the system has taken: the others cannot have been heard. Exact
-            under TLS as well, where a record that was not taken whole cannot be deciphered.
+        sent: How many bytes of the last write the system has accepted: the server cannot have received the others.
+            Exact under TLS too, where a record that was not accepted completely cannot be deciphered.
     """
 
     def __init__(self, sock: socket.socket, *, timeout: float, unread: bytes) -> None:
@@ -42,13 +43,13 @@ class Wire:
 
     def write(self, data: bytes, *, silent_for: int = 0) -> None:
         """
-        Write *data*, and read meanwhile: a server that waits for us to read would not read on either (RFC 2920 3.1).
+        Write *data*, reading meanwhile: a server that waits for us to read may stop reading itself (RFC 2920 3.1).
 
         Args:
-            silent_for: While fewer bytes than this have gone, the server has no reason to speak.
+            silent_for: While fewer bytes than this have been sent, the server has nothing to reply to.
 
         Raises:
-            OSError: The rest of *data* did not go, or the server spoke before its turn.
+            OSError: The rest of *data* was not sent, or the server replied before its turn.
         """
         self.sent, until = 0, time.monotonic() + self._timeout
         view = memoryview(data)
@@ -73,10 +74,10 @@ class Wire:
 
     def must_be_silent(self) -> None:
         """
-        Make sure that nothing is said while nothing was asked: every later reply would be taken for another's.
+        Check that the server has sent nothing unasked: every later reply would be matched to the wrong command.
 
         Raises:
-            OSError: Something was, or the connection was closed.
+            OSError: It has, or the connection was closed.
         """
         self._sock.settimeout(0)
         self._read_what_is_there()
@@ -85,10 +86,10 @@ class Wire:
 
     def reply(self, *, patience: int = 1) -> Reply:
         """
-        Read one reply, of however many lines in however many pieces.
+        Read one reply, which may have several lines and arrive in several pieces.
 
         Args:
-            patience: By how much longer than the timeout to wait.
+            patience: How many times the timeout to wait.
         """
         until = time.monotonic() + self._timeout * patience
         lines: list[str] = []
@@ -143,7 +144,7 @@ class Wire:
                 self._unread += self._received()
         except _WAIT:
             return
-        raise ConnectionError("the mail server says more than anybody asked")
+        raise ConnectionError("the mail server sent more than was expected")
 
     def _received(self) -> bytes:
         data = self._sock.recv(_PIECE)

@@ -8,7 +8,7 @@ import sys
 from threading import Lock
 from typing import TextIO
 
-from optly.backends._channel import must_travel_by
+from optly.backends._channel import require_channel
 from optly.contacts.addresses import Channel
 from optly.messages import Message, Outcome, Receipt
 
@@ -36,16 +36,16 @@ class ConsoleBackend:
 
     def send(self, message: Message) -> Receipt:
         """
-        Write *message* and a line that closes it.
+        Write *message* and a closing line.
         """
-        must_travel_by(self.channel, message)
+        require_channel(self.channel, message)
         stream = self._stream or sys.stdout
         try:
             with self._lock:
                 stream.write(_shown(message))
                 stream.flush()
         except OSError as error:
-            # Some of it may have been read already.
+            # Part of it may have been read already.
             return Receipt(outcome=Outcome.IN_DOUBT, reply=f"the stream failed: {error.strerror}")
         return Receipt(outcome=Outcome.ACCEPTED, reply="shown")
 

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from optly.errors import ConfigurationError
 
-# What a reader or a mail program goes by. An email that has one of these twice, or has one that was not there when it
-# was signed, is not the email that was signed.
+# The headers that a reader or a mail program relies on. An email in which one of these is repeated, or was added after
+# signing, is not the email that was signed.
 SEALED: Final = (
     "From",
     "To",
@@ -39,10 +39,10 @@ SEALED: Final = (
     "Content-Transfer-Encoding",
 )
 
-# RFC 8058 4 asks for the first two, Gmail for the third. A message without them may be given them on its way.
+# RFC 8058 4 requires the first two, Gmail the third. They may be added to a message without them on its way.
 SEALED_IF_THERE: Final = ("List-Unsubscribe", "List-Unsubscribe-Post", "Feedback-ID")
 
-_NAME = re.compile(r"[!-9<-~]+", re.ASCII)  # RFC 5322 3.6.8, without the semicolon that ends a list of them
+_NAME = re.compile(r"[!-9<-~]+", re.ASCII)  # RFC 5322 3.6.8, without the semicolon that would end the list of headers
 _DOMAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII | re.IGNORECASE)
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 _FEWEST_BITS = 1024  # RFC 8301 3.2
@@ -53,17 +53,17 @@ class Signer:
     """
     Signs email with DKIM: rsa-sha256, relaxed/relaxed, over an explicit list of headers. Safe to share between threads.
 
-    Each header is named once more than it is there, so that nobody can add another.
+    Each header is listed once more than it occurs, so that nobody can add another.
 
     Args:
-        domain: The domain that takes responsibility, that of the sender or one above it.
+        domain: The signing domain: that of the sender, or one above it.
         selector: Where the public key is: ``selector._domainkey.domain``.
         private_key: An RSA key in PEM, without a password.
-        headers: Signed whether they are there or not.
-        headers_if_there: Signed where they are there.
+        headers: Signed whether they occur or not.
+        headers_if_there: Signed if they occur.
 
     Raises:
-        ConfigurationError: One of these cannot work, or the extra ``dkim`` is not installed.
+        ConfigurationError: One of these is invalid, or the extra ``dkim`` is not installed.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Signer:
         self._pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         try:
             self.sign(_SAMPLE)
-        except Exception:  # Whatever the library says of a list of headers it does not like.
+        except Exception:  # The library may raise anything for a list of headers it does not accept.
             raise ConfigurationError("DKIM signing does not work with this list of headers") from None
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class Signer:
 
     def sign(self, content: bytes) -> bytes:
         """
-        Return *content*, an email whose lines end in CR LF, with a signature on top.
+        Return *content*, an email whose lines end in CR LF, with a signature at the top.
         """
         mail = self._make(content)
         there = Counter(name.decode("ascii", "replace").lower() for name, _ in mail.headers)
@@ -112,7 +112,7 @@ class Signer:
 def _names(headers: Iterable[str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.lower() for name in headers))
     if not all(map(_NAME.fullmatch, names)):
-        raise ConfigurationError("the headers to sign are names of headers")
+        raise ConfigurationError("the headers to sign must be names of headers")
     return names
 
 
@@ -121,13 +121,13 @@ def _read(private_key: str | bytes) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigurationError("the key for DKIM is not a private key in PEM without a password") from None
+        raise ConfigurationError("the key for DKIM is not an unencrypted private key in PEM") from None
     if not isinstance(key, RSAPrivateKey) or key.key_size < _FEWEST_BITS:
-        raise ConfigurationError(f"the key for DKIM is an RSA key of at least {_FEWEST_BITS} bits")
+        raise ConfigurationError(f"the key for DKIM must be an RSA key of at least {_FEWEST_BITS} bits")
     return key
 
 
-# ---- dkimpy writes the signature, cryptography does the arithmetic
+# ---- dkimpy composes the signature, cryptography computes it
 
 
 @attrs.frozen
@@ -138,7 +138,7 @@ class _Signature:
 @attrs.frozen
 class _Key:
     """
-    An RSA key that looks to dkimpy like one of Ed25519.
+    An RSA key with the interface of an Ed25519 key, for dkimpy.
     """
 
     key: RSAPrivateKey = attrs.field(repr=False)
@@ -155,11 +155,11 @@ def _dkim(key: _Key) -> Any:
 
     class Fast(DKIM):  # type: ignore[misc]
         """
-        dkimpy computes RSA in Python, ten times slower. Of an Ed25519 key it asks for the signature of the digest.
+        dkimpy computes RSA in Python, ten times slower. An Ed25519 key it asks to sign the digest.
         """
 
         def gen_header(self, fields: Any, include_headers: Any, canon_policy: Any, header_name: Any, _: Any) -> Any:
-            self.signature_algorithm = b"ed25519-sha256"  # the name in the signature is in the fields already
+            self.signature_algorithm = b"ed25519-sha256"  # the fields already name the algorithm of the signature
             return super().gen_header(fields, include_headers, canon_policy, header_name, key)
 
     return Fast

@@ -1,8 +1,9 @@
 """
-Reads mail that comes back: reports of a delivery, complaints, automatic replies and replies. Pure.
+Parses mail that comes back: delivery reports, complaints, automatic replies and replies. Pure.
 
-Nothing in such a mail can be trusted. A report counts only if it names a message of ours in a way its author cannot
-have guessed: by a signed return path, or by the id of a message, 128 random bits that only its recipient was sent.
+Nothing in such a mail can be trusted. A report counts only if it identifies one of our messages in a way that its
+author cannot have guessed: by a signed return path, or by the id of a message, 128 random bits that were sent only to
+its recipient.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 _log = logging.getLogger("optly")
 
 _LONGEST_MAIL: Final = 1024 * 1024
-_LONGEST_ODD_BOUNCE: Final = 64 * 1024
+_LONGEST_OTHER_BOUNCE: Final = 64 * 1024
 _LONGEST_HEADER = 4000
 _LONGEST_DETAIL = 1000
-_MOST_HEADERS = 10  # of one name
+_MOST_HEADERS = 10  # with the same name
 
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
 _WORD = re.compile(r"^[\w-]+", re.ASCII)
 _REPLY_CODE = re.compile(r"(?<!\d)[245]\d\d(?=[ -])", re.ASCII)
 _OUR_ID = re.compile(r"<?([0-9a-f]{32})(?:@|>?$)", re.ASCII | re.IGNORECASE)
-_TELLING_LINE = re.compile(r"^(?:return-path|message-id):.{1,300}$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+_ID_LINE = re.compile(r"^(?:return-path|message-id):.{1,300}$", re.ASCII | re.IGNORECASE | re.MULTILINE)
 _UTF8_ADDRESS = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}", re.ASCII)  # RFC 6533 3
 
 _ACTIONS = {
@@ -49,9 +50,9 @@ _ACTIONS = {
     "error": DeliveryStatus.FAILED,  # OpenSMTPD
     "delayed": DeliveryStatus.DELAYED,
     "delivered": DeliveryStatus.DELIVERED,
-    # It reached the address it was sent to, and went on from there to others.
+    # It reached the address it was sent to, and was passed on from there to others.
     "expanded": DeliveryStatus.DELIVERED,
-    # It left for a server that sends no reports: nobody knows whether it arrived.
+    # It was passed on to a server that sends no reports: it is unknown whether it arrived.
     "relayed": DeliveryStatus.SENT,
 }
 _FEEDBACK = {"abuse": DeliveryStatus.COMPLAINED, "opt-out": DeliveryStatus.OPTED_OUT}
@@ -64,7 +65,7 @@ _AUTOMATIC_HEADERS = (
     "x-auto-response-suppress",
     "x-failed-recipients",
 )
-# Not "list": people write to lists, and a stop of theirs may come by way of one.
+# Not "list": people write to lists, and their stop may arrive through one.
 _AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
 _AUTOMATIC_SENDERS = {"mailer-daemon", "postmaster"}
 _AUTOMATIC_SUBJECT = re.compile(
@@ -77,7 +78,7 @@ _AUTOMATIC_SUBJECT = re.compile(
 
 class _Policy(Compat32):
     """
-    Takes headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), and no more of one than makes sense.
+    Reads headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), up to a limit.
     """
 
     def header_fetch_parse(self, name: str, value: str) -> str:
@@ -97,43 +98,43 @@ def read(
     name: str = "mail",
 ) -> tuple[DeliveryEvent | InboundMessage, ...]:
     """
-    Return what a mail says: the events of a report, or one message from a person or a machine, or nothing.
+    Return what a mail contains: the events of a report, or one message from a person or a machine, or nothing.
 
-    Only the first 1 MiB is looked at. A repeat gives the same ids.
+    Only the first 1 MiB is read. A repeat gives the same ids.
 
     Args:
-        raw: The mail as it came.
-        now: Taken for the time it came where the mail does not say.
-        return_path: What the messages were sent with, if they were.
-        recipient: The address it was delivered to, where that is known from elsewhere than its headers.
-        name: What the record calls the source.
+        raw: The mail as it arrived.
+        now: Used as the time of arrival if the mail does not give it.
+        return_path: The return paths the messages were sent with, if any.
+        recipient: The address it was delivered to, if that is known from elsewhere than its headers.
+        name: The name of the source in the record.
 
     Raises:
-        NaiveDatetimeError: *now* has no time zone. Nothing that stands in a mail is an error.
+        NaiveDatetimeError: *now* has no time zone. No content of a mail raises.
     """
     if now.tzinfo is None:
-        raise NaiveDatetimeError("the time a mail is read at has no time zone")
+        raise NaiveDatetimeError("the time at which a mail is read has no time zone")
     try:
         mail = message_from_bytes(raw[:_LONGEST_MAIL], policy=_POLICY)
-        came = _Arrival(
+        arrival = _Arrival(
             mail=mail,
-            head=raw[:_LONGEST_ODD_BOUNCE],
+            head=raw[:_LONGEST_OTHER_BOUNCE],
             name=name,
             at=_arrived(mail, now),
             key=_header(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
             returned_to=_returned_to(mail, return_path, recipient),
             return_path=return_path,
         )
-        return came.events()
-    except Exception as error:  # The library's parsers fail with whatever they stumble over.
+        return arrival.events()
+    except Exception as error:  # The library's parsers may raise anything.
         _log.warning("a mail cannot be read", extra={"error": type(error).__name__})
         return ()
 
 
 @attrs.frozen(kw_only=True)
-class _Named:
+class _Reference:
     """
-    The message a report is about, as far as the report names it.
+    The message that a report is about, as far as the report identifies it.
     """
 
     contact: str = ""
@@ -144,7 +145,7 @@ class _Named:
 @attrs.frozen(kw_only=True)
 class _Finding:
     """
-    What a report says of one recipient.
+    What a report says about one recipient.
     """
 
     action: str
@@ -158,12 +159,12 @@ class _Finding:
 @attrs.frozen(kw_only=True)
 class _Arrival:
     """
-    A mail that came, and what is known of how it came.
+    A mail that arrived, and how it arrived.
 
     Attributes:
         head: Its first bytes.
-        key: What a repeat of it has in common with it.
-        returned_to: The message whose return path it came to.
+        key: Identifies the mail, so that a repeat is recognised.
+        returned_to: The message whose return path it was sent to.
     """
 
     mail: Mail = attrs.field(repr=False)
@@ -171,40 +172,40 @@ class _Arrival:
     name: str
     at: datetime
     key: str = attrs.field(repr=False)
-    returned_to: _Named | None
+    returned_to: _Reference | None
     return_path: ReturnPath | None
 
     def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
         """
-        Sort the mail, and return what it says.
+        Classify the mail, and return its events.
         """
         parts = list(_outer_parts(self.mail))
         if findings := [*_statuses(parts), *_complaints(parts)]:
-            return self._reported(parts, findings)
+            return self._events(parts, findings)
         automatic = _is_automatic(self.mail)
-        if automatic and (findings := list(_odd_bounces(self.head, parts))):
-            return self._reported(parts, findings)
-        return self._said(automatic)
+        if automatic and (findings := list(_other_bounces(self.head, parts))):
+            return self._events(parts, findings)
+        return self._message(automatic)
 
-    def _reported(self, parts: Sequence[Mail], findings: Sequence[_Finding]) -> tuple[DeliveryEvent, ...]:
-        named = self.returned_to or _named_inside(parts, self.return_path)
-        if named is None:
+    def _events(self, parts: Sequence[Mail], findings: Sequence[_Finding]) -> tuple[DeliveryEvent, ...]:
+        reference = self.returned_to or _reference_inside(parts, self.return_path)
+        if reference is None:
             return ()
         if {finding.status for finding in findings} != {DeliveryStatus.BOUNCED}:
-            # The message went to one address. If that stands for several people, some of them are there.
-            findings = [_not_for_good(finding) for finding in findings]
+            # The message was sent to one address. If that is a list of several people, some of them were reached.
+            findings = [_not_permanent(finding) for finding in findings]
         events = {
             event.id: event
             for finding in findings
             for event in [
                 DeliveryEvent(
-                    id=self._id(named.contact, named.message, finding.to, finding.action),
+                    id=self._id(reference.contact, reference.message, finding.to, finding.action),
                     backend=self.name,
                     channel=Channel.EMAIL,
                     status=finding.status,
-                    contact=named.contact,
-                    message=named.message,
-                    to=finding.to or named.to,
+                    contact=reference.contact,
+                    message=reference.message,
+                    to=finding.to or reference.to,
                     at=self.at,
                     code=finding.code,
                     status_code=finding.status_code,
@@ -214,14 +215,14 @@ class _Arrival:
         }
         return tuple(events.values())
 
-    def _said(self, automatic: bool) -> tuple[InboundMessage, ...]:
+    def _message(self, automatic: bool) -> tuple[InboundMessage, ...]:
         sender = parseaddr(_header(self.mail, "from"))[1]
         if "@" not in sender:
             return ()
         text = newest_text(_outer_parts(self.mail)) or _own_subject(self.mail)
         return (
             InboundMessage(
-                # The text as well, because some programs use a Message-ID twice, and no stop may be lost to that.
+                # The text too, because some programs reuse a Message-ID, and no stop may be lost because of that.
                 id=self._id(sender, text),
                 backend=self.name,
                 channel=Channel.EMAIL,
@@ -239,45 +240,45 @@ class _Arrival:
 # ---- which message
 
 
-def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Named | None:
+def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Reference | None:
     headers = [value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:_MOST_HEADERS]]
     addresses = [address for _, address in getaddresses(headers)]
     return _first_of(return_path, [recipient, *addresses])
 
 
-def _first_of(return_path: ReturnPath | None, addresses: Sequence[str]) -> _Named | None:
+def _first_of(return_path: ReturnPath | None, addresses: Sequence[str]) -> _Reference | None:
     for address in addresses if return_path else ():
         assert return_path is not None
         if found := return_path.read(address):
-            return _Named(contact=found[0], message=found[1])
+            return _Reference(contact=found[0], message=found[1])
     return None
 
 
-def _named_inside(parts: Sequence[Mail], return_path: ReturnPath | None) -> _Named | None:
+def _reference_inside(parts: Sequence[Mail], return_path: ReturnPath | None) -> _Reference | None:
     """
-    Find the message in what a report says of it, or returns of it.
+    Find the message in the fields of a report, or in the parts of the message it returns.
     """
     blocks = [block for part in parts if part.get_content_maintype() == "message" for block in _blocks(part)]
     for part in parts:
         if part.get_content_maintype() == "text":
-            # The headers alone (RFC 3462 2), or a form of somebody's own that returns the mail as text.
-            blocks.append(_fields("\n".join(_TELLING_LINE.findall(decoded(part)))))
+            # The headers alone (RFC 3462 2), or a non-standard report that returns the mail as text.
+            blocks.append(_fields("\n".join(_ID_LINE.findall(decoded(part)))))
     paths = [parseaddr(_header(block, name))[1] for block in blocks for name in ("return-path", "original-mail-from")]
-    if named := _first_of(return_path, paths):
-        return named
+    if reference := _first_of(return_path, paths):
+        return reference
     for block in blocks:
         for name in ("message-id", "original-envelope-id"):
             if found := _OUR_ID.match(_header(block, name)):
-                return _Named(message=found[1].lower(), to=parseaddr(_header(block, "to"))[1])
+                return _Reference(message=found[1].lower(), to=parseaddr(_header(block, "to"))[1])
     return None
 
 
-# ---- what a report says
+# ---- reports
 
 
 def _outer_parts(mail: Mail) -> Iterator[Mail]:
     """
-    Yield the mail and its parts, but nothing of what it returns or forwards.
+    Yield the mail and its parts, but not the mails it returns or forwards.
     """
     yield mail
     if mail.get_content_maintype() == "multipart" and mail.is_multipart():
@@ -288,10 +289,10 @@ def _outer_parts(mail: Mail) -> Iterator[Mail]:
 
 def _blocks(part: Mail) -> Iterator[Mail]:
     """
-    Yield the groups of fields that a part of a report consists of. Each looks like the headers of a mail.
+    Yield the groups of fields in a part of a report. Each has the form of the headers of a mail.
 
-    The library splits a ``message/delivery-status``. It takes what is new in RFC 6533 for a mail, whose headers are the
-    first group and whose body is the rest.
+    The library splits a ``message/delivery-status``. It parses the newer type of RFC 6533 as a mail, whose headers are
+    the first group and whose body is the rest.
     """
     for block in part.get_payload() if part.is_multipart() else ():
         assert isinstance(block, Mail)
@@ -302,7 +303,7 @@ def _blocks(part: Mail) -> Iterator[Mail]:
 
 def _statuses(parts: Sequence[Mail]) -> Iterator[_Finding]:
     """
-    Read the reports of RFC 3464 and RFC 6533.
+    Parse the reports of RFC 3464 and RFC 6533.
     """
     for part in parts:
         if part.get_content_type() in ("message/delivery-status", "message/global-delivery-status"):
@@ -316,7 +317,7 @@ def _finding(block: Mail, action: str, status: DeliveryStatus) -> _Finding:
     diagnostic = _header(block, "diagnostic-code")
     status_code = _match(_STATUS, _header(block, "status"))
     if status_code.endswith(".0.0"):
-        # Exim says no more than that. What the other server said is in its own words.
+        # Exim gives no more than that. The other server's own words say more.
         status_code = _match(_STATUS, diagnostic) or status_code
     if status is DeliveryStatus.FAILED and status_code in NOBODY_THERE:
         status = DeliveryStatus.BOUNCED
@@ -332,7 +333,7 @@ def _finding(block: Mail, action: str, status: DeliveryStatus) -> _Finding:
 
 def _typed_address(value: str) -> str:
     """
-    Return the address in a field such as ``rfc822; ada@example.com``, or nothing.
+    Return the address in a field such as ``rfc822; ada@example.com``, or an empty string.
     """
     address = value.rpartition(";")[2].strip().strip("<>")
     address = _UTF8_ADDRESS.sub(lambda found: _character(found[1]), address)
@@ -346,7 +347,7 @@ def _character(digits: str) -> str:
 
 def _complaints(parts: Sequence[Mail]) -> Iterator[_Finding]:
     """
-    Read the reports of RFC 5965, which a mailbox provider sends when somebody calls a message spam.
+    Parse the reports of RFC 5965, which a mailbox provider sends when someone marks a message as spam.
     """
     for part in parts:
         if part.get_content_type() == "message/feedback-report":
@@ -357,18 +358,18 @@ def _complaints(parts: Sequence[Mail]) -> Iterator[_Finding]:
                     yield _Finding(action=kind, status=_FEEDBACK[kind], to=to, code=kind)
 
 
-def _odd_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
+def _other_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
     """
-    Read a bounce in a form of somebody's own, where the extra ``bounces`` is installed.
+    Parse a non-standard bounce, if the extra ``bounces`` is installed.
 
-    flufl.bounce knows the forms, and calls permanent whatever it cannot tell. So an address is taken for dead only if
-    the words hold a status code that says so, and none that says anything else.
+    flufl.bounce recognises many forms, but calls a bounce permanent if it cannot tell. So an address counts as dead
+    only if the text contains a status code that says so, and none that says otherwise.
     """
     try:
         from flufl.bounce import all_failures
 
         delayed, failed = all_failures(message_from_bytes(head, policy=_POLICY))
-    except Exception:  # Not installed, or stumbled over what it was given.
+    except Exception:  # Not installed, or failed on this mail.
         return
     words = next((decoded(part) for part in parts if part.get_content_type() == "text/plain"), "")
     codes = set(_STATUS.findall(words))
@@ -389,7 +390,7 @@ def _odd_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
         )
 
 
-def _not_for_good(finding: _Finding) -> _Finding:
+def _not_permanent(finding: _Finding) -> _Finding:
     return attrs.evolve(finding, status=DeliveryStatus.FAILED) if finding.status is DeliveryStatus.BOUNCED else finding
 
 
@@ -398,9 +399,9 @@ def _not_for_good(finding: _Finding) -> _Finding:
 
 def _is_automatic(mail: Mail) -> bool:
     """
-    Tell whether a machine wrote the mail.
+    Return whether a machine wrote the mail.
 
-    Source: RFC 3834 2 and 5. The rest is what was in use before it, and is by Microsoft.
+    Source: RFC 3834 2 and 5. The rest was in use before it, or is Microsoft's.
     """
     return (
         _match(_WORD, _header(mail, "auto-submitted").lower()) not in ("", "no")
@@ -415,7 +416,7 @@ def _is_automatic(mail: Mail) -> bool:
 
 def _own_subject(mail: Mail) -> str:
     """
-    Return the subject of a mail that is not a reply. One made for ``mailto:…?subject=unsubscribe`` says nothing else.
+    Return the subject of a mail that is not a reply. One sent through ``mailto:…?subject=unsubscribe`` has no text.
     """
     subject = _subject(mail)
     return "" if re.match(r"(?:re|aw|sv|fwd?|wg)\s*:", subject, re.IGNORECASE) or "in-reply-to" in mail else subject
@@ -426,7 +427,8 @@ def _own_subject(mail: Mail) -> str:
 
 def _header(mail: Mail, name: str) -> str:
     """
-    Return a header on one line, or nothing. Not decoded: what looks like an address in a name that was encoded is none.
+    Return a header on one line, or an empty string. Not decoded: an encoded name may contain what looks like an
+    address.
     """
     return str(mail.get(name, "")).strip()
 
@@ -450,7 +452,7 @@ def _match(pattern: re.Pattern[str], text: str) -> str:
 
 def _arrived(mail: Mail, now: datetime) -> datetime:
     """
-    Return when our own server took the mail: what it writes stands on top. What the sender writes is not relied on.
+    Return when our own server accepted the mail: its header is the topmost. What the sender wrote is not relied on.
     """
     try:
         at = parsedate_to_datetime(_header(mail, "received").rpartition(";")[2])

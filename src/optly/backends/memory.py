@@ -7,33 +7,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from threading import Lock
 
-from optly.backends._channel import must_travel_by
+from optly.backends._channel import require_channel
 from optly.contacts.addresses import Channel
 from optly.messages import Message, Outcome, Receipt
 
 
 def accept(_message: Message) -> Receipt:
     """
-    Answer as a provider does on a good day.
+    Accept the message, as a provider usually does.
     """
     return Receipt(outcome=Outcome.ACCEPTED, reply="kept in memory")
 
 
 class MemoryBackend:
     """
-    Keeps messages in lists, for tests and for trying things out. Safe to share between threads.
+    Keeps messages in lists, for tests and experiments. Safe to share between threads.
 
-    What it answers can be played, so that refusals, doubt and retries are easily had::
+    Its outcomes can be scripted, to try refusals, doubt and retries::
 
         backend = MemoryBackend(outcomes=[Receipt(outcome=Outcome.RETRY_LATER, code=451)])
         backend.outcomes.append(Receipt(outcome=Outcome.IN_DOUBT))
 
     Attributes:
-        outbox: What a real provider would have taken, or, where the outcome is in doubt, may have taken.
-        attempts: Every message that was handed over, whatever was answered.
-        outcomes: What is answered next, first to last.
-        answer: What is asked when `outcomes` has run out. What it raises comes out of `send`, so that a crash can be
-            played too.
+        outbox: The messages a real provider would have accepted, or may have accepted where the outcome is in doubt.
+        attempts: Every message that was passed to `send`, whatever the outcome.
+        outcomes: The next receipts, in order.
+        answer: Called for a receipt once `outcomes` is empty. `send` raises what it raises, so that a crash can be
+            simulated too.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class MemoryBackend:
 
     def send(self, message: Message) -> Receipt:
         """
-        Keep *message* and answer as told.
+        Keep *message* and return the next receipt.
         """
-        must_travel_by(self.channel, message)
+        require_channel(self.channel, message)
         with self._lock:
             self.attempts.append(message)
             receipt = self.outcomes.pop(0) if self.outcomes else None
-        # Asked outside the lock, so that an answer which waits for another thread does not keep that thread out.
+        # Called without the lock, because an answer may wait for another thread that sends.
         receipt = receipt or self.answer(message)
         if receipt.outcome in {Outcome.ACCEPTED, Outcome.IN_DOUBT}:
             self.outbox.append(message)
@@ -71,5 +71,5 @@ class MemoryBackend:
 
     def close(self) -> None:
         """
-        Do nothing: what was kept stays.
+        Do nothing: the messages stay.
         """

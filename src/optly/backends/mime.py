@@ -1,5 +1,5 @@
 """
-What an email is on the wire. Pure.
+Emails as they are sent: headers, body and envelope. Pure.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Final
 
 import attrs
 
-from optly.backends._channel import must_travel_by
+from optly.backends._channel import require_channel
 from optly.contacts.addresses import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
 from optly.messages import Message
 
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_TEXT_BYTES = bytes(byte for byte in range(256) if not _NOT_TEXT.match(chr(byte)))  # of which UTF-8 is made
+_TEXT_BYTES = bytes(byte for byte in range(256) if not _NOT_TEXT.match(chr(byte)))  # the bytes of UTF-8 text
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _LONGEST_LINE = 998  # RFC 5322 2.1.1, without the line break
@@ -38,21 +38,21 @@ class _Policy(EmailPolicy):
     """
     Writes a header on one line where that is allowed.
 
-    The library folds at 78 characters, and a word that is longer it writes in encoded form. A link in
-    ``List-Unsubscribe`` is such a word, and no mail program would find it again.
+    The library folds at 78 characters and encodes a longer word. A link in ``List-Unsubscribe`` is such a word, and no
+    mail program would recognise it.
     """
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        # The library has decoded what was encoded, and there may have been a line break in it.
+        # The library has decoded encoded words, which may contain a line break.
         if _NOT_TEXT.search(value) or not set(value).isdisjoint("\r\n"):
-            raise HeaderError(f"the header {name} holds a line break or another control character in encoded form")
+            raise HeaderError(f"the header {name} contains a line break or another control character in encoded form")
         line = f"{name}: {value}"
         if len(line.encode()) <= _LONGEST_LINE and (self.utf8 or line.isascii()):
             return line.encode() + b"\r\n"
         return super().fold_binary(name, value)
 
 
-# Seven bits, because not every server takes eight, and what one on the way has to convert no longer fits its signature.
+# Seven bits, because not every server accepts eight, and a conversion on the way would break the signature.
 _ASCII = _Policy(linesep="\r\n", cte_type="7bit", max_line_length=_LONGEST_PLAIN_LINE)
 _UTF8 = _ASCII.clone(utf8=True)
 
@@ -60,10 +60,10 @@ _UTF8 = _ASCII.clone(utf8=True)
 @attrs.frozen(kw_only=True)
 class Sender:
     """
-    Who an email is from.
+    The sender of an email.
 
     Attributes:
-        name: As it is shown, or empty.
+        name: The display name, or empty.
     """
 
     name: str = ""
@@ -72,17 +72,17 @@ class Sender:
     @classmethod
     def parse(cls, text: str) -> Sender:
         """
-        Read ``Acme <hello@acme.example.com>``, or an address alone.
+        Parse ``Acme <hello@acme.example.com>``, or an address alone.
 
         Raises:
-            ConfigurationError: It is not one address with or without a name.
+            ConfigurationError: It is not exactly one address, with or without a name.
         """
-        wanted = "a sender is written as Name <address>, the name in quotes if it holds a comma"
+        wanted = "a sender is written as Name <address>, with the name in quotes if it contains a comma"
         if not text.isprintable():
             raise ConfigurationError(wanted)
         try:
             (mailbox,) = SMTP.header_factory("From", text).addresses
-        except Exception:  # The library's parser fails with whatever it stumbles over.
+        except Exception:  # The library's parser may raise anything.
             raise ConfigurationError(wanted) from None
         try:
             return cls(name=mailbox.display_name, address=EmailAddress.parse(mailbox.addr_spec))
@@ -93,12 +93,12 @@ class Sender:
 @attrs.frozen(kw_only=True)
 class Letter:
     """
-    An email with its envelope, ready for the wire.
+    An email with its envelope, ready to be sent.
 
     Attributes:
-        id: The message's own.
+        id: The id of the message.
         sender, recipient: The addresses of the envelope.
-        utf8: Whether an address has no form in ASCII, so that every server on the way has to know SMTPUTF8.
+        utf8: Whether an address has no ASCII form, so that every server on the way must support SMTPUTF8.
         content: Headers and body. Every line ends in CR LF and is at most 998 bytes long.
     """
 
@@ -110,10 +110,10 @@ class Letter:
 
     def with_content(self, content: bytes) -> Letter:
         """
-        Return the same letter with other content.
+        Return the same email with other content.
 
         Raises:
-            HeaderError: It is not made of whole lines.
+            HeaderError: A line does not end in CR LF, or contains a bare CR or LF.
         """
         _must_be_lines(content)
         return attrs.evolve(self, content=content)
@@ -128,21 +128,21 @@ def build(
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> Letter:
     """
-    Write *message* as an email.
+    Return *message* as an email.
 
-    Only the date differs between two attempts, so that whoever gets both can tell that they are one.
+    Only the date differs between two attempts, so that a recipient of both can recognise them as one message.
 
     Args:
         at: The date of the email. Aware.
         return_path: Where bounces go, instead of to the sender.
-        headers: Put in where the message has none of the same name.
+        headers: Added where the message has no header of the same name.
 
     Raises:
-        AddressError: It does not go to an email address.
-        HeaderError: A header cannot stand in an email or repeats one that is there already.
-        UsageError: It was made for another channel, or holds half a character.
+        AddressError: It is not addressed to an email address.
+        HeaderError: A header is not allowed in an email, or repeats one that is there already.
+        UsageError: It was made for another channel, or contains half a character.
     """
-    must_travel_by(Channel.EMAIL, message)
+    require_channel(Channel.EMAIL, message)
     _check(message)
     target = EmailAddress.parse(message.to)
     addresses = [sender.address, target, return_path or sender.address]
@@ -161,11 +161,11 @@ def build(
 @attrs.frozen(kw_only=True)
 class Parts:
     """
-    What an email is written from.
+    The parts an email is built from.
 
     Attributes:
-        origin, target: The addresses as they are written.
-        headers: The message's own and those that were put in.
+        origin, target: The addresses as they appear in the headers.
+        headers: The message's own, and those that were added.
     """
 
     message: Message
@@ -181,20 +181,20 @@ class Parts:
 
     @property
     def boundary(self) -> str:
-        # The library would draw one at random. The id is as random, and the same over all attempts.
+        # The library would choose a random boundary. The id is as random, and the same for every attempt.
         return f"=_{self.message.id}"
 
 
-# RFC 3834 5, and what Exchange goes by.
+# RFC 3834 5, and the header that Exchange uses.
 _AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 _AUTOMATIC_LINES = "".join(f"{name}: {value}\r\n" for name, value in _AUTOMATIC.items()).encode()
-# Headers that are more than text to the library, or are there already.
+# Headers that the library parses, or that are there already.
 _TO_PARSE = frozenset(HeaderRegistry().registry) | {name.lower() for name in _AUTOMATIC}
 
 
 def by_library(parts: Parts, *, utf8: bool) -> bytes:
     """
-    Write an email with the standard library, which knows every case, and takes a millisecond.
+    Build an email with the standard library, which handles every case, and takes a millisecond.
     """
     mail = EmailMessage(policy=_UTF8 if utf8 else _ASCII)
     message = parts.message
@@ -221,15 +221,15 @@ def by_library(parts: Parts, *, utf8: bool) -> bytes:
         return mail.as_bytes()
     except UsageError:
         raise
-    except Exception:  # The library's parser fails with whatever it stumbles over.
+    except Exception:  # The library's parser may raise anything.
         raise HeaderError("a header of the message cannot be written") from None
 
 
 def by_hand(parts: Parts) -> bytes | None:
     """
-    Write an email as the library would, in a twentieth of the time, or return None for what only the library can.
+    Build an email as the library would, in a twentieth of the time, or return None if only the library can.
 
-    Headers are the same byte for byte; where a body has to be encoded, its lines may be cut elsewhere.
+    Headers are the same byte for byte; where a body has to be encoded, its lines may be broken elsewhere.
     """
     message = parts.message
     names = {name.lower() for name in parts.headers}
@@ -284,13 +284,13 @@ def _header(name: str, value: str) -> bytes:
 @lru_cache(maxsize=128)
 def _encoded_header(name: str, value: str) -> bytes:
     """
-    Write a header that is not plain ASCII. The subject is the same over a whole campaign.
+    Encode a header that is not plain ASCII. Cached, because a campaign has one subject.
     """
     try:
         return _ASCII.fold_binary(*_ASCII.header_store_parse(name, value))
     except UsageError:
         raise
-    except Exception:  # The library's parser fails with whatever it stumbles over.
+    except Exception:  # The library's parser may raise anything.
         raise HeaderError("a header of the message cannot be written") from None
 
 
@@ -301,7 +301,7 @@ def _from(origin: str, name: str) -> bytes:
 
 def _body(text: str) -> tuple[bytes, bytes]:
     """
-    Return how a body is encoded, and the body.
+    Return the transfer encoding of a body, and the encoded body.
     """
     data = text.encode()
     lines = data.splitlines()
@@ -317,11 +317,11 @@ def _body(text: str) -> tuple[bytes, bytes]:
 
 def _check(message: Message) -> None:
     if not _ID.fullmatch(message.id):
-        raise HeaderError("the id of a message has 32 lower-case hexadecimal digits")
+        raise HeaderError("the id of a message must be 32 lower-case hexadecimal digits")
     if not _LANGUAGE.fullmatch(message.language):
-        raise HeaderError("the language of a message is a tag such as en or cy-GB")
+        raise HeaderError("the language of a message must be a tag such as en or cy-GB")
     if not all(map(_encodes, (message.subject, message.text, message.html, *message.headers.values()))):
-        raise UsageError("a message holds half of a surrogate pair, which is no character")
+        raise UsageError("a message contains half of a surrogate pair, which is not a character")
 
 
 def _encodes(text: str) -> bool:
@@ -343,9 +343,9 @@ def _encoding(text: str) -> str | None:
 
 def _must_be_lines(content: bytes) -> None:
     """
-    Make sure that no server on the way can see a line, and so the end of the message, where another sees none.
+    Require that every server on the way sees the same lines, and so the same end of the message.
     """
     whole = content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
-    # A dot would be doubled on its way only after a line break.
+    # Only a dot after a line break is doubled by SMTP, so one at the beginning would not be.
     if not whole or not content.endswith(b"\r\n") or content.startswith(b"."):
-        raise HeaderError("an email holds a line break that is half a line break")
+        raise HeaderError("the email contains a bare CR or LF")

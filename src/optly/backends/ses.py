@@ -1,5 +1,5 @@
 """
-Hands email to Amazon SES, and hears from it what became of them.
+Sends email through Amazon SES, and receives its delivery events.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 
 from optly.backends import mime, sns
 from optly.backends._aws import Credentials, Source, host, sign, source
-from optly.backends._batch import asked_to_wait, check_limits, hand_over, hand_over_all, not_said
+from optly.backends._batch import check_limits, not_sent, retry_after, send_many, send_once
 from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller
 from optly.backends._reply import clean
@@ -30,24 +30,24 @@ from optly.protocols.http import Request
 
 __all__ = ["Credentials", "SESBackend"]
 
-_logger = logging.getLogger("optly")
+_log = logging.getLogger("optly")
 
 _PATH = "/v2/email/outbound-emails"
 _NAME = re.compile(r"[!-~]{1,200}", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
-_FETCH_TIMEOUT = timedelta(seconds=5)  # SNS waits fifteen seconds for our answer
-_A_MOMENT: Final = timedelta(seconds=1)  # the rate is counted by the second
-_A_WHILE: Final = timedelta(minutes=10)  # the daily quota is counted over the last 24 hours
+_FETCH_TIMEOUT = timedelta(seconds=5)  # SNS waits fifteen seconds for our response
+_RATE_WAIT: Final = timedelta(seconds=1)  # the rate is counted by the second
+_QUOTA_WAIT: Final = timedelta(minutes=10)  # the daily quota is counted over the last 24 hours
 
 
 @attrs.frozen(kw_only=True)
 class Account:
     """
-    Where emails are handed over, and in whose name.
+    The account that sends the emails.
 
     Attributes:
         endpoint: Scheme and host.
-        configuration_set: Name of the set that says what is published, or None.
+        configuration_set: Name of the set that decides which events are published, or None.
     """
 
     endpoint: str
@@ -57,14 +57,14 @@ class Account:
 
 def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     """
-    Write *message* as a call that is still to be signed. Pure.
+    Return the call that sends *message*, not yet signed. Pure.
 
-    The email goes as it is, so that our headers survive; only the date and the Message-ID become Amazon's. The ids go
-    along as tags, which come back with every event, and the contact as a header too, because feedback on an identity
-    repeats the headers alone.
+    The email is sent raw, so that our headers are kept; Amazon replaces only the date and the Message-ID. The ids are
+    sent as tags, which come back with every event, and the contact as a header too, because identity feedback repeats
+    only the headers.
 
     Returns:
-        None if the address has no form in ASCII, which SES cannot write to.
+        None if the address has no ASCII form, because SES cannot send to it.
 
     Raises:
         UsageError: It cannot be written as an email, or the id of its contact cannot be a tag.
@@ -72,15 +72,15 @@ def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     tags, headers = {sns.MESSAGE_TAG: message.id}, {}
     if message.contact:
         if not _TAG.fullmatch(message.contact):
-            raise UsageError("the id of a contact has 32 lower-case hexadecimal digits")
+            raise UsageError("the id of a contact must be 32 lower-case hexadecimal digits")
         tags[sns.CONTACT_TAG] = headers[sns.CONTACT_HEADER] = message.contact
-    letter = mime.build(message, account.sender, at=at, headers=headers)
-    if letter.utf8:
+    email = mime.build(message, account.sender, at=at, headers=headers)
+    if email.utf8:
         return None
     body = {
-        "Destination": {"ToAddresses": [letter.recipient]},
+        "Destination": {"ToAddresses": [email.recipient]},
         # SES takes the sender from the email itself.
-        "Content": {"Raw": {"Data": b64encode(letter.content).decode()}},
+        "Content": {"Raw": {"Data": b64encode(email.content).decode()}},
         "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
     }
     if account.configuration_set is not None:
@@ -93,7 +93,7 @@ def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     )
 
 
-# Nothing was taken, and nothing will be before somebody mends it or the time has come.
+# Nothing was accepted, and nothing will be until the settings are corrected or time has passed.
 _SETTINGS = {
     "AccessDenied",
     "AccessDeniedException",
@@ -118,28 +118,28 @@ _SETTINGS = {
 }
 _THROTTLED = {"TooManyRequestsException", "Throttling", "ThrottlingException"}
 _CONTENT = {"MessageRejected", "BadRequestException", "ValidationException"}
-# SES refuses a sender that is not verified, and in the sandbox a recipient too, in the same way as bad content.
+# SES refuses an unverified sender, and in the sandbox an unverified recipient, with the same errors as bad content.
 _UNVERIFIED = re.compile(r"not verified|did not have authority", re.IGNORECASE)
 
 
 def parse(answer: Answer) -> Receipt:
     """
-    Say what became of a message by what SES answered. Pure.
+    Return the outcome of a message from SES's answer. Pure.
 
     Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html and
     https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html (read 2026-11-23).
     """
     reply = clean(answer.body.decode(errors="replace"))[:2000]
-    said = json_object(answer.body) or {}
-    # As botocore reads it: a namespace may come before the name, and a URL after it.
-    error = str(answer.headers.get("x-amzn-errortype") or said.get("code") or said.get("__type") or "")
+    data = json_object(answer.body) or {}
+    # As botocore reads it: the name may follow a namespace, and a URL may follow the name.
+    error = str(answer.headers.get("x-amzn-errortype") or data.get("code") or data.get("__type") or "")
     error = error.partition(":")[0].rpartition("#")[2]
     outcome, fault, wait = Outcome.RETRY_LATER, None, None
     if answer.status < 300:
-        name = said.get("MessageId")
+        name = data.get("MessageId")
         if isinstance(name, str) and _NAME.fullmatch(name):
             return Receipt(outcome=Outcome.ACCEPTED, reply=reply, code=answer.status, provider_id=name)
-        # Whoever answered is not SES, and may have passed the message on.
+        # The answer is not from SES, but the message may have been passed on.
         outcome, fault = Outcome.IN_DOUBT, Fault.BACKEND
     elif error in _THROTTLED or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         fault, wait = Fault.BACKEND, _wait(answer, reply)
@@ -148,43 +148,42 @@ def parse(answer: Answer) -> Receipt:
     elif answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (error in _CONTENT and not _UNVERIFIED.search(reply)):
         outcome, fault = Outcome.REFUSED, Fault.MESSAGE
     elif error in _SETTINGS or error in _CONTENT or answer.status in {401, 403} or not error:
-        # Without the name of an error it is not SES that answers.
+        # An answer without the name of an error is not from SES.
         fault = Fault.BACKEND
     return Receipt(outcome=outcome, fault=fault, reply=reply, code=answer.status, retry_after=wait)
 
 
 def _wait(answer: Answer, reply: str) -> timedelta:
-    asked = asked_to_wait(answer)
-    if asked is not None:
-        return asked
-    return _A_WHILE if "quota" in reply.lower() else _A_MOMENT
+    wait = retry_after(answer)
+    if wait is not None:
+        return wait
+    return _QUOTA_WAIT if "quota" in reply.lower() else _RATE_WAIT
 
 
 class SESBackend:
     """
-    Hands email to Amazon SES over its API, version 2, and hears what became of it. Safe to share between threads, and
-    across a fork.
+    Sends email through the Amazon SES API, version 2, and receives its delivery events. Safe to share between threads,
+    and across a fork.
 
-    Whatever is wrong with the account rather than with the message is `Outcome.RETRY_LATER`: credentials, a sender that
-    is not verified, sending that is paused, a quota that is used up. What broke after it was said, and every answer
-    that is not SES's, is `Outcome.IN_DOUBT`.
+    Any problem with the account rather than with the message is `Outcome.RETRY_LATER`: credentials, an unverified
+    sender, sending that is paused, a quota that is used up. A call that fails after it was sent, and any answer that is
+    not from SES, is `Outcome.IN_DOUBT`.
 
     Args:
         region: Such as ``eu-west-2``.
         sender: ``Acme <hello@acme.example.com>``, verified with SES.
-        configuration_set: The one whose events are published to one of *topics* or to EventBridge.
-        credentials: Given, or a function that gives those that are good now and is asked for every message. Without
-            them they are found as every program for Amazon finds them, and renewed.
-        endpoint: Instead of Amazon's own for the region: a VPC endpoint, or a server to test against.
-        topics: ARNs of the SNS topics that may tell what became of messages. Others are not heard.
-        secrets: What EventBridge shows in ``X-Api-Key`` or as ``Authorization: Bearer``. Any of them will do, so that
-            one can take the place of another. Without any, EventBridge is not heard.
-        timeout: How long to wait for each step of a call. Keep it generous: a message whose answer came too late is in
-            doubt.
-        connections: How many messages of a batch are said at once.
+        configuration_set: The set whose events are published to one of *topics* or to EventBridge.
+        credentials: The credentials, or a function that returns the current ones and is called for every message. By
+            default they are found in AWS's default chain, and renewed.
+        endpoint: Instead of Amazon's own for the region: a VPC endpoint, or a server for tests.
+        topics: ARNs of the SNS topics that delivery events are accepted from. Others are refused.
+        secrets: Secrets that EventBridge may send in ``X-Api-Key`` or as ``Authorization: Bearer``. Any of them is
+            accepted, so that one can be replaced by another. Without any, events from EventBridge are refused.
+        timeout: How long to wait for each step of a call. Keep it generous: a message whose answer is late is in doubt.
+        connections: How many messages of a batch are sent at once.
 
     Raises:
-        ConfigurationError: A setting cannot work, or botocore is missing. Nothing is connected yet.
+        ConfigurationError: A setting is invalid, or botocore is missing. No connection is made yet.
     """
 
     channel = Channel.EMAIL
@@ -205,7 +204,7 @@ class SESBackend:
     ) -> None:
         check_limits(timeout=timeout, connections=connections)
         if configuration_set is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", configuration_set, re.ASCII):
-            raise ConfigurationError("the name of a configuration set is of letters, digits, dashes and underscores")
+            raise ConfigurationError("the name of a configuration set is letters, digits, dashes and underscores")
         self.name = name
         self._region = region
         self._account = Account(
@@ -225,7 +224,7 @@ class SESBackend:
 
     def send(self, message: Message) -> Receipt:
         """
-        Hand *message* over.
+        Send *message* once and return its outcome.
 
         Raises:
             UsageError: It cannot be written as an email.
@@ -234,51 +233,52 @@ class SESBackend:
         call = build(self._account, message, at=at)
         if call is None:
             return Receipt(
-                outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply="SES cannot write to an address that is not ASCII"
+                outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply="SES cannot send to an address that is not ASCII"
             )
         try:
             credentials = self._credentials()
-        except Exception as error:  # A host's function, and the search for credentials, fail with whatever they like.
-            return not_said(f"no credentials: {type(error).__name__}")
+        except Exception as error:  # A host's function, and the search for credentials, may raise anything.
+            return not_sent(f"no credentials: {type(error).__name__}")
         signed = sign(call, credentials, service="ses", region=self._region, at=at)
-        return hand_over(signed, caller=self._caller, parse=parse)
+        return send_once(signed, caller=self._caller, parse=parse)
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         """
-        Hand each of *messages* over, several at a time.
+        Send each of *messages*, several at a time, and return the outcomes in the same order.
 
-        Once SES says, or shows by saying nothing, that it takes no more, the rest is not said: it would fare the same.
+        Once SES refuses to accept more, or no longer answers, the rest is not sent: it would fail too.
         """
-        return hand_over_all(messages, send=self.send, connections=self._connections)
+        return send_many(messages, send=self.send, connections=self._connections)
 
     def webhook(self, request: Request, *, now: datetime) -> Webhook:
         """
-        Read what SNS or EventBridge delivers.
+        Verify and parse a delivery from SNS or EventBridge.
 
-        What is forged, foreign or too old is refused with 403, what cannot be read with 400. If Amazon's certificate
-        cannot be fetched, the answer is 503, and SNS comes again. A subscription to one of the topics is confirmed.
+        One that is forged, from elsewhere or too old is refused with 403, and one that cannot be read with 400. If
+        Amazon's certificate cannot be fetched, the response is 503, and SNS retries. A subscription to one of the
+        topics is confirmed.
         """
         try:
-            return Webhook(response=respond(HTTPStatus.OK), events=self._hear(request, now))
+            return Webhook(response=respond(HTTPStatus.OK), events=self._receive(request, now))
         except RejectedError as rejected:
             return refuse(rejected, backend=self.name)
 
-    def _hear(self, request: Request, now: datetime) -> tuple[DeliveryEvent, ...]:
+    def _receive(self, request: Request, now: datetime) -> tuple[DeliveryEvent, ...]:
         data = sns.read(request)
         if "detail-type" in data:
             self._secrets.check(request)
-            return sns.bridged(data, backend=self.name, now=now)
-        envelope = self._subscriber.take(data, now=now)
+            return sns.from_eventbridge(data, backend=self.name, now=now)
+        envelope = self._subscriber.receive(data, now=now)
         match envelope.kind:
             case sns.Kind.NOTIFICATION:
-                return sns.notified(envelope, backend=self.name)
+                return sns.from_notification(envelope, backend=self.name)
             case sns.Kind.UNSUBSCRIBED:
-                _logger.warning("a topic no longer tells what became of messages", extra={"backend": self.name})
+                _log.warning("an SNS topic no longer sends delivery events", extra={"backend": self.name})
         return ()
 
     def close(self) -> None:
         """
-        Close the connections. A message that is sent afterwards opens new ones.
+        Close the connections. A later message opens new ones.
         """
         self._caller.close()
         self._fetcher.close()
@@ -287,12 +287,12 @@ class SESBackend:
 def _sender(text: str) -> mime.Sender:
     sender = mime.Sender.parse(text)
     if sender.address.ascii_value is None:
-        raise ConfigurationError("SES sends from an address in ASCII only")
+        raise ConfigurationError("SES can only send from an address in ASCII")
     return sender
 
 
 def _endpoint(url: str) -> str:
     host_alone = url.rstrip("/")
     if not is_private(host_alone):
-        raise ConfigurationError("an endpoint is https://host, or http://host on this very machine")
+        raise ConfigurationError("an endpoint is https://host, or http://host on this machine")
     return host_alone

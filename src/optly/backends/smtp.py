@@ -1,5 +1,5 @@
 """
-Hands email to a mail server.
+Sends email through a mail server.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ __all__ = ["TLS", "ReturnPath", "SMTPBackend", "Signer"]
 
 _log = logging.getLogger("optly")
 
-# What a worker hands over at once is taken for lost after a quarter of an hour. Nothing is begun so late that a server
-# that is slow at every step could take that long.
+# Messages claimed by a worker count as lost after a quarter of an hour. Nothing is begun so late that a server that is
+# slow at every step could take that long.
 _BEGIN_WITHIN = 240.0
 # A connection takes six round trips to make, a message one: fewer messages than this are not worth another connection.
 _WORTH_A_CONNECTION = 8
-# Seconds for one letter on one connection. A server that takes less is so near that further connections only cost.
+# Seconds for one email on one connection. A server that takes less is so near that more connections gain nothing.
 _NEAR = 0.003
-# The last field names the sender, in 5 to 15 characters: https://support.google.com/mail/answer/6254652
+# The last field identifies the sender, in 5 to 15 characters: https://support.google.com/mail/answer/6254652
 _FEEDBACK_ID = re.compile(r"(?:[!-9;-~]{0,64}:){1,3}[!-9;-~]{5,15}", re.ASCII)
-# Not the reply to that other message: it may hold the address of somebody else.
-_NOT_BEGUN = not_sent("another message of the same batch met with a mail server that cannot be used")
+# Without the reply to that other message, which may contain someone else's address.
+_NOT_BEGUN = not_sent("the mail server could not be used for another message in the same batch")
 
 
 class Signer(Protocol):
@@ -52,57 +52,56 @@ class Signer(Protocol):
 
     def sign(self, content: bytes) -> bytes:
         """
-        Return *content* with a signature in front. Every line ends in CR LF.
+        Return *content* with a signature at the top. Every line ends in CR LF.
         """
 
 
 @runtime_checkable
 class ReturnPath(Protocol):
     """
-    Makes an address for each message that its bounces go to, such as :class:`optly.backends.verp.ReturnPath`.
+    Makes an address for the bounces of each message, such as :class:`optly.backends.verp.ReturnPath`.
     """
 
     def address_for(self, contact: str, message: str) -> str:
         """
-        Return the address for the message of this id to the contact of this id.
+        Return the address for the message with this id to the contact with this id.
         """
 
 
 class SMTPBackend:
     """
-    Hands email to a mail server over SMTP. Safe to share between threads, and across a fork.
+    Sends email through a mail server over SMTP. Safe to share between threads, and across a fork.
 
-    Connections are kept open and used again; one that the server has closed in the meantime is replaced. A connection
-    that breaks after the end of a message was said and before the reply came is `Outcome.IN_DOUBT`; one that breaks
-    sooner is `Outcome.RETRY_LATER`. So is everything that is wrong with the connection or with us rather than with the
-    message: a certificate that is not to be trusted, a log-in that fails, a sender that is not allowed, a server that
-    offers no encryption.
+    Connections are kept open and reused; one that the server has closed in the meantime is replaced. A message whose
+    connection breaks after its end was sent and before the reply arrived is `Outcome.IN_DOUBT`; if it breaks sooner, it
+    is `Outcome.RETRY_LATER`. So is any problem with the connection or with us rather than with the message: an
+    untrusted certificate, a log-in that fails, a sender that is not allowed, a server that offers no encryption.
 
     Args:
         url: ``smtp://user:password@host:port`` (587 without a port) or ``smtps://…`` (465), both percent-encoded.
         sender: ``Acme <hello@acme.example.com>``.
-        user, password: Take the place of those in the URL.
-        tls: Without it, ``smtp://`` insists on STARTTLS, unless the server is this very machine.
+        user, password: Replace those in the URL.
+        tls: By default ``smtp://`` requires STARTTLS, unless the server is this machine.
         cafile: The certificate authorities to trust instead of the system's.
-        ssl_context: For everything else there is to say about TLS. It is used as it is.
+        ssl_context: For all other TLS settings. It is used as it is.
         timeout: How long to wait for each step, of which there are up to fifteen. For the last reply, ten times that.
-            Keep the sum under a quarter of an hour: after that a worker is taken for dead.
-        connections: At most so many at a time, over all threads. A server that is near is given one, because there it
-            is the machine and not the way to it that takes the time.
-        pipelining: Whether to say one thing after the other without waiting for each reply, where the server offers it.
-            Turn it off for a server that offers what it cannot do.
-        messages_per_connection: After so many a new connection is made.
-        local_hostname: What to introduce ourselves as, instead of this machine's own name.
-        return_path: Where bounces go, instead of to the sender: an address, or what makes one for each message.
+            Keep the sum under a quarter of an hour: after that a worker counts as dead.
+        connections: The maximum number at a time, over all threads. A server that is near is given one, because there
+            it is the server and not the round trip that takes the time.
+        pipelining: Whether to send commands without waiting for each reply, if the server offers it. Turn it off for a
+            server whose pipelining does not work.
+        messages_per_connection: After this many messages a new connection is made.
+        local_hostname: The name to give in EHLO, instead of this machine's own name.
+        return_path: Where bounces go, instead of to the sender: an address, or an object that makes one per message.
         signer: Signs each email. Most mail servers do it themselves.
-        dsn: Whether to ask for a delivery status notification, to the return path, about what is delayed or fails
-            later. Servers that offer it (RFC 3461) then say which message is meant.
-        dsn_success: Whether to ask for one about what is delivered as well.
-        feedback_id: A Feedback-ID such as ``offers:acmeltd`` for the reports of mailbox providers, put into every
+        dsn: Whether to request delivery status notifications, to the return path, for messages that are delayed or fail
+            later. Servers that offer this (RFC 3461) then identify the message.
+        dsn_success: Whether to request them for delivered messages too.
+        feedback_id: A Feedback-ID such as ``offers:acmeltd`` for the reports of mailbox providers, added to every
             message that has none.
 
     Raises:
-        ConfigurationError: The URL, the sender or another setting cannot work. Nothing is connected yet.
+        ConfigurationError: The URL, the sender or another setting is invalid. No connection is made yet.
     """
 
     channel = Channel.EMAIL
@@ -131,9 +130,9 @@ class SMTPBackend:
         feedback_id: str | None = None,
     ) -> None:
         if timeout <= timedelta(0) or messages_per_connection < 1 or connections < 1:
-            raise ConfigurationError("timeout, connections and messages_per_connection must be more than nothing")
+            raise ConfigurationError("timeout, connections and messages_per_connection must be more than zero")
         if dsn_success and not dsn:
-            raise ConfigurationError("dsn_success goes with dsn")
+            raise ConfigurationError("dsn_success needs dsn")
         if feedback_id is not None and not _FEEDBACK_ID.fullmatch(feedback_id):
             raise ConfigurationError("a feedback_id is two to four names, such as offers:acmeltd, the last of 5 to 15")
         self.name = name
@@ -160,13 +159,13 @@ class SMTPBackend:
     @property
     def return_path(self) -> ReturnPath | None:
         """
-        What makes the address that the bounces of a message go to, if each message has one of its own.
+        Makes the address for the bounces of each message; None if all messages share one.
         """
         return self._return_path if isinstance(self._return_path, ReturnPath) else None
 
     def send(self, message: Message) -> Receipt:
         """
-        Hand *message* over.
+        Send *message* once and return its outcome.
 
         Raises:
             UsageError: It cannot be written as an email.
@@ -176,16 +175,16 @@ class SMTPBackend:
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         """
-        Hand all of *messages* over, by as many connections as are free, and return what became of each, in order.
+        Send each of *messages*, over as many connections as are free, and return the outcomes in the same order.
 
-        Once the mail server fails for a reason that is no message's, or takes minutes, no further message is begun:
-        the rest is `Outcome.RETRY_LATER`.
+        Once the mail server fails for a reason that lies with no message, or takes minutes, no further message is
+        begun: the rest is `Outcome.RETRY_LATER`.
         """
         return self._hand_over(messages, map(self._write_or_refuse, messages))
 
     def close(self) -> None:
         """
-        Take leave of the server. A message that is sent afterwards makes a new connection.
+        Close the connections. A later message opens a new one.
         """
         while (kept := self._take_kept()) is not None:
             kept.end()
@@ -200,23 +199,23 @@ class SMTPBackend:
 
     def _write(self, message: Message) -> Letter | Receipt:
         """
-        Return the email, or what it means for the message that the settings do not let it be written.
+        Return the email, or the receipt of a message that cannot be written with these settings.
         """
         path = self._return_path
         try:
             if path is not None and not isinstance(path, EmailAddress):
                 path = EmailAddress.parse(path.address_for(message.contact, message.id))
-        except Exception as error:  # Somebody else's code, and whatever it raises may hold an address.
+        except Exception as error:  # A host's code may raise anything, and its message may contain an address.
             if isinstance(error, UsageError) and not isinstance(error, AddressError):
                 raise
             return not_sent(f"the return path cannot be made: {type(error).__name__}")
         letter = build(message, self._sender, at=datetime.now(UTC), return_path=path, headers=self._headers)
         try:
             return letter if self._signer is None else letter.with_content(self._signer.sign(letter.content))
-        except Exception as error:  # The same.
+        except Exception as error:  # the same
             return not_sent(f"the message cannot be signed: {type(error).__name__}")
 
-    # ---- handing over
+    # ---- sending
 
     def _hand_over(self, messages: Sequence[Message], letters: Iterator[Letter | Receipt]) -> Sequence[Receipt]:
         batch = _Batch(len(messages), letters)
@@ -225,17 +224,17 @@ class SMTPBackend:
         slots = self._slots
         with slots, ThreadPoolExecutor(self._connections, "optly-smtp") as pool:
             helping: list[Future[None]] = []
-            # Of the other slots those that no other thread is using.
+            # Only the slots that no other thread is using.
             while len(helping) < helpers and slots.acquire(blocking=False):
                 try:
                     helping.append(pool.submit(self._help, batch, slots))
-                except RuntimeError:  # No more threads can be started: it goes on without them.
+                except RuntimeError:  # No more threads can be started: continue without them.
                     slots.release()
                     break
             try:
                 self._work(batch)
                 wait(helping)
-                # Who was refused a connection may have given a letter back when everybody else was done already.
+                # A thread that was refused a connection may have given an email back after all others had finished.
                 if batch.waits and self._kept:
                     self._work(batch)
             except BaseException:
@@ -244,11 +243,11 @@ class SMTPBackend:
         for helper in helping:
             helper.result()
         receipts = batch.receipts()
-        # What was not taken was quick for another reason.
+        # Messages that were not accepted were fast for another reason.
         taken = sum(receipt.outcome is Outcome.ACCEPTED for receipt in receipts)
         if taken:
             self._near = (time.monotonic() - began) * (1 + len(helping)) < _NEAR * taken
-        self._tell_operator(messages, receipts)
+        self._log_problems(messages, receipts)
         return receipts
 
     def _help(self, batch: _Batch, slots: BoundedSemaphore) -> None:
@@ -259,11 +258,11 @@ class SMTPBackend:
 
     def _work(self, batch: _Batch) -> None:
         """
-        Hand over one letter after the other, over one connection at a time, while that one works.
+        Send one email after the other, over one connection at a time, while that connection works.
 
-        A connection on which nothing was said about a letter may have gone stale, or have had enough letters: the
-        letter goes over another one. Where a new connection does not do either, somebody else may have more luck with
-        the rest: a server may allow fewer connections than we do.
+        A connection without a reply about an email may have gone stale, or reached the server's limit: the email is
+        sent over another one. If a new connection cannot be made either, the rest is left to other threads, because a
+        server may allow fewer connections than we do.
         """
         conversation: Conversation | None = None
         this, following = batch.take(), None
@@ -311,9 +310,9 @@ class SMTPBackend:
         with self._lock:
             return self._kept.pop() if self._kept else None
 
-    def _tell_operator(self, messages: Sequence[Message], receipts: Sequence[Receipt]) -> None:
+    def _log_problems(self, messages: Sequence[Message], receipts: Sequence[Receipt]) -> None:
         """
-        Log what somebody has to put right. What the server says may hold an address and stays in the receipts.
+        Log what an operator has to correct. The server's text may contain an address and stays in the receipts.
         """
         for message, receipt in zip(messages, receipts, strict=True):
             if receipt.outcome is Outcome.REFUSED and receipt.status.startswith("5.7."):
@@ -325,7 +324,7 @@ class SMTPBackend:
 
     def _after_fork(self) -> None:
         """
-        Leave the connections to the parent, and a lock that another of its threads may have held.
+        Leave the connections to the parent, and the lock too, which one of its other threads may have held.
         """
         kept = self._kept
         self._forget_connections()
@@ -347,7 +346,7 @@ class _Job:
 
 class _Batch:
     """
-    Letters that are handed over together by several threads, and what became of each.
+    Emails that are sent together by several threads, and their outcomes.
     """
 
     def __init__(self, size: int, letters: Iterator[Letter | Receipt]) -> None:
@@ -362,20 +361,20 @@ class _Batch:
     @property
     def goes_on(self) -> bool:
         """
-        Whether anything more is to be begun.
+        Whether another email may be begun.
         """
         return not self._stopped and time.monotonic() < self._until
 
     @property
     def waits(self) -> bool:
         """
-        Whether a letter that was given back can still be begun.
+        Whether an email that was given back can still be begun.
         """
         return bool(self._ready) and self.goes_on
 
     def take(self) -> _Job | None:
         """
-        Return a letter that is to be begun, or None.
+        Return an email to send, or None.
         """
         with self._lock:
             if self._ready and self.goes_on:
@@ -384,7 +383,7 @@ class _Batch:
 
     def prepare(self) -> None:
         """
-        Write a letter that somebody will take.
+        Write the next email ahead of time.
         """
         with self._lock:
             job = self._write_next()
@@ -404,13 +403,13 @@ class _Batch:
 
     def settle(self, job: _Job, receipt: Receipt) -> None:
         """
-        Put down what became of a letter.
+        Record the outcome of an email.
         """
         self._receipts[job.index] = receipt
 
     def give_back(self, *jobs: _Job | None, why: Receipt = _NOT_BEGUN) -> None:
         """
-        Leave letters that were not begun to others. If there is nobody, *why* is what becomes of them.
+        Leave emails that were not begun to other threads. If none sends them, *why* is their outcome.
         """
         with self._lock:
             self._ready += [job for job in jobs if job is not None]
@@ -418,13 +417,13 @@ class _Batch:
 
     def stop(self) -> None:
         """
-        Begin nothing more.
+        Begin no further email.
         """
         self._stopped = True
 
     def receipts(self) -> Sequence[Receipt]:
         """
-        Return what became of each letter. What was not begun may be tried again later.
+        Return the outcome of each email. One that was not begun may be tried again later.
         """
         return [receipt or self._why for receipt in self._receipts]
 

@@ -1,7 +1,7 @@
 """
-What Amazon says later: over SNS, which signs, and over EventBridge, which shows a secret.
+Delivery events from Amazon SES: through SNS, which signs them, or EventBridge, which sends a secret.
 
-All of it is pure, except for the two things that `Subscriber` fetches: a certificate and a confirmation.
+All of it is pure, except for the two requests `Subscriber` makes: for a certificate and to confirm a subscription.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from optly.protocols.http import Request
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-OLDEST: Final = timedelta(hours=1)  # SNS does not try for longer
+OLDEST: Final = timedelta(hours=1)  # SNS does not retry for longer
 NEWEST: Final = timedelta(minutes=5)  # clocks differ
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}", re.ASCII)
 _CERTIFICATE = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem", re.ASCII)
-_QUERY = re.compile(r"\?[!\"$-\[\]-~]+", re.ASCII)  # without # and \, which not everybody reads alike
+_QUERY = re.compile(r"\?[!\"$-\[\]-~]+", re.ASCII)  # without # and \, which are not parsed alike everywhere
 _SECRET = re.compile(r"[!-~]{16,}", re.ASCII)
 _MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@[^<>@\s]+>", re.ASCII)
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)  # RFC 3463
 _REPLY_STATUS = re.compile(rf"[245][0-9]{{2}}[ -]({_STATUS.pattern})\b", re.ASCII)
 _MOST_CERTIFICATES = 16
 
-# What a message carries of ours, as a tag and as a header: feedback on an identity comes without tags.
+# Our ids in a message, as tags and as a header: identity feedback comes without tags.
 CONTACT_TAG, MESSAGE_TAG = "optly-contact", "optly-message"
 CONTACT_HEADER = "X-Optly-Contact"
 
@@ -51,10 +51,10 @@ Json: TypeAlias = Mapping[str, Any]
 
 def read(request: Request) -> Json:
     """
-    Return the JSON object that a request carries.
+    Return the JSON object in the body of a request.
 
     Raises:
-        RejectedError: It carries none, or too much.
+        RejectedError: The body is not one, or is too long.
     """
     require_post(request)
     found = json_object(request.body)
@@ -68,7 +68,7 @@ def read(request: Request) -> Json:
 
 class Kind(StrEnum):
     """
-    What SNS sends.
+    The kind of an SNS message.
     """
 
     NOTIFICATION = "Notification"
@@ -76,7 +76,7 @@ class Kind(StrEnum):
     UNSUBSCRIBED = "UnsubscribeConfirmation"
 
 
-# What is signed, in this order.
+# The signed parts, in this order.
 _SIGNED = {
     Kind.NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     Kind.SUBSCRIBED: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -87,13 +87,13 @@ _SIGNED = {
 @attrs.frozen(kw_only=True)
 class Envelope:
     """
-    What SNS puts around a message. Nothing of it is to be believed before the signature is.
+    The envelope SNS puts around a message. Not to be trusted until its signature is verified.
 
     Attributes:
         topic: Its ARN.
         at: When it was published.
         subscribe_url: Empty in a notification.
-        signed: The bytes the signature is over.
+        signed: The bytes that are signed.
     """
 
     kind: Kind
@@ -110,10 +110,10 @@ class Envelope:
     @classmethod
     def parse(cls, data: Json) -> Envelope:
         """
-        Read an envelope.
+        Parse an envelope.
 
         Raises:
-            RejectedError: A part is missing or is not what it has to be.
+            RejectedError: A part is missing or invalid.
 
         Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html (read 2026-11-23).
         """
@@ -130,7 +130,7 @@ class Envelope:
             raise RejectedError(HTTPStatus.BAD_REQUEST, "envelope") from None
         if not all(isinstance(text, str) for text in (*parts.values(), version, certificate_url)) or at.tzinfo is None:
             raise RejectedError(HTTPStatus.BAD_REQUEST, "envelope")
-        # With a line break in any other part, two different envelopes could be signed by the same bytes.
+        # With a line break in any other part, two different envelopes could have the same signed bytes.
         if any("\n" in value for name, value in parts.items() if name != "Message"):
             raise RejectedError(HTTPStatus.BAD_REQUEST, "envelope")
         return cls(
@@ -148,9 +148,9 @@ class Envelope:
 
     def check(self, topics: Iterable[str], *, now: datetime) -> None:
         """
-        Make sure that it is for us, of these days, and names a certificate of Amazon's.
+        Check that it is from one of our topics, recent, and signed with a certificate at Amazon.
 
-        Anybody can have a topic of their own, whose messages are signed as well as ours.
+        Anyone can have a topic of their own, whose messages are signed just like ours.
 
         Raises:
             RejectedError: It is not.
@@ -159,21 +159,21 @@ class Envelope:
             raise RejectedError(HTTPStatus.FORBIDDEN, "topic")
         if not -NEWEST <= now - self.at <= OLDEST:
             raise RejectedError(HTTPStatus.FORBIDDEN, "age")
-        if not _CERTIFICATE.fullmatch(_at_amazon(self.certificate_url, self.topic)):
+        if not _CERTIFICATE.fullmatch(_after_host(self.certificate_url, self.topic)):
             raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
 
     def verify(self, key: RSAPublicKey) -> None:
         """
-        Make sure that whoever holds *key* signed it.
+        Check that it was signed with the private key of *key*.
 
         Raises:
-            RejectedError: They did not.
+            RejectedError: It was not.
         """
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-        # Version 1 is what a topic has unless it is told otherwise.
+        # Version 1 is the default of a topic.
         algorithms = {"1": SHA1(), "2": SHA256()}  # noqa: S303
         if self.version not in algorithms:
             raise RejectedError(HTTPStatus.FORBIDDEN, "signature")
@@ -187,20 +187,20 @@ class Envelope:
         Return the URL that confirms the subscription.
 
         Raises:
-            RejectedError: It would do something else.
+            RejectedError: The URL does something else.
         """
-        query = _at_amazon(self.subscribe_url, self.topic)
-        asked = parse_qs(query[1:]) if _QUERY.fullmatch(query) else {}
-        if (asked.get("Action"), asked.get("TopicArn")) != (["ConfirmSubscription"], [self.topic]):
+        query = _after_host(self.subscribe_url, self.topic)
+        parameters = parse_qs(query[1:]) if _QUERY.fullmatch(query) else {}
+        if (parameters.get("Action"), parameters.get("TopicArn")) != (["ConfirmSubscription"], [self.topic]):
             raise RejectedError(HTTPStatus.FORBIDDEN, "confirmation")
         return self.subscribe_url
 
 
-def _at_amazon(url: str, topic: str) -> str:
+def _after_host(url: str, topic: str) -> str:
     """
-    Return what *url* asks for at the SNS of the region that *topic* is in. Empty if it leads anywhere else.
+    Return the part of *url* after the host of SNS in the region of *topic*. Empty for any other host.
 
-    The URL is compared and not taken apart: of what a browser would still understand, Amazon writes nothing.
+    The URL is compared, not parsed: Amazon never uses the other spellings that a browser would accept.
     """
     base = f"https://{host('sns', _region(topic))}/"
     return url.removeprefix(base) if url.startswith(base) else ""
@@ -213,14 +213,14 @@ def _region(topic: str) -> str:
 
 class Subscriber:
     """
-    Takes what SNS delivers from topics that are known. Safe to share between threads.
+    Receives what SNS delivers from known topics. Safe to share between threads.
 
     Args:
-        topics: Their ARNs. Without any, nothing is taken.
-        caller: What the certificates are fetched with.
+        topics: Their ARNs. Without any, every delivery is refused.
+        caller: Fetches the certificates.
 
     Raises:
-        ConfigurationError: An ARN is none of a topic.
+        ConfigurationError: An ARN is not that of a topic.
     """
 
     def __init__(self, topics: Sequence[str], *, caller: Caller) -> None:
@@ -232,24 +232,24 @@ class Subscriber:
         self._caller = caller
         self._keys: dict[str, tuple[RSAPublicKey, datetime]] = {}
 
-    def take(self, data: Json, *, now: datetime) -> Envelope:
+    def receive(self, data: Json, *, now: datetime) -> Envelope:
         """
-        Return what was delivered, once it is certain that it is Amazon's, and confirm a subscription that is ours.
+        Verify that a delivery comes from Amazon, confirm a subscription that is ours, and return the envelope.
 
         Raises:
-            RejectedError: It is not, or that cannot be told now.
+            RejectedError: It does not, or that cannot be verified now.
         """
         envelope = Envelope.parse(data)
         envelope.check(self._topics, now=now)
         envelope.verify(self._key(envelope.certificate_url, now))
         if envelope.kind is Kind.SUBSCRIBED:
-            self._get(envelope.confirmation())
+            self._fetch(envelope.confirmation())
         return envelope
 
     def _key(self, url: str, now: datetime) -> RSAPublicKey:
         known = self._keys.get(url)
         if known is None:
-            known = public_key(self._get(url), now)
+            known = public_key(self._fetch(url), now)
             if len(self._keys) >= _MOST_CERTIFICATES:
                 self._keys.clear()
             self._keys[url] = known
@@ -258,9 +258,9 @@ class Subscriber:
             raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
         return key
 
-    def _get(self, url: str) -> bytes:
+    def _fetch(self, url: str) -> bytes:
         """
-        Fetch *url*, which leads to Amazon. If Amazon fails, SNS is told to come again, which it does not after a 4xx.
+        Fetch *url*, which is at Amazon. If Amazon fails, our response makes SNS retry, which it does not after a 4xx.
         """
         try:
             answer = self._caller.call(Call(method="GET", url=url))
@@ -275,13 +275,13 @@ class Subscriber:
 
 def public_key(certificate: bytes, now: datetime) -> tuple[RSAPublicKey, datetime]:
     """
-    Return the key that a certificate is for, and until when.
+    Return the public key of a certificate, and the instant the certificate expires.
 
-    Who issued it is not asked: it comes from Amazon's own host, over TLS, which is checked against the system's
+    Its issuer is not checked: it comes from Amazon's own host, over TLS, which is checked against the system's
     authorities.
 
     Raises:
-        RejectedError: It is no certificate, not one with such a key, or not one of these days.
+        RejectedError: It is not a certificate, has no RSA key, or is not yet valid.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.x509 import load_pem_x509_certificate
@@ -289,7 +289,7 @@ def public_key(certificate: bytes, now: datetime) -> tuple[RSAPublicKey, datetim
     try:
         found = load_pem_x509_certificate(certificate)
         key = found.public_key()
-    except Exception:  # The library fails with whatever it stumbles over.
+    except Exception:  # The library may raise anything.
         raise RejectedError(HTTPStatus.FORBIDDEN, "certificate") from None
     if not isinstance(key, RSAPublicKey) or now < found.not_valid_before_utc - NEWEST:
         raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
@@ -301,10 +301,10 @@ def public_key(certificate: bytes, now: datetime) -> tuple[RSAPublicKey, datetim
 
 class Secrets:
     """
-    What EventBridge shows to be let in. Several, so that one can take the place of another.
+    The secrets EventBridge may send. Several, so that one can be replaced by another.
 
     Raises:
-        ConfigurationError: One is too short, or cannot stand in a header.
+        ConfigurationError: One is too short, or contains a character that is not allowed in a header.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -314,35 +314,36 @@ class Secrets:
 
     def check(self, request: Request) -> None:
         """
-        Make sure that *request* shows one, as ``X-Api-Key: secret`` or ``Authorization: Bearer secret``.
+        Check that *request* carries one, as ``X-Api-Key: secret`` or ``Authorization: Bearer secret``.
 
         Raises:
             RejectedError: It does not.
         """
-        shown = [*request.values("x-api-key"), *(v.removeprefix("Bearer ") for v in request.values("authorization"))]
-        # Every pair is compared, so that the time it takes tells nothing.
-        same = [
+        bearer = (value.removeprefix("Bearer ") for value in request.values("authorization"))
+        candidates = [*request.values("x-api-key"), *bearer]
+        # Every pair is compared, so that the time taken reveals nothing.
+        matches = [
             hmac.compare_digest(text.encode(errors="surrogatepass"), secret)
-            for text in shown
+            for text in candidates
             for secret in self._secrets
         ]
-        if not any(same):
+        if not any(matches):
             raise RejectedError(HTTPStatus.FORBIDDEN, "secret")
 
 
-# ---- what SES says
+# ---- records of SES
 
 
-def notified(envelope: Envelope, *, backend: str) -> tuple[DeliveryEvent, ...]:
+def from_notification(envelope: Envelope, *, backend: str) -> tuple[DeliveryEvent, ...]:
     """
-    Return what a notification of SNS says became of emails. Empty if it says nothing of the kind.
+    Return the delivery events in an SNS notification. Empty if there are none.
     """
     return events(json_object(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
 
 
-def bridged(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, ...]:
+def from_eventbridge(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, ...]:
     """
-    Return what an event of EventBridge says became of emails. Empty if it says nothing of the kind.
+    Return the delivery events in an EventBridge event. Empty if there are none.
     """
     if _text(data, "source") != "aws.ses":
         return ()
@@ -352,13 +353,13 @@ def bridged(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, 
 
 def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[DeliveryEvent, ...]:
     """
-    Return what a record of SES says, an event for each recipient. Those of one record have the same names whenever it
-    comes. That an email was opened, or a link in it followed, is not our business and is left out.
+    Return the events in a record of SES, one for each recipient. A repeat of the record gives the same ids. That an
+    email was opened, or a link in it followed, is none of our business and is left out.
 
-    Amazon adds fields and leaves some out as it likes, so what is missing or odd is taken for empty.
+    Amazon adds and omits fields at will, so a missing or unexpected value counts as empty.
 
     Args:
-        name, at: What the event is called and when it happened, if the record does not say.
+        name, at: The id of the event and when it happened, if the record does not give them.
 
     Source: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html and
     https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (read 2026-11-23).
@@ -390,7 +391,7 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
     return tuple(found)
 
 
-# Under which name each kind of record has its particulars.
+# The field that holds the details of each kind of record.
 _ABOUT = {
     "Bounce": "bounce",
     "Complaint": "complaint",
@@ -437,14 +438,14 @@ def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
         case "Permanent", "UnsubscribedRecipient":
             return DeliveryStatus.OPTED_OUT
         case "Permanent", "Suppressed" | "OnAccountSuppressionList":
-            # Amazon did not try, so nothing was learnt about the address.
+            # Amazon did not try, so this says nothing about the address.
             return DeliveryStatus.FAILED
         case "Permanent", _:
-            # RFC 3463: 4.x.x is not for good, x.2.2 is a full mailbox, x.7.x a matter of policy.
-            passing = re.match(r"4\.|5\.2\.2$|5\.7\.", _text(recipient, "status"))
-            return DeliveryStatus.FAILED if passing else DeliveryStatus.BOUNCED
+            # RFC 3463: 4.x.x is temporary, x.2.2 is a full mailbox, x.7.x a matter of policy.
+            temporary = re.match(r"4\.|5\.2\.2$|5\.7\.", _text(recipient, "status"))
+            return DeliveryStatus.FAILED if temporary else DeliveryStatus.BOUNCED
         case "Transient", "General":
-            # Most of these are out-of-office replies, to an email that arrived.
+            # Most of these are out-of-office replies to an email that arrived.
             return DeliveryStatus.SENT
         case _:
             return DeliveryStatus.FAILED
@@ -452,28 +453,28 @@ def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
 
 def _complaint(complaint: Json) -> DeliveryStatus | None:
     if _text(complaint, "complaintSubType") == "OnAccountSuppressionList":
-        return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained of this email.
+        return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained about this email.
     if _text(complaint, "complaintFeedbackType") == "not-spam":
-        return None  # RFC 6430: the person took it out of the folder for spam.
+        return None  # RFC 6430: the person moved it out of the spam folder.
     return DeliveryStatus.COMPLAINED
 
 
 def _opted_out(subscription: Json) -> bool:
     """
-    Tell whether the person left everything, or a topic they had not left before.
+    Return whether the person unsubscribed from everything, or from a topic they had not unsubscribed from before.
     """
     new, old = _part(subscription, "newTopicPreferences"), _part(subscription, "oldTopicPreferences")
-    return new.get("unsubscribeAll") is True or bool(_left(new) - _left(old))
+    return new.get("unsubscribeAll") is True or bool(_opted_out_topics(new) - _opted_out_topics(old))
 
 
-def _left(preferences: Json) -> set[str]:
+def _opted_out_topics(preferences: Json) -> set[str]:
     statuses = [entry for entry in _list(preferences, "topicSubscriptionStatus") if isinstance(entry, dict)]
     return {_text(entry, "topicName") for entry in statuses if _text(entry, "subscriptionStatus") == "OptOut"}
 
 
 def _names(mail: Json) -> tuple[str, str]:
     """
-    Return our ids of the contact and the message, each empty if it is not told.
+    Return our ids of the contact and the message, each empty if it is not there.
     """
     tags = _part(mail, "tags")
     headers = {
@@ -498,8 +499,8 @@ def _code(kind: str, about: Json) -> str:
 
 def _status_code(about: Json, recipient: Json) -> str:
     status = _text(recipient, "status")
-    said = _REPLY_STATUS.match(_text(about, "smtpResponse"))
-    return status if _STATUS.fullmatch(status) else said[1] if said else ""
+    reply = _REPLY_STATUS.match(_text(about, "smtpResponse"))
+    return status if _STATUS.fullmatch(status) else reply[1] if reply else ""
 
 
 def _detail(about: Json, recipient: Json) -> str:

@@ -1,5 +1,5 @@
 """
-Return paths that say, when a mail comes back, which message it was. Pure.
+Return paths that identify the message when its mail comes back (VERP). Pure.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ _LONGEST_LOCAL = 64 - 52 - 1  # RFC 5321 4.5.3.1.1, less the token and the plus
 @attrs.frozen(slots=False)
 class ReturnPath:
     """
-    Gives every message a return path of its own, and reads it on what comes back.
+    Gives every message a return path of its own, and recognises it on mail that comes back.
 
-    The address is ``local+token@domain``. The token names the contact and the message and is signed, because whoever
-    could make one up could have anybody's address taken for a dead one. It holds no personal data, never expires and is
-    written in letters and digits without case: mail servers on the way change the case of addresses.
+    The address is ``local+token@domain``. The token identifies the contact and the message and is signed, because
+    anyone who could forge one could make any address look dead. It holds no personal data, never expires and is made of
+    letters and digits that ignore case, because mail servers on the way change the case of addresses.
 
     Args:
-        address: Where bounces are collected. The mail server there has to deliver ``local+anything`` to ``local``. Of a
-            domain that receives nothing else, give ``@bounces.acme.example.com``: the token is then all of the local
+        address: Where bounces are collected. The mail server there must deliver ``local+anything`` to ``local``. For a
+            domain that receives nothing else, give ``@bounces.acme.example.com``: the token is then the whole local
             part.
-        keys: The current key signs, all of them verify. Those of the manager.
+        keys: The current key signs, and all of them verify. Use those of the manager.
 
     Raises:
-        ConfigurationError: It is not such an address, or the part before the @ has more than 11 characters.
+        ConfigurationError: It is not an address of this form, or the part before the @ has more than 11 characters.
     """
 
     address: str = attrs.field(repr=False)
     keys: Keys = attrs.field(repr=False)
 
     def __attrs_post_init__(self) -> None:
-        assert self._around  # read here, so that a wrong address is refused at once
+        assert self._around  # parsed here, so that an invalid address is refused at once
 
     @cached_property
     def _around(self) -> tuple[str, str]:
         """
-        What stands before the token, and what after it.
+        The parts of the address before and after the token.
         """
         local = self.address.rpartition("@")[0]
         try:
@@ -70,25 +70,25 @@ class ReturnPath:
 
     def address_for(self, contact: str, message: str) -> str:
         """
-        Return the return path of a message, always the same.
+        Return the return path of a message. The same ids always give the same address.
 
         Args:
             contact: Id of the contact, 32 hexadecimal digits, or empty.
             message: Id of the message, 32 hexadecimal digits.
 
         Raises:
-            UsageError: One of them is not such an id.
+            UsageError: One of them is not an id of this form.
         """
         if not _ID.fullmatch(message) or (contact and not _ID.fullmatch(contact)):
-            raise UsageError("the ids in a return path have 32 lower-case hexadecimal digits")
+            raise UsageError("the ids in a return path must be 32 lower-case hexadecimal digits")
         ids = (bytes.fromhex(contact) or _NOBODY) + bytes.fromhex(message)[:_MESSAGE]
         before, after = self._around
         return f"{before}{_write(ids + self._sign(self._secrets[0], ids))}{after}"
 
     def read(self, address: str) -> tuple[str, str] | None:
         """
-        Return the id of the contact and the first 16 digits of that of the message, or None if *address* is not a
-        return path of ours, was cut short, or was signed with none of the keys.
+        Return the id of the contact and the first 16 digits of the message's id, or None if *address* is not one of our
+        return paths, was cut short, or was not signed with any of the keys.
         """
         before, after = (part.lower() for part in self._around)
         folded = address.strip().lower()

@@ -1,5 +1,7 @@
 """
-The `optly` command. Needs the extra ``cli``, and says so where it is missing.
+The `optly` command. It needs the extra ``cli`` and says so when that is missing.
+
+May import `demo`, `worker`, `manager`, `backends`, `registers` and what they may import, but not `testing`.
 """
 
 from __future__ import annotations
@@ -9,19 +11,27 @@ import sys
 from typing import Final
 
 _EXTRA: Final = frozenset({"aiosmtpd", "click", "rich"})
+INSTALL: Final = "needs more than the library alone: pip install 'optly[cli]'"
 
 
 def main() -> None:
     """
-    Run the command on the arguments of this process, and exit.
+    Run the command with the arguments of this process, and exit.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a sign that a terminal does not have is no reason to end
+        sys.stdout.reconfigure(errors="replace")  # a terminal without some character is no reason to fail
     try:
         from optly.cli._commands import optly
 
         optly(prog_name="optly")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        if not is_extra_missing(error):
             raise
-        sys.exit("The optly command needs more than the library alone: pip install 'optly[cli]'")
+        sys.exit(f"The optly command {INSTALL}")
+
+
+def is_extra_missing(error: ModuleNotFoundError) -> bool:
+    """
+    Return whether the missing module is one that the extra ``cli`` installs.
+    """
+    return (error.name or "").partition(".")[0] in _EXTRA

@@ -1,5 +1,5 @@
 """
-Finding the host's own manager, as a web server finds an application.
+Find the application's own manager, as a web server finds an application.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from optly.cli._terminal import plain
 from optly.errors import OptlyError, RegisterError
 from optly.manager import ConsentManager
 
+_log = logging.getLogger("optly")
+
 
 def with_manager(command: Callable[..., None]) -> Callable[..., None]:
     """
-    Give *command* the option ``--app``, and call it with the manager that this names. The manager is closed in the end.
+    Give *command* the option ``--app``, and call it with the manager named there. The manager is closed afterwards.
     """
 
     @click.option(
@@ -33,71 +35,71 @@ def with_manager(command: Callable[..., None]) -> Callable[..., None]:
         envvar="OPTLY_APP",
         show_envvar=True,
         required=True,
-        help="Where the application has its ConsentManager, or a function that returns one.",
+        help="The application's ConsentManager, or a function that returns one.",
     )
     @wraps(command)
-    def with_it(app: str, **told: Any) -> None:
+    def call(app: str, **options: Any) -> None:
         with load(app) as manager:
-            if not logging.getLogger("optly").hasHandlers():
-                logging.getLogger("optly").addHandler(_Aside(logging.WARNING))
-            command(manager, **told)
+            if not _log.hasHandlers():
+                _log.addHandler(_ToStandardError(logging.WARNING))
+            command(manager, **options)
 
-    return with_it
+    return call
 
 
 def load(app: str) -> ConsentManager:
     """
-    Return the manager that *app* names, ``module:attribute``. The current directory can be imported from.
+    Return the manager that *app* names, ``module:attribute``. Modules in the current directory can be imported.
 
-    What the application prints while it starts goes to standard error, so that an answer stands alone.
+    What the application prints while it starts goes to standard error, so standard output holds only the answer.
 
     Raises:
-        click.BadParameter: There is none.
-        OptlyError: The application makes one that cannot work.
+        click.BadParameter: No manager was found.
+        OptlyError: The application creates a manager that cannot work.
     """
     module, _, attribute = app.partition(":")
     if not module or not attribute:
-        raise _unusable("write MODULE:ATTRIBUTE, such as acme.consent:manager")
+        raise _unusable("enter MODULE:ATTRIBUTE, such as acme.consent:manager")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    with redirect_stdout(sys.stderr), _telling_where():
-        found = _imported(module)
+    with redirect_stdout(sys.stderr), _hiding_exceptions():
+        found = _import(module)
         for name in attribute.split("."):
             if not hasattr(found, name):
-                raise _unusable(f"there is no {attribute} in {module}")
+                raise _unusable(f"module {module} has no {attribute}")
             found = getattr(found, name)
         if callable(found):
             found = found()
     if not isinstance(found, ConsentManager):
-        raise _unusable(f"{app} is no ConsentManager and no function that returns one")
+        raise _unusable(f"{app} is not a ConsentManager or a function that returns one")
     return found
 
 
-def _imported(module: str) -> Any:
+def _import(module: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         if not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise _unusable(f"there is no module {error.name} to be imported from here") from None
+        raise _unusable(f"no module named {error.name} can be imported from here") from None
 
 
 @contextmanager
-def _telling_where() -> Iterator[None]:
+def _hiding_exceptions() -> Iterator[None]:
     """
-    Turn whatever the application raises into wrong usage. It may hold secrets, so that only where it was is told.
+    Report any exception of the application as wrong usage. Its text may hold secrets, so only its place is shown.
     """
     try:
         yield
-    except RegisterError as error:  # exit code 1 would look like a no
+    except RegisterError as error:  # exit code 1 would look like a "no"
         raise _unusable(str(error)) from error
     except (OptlyError, click.ClickException):
         raise
-    except (Exception, SystemExit) as error:  # an exit with 0 would look like a yes
+    except (Exception, SystemExit) as error:  # exit code 0 would look like a "yes"
         here = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(Path.cwd())]
         where = f" in line {here[-1].lineno} of {Path(here[-1].filename).name}" if here else ""
         raise _unusable(
-            f"the application raised {type(error).__name__}{where}; import it by itself to see the whole of it"
+            f"the application raised {type(error).__name__}{where}; import it on its own to see the full error"
         ) from error
 
 
@@ -105,9 +107,9 @@ def _unusable(why: str) -> click.BadParameter:
     return click.BadParameter(why, param_hint="--app")
 
 
-class _Aside(logging.Handler):
+class _ToStandardError(logging.Handler):
     """
-    Says on standard error what the library warns of, with its reason, where the application keeps no log.
+    Prints the library's warnings and their reasons on standard error, for an application without logging.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

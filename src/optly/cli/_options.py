@@ -1,5 +1,5 @@
 """
-How the values of options are read. By functions, because the types of click changed their shape between its versions.
+How values of options are parsed: by functions, because click changed the interface of its types between versions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import click
 
 def one_of(members: Iterable[StrEnum]) -> click.Choice[str]:
     """
-    Return the type of an option that names one of *members* by its value.
+    Return the type of an option whose value is that of one of *members*.
     """
     return click.Choice([member.value for member in members])
 
@@ -28,17 +28,17 @@ def _as_instant(_ctx: click.Context, _param: click.Parameter, value: str | None)
             return found.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise click.BadParameter("write date, time and offset from UTC, such as 2026-11-24T12:00:00+00:00")
+    raise click.BadParameter("enter date, time and offset from UTC, such as 2026-11-24T12:00:00+00:00")
 
 
 def _as_day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> date | None:
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter("write year, month and day, such as 2026-11-24") from None
+        raise click.BadParameter("enter year, month and day, such as 2026-11-24") from None
 
 
-# What makes an option one of an instant with its offset from UTC, or of a day. Both as in ISO 8601.
+# Settings of an option that takes an instant with its offset from UTC, or a date, in ISO 8601.
 INSTANT: Final[dict[str, Any]] = {"metavar": "INSTANT", "callback": _as_instant}
 DAY: Final[dict[str, Any]] = {"metavar": "DATE", "callback": _as_day}
 
@@ -52,12 +52,12 @@ def _span(unit: timedelta, name: str, most: int) -> dict[str, Any]:
         except (ValueError, OverflowError):
             span = timedelta(0)
         if not timedelta(0) < span <= unit * most:
-            raise click.BadParameter(f"write a number of {name.lower()} above 0 and up to {most:,}")
+            raise click.BadParameter(f"enter a number of {name.lower()} above 0 and up to {most:,}")
         return span
 
     return {"metavar": name, "callback": as_span}
 
 
-# What makes an option one of a span of time.
+# Settings of an option that takes a length of time.
 SECONDS: Final[dict[str, Any]] = _span(timedelta(seconds=1), "SECONDS", 86_400)
 DAYS: Final[dict[str, Any]] = _span(timedelta(days=1), "DAYS", 3_650)

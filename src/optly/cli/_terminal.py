@@ -1,5 +1,5 @@
 """
-How the commands speak.
+How commands print their results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARGIN: Final = 21
 
 def plain(text: str) -> str:
     """
-    Return *text* on one line and without what could steer a terminal.
+    Return *text* on one line, without characters that control a terminal.
     """
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
@@ -25,38 +25,38 @@ def plain(text: str) -> str:
 @attrs.frozen
 class Terminal:
     """
-    Writes what happened, one thing after the other: a sign, what it was, and a sentence.
+    Prints results one by one: a sign, a name and a sentence.
     """
 
     _console: Console = attrs.field(factory=lambda: Console(highlight=False))
 
     def line(self, text: str = "", *, style: str = "") -> None:
         """
-        Write one line, however long.
+        Print one line of any length.
         """
         self._write(Text(plain(text), style=style))
 
     def good(self, name: str, text: str) -> None:
         """
-        Write something that is as it should be.
+        Print something that is as it should be.
         """
         self._item("green", name, text)
 
     def bad(self, name: str, text: str) -> None:
         """
-        Write something that is not.
+        Print something that is wrong.
         """
         self._item("red", name, text)
 
     def note(self, name: str, text: str) -> None:
         """
-        Write something that is neither.
+        Print something neutral.
         """
         self._item("blue", name, text)
 
     def under(self, text: str) -> None:
         """
-        Write where the last thing comes from, below it.
+        Print a detail or the source of the last result, below it.
         """
         self._write(Text(f"{'':{_MARGIN}}{self._wrapped(text)}", style="dim"))
 
@@ -66,7 +66,7 @@ class Terminal:
         self._write(head.append(self._wrapped(text)))
 
     def _wrapped(self, text: str) -> str:
-        # Not a table of the library, which fills every line up with spaces.
+        # Not rich's table, which pads every line with spaces.
         width = max(self._console.width - _MARGIN, 20)
         return f"\n{'':{_MARGIN}}".join(wrap(plain(text), width, break_long_words=False, break_on_hyphens=False))
 

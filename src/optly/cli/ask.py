@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import signal
 import stat
 import tempfile
@@ -26,9 +25,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from optly.cli._app import with_manager
+from optly.cli._contacts import find_contact
 from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal
-from optly.cli._words import count
+from optly.cli._words import count, numbered_lines
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
 from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
@@ -37,46 +37,54 @@ from optly.results import Asked
 from optly.rules import Solicited
 
 _COLUMNS: Final = ("contact", "email", "phone")
-_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
-_MOST_LINES: Final = 20  # that are named on a terminal
-_AT_A_TIME: Final = 1000  # people, so that what came of a long list is not kept in memory
-_TELL_EVERY: Final = 5.0  # seconds, off a terminal
+_BATCH: Final = 1000  # people, so that the outcomes of a long list are not kept in memory
+_REPORT_EVERY: Final = 5.0  # seconds, when not on a terminal
 
 _OTHER_DELIMITERS: Final = ";\t"
-_NOT_UTF_8: Final = "The row is not in UTF-8."
+_NOT_UTF_8: Final = "The row is not UTF-8 text."
 
 _MALFORMED: Final = "malformed"
 _NOT_ON_RECORD: Final = "not_on_record"
 _LISTED_TWICE: Final = "listed_twice"
 _EXPLAINED: Final = {
     _MALFORMED: "The row cannot be read.",
-    _NOT_ON_RECORD: "Nobody on record has this address or id.",
-    _LISTED_TWICE: "An earlier row is about the same person.",
-    "missing_line": "The person has no address or number on record for a channel.",
+    _NOT_ON_RECORD: "No contact has this address or id.",
+    _LISTED_TWICE: "An earlier row names the same person.",
+    "missing_line": "The person has no recorded address or number for one of the channels.",
 }
 
 
 @click.command("ask")
 @click.argument("contacts", metavar="CONTACTS", type=click.File("rb"))
-@click.option("--campaign", metavar="NAME", required=True, help="By this a second run is known.")
-@click.option("--via", type=one_of(Channel), required=True, help="How the question goes out.")
+@click.option(
+    "--campaign",
+    metavar="NAME",
+    required=True,
+    help="Name of the campaign. Running again with the same name resumes it.",
+)
+@click.option("--via", type=one_of(Channel), required=True, help="Channel to send the question on.")
 @click.option(
     "--channel", "channels", type=one_of(Channel), multiple=True, required=True,
-    help="What is asked for. May be repeated.",
+    help="Channel to ask about. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--purpose", "purposes", metavar="KEY", multiple=True, required=True, help="What it is for. May be repeated."
+    "--purpose",
+    "purposes",
+    metavar="KEY",
+    multiple=True,
+    required=True,
+    help="Key of a purpose to ask about. Repeatable.",
 )
-@click.option("--solicited-how", metavar="TEXT", help="How everybody on the list came to ask for the question.")
-@click.option("--solicited-at", help="When they did.", **INSTANT)
-@click.option("--language", metavar="TAG", help="In which language. By default each contact's own.")
-@click.option("--remind-after", help="Remind once whoever has not answered after so long.", **DAYS)
-@click.option("--expires-within", default="30", show_default=True, help="How long an answer counts.", **DAYS)
+@click.option("--solicited-how", metavar="TEXT", help="How the people on the list asked to be contacted about this.")
+@click.option("--solicited-at", help="When they asked.", **INSTANT)
+@click.option("--language", metavar="TAG", help="Language of the question. By default each contact's own.")
+@click.option("--remind-after", help="Send one reminder to those who have not answered by then.", **DAYS)
+@click.option("--expires-within", default="30", show_default=True, help="How long an answer is accepted.", **DAYS)
 @click.option(
     "--refused", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write everybody who was not asked to this CSV file, with the reason.",
+    help="Write a CSV file of everyone who was not asked, with the reason.",
 )  # fmt: skip
-@click.option("as_json", "--json", is_flag=True, help="Print what came of it as JSON.")
+@click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @with_manager
 def command(
     manager: ConsentManager,
@@ -95,18 +103,17 @@ def command(
     as_json: bool,
 ) -> None:
     """
-    Ask everybody on a list for consent, each once, as far as the gate lets them be asked.
+    Ask everyone on a list for consent, once each, if the gate allows it.
 
-    CONTACTS is a CSV file in UTF-8 whose first row names its columns: contact (an id), email, phone, of which the first
-    that is filled in tells who is meant, and any others, which are not looked at. Or it has one id, email address or
-    telephone number in a line, and no such row. Written as - it is read from standard input. Only people on record are
-    asked; nobody is added.
+    CONTACTS is a CSV file in UTF-8. Its first row names the columns: contact (an id), email or phone. The first of
+    these that is not empty identifies the person; other columns are ignored. Without such a row, each line has one id,
+    email address or telephone number. Use - to read standard input. Only existing contacts are asked; none are added.
 
-    Questions are queued, and a worker hands them over. Broken off at any instant and run again with the same
-    --campaign, it goes on where it was and asks nobody twice. Ctrl-C is such an instant.
+    Questions are queued, and a worker sends them. If the command is interrupted, for example by Ctrl-C, run it again
+    with the same --campaign: it resumes, and asks no one twice.
 
-    The exit code is 0 when the whole list was gone through, whatever the gate said; 1 if a row could not be read; 2 if
-    the command was called wrongly; and 3 if the store could not be asked: then run it again.
+    The exit code is 0 if the whole list was processed, whatever the gate decided; 1 if a row could not be read; 2 for
+    wrong usage; and 3 if the database could not be reached: run it again then.
 
     \b
     Examples:
@@ -119,16 +126,16 @@ def command(
         raise click.UsageError("--solicited-how and --solicited-at go together")
     basis = None if solicited_how is None or solicited_at is None else Solicited(how=solicited_how, at=solicited_at)
     with _refused_file(refused, contacts) as file, _progress(contacts) as advance:
-        source = _Source.opened(contacts)
+        source = _Source.open(contacts)
         tally = _Tally(writer=None if file is None else csv.writer(file), advance=advance)
         tally.begin(source.header)
         people = _People(manager, source, tally)
         remaining = iter(people)
-        with _broken_off_by_signals(tally):
+        with _interrupted_by_signals(tally):
             while not people.all_read:
-                # Each of these goes on where the last one was, as a second run does.
+                # Each call resumes where the last one stopped, as a second run does.
                 manager.request_consents(
-                    islice(remaining, _AT_A_TIME),
+                    islice(remaining, _BATCH),
                     campaign=campaign,
                     via=Channel(via),
                     channels=[Channel(channel) for channel in channels],
@@ -142,23 +149,22 @@ def command(
     if as_json:
         click.echo(_as_json(tally))
     else:
-        _tell(tally, refused)
+        _print(tally, refused)
     if tally.malformed:
         raise click.exceptions.Exit(1)
 
 
 @contextmanager
-def _broken_off_by_signals(tally: _Tally) -> Iterator[None]:
+def _interrupted_by_signals(tally: _Tally) -> Iterator[None]:
     """
-    Take SIGTERM for Ctrl-C, and end either of them in a line that says how to go on.
+    Treat SIGTERM like Ctrl-C, and end after either with a line on how to resume.
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         raise click.ClickException(
-            f"broken off when {count(tally.asked, 'contact')} had been asked: "
-            "run it again with the same --campaign, and it goes on from there"
+            f"interrupted after asking {count(tally.asked, 'contact')}: run it again with the same --campaign to resume"
         ) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -170,11 +176,11 @@ def _broken_off_by_signals(tally: _Tally) -> Iterator[None]:
 @attrs.frozen(kw_only=True)
 class _Row:
     """
-    A row of the list, as it was given.
+    A row of the list, unchanged.
 
     Attributes:
-        line: Where it begins, from 1.
-        flaw: Why it cannot be read, or empty.
+        line: The number of its first line, from 1.
+        flaw: Why it cannot be read. Empty if it can.
     """
 
     line: int
@@ -185,11 +191,11 @@ class _Row:
 @attrs.define
 class _Source:
     """
-    A list of people. Rows that are empty are passed over.
+    A list of people. Empty rows are skipped.
 
     Attributes:
         header: The names of the columns, if the first row has them.
-        columns: Where the columns are that tell who is meant.
+        columns: The positions of the columns that identify the person.
     """
 
     _rows: Iterator[_Row]
@@ -197,49 +203,48 @@ class _Source:
     columns: Sequence[int] = (0,)
 
     @classmethod
-    def opened(cls, file: IO[bytes]) -> _Source:
+    def open(cls, file: IO[bytes]) -> _Source:
         """
-        Look at the first row of *file*.
+        Read the first row of *file*.
 
         Raises:
-            click.BadParameter: There is none, or it is no text, or it has several columns and names none that is known.
+            click.BadParameter: It is missing, is not text, or has several columns without any of the known names.
         """
         rows = _rows(file)
         first = next(rows, None)
         if first is None:
-            raise click.BadParameter("there is nothing in it", param_hint="CONTACTS")
+            raise click.BadParameter("the file is empty", param_hint="CONTACTS")
         if first.flaw == _NOT_UTF_8:
-            raise click.BadParameter("this is not a text in UTF-8", param_hint="CONTACTS")
+            raise click.BadParameter("this is not UTF-8 text", param_hint="CONTACTS")
         names = [cell.strip().lower() for cell in first.cells]
         columns = [names.index(name) for name in _COLUMNS if name in names]
         if columns:
             return cls(rows, first.cells, columns)
         if len(names) > 1 or any(delimiter in names[0] for delimiter in _OTHER_DELIMITERS):
             raise click.BadParameter(
-                "the first row has to name its columns, with commas between them, and among them contact, email or "
-                "phone",
+                "the first row must name the columns, separated by commas, including contact, email or phone",
                 param_hint="CONTACTS",
             )
         return cls(chain([first], rows))
 
     def __iter__(self) -> Iterator[_Row]:
         for row in self._rows:
-            wide = len(self.header) or 1
-            if not row.flaw and len(row.cells) > wide:
-                yield attrs.evolve(row, flaw=f"The row has more than {count(wide, 'column')}.")
+            width = len(self.header) or 1
+            if not row.flaw and len(row.cells) > width:
+                yield attrs.evolve(row, flaw=f"The row has more than {count(width, 'column')}.")
             else:
                 yield row
 
 
 def _rows(file: IO[bytes]) -> Iterator[_Row]:
     """
-    Yield the rows of a CSV file, those that cannot be read included.
+    Yield the rows of a CSV file, including those that cannot be read.
     """
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
         for number, line in enumerate(_lines(file)):
-            # What is not in UTF-8 comes out again as it came in.
+            # Bytes that are not UTF-8 are written back unchanged.
             text = line.decode("utf-8", "surrogateescape")
             taken.append(text if number else text.removeprefix("\ufeff"))
             yield taken[-1]
@@ -253,7 +258,7 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            cells, flaw = ["".join(taken).rstrip("\r\n")], f"The row is not as in a CSV file: {error}."
+            cells, flaw = ["".join(taken).rstrip("\r\n")], f"The row is not valid CSV: {error}."
         while cells and not cells[-1].strip():
             cells.pop()
         if cells:
@@ -281,10 +286,10 @@ def _is_text(cell: str) -> bool:
 @attrs.define
 class _People:
     """
-    Finds the people of a list while it is read, and puts what came of each down beside their row.
+    Looks people up while the list is read, and counts the outcome for each row.
 
     Attributes:
-        all_read: Whether that was the last of them.
+        all_read: Whether the whole list has been read.
     """
 
     _manager: ConsentManager
@@ -316,7 +321,7 @@ class _People:
 
     def settle(self, asked: Asked) -> None:
         """
-        Put down what came of one of them.
+        Count the outcome for one of them.
         """
         row = self._pending.pop(asked.contact)
         if asked.refusal is not None:
@@ -326,18 +331,16 @@ class _People:
 
     def _contact(self, row: _Row) -> Contact | None:
         """
-        Return who is meant, or None for somebody who is not on record.
+        Return the contact a row names, or None if there is no such contact.
 
         Raises:
-            AddressError: Nobody can be meant by it.
+            AddressError: It names no one.
         """
         cells = [row.cells[column].strip() if column < len(row.cells) else "" for column in self._source.columns]
         named = next(filter(None, cells), "")
         if not named:
-            raise AddressError("none of the columns that tell who is meant is filled in")
-        if _ID.fullmatch(named):
-            return Contact(named.lower())
-        return self._manager.find(named, Channel.EMAIL if "@" in named else Channel.SMS)
+            raise AddressError("every column that identifies the person is empty")
+        return find_contact(self._manager, named)
 
 
 def _sentence(error: AddressError) -> str:
@@ -358,13 +361,13 @@ def _why(refusal: OptlyError) -> tuple[str, str]:
             return _NOT_ON_RECORD, _EXPLAINED[_NOT_ON_RECORD]
 
 
-# ---- telling
+# ---- reporting
 
 
 @attrs.define(kw_only=True)
 class _Tally:
     """
-    Counts what came of each row, and writes down those who are not asked if that is wished.
+    Counts the outcomes, and writes the people who were not asked to a file if there is one.
     """
 
     _writer: Any
@@ -376,7 +379,7 @@ class _Tally:
     malformed: list[int] = attrs.field(factory=list, init=False)
 
     def begin(self, header: Sequence[str]) -> None:
-        # What was corrected in it can be asked with it: its columns are named as in a list.
+        # A corrected copy can be used as a list, so the columns have the same names.
         self._write("line", "reason", "explanation", *(header or ["contact"]))
 
     def ask(self, *, before: bool) -> None:
@@ -400,7 +403,7 @@ class _Tally:
 @contextmanager
 def _refused_file(path: Path | None, source: IO[bytes]) -> Iterator[IO[str] | None]:
     """
-    Open the file for those who are not asked, for its owner alone. It is put in its place at the end, or not at all.
+    Open the file of those who were not asked, readable by its owner only. It appears in full at the end, or not at all.
     """
     if path is None:
         yield None
@@ -425,7 +428,7 @@ def _refused_file(path: Path | None, source: IO[bytes]) -> Iterator[IO[str] | No
 
 
 def _check_replaceable(path: Path, source: IO[bytes]) -> None:
-    why = "" if path.is_file() or not path.exists() else "this is no file that another could take the place of"
+    why = "" if path.is_file() or not path.exists() else "this is not a regular file, so it cannot be replaced"
     with suppress(OSError, TypeError):  # standard input has no name
         if path.samefile(getattr(source, "name", "")):
             why = "this is the list itself: name another file"
@@ -436,26 +439,26 @@ def _check_replaceable(path: Path, source: IO[bytes]) -> None:
 @contextmanager
 def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
     """
-    Show how far it is: on a terminal in a bar that is taken away in the end, elsewhere in a line now and then.
+    Show the progress: on a terminal in a bar that is removed at the end, elsewhere in a line at intervals.
     """
     size = _size(file)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task("Asking", total=size)
-        done, told_at = 0, time.monotonic()
+        done, reported_at = 0, time.monotonic()
 
         def advance() -> None:
-            nonlocal done, told_at
+            nonlocal done, reported_at
             done += 1
             now = time.monotonic()
             if console.is_terminal:
                 position = None if size is None else file.tell()
                 shown.update(task, completed=position, description=f"Asking, {count(done, 'row')} so far")
-            elif now - told_at >= _TELL_EVERY:
-                told_at = now
+            elif now - reported_at >= _REPORT_EVERY:
+                reported_at = now
                 click.echo(
-                    f"{count(done, 'row')} so far{f', {file.tell() / size:.0%} of it' if size else ''}", err=True
+                    f"{count(done, 'row')} so far{f', {file.tell() / size:.0%} of the list' if size else ''}", err=True
                 )
 
         yield advance
@@ -463,7 +466,7 @@ def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
 
 def _size(file: IO[bytes]) -> int | None:
     """
-    Return how many bytes there are, if that is known.
+    Return the size in bytes, if it is known.
     """
     try:
         found = os.fstat(file.fileno())
@@ -484,16 +487,14 @@ def _as_json(tally: _Tally) -> str:
     )
 
 
-def _tell(tally: _Tally, refused: Path | None) -> None:
+def _print(tally: _Tally, refused: Path | None) -> None:
     terminal = Terminal()
-    terminal.good("asked", f"{count(tally.asked, 'contact')}. A worker hands the questions over.")
+    terminal.good("asked", f"{count(tally.asked, 'contact')}. A worker sends the questions.")
     if tally.before:
         terminal.note("asked before", f"{count(tally.before, 'contact')}, in an earlier run of this campaign.")
     for reason, number in tally.reasons.most_common():
         terminal.bad(reason, f"{count(number, 'row')}. {tally.explained[reason]}")
         if reason == _MALFORMED:
-            named = ", ".join(map(str, tally.malformed[:_MOST_LINES]))
-            more = " and more" if number > _MOST_LINES else ""
-            terminal.under(f"{'line' if number == 1 else 'lines'} {named}{more}")
+            terminal.under(numbered_lines(tally.malformed))
     if tally.reasons and refused is not None:
         terminal.note("written to", str(refused))

@@ -14,7 +14,7 @@ def command() -> None:
     """
     Print a new random key.
 
-    Keep it among the secrets of the application and never drop it: stop links and suppressions outlive it. When a new
-    one takes its place, it moves to the previous keys.
+    Keep it with the application's other secrets and never discard it: stop links and suppressions depend on it for as
+    long as they exist. When you replace it, move it to the previous keys.
     """
     click.echo(Keys.generate())

@@ -20,36 +20,36 @@ from optly.rules.lint import Severity, WordingFinding, lint
 
 @click.command("lint")
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--organisation", metavar="NAME", required=True, help="Whom the words have to name, as people know it.")
+@click.option("--organisation", metavar="NAME", required=True, help="Name the question has to give, as people know it.")
 @click.option(
     "--channel",
     "channels",
     type=one_of(Channel),
     multiple=True,
     required=True,
-    help="What the consent is to be relied on for. May be repeated.",
+    help="Channel the consent is to cover. Repeatable.",
 )
-@click.option("--language", default="en", show_default=True, metavar="TAG", help="The language of the words.")
-@click.option("--yes", default="Yes", show_default=True, metavar="TEXT", help="The words of the answer yes.")
-@click.option("--no", default="No", show_default=True, metavar="TEXT", help="The words of the answer no.")
-@click.option("as_json", "--json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--language", default="en", show_default=True, metavar="TAG", help="Language of the question.")
+@click.option("--yes", default="Yes", show_default=True, metavar="TEXT", help="Label of the answer yes.")
+@click.option("--no", default="No", show_default=True, metavar="TEXT", help="Label of the answer no.")
+@click.option("as_json", "--json", is_flag=True, help="Print the findings as JSON.")
 def command(
     file: IO[bytes], organisation: str, channels: tuple[str, ...], language: str, yes: str, no: str, as_json: bool
 ) -> None:
     """
-    Find what makes a question for consent invalid or weak.
+    Find flaws that make a request for consent invalid or weak.
 
-    FILE has the words a person would read, in UTF-8: the question and what stands beside it. Without it, or written as
-    -, standard input is read. The exit code is 1 if a consent asked for in these words would not count. To find
-    nothing is not to say that one would: nothing here is legal advice.
+    FILE has the text a person would read, in UTF-8: the question and anything shown beside it. Use -, or leave it out,
+    to read standard input. The exit code is 1 if consent given to this text would not be valid. Finding no flaw does
+    not mean that it would be valid. This is not legal advice.
     """
     try:
         text = file.read().decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise click.BadParameter("this is not a text in UTF-8", param_hint="FILE") from error
+        raise click.BadParameter("this is not UTF-8 text", param_hint="FILE") from error
     findings = lint(
         Wording(text=text, yes=yes, no=no, language=language),
-        # Only the name matters to a wording.
+        # A wording is checked against the name alone.
         organisation=Organisation(key="organisation", name=organisation, address=organisation),
         channels=[Channel(channel) for channel in channels],
     )
@@ -57,7 +57,7 @@ def command(
     if as_json:
         click.echo(_as_json(findings, invalid=invalid))
     else:
-        _tell(findings, invalid=invalid)
+        _print(findings, invalid=invalid)
     if invalid:
         raise click.exceptions.Exit(1)
 
@@ -82,7 +82,7 @@ def _as_json(findings: Sequence[WordingFinding], *, invalid: bool) -> str:
     )
 
 
-def _tell(findings: Sequence[WordingFinding], *, invalid: bool) -> None:
+def _print(findings: Sequence[WordingFinding], *, invalid: bool) -> None:
     terminal = Terminal()
     for finding in findings:
         say = terminal.bad if finding.severity is Severity.INVALIDATING else terminal.note
@@ -92,8 +92,8 @@ def _tell(findings: Sequence[WordingFinding], *, invalid: bool) -> None:
         if finding.source:
             terminal.under(finding.source)
     if invalid:
-        terminal.line("A consent asked for in these words would not count.", style="bold red")
+        terminal.line("Consent given to this text would not be valid.", style="bold red")
     elif findings:
-        terminal.line("Nothing here makes a consent invalid, but it is harder to defend.", style="bold")
+        terminal.line("Nothing here makes consent invalid, but it would be harder to defend.", style="bold")
     else:
-        terminal.good("nothing found", "None of the known flaws is in these words. That does not make a consent valid.")
+        terminal.good("nothing found", "No known flaw in this text. That does not make a consent valid.")

@@ -15,16 +15,16 @@ from optly.cli._terminal import Terminal
 from optly.cli._words import count, instant
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
-from optly.results import Letter
+from optly.results import OutboxEntry
 
 _STATES: Final = {state.name.lower().replace("_", "-"): state for state in MessageState}
 _MEANING: Final = {
-    MessageState.QUEUED: "waiting to be handed over",
-    MessageState.SENDING: "being handed over",
-    MessageState.ACCEPTED: "taken by a provider",
-    MessageState.REFUSED: "refused for good",
+    MessageState.QUEUED: "waiting to be sent",
+    MessageState.SENDING: "being sent",
+    MessageState.ACCEPTED: "accepted by the provider",
+    MessageState.REFUSED: "refused permanently",
     MessageState.IN_DOUBT: "in doubt: see optly reconcile",
-    MessageState.WITHHELD: "withheld by the gate, or not needed any more",
+    MessageState.WITHHELD: "withheld by the gate, or no longer needed",
 }
 
 
@@ -32,28 +32,30 @@ _MEANING: Final = {
 @click.option(
     "--list", "listed", type=click.Choice(list(_STATES)), help="List the messages in this state, oldest first."
 )
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="List so many at most.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Maximum number of messages to list."
+)
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
 @with_manager
 def command(manager: ConsentManager, *, listed: str | None, limit: int, as_json: bool) -> None:
     """
-    Tell how many messages wait, and what became of the others.
+    Show how many messages are queued and what happened to the rest.
 
-    A listed message is shown with the ids of message and contact. Why it ended is what the provider said, or the reason
-    the gate gave, and may hold an address.
+    A listed message is shown with its id, the contact's id, and why it ended: what the provider replied or the reason
+    the gate gave, which may contain an address.
 
     \b
     Examples:
       optly outbox --app acme.consent:manager
-      optly outbox --app acme.consent:manager --list refused    the dead letters
+      optly outbox --app acme.consent:manager --list refused
     """
     if listed is None:
-        _tell_backlog(manager.backlog(), as_json=as_json)
+        _print_backlog(manager.backlog(), as_json=as_json)
     else:
-        _tell_letters(manager.letters(_STATES[listed], limit=limit), as_json=as_json)
+        _print_messages(manager.outbox_messages(_STATES[listed], limit=limit), as_json=as_json)
 
 
-def _tell_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None:
+def _print_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: backlog.get(state, 0) for name, state in _STATES.items()}, indent=2))
         return
@@ -62,32 +64,32 @@ def _tell_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None
         if number := backlog.get(state, 0):
             terminal.note(name, f"{count(number, 'message')} {_MEANING[state]}")
     if not backlog:
-        terminal.good("empty", "No message was ever queued.")
+        terminal.good("empty", "No message has ever been queued.")
 
 
-def _tell_letters(letters: Sequence[Letter], *, as_json: bool) -> None:
+def _print_messages(entries: Sequence[OutboxEntry], *, as_json: bool) -> None:
     if as_json:
         click.echo(
             json.dumps(
                 [
                     {
-                        "message": letter.message,
-                        "contact": letter.contact.id,
-                        "channel": letter.channel,
-                        "due_at": letter.due_at.isoformat(),
-                        "attempts": letter.attempts,
-                        "why": letter.why,
+                        "message": entry.message,
+                        "contact": entry.contact.id,
+                        "channel": entry.channel,
+                        "due_at": entry.due_at.isoformat(),
+                        "attempts": entry.attempts,
+                        "why": entry.why,
                     }
-                    for letter in letters
+                    for entry in entries
                 ],
                 indent=2,
             )
         )
         return
     terminal = Terminal()
-    for letter in letters:
-        tried = count(letter.attempts, "attempt")
-        terminal.note(letter.channel, f"message {letter.message} to contact {letter.contact.id}")
-        terminal.under(f"due {instant(letter.due_at)}, {tried}{f': {letter.why}' if letter.why else ''}")
-    if not letters:
+    for entry in entries:
+        tried = count(entry.attempts, "attempt")
+        terminal.note(entry.channel, f"message {entry.message} to contact {entry.contact.id}")
+        terminal.under(f"due {instant(entry.due_at)}, {tried}{f': {entry.why}' if entry.why else ''}")
+    if not entries:
         terminal.good("none", "No message is in this state.")

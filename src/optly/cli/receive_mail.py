@@ -20,20 +20,20 @@ from optly.errors import OptlyError
 from optly.manager import ConsentManager
 from optly.results import Effect
 
-EX_TEMPFAIL: Final = 75  # sysexits.h: the mail system keeps the mail and tries again
-_MOST: Final = 1024 * 1024  # bytes; nothing of a mail is looked at after these
+EX_TEMPFAIL: Final = 75  # sysexits.h: the mail system keeps the email and tries again
+_MOST: Final = 1024 * 1024  # bytes of an email that are read
 
 
-class _Patient(click.Command):
+class _RetryOnError(click.Command):
     """
-    Ends with 75 whatever is wrong. With any other code the mail system sends the mail back, and a stop in it is lost.
+    Exits with 75 on any error. With another code the mail system bounces the email, and a stop request in it is lost.
     """
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         try:
             return super().make_context(*args, **settings)
         except click.ClickException as error:
-            raise _later(error.format_message()) from error
+            raise _retry(error.format_message()) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -41,28 +41,28 @@ class _Patient(click.Command):
         except click.exceptions.Exit:
             raise
         except click.ClickException as error:
-            raise _later(error.format_message()) from error
+            raise _retry(error.format_message()) from error
         except OptlyError as error:
-            raise _later(str(error)) from error
-        except Exception as error:  # Its text may hold an address, and a mail system shows it to whoever wrote.
-            raise _later(f"the mail cannot be taken now: {type(error).__name__}") from None
+            raise _retry(str(error)) from error
+        except Exception as error:  # Its text may hold an address, and a mail system shows it to the sender.
+            raise _retry(f"the email cannot be processed now: {type(error).__name__}") from None
 
 
-def _later(why: str) -> click.exceptions.Exit:
+def _retry(why: str) -> click.exceptions.Exit:
     click.echo(f"Error: {plain(why)}", err=True)
     return click.exceptions.Exit(EX_TEMPFAIL)
 
 
-@click.command("receive-mail", cls=_Patient)
-@click.option("--recipient", default="", metavar="ADDRESS", help="The address it came to, if no header says so.")
+@click.command("receive-mail", cls=_RetryOnError)
+@click.option("--recipient", default="", metavar="ADDRESS", help="The address it was sent to, if no header says so.")
 @with_manager
 def command(manager: ConsentManager, *, recipient: str) -> None:
     """
-    Take one mail from standard input: a bounce, a complaint, a reply.
+    Read one email from standard input: a bounce, a complaint or a reply.
 
-    For a mail system that runs a program for each mail. One line tells what came of it, and nothing about anybody. A
-    mail that comes twice changes nothing. The exit code is 0 when what it says is on record, or when it says nothing;
-    and 75 whatever is wrong, so that the mail is kept and comes again.
+    For a mail system that runs a program for each email. Prints one line with the outcome, without personal data.
+    Receiving an email twice changes nothing. The exit code is 0 if the email was recorded or has nothing to record, and
+    75 on any error, so that the mail system keeps the email and tries again.
 
     \b
     Examples:
@@ -71,13 +71,13 @@ def command(manager: ConsentManager, *, recipient: str) -> None:
     """
     raw = _beginning(sys.stdin.buffer)
     events = read(raw, now=manager.clock(), return_path=_return_path(manager), recipient=recipient)
-    click.echo(_told(manager.receive(event).effect for event in events))
+    click.echo(_summary(manager.receive(event).effect for event in events))
 
 
 def _beginning(mail: IO[bytes]) -> bytes:
     """
-    Return as much of a mail as is looked at. The rest is read too: a mail system may take a pipe that is closed on it
-    for a failure.
+    Return the part of an email that is used. The rest is read too, because a mail system may treat a closed pipe as a
+    failure.
     """
     raw = mail.read(_MOST)
     while mail.read(_MOST):
@@ -85,15 +85,15 @@ def _beginning(mail: IO[bytes]) -> bytes:
     return raw
 
 
-def _told(effects: Iterable[Effect]) -> str:
+def _summary(effects: Iterable[Effect]) -> str:
     counted = Counter(effects)
-    led_to = ", ".join(f"{number} {effect}" for effect, number in counted.items())
-    return f"{count(counted.total(), 'event')}{': ' if led_to else ''}{led_to}"
+    outcomes = ", ".join(f"{number} {effect}" for effect, number in counted.items())
+    return f"{count(counted.total(), 'event')}{': ' if outcomes else ''}{outcomes}"
 
 
 def _return_path(manager: ConsentManager) -> ReturnPath | None:
     """
-    Return what the manager's messages are sent with, if their backend gives each a return path of its own.
+    Return the return path of the manager's email backend, if it gives each message one of its own.
     """
     paths = (getattr(backend, "return_path", None) for backend in manager.backends)
     return next((path for path in paths if isinstance(path, ReturnPath)), None)

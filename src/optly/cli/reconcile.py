@@ -17,17 +17,23 @@ from optly.manager import ConsentManager
 from optly.results import Doubt, Finding
 
 _FOUND: Final = {
-    Finding.SENT: "the provider has it, so it counts as accepted",
-    Finding.NOT_SENT: "the provider does not have it; --resend queues it again",
-    Finding.UNKNOWN: "nobody can tell; say --sent or --not-sent if you know",
+    Finding.SENT: "the provider has it; recorded as accepted",
+    Finding.NOT_SENT: "the provider does not have it; use --resend to queue it again",
+    Finding.UNKNOWN: "cannot be determined; use --sent or --not-sent if you know",
 }
 
 
 @click.command("reconcile")
-@click.option("--resend", is_flag=True, help="Queue again what a provider was asked for and does not have.")
-@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Look into so many at most.")
-@click.option("--sent", nargs=2, metavar="CONTACT MESSAGE", help="You know that this message was sent.")
-@click.option("--not-sent", nargs=2, metavar="CONTACT MESSAGE", help="You know that it was not: it is queued again.")
+@click.option("--resend", is_flag=True, help="Queue again what the provider says it does not have.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Maximum number of messages to look into.",
+)
+@click.option("--sent", nargs=2, metavar="CONTACT MESSAGE", help="Record that this message was sent.")
+@click.option("--not-sent", nargs=2, metavar="CONTACT MESSAGE", help="Record that it was not sent, and queue it again.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
 @with_manager
 def command(
@@ -40,11 +46,10 @@ def command(
     as_json: bool,
 ) -> None:
     """
-    Settle what is in doubt: messages of which nobody knows whether they were sent.
+    Settle messages in doubt: those that may or may not have been sent.
 
-    What was received about a message since settles it, and so does a provider that can look up what it has. The others
-    stay as they are, and the exit code is then 1. Nothing is sent again by itself: a second question might be one too
-    many.
+    A later delivery report settles a message, and so does a provider that can look it up. The rest stay in doubt, and
+    the exit code is then 1. Nothing is sent again automatically, because the person may have received it already.
 
     \b
     Examples:
@@ -53,7 +58,7 @@ def command(
       optly reconcile --app acme.consent:manager --sent 3f… 8c…
     """
     if sent and not_sent:
-        raise click.UsageError("a message was sent or it was not: say one of the two")
+        raise click.UsageError("use either --sent or --not-sent, not both")
     named = sent or not_sent
     if named:
         _resolve(manager, *named, sent=bool(sent))
@@ -62,16 +67,16 @@ def command(
     if as_json:
         click.echo(_as_json(doubts))
     else:
-        _tell(doubts)
+        _print(doubts)
     if any(doubt.finding is not Finding.SENT and not doubt.resent for doubt in doubts):
         raise click.exceptions.Exit(1)
 
 
 def _resolve(manager: ConsentManager, contact: str, message: str, *, sent: bool) -> None:
     if not manager.resolve_doubt(Contact(contact), message, sent=sent):
-        Terminal().bad("not found", "No message of that name to that contact is in doubt.")
+        Terminal().bad("not found", "That contact has no message in doubt with that id.")
         raise click.exceptions.Exit(1)
-    Terminal().good("settled", "It counts as accepted." if sent else "It is queued again.")
+    Terminal().good("settled", "Recorded as accepted." if sent else "Queued again.")
 
 
 def _as_json(doubts: Sequence[Doubt]) -> str:
@@ -90,12 +95,12 @@ def _as_json(doubts: Sequence[Doubt]) -> str:
     )
 
 
-def _tell(doubts: Sequence[Doubt]) -> None:
+def _print(doubts: Sequence[Doubt]) -> None:
     terminal = Terminal()
     for doubt in doubts:
         settled = doubt.finding is Finding.SENT or doubt.resent
         say = terminal.good if settled else terminal.bad
-        say(doubt.channel, "it is queued again" if doubt.resent else _FOUND[doubt.finding])
+        say(doubt.channel, "queued again" if doubt.resent else _FOUND[doubt.finding])
         terminal.under(f"message {doubt.message} to contact {doubt.contact.id}")
     if not doubts:
         terminal.good("nothing", "No message is in doubt.")

@@ -30,7 +30,7 @@ _DOING = {Step.READING: "Reading the licence files", Step.WRITING: "Writing the 
 def _as_files(_ctx: click.Context, _param: click.Parameter, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
     if Path("-") in (value if isinstance(value, tuple) else (value,)):
         raise click.BadParameter(
-            "standard input and output cannot be used, because a build measures its files: name one"
+            "standard input and output cannot be used, because a build measures its files: name a file"
         )
     return value
 
@@ -41,7 +41,7 @@ _register_file = click.argument("file", type=click.Path(exists=True, dir_okay=Fa
 @click.group("register")
 def command() -> None:
     """
-    Build and look at files of numbers that are not to be called or faxed.
+    Build and inspect files of numbers that must not be called or faxed.
     """
 
 
@@ -55,29 +55,29 @@ def command() -> None:
     callback=_as_files,
 )
 @click.argument("target", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), callback=_as_files)
-@click.option("--name", type=one_of(RegisterName), required=True, help="Which register it is.")
-@click.option("--as-of", required=True, help="The date of the copy, as its licensor gives it.", **DAY)
+@click.option("--name", type=one_of(RegisterName), required=True, help="Which register this is.")
+@click.option("--as-of", required=True, help="Date of the copy, as given by its licensor.", **DAY)
 @click.option(
     "--listed-on",
-    help="Since when the numbers are listed that have no date in their row.",
+    help="Listing date of numbers whose row has none.",
     **DAY,
 )
-@click.option("--column", type=click.IntRange(0), default=0, show_default=True, help="Where the number is, from 0.")
-@click.option("--date-column", type=click.IntRange(0), help="Where its listing date is, from 0.")
-@click.option("--delimiter", default=",", show_default=True, help="What separates columns: a character, or tab.")
+@click.option("--column", type=click.IntRange(0), default=0, show_default=True, help="Column of the number, from 0.")
+@click.option("--date-column", type=click.IntRange(0), help="Column of the listing date, from 0.")
+@click.option("--delimiter", default=",", show_default=True, help="Separator of columns: a character, or tab.")
 @click.option(
     "--flaw-limit",
     type=click.IntRange(0),
     default=1000,
     show_default=True,
-    help="How many rows of a file that cannot be read are put up with.",
+    help="Maximum number of unreadable rows to tolerate.",
 )
 def build_file(sources: tuple[Path, ...], target: Path, name: str, delimiter: str, **settings: Any) -> None:
     """
     Build the register file TARGET from licence files.
 
-    A SOURCE has one number to a row, alone or in a column, plain or compressed with gzip; several are one copy of the
-    register. TARGET takes the place of the file of that name in one step, or not at all. Standard input and output
+    A SOURCE has one number per row, alone or in a column, plain or compressed with gzip. Several sources together make
+    one copy of the register. An existing TARGET is replaced in one step, or not at all. Standard input and output
     cannot be used.
     """
     _check_replaceable(target, RegisterName(name))
@@ -93,12 +93,12 @@ def build_file(sources: tuple[Path, ...], target: Path, name: str, delimiter: st
             )
     except OSError as error:
         raise click.ClickException(f"{target} cannot be written: {error.strerror}") from error
-    _tell_built(built, sources, target)
+    _print_built(built, sources, target)
 
 
 def _check_replaceable(target: Path, name: RegisterName) -> None:
     """
-    Refuse to build over a file that is no register, such as a licence file where the target was forgotten.
+    Refuse to replace a file that is not a register, such as a licence file when the target was left out.
     """
     if not target.exists():
         return
@@ -106,13 +106,13 @@ def _check_replaceable(target: Path, name: RegisterName) -> None:
         begins = file.read(len(MAGIC))
     if begins != MAGIC:
         raise click.BadParameter(
-            "this file is there and is no register: name the register file last, or remove it first",
+            "this file exists and is not a register: name the register file last, or remove it first",
             param_hint="TARGET",
         )
     try:
         known = FileRegister(target).name
     except RegisterUnreadableError:
-        return  # a register that is damaged, or of another version: to build it again is what the error advises
+        return  # damaged, or of another version: the error for that says to build it again
     if known is not name:
         raise click.BadParameter(f"this is the file of the {known.upper()}", param_hint="TARGET")
 
@@ -120,23 +120,23 @@ def _check_replaceable(target: Path, name: RegisterName) -> None:
 @contextmanager
 def _progress() -> Iterator[Any]:
     """
-    Show on a terminal how far the build is, and take it away in the end.
+    Show the progress of the build on a terminal, and remove it at the end.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         tasks = {step: shown.add_task(doing, total=None) for step, doing in _DOING.items()}
 
-        def tell(step: Step, done: int, total: int) -> None:
+        def report(step: Step, done: int, total: int) -> None:
             shown.update(tasks[step], completed=done, total=total)
 
-        yield tell
+        yield report
 
 
-def _tell_built(built: Built, sources: tuple[Path, ...], target: Path) -> None:
+def _print_built(built: Built, sources: tuple[Path, ...], target: Path) -> None:
     terminal = Terminal()
     terminal.good("built", f"{target}: {built.name.upper()} with {count(built.count, 'number')}.")
-    _tell_dates(terminal, built.as_of)
+    _print_dates(terminal, built.as_of)
     terminal.note("version", built.version)
     terminal.note("read", f"{count(len(sources), 'file')}; {count(built.duplicates, 'row')} repeated a number.")
     for source, lines in zip(sources, built.flawed_lines, strict=True):
@@ -145,12 +145,12 @@ def _tell_built(built: Built, sources: tuple[Path, ...], target: Path) -> None:
                 "not read", f"{source.name}, {'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines))}"
             )
     if (more := built.flaws - sum(map(len, built.flawed_lines))) > 0:
-        terminal.bad("not read", f"{count(more, 'more row')}, not named here.")
+        terminal.bad("not read", f"{count(more, 'more row')}, not listed here.")
 
 
-def _tell_dates(terminal: Terminal, as_of: date) -> bool:
+def _print_dates(terminal: Terminal, as_of: date) -> bool:
     """
-    Tell how old a copy is, and return whether it can still be screened with.
+    Print how old a copy is, and return whether it can still be used for screening.
     """
     age = uk_date(datetime.now(UTC)) - as_of
     usable = age <= MAX_AGE
@@ -164,16 +164,16 @@ def _tell_dates(terminal: Terminal, as_of: date) -> bool:
 @_register_file
 def show(file: Path) -> None:
     """
-    Tell what the register file FILE is: which register, of which date, how many numbers.
+    Show which register FILE is, its date, and how many numbers it has.
 
-    The exit code is 1 if it can no longer be screened with.
+    The exit code is 1 if it is too old to be used.
     """
     register = FileRegister(file)
     terminal = Terminal()
     terminal.note("register", register.name.upper())
     terminal.note("numbers", f"{len(register):,}")
     terminal.note("version", register.header.version)
-    if not _tell_dates(terminal, register.header.as_of):
+    if not _print_dates(terminal, register.header.as_of):
         raise click.exceptions.Exit(1)
 
 
@@ -181,7 +181,7 @@ def show(file: Path) -> None:
 @_register_file
 def verify(file: Path) -> None:
     """
-    Go through the whole register file FILE and find out whether it was damaged.
+    Read the whole of the register file FILE and check it for damage.
     """
     register = FileRegister(file)
     register.verify()

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import IO, Final
 
 import click
 
 from optly.cli._terminal import Terminal
+from optly.cli.verify import print_problems, verification_json
 from optly.errors import SerializationError
 from optly.evidence import EvidencePack, read, verify
 from optly.record.ledger import Verification
@@ -35,53 +35,34 @@ def _as_keys(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     metavar="HEX",
     multiple=True,
     callback=_as_keys,
-    help="A key the organisation is known to sign with. May be repeated.",
+    help="Public key of the organisation. Repeatable.",
 )
-@click.option("--checkpoint", type=click.File("rb"), help="A signed head of the organisation's log, kept earlier.")
-@click.option("as_json", "--json", is_flag=True, help="Print what was found as JSON.")
+@click.option(
+    "--checkpoint", type=click.File("rb"), help="A signed head of the organisation's log that you kept earlier."
+)
+@click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 def command(file: IO[bytes], public_keys: tuple[bytes, ...], checkpoint: IO[bytes] | None, as_json: bool) -> None:
     """
-    Verify an evidence pack, without a database.
+    Verify an evidence pack without a database.
 
-    FILE is the pack in its JSON form, or - to read it from standard input. The exit code is 0 if nothing is wrong with
-    it, and 1 if something is.
+    FILE is the pack in its JSON form, or - to read it from standard input. The exit code is 0 if it is intact, and 1 if
+    it is not.
     """
     content = file.read()
-    found = verify(
+    result = verify(
         content,
         public_keys=public_keys or None,
         checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"),
     )
     if as_json:
-        click.echo(_as_json(found))
+        click.echo(verification_json(result))
     else:
-        _tell(found, content, trusted=bool(public_keys))
-    if not found:
+        _print(result, content, trusted=bool(public_keys))
+    if not result:
         raise click.exceptions.Exit(1)
 
 
-def _as_json(found: Verification) -> str:
-    return json.dumps(
-        {
-            "verified": bool(found),
-            "events": found.events,
-            "erased": found.erased,
-            "sealed": found.sealed,
-            "problems": [
-                {
-                    "finding": problem.finding.value,
-                    "contact": problem.contact,
-                    "event": problem.seq,
-                    "detail": problem.detail,
-                }
-                for problem in found.problems
-            ],
-        },
-        indent=2,
-    )
-
-
-def _tell(found: Verification, content: bytes, *, trusted: bool) -> None:
+def _print(result: Verification, content: bytes, *, trusted: bool) -> None:
     terminal = Terminal()
     try:
         pack: EvidencePack | None = read(content)
@@ -91,11 +72,10 @@ def _tell(found: Verification, content: bytes, *, trusted: bool) -> None:
         terminal.note("organisation", f"{pack.organisation_name} ({pack.organisation})")
         terminal.note("contact", pack.contact)
         terminal.note("issued", pack.issued_at.isoformat(timespec="seconds"))
-        terminal.note("events", f"{found.events}; personal values erased since: {found.erased}")
-    for problem in found.problems:
-        terminal.bad(problem.finding, str(problem))
-    if found and pack is not None:
+        terminal.note("events", f"{result.events}; personal values erased since: {result.erased}")
+    print_problems(result, terminal)
+    if result and pack is not None:
         terminal.good("verified", "Nothing was altered, removed, reordered or added, and the log covers every event.")
         if not trusted:
             terminal.note("signed by", pack.public_key.hex())
-            terminal.line("Compare this key with the one the organisation published, or give that with --public-key.")
+            terminal.line("Compare this key with the one the organisation published, or pass that with --public-key.")

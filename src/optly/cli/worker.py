@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.status import Status
 
 from optly.cli._app import with_manager
+from optly.cli._host import AFTER_BATCH
 from optly.cli._options import SECONDS
-from optly.cli._words import count
+from optly.cli._words import count, outcomes
 from optly.errors import RetryableError
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
@@ -29,23 +30,26 @@ from optly.worker import work
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _REFRESH: Final = timedelta(seconds=0.5)  # on a terminal
-_OUTCOMES: Final = ("accepted", "refused", "retried", "in_doubt", "withheld", "deferred")
 
 
 @click.command("worker")
 @click.option("--idle", default="1", show_default=True, help="How long to wait when nothing is due.", **SECONDS)
 @click.option(
-    "--every", default="10", show_default=True, help="How often to tell rate and backlog, off a terminal.", **SECONDS
+    "--every",
+    default="10",
+    show_default=True,
+    help="How often to print rate and backlog when not on a terminal.",
+    **SECONDS,
 )
-@click.option("--once", is_flag=True, help="Hand over what is due, and end.")
-@click.option("--quiet", is_flag=True, help="Tell nothing but what went wrong.")
+@click.option("--once", is_flag=True, help="Send what is due, then exit.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
 @with_manager
 def command(manager: ConsentManager, *, idle: timedelta, every: timedelta, once: bool, quiet: bool) -> None:
     """
-    Hand over what is due, until it is told to stop.
+    Send messages as they become due, until stopped.
 
-    SIGTERM or Ctrl-C lets it finish the batch it holds and end with exit code 0; a second one ends it at once, and what
-    it held is then in doubt. Any number of workers may run at once.
+    On SIGTERM or Ctrl-C it finishes the current batch and exits with code 0. A second signal stops it at once; messages
+    of that batch are then in doubt. Any number of workers may run at the same time.
 
     \b
     Examples:
@@ -53,12 +57,22 @@ def command(manager: ConsentManager, *, idle: timedelta, every: timedelta, once:
       optly worker --app acme.consent:manager --once    from a timer
     """
     stop = Event()
-    with _stopped_by_signals(stop), _Telling(manager, every=every, quiet=quiet) as telling:
+    after_batch = click.get_current_context().meta.get(AFTER_BATCH)
+    with _stopped_by_signals(stop), _Progress(manager, every=every, quiet=quiet) as progress:
+
+        def report(batch: Deliveries) -> None:
+            if after_batch is not None:
+                after_batch()
+            progress.add(batch)
+
         if once:
-            while not stop.is_set() and telling.told(manager.deliver_batch()):
-                pass
+            while not stop.is_set():
+                batch = manager.deliver_batch()
+                report(batch)
+                if not batch.finished:
+                    break
         else:
-            work(manager, stop=stop, idle=idle, report=telling.told)
+            work(manager, stop=stop, idle=idle, report=report)
 
 
 @contextmanager
@@ -76,23 +90,23 @@ def _stopped_by_signals(stop: Event) -> Iterator[None]:
 
 
 @attrs.define
-class _Telling:
+class _Progress:
     """
-    Tells what was done: on a terminal in one line that changes, elsewhere in a line now and then, and at the end.
+    Prints what was done: on a terminal in one line that changes, elsewhere in a line at intervals, and at the end.
     """
 
     _manager: ConsentManager
     _every: timedelta = attrs.field(kw_only=True)
     _quiet: bool = attrs.field(kw_only=True)
     _done: Deliveries = attrs.field(factory=Deliveries, init=False)
-    _told_at: float = attrs.field(factory=time.monotonic, init=False)
-    _told: int = attrs.field(default=0, init=False)
+    _printed_at: float = attrs.field(factory=time.monotonic, init=False)
+    _printed: int = attrs.field(default=0, init=False)
     _status: Status | None = attrs.field(default=None, init=False)
 
-    def __enter__(self) -> _Telling:
+    def __enter__(self) -> _Progress:
         console = Console(stderr=True)
         if console.is_terminal and not self._quiet:
-            self._status = console.status("waiting for what is due")
+            self._status = console.status("waiting for messages")
             self._status.start()
         elif not self._quiet:
             click.echo(f"worker ready; {self._backlog()}")
@@ -102,34 +116,27 @@ class _Telling:
         if self._status is not None:
             self._status.stop()
         if not self._quiet:
-            click.echo(f"worker stopped; {self._counted()}")
+            click.echo(f"worker stopped; {outcomes(self._done)}")
 
-    def told(self, batch: Deliveries) -> bool:
+    def add(self, batch: Deliveries) -> None:
         """
-        Take note of a batch, and return whether there is more to come at once.
+        Count a batch, and print a line if it is time for one.
         """
         self._done += batch
         now = time.monotonic()
-        elapsed, fresh = now - self._told_at, self._done.total - self._told
+        elapsed, fresh = now - self._printed_at, self._done.total - self._printed
         if not self._quiet and elapsed >= (self._every if self._status is None else _REFRESH).total_seconds():
-            self._told_at, self._told = now, self._done.total
+            self._printed_at, self._printed = now, self._done.total
             if self._status is not None:
                 self._status.update(self._line(fresh / elapsed))
             elif fresh:
                 click.echo(self._line(fresh / elapsed))
-        return batch.finished > 0
 
     def _line(self, rate: float) -> str:
-        return f"{rate:,.0f} a second; {self._backlog()}; {self._counted()}"
+        return f"{rate:,.0f} a second; {self._backlog()}; {outcomes(self._done)}"
 
     def _backlog(self) -> str:
         try:
             return f"{count(self._manager.backlog().get(MessageState.QUEUED, 0), 'message')} waiting"
         except RetryableError:
-            return "the store cannot be asked what is waiting"
-
-    def _counted(self) -> str:
-        counted = [
-            f"{number:,} {name.replace('_', ' ')}" for name in _OUTCOMES if (number := getattr(self._done, name))
-        ]
-        return ", ".join(counted) or "nothing was due"
+            return "the backlog cannot be read"

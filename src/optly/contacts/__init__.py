@@ -1,5 +1,5 @@
 """
-Who and where: contacts and organisations, their addresses, and the purposes they are written to for.
+Contacts and organisations, their addresses, and the purposes of messages.
 
-May import `errors`, `canonical`, `keys` and `locale`.
+May import `errors`, `instants`, `canonical` and `locale`.
 """

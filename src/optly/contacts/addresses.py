@@ -1,8 +1,8 @@
 """
 Addresses and numbers, normalised so that two spellings of one line compare equal, and the channels that reach them.
 
-None of these shows its value when printed: ``repr`` and ``str`` are masked, and code that needs the value asks for
-``.value``. An address in a log is personal data in a place where nobody can erase it.
+None of these shows its value when printed: ``repr`` and ``str`` are masked, and code that needs the value uses
+``.value``. An address in a log is personal data where nobody can erase it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 
 from optly.errors import AddressError, UnknownChannelError
 
-# A dot-atom, the only local part most people have. Everything else takes the long way through email-validator.
+# A dot-atom, the only local part most people have. Anything else is left to email-validator, which is slower.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MAX_EMAIL, _MAX_LOCAL = 254, 64  # RFC 5321 4.5.3.1
@@ -25,7 +25,7 @@ _MAX_EMAIL, _MAX_LOCAL = 254, 64  # RFC 5321 4.5.3.1
 
 class AddressKind(StrEnum):
     """
-    What an address is made of. Decides how it is normalised.
+    The kind of an address. Decides how it is normalised.
     """
 
     EMAIL = "email"
@@ -36,7 +36,7 @@ class AddressKind(StrEnum):
 
 class Channel(StrEnum):
     """
-    A way of reaching a person. The law treats each of them by itself, and so does consent.
+    A way of reaching a person. The law treats each separately, and so does consent.
     """
 
     EMAIL = "email"
@@ -122,7 +122,7 @@ class EmailAddress:
     An email address. Equal to any other spelling of the same address, in case, Unicode composition or IDN form.
 
     Attributes:
-        value: The address as mail is sent to it: the local part as it was given, the domain in lower case.
+        value: The address that mail is sent to: the local part as given, the domain in lower case.
         normal: The form that is compared. The local part is compared without case: no mail system in use
             distinguishes it, and ``Ada@example.com`` must not escape a stop made for ``ada@example.com``.
     """
@@ -194,8 +194,8 @@ class PhoneNumber:
     """
     A telephone number in E.164 form, ``+447911123456``.
 
-    Made directly, it is held to the shape of E.164 alone, as for numbers that come from one's own records; `parse`
-    also asks whether such a number can exist.
+    The constructor checks only the shape of E.164, for numbers from the host's own records; `parse` also checks that
+    such a number can exist.
     """
 
     value: str = attrs.field()
@@ -252,7 +252,7 @@ def _parse_number(text: str, region: str) -> str:
 @attrs.frozen(repr=False)
 class PostalAddress:
     """
-    A postal address, as the lines one writes on an envelope.
+    A postal address, as the lines on an envelope.
     """
 
     value: str = attrs.field(eq=False)
@@ -286,10 +286,10 @@ class PostalAddress:
 @attrs.frozen(repr=False)
 class Account:
     """
-    An account that takes messages inside a service: an app, a push token, a social network.
+    An account that receives messages inside a service: an app, a push token, a social network.
 
-    Written ``service:name``. The service is compared without case; the name is taken as it is, because what two names
-    have in common is the service's to say.
+    Written ``service:name``. The service is compared without case; the name is compared exactly, because only the
+    service knows which names are the same.
     """
 
     value: str
@@ -328,10 +328,10 @@ Address: TypeAlias = EmailAddress | PhoneNumber | PostalAddress | Account
 
 def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB") -> Address:
     """
-    Read *text* as an address of *kind*. An address that is already parsed passes through.
+    Parse *text* as an address of *kind*. An address that is already parsed passes through.
 
     Raises:
-        AddressError: It is not an address, or one of another kind.
+        AddressError: It is not an address, or is one of another kind.
     """
     if not isinstance(text, str):
         if text.kind is not kind:

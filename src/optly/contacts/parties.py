@@ -1,5 +1,5 @@
 """
-Who asks and who is asked.
+The organisation that asks, and the contact who is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 def is_key(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     """
-    Validate a short lower-case name that is written into the record and never changes.
+    Validate a short lower-case key that is written into the record and never changes.
     """
     if not _KEY.fullmatch(value):
         raise ConfigurationError(
@@ -28,7 +28,7 @@ def is_key(instance: object, attribute: attrs.Attribute[str], value: str) -> Non
 
 def one_line(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     """
-    Validate a text that goes into a header: it must not be empty and must not break the line.
+    Validate a text that goes into a header: it must not be empty or contain a line break.
     """
     if not value.strip() or not value.isprintable():
         raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} must be one line of printable text")
@@ -37,14 +37,14 @@ def one_line(instance: object, attribute: attrs.Attribute[str], value: str) -> N
 @attrs.frozen(kw_only=True)
 class Organisation:
     """
-    The organisation that asks, as a message must name it.
+    The organisation that asks, as a message must identify it.
 
     Attributes:
-        key: Its name in the record. Must never change.
-        name: Its name as people know it; named in every request.
+        key: Its key in the record. Must never change.
+        name: Its name as people know it; shown in every request.
         address: Its postal address.
-        freephone: A number on which it can be reached free of charge, or empty.
-        email: Where people write about their data.
+        freephone: A number that reaches it free of charge, or empty.
+        email: Where people write to about their data.
 
     Source: PECR regs 23 and 24, https://www.legislation.gov.uk/uksi/2003/2426/regulation/24 (read 2026-11-23).
     """
@@ -58,7 +58,7 @@ class Organisation:
 
 class Subscriber(StrEnum):
     """
-    What the law takes the holder of the line to be. Not known means an individual.
+    What the law treats the holder of the line as. Unknown means an individual.
 
     Source: PECR reg 2(1), https://www.legislation.gov.uk/uksi/2003/2426/regulation/2 (read 2026-11-23).
     """
@@ -87,10 +87,10 @@ _CORPORATE = frozenset({Subscriber.COMPANY, Subscriber.LLP, Subscriber.PARTNERSH
 @attrs.frozen
 class Contact:
     """
-    A person or business on record, named by 16 random bytes and by nothing about them.
+    A person or business on record, identified by 16 random bytes and by nothing about them.
 
     Attributes:
-        id: The 32 hexadecimal digits of the name. Safe to keep in the host's own tables, in logs and in URLs.
+        id: 32 hexadecimal digits. Safe to keep in the host's own tables, in logs and in URLs.
     """
 
     id: str = attrs.field()

@@ -1,5 +1,5 @@
 """
-What an organisation wants to write about, and the exact words it asks with.
+The purposes an organisation asks consent for, and the exact words it asks in.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
 from optly.errors import ConfigurationError, WordingError
@@ -21,7 +22,7 @@ from optly.locale.i18n import N_, SOURCE, Catalogues, alone, is_tag, truncated
 
 _MAX_TEXT = 4000
 
-# A question that ends in whatever a host calls a purpose has to be put so that this fits without being inflected.
+# The host's title of a purpose goes into the question as it is, so the sentence must fit any title, uninflected.
 _QUESTIONS: Final = {
     Channel.EMAIL: N_("May %(organisation)s send you %(title)s by email?"),
     Channel.SMS: N_("May %(organisation)s send you %(title)s by text message?"),
@@ -41,15 +42,15 @@ _HINT: Final = N_("You can change your mind at any time, on your MyOptly page or
 @attrs.frozen(kw_only=True, slots=False)
 class Wording:
     """
-    The exact words of one question in one language. Immutable, and named by a digest of what it says.
+    The exact words of one question in one language. Immutable, and identified by a digest of its content.
 
-    A record of consent names the digest, the register keeps the words, and so what was agreed to can be shown years
-    later whatever the templates say by then.
+    A record of consent names the digest and the register keeps the words, so what was agreed to can be shown years
+    later, whatever the templates say by then.
 
     Attributes:
         text: The question as the person reads it: who asks, what for, by which channel.
-        hint: What is said beside it, such as how often and that the answer can be changed.
-        yes, no: The two answers. Texts of the question, because in many languages they depend on its verb.
+        hint: The text beside it, such as how often messages come and that the answer can be changed.
+        yes, no: The two answers. Part of the wording, because in many languages they depend on its verb.
         language: A BCP 47 tag.
     """
 
@@ -78,20 +79,18 @@ class Wording:
         """
         SHA-256 over the canonical form, as 64 hexadecimal digits.
         """
-        from optly.canonical import canonical
-
         return hashlib.sha256(b"optly/w1\0" + canonical(self.fields())).hexdigest()
 
     def fields(self) -> dict[str, str]:
         """
-        The parts by name, as the register stores them.
+        The fields by name, as the register stores them.
         """
         return {"text": self.text, "hint": self.hint, "yes": self.yes, "no": self.no, "language": self.language}
 
 
 def _answers(said: NullTranslations) -> tuple[str, str]:
     """
-    Return yes and no as they fit the verb of the questions.
+    Return yes and no in the form that fits the verb of the questions.
     """
     # Translators: the answers to "May … send you …?", "May … telephone you …?" and so on.
     return said.pgettext("an answer to May …?", "Yes"), said.pgettext("an answer to May …?", "No")
@@ -108,17 +107,17 @@ def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Map
 @attrs.frozen(kw_only=True)
 class Purpose:
     """
-    One thing an organisation would like to write about, which a person can allow or refuse by itself.
+    One purpose of messages, which a person can allow or refuse separately.
 
     Attributes:
-        key: Its name in the record. Must never change, nor be used again for something else.
-        title: What it is about, in English words that finish the sentence "May we send you …".
-        hint: Said beside each question. By default, that the answer can be changed at any time.
-        titles: The title in other languages, by BCP 47 tag. Where there is one and a catalogue for its language, the
-            built-in question is put in that language too.
-        hints: Likewise. Has to be there for each language of *titles*, unless the hint is the default one.
-        wordings: Words of your own for a channel and a language, in place of the built-in question.
-        validity: How long a consent for this purpose counts, or None for as long as it is not withdrawn.
+        key: Its key in the record. Must never change or be reused for something else.
+        title: What it is about, in English words that complete the sentence "May we send you …".
+        hint: Shown beside each question. By default, that the answer can be changed at any time.
+        titles: The title in other languages, by BCP 47 tag. The built-in question is asked in a language that has a
+            title here and a catalogue.
+        hints: The hint in other languages. Required for each language of *titles*, unless the hint is the default.
+        wordings: Your own words for a channel and a language, instead of the built-in question.
+        validity: How long a consent for this purpose counts, or None if it counts until it is withdrawn.
     """
 
     key: str = attrs.field(validator=is_key)
@@ -151,7 +150,7 @@ class Purpose:
 
     def title_in(self, language: str) -> str:
         """
-        Return the title in *language* where there is one, else in English.
+        Return the title in *language* if there is one, else in English.
         """
         return next((self.titles[tag] for tag in truncated(language) if tag in self.titles), self.title)
 
@@ -159,13 +158,13 @@ class Purpose:
         self, organisation: Organisation, channel: Channel, language: str = SOURCE, more: Catalogues = ()
     ) -> Wording:
         """
-        Return the words in which this purpose is asked for *channel*, in *language* where they exist, else in English.
+        Return the question for this purpose on *channel*, in *language* if that exists, else in English.
 
-        A question is in one language from beginning to end: without a title, or without a catalogue that has the
-        question and its two answers, it is put in English.
+        A question is in one language throughout: without a title, or without a catalogue that has the question and its
+        two answers, it is asked in English.
 
         Args:
-            more: The catalogues of the host, for questions in other languages than English.
+            more: The catalogues of the host, for questions in languages other than English.
         """
         return next(self._wordings(organisation, channel, language, more))
 
@@ -180,7 +179,7 @@ class Purpose:
         title = self.title
         if title[1:2].islower():  # "Offers" opens a sentence of its own; "BBC news" is a name
             title = title[0].lower() + title[1:]
-        # From no catalogue: an English question is reworded where it is seen to be one, in *wordings*.
+        # Not from a catalogue: a host rewords an English question in *wordings*, where the change is plain to see.
         question = _QUESTIONS[channel] % {"organisation": organisation.name, "title": title}
         yield Wording(text=question, hint=self.hint)
 

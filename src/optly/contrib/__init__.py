@@ -1,3 +1,5 @@
 """
-Optly inside of other frameworks. Each module is thin, and needs the extra of its name.
+Optly in other frameworks. Each module is thin, and needs the extra of the same name.
+
+May import every other package.
 """

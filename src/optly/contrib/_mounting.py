@@ -1,5 +1,5 @@
 """
-Where in an application the pages have to be mounted.
+The path at which an application mounts the pages.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from optly.errors import ConfigurationError
 
 def mount_path(base_path: str, *, given: str | None = None, root: str = "") -> str:
     """
-    Return the path at which an application has to mount the pages: without a slash at the end, and never empty.
+    Return the path at which an application has to mount the pages. It has no slash at the end and is never empty.
 
     Args:
-        base_path: The path of `base_url`, which people reach from outside.
-        given: Where the host says that it mounts them. By default at *base_path* without *root*.
-        root: What a server or a proxy takes off the path before the application sees it.
+        base_path: The path of `base_url`, as seen from outside.
+        given: The path the host mounts them at. By default *base_path* without *root*.
+        root: The prefix that a server or a proxy removes before the application sees the path.
 
     Raises:
-        ConfigurationError: Links would lead elsewhere, or nothing but the pages could be reached.
+        ConfigurationError: Links would lead elsewhere, or the pages would cover the whole application.
     """
     if given is None:
         root = root.rstrip("/")
@@ -25,12 +25,12 @@ def mount_path(base_path: str, *, given: str | None = None, root: str = "") -> s
     path = "/" + given.strip("/")
     if path == "/":
         raise ConfigurationError(
-            "the pages need a path of their own inside of an application: a base_url such as https://acme.example/my"
+            "the pages need a path of their own in the application: use a base_url such as https://acme.example/my"
         )
     # Both begin with a slash, so this compares whole segments.
     if not base_path.endswith(path):
         raise ConfigurationError(
-            f"the pages are mounted at {path}, but every link leads to {base_path or '/'}: the path of base_url has to "
-            "end with where the pages are mounted"
+            f"the pages are mounted at {path}, but every link leads to {base_path or '/'}: the path of base_url must "
+            "end with the path of the mount"
         )
     return path

@@ -1,8 +1,8 @@
 """
-Handing messages over from Celery.
+Sending messages from Celery.
 
-A task carries numbers and nothing else. What is to be sent, to whom and by whom it is claimed stands in the store, so a
-task that runs twice, late or not at all does no harm.
+A task carries only numbers. What to send, to whom, and which worker has claimed it is in the database, so a task that
+runs twice, late or never does no harm.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ except ModuleNotFoundError as missing:
     raise ConfigurationError(f"{missing.name} is missing: pip install 'optly[celery]'") from None
 
 _OPTIONS: Final = {
-    # The lease in the store decides who sends a message, not the broker. So a task may be given out twice: what a
-    # worker held when it died is never claimed again, and the rest goes out without waiting for the next beat.
+    # The lease in the database decides who sends a message, not the broker, so a task may run twice. The messages of a
+    # worker that died are not claimed again, and the rest are sent without waiting for the next beat.
     "acks_late": True,
     "reject_on_worker_lost": True,
     "autoretry_for": (RetryableError,),
@@ -38,7 +38,7 @@ _OPTIONS: Final = {
     "retry_jitter": True,
 }
 
-# A rate is mostly counted by the second, and has room again when it is over.
+# Most rates are per second, so there is room again after one.
 _PAUSE: Final = timedelta(seconds=1)
 
 
@@ -48,10 +48,10 @@ class Tasks:
     The tasks that were added to an application.
 
     Attributes:
-        deliver: ``deliver.delay(seconds=20)`` hands over what is due until nothing more is, or the time is over, and
-            returns the counts of `Deliveries`.
-        reconcile: ``reconcile.delay(resend=False, limit=1000)`` looks into what is in doubt, and returns how many
-            messages there were of each finding, and how many were put back into the queue.
+        deliver: ``deliver.delay(seconds=20)`` sends what is due until nothing is or the time is over, and returns the
+            counts of `Deliveries`.
+        reconcile: ``reconcile.delay(resend=False, limit=1000)`` looks into messages in doubt, and returns the number of
+            each finding and how many were queued again.
     """
 
     deliver: Any
@@ -61,9 +61,9 @@ class Tasks:
         self, *, every: timedelta = timedelta(seconds=10), reconcile_every: timedelta = timedelta(minutes=15)
     ) -> dict[str, dict[str, Any]]:
         """
-        Return the entries that have Celery's beat send both tasks. Add them to ``beat_schedule``.
+        Return entries for ``beat_schedule``, with which Celery's beat sends both tasks.
 
-        A task that waits until the next one is sent is dropped, so that none pile up while no worker runs.
+        A task expires when the next one is sent, so that none pile up while no worker runs.
         """
         return {
             task.name: {"task": task.name, "schedule": span, "options": {"expires": span.total_seconds()}}
@@ -75,13 +75,13 @@ def install(app: Celery, manager: Callable[[], ConsentManager], *, name_prefix: 
     """
     Add the tasks ``optly.deliver`` and ``optly.reconcile`` to a Celery application.
 
-    Both may be sent at any time, any number of times, and run side by side. When the store cannot be reached, a task is
+    Both may be sent at any time, any number of times, and run in parallel. If the database cannot be reached, a task is
     retried up to ten times, after random waits that grow to a minute.
 
     Args:
-        manager: Makes the manager. Called once in each process that runs a task, when it runs the first one, so that no
-            connection is shared with the process it was forked from.
-        name_prefix: What the names of the tasks begin with.
+        manager: Makes the manager. Called once in each process, when it runs its first task, so that no connection is
+            shared with the parent process.
+        name_prefix: The beginning of the tasks' names.
     """
     managers = _OnePerProcess(manager)
 
@@ -101,7 +101,7 @@ def install(app: Celery, manager: Callable[[], ConsentManager], *, name_prefix: 
 
 class _OnePerProcess:
     """
-    Keeps the manager of the process it is asked in.
+    Keeps one manager for each process.
     """
 
     def __init__(self, make: Callable[[], ConsentManager]) -> None:
@@ -118,7 +118,7 @@ class _OnePerProcess:
 
 def _deliver(manager: ConsentManager, budget: timedelta) -> Deliveries:
     """
-    Hand over batches until nothing more comes of it. What is begun when the time is over is finished.
+    Send batches until nothing is due. A batch that has begun when the time is over is finished.
     """
     end = monotonic() + budget.total_seconds()
     done, idle = Deliveries(), 0

@@ -1,8 +1,8 @@
 """
-Optly inside of FastAPI. Where no dependency is used, Starlette alone will do.
+Optly in FastAPI. Without the dependencies, Starlette alone is enough.
 
-Nothing is kept outside of the application: the manager is part of the state that a lifespan hands to every request,
-those of mounted sub-applications included.
+Nothing is kept outside the application: the manager is part of the state that a lifespan passes to every request,
+including those of mounted sub-applications.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from optly.contacts.addresses import Address, Channel
 from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
 from optly.errors import AddressError, ConfigurationError, UnknownContactError
-from optly.manager import ConsentManager
-from optly.manager_async import AsyncConsentManager
+from optly.manager import AsyncConsentManager, ConsentManager
 from optly.portal import PortalSettings
 from optly.rules import Decision
 
@@ -42,10 +41,10 @@ OwnLifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str
 
 def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan | None = None) -> Lifespan:
     """
-    Return a lifespan for an application: it hands *manager* to the requests, and closes it when the application ends.
+    Return a lifespan for an application. It passes *manager* to requests, and closes it when the application stops.
 
     Args:
-        around: The application's own lifespan. It begins after ours and ends before it, so it can use the manager.
+        around: The application's own lifespan. It starts after this one and ends before it, so it can use the manager.
     """
 
     @asynccontextmanager
@@ -79,22 +78,22 @@ def mount(
     Mount the MyOptly pages on *app*.
 
     Args:
-        path: Where. By default the path of `base_url`, without the ``root_path`` that a FastAPI was made with. Say it
-            where a server or an application around this one takes more off.
+        path: The path to mount them at. By default the path of `base_url`, without the ``root_path`` of the FastAPI
+            application. Set it if a server or an outer application removes more of the path.
         settings: As for `ConsentManager.portal`.
 
     Raises:
-        ConfigurationError: *path* is not where the path of `base_url` ends, or nothing but the pages could be reached.
+        ConfigurationError: The path of `base_url` does not end with *path*, or the pages would cover everything.
     """
     where = mount_path(manager.pages.path, given=path, root=getattr(app, "root_path", ""))
     pages = manager.portal(**settings).asgi()
-    # Without the route for the path itself, it would be redirected to the host that the request names.
+    # Without a route for the path itself, Starlette would redirect it to the host in the request.
     app.router.routes += [Route(where, _Endpoint(pages), include_in_schema=False), Mount(where, pages)]
 
 
 class _Endpoint:
     """
-    An ASGI application that a route takes for one; a function would be taken for a view.
+    An ASGI application as an object, because a route treats a function as a view.
     """
 
     def __init__(self, application: Callable[[Scope, Receive, Send], Any]) -> None:
@@ -109,14 +108,14 @@ class _Endpoint:
 
 def any_manager(connection: HTTPConnection) -> ConsentManager | AsyncConsentManager:
     """
-    Return the manager that the lifespan opened.
+    Return the manager from the lifespan.
 
     Raises:
         ConfigurationError: There is none.
     """
     manager = getattr(connection.state, _NAME, None)
     if not isinstance(manager, ConsentManager | AsyncConsentManager):
-        raise ConfigurationError("no manager was opened: make the application with lifespan=lifespan(manager)")
+        raise ConfigurationError("there is no manager: create the application with lifespan=lifespan(manager)")
     return manager
 
 
@@ -125,7 +124,7 @@ AnyManager: TypeAlias = Annotated[ConsentManager | AsyncConsentManager, Depends(
 
 def blocking_manager(manager: AnyManager) -> ConsentManager:
     """
-    Return the manager, which blocks.
+    Return the blocking manager.
     """
     if not isinstance(manager, ConsentManager):
         raise ConfigurationError("the manager is an AsyncConsentManager: depend on AsyncOptlyDep")
@@ -134,7 +133,7 @@ def blocking_manager(manager: AnyManager) -> ConsentManager:
 
 def async_manager(manager: AnyManager) -> AsyncConsentManager:
     """
-    Return the manager, which is awaited.
+    Return the async manager.
     """
     if not isinstance(manager, AsyncConsentManager):
         raise ConfigurationError(
@@ -143,7 +142,7 @@ def async_manager(manager: AnyManager) -> AsyncConsentManager:
     return manager
 
 
-# For views that are plain functions, which run in threads.
+# For views that are plain functions. They run in threads.
 OptlyDep: TypeAlias = Annotated[ConsentManager, Depends(blocking_manager)]
 
 # For views that are coroutines.
@@ -152,19 +151,19 @@ AsyncOptlyDep: TypeAlias = Annotated[AsyncConsentManager, Depends(async_manager)
 
 def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -> Callable[..., Any]:
     """
-    Return a dependency that asks the gate, and gives the `Decision` to the view if the message may go out.
+    Return a dependency that checks with the gate, and passes the `Decision` to the view if the message is allowed.
 
-    If it may not, the view is not called, and the answer is 403 with the reason. An address that is malformed, or a
-    contact that is not on record, is answered with 422.
+    If it is not, the view is not called and the response is 403 with the reason. For a malformed address or an unknown
+    contact it is 422.
 
     Args:
-        to: A dependency that returns whom the message is for: an address, or a contact.
+        to: A dependency that returns the recipient: an address or a contact.
     """
     channel = Channel.of(channel)
 
     async def decided(
         manager: AnyManager,
-        # As a default, because an annotation is read where *to* is not known.
+        # A default, because an annotation would be evaluated where *to* is not defined.
         who: str | Address | Contact = Depends(to),  # noqa: B008
     ) -> Decision:
         try:

@@ -1,5 +1,5 @@
 """
-The company of the demo: everything a host sets up, with real servers on this machine around it.
+The company in the demo: what a host sets up, with real servers around it on this machine.
 """
 
 from __future__ import annotations
@@ -35,31 +35,33 @@ CHANNELS: Final = {Channel.EMAIL: "email", Channel.SMS: "text message"}
 ADA_EMAIL: Final = "ada@example.com"
 ADA_PHONE: Final = "+447911123456"
 
+_MOUNT: Final = "/my"
+
 
 @attrs.frozen(kw_only=True)
 class Acme:
     """
-    A company that would like to write to Ada, and the servers it does it with.
+    A company that would like to write to Ada, and the servers it uses.
 
     Attributes:
-        inbox: Where Ada's email comes in.
-        texts: Where her text messages do.
-        pages: The server of the MyOptly pages.
+        base_url: The address of the MyOptly pages.
+        inbox: Ada's email.
+        texts: Her text messages.
         smtp: Host and port of the mail server.
         database: The SQLite file.
     """
 
     manager: ConsentManager
     ada: Contact
+    base_url: str
     inbox: Inbox
     texts: MemoryBackend
-    pages: WebServer
     smtp: str
     database: Path
 
     def ask(self) -> Question:
         """
-        Ask Ada, who filled in the form on Acme's website a moment ago, about both channels by email.
+        Ask Ada, who has just filled in the form on Acme's website, about both channels by email.
         """
         return self.manager.request_consent(
             self.ada,
@@ -76,38 +78,36 @@ class Acme:
         Raises:
             NotPermittedError: The gate refuses it.
         """
-        text = "This week every kettle is 20% off."
-        content = (
-            Content(subject="20% off every kettle", text=text, html="<h1>20% off</h1><p>This week, every kettle.</p>")
-            if channel is Channel.EMAIL
-            else Content(text=text)
-        )
+        content = Content(text="This week every kettle is 20% off.")
+        if channel is Channel.EMAIL:
+            html = "<h1>20% off</h1><p>This week, every kettle.</p>"
+            content = attrs.evolve(content, subject="20% off every kettle", html=html)
         self.manager.send(self.ada, channel, OFFERS, content)
 
     def deliver(self) -> Sequence[str]:
         """
-        Hand over what is due and return what the providers said to each message they took.
+        Send what is due, and return the provider's reply to each message it accepted.
         """
         before = len(self.history())
         self.manager.deliver()
-        taken = [event for event in self.history()[before:] if isinstance(event, MessageAccepted)]
-        return [value for event in taken for slot, value in event.personal.items() if slot.startswith("reply_")]
+        accepted = [event for event in self.history()[before:] if isinstance(event, MessageAccepted)]
+        return [value for event in accepted for slot, value in event.personal.items() if slot.startswith("reply_")]
 
     def gate(self, channel: Channel) -> Decision:
         """
-        Decide whether Ada may be sent an offer now.
+        Decide whether Acme may send Ada an offer now.
         """
         return self.manager.check(self.ada, channel, OFFERS)
 
     def history(self) -> Sequence[Event]:
         """
-        Return everything on record about Ada.
+        Return everything recorded about Ada.
         """
         return self.manager.history(self.ada)
 
     def fingerprint(self) -> str:
         """
-        Return a digest over every row of every table, read beside the library.
+        Return a digest of every row of every table, read without the library.
         """
         digest = hashlib.sha256()
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as connection:
@@ -117,14 +117,15 @@ class Acme:
 
     def holds(self, text: str) -> bool:
         """
-        Tell whether *text* stands anywhere in the files of the database.
+        Whether *text* occurs anywhere in the files of the database.
         """
         files = self.database.parent.glob(f"{self.database.name}*")
         return any(text.encode() in file.read_bytes() for file in files)
 
-    def keep(self, pack: EvidencePack) -> Path:
+    def save(self, pack: EvidencePack) -> Path:
         """
-        Write a pack beside the database in both its forms and return where the one that can be verified is.
+        Write an evidence pack beside the database, as HTML and as the JSON that can be verified; return the path of the
+        JSON.
         """
         file = self.database.with_name("evidence.json")
         file.write_text(pack.to_json(), encoding="utf-8")
@@ -132,26 +133,22 @@ class Acme:
         return file
 
 
-def _as_it_is(handle: Handle) -> Handle:
-    return handle
-
-
 @contextmanager
 def opened(
-    directory: Path, *, inbox: Inbox | None = None, around: Callable[[Handle], Handle] = _as_it_is
+    directory: Path, *, inbox: Inbox | None = None, around: Callable[[Handle], Handle] = lambda handle: handle
 ) -> Iterator[Acme]:
     """
-    Start the servers, put Ada on record, and close everything in the end.
+    Start the servers, add Ada as a contact, and close everything at the end.
 
     Args:
-        directory: Where the database is made. There is nothing in it yet.
-        inbox: What takes the email.
-        around: Wraps the pages, to see who comes by.
+        directory: An empty directory, for the database.
+        inbox: What accepts the email.
+        around: Wraps the MyOptly pages, to watch the requests for them.
     """
     database = directory.resolve() / "optly.db"
     inbox = inbox or Inbox()
     with ExitStack() as stack:
-        port = stack.enter_context(mail_server(inbox))
+        smtp = f"127.0.0.1:{stack.enter_context(mail_server(inbox))}"
         pages = stack.enter_context(WebServer())
         texts = MemoryBackend(Channel.SMS)
         manager = stack.enter_context(
@@ -166,35 +163,31 @@ def opened(
                 purposes=[Purpose(key=OFFERS, title="Offers and discounts on our products")],
                 storage=SQLStorage(f"sqlite:///{database}"),
                 backends=[
-                    SMTPBackend(
-                        f"smtp://127.0.0.1:{port}",
-                        sender="Acme <hello@acme.example.com>",
-                        local_hostname="localhost",
-                    ),
+                    SMTPBackend(f"smtp://{smtp}", sender="Acme <hello@acme.example.com>", local_hostname="localhost"),
                     texts,
                 ],
                 keys=Keys(current=_new_key(directory)),
-                base_url=f"{pages.url}/my",
+                base_url=f"{pages.url}{_MOUNT}",
             )
         )
         ada = manager.add_contact(name="Ada", email=ADA_EMAIL, phone=ADA_PHONE, subscriber=Subscriber.INDIVIDUAL)
-        # Nothing guards Ada's mailbox, and whoever plays her answers at once.
+        # No scanner reads Ada's email, and the person who plays her answers at once.
         portal = manager.portal(hold_yes_within=None)
-        stack.enter_context(pages.serving(around(portal.handle), manager.pages.path))
+        stack.enter_context(pages.serving(around(portal.handle), _MOUNT))
         yield Acme(
             manager=manager,
             ada=ada,
+            base_url=f"{pages.url}{_MOUNT}",
             inbox=inbox,
             texts=texts,
-            pages=pages,
-            smtp=f"127.0.0.1:{port}",
+            smtp=smtp,
             database=database,
         )
 
 
 def _new_key(directory: Path) -> str:
     """
-    Make a key and leave it where only its owner can read it: without it the record cannot be opened again.
+    Make a key, and save it where only its owner can read it: the ledger cannot be opened again without it.
     """
     key = Keys.generate()
     file = os.open(directory / "key.txt", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

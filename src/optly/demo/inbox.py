@@ -1,11 +1,11 @@
 """
-Ada's inbox in a browser: every message as she would see it, and beside it what the company may send her now.
+Ada's inbox in a browser: every message as she would see it, and beside them what the company may send her now.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from optly.demo import browser
 from optly.demo.acme import ADA_EMAIL, ADA_PHONE, CHANNELS, Acme
-from optly.demo.mail import Letter
+from optly.demo.mail import Email, press_unsubscribe
+from optly.messages import Message
 from optly.portal.assets import assets
 from optly.portal.http import is_from_our_page
 from optly.protocols.http import Request, Response
@@ -28,11 +28,12 @@ _PAGE: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-# An email may show itself and be left by a click, and nothing else.
+# An email may be shown and be left by a click, and may do nothing else.
 _MAIL: Final = (
     "sandbox allow-top-navigation-by-user-activation; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "form-action 'none'; frame-ancestors 'self'"
 )
+_HTML: Final = "text/html; charset=utf-8"
 _HEAD: Final = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _LINK: Final = re.compile(r"(https?://[^\s<>]+)")
 
@@ -50,35 +51,13 @@ def _environment() -> Environment:
     )
 
 
-@cache
-def _style() -> bytes:
-    return (files("optly.demo") / "static" / "inbox.css").read_bytes()
-
-
-@attrs.frozen(kw_only=True)
-class Shown:
-    """
-    What is open on the page.
-
-    Attributes:
-        place: Which text message it is, from 1.
-        text: What it says, in pieces; every other one is a link.
-        notice: What the button that was pressed did.
-    """
-
-    letter: Letter | None = None
-    place: int = 0
-    text: Sequence[str] = ()
-    notice: str = ""
-
-
 @attrs.frozen
 class InboxPages:
     """
     The pages of the inbox. Safe to share between threads.
 
     Attributes:
-        origin: Scheme, host and port at which they are.
+        origin: Their scheme, host and port.
         myoptly: A link to Ada's MyOptly page.
     """
 
@@ -90,61 +69,70 @@ class InboxPages:
         """
         Return the response to *request*.
         """
-        # Another site could have its name lead here and read along.
+        # Another site could point its name at this machine and read along.
         if request.values("host") != (urlsplit(self.origin).netloc,):
-            return _response(HTTPStatus.MISDIRECTED_REQUEST)
+            return _response(status=HTTPStatus.MISDIRECTED_REQUEST)
         match request.method, request.path.strip("/").split("/"):
             case "GET", [""]:
-                return self._page(Shown())
+                return self._page()
             case "GET", ["inbox.css"]:
-                return _response(HTTPStatus.OK, "text/css; charset=utf-8", _style())
+                return _response("text/css; charset=utf-8", (files("optly.demo") / "static" / "inbox.css").read_bytes())
             case "GET", ["icon.svg"]:
-                return _response(HTTPStatus.OK, "image/svg+xml", assets()["optly.svg"].body)
-            case "GET", ["email", number] if letter := self._letter(number):
-                return self._page(Shown(letter=letter))
-            case "GET", ["email", number, "html"] if letter := self._letter(number):
-                return _response(
-                    HTTPStatus.OK, "text/html; charset=utf-8", _as_framed(letter.html).encode(), policy=_MAIL
-                )
-            case "POST", ["email", number, "stop"] if letter := self._letter(number):
-                return self._stop(request, letter)
-            case "GET", ["text", number] if text := self._text(number):
-                return self._page(Shown(place=int(number), text=_LINK.split(text)))
+                return _response("image/svg+xml", assets()["optly.svg"].body)
+            case "GET", ["email", number] if email := self._email(number):
+                return self._page(email=email)
+            case "GET", ["email", number, "html"] if email := self._email(number):
+                return _response(_HTML, _as_framed(email.html).encode(), policy=_MAIL)
+            case "POST", ["email", number, "stop"] if email := self._email(number):
+                return self._stop(request, email)
+            case "GET", ["text", number] if message := self._texts.get(number):
+                return self._page(open_text=number, pieces=_LINK.split(message.text))
             case _:
-                return _response(HTTPStatus.NOT_FOUND)
+                return _response(status=HTTPStatus.NOT_FOUND)
 
-    def _letter(self, number: str) -> Letter | None:
-        return next((letter for letter in self._acme.inbox.letters if str(letter.number) == number), None)
+    def _email(self, number: str) -> Email | None:
+        return next((email for email in self._acme.inbox.emails if str(email.number) == number), None)
 
-    def _text(self, number: str) -> str | None:
-        texts = enumerate(self._acme.texts.outbox, 1)
-        return next((message.text for place, message in texts if str(place) == number), None)
+    @property
+    def _texts(self) -> Mapping[str, Message]:
+        return {str(number): message for number, message in enumerate(self._acme.texts.outbox, 1)}
 
-    def _stop(self, request: Request, letter: Letter) -> Response:
+    def _stop(self, request: Request, email: Email) -> Response:
         """
-        Do what the provider of a mailbox does at the press of its own button.
+        Do what a mailbox provider does when its own Unsubscribe button is pressed.
         """
-        url = letter.one_click
-        if url is None or not url.startswith(self._acme.manager.pages.stop("")):
-            return _response(HTTPStatus.NOT_FOUND)
+        url = email.one_click
+        if url is None or not url.startswith(f"{self._acme.base_url}/u/"):
+            return _response(status=HTTPStatus.NOT_FOUND)
         if not is_from_our_page(request, self.origin):
-            return _response(HTTPStatus.FORBIDDEN)
-        status = browser.one_click(url).status
-        done = "Acme has taken it." if status == HTTPStatus.OK else "It was not taken."
-        return self._page(Shown(letter=letter, notice=f"Your mail program asked Acme to stop ({status}). {done}"))
+            return _response(status=HTTPStatus.FORBIDDEN)
+        status = press_unsubscribe(url)
+        done = "Acme has stopped." if status == HTTPStatus.OK else "Acme did not accept it."
+        return self._page(email=email, notice=f"Your mail program asked Acme to stop ({status}). {done}")
 
-    def _page(self, shown: Shown) -> Response:
+    def _page(
+        self, *, email: Email | None = None, notice: str = "", open_text: str = "", pieces: Sequence[str] = ()
+    ) -> Response:
+        """
+        Return the page with an email or a text message open on it.
+
+        Args:
+            notice: What the button that was pressed did.
+            pieces: Of the text message. Every other piece is a link.
+        """
         facts: dict[str, Any] = {
             "address": ADA_EMAIL,
             "number": ADA_PHONE,
-            "letters": self._acme.inbox.letters[::-1],
-            "texts": list(enumerate(self._acme.texts.outbox, 1))[::-1],
+            "emails": self._acme.inbox.emails[::-1],
+            "texts": list(self._texts.items())[::-1],
             "decisions": [(name, self._acme.gate(channel)) for channel, name in CHANNELS.items()],
             "myoptly": self.myoptly,
-            "shown": shown,
+            "email": email,
+            "notice": notice,
+            "open_text": open_text,
+            "pieces": pieces,
         }
-        body = _environment().get_template("inbox.html.j2").render(**facts).encode()
-        return _response(HTTPStatus.OK, "text/html; charset=utf-8", body)
+        return _response(_HTML, _environment().get_template("inbox.html.j2").render(**facts).encode())
 
 
 def _as_framed(html: str) -> str:
@@ -155,7 +143,11 @@ def _as_framed(html: str) -> str:
 
 
 def _response(
-    status: HTTPStatus, media_type: str = "text/plain; charset=utf-8", body: bytes = b"", *, policy: str = _PAGE
+    media_type: str = "text/plain; charset=utf-8",
+    body: bytes = b"",
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    policy: str = _PAGE,
 ) -> Response:
     return Response(
         status=status,

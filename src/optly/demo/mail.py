@@ -1,5 +1,5 @@
 """
-A mail server of one's own, and what came in.
+Ada's mail server, and the email it accepted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ import attrs
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from optly.testing.browser import Browser
+
 _SECONDS: Final = 30.0
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class Letter:
+@attrs.frozen(kw_only=True)
+class Email:
     """
-    An email as it came over SMTP.
+    An email as it arrived over SMTP.
 
     Attributes:
         number: Its place in the inbox, from 1.
@@ -36,15 +38,15 @@ class Letter:
     content: bytes = attrs.field(repr=False)
 
     @cached_property
-    def _mail(self) -> EmailMessage:
+    def _parsed(self) -> EmailMessage:
         return message_from_bytes(self.content, policy=default)
 
     @property
     def headers(self) -> Mapping[str, str]:
         """
-        The headers, each as one line.
+        The headers, each on one line.
         """
-        return {name: str(value) for name, value in self._mail.items()}
+        return {name: str(value) for name, value in self._parsed.items()}
 
     @property
     def sender(self) -> str:
@@ -60,38 +62,27 @@ class Letter:
 
     @property
     def text(self) -> str:
-        """
-        The plain text, or nothing.
-        """
         return self._part("plain")
 
     @property
     def html(self) -> str:
-        """
-        The HTML, or nothing.
-        """
         return self._part("html")
 
     def _part(self, subtype: str) -> str:
-        part = self._mail.get_body(preferencelist=(subtype,))
-        if part is None:
-            return ""
+        part = self._parsed.get_body(preferencelist=(subtype,))
         try:
-            return str(part.get_content())
-        except LookupError:  # in a charset nobody knows
+            return "" if part is None else str(part.get_content())
+        except LookupError:  # the charset is unknown
             return self.source
 
     @property
     def source(self) -> str:
-        """
-        All of it as it came.
-        """
         return self.content.decode("utf-8", "replace")
 
     @property
     def one_click(self) -> str | None:
         """
-        Where a mail program sends the stop when its own button is pressed, or None.
+        The address to which a mail program posts when its own Unsubscribe button is pressed, or None.
 
         Source: RFC 8058 section 3.2.
         """
@@ -101,46 +92,56 @@ class Letter:
         return next((url for target in targets if (url := target.strip(" <>")).startswith("http")), None)
 
 
+def press_unsubscribe(url: str) -> int:
+    """
+    Do what a mail program does when its own Unsubscribe button is pressed, and return the status of the response.
+
+    Source: RFC 8058 section 3.1.
+    """
+    form = (("content-type", "application/x-www-form-urlencoded"),)
+    return Browser.over_http(url).ask("POST", url, form, b"List-Unsubscribe=One-Click").status
+
+
 class Inbox:
     """
-    Takes every email and keeps it as it came. Safe to share between threads.
+    Accepts every email and keeps it as it arrived. Safe to share between threads.
     """
 
     def __init__(self) -> None:
-        self._letters: list[Letter] = []
+        self._emails: list[Email] = []
         self._arrived = Condition()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """
-        Keep an email and say so. Called by the mail server at the final dot.
+        Keep an email and confirm it. Called by the mail server at the final dot.
         """
         content = envelope.original_content or b""
         with self._arrived:
-            letter = Letter(number=len(self._letters) + 1, content=content)
-            self._letters.append(letter)
+            email = Email(number=len(self._emails) + 1, content=content)
+            self._emails.append(email)
             self._arrived.notify_all()
-        return f"250 2.0.0 Ok: taken as {letter.number}"
+        return f"250 2.0.0 Ok: queued as {email.number}"
 
     @property
-    def letters(self) -> tuple[Letter, ...]:
+    def emails(self) -> tuple[Email, ...]:
         """
-        What came so far, in order.
+        What has arrived, in order.
         """
         with self._arrived:
-            return tuple(self._letters)
+            return tuple(self._emails)
 
-    def wait_for(self, number: int, seconds: float) -> Letter | None:
+    def wait_for(self, number: int, seconds: float) -> Email | None:
         """
-        Return the letter of this number as soon as it is there, or None if it does not come in time.
+        Return the email with this number once it has arrived, or None if it does not arrive in time.
         """
         with self._arrived:
-            there = self._arrived.wait_for(lambda: len(self._letters) >= number, seconds)
-            return self._letters[number - 1] if there else None
+            arrived = self._arrived.wait_for(lambda: len(self._emails) >= number, seconds)
+            return self._emails[number - 1] if arrived else None
 
 
 class _Controller(Controller):
     """
-    Listens on a socket that is bound already: left to itself, it does not tell which port the system chose.
+    Listens on a socket that is already bound: by itself it does not report the port that the system chose.
     """
 
     def __init__(self, inbox: Inbox, bound: socket.socket) -> None:

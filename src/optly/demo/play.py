@@ -1,34 +1,31 @@
 """
-The demo without a person: every step is taken over real SMTP and real HTTP, and looked at.
+The demo without a person: every step is taken over real SMTP and real HTTP, and checked.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import attrs
-
-from optly.cli._terminal import Terminal
 from optly.contacts.addresses import Channel
-from optly.demo import browser
+from optly.demo import Terminal
 from optly.demo.acme import ADA_EMAIL, ADA_PHONE, OFFERS, Acme
-from optly.demo.browser import Form, Page
-from optly.demo.mail import Letter
+from optly.demo.mail import Email, press_unsubscribe
 from optly.errors import NotPermittedError
 from optly.evidence import verify
 from optly.record.events import Actor, ConsentGiven, ConsentRefused
 from optly.record.ledger import Checkpoint
+from optly.testing.browser import Browser, Form, read
 
 _SECONDS: Final = 10
 
 
 class StepFailedError(Exception):
     """
-    A step of the demo was not seen to be true.
+    A step of the demo failed.
 
     Attributes:
         step: Its name.
@@ -39,55 +36,13 @@ class StepFailedError(Exception):
         self.step = step
 
 
-class UnseenError(Exception):
+def check(holds: object, otherwise: str) -> None:
     """
-    Something that has to be so is not.
-    """
-
-
-def see(so: object, otherwise: str) -> None:
-    """
-    Make sure of something.
-
     Raises:
-        UnseenError: It is not so.
+        AssertionError: It does not hold.
     """
-    if not so:
-        raise UnseenError(otherwise)
-
-
-class Steps:
-    """
-    Counts the steps, and tells each when it was seen to be true.
-    """
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self.taken = 0
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[str], None]]:
-        """
-        Take a step, which tells what was seen or fails under its name.
-        """
-        told: list[str] = []
-        try:
-            yield told.append
-        except Exception as error:
-            why = str(error) if isinstance(error, UnseenError) else f"{type(error).__name__}: {error}"
-            raise StepFailedError(why, step=name) from error
-        self.taken += 1
-        self._terminal.good(name, " ".join(told))
-
-
-@attrs.frozen
-class Answered:
-    """
-    The form Ada sent, and what would have been on it if she had said yes to everything.
-    """
-
-    form: Form
-    all_yes: Mapping[str, str]
+    if not holds:
+        raise AssertionError(otherwise)
 
 
 def play(acme: Acme, terminal: Terminal, *, keep: bool) -> int:
@@ -98,250 +53,268 @@ def play(acme: Acme, terminal: Terminal, *, keep: bool) -> int:
         keep: Whether to write the evidence beside the database.
 
     Raises:
-        StepFailedError: A step was not seen to be true. Those after it were not taken.
+        StepFailedError: A step failed. Those after it were not taken.
     """
-    steps = Steps(terminal)
-    link = _ask(acme, steps)
-    answered = _answer(acme, steps, link)
-    _look(acme, steps)
-    _write_and_stop(acme, steps, answered)
-    checkpoint = _prove(acme, steps, keep=keep)
-    _erase(acme, steps, checkpoint)
-    return steps.taken
+    script = _Script(acme, terminal)
+    link = script.ask()
+    answered = script.answer(link)
+    script.look()
+    script.send_and_stop(answered)
+    checkpoint = script.prove(keep=keep)
+    script.erase(checkpoint)
+    return script.taken
 
 
-# ---- the steps
-
-
-def _ask(acme: Acme, steps: Steps) -> str:
+class _Script:
     """
-    Return the link in the email.
+    The steps, in order, with Ada's browser.
     """
-    with steps.step("not asked cold") as tell:
-        before = acme.fingerprint()
+
+    def __init__(self, acme: Acme, terminal: Terminal) -> None:
+        self._acme = acme
+        self._terminal = terminal
+        self._browser = Browser.over_http(acme.base_url)
+        self.taken = 0
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """
+        Take a step, which reports what was observed or fails under its name.
+        """
+        observed: list[str] = []
         try:
-            acme.manager.request_consent(acme.ada, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=[OFFERS])
-        except NotPermittedError as error:
-            tell(f"Without a reason to ask, even the question is refused ({error.decision.regulation}).")
-        else:
-            see(False, "a question was asked that nobody had asked for")
-        _unchanged(acme, before)
-    with steps.step("asked") as tell:
-        acme.ask()
-        see(not acme.inbox.letters, "the question went out before anybody delivered it")
-        tell("Ada filled in the form on the website, so Acme asks her: may we write by email, and by text message?")
-    with steps.step("delivered") as tell:
-        letter, reply = _deliver(acme, 1)
-        see(ADA_EMAIL in letter.recipient, "the email is not addressed to Ada")
-        links = [link for link in browser.read(letter.html).links if link.startswith(acme.manager.pages.link(""))]
-        see(len(links) == 1 and links[0] in letter.text, "the email does not hold one link to the question")
-        tell(f"“{letter.subject}”. The mail server said: {reply}")
-    return links[0]
+            yield observed.append
+        except Exception as error:
+            reason = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+            raise StepFailedError(reason, step=name) from error
+        self.taken += 1
+        self._terminal.good(name, " ".join(observed))
 
+    # ---- the steps
 
-def _answer(acme: Acme, steps: Steps, link: str) -> Answered:
-    with steps.step("opened") as tell:
-        before = acme.fingerprint()
-        for page in (browser.head(link), browser.get(link)):
-            see(page.status == 200, f"the link answers {page.status}")
-            _unchanged(acme, before)
-        form = _form_with_questions(page)
-        see(not any(field.checked for field in form.fields), "an answer is filled in already")
-        see(not acme.gate(Channel.EMAIL), "the gate opened without an answer")
-        tell("HEAD and GET showed the page and changed not one row. Nothing is ticked. Opening is not answering.")
-    with steps.step("answered") as tell:
-        by_email, by_text = (_question(acme, channel) for channel in (Channel.EMAIL, Channel.SMS))
-        known = len(acme.history())
-        page = browser.send(form, form.fill_in({by_email: "Yes", by_text: "No"}))
-        see(page.status == 200, f"the form was answered with {page.status}")
-        said = [event for event in acme.history()[known:] if event.actor is Actor.PERSON]
-        given = [choice.channel for event in said if isinstance(event, ConsentGiven) for choice in event.choices]
-        refused = [choice.channel for event in said if isinstance(event, ConsentRefused) for choice in event.choices]
-        see((given, refused) == ([Channel.EMAIL], [Channel.SMS]), "the answers on record are not the ones given")
-        _, reply = _deliver(acme, 2)
-        tell(f"Ada said yes to email and no to text messages. A confirmation went out: {reply}")
-    with steps.step("email allowed") as tell:
-        decision = acme.gate(Channel.EMAIL)
-        see(decision, f"the gate refused: {decision.reason}")
-        tell(f"{decision.explanation} ({decision.regulation})")
-    with steps.step("text refused") as tell:
-        tell(_refused(acme, Channel.SMS))
-    answered = Answered(form, form.fill_in({by_email: "Yes", by_text: "Yes"}))
-    with steps.step("replayed") as tell:
-        status = _replay(acme, answered)
-        see(not acme.gate(Channel.SMS), "the gate opened")
-        tell(f"The same link, now with two yeses: {status}, and not one row changed. A question is answered once.")
-    return answered
+    def ask(self) -> str:
+        """
+        Return the link in the email.
+        """
+        acme = self._acme
+        with self._step("not asked cold") as report, self._unchanged():
+            try:
+                acme.manager.request_consent(acme.ada, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=[OFFERS])
+            except NotPermittedError as error:
+                report(f"Without a reason to ask, even the question is refused ({error.decision.regulation}).")
+            else:
+                check(False, "a question was sent without a reason to ask it")
+        with self._step("asked") as report:
+            acme.ask()
+            check(not acme.inbox.emails, "the question was sent before it was delivered")
+            report("Ada filled in the form on the website, so Acme asks: may we write by email, and by text message?")
+        with self._step("delivered") as report:
+            email, reply = self._deliver(1)
+            check(ADA_EMAIL in email.recipient, "the email is not addressed to Ada")
+            link = self._link_in(email)
+            check(link in email.text, "the plain text has another link than the HTML")
+            report(f"“{email.subject}”. The mail server replied: {reply}")
+        return link
 
+    def answer(self, link: str) -> Form:
+        """
+        Return the same form with other answers than Ada's.
+        """
+        acme, browser = self._acme, self._browser
+        with self._step("opened") as report:
+            with self._unchanged():
+                head = browser.ask("HEAD", link)
+            with self._unchanged():
+                page = browser.get(link)
+            check((head.status, page.status) == (200, 200), f"the link returns {head.status} and {page.status}")
+            form = page.form(action=link)
+            check(not any(field.checked for field in form.fields), "an answer is already chosen")
+            check(not acme.gate(Channel.EMAIL), "the gate opened without an answer")
+            report(
+                "HEAD and GET showed the page and changed no row. No answer is chosen yet. Opening is not answering."
+            )
+        with self._step("answered") as report:
+            by_email, by_text = (self._question(channel) for channel in (Channel.EMAIL, Channel.SMS))
+            known = len(acme.history())
+            page = browser.press(form.fill_in({by_email: "Yes", by_text: "No"}))
+            check(page.status == 200, f"the form returned {page.status}")
+            said = [event for event in acme.history()[known:] if event.actor is Actor.PERSON]
+            given = [choice.channel for event in said if isinstance(event, ConsentGiven) for choice in event.choices]
+            refused = [
+                choice.channel for event in said if isinstance(event, ConsentRefused) for choice in event.choices
+            ]
+            check((given, refused) == ([Channel.EMAIL], [Channel.SMS]), "the recorded answers are not those given")
+            report(f"Ada said yes to email and no to text messages. Confirmation sent: {self._deliver(2)[1]}")
+        with self._step("email allowed") as report:
+            decision = acme.gate(Channel.EMAIL)
+            check(decision, f"the gate refused: {decision.reason}")
+            report(f"{decision.explanation} ({decision.regulation})")
+        with self._step("text refused") as report:
+            report(self._refused(Channel.SMS))
+        answered = form.fill_in({by_email: "Yes", by_text: "Yes"})
+        with self._step("replayed") as report:
+            status = self._replay(answered)
+            check(not acme.gate(Channel.SMS), "the gate opened")
+            report(f"The same form again, now with yes to both: {status}, and no row changed. A link is answered once.")
+        return answered
 
-def _look(acme: Acme, steps: Steps) -> None:
-    """
-    Go from the link in the confirmation to what is held, by a one-time code.
-    """
-    with steps.step("code sent") as tell:
-        receipt = browser.read(acme.inbox.letters[-1].html)
-        (link,) = (link for link in receipt.links if link.startswith(acme.manager.pages.link("")))
-        page = browser.get(link)
-        see(page.status == 200, f"the link answers {page.status}")
-        see(ADA_EMAIL not in page.text, "the page shows Ada's address to whoever has the link")
-        asks = browser.get(f"{link}/code")
-        form = _form_to(asks, f"{link}/code")
-        sent = browser.send(form, form.fill_in({}))
-        letter, reply = _deliver(acme, 3)
-        digits = re.findall(r"\b[0-9]{6}\b", letter.text)
-        see(sent.cookie and len(set(digits)) == 1, "no code came")
-        tell(f"The link to her MyOptly page shows her choices and no address. For more, a code goes to her: {reply}")
-    with steps.step("details shown") as tell:
-        enters = browser.get(sent.location, sent.cookie)
-        form = _form_to(enters, enters.url)
-        raised = browser.send(form, {**form.fill_in({}), "digits": digits[0]}, sent.cookie)
-        details = browser.get(raised.location, raised.cookie)
-        see(ADA_EMAIL in details.text, "the code does not open her details")
-        history = browser.get(details.url.replace("/details", "/history"), raised.cookie)
-        see(_question(acme, Channel.EMAIL) in history.words, "her history does not hold the question she was asked")
-        tell("With the six digits she sees what is held, and her history in the words that she was shown.")
+    def look(self) -> None:
+        """
+        Go from the link in the confirmation to Ada's details, with a one-time code.
+        """
+        browser = self._browser
+        with self._step("code sent") as report:
+            link = self._link_in(self._acme.inbox.emails[-1])
+            page = browser.get(link)
+            check(page.status == 200, f"the link returns {page.status}")
+            check(ADA_EMAIL not in page.text, "the page shows Ada's address to anyone with the link")
+            entry = browser.press(browser.get(f"{link}/code").form(action=f"{link}/code"))
+            email, reply = self._deliver(3)
+            digits = set(re.findall(r"\b[0-9]{6}\b", email.text))
+            check(browser.cookies and len(digits) == 1, "no code arrived")
+            report(f"Her MyOptly link shows her choices, but no address. To see more she is sent a code: {reply}")
+        with self._step("details shown") as report:
+            details = browser.press(entry.form(action=entry.url).fill_in({"digits": digits.pop()}))
+            check(ADA_EMAIL in details.text, "the code does not show her details")
+            history = browser.get(details.url.replace("/details", "/history"))
+            check(self._question(Channel.EMAIL) in history.words, "her history does not show the question")
+            report("With the six digits she sees her details and her history, in the words she was shown.")
 
-
-def _write_and_stop(acme: Acme, steps: Steps, answered: Answered) -> None:
-    with steps.step("offer delivered") as tell:
-        acme.offer(Channel.EMAIL)
-        letter, reply = _deliver(acme, 4)
-        stop = letter.one_click or ""
-        see(stop.startswith(acme.manager.pages.stop("")), "the offer has no button for stopping it")
-        tell(f"“{letter.subject}”. The mail server said: {reply}")
-    with steps.step("stopped") as tell:
-        page = browser.one_click(stop)
-        see(page.status == 200, f"the stop was answered with {page.status}")
-        tell("The mail program's own Unsubscribe button: one POST, no page, no login (RFC 8058).")
-    with steps.step("email refused") as tell:
-        tell(_refused(acme, Channel.EMAIL))
-    with steps.step("notice delivered") as tell:
-        letter, reply = _deliver(acme, 5)
-        tell(f"“{letter.subject}”, with a link in case it was a mistake: {reply}")
-    with steps.step("stop undone") as tell:
-        (link,) = (link for link in browser.read(letter.html).links if link.startswith(acme.manager.pages.link("")))
-        form = _form_to(browser.get(link), f"{link}/undo")
-        see(not acme.gate(Channel.EMAIL), "opening the link undid the stop")
-        browser.send(form, form.fill_in({}))
-        see(acme.gate(Channel.EMAIL), "the gate stayed shut")
-        see(not acme.gate(Channel.SMS), "more is allowed than Ada had agreed to")
-        tell("It was a mistake. One press on the page behind that link, and what she had agreed to counts again.")
-    with steps.step("all stopped") as tell:
-        mine = acme.manager.link(acme.ada)
-        form = _form_to(browser.get(mine), f"{mine}/stop")
-        browser.send(form, form.fill_in({}))
-        see(not acme.gate(Channel.EMAIL), "the gate stayed open")
-        letter, reply = _deliver(acme, 6)
-        tell(f"Then she means it: “Stop everything” on her MyOptly page, one press. She is told again: {reply}")
-    with steps.step("offer refused") as tell:
-        try:
+    def send_and_stop(self, answered: Form) -> None:
+        acme, browser = self._acme, self._browser
+        with self._step("offer delivered") as report:
             acme.offer(Channel.EMAIL)
-        except NotPermittedError:
-            pass
-        else:
-            see(False, "an offer was queued after the stop")
-        see(not acme.deliver() and len(acme.inbox.letters) == 6, "an email went out after the stop")
-        tell("Acme tries to send another offer. Nothing is queued and nothing goes out.")
-    with steps.step("replayed again") as tell:
-        status = _replay(acme, answered)
-        see(not acme.gate(Channel.EMAIL), "an old link lifted the stop")
-        tell(f"The old link with its two yeses: {status}. Only a new answer of Ada's own lifts her stop.")
+            email, reply = self._deliver(4)
+            stop = email.one_click or ""
+            check(stop.startswith(f"{acme.base_url}/u/"), "the offer has no Unsubscribe button")
+            report(f"“{email.subject}”. The mail server replied: {reply}")
+        with self._step("stopped") as report:
+            status = press_unsubscribe(stop)
+            check(status == 200, f"the stop returned {status}")
+            report("The mail program's own Unsubscribe button: one POST, no page, no login (RFC 8058).")
+        with self._step("email refused") as report:
+            report(self._refused(Channel.EMAIL))
+        with self._step("notice delivered") as report:
+            email, reply = self._deliver(5)
+            report(f"“{email.subject}”, with a link in case it was a mistake: {reply}")
+        with self._step("stop undone") as report:
+            link = self._link_in(email)
+            undo = browser.get(link).form(action=f"{link}/undo")
+            check(not acme.gate(Channel.EMAIL), "opening the link undid the stop")
+            browser.press(undo)
+            check(acme.gate(Channel.EMAIL), "the gate stayed shut")
+            check(not acme.gate(Channel.SMS), "more is allowed than Ada agreed to")
+            report("It was a mistake. One button on the page behind that link, and what she agreed to counts again.")
+        with self._step("all stopped") as report:
+            link = acme.manager.link(acme.ada)
+            browser.press(browser.get(link).form(action=f"{link}/stop"))
+            check(not acme.gate(Channel.EMAIL), "the gate stayed open")
+            reply = self._deliver(6)[1]
+            report(
+                f"Then she means it: “Stop everything” on her MyOptly page, one button. She is sent a notice: {reply}"
+            )
+        with self._step("offer refused") as report:
+            try:
+                acme.offer(Channel.EMAIL)
+            except NotPermittedError:
+                pass
+            else:
+                check(False, "an offer was queued after the stop")
+            check(not acme.deliver() and len(acme.inbox.emails) == 6, "an email was sent after the stop")
+            report("Acme tries to send another offer. Nothing is queued and nothing is sent.")
+        with self._step("replayed again") as report:
+            status = self._replay(answered)
+            check(not acme.gate(Channel.EMAIL), "an old link lifted the stop")
+            report(f"The old form again, with yes to both: {status}. Only a new answer from Ada lifts her stop.")
 
+    def prove(self, *, keep: bool) -> Checkpoint:
+        """
+        Return the head of the log as it stands now.
+        """
+        acme = self._acme
+        with self._step("evidence verified") as report:
+            pack = acme.manager.evidence(acme.ada)
+            checkpoint = acme.manager.seal()
+            assert checkpoint is not None
+            text = pack.to_json()
+            found = verify(text, public_keys=acme.manager.public_keys, checkpoint=checkpoint.note)
+            check(found, f"the evidence does not verify: {'; '.join(map(str, found.problems))}")
+            check(found.events == len(acme.history()), "the evidence is incomplete")
+            report(
+                f"{found.events} events, verified from the JSON alone: the chain, the signature, the place in the log."
+            )
+            if keep:
+                report(f"Written to {acme.save(pack)}.")
+        with self._step("tampering found") as report:
+            forged = json.loads(text)
+            forged["events"] = [row for row in forged["events"] if "objection-raised" not in row["payload"]]
+            check(len(forged["events"]) < found.events, "there is no stop in the evidence")
+            problems = verify(json.dumps(forged), public_keys=acme.manager.public_keys).problems
+            check(problems, "the evidence verifies without the stop")
+            report(
+                f"The same evidence without the stop is rejected: {', '.join(sorted({p.finding for p in problems}))}."
+            )
+        return checkpoint
 
-def _prove(acme: Acme, steps: Steps, *, keep: bool) -> Checkpoint:
-    """
-    Return the head of the log as it stands now.
-    """
-    with steps.step("evidence verified") as tell:
-        pack = acme.manager.evidence(acme.ada)
-        checkpoint = acme.manager.seal()
-        assert checkpoint is not None
-        text = pack.to_json()
-        found = verify(text, public_keys=acme.manager.public_keys, checkpoint=checkpoint.note)
-        see(found, f"the evidence does not verify: {'; '.join(map(str, found.problems))}")
-        see(found.events == len(acme.history()), "the evidence is not all there is")
-        tell(f"{found.events} events, verified from the JSON alone: the chain, the signature and the place in the log.")
-        if keep:
-            tell(f"Written to {acme.keep(pack)}.")
-    with steps.step("tampering found") as tell:
-        forged = json.loads(text)
-        forged["events"] = [row for row in forged["events"] if "objection-raised" not in row["payload"]]
-        see(len(forged["events"]) < found.events, "there is no stop in the evidence")
-        problems = verify(json.dumps(forged), public_keys=acme.manager.public_keys).problems
-        see(problems, "evidence without the stop verifies")
-        tell(f"The same evidence without the stop is found out: {', '.join(sorted({p.finding for p in problems}))}.")
-    return checkpoint
+    def erase(self, checkpoint: Checkpoint) -> None:
+        acme = self._acme
+        with self._step("erased") as report:
+            check(acme.holds(ADA_EMAIL) and acme.holds(ADA_PHONE), "Ada's addresses were not in the database")
+            acme.manager.erase(acme.ada)
+            check(not acme.holds(ADA_EMAIL) and not acme.holds(ADA_PHONE), "the database still holds an address")
+            report("Ada's email address and phone number are no longer in any file of the database.")
+        with self._step("still refused") as report:
+            again = acme.manager.add_contact(name="Ada", email=ADA_EMAIL, phone=ADA_PHONE)
+            check(again != acme.ada, "the erased contact came back")
+            decisions = [
+                acme.manager.check(address, channel, OFFERS)
+                for address, channel in ((ADA_EMAIL, Channel.EMAIL), (ADA_PHONE, Channel.SMS))
+            ]
+            check(not any(decisions), "the gate forgot the stop")
+            report(f"The same addresses are added again. {decisions[0].explanation}")
+        with self._step("ledger verified") as report:
+            found = acme.manager.verify(checkpoint=checkpoint.note)
+            check(found, f"the ledger does not verify: {'; '.join(map(str, found.problems))}")
+            report(f"{found.events} events, {found.erased} personal values erased, and the log only grew.")
 
+    # ---- what they do and look at
 
-def _erase(acme: Acme, steps: Steps, checkpoint: Checkpoint) -> None:
-    with steps.step("erased") as tell:
-        see(acme.holds(ADA_EMAIL) and acme.holds(ADA_PHONE), "Ada's addresses were not in the database")
-        acme.manager.erase(acme.ada)
-        see(not acme.holds(ADA_EMAIL) and not acme.holds(ADA_PHONE), "an address is still in the files of the database")
-        tell("Ada's email address and number are in no file of the database any more.")
-    with steps.step("still refused") as tell:
-        again = acme.manager.add_contact(name="Ada", email=ADA_EMAIL, phone=ADA_PHONE)
-        see(again != acme.ada, "the contact that was erased came back")
-        decisions = [
-            acme.manager.check(address, channel, OFFERS)
-            for address, channel in ((ADA_EMAIL, Channel.EMAIL), (ADA_PHONE, Channel.SMS))
-        ]
-        see(not any(decisions), "the gate forgot the stop")
-        tell(f"The same addresses are put on record again. {decisions[0].explanation}")
-    with steps.step("ledger verified") as tell:
-        found = acme.manager.verify(checkpoint=checkpoint.note)
-        see(found, f"the ledger does not verify: {'; '.join(map(str, found.problems))}")
-        tell(f"{found.events} events, {found.erased} personal values erased, and the log only grew.")
+    def _deliver(self, number: int) -> tuple[Email, str]:
+        """
+        Send what is due, wait for the email with this number, and return it with the server's reply.
+        """
+        replies = self._acme.deliver()
+        check(len(replies) == 1, f"the mail server accepted {len(replies)} messages instead of one")
+        email = self._acme.inbox.wait_for(number, _SECONDS)
+        if email is None:
+            raise AssertionError(f"the email was accepted and did not arrive within {_SECONDS} seconds")
+        return email, replies[0]
 
+    def _link_in(self, email: Email) -> str:
+        links = [link.url for link in read(email.html).links if link.url.startswith(f"{self._acme.base_url}/l/")]
+        check(len(links) == 1, f"the email has {len(links)} links to the pages")
+        return links[0]
 
-# ---- what they do and look at
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        before = self._acme.fingerprint()
+        yield
+        check(self._acme.fingerprint() == before, "something in the database changed")
 
+    def _refused(self, channel: Channel) -> str:
+        decision = self._acme.gate(channel)
+        check(not decision, "the gate allows it")
+        return f"{decision.explanation} ({decision.regulation})"
 
-def _deliver(acme: Acme, number: int) -> tuple[Letter, str]:
-    """
-    Hand over what is due, wait until the letter of this number has come in, and return it with the server's reply.
-    """
-    replies = acme.deliver()
-    see(len(replies) == 1, f"the mail server took {len(replies)} messages instead of one")
-    letter = acme.inbox.wait_for(number, _SECONDS)
-    if letter is None:
-        raise UnseenError(f"the email is said to be delivered and did not come in {_SECONDS} seconds")
-    return letter, replies[0]
+    def _question(self, channel: Channel) -> str:
+        manager = self._acme.manager
+        return " ".join(manager.purposes[OFFERS].wording(manager.organisation, channel, "en").text.split())
 
-
-def _unchanged(acme: Acme, before: str) -> None:
-    see(acme.fingerprint() == before, "something in the database changed")
-
-
-def _refused(acme: Acme, channel: Channel) -> str:
-    decision = acme.gate(channel)
-    see(not decision, "the gate allows it")
-    return f"{decision.explanation} ({decision.regulation})"
-
-
-def _question(acme: Acme, channel: Channel) -> str:
-    wording = acme.manager.purposes[OFFERS].wording(acme.manager.organisation, channel, "en")
-    return " ".join(wording.text.split())
-
-
-def _form_with_questions(page: Page) -> Form:
-    forms = [form for form in page.forms if any(field.question for field in form.fields)]
-    see(len(forms) == 1, f"there are {len(forms)} forms with questions on the page")
-    return forms[0]
-
-
-def _form_to(page: Page, action: str) -> Form:
-    forms = [form for form in page.forms if form.action == action]
-    see(len(forms) == 1, f"there are {len(forms)} forms of that kind on the page")
-    return forms[0]
-
-
-def _replay(acme: Acme, answered: Answered) -> int:
-    """
-    Send an old form again, make sure that nothing came of it, and return the status of the response.
-    """
-    before = acme.fingerprint()
-    page = browser.send(answered.form, answered.all_yes)
-    see(page.status >= 400, f"an answered question was taken again: {page.status}")
-    _unchanged(acme, before)
-    return page.status
+    def _replay(self, answered: Form) -> int:
+        """
+        Send an old form again, check that it changes nothing, and return the status of the response.
+        """
+        with self._unchanged():
+            page = self._browser.press(answered)
+            check(page.status >= 400, f"an answered question was answered again: {page.status}")
+        return page.status

@@ -19,17 +19,17 @@ Handle: TypeAlias = Callable[[Request], Response]
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = 30  # seconds; browsers open connections they may never use
+    timeout = 30  # seconds; browsers open connections that they may never use
 
     def log_message(self, format: str, *args: Any) -> None:
         """
-        Write nothing: the paths hold the links.
+        Write nothing: the paths are secret links.
         """
 
 
 class WebServer(ThreadingMixIn, WSGIServer):
     """
-    Listens on a free port of this machine. What is asked before `serving` waits.
+    Listens on a free port of this machine. Requests that arrive before `serving` wait.
     """
 
     daemon_threads = True
@@ -38,14 +38,14 @@ class WebServer(ThreadingMixIn, WSGIServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        # Not that of HTTPServer, which asks the network for the name of this machine.
+        # HTTPServer's own asks the network for the name of this machine.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()
         self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Say nothing of a browser that went away.
+        Report nothing if it was the browser that went away.
         """
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

@@ -1,3 +1,5 @@
 """
-The catalogues that come with Optly, and ``optly.pot``, from which a new one is begun.
+The catalogues that come with Optly, and ``optly.pot``, the template for a new one.
+
+May import `errors`.
 """

@@ -1,9 +1,9 @@
 """
-Bring the catalogues up to date with what is said: ``python -m optly.locale``, for whoever changed a sentence.
+Update the catalogues after a sentence has changed: ``python -m optly.locale``.
 
-``optly.pot`` is written anew from the code and the templates. In each catalogue a new sentence stands empty, to be
-translated, and one that is said no more is dropped. Nothing is guessed: an old translation of a like sentence is not
-put in its place.
+``optly.pot`` is rewritten from the code and the templates. In each catalogue a new sentence is added empty, to be
+translated, and one that is no longer used is dropped. Nothing is guessed: a new sentence does not get the
+translation of a similar old one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPTIONS: Final = {"**/templates/**.j2": {"trimmed": "true", "silent": "false", 
 
 def extract() -> Catalog:
     """
-    Return every sentence of the code and the templates, with the files in which it stands.
+    Return every sentence of the code and the templates, with the files it is in.
     """
     found = Catalog(
         project="optly",
@@ -57,7 +57,7 @@ def _is_ours(directory: str) -> bool:
 
 def read(path: Path) -> Catalog:
     """
-    Return a catalogue as it is edited.
+    Return a catalogue for editing.
     """
     with path.open("rb") as file:
         return read_po(file, locale=path.stem if path.suffix == ".po" else None)
@@ -78,7 +78,7 @@ def _untranslated(found: Catalog) -> Iterable[str]:
 
 def main() -> int:
     """
-    Write the template and the catalogues. Returns 1 if a sentence waits to be translated.
+    Write the template and the catalogues. Returns 1 if a sentence is untranslated.
     """
     template = extract()
     _write(HERE / "optly.pot", template)

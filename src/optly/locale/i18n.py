@@ -1,10 +1,9 @@
 """
-The languages that people are written to in: their sentences, their dates, their own names. Pure, but for reading the
-catalogues.
+The languages of pages and messages: their sentences, dates and names. Pure, except for reading the catalogues.
 
-English is the source: its sentences stand in the code and in the templates, and what a catalogue does not say is said
-in English. A catalogue is read as it is edited, a ``.po`` file, and once in a process, so that no compiled file has to
-be kept in step. Babel is loaded when a language other than English, or a date, is first needed.
+English is the source: its sentences are in the code and the templates, and a sentence missing from a catalogue is shown
+in English. Catalogues are ``.po`` files, read once in a process, so there are no compiled files to keep in step. Babel
+is loaded when a language other than English, or a date, is first needed.
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from functools import cache, lru_cache
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 from optly.errors import ConfigurationError, NaiveDatetimeError
+from optly.instants import london
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -36,7 +35,7 @@ LANGUAGES: Final = (SOURCE, "cy")
 
 Catalogues: TypeAlias = tuple[Path, ...]
 """
-Directories of the host with catalogues ``<tag>.po``. What the first says comes before the others, and ours last.
+Directories of the host with catalogues ``<tag>.po``. The first takes precedence over the others, and ours comes last.
 """
 
 _TAG: Final = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.ASCII | re.IGNORECASE)
@@ -47,7 +46,7 @@ _LONGEST_TAG, _LONGEST_HEADER = 35, 1000
 
 def N_(message: str) -> str:
     """
-    Return *message* as it is. Marks a sentence for the catalogues that is translated where it is used.
+    Return *message* unchanged. Marks a sentence for the catalogues that is translated where it is used.
     """
     return message
 
@@ -64,7 +63,7 @@ def is_tag(text: str) -> bool:
 
 def languages(more: Catalogues = ()) -> tuple[str, ...]:
     """
-    Return the languages there are catalogues for: ours first, then those that only the host has, by their tags.
+    Return the languages that have a catalogue: ours first, then those that only the host has, by tag.
 
     Raises:
         ConfigurationError: One of *more* is not a directory, or holds a catalogue not named by a BCP 47 tag.
@@ -75,7 +74,7 @@ def languages(more: Catalogues = ()) -> tuple[str, ...]:
 
 def require_readable(more: Catalogues) -> None:
     """
-    Read the catalogues of a host, so that one that cannot be used is told now and not to somebody who waits for a page.
+    Read the catalogues of a host, so that an unusable one fails now and not when someone opens a page.
 
     Raises:
         ConfigurationError: One cannot be used.
@@ -98,13 +97,13 @@ def _catalogues_in(directory: Path) -> Mapping[str, Path]:
 
 def catalogue(language: str, more: Catalogues = ()) -> NullTranslations:
     """
-    Return the sentences of *language*: of ``cy-GB`` those of ``cy``, and of a language there is no catalogue for the
-    English ones.
+    Return the sentences of *language*: for ``cy-GB`` those of ``cy``, and the English ones for a language without a
+    catalogue.
 
-    The same object each time; changes to a file are seen by the next process.
+    The same object each time; the next process sees changes to a file.
 
     Raises:
-        ConfigurationError: A catalogue cannot be read, or names other placeholders than the sentence it translates.
+        ConfigurationError: A catalogue cannot be read, or a translation has other placeholders than its sentence.
     """
     return _sentences(nearest(language, more), more)
 
@@ -117,9 +116,9 @@ def _sentences(tag: str, more: Catalogues) -> NullTranslations:
 @lru_cache(maxsize=64)
 def alone(language: str, more: Catalogues = ()) -> NullTranslations:
     """
-    Return the sentences of *language* without the English ones: what it does not say is the empty text.
+    Return the sentences of *language* without the English ones: a missing sentence is the empty text.
 
-    For what may only be said in one language from beginning to end, such as a question.
+    For texts that must be in one language throughout, such as a question.
     """
     tags = truncated(language)
     return _chained(tags, more, NullTranslations() if tags[-1] == SOURCE else _Silence())
@@ -127,7 +126,7 @@ def alone(language: str, more: Catalogues = ()) -> NullTranslations:
 
 class _Silence(NullTranslations):
     """
-    The catalogue that says nothing.
+    A catalogue in which every sentence is empty.
     """
 
     def gettext(self, message: str) -> str:
@@ -145,7 +144,7 @@ class _Silence(NullTranslations):
 
 def _chained(tags: Iterable[str], more: Catalogues, last: NullTranslations) -> NullTranslations:
     """
-    Return what looks through the catalogues of *tags* one after the other.
+    Return translations that try the catalogues of *tags* in order.
     """
     chain = last
     for file, language in reversed([(file, tag) for tag in tags for file in _files(tag, more)]):
@@ -174,7 +173,7 @@ def _read(file: Traversable) -> str:
 @lru_cache(maxsize=64)
 def _compiled(text: str, tag: str, name: str) -> bytes:
     """
-    Return a catalogue in the form that `gettext` reads. What is marked as fuzzy or obsolete is not in it.
+    Return a catalogue in the form that `gettext` reads, without its fuzzy and obsolete entries.
     """
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import PoFileError, read_po
@@ -193,10 +192,10 @@ def _compiled(text: str, tag: str, name: str) -> bytes:
 
 def problems(found: Catalog) -> Iterator[str]:
     """
-    Yield what is wrong with the translations of a catalogue, in sentences that name them.
+    Yield the problems of a catalogue, in sentences that name the translation.
 
-    Each has to hold the placeholders of what it translates, so that no link and no name gets lost. The number itself
-    may be left out where there is one form for each, as in "a question" beside "%(num)d questions".
+    A translation must have the placeholders of its sentence, so that no link or name gets lost. A plural form may leave
+    out the number, as in "a question" beside "%(num)d questions".
     """
     from babel.messages.catalog import Message
 
@@ -204,7 +203,7 @@ def problems(found: Catalog) -> Iterator[str]:
         if not message.id or message.fuzzy:
             continue
         ids, texts = _forms(message.id), _forms(message.string)
-        # Each form against the last, which holds every placeholder: in Welsh the first is not the singular.
+        # Check each form against the last, which has every placeholder: in Welsh the first is not the singular.
         for text in texts:
             yield from (
                 f"{message.id!r}: {error}" for error in Message(ids[-1], text, flags=message.flags).check(found)
@@ -213,9 +212,9 @@ def problems(found: Catalog) -> Iterator[str]:
         allowed = frozenset().union(*named)
         needed = allowed - {"num"} if len(ids) > 1 else allowed
         if any(text and not needed <= _placeholders(text) <= allowed for text in texts):
-            yield f"{message.id!r}: its translation does not hold the same placeholders"
+            yield f"{message.id!r}: its translation does not have the same placeholders"
         elif not all(_can_be_filled_in(text, allowed) for text in texts):
-            yield f"{message.id!r}: its translation holds a % that stands for nothing; write %%"
+            yield f"{message.id!r}: its translation has a % without a placeholder; write %%"
 
 
 def _can_be_filled_in(text: str, names: Iterable[str]) -> bool:
@@ -249,9 +248,9 @@ def truncated(tag: str) -> tuple[str, ...]:
 
 def negotiate(wanted: Sequence[str], offered: Sequence[str]) -> str:
     """
-    Return the one of *offered* that somebody understands best who wants *wanted*, best first. English if there is none.
+    Return the language of *offered* that best matches *wanted*, most wanted first. English if none does.
     """
-    # Babel's own negotiation goes from zh-Hant-TW straight to zh, past a zh-Hant that is offered.
+    # Babel's own negotiation goes from zh-Hant-TW straight to zh and ignores an offered zh-Hant.
     spelt = {tag.lower(): tag for tag in offered}
     return next((spelt[part] for tag in wanted for part in truncated(tag.lower()) if part in spelt), SOURCE)
 
@@ -259,14 +258,14 @@ def negotiate(wanted: Sequence[str], offered: Sequence[str]) -> str:
 @lru_cache(maxsize=256)
 def nearest(language: str, more: Catalogues = ()) -> str:
     """
-    Return the language in which somebody who speaks *language* is written to: the nearest there is a catalogue for.
+    Return the language to use for a person who speaks *language*: the nearest with a catalogue.
     """
     return SOURCE if language == SOURCE else negotiate([language], languages(more))
 
 
 def parse_accept(header: str) -> tuple[str, ...]:
     """
-    Return the languages of an ``Accept-Language`` header, the most wanted first. What is malformed is left out.
+    Return the languages of an ``Accept-Language`` header, the most wanted first. Malformed parts are left out.
 
     Source: RFC 9110 section 12.5.4.
     """
@@ -294,7 +293,7 @@ def _locale(tag: str) -> Locale | None:
 
 def language_name(tag: str) -> str:
     """
-    Return what a language calls itself, ``Cymraeg``, to stand by itself. The tag, where that is not known.
+    Return a language's own name, such as ``Cymraeg``, capitalised. The tag if the name is unknown.
     """
     locale = _locale(tag)
     name = locale.get_display_name(locale) if locale else None
@@ -312,20 +311,15 @@ def direction(tag: str) -> str:
 # ---- dates
 
 
-@cache
-def _london() -> ZoneInfo:
-    return ZoneInfo("Europe/London")
-
-
 def _in_london(at: datetime) -> datetime:
     if at.utcoffset() is None:
-        raise NaiveDatetimeError("a time without a time zone names no instant, so it cannot be shown")
-    return at.astimezone(_london())
+        raise NaiveDatetimeError("the time has no time zone, so it cannot be shown")
+    return at.astimezone(london())
 
 
 def _convention(language: str) -> Locale:
     """
-    Return by whose habits dates are written: those of Britain, where a language does not say whose.
+    Return the locale whose conventions dates follow: that of Britain where the language does not name one.
     """
     british = _locale("en-GB") if language == SOURCE else _locale(language) or _locale("en-GB")
     assert british is not None
@@ -334,21 +328,21 @@ def _convention(language: str) -> Locale:
 
 def long_date(at: datetime, language: str = SOURCE) -> str:
     """
-    Write the date on which an instant falls in the United Kingdom as ``24 November 2026`` or ``24 Tachwedd 2026``.
+    Return the date of an instant in the United Kingdom, such as ``24 November 2026`` or ``24 Tachwedd 2026``.
     """
     return _long_date(_in_london(at).date(), language)
 
 
 def clock_time(at: datetime, language: str = SOURCE) -> str:
     """
-    Write the time that clocks in the United Kingdom show at an instant as ``14:05``.
+    Return the time of an instant in the United Kingdom, such as ``14:05``.
     """
     return _short_time(_in_london(at).time(), language)
 
 
 def long_datetime(at: datetime, language: str = SOURCE) -> str:
     """
-    Write what calendars and clocks in the United Kingdom show at an instant as ``24 November 2026, 14:05``.
+    Return the date and time of an instant in the United Kingdom, such as ``24 November 2026, 14:05``.
     """
     joined: str = _convention(language).datetime_formats["long"]
     return joined.replace("'", "").replace("{0}", clock_time(at, language)).replace("{1}", long_date(at, language))
@@ -372,11 +366,10 @@ def _short_time(shown: time, language: str) -> str:
 
 def install(environment: Environment) -> None:
     """
-    Let the templates of *environment* speak, with ``{% trans %}`` and ``_()``, from the catalogue that each is given as
+    Translate the templates of *environment*, with ``{% trans %}`` and ``_()``, by the catalogue that each is given as
     *translations*.
 
-    So one environment, and one compiled template, serves every language. A template that is imported has to be imported
-    ``with context``.
+    So one environment, and one compiled template, serves every language. Import a template ``with context``.
     """
     from jinja2 import pass_context
 

@@ -1,7 +1,7 @@
 """
-What goes out and what comes back: messages, their receipts, the parts of a text, replies, and how fast they may go.
+Messages: what is sent, receipts and delivery events, replies, the parts of a text, and the pace of sending.
 
-May import `contacts` and what it may import. Pure.
+May import `contacts`, `instants` and what they may import. Pure.
 """
 
 from optly.messages.message import (

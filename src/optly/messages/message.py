@@ -1,5 +1,5 @@
 """
-What goes out to a provider, what it says at once, and what it says later.
+A message to a provider, the provider's receipt for it, and what the provider reports later.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def no_line_break(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     """
-    Validate that a text cannot start a line of its own in a header or in an SMTP command.
+    Validate that a text cannot begin a new line in a header or in an SMTP command.
     """
     if _CONTROL.search(value):
-        raise HeaderError(f"the {attribute.name} of a message holds a line break or another control character")
+        raise HeaderError(f"the {attribute.name} of a message contains a line break or another control character")
 
 
 def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -35,13 +35,13 @@ def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
 @attrs.frozen(kw_only=True)
 class Message:
     """
-    One message to one line. Its repr shows neither whom it goes to nor what it says.
+    One message to one address or number. Its repr shows neither the recipient nor the content.
 
     Attributes:
-        id: Random name, 32 hexadecimal digits. The same over all attempts, so that twins can be told.
-        contact: Id of the contact, 32 hexadecimal digits, or empty. A backend that hears later what became of a message
-            sends both ids along, in a tag, an address or a URL, to tell which message is meant.
-        channel: How it travels.
+        id: Random id, 32 hexadecimal digits. The same for every attempt, so that a duplicate can be recognised.
+        contact: Id of the contact, 32 hexadecimal digits, or empty. A backend that receives delivery events sends both
+            ids along, in a tag, an address or a URL, so that an event can be matched to its message.
+        channel: The channel it is sent on.
         to: The address or number.
         subject: One line; empty for a text.
         text, html: The two forms of the body; html is empty for a text.
@@ -63,13 +63,13 @@ class Message:
     def _are_headers(self, _attribute: object, value: Mapping[str, str]) -> None:
         for name, content in value.items():
             if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(content):
-                raise HeaderError("a header's name or value holds a character that cannot stand in a header")
+                raise HeaderError("a header's name or value contains a character that is not allowed in a header")
 
 
 @attrs.frozen(kw_only=True)
 class Content:
     """
-    What a host wants to say. Optly adds the identity, the stop link and the headers.
+    The content of a host's message. Optly adds the identity, the stop link and the headers.
 
     Attributes:
         subject: One line; left empty for a text.
@@ -84,7 +84,7 @@ class Content:
 
 class Outcome(StrEnum):
     """
-    How handing over ended. The fourth is the honest one: the connection broke after everything was said.
+    The outcome of sending. `IN_DOUBT` is for a connection that broke after the whole message was sent.
     """
 
     ACCEPTED = "accepted"
@@ -95,13 +95,13 @@ class Outcome(StrEnum):
 
 class Fault(StrEnum):
     """
-    What a message that was not taken foundered on, which decides what is done about it.
+    Why a message was not accepted, which decides what is done about it.
 
-    ADDRESS: Nobody is there, for good. The line is not written to again until it is known to work.
-    MAILBOX: Somebody is there, but it cannot be delivered now: a full mailbox, a handset that is off.
-    MESSAGE: What the message says, or how. Neither the address nor the backend is to blame.
-    BACKEND: The connection, the log-in, the quota, the settings. Other messages would fare the same.
-    OPTED_OUT: The person told the provider to stop. That is an objection.
+    ADDRESS: The address does not exist. Nothing is sent to the line again until it is known to work.
+    MAILBOX: The address exists, but cannot be delivered to now: a full mailbox, a handset that is off.
+    MESSAGE: The message's content or form. Neither the address nor the backend is at fault.
+    BACKEND: The connection, the log-in, the quota, the settings. Other messages would fail in the same way.
+    OPTED_OUT: The person asked the provider to stop. That is an objection.
     """
 
     ADDRESS = "address"
@@ -114,16 +114,16 @@ class Fault(StrEnum):
 @attrs.frozen(kw_only=True)
 class Receipt:
     """
-    What a backend says became of a message.
+    A backend's report of sending one message.
 
     Attributes:
         outcome: One of the four.
-        reply: The provider's reply word for word, kept as evidence. May hold an address, so it is not in the repr.
+        reply: The provider's reply word for word, kept as evidence. May contain an address, so it is not in the repr.
         code: The provider's own code, such as an SMTP reply code, or None.
         status: The enhanced status code of RFC 3463 if the provider gave one, such as ``5.1.1`` (no such address) or
             ``5.7.1`` (a matter of policy, which says nothing about the address); else empty.
-        fault: What it foundered on, if it was not taken and that is known.
-        provider_id: What the provider calls the message, or empty.
+        fault: Why it was not accepted, if it was not and that is known.
+        provider_id: The provider's own id for the message, or empty.
         retry_after: How long the provider asks us to wait, or None.
     """
 
@@ -138,14 +138,14 @@ class Receipt:
 
 class DeliveryStatus(StrEnum):
     """
-    What a provider says of a message after it was taken.
+    A provider's report on a message that it accepted.
 
-    SENT, DELAYED: On its way. Said for information, and not kept.
-    DELIVERED: Where it was to go.
+    SENT, DELAYED: On its way. For information only, and not kept.
+    DELIVERED: Delivered to the recipient.
     FAILED: Not delivered, for a reason that says nothing lasting about the address.
-    BOUNCED: Not delivered, because the address takes no messages, for good.
+    BOUNCED: Not delivered, because the address permanently accepts no messages.
     COMPLAINED: The person marked it as unwanted.
-    OPTED_OUT: The person told the provider to stop.
+    OPTED_OUT: The person asked the provider to stop.
     """
 
     SENT = "sent"
@@ -160,21 +160,21 @@ class DeliveryStatus(StrEnum):
 @attrs.frozen(kw_only=True)
 class DeliveryEvent:
     """
-    What a provider says, later, about a message or an address. Read by the webhook half of a backend, which has made
-    sure that the provider says it.
+    A provider's later report about a message or an address. Parsed by the webhook half of a backend, which has verified
+    that it comes from the provider.
 
-    It names a message by `contact` and `message`, or else whoever has the address `to`.
+    It identifies a message by `contact` and `message`, or else the holders of the address `to`.
 
     Attributes:
-        id: A name by which a repeat of the same event is known. Up to 200 characters.
-        backend: Name of the backend that read it.
+        id: Identifies the event, so that a repeat is recognised. Up to 200 characters.
+        backend: Name of the backend that parsed it.
         contact: Id of the contact, or empty if the provider does not repeat it.
         message: Id of the message, or its first 16 digits or more, or empty.
         to: The address, or empty. Not in the repr.
         at: When it happened, by the provider's clock. Aware.
         code: The provider's own code, such as ``30005``, or empty.
         status_code: The enhanced status code of RFC 3463, or empty.
-        detail: The provider's words, kept as evidence. May hold an address, so it is not in the repr.
+        detail: The provider's own text, kept as evidence. May contain an address, so it is not in the repr.
     """
 
     id: str
@@ -192,7 +192,7 @@ class DeliveryEvent:
 
 class Keyword(StrEnum):
     """
-    What a provider took a reply for and acted upon.
+    The keyword that a provider recognised in a reply and acted on.
     """
 
     STOP = "stop"
@@ -206,13 +206,13 @@ class InboundMessage:
     A message from a person: a reply by text or by email.
 
     Attributes:
-        id: A name by which a repeat of the same message is known. Up to 200 characters.
-        backend: Name of the backend that read it.
+        id: Identifies the message, so that a repeat is recognised. Up to 200 characters.
+        backend: Name of the backend that parsed it.
         sender: The address or number it came from. Not in the repr.
-        text: What it says, without what it quotes. Not in the repr.
-        at: When it came, by the provider's clock. Aware.
-        automatic: Whether a machine wrote it, an out-of-office reply for example. It then answers nothing.
-        keyword: What the provider took it for, or None. The text counts as well.
+        text: Its text, without quoted text. Not in the repr.
+        at: When it arrived, by the provider's clock. Aware.
+        automatic: Whether a machine wrote it, such as an out-of-office reply. It then answers nothing.
+        keyword: The keyword the provider recognised, or None. The text is read as well.
     """
 
     id: str

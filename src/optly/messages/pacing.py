@@ -1,7 +1,7 @@
 """
 How fast messages may go out, when, and how often one person may be asked. Pure: the time is an argument.
 
-All limits are of the kind "from, inclusive, to, exclusive", to the microsecond.
+All limits include their start and exclude their end, to the microsecond.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ _EVERY_DAY: Final = frozenset(range(7))
 
 def _require_aware(moment: datetime) -> None:
     if moment.utcoffset() is None:
-        raise NaiveDatetimeError(
-            "a time without a time zone names no instant: use datetime.now(timezone.utc) or the like"
-        )
+        raise NaiveDatetimeError("a time without a time zone is ambiguous: use datetime.now(timezone.utc) or similar")
 
 
 def _is_count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
@@ -38,7 +36,7 @@ def _is_count(instance: object, attribute: attrs.Attribute[int], value: int) -> 
 def _is_span(instance: object, attribute: attrs.Attribute[timedelta], value: timedelta) -> None:
     if not timedelta(0) < value <= _LONGEST:
         raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} must be longer than nothing and at most {_LONGEST.days} days"
+            f"{type(instance).__name__}.{attribute.name} must be longer than zero and at most {_LONGEST.days} days"
         )
 
 
@@ -52,20 +50,20 @@ def _ascii_domain(value: str | None) -> str | None:
     try:
         return EmailAddress.parse(f"a@{value}").domain
     except AddressError:
-        raise ConfigurationError("Rate.domain must be a domain that mail can reach, such as example.com") from None
+        raise ConfigurationError("Rate.domain must be a domain that can receive email, such as example.com") from None
 
 
 @attrs.frozen
 class Rate:
     """
-    How many messages may be handed over in a window of time, on a whole channel or to one domain.
+    How many messages may be sent in a window of time, on a whole channel or to one domain.
 
-    Windows stand side by side, so twice the limit may go out within a span of that length that lies across two of them.
+    Windows are fixed and adjacent, so up to twice the limit may go out within a span of that length across two of them.
 
     Attributes:
-        limit: The most messages in one window.
-        per: How long a window is.
-        channel: The channel that is counted. `Channel.EMAIL` where a domain is.
+        limit: The maximum number of messages in one window.
+        per: The length of a window.
+        channel: The channel that is counted. `Channel.EMAIL` if `domain` is given.
         domain: The domain of the recipients that are counted, in lower case and in its ASCII form, or None for all.
             Its subdomains are not counted with it.
     """
@@ -79,15 +77,15 @@ class Rate:
         if self.domain is not None and self.channel is None:
             object.__setattr__(self, "channel", Channel.EMAIL)
         if self.channel is None:
-            raise ConfigurationError("a rate is for a channel or for a domain: name one of them")
+            raise ConfigurationError("a rate is for a channel or for a domain: give one of them")
         if self.domain is not None and self.channel is not Channel.EMAIL:
-            raise ConfigurationError("only email goes to a domain: leave the channel out, or the domain")
+            raise ConfigurationError("only email is sent to a domain: omit the channel or the domain")
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
         """
-        Return the start, inclusive, and the end, exclusive, of the window that *now* lies in, in UTC.
+        Return the start, inclusive, and the end, exclusive, of the window that contains *now*, in UTC.
 
-        Windows are counted from 1 January 1970, so that every process has the same ones.
+        Windows are counted from 1 January 1970, so that they are the same in every process.
 
         Raises:
             NaiveDatetimeError: *now* has no time zone.
@@ -99,7 +97,9 @@ class Rate:
 
 def _is_time_of_day(_instance: object, attribute: attrs.Attribute[time], value: time) -> None:
     if value.tzinfo is not None:
-        raise ConfigurationError(f"QuietHours.{attribute.name} has a time zone of its own: name it as QuietHours.zone")
+        raise ConfigurationError(
+            f"QuietHours.{attribute.name} has a time zone of its own: give it as QuietHours.zone instead"
+        )
 
 
 def _is_zone(_instance: object, _attribute: attrs.Attribute[str], value: str) -> None:
@@ -123,19 +123,19 @@ def _days(value: Iterable[int]) -> frozenset[int]:
 @attrs.frozen
 class QuietHours:
     """
-    When nothing that is marketing is handed over, by the clocks on people's walls.
+    Hours of the day, in local time, when no marketing is sent.
 
-    Where the clocks go back, it gets quiet when they first show the start, and is over when they last show the end.
-    Where they go forward over one of the two, it is the instant at which they do. Each period belongs to the day on
-    which it starts.
+    When the clocks go back, quiet hours begin when they first show the start, and end when they last show the end.
+    When the clocks skip the start or the end, it is the instant at which they go forward. Each period belongs to the
+    day on which it begins.
 
     Attributes:
-        start: When it gets quiet, inclusive.
-        end: When it is over, exclusive. The next day where it is not later than `start`; where it equals `start`, it is
-            quiet for a whole day.
+        start: When quiet hours begin, inclusive.
+        end: When they end, exclusive. On the next day if it is not later than `start`; if it equals `start`, they last
+            a whole day.
         zone: The name of the time zone in the tz database.
-        channels: The channels that keep quiet.
-        days: The days on which it gets quiet. Monday is 0, as in :meth:`datetime.date.weekday`.
+        channels: The channels they apply to.
+        days: The days on which they begin. Monday is 0, as in :meth:`datetime.date.weekday`.
     """
 
     start: time = attrs.field(validator=_is_time_of_day)
@@ -146,15 +146,15 @@ class QuietHours:
 
     def __attrs_post_init__(self) -> None:
         if not self.channels or not self.days:
-            raise ConfigurationError("quiet hours need a channel and a day: leave them out altogether to have none")
+            raise ConfigurationError("quiet hours need a channel and a day: to have none, omit them altogether")
         if not self.days <= _EVERY_DAY:
-            raise ConfigurationError("the days of quiet hours are numbers from 0, which is Monday, to 6")
+            raise ConfigurationError("the days of quiet hours are numbers from 0 (Monday) to 6 (Sunday)")
         if self.start == self.end and self.days == _EVERY_DAY:
-            raise ConfigurationError("quiet hours that never end let nothing out: set another end, or fewer days")
+            raise ConfigurationError("quiet hours that never end let nothing be sent: set another end, or fewer days")
 
     def next_allowed(self, at: datetime) -> datetime:
         """
-        Return the first instant from *at* on that is not quiet: *at* itself, or a later one in UTC.
+        Return the first instant at or after *at* that is not quiet: *at* itself, or a later one in UTC.
 
         Raises:
             NaiveDatetimeError: *at* has no time zone.
@@ -176,10 +176,10 @@ class QuietHours:
 
     def _instant(self, day: date, clock: time, *, fold: int) -> datetime:
         """
-        Return when the clocks show a time, or when they skip it.
+        Return the instant at which the clocks show a time, or skip it.
 
         Args:
-            fold: Of a time that comes twice, 0 is the first and 1 the second.
+            fold: Which instant to return for a time that occurs twice: 0 for the first, 1 for the second.
         """
         zone = ZoneInfo(self.zone)
         local = datetime.combine(day, clock.replace(fold=fold), zone)
@@ -187,10 +187,10 @@ class QuietHours:
         if instant.astimezone(zone).time() == clock:
             before = (instant - _MICROSECOND).astimezone(zone).replace(tzinfo=None)
             if fold and before >= datetime.combine(day, clock):
-                # The clocks go back to this very time: nothing earlier is shown between it and its first showing.
+                # The clocks go back to exactly this time: nothing earlier is shown between it and its first showing.
                 return self._instant(day, clock, fold=0)
             return instant
-        # Read with the offset that comes after, a skipped time lies before the change; read with the other, behind it.
+        # With the later offset a skipped time falls before the change; with the earlier one, after it.
         before = local.replace(fold=1, microsecond=0).astimezone(UTC)
         offset = before.astimezone(zone).utcoffset()
 
@@ -206,8 +206,8 @@ class Budget:
     How often one person may be asked for consent, over all campaigns.
 
     Attributes:
-        questions: The most questions in any span of that length.
-        within: How long a question counts. One that was asked exactly this long ago counts no longer.
+        questions: The maximum number of questions in any span of that length.
+        within: How long a question counts. One that was asked exactly this long ago no longer counts.
     """
 
     questions: int = attrs.field(validator=_is_count)
@@ -215,10 +215,10 @@ class Budget:
 
     def spent(self, asked_at: Iterable[datetime], now: datetime) -> bool:
         """
-        Tell whether another question at *now* would be one too many.
+        Return whether another question at *now* would be one too many.
 
         Args:
-            asked_at: When the person was asked so far, in any order. What lies after *now*, by another clock, counts.
+            asked_at: When the person has been asked, in any order. Times after *now*, by another clock, count too.
 
         Raises:
             NaiveDatetimeError: *now* has no time zone.

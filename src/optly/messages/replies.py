@@ -1,10 +1,10 @@
 """
-What a person says in reply to a message: stop, yes, no, a number, start, help, or something else. Pure.
+What a person means by a reply to a message: stop, yes, no, a number, start, help, or something else. Pure.
 
-Two of these are read in opposite ways. A **stop** is read widely: wherever a clear word or phrase for it stands, and
-whatever stands beside it. A **yes** is read narrowly: only when the whole message is one. To miss a stop is a breach of
-the law; to see one that is not there costs messages that the person can ask for again. What is neither is `Other`, for
-somebody to read. English and Welsh are read, and the keywords that providers publish.
+Two of these are read in opposite ways. A **stop** is read widely: wherever there is a clear word or phrase for it, and
+whatever is beside it. A **yes** is read narrowly: only when the whole message is one. To miss a stop is a breach of the
+law; to see one that is not there costs messages that the person can ask for again. Anything else is `Other`, for a
+person to read. English and Welsh are recognised, and the keywords that providers publish.
 
 Source: the keywords of Twilio, https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out, and of AWS,
 https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html (both read 2026-11-23).
@@ -18,24 +18,24 @@ from typing import Final, TypeAlias
 
 import attrs
 
-# What is read of a message. A whole message is more than its beginning: of a longer one only a stop is believed.
+# How many characters of a message are read. In a longer one only a stop is recognised: the rest might change a yes.
 LIMIT: Final = 10_000
 
-# The highest number that is read as an option.
+# The highest number that is recognised as an option.
 MOST_OPTIONS: Final = 20
 
 
 @attrs.frozen
 class Stops:
     """
-    The person wants no more of this. Wins over everything else in the same message.
+    The person wants no more messages. Wins over everything else in the same message.
     """
 
 
 @attrs.frozen
 class Says:
     """
-    The whole message is a yes or a no. It answers the question that is open, and without one it means nothing.
+    The whole message is a yes or a no. It answers the open question; without one it means nothing.
     """
 
     yes: bool
@@ -47,8 +47,8 @@ class Picks:
     The whole message is one or more numbers of options.
 
     Attributes:
-        numbers: From 1 to `MOST_OPTIONS`, each once, in the order they were named. Whether there are such options is
-            for the caller to see.
+        numbers: From 1 to `MOST_OPTIONS`, each once, in the order given. The caller checks whether there are such
+            options.
     """
 
     numbers: tuple[int, ...]
@@ -64,14 +64,14 @@ class Starts:
 @attrs.frozen
 class Asks:
     """
-    The whole message asks for help, or who is writing.
+    The whole message asks for help, or asks who sent the message.
     """
 
 
 @attrs.frozen
 class Other:
     """
-    Anything else, an empty message among it.
+    Anything else, including an empty message.
     """
 
 
@@ -80,17 +80,17 @@ Reply: TypeAlias = Stops | Says | Picks | Starts | Asks | Other
 
 def read_reply(text: str) -> Reply:
     """
-    Tell what a reply says.
+    Return what a reply means.
 
-    Raises nothing, whatever the text holds. Takes time in proportion to its length, up to `LIMIT`.
+    Raises nothing, whatever the text contains. Takes time in proportion to its length, up to `LIMIT`.
 
     Args:
-        text: What the person wrote, without what their mail program quotes: words of ours are read like theirs.
+        text: What the person wrote, without quoted text: our own words would be read as theirs.
     """
     text = text.lstrip()
     read = _plain(text[:LIMIT])
     if _REACTION.fullmatch(read.strip()):
-        return Other()  # it repeats our message, "reply STOP" and all
+        return Other()  # it repeats our message, including "reply STOP"
     if _stops(read):
         return Stops()
     if len(text) > LIMIT:
@@ -130,7 +130,7 @@ def _any(*patterns: str) -> str:
 _COURTESY: Final = re.compile(
     r"\b(?:please|pls|plz|plse|plis|many thanks|thanks|thank ?you|thank u|thx|ta|cheers|os gwelwch yn dda)\b"
 )
-# A phone's reaction to a message arrives as a text that quotes it. A stop sign is a word by now, and none of these.
+# A phone's reaction to a message arrives as a text that quotes it. A stop sign has been replaced by a word before this.
 _REACTION: Final = re.compile(
     r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from)"
     r"|(?:reacted)?[^\w\n]{1,20}to)\s+[^\w\s“\"]*(?:“[^“”]*”|\"[^\"]*\")"
@@ -232,12 +232,12 @@ _ALONE: Final = _any(
     "dim (?:negeseuon|tecsts?|tecstiau)",
 )
 
-# Slips of the finger that are only believed of a whole message, and words that were torn apart.
+# Typing errors that are only accepted as a whole message, and words that were split.
 _SLIPS: Final = re.compile(
     "stop|stopall|unsubscribe|optout|td|stp|sto|stpp|stip|stio|stoo|stol|stopo|srop|syop|sgop|dtop|atop|ztop|xtop"
 )
 
-# Where the word stands and nobody asks for anything to stop. Each is within one clause and one line.
+# Uses of the word that do not ask for anything to stop. Each is within one clause and one line.
 _HARMLESS: Final = _any(
     "un stop",
     # don't stop; but not: you don't stop, these texts won't stop
@@ -259,7 +259,7 @@ _HARMLESS: Final = _any(
     rf"(?:do not|dont|never) (?:remove|delete|take|unsub\w*|opt|cancel|block)(?: (?!{_STOP}\b)\w+){{0,4}}",
 )
 
-# Large, so that they are compiled for the first reply and not while the library is imported.
+# Large, so compiled for the first reply and not while the library is imported.
 _FIRST: Final = rf"(?:{_POLITE} )*{_any(_STOP, _WEAK)}\b"
 _ANYWHERE: Final = rf"\b{_any(*_CLEAR)}\b"
 _BY_ITSELF: Final = rf"(?:^|\. )(?:{_FILLER} )*{_ALONE}(?: {_FILLER})*(?= \.|$)"
@@ -268,12 +268,12 @@ _SET_ASIDE: Final = rf"\b{_HARMLESS}\b"
 
 def _stops(plain: str) -> bool:
     """
-    Tell whether there is a clear stop.
+    Return whether there is a clear stop.
     """
     said = _words(_SPELT.sub(_joined, plain))
     if re.match(_FIRST, said) or _SLIPS.fullmatch(re.sub(r"[\s.]", "", _COURTESY.sub("", said))):
         return True
-    # A phrase may run over the end of a line. What takes the edge off a stop may not.
+    # A phrase may run across lines. Words that make a stop harmless may not.
     left = " ".join(re.sub(_SET_ASIDE, ".", said).split())
     return bool(re.search(_ANYWHERE, left) or re.search(_BY_ITSELF, left))
 
@@ -299,7 +299,7 @@ _STARTS: Final = re.compile(
 _ASKS: Final = re.compile(
     r"help|help me|info|aide|cymorth|(?:hi |hello |sorry )?(?:whos|who is|who are|what is|whats) (?:this|you)|pwy sy na"
 )
-# With one of these a yes or a number is not taken at its word.
+# With one of these a yes or a number is not accepted.
 _DOUBT: Final = re.compile("[?👎🖕❌✖🚫⛔🙅🙄]")
 
 _ORNAMENT: Final = frozenset({"So", "Sk", "Pi", "Pf", "Ps", "Pe"})  # emoji, quotes and brackets; no £, % or dash
@@ -309,7 +309,7 @@ _PICKS: Final = re.compile(rf"{_NUMBER}(?:(?: ?[,;&+] ?(?:and )?| ?and ?| (?:a|a
 
 def _whole(plain: str) -> Reply:
     """
-    Tell what a message says that is no stop, from all of it.
+    Return what a whole message that is not a stop means.
     """
     said = " ".join(_COURTESY.sub(" ", _words(plain)).replace(".", " ").split())
     asks, doubt = "?" in plain, bool(_DOUBT.search(plain))

@@ -1,9 +1,9 @@
 """
 How many parts a text message takes, which is what it costs. Pure.
 
-A text goes out in GSM-7 if the alphabet of GSM 03.38 holds all of it, and else in UCS-2, where half as much fits. One
-letter decides: a curly quote, an en dash or a Welsh ŵ. Of a text that takes several parts each one gives up room for
-the header that joins them.
+A text is sent in GSM-7 if every character is in the alphabet of GSM 03.38, and otherwise in UCS-2, where half as much
+fits. One character decides: a curly quote, an en dash or a Welsh ŵ. In a text of several parts each part gives up room
+for the header that joins them.
 
 Source: 3GPP TS 23.038 6.2.1 (alphabet and extension table), 3GPP TS 23.040 9.2.3.24.1 (the header).
 """
@@ -24,7 +24,7 @@ _ALPHABET = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")  # Each is written as an escape and a septet.
 _GSM = _ALPHABET | _EXTENSION
 _JOINER = "\u200d"
-_PREPENDED = frozenset(  # read as one with what follows
+_PREPENDED = frozenset(  # read as one with the character that follows
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3"
     "\U000113d1\U0001193f\U00011941\U00011a84\U00011a85\U00011a86\U00011a87\U00011a88\U00011a89\U00011d46\U00011f02"
 )
@@ -32,7 +32,7 @@ _PREPENDED = frozenset(  # read as one with what follows
 
 class Encoding(StrEnum):
     """
-    How a text is written on the air.
+    How a text is encoded for transmission.
     """
 
     GSM = "GSM-7"
@@ -41,14 +41,14 @@ class Encoding(StrEnum):
     @property
     def alone(self) -> int:
         """
-        How many units fit a text of one part: septets of GSM-7, or 16-bit units of UCS-2.
+        How many units fit in a text of one part: septets of GSM-7, or 16-bit units of UCS-2.
         """
         return 160 if self is Encoding.GSM else 70
 
     @property
     def joined(self) -> int:
         """
-        How many units fit each part of a longer text.
+        How many units fit in each part of a longer text.
         """
         return 153 if self is Encoding.GSM else 67
 
@@ -59,7 +59,7 @@ class Culprit:
     A character that GSM-7 does not have. Written as ``U+2019 ’``.
 
     Attributes:
-        index: Where it stands in the text, from 0.
+        index: Its position in the text, from 0.
     """
 
     character: str
@@ -73,11 +73,11 @@ class Culprit:
 @attrs.frozen(kw_only=True)
 class Segments:
     """
-    What a text takes to be sent.
+    The size of a text as it is sent.
 
     Attributes:
         units: Septets of GSM-7, or 16-bit units of UCS-2, without headers.
-        count: The number of parts; none for the empty text.
+        count: The number of parts; 0 for the empty text.
         culprit: The first character that made it UCS-2, or None for a text in GSM-7.
     """
 
@@ -89,10 +89,10 @@ class Segments:
 
 def segments(text: str) -> Segments:
     """
-    Tell how *text* is cut into parts, as it is and without any replacement of characters by the provider.
+    Return how *text* is divided into parts, as it is, without any replacement of characters by the provider.
 
-    What belongs together stays together: an escape and its septet, the halves of a surrogate pair, and as far as they
-    fit one part the characters that are read as one, such as a letter and its accent or a flag.
+    An escape and its septet stay in one part, and so do the halves of a surrogate pair, and, as far as they fit, the
+    characters that are read as one, such as a letter and its accent or a flag.
     """
     culprit = _culprit(text)
     if culprit is None:
@@ -114,7 +114,7 @@ def _cut(encoding: Encoding, units: int, pieces: Iterable[int], culprit: Culprit
 
 def _packed(pieces: Iterable[int], room: int) -> int:
     """
-    Count the parts that *pieces* fill one after the other, none of them across two.
+    Return how many parts *pieces* fill in order, with none of them divided between two parts.
     """
     count, left = 0, 0
     for piece in pieces:
@@ -130,7 +130,7 @@ def _utf16(text: str) -> int:
 
 def _clusters(text: str) -> Iterator[int]:
     """
-    Yield how many units each character takes that is read as one.
+    Yield the number of units of each group of characters that is read as one.
     """
     room = Encoding.UCS2.joined
     size, previous, half_a_flag = 0, "\n", False
@@ -151,7 +151,7 @@ def _clusters(text: str) -> Iterator[int]:
 
 def _continues(previous: str, letter: str) -> bool:
     """
-    Tell whether *letter* is read as one with what stands before it.
+    Return whether *letter* is read as one with the character before it.
 
     Source: the extended grapheme clusters of Unicode Standard Annex #29.
     """
@@ -165,7 +165,7 @@ def _continues(previous: str, letter: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_mark(letter: str) -> bool:
     """
-    Tell whether *letter* cannot stand alone: an accent, a vowel sign, a skin colour, a later part of a Hangul syllable.
+    Return whether *letter* cannot be used alone: an accent, a vowel sign, a skin colour, part of a Hangul syllable.
     """
     return (
         unicodedata.category(letter)[0] == "M"

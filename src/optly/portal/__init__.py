@@ -2,19 +2,24 @@
 MyOptly: the pages on which people answer, see and change their choices and details, and stop everything.
 
 A `Portal` turns a `Request` into a `Response` and knows no server. `wsgi` and `asgi` make an application of it for any
-host; mount it where `base_url` says. Links are kept out of a server's log by `RedactLinks`.
-What the providers of the backends have to tell arrives here too.
+host; mount it where `base_url` says. `RedactLinks` keeps links out of a server's log. The webhooks of the backends are
+mounted with the pages.
+
+May import `self_service` and what it may import.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
 from optly.errors import ConfigurationError
-from optly.portal.guard import Finding
+from optly.messages import DeliveryEvent, InboundMessage
+from optly.portal.guard import TemplateFinding
+from optly.portal.hooks import Hooks
 from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
 from optly.portal.look import Look
@@ -22,15 +27,17 @@ from optly.portal.pages import respond
 from optly.portal.settings import HOLD_YES_WITHIN, PortalSettings
 from optly.portal.theme import Theme
 from optly.portal.visit import Site
+from optly.protocols import Storage, WebhookBackend
 from optly.protocols.http import Request, Response
+from optly.results import Received
+from optly.self_service import SelfService
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from optly.manager import ConsentManager
     from optly.portal.asgi import ASGIApplication
 
-__all__ = ["Finding", "Limits", "Portal", "PortalSettings", "RedactLinks", "Request", "Response", "Theme"]
+__all__ = ["Limits", "Portal", "PortalSettings", "RedactLinks", "Request", "Response", "TemplateFinding", "Theme"]
 
 
 @attrs.frozen
@@ -42,9 +49,24 @@ class Portal:
     _site: Site = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, manager: ConsentManager, **settings: Unpack[PortalSettings]) -> Portal:
+    def of(
+        cls,
+        self_service: SelfService,
+        *,
+        storage: Storage,
+        secret: bytes,
+        webhooks: Mapping[str, WebhookBackend],
+        receive: Callable[[DeliveryEvent | InboundMessage], Received],
+        **settings: Unpack[PortalSettings],
+    ) -> Portal:
         """
-        Make the pages of *manager*.
+        Make the pages that stand on *self_service*. A host calls ``manager.portal()``.
+
+        Args:
+            storage: Where requests are counted, unless `Limits` names another place.
+            secret: Names clients in counters.
+            webhooks: The backends that receive webhooks, by name.
+            receive: Records what they report.
 
         Raises:
             ConfigurationError: The settings cannot work.
@@ -57,24 +79,30 @@ class Portal:
             raise ConfigurationError("hold_yes_within must not be negative")
         if proxies < 0:
             raise ConfigurationError("proxies must not be negative")
+        organisation = self_service.organisation
         site = Site(
-            manager=manager,
+            self_service=self_service,
             look=Look(
-                organisation=manager.organisation,
-                mount=manager.pages.path,
+                organisation=organisation,
+                mount=self_service.pages.path,
                 theme=settings.get("theme", Theme()),
                 templates=settings.get("templates", ()),
-                catalogues=manager.catalogues,
+                catalogues=tuple(self_service.catalogues),
             ),
             limiter=Limiter.of(
                 settings.get("limits", Limits()),
-                organisation=manager.organisation.key,
-                storage=manager.storage,
-                clock=manager.clock,
-                secret=manager.desk.keys.all[0].derive("portal/limits/1"),
+                organisation=organisation.key,
+                storage=storage,
+                clock=self_service.clock,
+                secret=secret,
+            ),
+            hooks=Hooks(
+                backends=webhooks,
+                record=receive,
+                on_received=settings.get("on_received"),
+                clock=self_service.clock,
             ),
             keep_context=settings.get("keep_context", False),
-            on_received=settings.get("on_received"),
             hold_yes_within=hold_yes_within,
             proxies=proxies,
             api=settings.get("api", False),
@@ -87,12 +115,19 @@ class Portal:
         """
         return respond(self._site, request)
 
-    def check_templates(self) -> tuple[Finding, ...]:
+    @property
+    def look(self) -> Look:
         """
-        Return what is wrong with the host's own templates, each tried with made-up facts in each language. A page that
-        breaks a rule is never shown: ours takes its place. For a host's tests, or for its start.
+        How the pages look.
         """
-        return self._site.look.check()
+        return self._site.look
+
+    def check_templates(self) -> tuple[TemplateFinding, ...]:
+        """
+        Load the host's own templates, and return what is wrong with them. A page that needs one named here is made
+        without them. For a host's start; `optly.testing.templates.check_templates` looks at the pages as well.
+        """
+        return self.look.check()
 
     def wsgi(self) -> WSGIApplication:
         """
@@ -100,7 +135,7 @@ class Portal:
         """
         from optly.portal.wsgi import wsgi_application
 
-        return wsgi_application(self.handle, self._site.look.mount)
+        return wsgi_application(self.handle, self.look.mount)
 
     def asgi(self) -> ASGIApplication:
         """
@@ -108,4 +143,4 @@ class Portal:
         """
         from optly.portal.asgi import asgi_application
 
-        return asgi_application(self.handle, self._site.look.mount)
+        return asgi_application(self.handle, self.look.mount)

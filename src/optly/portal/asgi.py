@@ -1,5 +1,5 @@
 """
-The pages as an ASGI application (ASGI 3). The work is done in a thread, because stores block.
+The pages as an ASGI application (ASGI 3). Requests are handled in a thread, because stores block.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _request(scope: Scope, body: bytes, mount: str) -> Request:
 
 
 def _path(scope: Scope, mount: str) -> str:
-    # The path should begin with the root; behind some proxies and frameworks it begins with a part of it, or with none.
+    # The path should begin with the root path; behind some proxies and frameworks only a part of it is there, or none.
     segments = scope.get("root_path", "").rstrip("/").split("/")
     tails = ("/" + "/".join(segments[start:]) for start in range(1, len(segments)))
     return relative_path(scope["path"], mount, *tails)
@@ -61,7 +61,7 @@ def _path(scope: Scope, mount: str) -> str:
 
 async def _body(receive: Receive) -> bytes | None:
     """
-    Read no more than it takes to see that there is too much. None if the browser went away in the middle.
+    Read no more than it takes to see that the body is too large. None if the client disconnected before the end.
     """
     body = bytearray()
     while len(body) <= MAX_READ:

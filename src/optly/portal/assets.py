@@ -1,5 +1,5 @@
 """
-The files that the pages use, each under a name that changes with what is in it, so that a browser may keep it for ever.
+The files that the pages use, each with a name that changes with its content, so that a browser may keep it for ever.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Asset:
     @classmethod
     def of(cls, file: str, media_type: str, body: bytes) -> Asset:
         """
-        Return *body* under a name made of *file* and a digest of what is in it.
+        Return *body* under a name made from *file* and a digest of the content.
         """
         stem, _, suffix = file.rpartition(".")
         return cls(name=f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{suffix}", media_type=media_type, body=body)
@@ -44,9 +44,9 @@ def _shipped(file: str) -> str:
 @lru_cache(maxsize=64)
 def assets(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
     """
-    Return the files of a theme by what they are: ``optly.css``, ``optly.svg`` (the icon), ``logo`` and ``logo-dark``.
+    Return the files of a theme by role: ``optly.css``, ``optly.svg`` (the icon), ``logo`` and ``logo-dark``.
 
-    Read and made when they are first needed.
+    They are read and made when first needed.
     """
     style = theme.style(_shipped("optly.css"))
     icon = _shipped("optly.svg").replace("currentColor", theme.light["main"])
@@ -63,6 +63,6 @@ def assets(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
 @lru_cache(maxsize=64)
 def assets_by_name(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
     """
-    Return the files of a theme by the names they are asked for.
+    Return the files of a theme by the names under which they are requested.
     """
     return {asset.name: asset for asset in assets(theme).values()}

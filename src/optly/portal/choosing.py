@@ -1,5 +1,5 @@
 """
-The question, and one's choices: shown, answered, confirmed, stopped and undone.
+The question and the choices: shown, answered, confirmed, stopped and undone.
 """
 
 from __future__ import annotations
@@ -22,20 +22,10 @@ from optly.protocols.http import Response
 from optly.record.consent import Standing
 from optly.record.events import LinkKind
 from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
+from optly.timeline.phrases import BY
 
-_BY: Final = {
-    Channel.EMAIL: N_("%(what)s by email"),
-    Channel.SMS: N_("%(what)s by text message"),
-    Channel.MMS: N_("%(what)s by picture message"),
-    Channel.VOICEMAIL: N_("%(what)s by voicemail"),
-    Channel.SOCIAL_DM: N_("%(what)s by direct message"),
-    Channel.IN_APP: N_("%(what)s in the app"),
-    Channel.PUSH: N_("%(what)s by push notification"),
-    Channel.LIVE_CALL: N_("%(what)s by telephone"),
-    Channel.AUTOMATED_CALL: N_("%(what)s by recorded call"),
-    Channel.FAX: N_("%(what)s by fax"),
-    Channel.POST: N_("%(what)s by post"),
-}
+# Translators: what is stopped and how it is sent, such as “marketing by email”.
+_WHAT_BY: Final = N_("%(what)s %(by)s")
 _EVERYTHING: Final = N_("marketing of any kind")
 
 _KINDS: Final = {
@@ -51,7 +41,7 @@ _KINDS: Final = {
 
 def show(visit: Visit) -> Response:
     """
-    Show what is behind a link, or one's choices.
+    Show what is behind a link, or the choices.
     """
     opened = visit.open()
     _require_choices(visit, opened)
@@ -103,7 +93,7 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
 
 def save(visit: Visit) -> Response:
     """
-    Answer the question, change the choices, or undo what the link is for, and say what is now on record.
+    Answer the question, change the choices, or undo what the link is for, and show what is now recorded.
     """
     form = visit.form()
     opened = visit.open()
@@ -121,29 +111,29 @@ def save(visit: Visit) -> Response:
 
 def _saved(visit: Visit, opened: Opened, submission: Submission) -> Response:
     """
-    Save what was chosen and show all of it as it is on record now; or, where a yes is held, have it confirmed.
+    Save what was chosen and show it as it is now recorded; or, if a yes is held, have it confirmed.
     """
-    after, items = put_on_record(visit, opened, submission.answers)
+    after, items = record_answers(visit, opened, submission.answers)
     return _held(visit, after) if after.held else _record(visit, after, items)
 
 
-def put_on_record(
+def record_answers(
     visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]
 ) -> tuple[Opened, Sequence[Item]]:
     """
     Answer the question, or change the choices.
 
     Returns:
-        What is opened now, and among it what is held; and everything that was shown, as it is on record now.
+        What is opened now, including what is held; and everything that was shown, as it is now recorded.
     """
-    manager, within = visit.manager, visit.site.hold_yes_within
+    within = visit.site.hold_yes_within
     if opened.kind is LinkKind.QUESTION:
         language = visit.language_for(opened)
-        standing = manager.answer(visit.code, answers, context=visit.context, language=language, hold_within=within)
+        standing = visit.me.answer(answers, context=visit.context, language=language, hold_within=within)
         return _waiting(visit) or opened, _recorded(opened.items, standing)
     if answers:
-        # In the language of the words that were shown, which is not that of the page where that knows only others.
-        manager.choose(visit.code, answers, context=visit.context, language=opened.language, hold_within=within)
+        # In the language of the words that were shown, which may not be that of the page.
+        visit.me.choose(answers, context=visit.context, language=opened.language, hold_within=within)
     after = visit.open()
     return after, after.items
 
@@ -167,7 +157,7 @@ def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
 
 
 def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
-    # The answer closed its question, so that the last to be closed tells when it was given.
+    # The answer closed its question, so it was given when the latest question was closed.
     at = max(question.closed_at for question in standing.questions if question.closed_at is not None)
     return [attrs.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
 
@@ -184,27 +174,27 @@ def confirm(visit: Visit) -> Response:
     """
     visit.form()
     try:
-        confirmed = take_confirmation(visit)
+        confirmed = confirm_held(visit)
     except TooSoonError:
         opened = visit.open()
         language = visit.language_for(opened)
-        return _held(visit, opened, visit.say(language, N_("That was very quick. Read this, and press once more.")))
+        return _held(visit, opened, visit.say(language, N_("Please read this, then press again.")))
     return show(visit) if confirmed is None else _record(visit, *confirmed)
 
 
-def take_confirmation(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
+def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
     """
     Confirm what is held.
 
     Returns:
-        What was opened before, and what was held then, as it is on record now; None if nothing was.
+        What was opened before, and what was held then, as it is now recorded; None if nothing was.
 
     Raises:
-        TooSoonError: Nobody reads it in so short a time.
+        TooSoonError: No one reads it in so short a time.
     """
     before = visit.opened_or_none()
     language = visit.chosen if before is None else visit.language_for(before)
-    visit.manager.confirm(visit.code, context=visit.context, language=language)
+    visit.me.confirm(context=visit.context, language=language)
     if before is None or not before.held:
         return None
     return before, [attrs.evolve(item, answer=True) for item in before.held]
@@ -218,7 +208,7 @@ def stop_everything(visit: Visit) -> Response:
     Stop everything, through a link of any kind, even one whose question is closed.
     """
     visit.form()
-    after = visit.manager.stop(visit.code, context=visit.context)
+    after = visit.me.stop(context=visit.context)
     opened = visit.opened_or_none()
     language = visit.language if opened is None else visit.language_for(opened)
     what = visit.say(language, _EVERYTHING)
@@ -248,7 +238,7 @@ def show_stop(visit: Visit) -> Response:
     """
     Show what a stop link stops, with a button.
     """
-    scope = visit.manager.open_stop(visit.argument)
+    scope = visit.self_service.open_stop(visit.argument)
     return visit.page(
         HTTPStatus.OK,
         "stop",
@@ -261,29 +251,31 @@ def show_stop(visit: Visit) -> Response:
 
 def stop(visit: Visit) -> Response:
     """
-    Stop what a stop link names, at the press of the button on its page or of the one in a mail program.
+    Stop what a stop link names: the button on its page, or the one in an email program, was pressed.
 
-    Where the form comes from is not asked: whoever holds the token may stop, and mail programs do not say.
+    The origin of the form is not checked: anyone with the token may stop, and email programs do not send one.
     """
     if not is_one_click(visit.request) and "stop" not in read_form(visit.request):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    scope = visit.manager.open_stop(visit.argument)
-    after = visit.manager.stop_by_token(visit.argument, context=visit.context)
+    scope = visit.self_service.open_stop(visit.argument)
+    after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
     return _stopped(visit, visit.language, _what(visit, scope), after)
 
 
 def _what(visit: Visit, scope: StopScope) -> str:
     """
-    Say what a stop link stops, in words that follow "no more".
+    Return what a stop link stops, in words that follow "no more".
     """
     language = visit.language
     if scope.purpose is None:
         what = visit.say(language, _EVERYTHING if scope.channel is None else N_("marketing"))
     else:
-        purpose = visit.manager.purposes.get(scope.purpose)
+        purpose = visit.self_service.purposes.get(scope.purpose)
         unknown = visit.say(language, N_("messages of this kind"))
         what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
-    return what if scope.channel is None else visit.say(language, _BY[scope.channel]) % {"what": what}
+    if scope.channel is None:
+        return what
+    return visit.say(language, _WHAT_BY) % {"what": what, "by": visit.say(language, BY[scope.channel])}
 
 
 # ---- undoing
@@ -291,26 +283,25 @@ def _what(visit: Visit, scope: StopScope) -> str:
 
 def undo(visit: Visit) -> Response:
     """
-    Undo a stop of which the page has just told.
+    Undo a stop that the page has just reported.
     """
     form = visit.form()
     sent = form.get("stop", ("",))[-1]
     if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    standing = take_back(visit, visit.open(), int(sent))
+    standing = undo_here(visit, visit.open(), int(sent))
     opened = visit.open()
     if opened.held:
         return _held(visit, opened)
-    allowed = [item for item in opened.items if answer(standing, item.choice, visit.manager.clock())]
+    allowed = [item for item in opened.items if answer(standing, item.choice, visit.self_service.clock())]
     return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
 
 
-def take_back(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
+def undo_here(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
     """
-    Undo what the link is for, or the stop of that number.
+    Undo what the link is for, or the stop with that number.
     """
-    return visit.manager.undo(
-        visit.code,
+    return visit.me.undo(
         stop=stop,
         context=visit.context,
         language=visit.language_for(opened),
@@ -353,14 +344,14 @@ def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
         "done",
         title=N_("There is nothing to undo"),
         heading=visit.say(language, N_("There is nothing to undo")),
-        texts=(visit.say(language, N_("It is undone already, or you have told us since then what you want.")),),
+        texts=(visit.say(language, N_("This has already been undone, or you have since told us what you want.")),),
         links=(),
     )
 
 
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     language = visit.language_for(opened)
-    take_back(visit, opened)
+    undo_here(visit, opened)
     after = visit.open()
     if after.held:
         return _held(visit, after)
@@ -375,8 +366,8 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
         title=N_("The change is undone"),
         heading=visit.say(language, N_("The change is undone")),
         texts=(
-            visit.say(language, N_("Your earlier details count again, and the new ones are taken off.")),
-            visit.say(language, N_("Whoever was signed in to your pages is signed out.")),
+            visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
+            visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
         ),
         links=(),
     )

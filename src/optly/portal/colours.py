@@ -1,8 +1,8 @@
 """
-Colours, and whether one can be read on another. Pure.
+Colours, and whether one is readable on another. Pure.
 
-Shades are made in OKLCH, in which two colours of one lightness look equally light and a hue stays what it is as it
-grows lighter or darker.
+Shades are made in OKLCH, in which two colours of the same lightness look equally light, and a colour keeps its hue as
+it becomes lighter or darker.
 
 Source: WCAG 2.2, "relative luminance" and "contrast ratio", https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio;
 B. Ottosson, "A perceptual color space for image processing", https://bottosson.github.io/posts/oklab/.
@@ -22,7 +22,7 @@ Light: TypeAlias = tuple[float, float, float]
 READABLE: Final = 4.5  # WCAG 2.2, 1.4.3 (level AA), for text of any size
 
 _HEX: Final = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII | re.IGNORECASE)
-_STEP: Final = 0.005  # of lightness; far less than anybody sees
+_STEP: Final = 0.005  # of lightness; far less than anyone can see
 
 
 def normal(colour: str) -> str:
@@ -30,10 +30,10 @@ def normal(colour: str) -> str:
     Return *colour* as ``#rrggbb`` in lower case.
 
     Raises:
-        ConfigurationError: It is not written as ``#rgb`` or ``#rrggbb``.
+        ConfigurationError: It is not in the form ``#rgb`` or ``#rrggbb``.
     """
     if not _HEX.fullmatch(colour):
-        raise ConfigurationError("a colour is written as #rrggbb, such as #0b5f59")
+        raise ConfigurationError("a colour must be written as #rrggbb, such as #0b5f59")
     digits = colour[1:].lower()
     return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
 
@@ -77,7 +77,7 @@ def _oklch(colour: str) -> tuple[float, float, float]:
 
 def _from_oklch(lightness: float, chroma: float, hue: float) -> Light:
     """
-    Return the light of a colour. Parts below 0 or above 1 mean that no screen shows it.
+    Return the light of a colour. Parts below 0 or above 1 mean that no screen can show it.
     """
     a, b = chroma * math.cos(hue), chroma * math.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
@@ -92,9 +92,9 @@ def _from_oklch(lightness: float, chroma: float, hue: float) -> Light:
 
 def shade(colour: str, lightness: float, *, chroma: float = 1.0) -> str:
     """
-    Return *colour* as light or as dark as *lightness* says (0 to 1), with no more than *chroma*, in the same hue.
+    Return *colour* at the given *lightness* (0 to 1), with at most *chroma*, in the same hue.
 
-    Where no screen shows that much colour at that lightness, it is as colourful as can be shown.
+    If no screen can show that much chroma at that lightness, it has as much as can be shown.
     """
     _, own, hue = _oklch(colour)
     most = min(own, chroma)
@@ -113,18 +113,18 @@ def _shown(light: Light) -> bool:
 
 def darkened(colour: str, papers: Iterable[str], *, lightness: float = 1.0, chroma: float = 1.0) -> str:
     """
-    Return the lightest shade of *colour*, up to *lightness* and no lighter than it is, that can be read on *papers*.
+    Return the lightest shade of *colour*, up to *lightness* and no lighter than it is, that is readable on *papers*.
 
-    Every paper has to be light enough for black to be read on it.
+    Every paper must be light enough for black to be readable on it.
     """
     return _readable(colour, tuple(papers), min(lightness, _oklch(colour)[0]), -_STEP, chroma)
 
 
 def lightened(colour: str, papers: Iterable[str], *, lightness: float = 0.0, chroma: float = 1.0) -> str:
     """
-    Return the darkest shade of *colour*, from *lightness* on and no darker than it is, that can be read on *papers*.
+    Return the darkest shade of *colour*, from *lightness* up and no darker than it is, that is readable on *papers*.
 
-    Every paper has to be dark enough for white to be read on it.
+    Every paper must be dark enough for white to be readable on it.
     """
     return _readable(colour, tuple(papers), max(lightness, _oklch(colour)[0]), _STEP, chroma)
 
@@ -135,4 +135,4 @@ def _readable(colour: str, papers: tuple[str, ...], start: float, step: float, c
         found = shade(colour, min(max(start + taken * step, 0.0), 1.0), chroma=chroma)
         if all(contrast(found, paper) >= READABLE for paper in papers):
             return found
-    raise AssertionError("neither black nor white can be read on these papers")
+    raise AssertionError("neither black nor white is readable on these papers")

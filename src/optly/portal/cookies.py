@@ -1,7 +1,7 @@
 """
-The cookie that holds the code of a session, and the secret that the forms of that session hold. Pure.
+The cookie that holds the code of a session, and the secret in the forms of that session. Pure.
 
-Nothing sets a cookie before a person asks for a one-time code, so that whoever only answers or stops needs none.
+No cookie is set before a person asks for a one-time code, so anyone who only answers or stops needs none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from optly.links import Pages, is_session_code
 from optly.protocols.http import Request
 
-# With Lax and not Strict: with Strict, a browser would leave it out when somebody comes from their webmail.
+# Lax, not Strict: with Strict, a browser would not send it when someone comes from their webmail.
 _ATTRIBUTES: Final = "Path=/; HttpOnly; SameSite=Lax"
 
 
@@ -23,9 +23,9 @@ def _is_secure(pages: Pages) -> bool:
 
 def cookie_name(pages: Pages) -> str:
     """
-    Return its name: another for each place the pages are mounted at on one host.
+    Return the name of the cookie, which differs for each place on a host where pages are mounted.
 
-    Over plain http, which is for trying things out on one's own machine, it lacks the prefix that browsers hold to
+    Over plain http, which is for trying things out on your own machine, it lacks the prefix for which browsers require
     https.
     """
     place = hashlib.sha256(pages.path.encode()).hexdigest()[:8]
@@ -38,21 +38,21 @@ def _secure(pages: Pages) -> str:
 
 def keeping(pages: Pages, session: str) -> tuple[str, str]:
     """
-    Return the header that has a browser keep the code of a session until it is closed.
+    Return the header that makes a browser keep the code of a session until it is closed.
     """
     return "set-cookie", f"{cookie_name(pages)}={session}; {_ATTRIBUTES}{_secure(pages)}"
 
 
 def dropping(pages: Pages) -> tuple[str, str]:
     """
-    Return the header that has a browser drop it.
+    Return the header that makes a browser delete the cookie.
     """
     return "set-cookie", f"{cookie_name(pages)}=; Max-Age=0; {_ATTRIBUTES}{_secure(pages)}"
 
 
 def session_in(request: Request, pages: Pages) -> str:
     """
-    Return the code of the session a browser is in; empty for none.
+    Return the code of the session in the cookie; empty if there is none.
     """
     name = cookie_name(pages)
     for header in request.values("cookie"):
@@ -65,13 +65,13 @@ def session_in(request: Request, pages: Pages) -> str:
 
 def csrf_of(session: str) -> str:
     """
-    Return the secret that the forms of a session hold: made of its code, which it does not tell.
+    Return the secret in the forms of a session. It is derived from the code of the session and does not reveal it.
     """
     return hashlib.sha256(b"optly.csrf.v1|" + session.encode()).hexdigest()
 
 
 def is_csrf_of(session: str, sent: tuple[str, ...]) -> bool:
     """
-    Whether a form holds the secret of the session, in the same time whatever it holds.
+    Return whether a form holds the secret of the session, in constant time.
     """
     return len(sent) == 1 and hmac.compare_digest(csrf_of(session).encode(), sent[0].encode())

@@ -1,5 +1,5 @@
 """
-What the log is told when something fails that should not.
+Logging a failure that should not happen.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _log = logging.getLogger("optly")
 
 def log_failure(error: Exception) -> None:
     """
-    Write down what failed and where: neither the message nor the traceback, because either may hold what nobody could
-    erase from a log.
+    Log what failed and where, without the message and the traceback: either may contain personal data, which could not
+    be erased from a log.
     """
     _log.error("a page failed", extra={"error": type(error).__qualname__, "raised_at": _raised_at(error)})
 
 
 def _raised_at(error: Exception) -> str:
     """
-    Return the module and the line an error comes from.
+    Return the module and the line that raised an error.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -1,5 +1,5 @@
 """
-What is asked of a request before anybody reads it: where it is for, who sent it, and what form it holds. Pure.
+Reading a request: its path below the mount, whether one of our pages sent it, and the form in its body. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from optly.protocols.http import Request
 
-# How long a form may be, and how much of a request is read at all: what a provider tells may be longer.
+# The largest form, and the most that is read of any request: a webhook may be longer than a form. In bytes.
 MAX_BODY: Final = 64 * 1024
 MAX_READ: Final = 256 * 1024
 MAX_FIELDS: Final = 200
@@ -20,7 +20,7 @@ MAX_FIELDS: Final = 200
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([a-z0-9_-]+)", re.ASCII)
 
-# The only multipart body that is ever looked at, so that no parser of such bodies is needed. Takes linear time.
+# The only multipart body that is ever accepted, so no general parser is needed. Matches in linear time.
 _ONE_CLICK_PART = re.compile(
     rb"\s*--([^\r\n]{1,70})\r?\n"
     rb"(?:(?!(?i:content-disposition:))[^\r\n]+\r?\n)*+"
@@ -31,7 +31,7 @@ _ONE_CLICK_PART = re.compile(
 
 class Refusal(Exception):
     """
-    A request is refused before it is looked at. Never leaves the portal.
+    The request is refused with an HTTP status. Never leaves the portal.
     """
 
     def __init__(self, status: HTTPStatus, *, allow: Sequence[str] = ()) -> None:
@@ -42,10 +42,10 @@ class Refusal(Exception):
 
 class Elsewhere(Exception):
     """
-    What is asked for is to be had once something else was done. Never leaves the portal.
+    Something has to be done on another page first. Never leaves the portal.
 
     Attributes:
-        path: Where that is done, below the mount.
+        path: The other page, below the mount.
     """
 
     def __init__(self, path: str) -> None:
@@ -55,10 +55,10 @@ class Elsewhere(Exception):
 
 def relative_path(path: str, *prefixes: str) -> str:
     """
-    Return *path* without the first of the *prefixes* that it begins with, by whole segments.
+    Return *path* without the first of the *prefixes* that it begins with, in whole segments.
 
-    The path of the base address comes first, so that the pages can also be served by themselves, without a mount; then
-    what the server says they are mounted under.
+    The path of the base address should come first, so that the pages can also be served without a mount; then the mount
+    that the server reports.
     """
     for prefix in prefixes:
         if prefix and (path == prefix or path.startswith(prefix + "/")):
@@ -68,10 +68,10 @@ def relative_path(path: str, *prefixes: str) -> str:
 
 def is_from_our_page(request: Request, origin: str) -> bool:
     """
-    Tell whether a form was sent by a page of ours, as far as the browser says.
+    Return whether one of our pages sent the form, as far as the browser says.
 
-    What says nothing at all is let through: no browser sends a form across sites without one of the two headers, and
-    the code in the path is a secret that no other site knows.
+    A request with neither header is let through: no browser sends a form across sites without one of the two, and the
+    code in the path is a secret that no other site knows.
 
     Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers" (read 2026-11-23).
     """
@@ -82,7 +82,7 @@ def is_from_our_page(request: Request, origin: str) -> bool:
 
 def _media_type(request: Request) -> tuple[str, str]:
     """
-    Return the media type and the charset the body is declared to have, in lower case.
+    Return the declared media type and charset of the body, in lower case.
     """
     declared = ",".join(request.values("content-type")).lower()
     charset = _CHARSET.search(declared)
@@ -94,7 +94,7 @@ def read_form(request: Request) -> Mapping[str, tuple[str, ...]]:
     Return the fields of the form in the body, each with all its values.
 
     Raises:
-        Refusal: It is of another media type or in another charset, too large, or malformed.
+        Refusal: It has another media type or charset, is too large, or is malformed.
     """
     media_type, charset = _media_type(request)
     if media_type != "application/x-www-form-urlencoded" or charset not in ("utf-8", "us-ascii"):
@@ -122,10 +122,10 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
 
 def read_json(request: Request) -> bytes:
     """
-    Return the body, which is declared to be JSON.
+    Return the body, which must be declared as JSON.
 
     Raises:
-        Refusal: It is of another media type or in another charset, or too large.
+        Refusal: It has another media type or charset, or is too large.
     """
     if _media_type(request) != ("application/json", "utf-8"):
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -136,9 +136,9 @@ def read_json(request: Request) -> bytes:
 
 def is_one_click(request: Request) -> bool:
     """
-    Tell whether the body is the one pair with which a mail program presses the stop button on a person's behalf.
+    Return whether the body is the one field with which a mail program stops messages on a person's behalf.
 
-    Mail programs should send it as ``multipart/form-data``, which no other form here is read as.
+    Mail programs should send it as ``multipart/form-data``, which is accepted for no other form.
 
     Source: RFC 8058 section 3.2, https://www.rfc-editor.org/rfc/rfc8058#section-3.2 (read 2026-11-23).
 

@@ -1,12 +1,12 @@
 """
-How often something may be asked of the pages, and of whom a request comes.
+Rate limits of the pages, and which client a request comes from.
 
-What is asked is counted in a store that all processes share: the manager's own, or any that the library *limits* has.
-A window begins with the first that is counted, and ends when its time is over. Whoever is counted is named by a keyed
-hash, so that a store of counters holds no address and no link.
+Requests are counted in a store that all processes share: the manager's own, or any that the library *limits* supports.
+A window begins with the first request that is counted. Clients are named by a keyed hash, so a store of counters holds
+no address and no link.
 
-Nothing is limited of what a person came for: looking at their choices, changing them, and stopping. What may be asked
-about one contact, such as a code or a copy, the manager itself counts, whoever asks.
+What a person came for is not limited: seeing their choices, changing them, and stopping. Requests about one contact,
+such as for a code or a copy, are counted by the manager, whichever client makes them.
 
 Source: OWASP ASVS 5.0, 2.4.1, 6.3.8 and 6.6.3; OWASP Forgot Password Cheat Sheet (read 2026-11-23).
 """
@@ -31,20 +31,17 @@ if TYPE_CHECKING:
     from limits.storage import Storage as Counters
 
 _LONGEST: Final = timedelta(days=366)
-_NETWORK: Final = 64  # bits of an IPv6 address; whoever has one has all the addresses that begin with them
+_NETWORK: Final = 64  # bits of an IPv6 address; a client usually has all the addresses with the same prefix
 
 _log = logging.getLogger("optly")
 
 
-# ---- what is limited
-
-
 def _windows(text: str) -> Iterator[limits.RateLimitItem]:
     """
-    Yield the limits that *text* names, the shortest window first.
+    Yield the limits in *text*, the shortest window first.
 
     Raises:
-        ValueError: It names none, or one that cannot be kept.
+        ValueError: There is none, or one cannot be kept.
     """
     from limits import parse_many
 
@@ -77,25 +74,25 @@ def _limit(default: str) -> Any:
 @attrs.frozen(kw_only=True)
 class Limits:
     """
-    How often something may be asked of the pages. Each is one limit or several, such as ``"3/15 minutes; 10/day"``, or
+    How often the pages may be used for something. Each is one limit or several, such as ``"3/15 minutes; 10/day"``, or
     None for no limit.
 
-    A client is the other end of the connection or what a trusted proxy says of it; of an IPv6 address, its first 64
-    bits. What a shorter window refuses does not count towards a longer one. How often one person can be sent something
-    is limited beside this, by the manager itself.
+    A client is the other end of the connection or what a trusted proxy reports; for IPv6, the first 64 bits of the
+    address. What a shorter window refuses does not count towards a longer one. How often one person can be sent
+    something is limited as well, by the manager.
 
     Attributes:
-        new_links_by_client: New links that one client asks for.
-        new_links: New links that are asked for in all.
-        digits_by_client: Digits of one-time codes that one client tries.
-        misses_by_client: Links that open nothing, from one client. Links that open something are not counted.
-        misses: Links that open nothing, in all. Beyond it a warning is logged, once in a window, and nothing else
-            happens: somebody may be guessing.
-        store: Where it is counted: None for the manager's own store, or a storage of the library *limits* or its URI,
-            such as ``redis://127.0.0.1:6379``. Not in the repr.
+        new_links_by_client: New links requested by one client.
+        new_links: New links requested in total.
+        digits_by_client: One-time codes tried by one client.
+        misses_by_client: Invalid links tried by one client. Valid links are not counted.
+        misses: Invalid links tried in total. Beyond it a warning is logged, once in a window, because someone may be
+            guessing. Nothing is refused.
+        store: Where requests are counted: None for the manager's own store, or a storage of the library *limits* or its
+            URI, such as ``redis://127.0.0.1:6379``. Not in the repr.
 
     Raises:
-        ConfigurationError: A limit cannot be read.
+        ConfigurationError: A limit is malformed.
     """
 
     new_links_by_client: str | None = _limit("20/hour")
@@ -106,9 +103,7 @@ class Limits:
     store: str | Counters | None = attrs.field(default=None, repr=False)
 
 
-# ---- where it is counted
-
-# Counts one more in a window under a name, and returns how many that makes.
+# Adds one to the count of a window under a name, and returns the count.
 _Count: TypeAlias = "Callable[[limits.RateLimitItem, bytes], int]"
 
 
@@ -122,23 +117,22 @@ def _in_our_store(storage: Storage, clock: Clock) -> _Count:
 
 def _in_another(store: str | Counters) -> _Count:
     """
-    Return what counts in a storage of the library, which reads the time itself.
+    Return a counter in a storage of the library, which reads the time itself.
 
     Raises:
-        ConfigurationError: There is no such storage, or what it needs is not installed.
+        ConfigurationError: There is no such storage, or a package that it needs is not installed.
     """
     from limits.errors import ConfigurationError as Unknown
     from limits.storage import Storage as Counters
     from limits.storage import storage_from_string
 
-    wrong = "Limits.store must be a storage of the library limits, not one of its asynchronous ones, or the URI of one"
-    if isinstance(store, str):
+    wrong = "Limits.store must be a storage of the library limits, not an asynchronous one, or its URI"
+    made: object = store
+    if isinstance(made, str):
         try:
-            made: object = storage_from_string(store)
-        except (Unknown, ValueError) as error:  # whose texts may repeat the URI, password and all
+            made = storage_from_string(made)
+        except (Unknown, ValueError) as error:  # whose messages may repeat the URI and its password
             raise ConfigurationError(f"{wrong}; what it needs must be installed ({type(error).__name__})") from None
-    else:
-        made = store
     if not isinstance(made, Counters):
         raise ConfigurationError(wrong)
     counters = made
@@ -149,17 +143,14 @@ def _in_another(store: str | Counters) -> _Count:
     return count
 
 
-# ---- counting
-
-
 @attrs.frozen
 class Limiter:
     """
-    Counts what is asked of the pages of one organisation, and says whether it may still be done. Safe to share between
-    threads; of many that ask at once, in any process, no more are allowed than the limit says.
+    Counts the requests to the pages of one organisation, and says whether each is within the limits. Safe to share
+    between threads; however many requests arrive at once, in any process, the limit holds.
 
-    Every question counts. When the store of counters fails, no new link is sent, and everything else goes on: a code
-    has few tries of its own, and nobody is kept from looking or stopping.
+    Every call counts one request. If the store of counters fails, no new link is sent, and everything else is allowed:
+    a code has few attempts of its own, and nobody is kept from looking or stopping.
     """
 
     _organisation: str
@@ -170,16 +161,16 @@ class Limiter:
     @classmethod
     def of(cls, limits: Limits, *, organisation: str, storage: Storage, clock: Clock, secret: bytes) -> Limiter:
         """
-        Keep to *limits*.
+        Return a limiter that enforces *limits*.
 
         Args:
-            organisation: The key of the organisation, whose counters are its own.
-            storage: Where it is counted, unless the limits name another place.
-            clock: Tells the time, where it is counted in *storage*.
-            secret: A key for this alone. Processes that count together have the same one.
+            organisation: The key of the organisation, which has its own counters.
+            storage: Where requests are counted, unless the limits name another store.
+            clock: The time, for counting in *storage*.
+            secret: A key for this purpose only. Processes that count together must share it.
 
         Raises:
-            ConfigurationError: The limits name a place that there is not.
+            ConfigurationError: The limits name a store that does not exist.
         """
         texts: dict[str, str | None] = {
             field.name: getattr(limits, field.name) for field in attrs.fields(Limits) if field.name != "store"
@@ -193,7 +184,7 @@ class Limiter:
 
     def may_send_link(self, client: str) -> bool:
         """
-        Count a new link that *client* asks for. Ask before the address is looked up.
+        Count a new link requested by *client*. Call this before the address is looked up.
         """
         return self._by_client("new_links_by_client", client, otherwise=False) and self._is_within(
             "new_links", "", otherwise=False
@@ -201,27 +192,27 @@ class Limiter:
 
     def may_try_digits(self, client: str) -> bool:
         """
-        Count a one-time code that *client* typed in.
+        Count a one-time code entered by *client*.
         """
         return self._by_client("digits_by_client", client, otherwise=True)
 
     def may_miss(self, client: str) -> bool:
         """
-        Count a link of *client*'s that opened nothing. Ask after it was looked up, so that one that opens something
-        opens whatever else was tried from there.
+        Count an invalid link tried by *client*. Call this after the link was looked up, so that a valid link works
+        whatever else the client tried.
         """
         for window in self._windows["misses"]:
             if self._number(window, "misses", "") == window.amount + 1:
-                _log.warning("many links are tried that open nothing", extra={"limit": repr(window)})
+                _log.warning("many invalid links are being tried", extra={"limit": repr(window)})
         return self._by_client("misses_by_client", client, otherwise=True)
 
     def _by_client(self, what: str, client: str, *, otherwise: bool) -> bool:
-        # Behind a socket without addresses all clients look the same, and one of them would use up the limit of all.
+        # On a socket without addresses all clients look the same, and one would use up the limit of all.
         return not client or self._is_within(what, client, otherwise=otherwise)
 
     def _is_within(self, what: str, who: str, *, otherwise: bool) -> bool:
         """
-        Count one, and tell whether that is within every limit, or return *otherwise* if nobody can tell.
+        Count one request, and return whether it is within every limit, or *otherwise* if the store fails.
         """
         for window in self._windows[what]:
             number = self._number(window, what, who)
@@ -233,27 +224,26 @@ class Limiter:
 
     def _number(self, window: limits.RateLimitItem, what: str, who: str) -> int | None:
         """
-        Count one in a window, and return how many that makes, or None if the store of counters fails.
+        Count one request in a window, and return the count, or None if the store of counters fails.
         """
         place = f"{self._organisation}\0{window.key_for(what, who)}"
         try:
             return self._count(window, hmac.digest(self._secret, place.encode(), "sha256"))
-        except Exception as error:  # each storage has errors of its own, and none of them may become a page's
-            _log.error("what is asked of the pages is not counted", extra={"error": type(error).__qualname__})
+        except Exception as error:  # each storage has its own errors, and none may fail a page
+            _log.error(
+                "rate limiter unavailable; requests are not being counted", extra={"error": type(error).__qualname__}
+            )
             return None
-
-
-# ---- whose request it is
 
 
 def client_address(request: Request, proxies: int) -> str:
     """
-    Return what a client is counted as: its IP address, or the first 64 bits of it, as a network, where it is of IPv6.
+    Return the name under which a client is counted: its IP address or, for IPv6, the network of its first 64 bits.
 
     Args:
-        proxies: How many proxies stand in front of the server, each of which adds the address it was called from to the
-            end of ``X-Forwarded-For``. What stands further to the left anybody could have written. With 0, or if the
-            header does not say, it is the other end of the connection, whatever that is called.
+        proxies: The number of proxies in front of the server, each of which appends the address of its client to
+            ``X-Forwarded-For``. Anyone could have written what is further to the left. With 0, or without a usable
+            header, it is the other end of the connection, whatever that is called.
 
     Source: OWASP ASVS 5.0, 4.1.3 (read 2026-11-23).
     """
@@ -274,7 +264,7 @@ def _without_port(text: str) -> str:
 
 def _client(text: str) -> str | None:
     """
-    Return what the client at an IP address is counted as, or None if the text is no such address.
+    Return the name under which the client at an IP address is counted, or None if the text is not an IP address.
     """
     try:
         address: IPv4Address | IPv6Address = ip_address(text)

@@ -1,5 +1,5 @@
 """
-The logo of an organisation: a picture that can be shown beside a person's choices without doing anything else. Pure.
+The logo of an organisation: a picture that does nothing but be shown. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 from optly.errors import ConfigurationError
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MAX: Final = 256 * 1024  # bytes; it comes with the first page on a telephone
+_MAX: Final = 256 * 1024  # bytes; a phone loads it with the first page
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _ACTIVE: Final = frozenset(
@@ -23,8 +23,8 @@ _ACTIVE: Final = frozenset(
     | {"a", "animate", "animateColor", "animateMotion", "animateTransform", "discard"}
 )
 _INLINE: Final = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/=\s]*", re.ASCII)
-# Everything by which a style reaches outside: a url() that is not a part of the same drawing, another sheet, and the
-# backslash with which either can be written so that nobody recognises it.
+# Everything with which a style can load something: a url() outside the same drawing, another style sheet, and the
+# backslash that can disguise either.
 _OUTSIDE: Final = re.compile(r"url\((?!\s*[\"']?\s*#)|@import|image-set|\\|javascript:", re.ASCII | re.IGNORECASE)
 
 
@@ -34,8 +34,8 @@ class Logo:
     A picture in PNG or SVG.
 
     Attributes:
-        body: At most 256 kB. An SVG must not hold a script, an animation, a link, a document type or anything that is
-            loaded from elsewhere.
+        body: At most 256 kB. An SVG must not contain a script, an animation, a link, a document type or anything that
+            loads from elsewhere.
     """
 
     body: bytes = attrs.field(repr=False)
@@ -50,7 +50,7 @@ class Logo:
     @classmethod
     def of(cls, source: Logo | bytes | Path) -> Logo:
         """
-        Return the logo in *source*, the picture itself or a file.
+        Return the logo in *source*: the picture itself, or a file.
 
         Raises:
             ConfigurationError: It is neither a PNG nor an SVG, cannot be read, or could do more than be shown.
@@ -67,21 +67,21 @@ class Logo:
     @property
     def suffix(self) -> str:
         """
-        What its file name ends in.
+        The suffix of its file name.
         """
         return "png" if self.body.startswith(_PNG) else "svg"
 
     @property
     def media_type(self) -> str:
         """
-        What it is sent as.
+        The media type with which it is sent.
         """
         return "image/png" if self.body.startswith(_PNG) else "image/svg+xml"
 
 
 class _SVGReader:
     """
-    Reads a drawing from one end to the other and refuses what does more than draw.
+    Reads a drawing from beginning to end and refuses anything that does more than draw.
     """
 
     def __init__(self) -> None:

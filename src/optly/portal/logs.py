@@ -1,5 +1,5 @@
 """
-Keeping links out of logs. A server writes down the path of every request, and here the path is the secret.
+Keeping links out of logs. A server logs the path of every request, and here the path is the secret.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# A stroke is also known where it is escaped: a raw request line may have it so, and a path within a query has.
-_STROKE: Final = r"(?:/|%2[fF])"
-_LINK = re.compile(rf"({_STROKE}[lu]{_STROKE})(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+")
+# A slash may also be escaped: in a raw request line it can be, and in a path within a query it is.
+_SLASH: Final = r"(?:/|%2[fF])"
+_LINK = re.compile(rf"({_SLASH}[lu]{_SLASH})(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+")
 
 
 def redact_links(text: str) -> str:
     """
-    Return *text* with every code and every token in it blotted out: ``/l/[redacted]``.
+    Return *text* with every code and every token in it replaced: ``/l/[redacted]``.
     """
     return _LINK.sub(r"\1[redacted]", text)
 
 
 class RedactLinks(logging.Filter):
     """
-    Takes the links out of a server's access log.
+    Removes links from a server's access log.
 
-    Put it on the logger or the handler that writes the log::
+    Add it to the logger or the handler that writes the log::
 
         logging.getLogger("uvicorn.access").addFilter(RedactLinks())
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """
-        Redact the message and its arguments in place, in the shape they have, and let the record pass.
+        Redact the message and its arguments in place, keep their types, and let the record pass.
         """
         record.msg = _redacted(record.msg)
         if isinstance(record.args, Mapping):
@@ -47,13 +47,13 @@ class RedactLinks(logging.Filter):
 
 def _redacted(value: Any) -> Any:
     """
-    Return a value as it is, or, if it is written with a link in it, how it is written without.
+    Return a value as it is or, if its text contains a link, that text without the link.
     """
     if value is None or isinstance(value, int | float):
         return value
     try:
         text = str(value)
-    except Exception:  # what cannot be written is the business of whoever writes the log
+    except Exception:  # it will fail again when the log is written, where it belongs
         return value
     without = redact_links(text)
     return value if without == text else without

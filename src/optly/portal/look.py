@@ -1,41 +1,38 @@
 """
-How the pages look: a page is made of its template, the words of a language, and what an organisation adds of its own.
+How the pages look: their frame and parts, the words of a language, and what an organisation adds.
 
-A host may put templates of its own before ours, whole or block by block. What comes of them is read by `guard` before
-anybody sees it; a page that lost the way out, the secret of the session or a fair question is made of ours instead.
+A host's templates come before ours for every part of a page, but not for its frame (see `guard`). Where one of them
+cannot be used, or fails, the whole page is made of ours, and the log says so.
 
-Whatever a view passes as a fact is shown as it is: texts among the facts, such as *title*, come translated already, and
-the templates translate nothing but their own sentences. Only so can a text hold a date or a name.
+Whatever a view passes as a fact is shown as it is: texts among the facts, such as *title*, are translated already, and
+the templates translate only their own sentences. Only so can a text hold a date or a name.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from optly.contacts.parties import Organisation
 from optly.errors import ConfigurationError
 from optly.locale.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest, require_readable
 from optly.portal.assets import assets, assets_by_name
-from optly.portal.guard import Finding, Rules, findings
+from optly.portal.guard import FRAME, PARTS, HostLoader, TemplateFinding, check, finding
 from optly.portal.responses import file, html
-from optly.portal.samples import samples
 from optly.portal.theme import Theme
 from optly.protocols.http import Response
 
-if TYPE_CHECKING:
-    from jinja2 import BaseLoader, Environment
-
 _log = logging.getLogger("optly")
 
-# Where there is nothing to stop any more, or nothing but the change that is asked about.
+# There is nothing left to stop, or only the change that the page asks about.
 _NO_STOP: Final = frozenset({"stopped", "undo_change"})
 
 _NO_LOGO: Final[Mapping[str, str | None]] = {"logo": None, "logo-dark": None}
@@ -48,7 +45,7 @@ def _directories(value: Sequence[Path | str]) -> tuple[Path, ...]:
 @attrs.frozen(kw_only=True)
 class Language:
     """
-    A language the page can be read in.
+    A language in which the page can be read.
     """
 
     tag: str
@@ -64,11 +61,11 @@ class Look:
 
     Attributes:
         mount: Path of the base address.
-        templates: Directories with templates of the host, which come before ours.
-        catalogues: Directories with catalogues of the host, likewise.
+        templates: Directories with the host's templates, which come before ours.
+        catalogues: Directories with the host's catalogues, likewise.
 
     Raises:
-        ConfigurationError: One of the directories is not there, or a catalogue in it cannot be used.
+        ConfigurationError: One of the directories does not exist, or a catalogue in it cannot be used.
     """
 
     organisation: Organisation
@@ -84,43 +81,78 @@ class Look:
         require_readable(self.catalogues)
 
     def page(
+        self, status: HTTPStatus, template: str, *headers: tuple[str, str], carried: str = "", **facts: Any
+    ) -> Response:
+        """
+        Return a page.
+
+        Args:
+            carried: The language in which the page's links and forms go on; empty if none was chosen.
+            facts: As for `facts`, with *template*.
+        """
+        given = self.facts(template, **facts)
+        text = self._text(given)
+        if carried:
+            text = self._carrying(text, carried)
+        tag = given["language"]
+        return html(status, text, ("content-language", tag), ("vary", "Accept-Language, Cookie"), *headers)
+
+    def facts(
         self,
-        status: HTTPStatus,
         template: str,
-        *headers: tuple[str, str],
+        *,
         title: str,
         language: str = SOURCE,
         code: str | None = None,
         home: str | None = None,
         csrf: str | None = None,
         here: str | None = None,
-        carried: str = "",
         **facts: Any,
-    ) -> Response:
+    ) -> Mapping[str, Any]:
         """
-        Return a page.
+        Return everything that the templates of a page are given.
 
         Args:
-            template: Its name, without the suffix.
-            headers: Further headers.
-            language: The tag of a language somebody wants; the nearest there is a catalogue for is taken.
-            code: The code of the visitor's link, in the form it has in a path.
+            template: The name of the page, without the suffix.
+            language: The tag of the language asked for; the nearest that has a catalogue is taken.
+            code: The code of the visitor's link, as it is written in a path.
             home: Path of the visitor's own pages, by default those behind *code*. With it, the page can stop
                 everything.
             csrf: The secret that the forms of a session hold.
-            here: Path at which the page can be looked at again, for the links to the other languages. By default
-                *home*.
-            carried: The language that the links and forms of the page go on in; empty for whichever comes by itself.
-            facts: What the template shows besides, as `optly.portal.samples` has it for each.
+            here: Path at which the page can be seen again, for the links to the other languages. By default *home*.
+            facts: What the page itself shows; `optly.testing.pages` has an example for each.
         """
         if code is not None and home is None:
             home = f"{self.mount}/l/{code}"
-        tag = nearest(language, self.catalogues)
-        given = self._facts(tag, here or home) | {"title": title, "code": code, "home": home, "csrf": csrf} | facts
-        text = self._text(template, given)
-        if carried:
-            text = self._carrying(text, carried)
-        return html(status, text, ("content-language", tag), ("vary", "Accept-Language, Cookie"), *headers)
+        page, tag = here or home or "", nearest(language, self.catalogues)
+        common = {
+            "translations": catalogue(tag, self.catalogues),
+            "organisation": self.organisation,
+            "mount": self.mount,
+            "files": {**_NO_LOGO, **{name: asset.name for name, asset in assets(self.theme).items()}},
+            "language": tag,
+            "direction": direction(tag),
+            "languages": [
+                Language(tag=other, name=language_name(other), href=f"{page}?lang={other}", current=other == tag)
+                for other in languages(self.catalogues)
+            ],
+            "nav": (),
+            "session": None,
+            "title": title,
+            "code": code,
+            "home": home,
+            "csrf": csrf,
+            "template": f"{template}.html.j2",
+            "stop": None if home is None or template in _NO_STOP else f"{home}/stop",
+            "failed": template == "problem" or bool(facts.get("error") or facts.get("errors")),
+        }
+        return common | facts
+
+    def render(self, facts: Mapping[str, Any]) -> str:
+        """
+        Return a page as the host's templates make it, whatever they raise.
+        """
+        return _drawn(self._theirs if self.templates else self._ours, facts)
 
     def redirect(self, location: str, *headers: tuple[str, str]) -> Response:
         """
@@ -155,99 +187,40 @@ class Look:
         asset = assets_by_name(self.theme).get(name)
         return None if asset is None else file(asset)
 
-    def check(self) -> tuple[Finding, ...]:
+    def check(self) -> tuple[TemplateFinding, ...]:
         """
-        Return what is wrong with the templates of the host, each tried with made-up facts in each language.
-
-        Nothing comes of them that breaks a rule, so a page of ours is shown for each that is named here.
+        Load the host's templates, and return what is wrong with them. A page that needs one named here is made of ours.
         """
-        return tuple(
-            found
-            for tag in languages(self.catalogues)
-            for sample in samples(self.organisation, self.mount)
-            for found in self._check(sample.template, {**self._facts(tag, sample.facts["home"]), **sample.facts})
-        )
+        return tuple(check(self._theirs, HostLoader(self.templates)))
 
-    def _check(self, template: str, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    def _text(self, facts: Mapping[str, Any]) -> str:
         try:
-            text = self._theirs.get_template(f"{template}.html.j2").render(facts)
-        except Exception as error:
-            # Whatever a template of somebody else's does wrong. What the error says may be personal data.
-            line = getattr(error, "lineno", 0) or 0
-            return (Finding(template=template, line=line, message=f"it cannot be shown: {type(error).__qualname__}"),)
-        return findings(template, text, self._rules(template, facts))
-
-    def _text(self, template: str, facts: Mapping[str, Any]) -> str:
-        if self.templates:
-            found = self._guarded(template, facts)
-            if found is not None:
-                return found
-        return self._ours.get_template(f"{template}.html.j2").render(facts)
-
-    def _guarded(self, template: str, facts: Mapping[str, Any]) -> str | None:
-        """
-        Return what the host's templates make of it, or None, and a line in the log, if that must not be shown.
-        """
-        try:
-            text = self._theirs.get_template(f"{template}.html.j2").render(facts)
-            wrong = [found.message for found in findings(template, text, self._rules(template, facts))]
-        except Exception as error:
-            wrong = [type(error).__qualname__]
-        if not wrong:
-            return text
-        _log.error("a template of the host's was replaced by ours", extra={"template": template, "findings": wrong})
-        return None
-
-    def _rules(self, template: str, facts: Mapping[str, Any]) -> Rules:
-        home = facts["home"]
-        return Rules(
-            mount=self.mount,
-            stop=None if home is None or template in _NO_STOP else f"{home}/stop",
-            csrf=facts["csrf"],
-            questions=[field for group in facts.get("groups", {}).values() for field in group],
-        )
-
-    def _facts(self, tag: str, here: str | None) -> dict[str, Any]:
-        """
-        Return what every template is given.
-        """
-        return {
-            "translations": catalogue(tag, self.catalogues),
-            "organisation": self.organisation,
-            "mount": self.mount,
-            "files": {**_NO_LOGO, **{name: asset.name for name, asset in assets(self.theme).items()}},
-            "language": tag,
-            "direction": direction(tag),
-            "languages": tuple(self._languages(tag, here or "")),
-            "nav": (),
-            "session": None,
-        }
-
-    def _languages(self, current: str, here: str) -> Iterator[Language]:
-        for tag in languages(self.catalogues):
-            yield Language(tag=tag, name=language_name(tag), href=f"{here}?lang={tag}", current=tag == current)
+            return self.render(facts)
+        except Exception as error:  # whatever a template of the host's does wrong
+            if not self.templates:
+                raise
+            found = finding(facts["template"], error)
+            _log.error(
+                "a page was made without the host's templates",
+                extra={"template": found.template, "line": found.line, "finding": found.message},
+            )
+        return _drawn(self._ours, facts)
 
     @cached_property
     def _ours(self) -> Environment:
-        from jinja2 import PackageLoader
-
-        # What is installed does not change while it runs, so nobody need look at the files again for each page.
-        return _environment(PackageLoader("optly.portal"), auto_reload=False)
+        # What is installed does not change while it runs, so there is no need to look at the files for each page.
+        return _environment(auto_reload=False)
 
     @cached_property
     def _theirs(self) -> Environment:
-        from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
-
-        ours = PackageLoader("optly.portal")
-        # By its second name a template of ours can be extended by the one that takes its place.
-        return _environment(ChoiceLoader([FileSystemLoader(self.templates), ours, PrefixLoader({"optly": ours})]))
+        return _environment(HostLoader(self.templates))
 
 
-def _environment(loader: BaseLoader, *, auto_reload: bool = True) -> Environment:
-    from jinja2 import Environment, StrictUndefined
-
+def _environment(*theirs: BaseLoader, auto_reload: bool = True) -> Environment:
+    ours = PackageLoader("optly.portal")
     environment = Environment(
-        loader=loader,
+        # The frame and the parts are always loaded by this prefix, which comes first, so no host can replace them.
+        loader=ChoiceLoader([PrefixLoader({"optly": ours}), *theirs, ours]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -255,6 +228,11 @@ def _environment(loader: BaseLoader, *, auto_reload: bool = True) -> Environment
         auto_reload=auto_reload,
     )
     install(environment)
-    # Jinja2's own `_` looks for this one anew each time, which takes as long as the translation itself.
+    # Jinja2's own `_` looks up this function anew each time, which takes as long as the translation itself.
     environment.globals["_"] = environment.globals["gettext"]
     return environment
+
+
+def _drawn(environment: Environment, facts: Mapping[str, Any]) -> str:
+    parts = environment.get_template(f"optly/{PARTS}").make_module(dict(facts))
+    return environment.get_template(f"optly/{FRAME}").render(facts, parts=parts)

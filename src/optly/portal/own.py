@@ -1,5 +1,5 @@
 """
-One's own details, history and copy, in a session that a one-time code has raised; and complaints.
+The person's details, history and copy, in a session that a one-time code has raised; and complaints.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ from optly.timeline.for_the_person import days
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 500
 
+_TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
+
 
 @attrs.frozen(kw_only=True)
 class _Detail:
     """
-    One detail that can be changed, and how its page calls it.
+    One detail that can be changed, and the words of its page.
 
     Attributes:
         kind: The kind of address it is, or None.
-        proved: Whether it counts only once a code came back from there.
+        proved: Whether it counts only after a code that was sent there has been entered.
     """
 
     name: str
@@ -71,7 +73,7 @@ DETAILS: Final = {
             name="phone",
             label=N_("Mobile number"),
             title=N_("Change your mobile number"),
-            hint=N_("From abroad with the code of the country, such as +44 7911 123456."),
+            hint=N_("If it is not a UK number, include the country code, like +353."),
             kind=AddressKind.PHONE,
             type="tel",
             autocomplete="tel",
@@ -82,7 +84,7 @@ DETAILS: Final = {
             name="address",
             label=N_("Postal address"),
             title=N_("Change your postal address"),
-            hint=N_("In one line, with commas."),
+            hint=N_("On one line, with commas between the parts."),
             kind=AddressKind.POST,
             autocomplete="street-address",
         ),
@@ -117,14 +119,14 @@ def _raised(visit: Visit) -> Opened:
 
 def show_details(visit: Visit) -> Response:
     """
-    Show what is on record.
+    Show the details.
     """
     opened = _raised(visit)
     return _details(visit, opened)
 
 
 def _details(visit: Visit, opened: Opened) -> Response:
-    details, language = visit.own.details(visit.code), visit.language_for(opened)
+    details, language = visit.me.details(), visit.language_for(opened)
     rows = []
     for detail in DETAILS.values():
         value = _value(details, detail)
@@ -141,7 +143,7 @@ def _details(visit: Visit, opened: Opened) -> Response:
 
 def _detail(visit: Visit, details: Details | None = None) -> _Detail:
     detail = DETAILS[visit.argument]
-    provable = visit.own.details(visit.code).provable if details is None else details.provable
+    provable = visit.me.details().provable if details is None else details.provable
     if detail.proved and detail.kind not in provable:
         raise Refusal(HTTPStatus.NOT_FOUND)
     return detail
@@ -152,7 +154,7 @@ def show_change(visit: Visit) -> Response:
     Show the form on which one detail is changed.
     """
     opened = _raised(visit)
-    details = visit.own.details(visit.code)
+    details = visit.me.details()
     detail = _detail(visit, details)
     return _change(visit, opened, detail, "" if detail.proved else _value(details, detail))
 
@@ -200,16 +202,16 @@ def change(visit: Visit) -> Response:
             assert detail.kind is not None
             propose(visit, detail.kind, sent)
             return visit.to(f"/me/{detail.name}/code")
-        session = visit.own.change_details(visit.code, **{detail.name: checked(visit, detail.name, sent)})
+        session = visit.me.change_details(**{detail.name: checked(visit, detail.name, sent)})
     except AnswerError as error:
         return _change(visit, opened, detail, sent, str(error))
     except AddressError:
-        return _change(visit, opened, detail, sent, N_("This cannot be read. Check how it is written"))
+        return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
     except LineTakenError:
-        return _change(visit, opened, detail, sent, N_("This is on another record. Write to us"))
+        return _change(visit, opened, detail, sent, _TAKEN)
     except TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
-    return visit.to("/me/details", keeping(visit.manager.pages, session))
+    return visit.to("/me/details", keeping(visit.self_service.pages, session))
 
 
 def _in_one_line(sent: str) -> str:
@@ -218,32 +220,32 @@ def _in_one_line(sent: str) -> str:
 
 def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
     """
-    Have a code sent to the new address that was typed in, and return that, masked.
+    Have a code sent to a new address, and return the address, masked.
 
     Raises:
         AnswerError: It is on record already.
-        AddressError, NoBackendError, TooManyTriesError: As for `SelfService.propose`.
+        AddressError, NoBackendError, TooManyTriesError: As for `Person.propose`.
     """
     address = parse_address(_in_one_line(sent), kind)
     assert isinstance(address, EmailAddress | PhoneNumber)
     try:
-        visit.own.propose(visit.code, address)
+        visit.me.propose(address)
     except AnswerError:
-        raise AnswerError(N_("This is on record already")) from None
+        raise AnswerError(N_("You have already given us this")) from None
     return address.masked
 
 
 def checked(visit: Visit, name: str, sent: str) -> str:
     """
-    Return the new value of a detail as it goes on record.
+    Return the new value of a detail as it is recorded.
 
     Raises:
-        AnswerError: It cannot.
-        AddressError: It is no address that anybody could write on an envelope.
+        AnswerError: It cannot be recorded.
+        AddressError: It is not an address that could be written on an envelope.
     """
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
-        raise AnswerError(N_("Write your name in one line"))
+        raise AnswerError(N_("Enter your name on one line"))
     if name == "language" and value not in languages(visit.site.look.catalogues):
         raise AnswerError(N_("Choose one of the languages"))
     if name == "address" and (len(value) > _LONGEST_ADDRESS or not value.isprintable()):
@@ -253,7 +255,7 @@ def checked(visit: Visit, name: str, sent: str) -> str:
 
 def show_prove(visit: Visit) -> Response:
     """
-    Show the field for the digits that went to the new address.
+    Show the field for the digits that were sent to the new address.
     """
     opened = _raised(visit)
     return _prove(visit, opened, _detail(visit))
@@ -261,7 +263,7 @@ def show_prove(visit: Visit) -> Response:
 
 def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = None) -> Response:
     assert detail.kind is not None
-    masked = visit.own.proposed(visit.code, detail.kind)
+    masked = visit.me.proposed(detail.kind)
     if not masked:
         return visit.to(f"/me/{detail.name}")
     return visit.own_page(
@@ -280,7 +282,7 @@ def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = No
 
 def prove(visit: Visit) -> Response:
     """
-    Put the new address on record by the digits that went there.
+    Replace the address by the new one, by the digits that were sent there.
     """
     form = visit.form()
     opened = _raised(visit)
@@ -289,13 +291,13 @@ def prove(visit: Visit) -> Response:
     error = tried(visit, opened)
     if error is None:
         try:
-            session = visit.own.prove(visit.code, detail.kind, form.get("digits", ("",))[-1])
+            session = visit.me.prove(detail.kind, form.get("digits", ("",))[-1])
         except (WrongDigitsError, TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
         except LineTakenError:
-            error = visit.say(visit.language_for(opened), N_("This is on another record. Write to us"))
+            error = visit.say(visit.language_for(opened), _TAKEN)
         else:
-            return visit.to("/me/details", keeping(visit.manager.pages, session))
+            return visit.to("/me/details", keeping(visit.self_service.pages, session))
     return _prove(visit, opened, detail, error)
 
 
@@ -309,7 +311,7 @@ def show_history(visit: Visit) -> Response:
     opened = _raised(visit)
     before = visit.query.get("before", [""])[-1]
     last = int(before) - 1 if before.isascii() and before.isdecimal() and len(before) < 10 else None
-    history, language = visit.own.history(visit.code), visit.language_for(opened)
+    history, language = visit.me.history(), visit.language_for(opened)
     shown, earlier = days(history, language, visit.site.look.catalogues, last)
     return visit.own_page(
         opened,
@@ -322,7 +324,7 @@ def show_history(visit: Visit) -> Response:
 
 
 def _copy_goes_to(visit: Visit, opened: Opened) -> str:
-    lines = visit.own.details(visit.code).lines if opened.copyable else ()
+    lines = visit.me.details().lines if opened.copyable else ()
     for line in lines:
         if line.kind is AddressKind.EMAIL:
             return line.masked
@@ -346,14 +348,14 @@ def send_copy(visit: Visit) -> Response:
     visit.form()
     opened = _raised(visit)
     try:
-        masked = visit.own.send_copy(visit.code)
+        masked = visit.me.send_copy()
     except MissingLineError:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
     return _done(
         visit,
         opened,
         N_("The copy is on its way"),
-        (N_("It goes to %(masked)s, usually within a few minutes."), {"masked": masked}),
+        (N_("We’ll send it to %(masked)s, usually within a few minutes."), {"masked": masked}),
     )
 
 
@@ -375,7 +377,7 @@ def _done(visit: Visit, opened: Opened, heading: str, *texts: tuple[str, dict[st
 
 def show_complaint(visit: Visit) -> Response:
     """
-    Show the form on which somebody complains.
+    Show the complaint form.
     """
     return _complaint(visit, visit.open())
 
@@ -388,7 +390,7 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
         place="complaint",
         status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         action=f"{visit.home}/complaint",
-        contact=visit.manager.organisation.email,
+        contact=visit.self_service.organisation.email,
         value=value,
         error=None if error is None else visit.say(visit.language_for(opened), error),
     )
@@ -396,15 +398,15 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
 
 def complain(visit: Visit) -> Response:
     """
-    Take a complaint down.
+    Record a complaint.
     """
     form = visit.form()
     opened = visit.open()
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")
     try:
-        complaint = visit.own.complain(visit.code, text)
+        complaint = visit.me.complain(text)
     except TooManyTriesError:
-        return _complaint(visit, opened, text, N_("You have complained several times today. Write to us instead"))
+        return _complaint(visit, opened, text, N_("You have sent several complaints today. To add more, write to us"))
     except AnswerError:
         return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
     language = visit.language_for(opened)
@@ -414,7 +416,7 @@ def complain(visit: Visit) -> Response:
         N_("We have your complaint"),
         (N_("Its reference is %(reference)s."), {"reference": complaint.id}),
         (
-            N_("You hear by %(date)s at the latest that we have it, and then what came of it."),
+            N_("We will confirm that we have received it by %(date)s, and then tell you the outcome."),
             {"date": long_date(complaint.acknowledge_by, language)},
         ),
     )

@@ -1,7 +1,7 @@
 """
-Every page: which one a request is for, and what it does.
+Every page: its path, its methods, and what answers.
 
-A page that is looked at changes nothing (GET and HEAD); only a button does (POST). Behind a link there is no session
+Looking at a page changes nothing (GET and HEAD); only a button does (POST). Behind a link there is no session
 and no cookie: the code in the path is the secret, and the forms post back to it. Below ``/me``, a cookie holds the code
 of a session, which is good for everything that the link at which it began is, and, once raised by a one-time code, for
 more.
@@ -9,26 +9,26 @@ more.
 ==============================  ==============  ===========================================================
 path                            method          page
 ==============================  ==============  ===========================================================
-``/l/<code>``, ``/me``          GET, HEAD       the question, one's choices, or what can be undone
+``/l/<code>``, ``/me``          GET, HEAD       the question, the choices, or what can be undone
 ``/l/<code>``, ``/me``          POST            answer it, change them, or undo it
 ``…/confirm``                   POST            confirm a yes that was held
 ``…/stop``                      POST            stop everything
 ``…/undo``                      POST            undo that
 ``…/complaint``                 GET, POST       complain
-``…/code``                      GET, POST       have a one-time code sent; below ``/me``, type it in
+``…/code``                      GET, POST       have a one-time code sent; below ``/me``, enter it
 ``/me/code/again``              POST            have another one sent
-``/me/details``                 GET, HEAD       one's details
+``/me/details``                 GET, HEAD       the details
 ``/me/<detail>``                GET, POST       change one of them
-``/me/<detail>/code``           GET, POST       type in the code that went to a new address
+``/me/<detail>/code``           GET, POST       enter the code that was sent to a new address
 ``/me/history``                 GET, HEAD       what happened
-``/me/copy``                    GET, POST       have a copy of one's data sent
-``/me/stay``, ``/me/finish``    POST            prolong the session, end it
+``/me/copy``                    GET, POST       have a copy of the data sent
+``/me/stay``, ``/me/finish``    POST            extend the session, end it
 ``/u/<token>``                  GET, HEAD       what the stop link stops
-``/u/<token>``                  POST            stop it: the button on the page, or that of a mail program
+``/u/<token>``                  POST            stop it: the button on the page, or one in an email program
 ``/new-link``                   GET, POST       have a link sent
 ``/help``                       GET, HEAD       help
 ``/static/<name>``              GET, HEAD       the style sheet, the icon and the logo
-``/hooks/<name>``               POST            what a provider tells the backend of that name
+``/hooks/<name>``               POST            what a provider reports to the backend with that name
 ``/api/…``                      GET, POST       the JSON API, where the host switches it on
 ==============================  ==============  ===========================================================
 """
@@ -47,15 +47,15 @@ from optly.portal import api, choosing, own, public, sessions
 from optly.portal.cookies import session_in
 from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Elsewhere, Refusal
-from optly.portal.problems import SESSION_OVER, TOO_MANY, Problem, problem, refused
-from optly.portal.visit import Door, Site, Visit, door_of_link, door_of_session
+from optly.portal.problems import SESSION_OVER, TOO_MANY, ProblemPage, problem, refused
+from optly.portal.visit import Credential, Site, Visit, by_link, by_session
 from optly.protocols.http import Request, Response
 
 View: TypeAlias = Callable[[Visit], Response]
 Views: TypeAlias = Mapping[str, View]
 
 # What a link opens and a session too.
-_BEHIND_A_DOOR: Final[Mapping[tuple[str, ...], Views]] = {
+_BY_ANY_CODE: Final[Mapping[tuple[str, ...], Views]] = {
     (): {"GET": choosing.show, "POST": choosing.save},
     ("confirm",): {"POST": choosing.confirm},
     ("stop",): {"POST": choosing.stop_everything},
@@ -63,13 +63,13 @@ _BEHIND_A_DOOR: Final[Mapping[tuple[str, ...], Views]] = {
     ("complaint",): {"GET": own.show_complaint, "POST": own.complain},
 }
 
-_BEHIND_A_LINK: Final[Mapping[tuple[str, ...], Views]] = {
-    **_BEHIND_A_DOOR,
+_BY_A_LINK: Final[Mapping[tuple[str, ...], Views]] = {
+    **_BY_ANY_CODE,
     ("code",): {"GET": sessions.show_send, "POST": sessions.send},
 }
 
 _IN_A_SESSION: Final[Mapping[tuple[str, ...], Views]] = {
-    **_BEHIND_A_DOOR,
+    **_BY_ANY_CODE,
     ("code",): {"GET": sessions.show_enter, "POST": sessions.enter},
     ("code", "again"): {"POST": sessions.send},
     ("details",): {"GET": own.show_details},
@@ -121,16 +121,16 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
     """
     segments = visit.request.path.removeprefix("/").removesuffix("/").split("/")
     match segments:
-        case ["l", code, *rest] if tuple(rest) in _BEHIND_A_LINK and not is_session_code(code):
-            return attrs.evolve(visit, door=door_of_link(visit.mount, code)), _BEHIND_A_LINK[tuple(rest)]
+        case ["l", code, *rest] if tuple(rest) in _BY_A_LINK and not is_session_code(code):
+            return attrs.evolve(visit, credential=by_link(visit.mount, code)), _BY_A_LINK[tuple(rest)]
         case ["me", *rest] if tuple(rest) in _IN_A_SESSION:
-            return attrs.evolve(visit, door=_session(visit)), _IN_A_SESSION[tuple(rest)]
+            return attrs.evolve(visit, credential=_session(visit)), _IN_A_SESSION[tuple(rest)]
         case ["me", detail] if detail in own.DETAILS:
             views: Views = {"GET": own.show_change, "POST": own.change}
-            return attrs.evolve(visit, door=_session(visit), argument=detail), views
+            return attrs.evolve(visit, credential=_session(visit), argument=detail), views
         case ["me", detail, "code"] if detail in own.PROVED:
             views = {"GET": own.show_prove, "POST": own.prove}
-            return attrs.evolve(visit, door=_session(visit), argument=detail), views
+            return attrs.evolve(visit, credential=_session(visit), argument=detail), views
         case ["u", token]:
             return attrs.evolve(visit, argument=token), {"GET": choosing.show_stop, "POST": choosing.stop}
         case ["new-link"]:
@@ -140,17 +140,17 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
         case ["static", name]:
             return attrs.evolve(visit, argument=name), {"GET": public.show_file}
         case ["hooks", name]:
-            return attrs.evolve(visit, argument=name), {"POST": public.hear_provider}
+            return attrs.evolve(visit, argument=name), {"POST": public.receive_webhook}
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
 
-def _session(visit: Visit) -> Door:
-    return door_of_session(visit.mount, session_in(visit.request, visit.manager.pages))
+def _session(visit: Visit) -> Credential:
+    return by_session(visit.mount, session_in(visit.request, visit.self_service.pages))
 
 
-def _what_went_wrong(visit: Visit, error: Exception) -> Problem:
-    in_session = visit.door is not None and visit.door.in_session
+def _what_went_wrong(visit: Visit, error: Exception) -> ProblemPage:
+    in_session = visit.credential is not None and visit.credential.in_session
     if isinstance(error, SessionError) or (in_session and isinstance(error, LinkInvalidError)):
         return SESSION_OVER
     if isinstance(error, LinkInvalidError) and not visit.site.limiter.may_miss(visit.client):
@@ -158,7 +158,7 @@ def _what_went_wrong(visit: Visit, error: Exception) -> Problem:
     return problem(error)
 
 
-def _problem(visit: Visit, found: Problem, *, allow: Sequence[str] = ()) -> Response:
+def _problem(visit: Visit, found: ProblemPage, *, allow: Sequence[str] = ()) -> Response:
     headers = []
     if allow:
         headers.append(("allow", ", ".join(allow)))
@@ -171,7 +171,7 @@ def _problem(visit: Visit, found: Problem, *, allow: Sequence[str] = ()) -> Resp
         *headers,
         title=found.title,
         language=language,
-        code=visit.door.code if found.can_stop and visit.door is not None else None,
-        home=visit.home if found.can_stop and visit.door is not None else None,
+        code=visit.credential.code if found.can_stop and visit.credential is not None else None,
+        home=visit.home if found.can_stop and visit.credential is not None else None,
         texts=found.in_language(language, visit.site.look.catalogues),
     )

@@ -1,5 +1,5 @@
 """
-What a person is told when a page cannot do what they wanted: why, and what to do now.
+What a page says when it cannot do what the person wanted: why, and what to do now.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
 @attrs.frozen(kw_only=True)
-class Problem:
+class ProblemPage:
     """
-    A page that says what is the matter, in English; the catalogues have it in other languages.
+    A page that says what is wrong, in English; the catalogues have it in other languages.
 
     Attributes:
         texts: Sentences, the first of which may hold ``%(at)s``.
-        at: When it was or will be so; told to the day, or as the time of the day.
+        at: When it was or will be so, shown as a date or as a time of day.
         can_stop: Whether the link can still stop everything.
     """
 
@@ -51,132 +51,129 @@ class Problem:
         return [first if self.at is None else first % {"at": at}, *others]
 
 
-_NEWER: Final = N_(
-    "To see and change all your choices, use the link to your MyOptly page in any later message from us."
-)
+_NEWER: Final = N_("To see and change all your choices, use the MyOptly link in any later message from us.")
 _NOTHING: Final = N_("Nothing was changed.")
 _STOP_LINK: Final = N_("To stop all messages, use the stop link in any of them.")
 
-_NOT_FOUND: Final = Problem(
+_NOT_FOUND: Final = ProblemPage(
     status=HTTPStatus.NOT_FOUND,
     title=N_("There is no page at this address"),
     texts=(
         N_(
-            "If you followed a link from a message, check that you have the whole of it: a long link may have been "
-            "broken over two lines."
+            "If you followed a link from a message, check that you have all of it. Long links are sometimes broken "
+            "over two lines."
         ),
         _STOP_LINK,
     ),
 )
 
-SESSION_OVER: Final = Problem(
+SESSION_OVER: Final = ProblemPage(
     status=HTTPStatus.FORBIDDEN,
     title=N_("You are signed out"),
     texts=(
-        N_("Your time was over, an address was changed, or your browser kept no cookie."),
-        N_("Open the link in our message again. To answer and to stop, no cookie is needed."),
+        N_("Your session timed out, an address was changed, or your browser did not store the cookie."),
+        N_("Open the link in our message again. You do not need cookies to answer or to stop messages."),
     ),
 )
 
-TOO_MANY: Final = Problem(
+TOO_MANY: Final = ProblemPage(
     status=HTTPStatus.TOO_MANY_REQUESTS,
-    title=N_("That was tried too often"),
-    texts=(N_("Wait for a while, and try again."), _STOP_LINK),
+    title=N_("You have tried too many times"),
+    texts=(N_("Wait a while, then try again."), _STOP_LINK),
 )
 
 _REFUSED: Final = {
-    HTTPStatus.BAD_REQUEST: N_(
-        "What your browser sent arrived damaged. Go back, load the page again and choose again."
-    ),
+    HTTPStatus.BAD_REQUEST: N_("The form was damaged on the way to us. Go back, reload the page and choose again."),
     HTTPStatus.FORBIDDEN: N_(
-        "Your browser says that this came from another page. Open the link in our message again and choose there."
+        "This form was sent from a different website. Open the link in our message again and choose there."
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: N_(
-        "This address belongs to a button on another page. Open the link in our message again and press the button "
-        "there."
+        "You cannot open this address by itself. Open the link in our message again and use the button there."
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_(
-        "What your browser sent is far more than a form of ours. Open the link in our message again and choose there."
+        "The form was much longer than it should be. Open the link in our message again and choose there."
     ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: N_(
-        "What your browser sent is not a form of ours. Open the link in our message again and choose there."
+        "Something was wrong with the form. Open the link in our message again and choose there."
     ),
 }
 
 
-def refused(status: HTTPStatus) -> Problem:
+def refused(status: HTTPStatus) -> ProblemPage:
     """
-    Return what to say to a request that was refused before anything was looked at.
+    Return the page for a request that was refused before anything was looked up.
     """
     if status is HTTPStatus.NOT_FOUND:
         return _NOT_FOUND
-    return Problem(status=status, title=N_("That did not work"), texts=(_REFUSED[status], _NOTHING))
+    return ProblemPage(status=status, title=N_("That did not work"), texts=(_REFUSED[status], _NOTHING))
 
 
-def problem(error: Exception) -> Problem:
+def problem(error: Exception) -> ProblemPage:
     """
-    Return what to say about *error*. Nothing in it is repeated but dates.
+    Return the page about *error*. Nothing of it is repeated but dates.
     """
     match error:
         case LinkUsedError():
             return _gone(
                 N_("You have already answered"),
-                N_("Your answer of %(at)s is saved."),
+                N_("We saved your answer on %(at)s."),
                 _NEWER,
                 at=error.answered_at,
             )
         case LinkExpiredError():
             return _gone(
                 N_("It is too late to answer"),
-                N_("The question could be answered until %(at)s."),
-                N_("Nothing was changed. Not answering is never taken for a yes."),
+                N_("You could answer this question until %(at)s."),
+                N_("Nothing was changed. If you do not answer, we never take that as a yes."),
                 at=error.expired_at,
             )
         case LinkSupersededError():
             return _gone(
                 N_("This question is closed"),
-                N_("You have told us since then what you want, or we have asked you again. Only the latest counts."),
+                N_("You have since told us what you want, or we have asked you again. Only the latest counts."),
                 _NEWER,
             )
         case LinkRevokedError():
             return _gone(
                 N_("This link no longer works"),
-                N_("It was switched off, what it belonged to was erased, or it went to an address you no longer use."),
+                N_("It was switched off, the record it opened was erased, or it went to an address you no longer use."),
                 _STOP_LINK,
                 can_stop=False,
             )
         case TooManyTriesError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.TOO_MANY_REQUESTS,
-                title=N_("That was tried too often"),
-                texts=(N_("Wait until %(at)s, and try again."), _NOTHING),
+                title=N_("You have tried too many times"),
+                texts=(N_("Wait until %(at)s, then try again."), _NOTHING),
                 at=error.until,
                 to_the_minute=True,
             )
         case LineTakenError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.CONFLICT,
                 title=N_("We could not do that"),
-                texts=(N_("The address or number is on another record by now. Write to us, and we set it right."),),
+                texts=(
+                    N_("That address or number now belongs to another record. Contact us and we will put it right."),
+                ),
             )
         case LinkError():
             return _NOT_FOUND
         case RetryableError():
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
-                title=N_("We could not do that just now"),
-                texts=(N_("Wait a moment, then go back and try again. Trying twice does no harm."),),
+                title=N_("We cannot do that at the moment"),
+                texts=(N_("Wait a moment, then go back and try again. It does no harm to try twice."),),
             )
         case _:
-            return Problem(
+            return ProblemPage(
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,
-                title=N_("Something went wrong on our side"),
+                title=N_("Sorry, something went wrong"),
                 texts=(
-                    N_("It has been noted. Try again later, or write to us."),
+                    N_("We have been notified. Try again later, or contact us."),
                     N_("To stop all messages, you can also use the stop link in any of them."),
                 ),
             )
 
 
-def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> Problem:
-    return Problem(status=HTTPStatus.GONE, title=title, texts=texts, at=at, can_stop=can_stop)
+def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> ProblemPage:
+    return ProblemPage(status=HTTPStatus.GONE, title=title, texts=texts, at=at, can_stop=can_stop)

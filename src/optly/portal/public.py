@@ -1,5 +1,5 @@
 """
-Pages that are everybody's: help, a new link, and the files.
+Pages for everyone: help, a new link, and the files.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from http import HTTPStatus
 
 from optly.errors import AddressError, NoBackendError, TooManyTriesError
 from optly.locale.i18n import N_
-from optly.portal.hooks import hear
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
 
+_NO_LINK_THERE = N_("We cannot send a link there. Try your email address or your mobile number, or contact us")
+
 
 def show_help(visit: Visit) -> Response:
     """
-    Show what these pages are and whom to ask.
+    Show what these pages are and who to ask.
     """
     return visit.page(HTTPStatus.OK, "help", title=N_("Help"), language=visit.language)
 
@@ -31,16 +32,16 @@ def show_file(visit: Visit) -> Response:
     return found
 
 
-def hear_provider(visit: Visit) -> Response:
+def receive_webhook(visit: Visit) -> Response:
     """
-    Take what a provider tells.
+    Record what a provider reports.
     """
-    return hear(visit.manager, visit.request, visit.argument, visit.site.on_received)
+    return visit.site.hooks.respond(visit.argument, visit.request)
 
 
 def show_new_link(visit: Visit) -> Response:
     """
-    Show the form with which somebody has a link sent.
+    Show the form that has a link sent.
     """
     return _new_link(visit)
 
@@ -58,24 +59,24 @@ def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Respon
 
 def send_new_link(visit: Visit) -> Response:
     """
-    Have a link sent to an address, if it is on record. The page says the same, whether it is or not, and also to
-    whoever asks too often.
+    Have a link sent to an address, if it is on record. The page says the same whether it is or not, and also to someone
+    who asks too often.
     """
     form = visit.form()
     typed = form.get("address", ("",))[-1]
     try:
         if visit.site.limiter.may_send_link(visit.client):
-            visit.own.request_link(typed, language=visit.language)
+            visit.self_service.request_link(typed, language=visit.language)
     except AddressError:
-        return _new_link(visit, typed, N_("Write an email address, or a mobile number such as 07911 123456"))
+        return _new_link(visit, typed, N_("Enter an email address, or a mobile number like 07911 123456"))
     except NoBackendError:
-        return _new_link(visit, typed, N_("We cannot send a link there. Use the other, or write to us"))
+        return _new_link(visit, typed, _NO_LINK_THERE)
     except TooManyTriesError:
         pass
-    heading = N_("Look into your inbox")
+    heading = N_("Check your messages")
     texts = (
-        N_("If we have that address or number, the link comes within a few minutes."),
-        N_("If it does not come, look among the spam, or write to us."),
+        N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes."),
+        N_("If it doesn’t arrive, check your spam folder or contact us."),
     )
     return visit.page(
         HTTPStatus.OK,

@@ -1,24 +1,18 @@
 """
-What every response carries.
+The responses of the portal, each with the headers that every one carries.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from optly.portal.assets import Asset
 from optly.protocols.http import Response
 
-if TYPE_CHECKING:
-    from optly.contacts.parties import Organisation
-    from optly.manager import ConsentManager
-    from optly.portal.look import Look
-
-# Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat no more than the origin: with
-# `same-origin`, Chromium would send the whole link along for the icon, into the log of the host. With `no-referrer`,
-# browsers would send the forms with `Origin: null`.
+# Source: OWASP ASVS 5.0, 3.4 and 14.3.2. The path is a secret, so a browser may repeat only the origin: with
+# `same-origin`, Chromium would send the whole link when it loads the icon, into the host's log. With `no-referrer`,
+# browsers would send forms with `Origin: null`.
 _HEADERS: Final = (
     (
         "content-security-policy",
@@ -42,52 +36,21 @@ def _response(status: HTTPStatus, media_type: str, body: bytes, *more: tuple[str
 
 def html(status: HTTPStatus, page: str, *more: tuple[str, str]) -> Response:
     """
-    Return a page, which nobody between us and the browser may keep.
+    Return a page, which nothing between us and the browser may store.
     """
     return _response(status, "text/html; charset=utf-8", page.encode(), ("cache-control", "no-store"), *more)
 
 
 def json(status: HTTPStatus, body: bytes, *more: tuple[str, str], media_type: str = "application/json") -> Response:
     """
-    Return what a program reads, which nobody may keep either.
+    Return a response for a program, which nothing may store either.
     """
     return _response(status, media_type, body, ("cache-control", "no-store"), *more)
 
 
-def page(
-    manager: ConsentManager,
-    status: HTTPStatus,
-    template: str,
-    *more: tuple[str, str],
-    title: str,
-    code: str | None = None,
-    **facts: Any,
-) -> Response:
-    """
-    Return a page of *manager* in English.
-    """
-    plain: dict[str, Any] = {
-        "undo": None,
-        "undo_sent": False,
-        "can_verify": False,
-        "complaint_href": f"{manager.pages.path}/help",
-        "details_href": f"{manager.pages.path}/help",
-        "held": (),
-    }
-    look = _look(manager.organisation, manager.pages.path)
-    return look.page(status, template, *more, title=title, code=code, **plain, **facts)
-
-
-@cache
-def _look(organisation: Organisation, mount: str) -> Look:
-    from optly.portal.look import Look
-
-    return Look(organisation=organisation, mount=mount)
-
-
 def file(asset: Asset) -> Response:
     """
-    Return a file.
+    Return a file, which a browser may keep for ever.
     """
     for_ever = ("cache-control", "public, max-age=31536000, immutable")
     return _response(HTTPStatus.OK, asset.media_type, asset.body, for_ever)

@@ -1,5 +1,5 @@
 """
-From a link to a session: a one-time code is asked for, typed in, and the session prolonged and ended.
+From a link to a session: requesting a one-time code, entering it, and extending and ending the session.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping
 from optly.portal.http import Refusal
-from optly.portal.visit import BY, Visit
+from optly.portal.visit import Visit
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.views import Opened
+from optly.timeline.phrases import BY
 
-_WRONG = N_("That is not the code we sent, or its ten minutes are over. Look again, or have another code sent.")
-_TOO_MANY = N_("That was tried too often. Wait until %(time)s, and have another code sent.")
+_WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
+_TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")
+_TOO_MANY = N_("Too many wrong codes. You can ask for a new one at %(time)s.")
 
 
 def show_send(visit: Visit) -> Response:
@@ -31,7 +33,7 @@ def show_send(visit: Visit) -> Response:
     return visit.own_page(
         opened,
         "code_send",
-        title=N_("First, a code"),
+        title=N_("We need to check it’s you"),
         place="code",
         masked=opened.masked,
         by=visit.say(language, BY[opened.channel]),
@@ -43,8 +45,8 @@ def send(visit: Visit) -> Response:
     Have a one-time code sent, and begin a session that it will raise.
     """
     visit.form()
-    session = visit.own.request_code(visit.code)
-    headers = () if session == visit.code else (keeping(visit.manager.pages, session),)
+    session = visit.me.request_code()
+    headers = () if session == visit.code else (keeping(visit.self_service.pages, session),)
     return visit.to("/me/code", *headers)
 
 
@@ -72,33 +74,33 @@ def _enter(visit: Visit, opened: Opened, error: str | None = None) -> Response:
 
 def enter(visit: Visit) -> Response:
     """
-    Raise the session by the digits that were typed in.
+    Raise the session by the digits that were entered.
     """
     form = visit.form()
     opened = visit.open()
     error = tried(visit, opened)
     if error is None:
         try:
-            session = visit.own.step_up(visit.code, form.get("digits", ("",))[-1])
+            session = visit.me.step_up(form.get("digits", ("",))[-1])
         except (WrongDigitsError, TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
         else:
-            return visit.to("/me/details", keeping(visit.manager.pages, session))
+            return visit.to("/me/details", keeping(visit.self_service.pages, session))
     return _enter(visit, opened, error)
 
 
 def tried(visit: Visit, opened: Opened) -> str | None:
     """
-    Count a try of this client's, and return what to say if that was one too many.
+    Count one attempt by this client, and return what to say if that was one too many.
     """
     if visit.site.limiter.may_try_digits(visit.client):
         return None
-    return visit.say(visit.language_for(opened), N_("Too many codes were tried from where you are. Try again later."))
+    return visit.say(visit.language_for(opened), _TOO_MANY_HERE)
 
 
 def wrong_digits(visit: Visit, opened: Opened, error: WrongDigitsError | TooManyTriesError) -> str:
     """
-    Say what was wrong with the digits.
+    Return what was wrong with the digits.
     """
     language = visit.language_for(opened)
     if isinstance(error, TooManyTriesError):
@@ -108,27 +110,27 @@ def wrong_digits(visit: Visit, opened: Opened, error: WrongDigitsError | TooMany
 
 def stay(visit: Visit) -> Response:
     """
-    Prolong the session.
+    Extend the session.
     """
     visit.form()
-    return visit.to("/me/details", keeping(visit.manager.pages, visit.own.stay(visit.code)))
+    return visit.to("/me/details", keeping(visit.self_service.pages, visit.me.stay()))
 
 
 def finish(visit: Visit) -> Response:
     """
-    End the session, and have the browser drop everything it keeps of it.
+    End the session, and have the browser delete what it stored for it.
     """
     visit.form()
     opened = visit.opened_or_none()
     language = visit.language if opened is None else visit.language_for(opened)
     with suppress(LinkInvalidError):
-        visit.own.finish(visit.code)
+        visit.self_service.finish(visit.code)
     heading = N_("You are signed out")
-    texts = (N_("Nothing of it is kept in this browser. To come back, use the link in any message from us."),)
+    texts = (N_("Nothing has been kept in this browser. To come back, use the link in any message from us."),)
     return visit.page(
         HTTPStatus.OK,
         "done",
-        dropping(visit.manager.pages),
+        dropping(visit.self_service.pages),
         ("clear-site-data", '"cache", "cookies"'),
         title=heading,
         language=language,

@@ -1,5 +1,5 @@
 """
-What a host can set of the pages.
+The settings of the pages.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ HOLD_YES_WITHIN: Final = timedelta(minutes=1)
 
 class PortalSettings(TypedDict, total=False):
     """
-    How the pages look and what they allow. Each can be left out.
+    How the pages look and what they allow. Every setting is optional.
 
     Attributes:
-        keep_context: Whether the network address and the browser of whoever answers are kept with the answer. By
-            default they are not.
-        on_received: Told what came of each event that a webhook brought, after it is on record: the place to pass on
-            what people write. If it raises, the provider comes again, and what is on record stays as it is.
-        theme: Colour and logo of the organisation.
-        templates: Directories with templates that come before those of the pages.
-        hold_yes_within: A yes that comes so soon after its message went out is held until the person confirms it,
-            because programs that guard mailboxes press buttons. One minute by default; None holds nothing.
-        limits: How often what costs something can be asked for.
-        proxies: How many proxies stand in front of the server and write ``X-Forwarded-For``; 0 by default.
-        api: Whether the JSON API answers under ``/api``. By default it does not.
+        keep_context: Whether the network address and the browser of the person are kept with their answer. They are not
+            by default.
+        on_received: Called with the result of each webhook event once it is recorded: the place to forward what people
+            write. If it raises, the provider sends the event again, and the record stays as it is.
+        theme: The colour and logo of the organisation.
+        templates: Directories with templates for parts of the pages, which come before ours.
+        hold_yes_within: A yes within this time of its message is held until the person confirms it, because mail
+            security programs press buttons. One minute by default; None holds nothing.
+        limits: How often costly actions may be requested.
+        proxies: The number of proxies in front of the server that add to ``X-Forwarded-For``; 0 by default.
+        api: Whether the JSON API is served under ``/api``. It is not by default.
     """
 
     keep_context: bool

@@ -38,7 +38,7 @@ class Way:
 @attrs.frozen(kw_only=True)
 class SignedIn:
     """
-    Whom a session belongs to, and until what time of the day.
+    The person who is signed in, and until what time of day.
     """
 
     masked: str
@@ -101,7 +101,7 @@ class Undo:
 
     Attributes:
         items: What is allowed again then.
-        stop: Which stop it is, as the form sends it.
+        stop: The number of the stop, as the form sends it.
     """
 
     items: Sequence[Item]

@@ -1,5 +1,5 @@
 """
-How an organisation's pages are told from another's: its colour, its logo, and style rules of its own. Pure.
+How one organisation's pages differ from another's: by its colour, its logo and its own style rules. Pure.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from optly.errors import ConfigurationError
 from optly.portal.colours import darkened, lightened, normal, shade
 from optly.portal.logos import Logo
 
-# What the colour is read on: the page, a card, and in the dark the same two. As in the style sheet.
+# The backgrounds of the page and of a card, in the light and in the dark scheme. As in the style sheet.
 _LIGHT: Final = ("#f7f5f0", "#ffffff")
 _DARK: Final = ("#101615", "#182120")
 
-# A later rule of the host's could hide the way out. In a layer, `!important` wins over all that comes outside of one.
-_KEEPSAKE: Final = """\
+# A later rule of the host's could hide the stop form. In a layer, `!important` wins over everything outside layers.
+_STOP_STAYS: Final = """\
 @layer optly-keeps {
   @media not print {
     .stop, .stop form { display: block !important; }
@@ -42,15 +42,15 @@ class Theme:
     """
     The colour and the logo of an organisation.
 
-    The band at the top of each page is in the very colour. Links, buttons and marks are in the nearest shade of it that
-    can be read, 4.5 to 1, on everything they lie on: darkened where the colour is too light and, in the dark scheme,
-    lightened. So no colour is refused.
+    The band at the top of each page has exactly this colour. Links, buttons and marks have the nearest shade of it that
+    is readable, at a contrast of 4.5 to 1, on every background: darker where the colour is too light and, in the dark
+    scheme, lighter. So no colour is refused.
 
     Attributes:
         colour: As ``#rrggbb``.
-        logo: A PNG or an SVG, the picture itself or a file; shown in place of the name at the top. At most 256 kB.
-        logo_dark: Another one for the dark scheme. Without it the logo lies on a light plate there.
-        extra_css: Rules put after ours. They win over ours, but none of them hides the button that stops everything.
+        logo: A PNG or an SVG, as bytes or as a file; shown instead of the name at the top. At most 256 kB.
+        logo_dark: The logo for the dark scheme. Without it, the logo is shown there on a light plate.
+        extra_css: Style rules that come after ours and override them, but cannot hide the button that stops everything.
 
     Raises:
         ConfigurationError: The colour or a logo cannot be used.
@@ -68,7 +68,7 @@ class Theme:
     @cached_property
     def light(self) -> dict[str, str]:
         """
-        The colours of the light scheme, by the names they have in the style sheet.
+        The colours of the light scheme, by their names in the style sheet.
         """
         tint = shade(self.colour, 0.95, chroma=0.025)
         main = darkened(self.colour, (*_LIGHT, tint))
@@ -78,7 +78,7 @@ class Theme:
     @cached_property
     def dark(self) -> dict[str, str]:
         """
-        The colours of the dark scheme, likewise.
+        The colours of the dark scheme, by the same names.
         """
         tint = shade(self.colour, 0.30, chroma=0.04)
         main = lightened(self.colour, (*_DARK, tint), lightness=0.80, chroma=0.12)
@@ -88,11 +88,11 @@ class Theme:
 
     def style(self, sheet: str) -> str:
         """
-        Return *sheet*, the style sheet of the pages, in these colours and with the rules of the host.
+        Return *sheet*, the style sheet of the pages, with these colours and the host's rules.
         """
         light = f":root {{ {_declared(self.light)} }}\n"
         dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {_declared(self.dark)} }} }}\n"
-        return _KEEPSAKE + light + dark + sheet + self.extra_css
+        return _STOP_STAYS + light + dark + sheet + self.extra_css
 
 
 def _declared(colours: dict[str, str]) -> str:

@@ -1,5 +1,5 @@
 """
-One request: whom it is made to, by which door, and in which language it is answered.
+One request: its credential, its language, and the pages it may be answered with.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.contacts.addresses import Channel
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.portal.cookies import csrf_of, is_csrf_of
+from optly.portal.hooks import Hooks
 from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
@@ -25,15 +25,7 @@ from optly.protocols.http import Request, Response
 from optly.record.commands import Context
 from optly.record.events import LinkKind
 from optly.record.views import Opened
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from optly.manager import ConsentManager
-    from optly.results import Received
-    from optly.self_service import SelfService
-
-BY: Final = {Channel.EMAIL: N_("Email"), Channel.SMS: N_("Text message")}
+from optly.self_service import Person, SelfService
 
 
 @attrs.frozen(kw_only=True)
@@ -46,25 +38,25 @@ class Site:
         proxies: How many proxies stand in front of the server.
     """
 
-    manager: ConsentManager
+    self_service: SelfService
     look: Look
     limiter: Limiter
+    hooks: Hooks
     keep_context: bool = False
-    on_received: Callable[[Received], object] | None = None
     hold_yes_within: timedelta | None = None
     proxies: int = 0
     api: bool = False
 
 
 @attrs.frozen(kw_only=True)
-class Door:
+class Credential:
     """
-    How somebody came to pages of their own.
+    What opens someone's own pages.
 
     Attributes:
-        code: What opens: the code of a link, or that of a session.
+        code: The code of a link, or that of a session.
         home: Path of these pages.
-        in_session: Whether it is the cookie that opens, and not the path.
+        in_session: Whether the code came in the cookie rather than in the path.
     """
 
     code: str = attrs.field(repr=False)
@@ -79,18 +71,18 @@ class Door:
         return csrf_of(self.code) if self.in_session else None
 
 
-def door_of_link(mount: str, code: str) -> Door:
+def by_link(mount: str, code: str) -> Credential:
     """
-    Return the door that the code in a path opens.
+    Return the credential that the code in a path opens.
     """
-    return Door(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
+    return Credential(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
 
 
-def door_of_session(mount: str, session: str) -> Door:
+def by_session(mount: str, session: str) -> Credential:
     """
-    Return the door that the code in a cookie opens.
+    Return the credential that the code in a cookie opens.
     """
-    return Door(code=session, home=f"{mount}/me", in_session=True)
+    return Credential(code=session, home=f"{mount}/me", in_session=True)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -100,21 +92,24 @@ class Visit:
 
     Attributes:
         argument: The variable part of the path.
-        door: How they came; None for pages that are everybody's.
+        credential: What opens the visitor's own pages; None on pages for everyone.
     """
 
     site: Site
     request: Request
     argument: str = attrs.field(default="", repr=False)
-    door: Door | None = None
+    credential: Credential | None = None
 
     @property
-    def manager(self) -> ConsentManager:
-        return self.site.manager
+    def self_service(self) -> SelfService:
+        return self.site.self_service
 
-    @property
-    def own(self) -> SelfService:
-        return self.site.manager.self_service
+    @cached_property
+    def me(self) -> Person:
+        """
+        The person whose credential it is. Looked up once for the request.
+        """
+        return self.self_service.enter(self.code)
 
     @property
     def mount(self) -> str:
@@ -128,12 +123,12 @@ class Visit:
         return quote(self.argument, safe="", errors="replace")
 
     @property
-    def entered(self) -> Door:
+    def entered(self) -> Credential:
         """
-        The door, on pages that have one.
+        The credential, on pages that have one.
         """
-        assert self.door is not None
-        return self.door
+        assert self.credential is not None
+        return self.credential
 
     @property
     def code(self) -> str:
@@ -155,7 +150,7 @@ class Visit:
     @property
     def client(self) -> str:
         """
-        What the client is counted as.
+        The name under which the client is counted.
         """
         return client_address(self.request, self.site.proxies)
 
@@ -180,14 +175,14 @@ class Visit:
     @cached_property
     def language(self) -> str:
         """
-        The language of a page for somebody who is not known: the one chosen, or the one their browser wants most.
+        The language of a page for an unknown visitor: the one chosen, or the one their browser prefers.
         """
         wanted = parse_accept(",".join(self.request.values("accept-language")))
         return self.chosen or negotiate(wanted, languages(self.site.look.catalogues))
 
     def language_for(self, opened: Opened) -> str:
         """
-        Return the language of a page for somebody who is known: the one chosen, or theirs.
+        Return the language of a page for a known person: the one chosen, or their own.
         """
         return self.chosen or nearest(opened.language, self.site.look.catalogues)
 
@@ -201,15 +196,19 @@ class Visit:
 
     def form(self) -> Mapping[str, tuple[str, ...]]:
         """
-        Return the form that was sent, if a page of ours sent it.
+        Return the form that was sent, if one of our pages sent it.
 
         Raises:
-            Refusal: It is from elsewhere, or is no form of ours.
+            Refusal: It comes from another site, or is not one of our forms.
         """
-        if not is_from_our_page(self.request, self.manager.pages.origin):
+        if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
         form = read_form(self.request)
-        if self.door is not None and self.door.in_session and not is_csrf_of(self.door.code, form.get("csrf", ())):
+        if (
+            self.credential is not None
+            and self.credential.in_session
+            and not is_csrf_of(self.credential.code, form.get("csrf", ()))
+        ):
             raise Refusal(HTTPStatus.FORBIDDEN)
         return form
 
@@ -217,13 +216,13 @@ class Visit:
 
     def open(self) -> Opened:
         """
-        Return what the door opens.
+        Return what the credential opens.
         """
-        return self.manager.open(self.code, language=self.chosen)
+        return self.me.open(language=self.chosen)
 
     def require_raised(self, opened: Opened) -> None:
         """
-        Send whoever has not typed in a one-time code to where it is typed in.
+        Redirect someone who has not entered a one-time code to the page where it is entered.
 
         Raises:
             Elsewhere: They have not.
@@ -233,7 +232,7 @@ class Visit:
 
     def opened_or_none(self) -> Opened | None:
         """
-        Return what the door still opens, for what was done through it to be undone there; None for nothing.
+        Return what the credential still opens, so that what was done through it can be undone; None if nothing.
         """
         try:
             return self.open()
@@ -244,7 +243,7 @@ class Visit:
         self, status: HTTPStatus, template: str, *headers: tuple[str, str], title: str, language: str, **facts: Any
     ) -> Response:
         """
-        Return a page that is everybody's, with its title in the language of the page.
+        Return a page for everyone, with its title in the language of the page.
         """
         return self.site.look.page(
             status,
@@ -268,24 +267,24 @@ class Visit:
         **facts: Any,
     ) -> Response:
         """
-        Return a page of the visitor's own.
+        Return one of the visitor's own pages.
 
         Args:
-            place: Which of their pages it is, as the last part of its path.
-            here: Where it can be looked at again, if not there.
+            place: The last part of its path.
+            here: Where it can be seen again, if not there.
         """
         language = self.language_for(opened)
-        door = self.entered
+        credential = self.entered
         return self.site.look.page(
             status,
             template,
             *headers,
             title=self.say(language, title),
             language=language,
-            code=None if door.in_session else door.code,
-            home=door.home,
-            csrf=door.csrf,
-            here=here or (f"{door.home}/{place}" if place else door.home),
+            code=None if credential.in_session else credential.code,
+            home=credential.home,
+            csrf=credential.csrf,
+            here=here or (f"{credential.home}/{place}" if place else credential.home),
             carried=self.chosen,
             opened=opened,
             nav=tuple(self._ways(opened, language, place)),
@@ -316,7 +315,7 @@ class Visit:
 
     def to(self, path: str, *headers: tuple[str, str]) -> Response:
         """
-        Send the browser on to another page of ours.
+        Redirect the browser to another of our pages.
         """
         carried = f"?lang={self.chosen}" if self.chosen else ""
         return self.site.look.redirect(f"{self.mount}{path}{carried}", *headers)

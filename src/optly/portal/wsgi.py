@@ -53,7 +53,7 @@ def _path(environ: WSGIEnvironment, mount: str) -> str:
 
 def _body(environ: WSGIEnvironment) -> bytes:
     """
-    Read no more than it takes to see that there is too much.
+    Read no more than it takes to see that the body is too large.
     """
     length: Any = environ.get("CONTENT_LENGTH") or ""
     if length.isdecimal():

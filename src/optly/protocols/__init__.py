@@ -5,37 +5,41 @@ A plug-in is passed in, not registered. It satisfies one of these protocols and 
 name in :mod:`optly.testing`. May import `record`, `messages`, `contacts` and what they may import.
 """
 
-from optly.protocols.ports import (
-    UNDATED,
+from optly.protocols.awaited import (
+    AsyncBatchBackend,
     AsyncMessageBackend,
-    BatchBackend,
+    AsyncRegister,
+    AsyncStorage,
+    AsyncTracingBackend,
+)
+from optly.protocols.blocking import BatchBackend, MessageBackend, Register, Storage, TracingBackend
+from optly.protocols.plain import Clock, TakesReplies, WebhookBackend
+from optly.protocols.values import (
+    UNDATED,
     Claim,
-    Clock,
     Commit,
     Found,
     Head,
     Identifier,
     Listing,
-    MessageBackend,
     MessageState,
     OutboxMessage,
-    Register,
     RegisterName,
     SealedLeaf,
     Settlement,
-    Storage,
     StoredCode,
     Suppression,
-    TakesReplies,
     Traced,
-    TracingBackend,
     Webhook,
-    WebhookBackend,
 )
 
 __all__ = [
     "UNDATED",
+    "AsyncBatchBackend",
     "AsyncMessageBackend",
+    "AsyncRegister",
+    "AsyncStorage",
+    "AsyncTracingBackend",
     "BatchBackend",
     "Claim",
     "Clock",

@@ -1,8 +1,8 @@
 """
 A request and a response as plain values. Pure.
 
-What answers requests — the pages, and the webhook half of a backend — knows nothing of servers: an adapter makes a
-`Request` of whatever its server gives it and sends the `Response` back.
+The pages, and the webhook half of a backend, answer requests without knowing of any server: an adapter makes a
+`Request` from whatever its server gives it and sends the `Response` back.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import attrs
 @attrs.frozen(kw_only=True)
 class Request:
     """
-    What a browser or a provider asks.
+    An HTTP request, from a browser or a provider.
 
     Attributes:
         method: In upper case.
         path: Relative to where the pages are mounted, with its escapes decoded: ``/l/3f…``.
-        query: As it stands in the URL.
-        headers: Names in lower case; a header that was sent twice is there twice.
-        body: As much of it as an adapter read: at most one byte more than is allowed, which is enough to refuse it.
-        remote_addr: The other end of the connection. Never what a header claims.
+        query: As it is in the URL.
+        headers: Names in lower case; a header that was sent twice is included twice.
+        body: As much of it as the adapter read: at most one byte more than is allowed, which is enough to refuse it.
+        remote_addr: The address of the other end of the connection. Never what a header claims.
     """
 
     method: str
@@ -43,10 +43,10 @@ class Request:
 @attrs.frozen(kw_only=True)
 class Response:
     """
-    What they get.
+    An HTTP response.
 
     Attributes:
-        headers: Names in lower case, the length of the body included.
+        headers: Names in lower case, including the length of the body.
     """
 
     status: HTTPStatus

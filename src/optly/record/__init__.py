@@ -1,5 +1,5 @@
 """
-What happened, and what follows from it: events, commands, the core that decides, and the chain they are kept in.
+What happened, and what follows from it: events, commands, the core that decides, and the ledger.
 
 May import `contacts`, `messages` and what they may import. Pure.
 """

@@ -1,5 +1,5 @@
 """
-What may be asked of the ledger. Each is decided by :func:`optly.record.consent.decide`, which may refuse.
+Commands: what may be asked of the record. :func:`optly.record.consent.decide` decides each, and may refuse.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from optly.record.events import (
 @attrs.frozen(kw_only=True)
 class Context:
     """
-    Where an answer came from, for hosts that wish to keep it. Minimise: neither is needed for the answer to count.
+    Where an answer came from, for hosts that wish to keep it. Minimise: an answer counts without either.
 
     Attributes:
         address: The network address the answer came from.
-        browser: What the browser said of itself.
+        browser: The browser's user agent.
     """
 
     address: str = attrs.field(default="", repr=False)
@@ -57,7 +57,7 @@ class Attachment:
 @attrs.frozen(kw_only=True)
 class NewLine:
     """
-    An address or number to add: what kind it is, its value, and who holds it, where that is not as for the contact.
+    An address or number to add: its kind, its value, and who holds it, where that differs from the contact.
     """
 
     kind: AddressKind
@@ -68,7 +68,7 @@ class NewLine:
 @attrs.frozen(kw_only=True)
 class AddContact:
     """
-    Put somebody on record.
+    Add a contact.
     """
 
     name: str = attrs.field(default="", repr=False)
@@ -81,7 +81,7 @@ class AddContact:
 @attrs.frozen(kw_only=True)
 class ChangeDetails:
     """
-    Change what is known of a contact. None leaves a detail as it is.
+    Change a contact's details. None leaves a detail as it is.
     """
 
     name: str | None = attrs.field(default=None, repr=False)
@@ -95,12 +95,12 @@ class ChangeDetails:
 @attrs.frozen(kw_only=True)
 class AskForConsent:
     """
-    Ask a question that the gate let out.
+    Ask a question that the gate allowed.
 
     Attributes:
-        question: Random name, 32 hexadecimal digits.
-        how: How the person came to ask for the question, in free text.
-        remind_at: When to remind whoever has not answered, or None.
+        question: Random id, 32 hexadecimal digits.
+        how: How the person asked for the question, in free text.
+        remind_at: When to remind them if they have not answered, or None.
     """
 
     question: str
@@ -120,7 +120,7 @@ class AskForConsent:
 @attrs.frozen(kw_only=True)
 class QueueMessage:
     """
-    Queue a marketing message that the gate let out.
+    Queue a marketing message that the gate allowed.
     """
 
     message: str
@@ -135,7 +135,7 @@ class QueueMessage:
 @attrs.frozen(kw_only=True)
 class RecordCommunication:
     """
-    Record a call or a message that the gate let through and that the organisation makes by its own means.
+    Record a call or a message that the gate allowed and that the organisation makes itself.
     """
 
     communication: str
@@ -154,11 +154,11 @@ class AnswerQuestion:
     Answer a question through its own link, or by a message from the line it was sent to.
 
     Attributes:
-        answers: Yes or no by channel and purpose. What is not in it stays unanswered.
-        line: The line the question was sent to, whose holder has therefore shown that it is theirs.
-        reply: The words of the message it was answered by; empty for an answer through the link.
+        answers: Yes or no by channel and purpose. A choice that is missing stays unanswered.
+        line: The line the question was sent to. The answer proves that the person reads what is sent there.
+        reply: The words of the message that answered it; empty for an answer through the link.
         language: The language of the page it was answered on; empty for none.
-        hold: Whether a yes is to be confirmed before it counts, because it came too soon to be surely a person's.
+        hold: Whether a yes must be confirmed before it counts, because a program may have sent it so soon.
     """
 
     question: str
@@ -174,12 +174,12 @@ class AnswerQuestion:
 @attrs.frozen(kw_only=True)
 class ChangeChoices:
     """
-    Change one's choices on the MyOptly page.
+    Change choices on the MyOptly page.
 
     Attributes:
         yes, no: What is now allowed and refused, with the wordings that were on the page.
-        line: The line the link was sent to, or None if nobody knows who was given it.
-        link, code: What they came by.
+        line: The line the link was sent to, or None if it is unknown who was given the link.
+        link, code: The kind and the mark of the link the person used.
         language, hold: As for an answer.
     """
 
@@ -196,10 +196,10 @@ class ChangeChoices:
 @attrs.frozen(kw_only=True)
 class ConfirmAnswer:
     """
-    Confirm what was held because it came too soon, through the link it came through.
+    Confirm an answer that was held because it came too soon, through the link it came through.
 
     Attributes:
-        line: The line the link was sent to, or None if nobody knows who was given it.
+        line: The line the link was sent to, or None if it is unknown who was given the link.
     """
 
     code: str
@@ -211,11 +211,11 @@ class ConfirmAnswer:
 @attrs.frozen(kw_only=True)
 class UndoStop:
     """
-    Take back a stop, as far as it ended what the person had agreed to themselves.
+    Undo a stop, as far as it ended what the person had agreed to themselves.
 
     Attributes:
-        stop: Number of the event that stopped.
-        choices: What had been agreed to when it did, in the words it was agreed to in.
+        stop: Number of the event that stopped it.
+        choices: What the person had agreed to at that time, in the words they agreed to.
         line, link, code, language, hold: As for a change of choices.
     """
 
@@ -232,10 +232,10 @@ class UndoStop:
 @attrs.frozen(kw_only=True)
 class ProveLine:
     """
-    Put an address on record whose holder has shown that they read what is sent there.
+    Add an address whose holder has shown that they read what is sent there.
 
     Attributes:
-        replaces: Numbers of the lines whose place it takes.
+        replaces: Numbers of the lines it replaces.
     """
 
     line: NewLine
@@ -245,11 +245,11 @@ class ProveLine:
 @attrs.frozen(kw_only=True)
 class UndoLine:
     """
-    Undo a change of address, on the word of whoever reads what is sent to the earlier one.
+    Undo a change of address, at the request of the person who reads the earlier one.
 
     Attributes:
-        added: Number of the line that came, or None.
-        removed: Numbers of those whose place it took.
+        added: Number of the line that was added, or None.
+        removed: Numbers of the lines it replaced.
     """
 
     added: int | None
@@ -259,7 +259,7 @@ class UndoLine:
 @attrs.frozen(kw_only=True)
 class RequestService:
     """
-    Record that something was asked for on the pages, to be sent to a line of the contact's.
+    Record that something was requested on the pages, to be sent to one of the contact's lines.
     """
 
     service: Service
@@ -272,11 +272,11 @@ class RequestService:
 @attrs.frozen(kw_only=True)
 class Complain:
     """
-    Complain about how one's data are used.
+    Complain about how the person's data are used.
 
     Attributes:
-        complaint: Random name, 32 hexadecimal digits.
-        acknowledge_by: The last instant at which to say that it came.
+        complaint: Random id, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to acknowledge it.
     """
 
     complaint: str
@@ -289,11 +289,11 @@ class Complain:
 @attrs.frozen(kw_only=True)
 class AnswerComplaint:
     """
-    Record that a person was told that their complaint was received, or what came of it.
+    Record that a complaint was acknowledged to the person, or that they were informed of the outcome.
 
     Attributes:
-        how: How they were told; of a complaint that is resolved, what came of it too.
-        resolved: Whether that settles it.
+        how: How they were informed; if the complaint is resolved, also the outcome.
+        resolved: Whether this resolves the complaint.
     """
 
     complaint: str
@@ -303,7 +303,7 @@ class AnswerComplaint:
 
 class Unsound(StrEnum):
     """
-    What to do with a consent that is none, such as a box that was ticked beforehand.
+    What to do with a consent that is not valid, such as a pre-ticked box.
 
     REFUSE: Do not record it.
     KEEP: Record it as it was found. It allows nothing, and the record shows why.
@@ -319,8 +319,8 @@ class RecordConsent:
     Record a consent that was given elsewhere.
 
     Attributes:
-        manner: How it came about, where that is not as in a question of one's own.
-        unsound: What to do if it turns out to be none.
+        manner: How it was given, where it was not an answer to one of the organisation's own questions.
+        unsound: What to do if it is not valid.
     """
 
     choices: tuple[Choice, ...]
@@ -340,7 +340,7 @@ class Stop:
     Withdraw consent or object. Empty channels or purposes mean all of them, and no line means every line.
 
     Attributes:
-        objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same.
+        objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same messages.
     """
 
     objection: bool
@@ -363,8 +363,8 @@ class RecordSoftOptIn:
 
     Attributes:
         goods: Class of what was sold or discussed, a short name such as ``bicycles``.
-        refused: Whether the person took the way to refuse. None if nobody knows.
-        at: When the details were collected. None if nobody knows.
+        refused: Whether the person refused. None if unknown.
+        at: When the details were collected. None if unknown.
     """
 
     channel: Channel
@@ -382,10 +382,10 @@ class RecordSoftOptIn:
 @attrs.frozen(kw_only=True)
 class RecordCharitySoftOptIn:
     """
-    Record that a charity collected details from somebody interested in its purposes or supporting them.
+    Record that a charity collected the details of someone interested in its purposes or supporting them.
 
     Attributes:
-        at: When the details were collected. None if nobody knows.
+        at: When the details were collected. None if unknown.
     """
 
     channel: Channel
@@ -402,10 +402,10 @@ class RecordCharitySoftOptIn:
 @attrs.frozen(kw_only=True)
 class RecordOutcome:
     """
-    Record what became of a message when it was handed over.
+    Record the outcome of sending a message.
 
     Attributes:
-        complaint: The complaint whose receipt it acknowledges, if any.
+        complaint: The complaint that the message acknowledges, if any.
     """
 
     message: str
@@ -426,10 +426,10 @@ class RecordOutcome:
 @attrs.frozen(kw_only=True)
 class RecordDelivery:
     """
-    Record what a provider says later, of a message or of a line alone.
+    Record what a provider reports later, about a message or only about a line.
 
     Attributes:
-        message: The message, or empty if the provider told of the address alone.
+        message: The message, or empty if the provider reported only the address.
         at: When it happened, by the provider's clock.
         detail: The provider's words.
     """
@@ -449,7 +449,7 @@ class RecordDelivery:
 @attrs.frozen(kw_only=True)
 class RecordMessage:
     """
-    Record what a person wrote that neither answers a question nor stops anything.
+    Record a message from the person that neither answers a question nor stops anything.
     """
 
     channel: Channel
@@ -463,7 +463,7 @@ class RecordMessage:
 @attrs.frozen(kw_only=True)
 class RestoreLine:
     """
-    Record that somebody made sure that a line works again.
+    Record that staff confirmed that a line works again.
     """
 
     channel: Channel
@@ -474,7 +474,7 @@ class RestoreLine:
 @attrs.frozen(kw_only=True)
 class WithholdMessage:
     """
-    Record that the gate refused a message at the moment of handing it over.
+    Record that the gate refused a message just before it was sent.
     """
 
     message: str
@@ -489,7 +489,7 @@ class WithholdMessage:
 @attrs.frozen(kw_only=True)
 class EraseContact:
     """
-    Erase everything personal.
+    Erase all personal data of a contact.
     """
 
 

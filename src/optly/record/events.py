@@ -1,10 +1,10 @@
 """
-What happened: frozen, in the past tense, and without personal data.
+Events: what happened, frozen, in the past tense, and without personal data.
 
-Whatever a person could be recognised by, and every free text, lies in :attr:`Happened.personal` under a slot name. The
-ledger stores those values where they can be erased and hashes only a salted commitment to each of them, so nothing
-here may repeat one. Everything a decision needs is outside `personal`: folding events whose personal values are gone
-gives the same standing.
+Anything that could identify a person, and every free text, is in :attr:`Happened.personal` under a slot name. The
+ledger stores those values where they can be erased and hashes only a salted commitment to each, so no other field may
+repeat one. Everything a decision needs is outside `personal`: folding events whose personal values are gone gives the
+same standing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from optly.instants import is_aware, to_utc, to_utc_or_none
 
 class Actor(StrEnum):
     """
-    Who did it.
+    Who caused an event.
     """
 
     PERSON = "person"
@@ -36,10 +36,10 @@ class Grade(StrEnum):
     """
     How much an event proves, from the strongest to the weakest.
 
-    A: the person's own gesture, through a link sent to the very line it is about. Only Optly's own pages make it.
-    B: the person's own gesture, about another line or in a session that the host vouches for.
-    C: recorded by somebody else, with a document.
-    D: recorded by somebody else, who says when and how.
+    A: the person's own act, through a link sent to the very line it is about. Only Optly's own pages give this grade.
+    B: the person's own act, about another line or in a session that the host vouches for.
+    C: recorded by someone else, with a document.
+    D: recorded by someone else, who says when and how.
     E: asserted.
     """
 
@@ -77,7 +77,7 @@ class Act(StrEnum):
 
 class Evidence(StrEnum):
     """
-    What has to be on record for a consent to be proved.
+    What must be on record to prove a consent.
 
     Source: UK GDPR Art 7(1); the ICO's guidance on consent, https://ico.org.uk/for-organisations/uk-gdpr-guidance-and-
     resources/lawful-basis/consent/how-should-we-obtain-record-and-manage-consent (as reported 2026-11-23).
@@ -91,7 +91,7 @@ class Evidence(StrEnum):
 
 class Defect(StrEnum):
     """
-    Why something that was recorded as a consent is none.
+    Why something that was recorded as a consent is not one.
     """
 
     NOT_AFFIRMATIVE = "not_affirmative"
@@ -109,20 +109,20 @@ class Defect(StrEnum):
 @attrs.frozen(kw_only=True)
 class Manner:
     """
-    How a consent that was given elsewhere came about. None stands for what nobody knows, and counts against it.
+    How a consent was given elsewhere. None means unknown, and counts against it.
 
     Attributes:
-        conditional: Whether it was a condition of a sale, a quote, an account or the like.
-        bundled: Whether it was one act with something else, such as terms or a statement of age.
+        conditional: Whether it was a condition of a sale, a quote, an account or similar.
+        bundled: Whether the same act also agreed to something else, such as terms or a statement of age.
         channel_named: Whether the words name the channel.
-        sender_named: Whether the words name the organisation that relies on it, and not "partners" or a line of trade.
-        organisations: Keys of the organisations the words name, where that is another or more than the one on whose
-            record it is; None where it is that one alone.
-        chosen_singly: Whether each of several organisations could be chosen by itself.
+        sender_named: Whether the words name the organisation that relies on it, not just "partners" or a line of trade.
+        organisations: Keys of the organisations the words name, where that is not only the one that keeps this record;
+            None where it is that one alone.
+        chosen_singly: Whether each of several organisations could be chosen separately.
         by_holder: Whether the holder of the line gave it.
-        of_age: Whether whoever gave it was 13 or older, or a holder of parental responsibility allowed it.
-        collected_by: Who collected it, if that was somebody else; empty otherwise.
-        unproven: What of the evidence is missing.
+        of_age: Whether the person was 13 or older, or a holder of parental responsibility allowed it.
+        collected_by: Who collected it, if it was someone else; empty otherwise.
+        unproven: Which evidence is missing.
 
     Source: UK GDPR Art 4(11), 7 and 8, https://www.legislation.gov.uk/eur/2016/679/article/7 (as reported 2026-11-23);
     ICO, Tempcover 2022, Join the Triboo 2023, HelloFresh 2024, ZMLUK 2026.
@@ -142,7 +142,7 @@ class Manner:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """
-        What keeps it from being a consent. Empty if nothing does.
+        Why this is not a consent. Empty if it is one.
         """
         faults = (
             (Defect.CONDITIONAL, self.conditional is not False),
@@ -159,7 +159,7 @@ class Manner:
 
 class LinkKind(StrEnum):
     """
-    What a link was made for. What each may do is told in :mod:`optly.links`.
+    What a link was made for. :mod:`optly.links` says what each may do.
     """
 
     QUESTION = "question"
@@ -172,12 +172,12 @@ class LinkKind(StrEnum):
 @attrs.frozen
 class Choice:
     """
-    One thing a person can allow or refuse: messages on one channel, for one purpose, to one line of theirs.
+    One thing a person can allow or refuse: messages on one channel, for one purpose, to one of their lines.
 
     Attributes:
         line: The number of the line within the contact's own record, from 1. Not a telephone number.
         wording: Digest of the exact words of the question.
-        expires_at: A yes no longer counts after this instant; None if it does not end by itself.
+        expires_at: The last instant at which a yes counts; None if it does not expire.
     """
 
     channel: Channel
@@ -190,14 +190,14 @@ class Choice:
 @attrs.frozen(kw_only=True)
 class Happened:
     """
-    What every event says.
+    The fields that every event has.
 
     Attributes:
         occurred_at: When it happened in the world. Decides what came first. Aware, kept in UTC.
-        recorded_at: When it was written down. Aware, kept in UTC.
-        actor: Who did it.
+        recorded_at: When it was recorded. Aware, kept in UTC.
+        actor: Who caused it.
         grade: How much this record of it proves.
-        personal: Values to commit to and to keep erasable, by slot. Empty where they were erased or not read.
+        personal: Personal values by slot: committed to by a hash, and erasable. Empty where erased or not read.
     """
 
     occurred_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
@@ -210,7 +210,7 @@ class Happened:
 @attrs.frozen(kw_only=True)
 class ContactAdded(Happened):
     """
-    A contact was put on record. Their name, if known, is in the slot ``name_1``.
+    A contact was added. Their name, if known, is in the slot ``name_1``.
     """
 
     subscriber: Subscriber
@@ -220,7 +220,7 @@ class ContactAdded(Happened):
 @attrs.frozen(kw_only=True)
 class DetailsChanged(Happened):
     """
-    What is known of the contact changed. None means that it stayed as it was.
+    The contact's details changed. None means that a detail did not change.
 
     Attributes:
         name: The slot the new name is in.
@@ -234,11 +234,11 @@ class DetailsChanged(Happened):
 @attrs.frozen(kw_only=True)
 class LineAdded(Happened):
     """
-    The contact has a new address or number. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
+    An address or number was added to the contact. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
 
     Attributes:
-        subscriber: Who holds this very line, where that is not as for the contact: a director's private mailbox is an
-            individual's.
+        subscriber: Who holds this line, where that differs from the contact: a director's private mailbox belongs to an
+            individual.
     """
 
     line: int
@@ -249,7 +249,7 @@ class LineAdded(Happened):
 @attrs.frozen(kw_only=True)
 class LineRemoved(Happened):
     """
-    The contact no longer has this address or number.
+    An address or number was removed from the contact.
     """
 
     line: int
@@ -258,7 +258,7 @@ class LineRemoved(Happened):
 @attrs.frozen(kw_only=True)
 class LineReinstated(Happened):
     """
-    The removal of a line was undone by its holder. What was allowed and stopped on it counts as it did before.
+    The holder of a line undid its removal. What was allowed and stopped on it counts as before.
     """
 
     line: int
@@ -266,9 +266,9 @@ class LineReinstated(Happened):
 
 class Service(StrEnum):
     """
-    What people can have sent to a line of theirs, on their own page.
+    What people can have sent to one of their lines, from their own page.
 
-    CODE: Six digits that show that they can read what is sent there.
+    CODE: Six digits that prove they can read what is sent there.
     LINK: A new link to their page.
     COPY: A copy of what is held about them. Source: UK GDPR Art 15(3).
     """
@@ -281,10 +281,10 @@ class Service(StrEnum):
 @attrs.frozen(kw_only=True)
 class ServiceRequested(Happened):
     """
-    The person, or somebody who says they are, had something sent to a line of theirs.
+    The person, or someone who claims to be them, had something sent to one of their lines.
 
     Attributes:
-        link, code: The kind and the mark of the link it was asked for through, or None and empty.
+        link, code: The kind and the mark of the link it was requested through, or None and empty.
     """
 
     service: Service
@@ -300,8 +300,8 @@ class ComplaintReceived(Happened):
     The person complained about how their data are used. Their words are in the slot ``text_N``.
 
     Attributes:
-        complaint: Random name, 32 hexadecimal digits.
-        acknowledge_by: The last instant at which to say that it was received.
+        complaint: Random id, 32 hexadecimal digits.
+        acknowledge_by: The last instant at which to acknowledge it.
         link, code: As for an answer.
 
     Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
@@ -317,10 +317,10 @@ class ComplaintReceived(Happened):
 @attrs.frozen(kw_only=True)
 class ComplaintAcknowledged(Happened):
     """
-    The person was told that their complaint was received. How, if not by a message of ours, is in the slot ``how_N``.
+    The complaint was acknowledged to the person. How, if not by one of our messages, is in the slot ``how_N``.
 
     Attributes:
-        message: The message that told them, or empty.
+        message: The message that acknowledged it, or empty.
     """
 
     complaint: str
@@ -330,7 +330,7 @@ class ComplaintAcknowledged(Happened):
 @attrs.frozen(kw_only=True)
 class ComplaintResolved(Happened):
     """
-    The person was told what came of their complaint, which is in the slot ``how_N``.
+    The person was informed of the outcome of their complaint. The outcome is in the slot ``how_N``.
     """
 
     complaint: str
@@ -339,16 +339,16 @@ class ComplaintResolved(Happened):
 @attrs.frozen(kw_only=True)
 class ConsentRequested(Happened):
     """
-    A person was asked; the wording is pinned here, before the question leaves.
+    The person was asked for consent. The wording is pinned here, before the question is sent.
 
     Attributes:
-        question: Random name of the question, 32 hexadecimal digits.
-        via: The channel the question goes out on, and `line` the line it goes to.
+        question: Random id of the question, 32 hexadecimal digits.
+        via, line: The channel and the line the question is sent to.
         choices: What may be answered.
         expires_at: The last instant at which an answer counts.
-        regulation, reason, edition: Why the gate let the question out, and which edition of the rulebook said so.
-        solicited_at: When the person asked to be asked, if that was the reason.
-        remind_at: When they are reminded if they have not answered by then, once; None for not at all.
+        regulation, reason, edition: Why the gate allowed the question, and under which edition of the rulebook.
+        solicited_at: When the person asked for the question, if that was the reason.
+        remind_at: When one reminder is sent if they have not answered by then; None for no reminder.
     """
 
     question: str
@@ -367,7 +367,7 @@ class ConsentRequested(Happened):
 @attrs.frozen(kw_only=True)
 class MessageQueued(Happened):
     """
-    A marketing message passed the gate and waits to be handed over.
+    A marketing message passed the gate and was queued.
     """
 
     message: str
@@ -382,17 +382,17 @@ class MessageQueued(Happened):
 @attrs.frozen(kw_only=True)
 class MessageEvent(Happened):
     """
-    What became of a message.
+    What happened to a message.
 
     Attributes:
-        message: Random name of the message, 32 hexadecimal digits.
-        channel, line: Where it was to go.
-        question: The question it carried, if any.
-        backend: Which backend handed it over.
-        status: The enhanced status code of its reply, such as ``5.1.1``, or empty.
-        code: Mark of the link it carried (see :func:`optly.links.mark`), or empty.
-        provider_id: What the provider calls the message, or empty.
-        provider_code: The provider's own code for what became of it, such as ``30005``, or empty.
+        message: Random id of the message, 32 hexadecimal digits.
+        channel, line: Where it was addressed.
+        question: The question it contained, if any.
+        backend: Which backend sent it.
+        status: The enhanced status code of the reply, such as ``5.1.1``, or empty.
+        code: Mark of the link it contained (see :func:`optly.links.mark`), or empty.
+        provider_id: The provider's id of the message, or empty.
+        provider_code: The provider's own code for the outcome, such as ``30005``, or empty.
     """
 
     message: str
@@ -409,47 +409,47 @@ class MessageEvent(Happened):
 @attrs.frozen(kw_only=True)
 class MessageAccepted(MessageEvent):
     """
-    The provider took responsibility for the message. Its reply, word for word, is in the slot ``reply_N``.
+    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
     """
 
 
 @attrs.frozen(kw_only=True)
 class MessageRefused(MessageEvent):
     """
-    The provider refused the message for good. Its reply is in the slot ``reply_N``.
+    The provider permanently refused the message. Its reply is in the slot ``reply_N``.
     """
 
 
 @attrs.frozen(kw_only=True)
 class MessageDoubted(MessageEvent):
     """
-    Nobody knows whether the provider took the message, so it is not sent again.
+    It is unknown whether the provider accepted the message, so it is not sent again.
     """
 
 
 @attrs.frozen(kw_only=True)
 class MessageDelivered(MessageEvent):
     """
-    The provider says that the message arrived. What it said, word for word, is in the slot ``detail_N``.
+    The provider reported that the message arrived. Its report, word for word, is in the slot ``detail_N``.
     """
 
 
 @attrs.frozen(kw_only=True)
 class MessageUndelivered(MessageEvent):
     """
-    The provider had taken the message and says that it did not arrive. What it said is in the slot ``detail_N``.
+    The provider had accepted the message and reported that it did not arrive. Its report is in the slot ``detail_N``.
     """
 
 
 @attrs.frozen(kw_only=True)
 class LineFailed(Happened):
     """
-    A line takes no messages on a channel, for good: a mailbox that does not exist, a number that is a landline. Nothing
-    more goes out there until it is known to work.
+    A line permanently receives no messages on a channel: a mailbox that does not exist, a number that is a landline.
+    Nothing more is sent there until it is known to work.
 
     Attributes:
-        message: The message that failed, or empty if the provider told of the address alone.
-        backend, status, provider_code: Who says so, and its codes for it. What it said is in the slot ``detail_N``.
+        message: The message that failed, or empty if the provider reported only the address.
+        backend, status, provider_code: Who reported it, and its codes. The report is in the slot ``detail_N``.
     """
 
     channel: Channel
@@ -463,7 +463,7 @@ class LineFailed(Happened):
 @attrs.frozen(kw_only=True)
 class LineRestored(Happened):
     """
-    Somebody made sure that a line works again. How, is in the slot ``how_N``.
+    Staff confirmed that a line works again. How they know is in the slot ``how_N``.
     """
 
     channel: Channel
@@ -472,10 +472,10 @@ class LineRestored(Happened):
 
 class Meaning(StrEnum):
     """
-    What a message from a person was taken for, where it is neither an answer nor a stop.
+    How a message from a person was read, where it is neither an answer nor a stop.
 
     START: It lifts a provider's own block. It grants nothing.
-    HELP: They want to know who writes, and how to stop it.
+    HELP: They want to know who sends the messages, and how to stop them.
     OTHER: Something for people to read.
     """
 
@@ -499,7 +499,7 @@ class MessageReceived(Happened):
 @attrs.frozen(kw_only=True)
 class MessageWithheld(MessageEvent):
     """
-    The gate, asked again at the moment of handing over, refused what it had allowed when the message was queued.
+    The gate, checked again just before sending, refused a message that it had allowed when it was queued.
     """
 
     regulation: str
@@ -510,8 +510,9 @@ class MessageWithheld(MessageEvent):
 @attrs.frozen(kw_only=True)
 class AnswerHeld(Happened):
     """
-    A yes came so soon after the message with its link that a program which presses every button may have said it. It
-    allows nothing until the person confirms it, which is recorded as the consent.
+    A yes came so soon after the message with its link that a program which presses every button may have sent it.
+
+    It allows nothing until the person confirms it. The confirmation is recorded as the consent.
 
     Attributes:
         until: The last instant at which it can be confirmed.
@@ -529,17 +530,16 @@ class AnswerHeld(Happened):
 @attrs.frozen(kw_only=True)
 class ConsentGiven(Happened):
     """
-    The person said yes; or did what somebody took for a yes, which the act and the manner then show.
+    The person said yes, or did something that was recorded as a yes: the act and the manner show which.
 
     Attributes:
-        choices: What to, each with the digest of the wording it was said to.
+        choices: What they agreed to, each with the digest of its wording.
         act: What the person did.
         question: The question this answers, or None.
-        link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message of the
-            person's own came through none, and its words are in the slot ``reply_N``.
-        manner: How it came about, where that is not as in a question of our own.
-        language: The language of the page it was said on, or empty where it was said on none. That of the words is in
-            their wording.
+        link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message from
+            the person came through no link, and its words are in the slot ``reply_N``.
+        manner: How it was given, where it was not an answer to one of our own questions.
+        language: The language of the page, or empty if there was none. The language of the question is in its wording.
     """
 
     choices: tuple[Choice, ...]
@@ -553,7 +553,7 @@ class ConsentGiven(Happened):
     @property
     def defects(self) -> tuple[Defect, ...]:
         """
-        What keeps it from being a consent. Empty if nothing does.
+        Why this is not a consent. Empty if it is one.
         """
         manner = () if self.manner is None else self.manner.defects
         return manner if self.act.affirmative else (Defect.NOT_AFFIRMATIVE, *manner)
@@ -574,11 +574,11 @@ class ConsentRefused(Happened):
 
 class Through(StrEnum):
     """
-    How a stop reached us, where it was neither a link nor somebody's word.
+    How a stop reached us, where it was neither through a link nor recorded by staff.
 
-    REPLY: The person wrote it to us.
-    COMPLAINT: They marked a message as unwanted, and their provider says so.
-    PROVIDER: They told the provider that hands our messages over.
+    REPLY: The person wrote to us.
+    COMPLAINT: They marked a message as spam, and their provider reported that.
+    PROVIDER: They opted out with the provider that sends our messages.
     """
 
     REPLY = "reply"
@@ -589,14 +589,14 @@ class Through(StrEnum):
 @attrs.frozen(kw_only=True)
 class Stopped(Happened):
     """
-    Something was stopped.
+    The person stopped something.
 
     Attributes:
-        channels, purposes: What is covered; an empty tuple covers all of them, those of the future included.
-        line: The one line it covers, or None for every line of the contact, those of the future included.
+        channels, purposes: What is covered. An empty tuple covers all of them, including future ones.
+        line: The one line it covers, or None for every line of the contact, including future ones.
         link, code: The kind and the mark of the link it came through, or None and empty.
-        through: How it reached us, if neither by a link nor by somebody's word. What was written is in the slot
-            ``how_N``.
+        through: How it reached us, if neither through a link nor recorded by staff. What the person wrote is in the
+            slot ``how_N``.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -610,7 +610,7 @@ class Stopped(Happened):
 @attrs.frozen(kw_only=True)
 class ConsentWithdrawn(Stopped):
     """
-    A consent was taken back. Source: UK GDPR Art 7(3).
+    The person withdrew a consent. Source: UK GDPR Art 7(3).
     """
 
 
@@ -632,8 +632,8 @@ class SoftOptInRecorded(Happened):
         goods: Class of what was sold or discussed; only messages for purposes listed there are similar.
         similar_purposes: Purposes whose messages are about the sender's own similar products and services.
         refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
-        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
-        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
+        refused: Whether the person did refuse, which stops the channel on that line. None if unknown.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when it was recorded.
 
     Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
     """
@@ -651,7 +651,7 @@ class SoftOptInRecorded(Happened):
 
 class Engagement(StrEnum):
     """
-    What somebody was doing when a charity obtained their details.
+    What a person was doing when a charity obtained their details.
     """
 
     INTEREST = "interest"
@@ -662,15 +662,15 @@ class Engagement(StrEnum):
 @attrs.frozen(kw_only=True)
 class CharitySoftOptInRecorded(Happened):
     """
-    A charity collected details from somebody who showed interest in its purposes or supported them.
+    A charity collected the details of someone who showed interest in its purposes or supported them.
 
     Attributes:
-        obtained_by: Key of the organisation that obtained the details. Empty if nobody knows.
+        obtained_by: Key of the organisation that obtained the details. Empty if unknown.
         engagement: What the person was doing. A mere purchase is something other than support.
         purpose_held: Whether the purpose in question was one of the charity's own at that time.
         refusal_offered: Whether a simple, free way to refuse was offered when the details were first collected.
-        refused: Whether the person took it, which stops the channel on that line. None if nobody knows.
-        dated: Whether it is known when the details were collected. If not, `occurred_at` is when that was recorded.
+        refused: Whether the person did refuse, which stops the channel on that line. None if unknown.
+        dated: Whether it is known when the details were collected. If not, `occurred_at` is when it was recorded.
 
     Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
     https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
@@ -689,12 +689,12 @@ class CharitySoftOptInRecorded(Happened):
 @attrs.frozen(kw_only=True)
 class Checked:
     """
-    What a register said about a number, and when it was asked.
+    What a register said about a number, and when it was checked.
 
     Attributes:
         register: ``tps``, ``ctps`` or ``fps``.
-        listed_on: Since when the number is listed, or None where it is not.
-        as_of, version: The date and the name of the copy that was asked.
+        listed_on: Since when the number has been listed, or None if it is not.
+        as_of, version: The date and the name of the copy that was checked.
     """
 
     register: str
@@ -707,11 +707,11 @@ class Checked:
 @attrs.frozen(kw_only=True)
 class CommunicationMade(Happened):
     """
-    The organisation made a call or sent something by its own means, after the gate let it.
+    The organisation made a call or sent something itself, after the gate allowed it.
 
     Attributes:
-        communication: Random name, 32 hexadecimal digits.
-        regulation, reason, edition: Why the gate let it, and which edition of the rulebook said so.
+        communication: Random id, 32 hexadecimal digits.
+        regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
         checks: What the registers said beforehand.
     """
 
@@ -728,7 +728,7 @@ class CommunicationMade(Happened):
 @attrs.frozen(kw_only=True)
 class ContactErased(Happened):
     """
-    Every personal value of the contact was erased, and their lines are suppressed by keyed hash.
+    All personal values of the contact were erased, and their lines were suppressed by keyed hash.
     """
 
 

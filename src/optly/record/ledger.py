@@ -1,8 +1,8 @@
 """
-The chain of one contact's events, the log over all chains, and the verification of both. Pure.
+The hash chain of one contact's events, the log over all chains, and the verification of both. Pure.
 
-A chain alone finds accidents: whoever can rewrite an event can rewrite the hashes after it. So a sealer appends one
-leaf for each chain that grew to an append-only Merkle log and signs its head. Whoever keeps one signed head, a
+A chain alone finds accidents only: anyone who can rewrite an event can rewrite the hashes after it. So a sealer appends
+one leaf for each chain that grew to an append-only Merkle log and signs its head. Anyone who keeps one signed head, a
 *checkpoint*, can later show that nothing before it was altered, removed, reordered or cut off.
 
 Source: RFC 6962 sections 2.1 to 2.1.2; C2SP tlog-checkpoint and signed-note (read 2026-11-23).
@@ -35,7 +35,7 @@ _EVENT, _LEAF, _COMMITMENT = b"optly/e1\0", b"optly/l1\0", b"optly/c1\0"
 @attrs.frozen
 class Opening:
     """
-    What opens a commitment: the value and its salt. Kept beside the ledger, where it can be erased.
+    The opening of a commitment: the value and its salt. Kept beside the ledger, where it can be erased.
     """
 
     salt: bytes = attrs.field(repr=False)
@@ -43,7 +43,8 @@ class Opening:
 
     def commitment(self, slot: str) -> str:
         """
-        Return what the ledger keeps of the value in *slot*: 64 hexadecimal digits that tell nothing without the salt.
+        Return the ledger's commitment to the value in *slot*: 64 hexadecimal digits that reveal nothing without the
+        salt.
         """
         return hmac.digest(self.salt, _COMMITMENT + slot.encode() + b"\0" + self.value.encode(), "sha256").hex()
 
@@ -51,7 +52,7 @@ class Opening:
 @attrs.frozen(kw_only=True)
 class Entry:
     """
-    One event as it stands in the ledger.
+    One event in the ledger.
 
     Attributes:
         seq: Its place in the contact's chain, from 1.
@@ -101,10 +102,10 @@ def extend(
     salts: Iterable[bytes],
 ) -> tuple[tuple[Entry, ...], dict[str, Opening]]:
     """
-    Write *events* down after the event *version*, whose hash is *head*.
+    Return the entries for *events* after event *version*, whose hash is *head*.
 
     Args:
-        salts: 32 random bytes for each personal value, taken as needed.
+        salts: 32 random bytes for each personal value, drawn as needed.
 
     Returns:
         The entries, and the openings of their commitments by slot.
@@ -160,7 +161,7 @@ class Finding(StrEnum):
 @attrs.frozen
 class Problem:
     """
-    One thing that is wrong, where, in words without personal data.
+    One problem, where it is, in words without personal data.
 
     Attributes:
         contact: The contact's id, or empty for a problem of the log as a whole.
@@ -183,10 +184,10 @@ class Verification:
     The outcome of verifying a record. True if nothing is wrong.
 
     Attributes:
-        problems: What was found, empty if the record is whole.
+        problems: Empty if the record is intact.
         events: How many events were read.
-        erased: How many commitments have no value any more, which is not a problem.
-        sealed: How many contacts' chains are covered by a signed checkpoint as far as it goes.
+        erased: How many commitments no longer have a value, which is not a problem.
+        sealed: How many contacts' chains a signed checkpoint covers.
     """
 
     problems: tuple[Problem, ...]
@@ -207,12 +208,12 @@ def verify_chain(
     head: tuple[int, bytes] | None = None,
 ) -> tuple[Problem, ...]:
     """
-    Check one contact's chain from its first event on.
+    Check one contact's chain from its first event.
 
     Args:
         entries: In the order in which they are stored.
-        openings: The personal values at hand; each is held against its commitment.
-        head: How far the chain goes and the hash it ends in, as told by somebody else than *entries*.
+        openings: The personal values available; each is checked against its commitment.
+        head: The length of the chain and its last hash, from a source other than *entries*.
     """
     problems: list[Problem] = []
 
@@ -253,7 +254,7 @@ def verify_chain(
             if slot in openings and not hmac.compare_digest(openings[slot].commitment(slot), commitment):
                 found(Finding.VALUE_ALTERED, entry.seq, f"the value kept for {slot} is not the one that was recorded")
     for slot in sorted(openings.keys() - commitments.keys()):
-        found(Finding.VALUE_ALTERED, None, f"a value is kept for {slot}, which no event speaks of")
+        found(Finding.VALUE_ALTERED, None, f"a value is kept for {slot}, which no event mentions")
 
     if head is not None:
         version, hash_ = head
@@ -280,7 +281,7 @@ class Leaf:
 
     def hash(self, organisation: str) -> bytes:
         """
-        Return the leaf as it stands in the Merkle log, 32 bytes.
+        Return the leaf hash in the Merkle log, 32 bytes.
         """
         body = _LEAF + canonical([organisation, self.subject.hex(), self.version, self.head.hex()])
         return hashlib.sha256(b"\0" + body).digest()
@@ -306,7 +307,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 def grow(edge: Sequence[bytes], size: int, leaves: Iterable[bytes]) -> tuple[bytes, ...]:
     """
-    Append *leaves* to a tree of *size* leaves of which only the right *edge* is at hand.
+    Append *leaves* to a tree of *size* leaves of which only the right *edge* is known.
 
     The edge holds the roots of the full subtrees from the largest to the smallest, one for each bit set in the size,
     so appending costs the same however long the log is.
@@ -336,7 +337,7 @@ def edge_root(edge: Sequence[bytes]) -> bytes:
 
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     """
-    Return what proves that leaf *index* stands in the tree over *leaves*. Source: RFC 6962 section 2.1.1.
+    Return the proof that leaf *index* is in the tree over *leaves*. Source: RFC 6962 section 2.1.1.
     """
     if len(leaves) == 1:
         return ()
@@ -348,7 +349,7 @@ def inclusion_proof(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """
-    Tell whether *proof* shows that *leaf* is the leaf *index* of the tree of *size* leaves with this *root*.
+    Whether *proof* shows that *leaf* is leaf *index* of the tree of *size* leaves with this *root*.
     """
     if not 0 <= index < size:
         return False
@@ -367,7 +368,7 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
 
 def consistency_proof(size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     """
-    Return what proves that the tree over *leaves* begins with its first *size* leaves. Source: RFC 6962 section 2.1.2.
+    Return the proof that the tree over *leaves* begins with its first *size* leaves. Source: RFC 6962 section 2.1.2.
     """
 
     def subproof(size: int, leaves: Sequence[bytes], whole: bool) -> tuple[bytes, ...]:
@@ -383,7 +384,7 @@ def consistency_proof(size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def consistent(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
     """
-    Tell whether *proof* shows that the log with *root* only added to the log with *old_root*.
+    Whether *proof* shows that the log with *root* only added to the log with *old_root*.
 
     Source: RFC 9162 section 2.1.4.2, the algorithm for verifying.
     """
@@ -430,7 +431,7 @@ class Checkpoint:
         origin: The name of the log.
         size: How many leaves it has.
         root: Their Merkle root, 32 bytes.
-        note: The whole note as text: send it to somebody who is to hold you to it.
+        note: The whole note as text: send it to someone outside who can hold you to it.
     """
 
     origin: str
@@ -452,14 +453,14 @@ def _key_id(name: str, public_key: bytes) -> bytes:
 
 def note_body(name: str, size: int, root: bytes) -> bytes:
     """
-    Return the text of a checkpoint that is to be signed.
+    Return the text of a checkpoint, to be signed.
     """
     return f"{name}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
 def signed_note(body: bytes, name: str, public_key: bytes, signature: bytes) -> str:
     """
-    Put an Ed25519 *signature* under the *body* of a checkpoint.
+    Return the *body* of a checkpoint with an Ed25519 *signature* below it.
     """
     signed = base64.b64encode(_key_id(name, public_key) + signature).decode()
     return f"{body.decode()}\n— {name} {signed}\n"
@@ -497,7 +498,7 @@ def open_note(note: str, public_keys: Iterable[bytes]) -> Checkpoint | None:
 
 def consistency_problem(note: str, public_keys: Iterable[bytes], name: str, leaves: Sequence[bytes]) -> Problem | None:
     """
-    Hold the log against a checkpoint that somebody kept: it may only have grown since.
+    Check the log against a checkpoint that was kept: it may only have grown since.
 
     Args:
         note: The checkpoint as text.

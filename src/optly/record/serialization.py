@@ -1,5 +1,5 @@
 """
-Events to and from canonical data. A type tag is stored data: it is never renamed and never means anything else.
+Conversion of events to and from canonical data. A type tag is stored data: it is never renamed or reused.
 """
 
 from __future__ import annotations
@@ -14,79 +14,45 @@ import msgspec
 
 from optly.canonical import Json, timestamp
 from optly.errors import SerializationError
-from optly.record.events import (
-    AnswerHeld,
-    CharitySoftOptInRecorded,
-    Checked,
-    Choice,
-    CommunicationMade,
-    ComplaintAcknowledged,
-    ComplaintReceived,
-    ComplaintResolved,
-    ConsentGiven,
-    ConsentRefused,
-    ConsentRequested,
-    ConsentWithdrawn,
-    ContactAdded,
-    ContactErased,
-    DetailsChanged,
-    Event,
-    Happened,
-    LineAdded,
-    LineFailed,
-    LineReinstated,
-    LineRemoved,
-    LineRestored,
-    Manner,
-    MessageAccepted,
-    MessageDelivered,
-    MessageDoubted,
-    MessageQueued,
-    MessageReceived,
-    MessageRefused,
-    MessageUndelivered,
-    MessageWithheld,
-    ObjectionRaised,
-    ServiceRequested,
-    SoftOptInRecorded,
-)
+from optly.record import events
+from optly.record.events import Event
 
 TYPES: Final[Mapping[str, type[Event]]] = {
-    "contact-added/1": ContactAdded,
-    "details-changed/1": DetailsChanged,
-    "line-added/1": LineAdded,
-    "line-removed/1": LineRemoved,
-    "line-reinstated/1": LineReinstated,
-    "service-requested/1": ServiceRequested,
-    "complaint-received/1": ComplaintReceived,
-    "complaint-acknowledged/1": ComplaintAcknowledged,
-    "complaint-resolved/1": ComplaintResolved,
-    "consent-requested/1": ConsentRequested,
-    "message-queued/1": MessageQueued,
-    "communication-made/1": CommunicationMade,
-    "message-accepted/1": MessageAccepted,
-    "message-refused/1": MessageRefused,
-    "message-doubted/1": MessageDoubted,
-    "message-delivered/1": MessageDelivered,
-    "message-undelivered/1": MessageUndelivered,
-    "message-withheld/1": MessageWithheld,
-    "message-received/1": MessageReceived,
-    "line-failed/1": LineFailed,
-    "line-restored/1": LineRestored,
-    "answer-held/1": AnswerHeld,
-    "consent-given/1": ConsentGiven,
-    "consent-refused/1": ConsentRefused,
-    "consent-withdrawn/1": ConsentWithdrawn,
-    "objection-raised/1": ObjectionRaised,
-    "soft-opt-in-recorded/1": SoftOptInRecorded,
-    "charity-soft-opt-in-recorded/1": CharitySoftOptInRecorded,
-    "contact-erased/1": ContactErased,
+    "contact-added/1": events.ContactAdded,
+    "details-changed/1": events.DetailsChanged,
+    "line-added/1": events.LineAdded,
+    "line-removed/1": events.LineRemoved,
+    "line-reinstated/1": events.LineReinstated,
+    "service-requested/1": events.ServiceRequested,
+    "complaint-received/1": events.ComplaintReceived,
+    "complaint-acknowledged/1": events.ComplaintAcknowledged,
+    "complaint-resolved/1": events.ComplaintResolved,
+    "consent-requested/1": events.ConsentRequested,
+    "message-queued/1": events.MessageQueued,
+    "communication-made/1": events.CommunicationMade,
+    "message-accepted/1": events.MessageAccepted,
+    "message-refused/1": events.MessageRefused,
+    "message-doubted/1": events.MessageDoubted,
+    "message-delivered/1": events.MessageDelivered,
+    "message-undelivered/1": events.MessageUndelivered,
+    "message-withheld/1": events.MessageWithheld,
+    "message-received/1": events.MessageReceived,
+    "line-failed/1": events.LineFailed,
+    "line-restored/1": events.LineRestored,
+    "answer-held/1": events.AnswerHeld,
+    "consent-given/1": events.ConsentGiven,
+    "consent-refused/1": events.ConsentRefused,
+    "consent-withdrawn/1": events.ConsentWithdrawn,
+    "objection-raised/1": events.ObjectionRaised,
+    "soft-opt-in-recorded/1": events.SoftOptInRecorded,
+    "charity-soft-opt-in-recorded/1": events.CharitySoftOptInRecorded,
+    "contact-erased/1": events.ContactErased,
 }
 _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
-_COMMON: Final = frozenset(field.name for field in attrs.fields(Happened))
+_COMMON: Final = frozenset(field.name for field in attrs.fields(events.Happened))
 _OWN: Final[Mapping[type, tuple[str, ...]]] = {
     cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
-    for cls in (*TYPES.values(), Checked, Choice, Manner)
+    for cls in (*TYPES.values(), events.Checked, events.Choice, events.Manner)
 }
 
 
@@ -115,17 +81,17 @@ def tag_of(event: Event) -> str:
 
 def to_data(event: Event) -> dict[str, Json]:
     """
-    Return what is particular to *event*, without what every event says and without personal values.
+    Return the fields of *event* that not every event has, without personal values.
     """
     return {name: _plain(getattr(event, name)) for name in _OWN[type(event)]}
 
 
 def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:
     """
-    Make the event that a stored *record* tells of.
+    Return the event of a stored *record*.
 
     Args:
-        personal: The values at hand for the record's slots; those that were erased are simply not there.
+        personal: The values available for the record's slots. Erased ones are missing.
 
     Raises:
         SerializationError: The type is unknown to this version, or the data do not fit it.

@@ -1,7 +1,7 @@
 """
-What a link shows to whoever opens it: the questions, the present choices, and whose they are, masked. Pure.
+What a link shows to the person who opens it: the questions, the current choices, and whose they are, masked. Pure.
 
-There are three answers and not two. What was never answered is shown as that, never as a yes and never as a no.
+There are three answers, not two: an unanswered question is shown as such, never as a yes or a no.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from optly.contacts.addresses import Address, AddressKind, Channel
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Purpose, Wording
 from optly.locale.i18n import Catalogues
-from optly.record.consent import Question, Standing
 from optly.record.events import Choice, Event, LinkKind
+from optly.record.standing import Question, Standing
 
 
 @attrs.frozen(kw_only=True)
@@ -25,10 +25,10 @@ class Item:
     One thing the person can allow or refuse.
 
     Attributes:
-        choice: What exactly, as it goes into the record.
+        choice: The choice as it is recorded.
         title: Title of the purpose.
-        wording: The question in the words that are shown, and that the record will name.
-        answer: What is on record: True, False, or None for not answered.
+        wording: The question in the words that are shown, which the record will name.
+        answer: The answer on record: True, False, or None for not answered.
     """
 
     choice: Choice
@@ -39,7 +39,7 @@ class Item:
     @property
     def key(self) -> tuple[Channel, str]:
         """
-        What an answer is filed under.
+        The key of an answer.
         """
         return self.choice.channel, self.choice.purpose
 
@@ -51,14 +51,14 @@ class Opened:
 
     Attributes:
         masked: The line the link was sent to, masked: enough for its owner to see that the page is theirs.
-        language: Of the question, or the one asked for, or else the contact's.
+        language: The language of the question, or the one requested, or else the contact's.
         expires_at: The last instant at which the question can be answered; None for a link of another kind.
-        held: What was said too soon to count unconfirmed, and waits to be confirmed through this link.
-        undo: What a link that undoes something undoes.
-        channel: The channel it was sent on.
+        held: Answers given too soon to count without confirmation, which can be confirmed through this link.
+        undo: What an undo link undoes.
+        channel: The channel the link was sent on.
         verifiable: Whether a one-time code can be sent to that line.
         copyable: Whether a copy of the data can be sent to an address on record.
-        raised: Whether it is a session that such a code has raised.
+        raised: Whether it is a session that a one-time code has raised.
         ends_at: The last instant of the session; None for a link.
     """
 
@@ -82,7 +82,7 @@ class UndoneStop:
     A stop that can be undone.
 
     Attributes:
-        stop: Number of the event that stopped.
+        stop: Number of the event that stopped it.
         items: What would be allowed again: what the person had agreed to themselves, in the words they agreed to.
         at: When they stopped it.
     """
@@ -95,11 +95,11 @@ class UndoneStop:
 @attrs.frozen(kw_only=True)
 class AfterStop:
     """
-    What can be done once something is stopped.
+    What the person can do after a stop.
 
     Attributes:
-        undo: What can be undone through the very link that stopped it; None for nothing.
-        told: Whether a message goes to the person, with a link that undoes it.
+        undo: What can be undone through the same link that stopped it; None for nothing.
+        told: Whether a message with an undo link is sent to the person.
     """
 
     undo: UndoneStop | None = None
@@ -125,11 +125,11 @@ class UndoneChange:
 @attrs.frozen(kw_only=True)
 class Details:
     """
-    What is held of a contact, unmasked.
+    The details held about a contact, unmasked.
 
     Attributes:
-        lines: The addresses on record, in the order in which they came.
-        provable: The kinds of address a code can be sent to, which are those a new one can be given of.
+        lines: The addresses on record, in the order in which they were added.
+        provable: The kinds of address a code can be sent to, and so the kinds a new one can be added of.
     """
 
     name: str = attrs.field(repr=False)
@@ -155,7 +155,7 @@ class History:
 
 def answer(standing: Standing, choice: Choice, at: datetime) -> bool | None:
     """
-    Return what the person's answer to *choice* is at an instant, or None if there is none that counts.
+    Return the person's answer to *choice* at an instant, or None if none counts.
     """
     if standing.stop(choice.channel, choice.purpose, choice.line, at) is not None:
         return False
@@ -166,7 +166,7 @@ def question_items(
     question: Question, purposes: Mapping[str, Purpose], wordings: Mapping[str, Wording]
 ) -> tuple[Item, ...]:
     """
-    Return what *question* asks, in the pinned words. No answer is filled in, whatever is on record: none is a default.
+    Return the items of *question* in the pinned words. None has an answer, whatever is on record: none is a default.
     """
     return pinned_items(question.choices, purposes, wordings)
 
@@ -175,7 +175,7 @@ def pinned_items(
     choices: Iterable[Choice], purposes: Mapping[str, Purpose], wordings: Mapping[str, Wording]
 ) -> tuple[Item, ...]:
     """
-    Return choices in the words they name, with no answer.
+    Return items for *choices* in the words they name, without an answer.
     """
     return tuple(
         Item(
@@ -203,7 +203,7 @@ def choice_items(
     more: Catalogues = (),
 ) -> tuple[Item, ...]:
     """
-    Return every choice that can be made at all: each purpose on each channel the contact has a line for.
+    Return an item for each purpose on each channel the contact has a line for.
     """
     items = []
     for purpose in purposes:

@@ -1,9 +1,9 @@
 """
-The file a register is kept in.
+The format of a register file.
 
 A header of 112 bytes, then one entry of 8 bytes for each number, in ascending order. An entry is the number's E.164
 digits followed by 16 bits for the day it was listed, so that one search finds both. Entries are in the byte order of
-the machine that wrote them, because that is what can be searched without being copied; the header names it.
+the machine that wrote them, so that they can be searched without being copied; the header names it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _LAST_DAY: Final = (1 << DAY_BITS) - 1
 
 def pack_day(listed_on: date) -> int:
     """
-    Write a listing date in 16 bits. What does not fit, up to 1970 or after 2149, becomes 0, that is undated.
+    Encode a listing date in 16 bits. One that does not fit, up to 1 January 1970 or after 6 June 2149, becomes 0, which
+    is undated.
     """
     day = listed_on.toordinal() - _EPOCH
     return day if 0 < day <= _LAST_DAY else 0
@@ -41,7 +42,7 @@ def pack_day(listed_on: date) -> int:
 
 def unpack_day(day: int) -> date:
     """
-    Read what `pack_day` wrote.
+    Decode what `pack_day` encoded.
     """
     return date.fromordinal(day + _EPOCH) if day else UNDATED
 
@@ -49,7 +50,7 @@ def unpack_day(day: int) -> date:
 @attrs.frozen(kw_only=True)
 class Header:
     """
-    What a register file says of itself.
+    The header of a register file.
 
     Attributes:
         as_of: The date of the copy of the register the file was built from.
@@ -69,7 +70,7 @@ class Header:
     @property
     def version(self) -> str:
         """
-        The name of this copy: 16 hexadecimal digits of a hash over everything in it.
+        Identifies this copy: 16 hexadecimal digits of a hash over everything in it.
         """
         return hashlib.sha256(self._fields()).hexdigest()[:16]
 
@@ -79,7 +80,7 @@ class Header:
 
     def pack(self) -> bytes:
         """
-        Write the header, its own hash at its end.
+        Encode the header, followed by its own hash.
         """
         fields = self._fields()
         return fields + hashlib.sha256(fields).digest()
@@ -90,7 +91,7 @@ def read_header(data: bytes, file_size: int) -> Header:
     Read the header of a file of *file_size* bytes.
 
     Raises:
-        RegisterUnreadableError: This is not a whole register file of this format.
+        RegisterUnreadableError: It is not a complete register file in this format.
     """
     fields, seal = data[: _FIELDS.size], data[_FIELDS.size : HEADER_SIZE]
     if not fields.startswith(MAGIC):

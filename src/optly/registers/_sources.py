@@ -1,8 +1,8 @@
 """
-Reading a licence file: one number to a row, alone or in a column, plain or compressed.
+Reading a licence file: one number per row, alone or in a column, plain or compressed.
 
-Rows are read one line at a time, quotes included: a quote that is never closed spoils its own row and does not swallow
-the numbers below it.
+Each line is a row, even inside quotes: a quote that is never closed spoils its own row and does not swallow the
+numbers below it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from optly.registers._format import DAY_BITS, pack_day
 
 _GZIP: Final = b"\x1f\x8b"
 _BLOCK: Final = 1 << 20
-_LINES: Final = 100  # of the rows that could not be read
+_LINES: Final = 100  # lines remembered of the rows that could not be read
 _DIGIT: Final = re.compile(rb"[0-9]")
 _BOM: Final = b"\xef\xbb\xbf"
 _SEPARATORS: Final = b" \t\r\"'()-\xa0\xc2"  # the last two are a no-break space in Latin-1 and in UTF-8
 
 # A number of the United Kingdom or the Crown dependencies, with or without its country code and its leading zero: a
-# spreadsheet drops the zero. No national number begins with 4, so that nothing can be read in two ways.
+# spreadsheet drops the zero. No national number begins with 4, so nothing can be read in two ways.
 # Source: the general pattern of country code 44 in libphonenumber, without the seven-digit service numbers.
 _NUMBER: Final = re.compile(rb"(?:\+44|0044|44)?0?([1-357-9][0-9]{9}|[18][0-9]{8})")
 
@@ -66,12 +66,12 @@ def read_date(cell: bytes) -> date | None:
 @attrs.frozen(kw_only=True)
 class Layout:
     """
-    Where in a row things are.
+    The layout of a row.
 
     Attributes:
         column, date_column: Columns of the number and of its listing date, counted from 0. None for no date.
         delimiter: What separates columns: one ASCII character.
-        listed_on: The listing date of every number that has no date in its row.
+        listed_on: The listing date of every number without a date in its row.
         as_of: The date of the copy. No number in it can have been listed later.
     """
 
@@ -93,12 +93,12 @@ class Layout:
 @attrs.define
 class Flaws:
     """
-    The rows of one licence file that could not be read, by line, from 1. Never what is in them.
+    The rows of one licence file that could not be read, by line number from 1. Never their content.
 
     Attributes:
         file: The name of the file.
-        limit: How many there may be.
-        count: How many there are. `lines` has the first hundred.
+        limit: The maximum number of such rows.
+        count: How many there are. `lines` holds the first hundred.
     """
 
     file: str
@@ -108,10 +108,10 @@ class Flaws:
 
     def add(self, line: int) -> None:
         """
-        Count one more.
+        Add a row.
 
         Raises:
-            RegisterSourceError: That is one too many.
+            RegisterSourceError: There are more than `limit`.
         """
         self.count += 1
         if len(self.lines) < _LINES:
@@ -119,25 +119,25 @@ class Flaws:
         if self.count > self.limit:
             raise RegisterSourceError(
                 f"{self.file}: more than {self.limit} rows cannot be read, the first in line {self.lines[0]}: check "
-                "that it is the right file and that its column and its delimiter are right"
+                "that it is the right file and that the column and the delimiter are right"
             )
 
 
 def read_entries(path: Path, layout: Layout, flaws: Flaws, progress: Callable[[int], None]) -> Iterator[int]:
     """
-    Yield the entry of each row of a licence file, in the order they are in.
+    Yield the entry of each row of a licence file, in order.
 
-    A first row without a digit where the number should be is a heading. A number whose date cannot be read, or lies
-    after the date of the copy, is a flaw and is kept, undated: to lose it would let it be called.
+    A first row without a digit where the number should be is a heading. A number whose date cannot be read, or is
+    after the date of the copy, is a flaw and is kept as undated: if it were lost, it could be called.
 
     Args:
-        progress: Told now and then how many bytes of the file have been read.
+        progress: Called from time to time with how many bytes of the file have been read.
 
     Raises:
         RegisterSourceError: The file cannot be read, or has too many flaws.
     """
     delimiter = layout.delimiter.encode()
-    usual = pack_day(layout.listed_on) if layout.listed_on else 0
+    default = pack_day(layout.listed_on) if layout.listed_on else 0
     number_at, date_at = layout.column, layout.date_column
     for line, row in enumerate(_rows(path, progress), 1):
         cells = _cells(row.removeprefix(_BOM) if line == 1 else row, delimiter)
@@ -147,7 +147,7 @@ def read_entries(path: Path, layout: Layout, flaws: Flaws, progress: Callable[[i
             if row.strip() and (line > 1 or _DIGIT.search(cell)):
                 flaws.add(line)
             continue
-        day = usual
+        day = default
         if date_at is not None and date_at < len(cells) and (written := cells[date_at].strip()):
             listed_on = read_date(written)
             if listed_on is None or listed_on > layout.as_of:
@@ -163,7 +163,9 @@ def _rows(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
     for block, position in _blocks(path):
         *rows, rest = (rest + block).split(b"\n")
         if len(rest) > _BLOCK:
-            raise RegisterSourceError(f"{path.name}: a line is longer than a million bytes; this is no list of numbers")
+            raise RegisterSourceError(
+                f"{path.name}: a line is longer than a million bytes; this is not a list of numbers"
+            )
         yield from rows
         progress(position)
     yield rest
@@ -171,7 +173,7 @@ def _rows(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
 
 def _blocks(path: Path) -> Iterator[tuple[bytes, int]]:
     """
-    Yield what is in a file, decompressed, and how many bytes of the file itself were read for it.
+    Yield the content of a file, decompressed, with how many bytes of the file itself have been read so far.
     """
     try:
         with path.open("rb") as raw:

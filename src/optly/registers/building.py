@@ -1,8 +1,8 @@
 """
 Building a register file from licence files that are larger than memory.
 
-Rows are sorted a run at a time, the runs are merged, and the result takes the place of the old file in one step.
-Nothing of a build that fails or dies is ever seen under the name of the register.
+Rows are sorted a run at a time, the runs are merged, and the result replaces the old file in one step. A build that
+fails or dies leaves nothing under the name of the register.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _BLOCK: Final = 65_536  # entries of each run held while merging
 
 class Step(StrEnum):
     """
-    What a build is at: reading bytes of the licence files, or writing entries of the register file.
+    The step a build is at: reading bytes of the licence files, or writing entries of the register file.
     """
 
     READING = "reading"
     WRITING = "writing"
 
 
-# Called with the step, how much of it is done and how much there is to do.
+# Called with the step, how much of it is done and how much it is in all.
 Progress: TypeAlias = Callable[[Step, int, int], None]
 
 
 @attrs.frozen(kw_only=True)
 class Built:
     """
-    What became of a build.
+    The result of a build.
 
     Attributes:
         count: How many numbers the register has.
-        duplicates: How many rows repeated one of them. The earliest listing date counts.
-        flaws: How many rows could not be read, a number with an unreadable date among them.
+        duplicates: How many rows repeated one of them. The earliest listing date is kept.
+        flaws: How many rows could not be read, including numbers with an unreadable date.
         flawed_lines: The first hundred of these for each licence file, in the order of the files, by line from 1.
-        version: Names the new file by its content.
+        version: Identifies the new file by its content.
     """
 
     name: RegisterName
@@ -82,57 +82,57 @@ def build(
     progress: Progress | None = None,
 ) -> Built:
     """
-    Build the register file *target* from one or more licence files and put it in the place of the one that is there.
+    Build the register file *target* from one or more licence files, replacing the one that is there.
 
-    A licence file has one number to a row, alone or in a column, and may be compressed with gzip. Numbers are of the
+    A licence file has one number per row, alone or in a column, and may be compressed with gzip. Numbers are of the
     United Kingdom or the Crown dependencies and may be written with +44, with 0 or with neither. Several files are
-    taken together as one copy of the register. Files that list changes are not understood: give the full list.
+    combined into one copy of the register. Files that list only changes are not supported: give the full list.
 
-    Readers that have the old file open see the new one at their next look. On Windows the old file cannot be replaced
-    while a process has it open; build to a new name there.
+    Readers that have the old file open see the new one at their next check. On Windows the old file cannot be replaced
+    while a process has it open; use a new name there.
 
     Args:
-        as_of: The date of the copy, as its licensor gives it. It can be screened with for 28 days.
-        listed_on: The listing date of every number that has none in its row. Without one such a number counts as
-            listed for long enough, which is stricter than the law.
+        as_of: The date of the copy, as its licensor gives it. It may be used to screen for 28 days.
+        listed_on: The listing date of every number without one in its row. If this is not given either, such a number
+            counts as listed for long enough, which is stricter than the law.
         column, date_column: Where the number and its listing date are in a row, counted from 0.
-        flaw_limit: How many rows that cannot be read are put up with in one licence file.
-        progress: Told now and then how far the build is.
+        flaw_limit: The maximum number of unreadable rows in one licence file.
+        progress: Called from time to time with how far the build is.
 
     Raises:
-        RegisterSourceError: A licence file cannot be read, has too many flaws, or there is no number at all.
+        RegisterSourceError: A licence file cannot be read, has too many flaws, or none of them holds a number.
         ConfigurationError: An argument is out of range; a copy cannot be from the future.
     """
     paths = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
     target = Path(target)
     layout = Layout(column=column, date_column=date_column, delimiter=delimiter, listed_on=listed_on, as_of=as_of)
     if as_of > datetime.now(UTC).date() + timedelta(days=1):  # it is tomorrow already somewhere
-        raise ConfigurationError("the date of the copy lies in the future: it would never be too old")
+        raise ConfigurationError("the date of the copy is in the future: it would never be too old")
     if not target.parent.is_dir():
-        raise ConfigurationError("there is no folder for the register file to be built in")
-    tell = progress or _keep_quiet
+        raise ConfigurationError("the folder for the register file does not exist")
+    report = progress or _ignore
     with ExitStack() as stack:
         flaws = [Flaws(path.name, flaw_limit) for path in paths]
         runs = [
             stack.enter_context(_spill(entries, target.parent))
-            for entries in _runs(_all_entries(paths, layout, flaws, tell))
+            for entries in _runs(_all_entries(paths, layout, flaws, report))
         ]
         if not runs:
-            raise RegisterSourceError("there is no number in the licence files")
+            raise RegisterSourceError("the licence files hold no number")
         rows = sum(run.seek(0, os.SEEK_END) for run in runs) // ENTRY_SIZE
-        header = _replace(target, runs, name=name, as_of=as_of, rows=rows, progress=tell)
+        header = _replace(target, runs, name=name, as_of=as_of, rows=rows, progress=report)
     return Built(
         name=name,
         as_of=as_of,
         count=header.count,
         duplicates=rows - header.count,
-        flaws=sum(found.count for found in flaws),
-        flawed_lines=tuple(tuple(found.lines) for found in flaws),
+        flaws=sum(each.count for each in flaws),
+        flawed_lines=tuple(tuple(each.lines) for each in flaws),
         version=header.version,
     )
 
 
-def _keep_quiet(_step: Step, _done: int, _total: int) -> None:
+def _ignore(_step: Step, _done: int, _total: int) -> None:
     pass
 
 
@@ -142,8 +142,8 @@ def _all_entries(paths: Sequence[Path], layout: Layout, flaws: Sequence[Flaws], 
     except OSError as error:
         raise RegisterSourceError(f"a licence file cannot be read ({type(error).__name__})") from None
     before = 0
-    for path, size, found in zip(paths, sizes, flaws, strict=True):
-        yield from read_entries(path, layout, found, partial(_read_so_far, progress, before, sum(sizes)))
+    for path, size, flawed in zip(paths, sizes, flaws, strict=True):
+        yield from read_entries(path, layout, flawed, partial(_read_so_far, progress, before, sum(sizes)))
         before += size
 
 
@@ -166,24 +166,24 @@ def _merge(runs: Sequence[IO[bytes]]) -> Iterator[list[int]]:
     """
     Yield the entries of sorted *runs* in order, many at a time.
 
-    Each round takes from every run what is not above the lowest of the last entries that are in memory, because no
-    run can still hold anything below that, and has the merging done by the sort, which makes use of sorted stretches.
+    Each round takes from every run the entries up to the lowest of the last entries in memory, because no run can still
+    hold anything below that, and leaves the merging to the sort, which makes use of sorted stretches.
     """
     for run in runs:
         run.seek(0)
-    held = [array("Q") for _ in runs]
+    buffers = [array("Q") for _ in runs]
     while True:
         for place, run in enumerate(runs):
-            if not held[place]:
-                held[place].frombytes(run.read(_BLOCK * ENTRY_SIZE))
-        if not any(held):
+            if not buffers[place]:
+                buffers[place].frombytes(run.read(_BLOCK * ENTRY_SIZE))
+        if not any(buffers):
             return
-        last = min(entries[-1] for entries in held if entries)
+        last = min(entries[-1] for entries in buffers if entries)
         batch: list[int] = []
-        for place, entries in enumerate(held):
+        for place, entries in enumerate(buffers):
             cut = bisect_right(entries, last)
             batch.extend(entries[:cut])
-            held[place] = entries[cut:]
+            buffers[place] = entries[cut:]
         batch.sort()
         yield batch
 
@@ -199,7 +199,7 @@ def _replace(
             for batch in _merge(runs):
                 kept = array("Q")
                 for entry in batch:
-                    # Of one number's entries the one with the earliest day comes first, and an undated one before it.
+                    # A number's entries are sorted by day, an undated one first; the first is kept.
                     if entry >> DAY_BITS != previous:
                         previous = entry >> DAY_BITS
                         kept.append(entry)

@@ -1,5 +1,5 @@
 """
-Asking a register file.
+Looking up numbers in a register file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optly.protocols import Clock, Listing, RegisterName
 from optly.registers._format import DAY_BITS, HEADER_SIZE, Header, read_header, unpack_day
 from optly.registers._screening import answer, utc_now
 
-_LOOK_EVERY: Final = 1.0  # seconds between looks at whether the file was replaced
+_CHECK_EVERY: Final = 1.0  # seconds between checks whether the file was replaced
 _HASH_BLOCK: Final = 1 << 20
 
 _Stamp: TypeAlias = tuple[int, int, int, int]
@@ -30,7 +30,7 @@ _Stamp: TypeAlias = tuple[int, int, int, int]
 @attrs.frozen(kw_only=True)
 class _Copy:
     """
-    One file, mapped into memory. Stays readable after another took its name.
+    One file, mapped into memory. Stays readable after another has replaced it.
     """
 
     header: Header
@@ -63,9 +63,9 @@ class FileRegister:
     """
     A register kept in a file that `build` made. Implements `Register`.
 
-    The file is mapped, not read: opening it takes no time and processes share its memory. When another is put in its
-    place, questions are answered from the new one a second later at most, and never from a half of either. It must be
-    replaced, as `build` does, and not be written into. Safe to share between threads and over a fork.
+    The file is mapped, not read: opening it takes no time and processes share its memory. Once it has been replaced,
+    numbers are looked up in the new one within a second, and never partly in both. It must be replaced, as `build`
+    does, and never written to in place. Safe to share between threads and across a fork.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock = utc_now) -> None:
@@ -73,13 +73,13 @@ class FileRegister:
         Open the register file at *path*.
 
         Raises:
-            RegisterUnreadableError: It is missing, or is not a whole register file. Its content is not gone through:
+            RegisterUnreadableError: It is missing, or is not a complete register file. Its entries are not checked:
                 `verify` does that.
         """
         self._path = Path(path)
         self._clock = clock
         self._copy = _open(self._path)
-        self._look_at = time.monotonic() + _LOOK_EVERY
+        self._check_at = time.monotonic() + _CHECK_EVERY
 
     @property
     def name(self) -> RegisterName:
@@ -88,7 +88,7 @@ class FileRegister:
     @property
     def header(self) -> Header:
         """
-        What the file that answers now says of itself: its date, its version and how many numbers it has.
+        The header of the file now in use: its date, its version and how many numbers it has.
         """
         return self._copy.header
 
@@ -101,7 +101,7 @@ class FileRegister:
 
     def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
         """
-        Do as `Register.listed_on` says.
+        Return whether *number* was listed at *at*, and since when. See `Register.listed_on`.
         """
         copy = self._current()
         key = int(number.value[1:])
@@ -113,10 +113,10 @@ class FileRegister:
 
     def reload(self) -> None:
         """
-        Look at once whether the file was replaced.
+        Check now whether the file was replaced.
 
         Raises:
-            RegisterUnreadableError: It is gone, or what took its place is not a whole file of this register.
+            RegisterUnreadableError: It is gone, or the new one is not a complete file of this register.
         """
         try:
             stamp = _stamp(self._path.stat())
@@ -125,14 +125,14 @@ class FileRegister:
         if stamp != self._copy.stamp:
             fresh = _open(self._path)
             if fresh.header.name is not self.name:
-                raise RegisterUnreadableError(f"the register file is no longer of the {self.name.upper()}")
+                raise RegisterUnreadableError(f"the register file is no longer a copy of the {self.name.upper()}")
             self._copy = fresh
-        # Only now: a file that cannot be read is looked at again for the next question, and refused again.
-        self._look_at = time.monotonic() + _LOOK_EVERY
+        # Only now: a file that cannot be read is checked again at the next look-up, and refused again.
+        self._check_at = time.monotonic() + _CHECK_EVERY
 
     def verify(self) -> None:
         """
-        Go through the whole file and compare its content with its digest.
+        Read the whole file and compare its content with its digest.
 
         Raises:
             RegisterUnreadableError: It was altered.
@@ -145,6 +145,6 @@ class FileRegister:
             raise RegisterUnreadableError("the register file is damaged: build it again from the licence file")
 
     def _current(self) -> _Copy:
-        if time.monotonic() >= self._look_at:
+        if time.monotonic() >= self._check_at:
             self.reload()
         return self._copy

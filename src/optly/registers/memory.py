@@ -14,17 +14,17 @@ from optly.registers._screening import answer, utc_now
 
 class MemoryRegister:
     """
-    A register of the numbers it is given. Implements `Register`, by the same rules as `FileRegister`.
+    A register of the numbers passed to it. Implements `Register`, with the same rules as `FileRegister`.
     """
 
     def __init__(
         self, name: RegisterName, listings: Mapping[PhoneNumber, date], *, as_of: date, clock: Clock = utc_now
     ) -> None:
         """
-        Make the register *name* as it stood on *as_of*.
+        Make the register *name* as it was on *as_of*.
 
         Args:
-            listings: Since when each number is listed; `UNDATED` where that is not known.
+            listings: The date each number was listed; `UNDATED` where that is not known.
         """
         self._name = name
         self._listings = dict(listings)
@@ -37,7 +37,7 @@ class MemoryRegister:
 
     def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
         """
-        Do as `Register.listed_on` says.
+        Return whether *number* was listed at *at*, and since when. See `Register.listed_on`.
         """
         since = self._listings.get(number)
         return answer(self._name, self._as_of, "memory", since=since, at=at, checked_at=self._clock())

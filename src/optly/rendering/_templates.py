@@ -1,5 +1,5 @@
 """
-Templates filled in: the two forms of a letter, and the letters of a text message.
+Rendering of the templates, in plain text and HTML, and the alphabet of a text message.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _PLAIN = str.maketrans("’‘“”–\u00a0", "''\"\"- ")
 
-# Stand for the links of one person in what is made once for many.
+# Placeholders for the links of one person: the rest is made once for many.
 _LINK, _STOP = "\ue000link\ue000", "\ue000stop\ue000"
 
 
 @cache
 def environment() -> Environment:
     """
-    Return the templates. Loaded when they are first needed.
+    Return the environment of the templates. Loaded when it is first needed.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -44,14 +44,14 @@ def environment() -> Environment:
 
 def wrapped(text: str) -> str:
     """
-    Break a paragraph of plain text into lines, and no link in two.
+    Break a paragraph of plain text into lines, without breaking links.
     """
     return textwrap.fill(text, width=76, break_long_words=False, break_on_hyphens=False)
 
 
 def render(name: str, **facts: Any) -> str:
     """
-    Fill in a template.
+    Render a template.
     """
     return environment().get_template(name).render(**facts).strip() + "\n"
 
@@ -60,7 +60,7 @@ def letter(
     name: str, organisation: Organisation, subject: str, *, language: str, more: Catalogues, **facts: object
 ) -> Content:
     """
-    Fill in a template in both forms.
+    Render a message in both forms, plain text and HTML.
     """
     spoken = nearest(language, more)
     text, html = (
@@ -83,7 +83,7 @@ def _pattern(
     name: str, organisation: Organisation, subject: str, language: str, more: Catalogues, **facts: Hashable
 ) -> Content:
     """
-    Fill in a template as far as it is the same for everybody who is told these words on this day.
+    Render a message with placeholders for the links, as it is the same for everyone who gets it that day.
     """
     return letter(name, organisation, subject, language=language, more=more, link=_LINK, stop=_STOP, **facts)
 
@@ -100,7 +100,7 @@ def circular(
     **facts: Hashable,
 ) -> Content:
     """
-    Fill in a template that differs by nothing but the links from one person to the next. Made once for all of them.
+    Render a message that differs only by its links from one person to the next. Rendered once for all of them.
     """
     pattern = _pattern(name, organisation, subject, language, more, **facts)
     return Content(
@@ -112,7 +112,8 @@ def circular(
 
 def in_plain_letters(text: str) -> str:
     """
-    Return *text* without the typography that would make a text message cost twice as much. Letters stay as they are:
-    what is spelt with a ŵ or an ê is not spelt without it.
+    Return *text* without the typography that would make a text message cost twice as much.
+
+    Letters stay as they are: a word spelt with a ŵ or an ê is wrong without it.
     """
     return text.translate(_PLAIN)

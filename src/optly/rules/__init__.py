@@ -1,7 +1,7 @@
 """
-The gate: may this message go out, and why.
+The gate: whether a message may be sent or a call made, and why. No decision is legal advice.
 
-No decision is legal advice.
+May import `record` and what it may import. Pure.
 """
 
 from optly.rules.communication import (

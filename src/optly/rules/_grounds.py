@@ -11,8 +11,8 @@ from typing import Final
 import attrs
 
 from optly.contacts.addresses import Channel
-from optly.record.consent import Standing, StandingConsent, StandingStop
 from optly.record.events import Defect
+from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
 from optly.rules.decision import Decision, Duty, Reason
 from optly.rules.editions import Fines, edition_at, months_later, uk_date
@@ -165,7 +165,7 @@ def is_solicited(communication: Communication, stop: StandingStop | None) -> boo
     Tell whether the message is what the person asked for, after whatever stop there is.
 
     A request for consent answers them once, without anything beside the question, and not where they stopped what it
-    asks about: whoever types an address into a form has not shown that it is theirs.
+    asks about: typing an address into a form does not show that it is one's own.
     """
     asked = communication.solicited
     if asked is None or asked.at > communication.at or communication.line is None:
@@ -185,7 +185,7 @@ def is_solicited(communication: Communication, stop: StandingStop | None) -> boo
 
 def set_aside_old(communication: Communication, standing: Standing, months: int) -> Standing:
     """
-    Return the standing without the consents that somebody else collected too long ago to be the first contact.
+    Return the standing without the consents that someone else collected too long ago to be the first contact.
 
     They count up to that many months to the microsecond, and as long as they stand once the sender has been in contact.
     """

@@ -1,7 +1,7 @@
 """
 What is about to be sent, as the gate sees it, with the facts that only the application knows.
 
-None stands for a fact that nobody supplied. It is never read in the sender's favour.
+None stands for a fact that was not supplied. It is never read in the sender's favour.
 """
 
 from __future__ import annotations
@@ -184,14 +184,14 @@ class Communication:
         instigator: Key of the organisation at whose instigation it does so, if that is another. It then has to have
             the consent, and its record is the one to judge by.
         purpose: Key of the purpose it is about.
-        contact: Id of the contact, or empty if nobody with the address is on record.
+        contact: Id of the contact, or empty if the address belongs to no contact on record.
         line: Number of the line within the contact's record, or None likewise.
         at: When it is sent, or the call is made. Aware.
         asks: For a request for consent, the channel and the line of each thing it asks about.
         solicited: That the person asked for it.
         attempt: For a request that the person asked for, which sending of it this is. Only the first answers them.
         promotional: Whether a service message promotes anything, which makes it marketing, or a request for consent
-            anything beside the question. None if nobody knows.
+            anything beside the question. None if unknown.
         shows_identity: Whether it names whom it is sent for.
         gives_stop_address: Whether it says where to send a request to stop.
         offers_refusal: Whether it offers, and each message before it offered, a simple way to refuse.
@@ -237,7 +237,7 @@ class Communication:
 
 class Facts(TypedDict, total=False):
     """
-    What an application may tell of a message, beside what it is, to whom it goes and when. See `Communication`.
+    The facts an application may give about a message, besides what, to whom and when. See `Communication`.
     """
 
     instigator: str

@@ -1,5 +1,5 @@
 """
-What the gate answers, and why.
+The decision of the gate, and the reasons for it.
 """
 
 from __future__ import annotations
@@ -162,16 +162,16 @@ class Decision:
         regulation: The provision that decides, such as ``22(2)``; where there are several, with ``; `` between them.
         also: Further provisions that were applied, such as the prohibition to which `regulation` is an exception.
         channel, purpose, kind: What was asked about.
-        subscriber: What the holder of the line was taken to be.
+        subscriber: What the holder of the line was treated as.
         at: The instant the answer is for. Aware.
         edition: The edition of the rulebook, which names the law in force at that instant.
         fines: How high a fine can be for an act on that day. Empty if the rulebook does not say.
-        contact: Id of the contact, or empty if nobody with the address is on record.
+        contact: Id of the contact, or empty if the address belongs to no contact on record.
         line: Number of the line within the contact's record, or None.
         evidence: Numbers of the events the answer rests on.
-        failed: Names of the facts that were missing or against it.
-        listings: What the registers said, where that was asked for.
-        valid_until: The last instant at which the consent relied on counts, or None if it does not end by itself.
+        failed: Names of the facts that were missing or spoke against it.
+        listings: What the registers said, if they were checked.
+        valid_until: The last instant at which the consent relied on counts, or None if it does not expire.
         duties: What the sender of an allowed message must still do.
     """
 
@@ -207,7 +207,7 @@ class Decision:
     @property
     def would_change_it(self) -> str:
         """
-        What would turn the answer round, in a sentence for people. Empty for a message that is allowed.
+        What would change the answer, in a sentence for people. Empty for a message that is allowed.
         """
         return _REMEDIES.get(self.reason, "")
 

@@ -5,12 +5,13 @@ Which law was in force on a day, and how days are counted.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import attrs
+
+from optly.instants import london
 
 
 class Fines(StrEnum):
@@ -77,22 +78,13 @@ def edition_at(at: datetime) -> Edition:
     return OLDEST
 
 
-@lru_cache(maxsize=64)
-def _clocks_change(year: int, month: int) -> datetime:
-    last = date(year, month, 31)
-    sunday = last - timedelta(days=last.isoweekday() % 7)
-    return datetime(sunday.year, sunday.month, sunday.day, 1, tzinfo=UTC)
-
-
 def uk_date(at: datetime) -> date:
     """
-    Return the date in the United Kingdom at an instant in UTC. Needs no time zone database.
+    Return the date in the United Kingdom at an instant. Aware.
 
     Source: Summer Time Order 2002, S.I. 2002/262: from the last Sunday of March to that of October, at 1 a.m. GMT.
     """
-    if _clocks_change(at.year, 3) <= at < _clocks_change(at.year, 10):
-        at += timedelta(hours=1)
-    return at.date()
+    return at.astimezone(london()).date()
 
 
 def months_later(at: datetime, months: int) -> datetime:

@@ -3,10 +3,10 @@ What is wrong with the words a consent was, or will be, asked for with. Pure.
 
 A record of consent is worth what its wording is worth: what counts is what the person was shown and did, looked at from
 outside (RTM v Bonne Terre [2026] EWCA Civ 488). Most penalties for unlawful marketing were for wordings with one of the
-flaws below. To find none of them is not to be told that a consent is valid.
+flaws below. Finding none of them does not mean that a consent is valid.
 
-Only English is read. Of a wording in another language it is checked whether it names the organisation, and the form
-around it; that the rest was not checked is a finding of its own.
+Only English is checked in full. In another language the check covers the organisation's name and the form around the
+wording, and a finding of its own says that the rest was not checked.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Partner:
     Another organisation that would rely on the same consent.
 
     Attributes:
-        choosable: Whether the person can say yes or no to it by itself.
+        choosable: Whether the person can say yes or no to it separately.
     """
 
     name: str
@@ -74,14 +74,14 @@ class Partner:
 @attrs.frozen(kw_only=True)
 class Form:
     """
-    What a wording alone does not show: how the question stands on the page, on the paper or in the call.
+    What a wording alone does not show: how the question is put on the page, on paper or in the call.
 
     Attributes:
-        pre_ticked: A yes is there before the person does anything.
+        pre_ticked: A yes is selected before the person does anything.
         bundled: The same act also accepts terms, confirms an age or does something else.
         condition: Without a yes there is no service, no sale, no quote, no entry.
         refusable: A no is as easy as a yes and as visible.
-        separate: Each channel and each purpose is answered by itself.
+        separate: Each channel and each purpose is answered separately.
         partners: The other organisations that would rely on the consent, each by its name.
     """
 
@@ -100,8 +100,8 @@ class WordingFinding:
 
     Attributes:
         channel: The channel it is about, for `WordingFlaw.NO_CHANNEL`.
-        excerpt: The words that show it, white space and quotes made plain and the organisation's name in full; empty
-            where it is about words that are not there, or about the form.
+        excerpt: The words that show it, with plain white space and quotes and the organisation's name in full; empty if
+            it is about missing words or about the form.
     """
 
     code: WordingFlaw
@@ -265,7 +265,7 @@ _WITHDRAWAL: Final = (
     r"|\bopt(?:ing)?[- ]?out\b|\bstop\b|\bun-?tick (?:it|this|the box) (?:later|at any time|whenever)"
 )
 
-# A promise not to pass anything on speaks of others without meaning to share with them.
+# A promise not to pass anything on mentions others without meaning to share with them.
 _REASSURANCE: Final = (
     r"\b(?:never|not|won't|don't|nor)(?: ever| under any circumstances)? "
     r"(?:share|sell|pass|give|rent|lend|disclose|trade|swap)\b"
@@ -434,7 +434,7 @@ def _plain(text: str) -> str:
 
 def _name(organisation: Organisation) -> re.Pattern[str]:
     """
-    Return what the organisation is recognised by. Its name is taken out of the text, because there are organisations
+    Return what identifies the organisation. Its name is removed from the text, because there are organisations
     with names such as Trusted Partners.
     """
     whole = _plain(organisation.name)

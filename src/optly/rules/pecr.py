@@ -2,10 +2,10 @@
 The Privacy and Electronic Communications (EC Directive) Regulations 2003 (S.I. 2003/2426).
 
 One function a regulation, and one each for post and for the right to object. A fact that is missing is taken against
-the sender; a subscriber of unknown kind is taken for an individual. None of this is legal advice.
+the sender; a subscriber of unknown kind is treated as an individual. None of this is legal advice.
 
-Which stops, consents and listings count is told in :mod:`optly.rules._grounds`. A stop counts as soon as it is on
-record, even if the clock of whoever recorded it ran ahead, because the sender knew of it; a consent or a soft opt-in
+See :mod:`optly.rules._grounds` for which stops, consents and listings count. A stop counts as soon as it is on
+record, even if the clock that timed it ran ahead, because the sender knew of it; a consent or a soft opt-in
 counts only from when it was given. A decision about the past is made on the standing as it was on record then.
 """
 
@@ -18,8 +18,8 @@ import attrs
 
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Subscriber
-from optly.record.consent import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
 from optly.record.events import Engagement
+from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
 from optly.rules._grounds import (
     Screening,
     allow,
@@ -195,7 +195,7 @@ def _call_ground(communication: Communication, standing: Standing) -> Decision:
         grounds.append(claims_calls(communication, standing))
     if call.pensions is not False and individual:
         grounds.append(pension_calls(communication, standing))
-    # Reg 21(6) takes claims calls out of 21(1) too, but whoever agreed to those has overridden the register as well.
+    # Reg 21(6) takes claims calls out of 21(1) too, but a person who agreed to those has overridden the register too.
     if not (call.pensions and individual and subscriber is not Subscriber.UNKNOWN):
         grounds.append(live_calls(communication, standing))
     ground = next((ground for ground in grounds if not ground), grounds[0])
@@ -262,7 +262,7 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     Decide an unsolicited live call to an individual that markets anything about pension schemes.
 
     The caller has to be authorised, or a scheme's trustee or manager, whatever the person agreed to (21B(2)(a),
-    21B(3)(a)). Then the person has to have consented to calls by this caller on that line, not by somebody at whose
+    21B(3)(a)). Then the person has to have consented to calls by this caller on that line, not by someone at whose
     instigation it calls (21B(2)(b)), or to be a client in the way of 21B(3) and 21B(5)(c).
 
     Not covered: calls to a corporate subscriber, which reg 21 decides; whether a caller is authorised (21B(5)(a)); the
@@ -351,7 +351,7 @@ def electronic_mail(communication: Communication, standing: Standing) -> Decisio
     """
     Decide a message by electronic mail.
 
-    A corporate subscriber is not protected by the rule (22(1)), though whoever works there can object. An individual
+    A corporate subscriber is not protected by the rule (22(1)), though the people there can object. An individual
     has to have consented (22(2)), or to have been a customer in the way of 22(3), or in touch with a charity in that of
     22(3A). Asking for consent is marketing. What the person asked for is not unsolicited (22(1)).
 
@@ -474,7 +474,7 @@ def charity_soft_opt_in(communication: Communication, standing: Standing) -> Dec
     Decide by the soft opt-in for charities, if details that one collected are on record for the line.
 
     The sender has to be a charity (22(5)); furthering its purposes has to be the sole purpose of the message
-    (22(3A)(a)); it has to have obtained the details itself from somebody who showed interest in purposes it had then,
+    (22(3A)(a)); it has to have obtained the details itself from someone who showed interest in purposes it had then,
     or who offered or gave support (22(3A)(b)); a simple, free way to refuse has to have been offered then and in every
     message, and not taken (22(3A)(c)). Open from 5 February 2026, and for details collected from that day on: before,
     nobody offered a refusal for this.
@@ -537,7 +537,7 @@ def identity_and_stop_address(communication: Communication, standing: Standing) 
 
 def post(communication: Communication, standing: Standing) -> Decision:
     """
-    Decide a letter: outside the regulations, so that no consent is needed, but never to whoever objected.
+    Decide a letter: outside the regulations, so that no consent is needed, but never to a person who objected.
 
     Not covered: whether there is a lawful basis under the UK GDPR; the Mailing Preference Service, which is no law.
 
@@ -600,7 +600,7 @@ class UKPECR:
     The law of the United Kingdom on marketing by electronic mail, telephone, fax and post.
 
     Attributes:
-        first_contact_months: How old a consent that somebody else collected may be when it is first relied on. The ICO
+        first_contact_months: How old a consent that someone else collected may be when it is first relied on. The ICO
             advised six months until 2018 and in its draft code of 2020; whether it still does was not verified.
         charity: That the sender is a charity, where the message does not say it.
         charitable_purposes: Keys of the purposes whose messages do nothing but further those of the charity.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from optly.record.consent import Standing
+from optly.record.standing import Standing
 from optly.rules.communication import Communication
 from optly.rules.decision import Decision
 
@@ -19,7 +19,7 @@ class Rulebook(Protocol):
     @property
     def edition(self) -> str:
         """
-        Which edition of which law this is, as it is written into every decision.
+        The edition of the law, as it appears in every decision.
         """
 
     def assess(self, communication: Communication, standing: Standing) -> Decision:

@@ -1,15 +1,16 @@
 """
-Where the record is kept: :class:`SQLStorage`, :class:`FileStorage` and :class:`MemoryStorage`.
+Stores, which keep the record: :class:`SQLStorage`, :class:`FileStorage` and :class:`MemoryStorage`.
 
-Each is imported when it is first asked for, so that nobody pays for a database they do not use.
+Each is imported when it is first used, so that a program loads only the database it needs.
+
+May import `protocols`, `backoff` and what they may import.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optly.errors import ConfigurationError
+from optly import _lazy
 
 if TYPE_CHECKING:
     from optly.storage.file import FileStorage
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FileStorage", "MemoryStorage", "SQLStorage"]
 
-_MODULES = {"FileStorage": "file", "MemoryStorage": "memory", "SQLStorage": "sql"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _MODULES[name]
-    try:
-        return getattr(import_module(f"{__name__}.{module}"), name)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"{error.name} is missing: pip install 'optly[{module}]'") from None
+__getattr__ = _lazy.importer(
+    __name__, {"FileStorage": "file", "MemoryStorage": "memory", "SQLStorage": "sql"}, extras=("file", "sql")
+)

@@ -1,5 +1,5 @@
 """
-Connections to the SQL store's database, transactions on them, and what is tried again.
+Connections to the SQL store's database, transactions on them, and which errors are retried.
 """
 
 from __future__ import annotations
@@ -11,36 +11,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from optly.errors import (
-    ConfigurationError,
-    ConflictError,
-    DamagedError,
-    OptlyError,
-    StorageUnavailableError,
-)
+from optly.backoff import backoff
+from optly.errors import ConfigurationError, ConflictError, DamagedError, OptlyError, StorageUnavailableError
 from optly.storage import _schema
 from optly.storage._statements import MOST_KEYS, Statements
 
 T = TypeVar("T")
 
-# Another writer was in the way and this transaction is gone, or never began: doing all of it again is safe and enough.
+# Another writer was in the way and this transaction was rolled back, or never began: repeating all of it is safe and
+# sufficient.
 RETRIED: Final = frozenset(
     {
-        *("40001", "40P01"),  # SQLSTATE: serialization failure, deadlock; CockroachDB says them at COMMIT too
+        *("40001", "40P01"),  # SQLSTATE: serialization failure, deadlock; CockroachDB reports them at COMMIT too
         *(1213, 1205, 1020),  # MySQL: deadlock, lock wait timeout, record changed since it was read
         *("SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_TIMEOUT"),
         *("SQLITE_LOCKED", "SQLITE_LOCKED_SHAREDCACHE"),
     }
 )
 _DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"})
-_PATIENCE: Final = 10.0  # seconds after which a writer that always finds others in its way gives up
-_LONGEST_PAUSE: Final = 0.25
+_PATIENCE: Final = 10.0  # seconds after which a writer that is always blocked by others gives up
+_FIRST_PAUSE: Final = timedelta(milliseconds=5)
+_LONGEST_PAUSE: Final = timedelta(milliseconds=250)
 _ATTEMPTS: Final = 8
 
 _DRIVERS: Final = {
@@ -78,7 +76,7 @@ _log = logging.getLogger("optly")
 
 def code_of(error: object) -> str | int | None:
     """
-    Return the database's own code for *error*: an SQLSTATE, MySQL's number or SQLite's name for it.
+    Return the database's own code for *error*: an SQLSTATE, a MySQL number or an SQLite name.
     """
     code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
     match code, error:
@@ -89,17 +87,18 @@ def code_of(error: object) -> str | int | None:
 
 def pause(attempt: int) -> None:
     """
-    Wait a random time that may be longer with each attempt.
+    Sleep for a random time, whose limit doubles with each attempt.
     """
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2**attempt)))  # noqa: S311
+    wait = backoff(attempt, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, share=random.random())  # noqa: S311
+    time.sleep(wait.total_seconds())
 
 
 class Session:
     """
-    A connection and what is done on it. Commits each statement by itself unless a transaction was begun.
+    A connection that runs the prepared statements. Commits each by itself unless a transaction was begun.
 
     Attributes:
-        broken: Whether it is not to be used again.
+        broken: Whether it must not be used again.
     """
 
     def __init__(self, connection: Connection, statements: Statements) -> None:
@@ -111,25 +110,25 @@ class Session:
 
     def run(self, sql: str) -> None:
         """
-        Run a statement that has no values, such as those that begin and end a transaction.
+        Run a statement without values, such as one that begins or ends a transaction.
         """
         self._cursor.execute(sql)
 
     def rows(self, name: str, /, **values: Any) -> Sequence[tuple[Any, ...]]:
         """
-        Return the rows a statement finds.
+        Return the rows that a statement selects.
         """
         statement = self._statements[name]
         self._cursor.execute(statement.sql, statement.bind(values))
-        found: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
-        return found
+        rows: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
 
     def lookup(self, name: str, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """
-        Yield the rows that are there under any of *keys*, however many those are.
+        Yield the rows for any of *keys*, however many keys there are.
         """
         if len(keys) > MOST_KEYS:
-            keys = list(dict.fromkeys(keys))  # one that is asked for in two statements would be found twice
+            keys = list(dict.fromkeys(keys))  # a key in two statements would be found twice
         for start in range(0, len(keys), MOST_KEYS):
             self._cursor.execute(*self._statements.lookup(name, keys[start : start + MOST_KEYS]))
             yield from self._cursor.fetchall()
@@ -148,7 +147,7 @@ class Session:
         Run a statement once for each of *rows*, and return how many rows an update or a deletion matched in all.
 
         Raises:
-            ConflictError: *taken*, when there is a row of the same key.
+            ConflictError: *taken*, if there is already a row with the same key.
         """
         if not rows:
             return 0
@@ -164,7 +163,7 @@ class Session:
 
     def empty_log(self, *, patient: bool) -> bool:
         """
-        Move everything from SQLite's log into the file and empty the log. False if somebody was in the way.
+        Move everything from SQLite's log into the file and empty the log. False if another connection prevented it.
         """
         self.run(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT if patient else 0}")
         try:
@@ -185,7 +184,7 @@ class Database:
         self._engine = url_or_engine if isinstance(url_or_engine, Engine) else _engine(url_or_engine)
         dialect = self._engine.dialect
         if dialect.name not in _BEGIN:
-            raise ConfigurationError(f"there is no store for {dialect.name}; use SQLite, PostgreSQL, MariaDB or MySQL")
+            raise ConfigurationError(f"{dialect.name} is not supported: use SQLite, PostgreSQL, MariaDB or MySQL")
         self._sqlite = dialect.name == "sqlite"
         if self._sqlite and self._engine.url.database in (None, "", ":memory:"):
             raise ConfigurationError("an SQLite store needs a file; to keep nothing, use MemoryStorage()")
@@ -201,16 +200,16 @@ class Database:
         self._idle: list[Session] = []
         self._prepared = False
         self._preparing = threading.Lock()
-        # SQLite lets one writer in at a time and has the others sleep and try. Threads wait here instead.
+        # SQLite allows one writer at a time and makes the others sleep and retry. Threads wait here instead.
         self._turn = threading.Lock() if self._sqlite else nullcontext()
-        # Whether erased values may lie in SQLite's log: a process may have died before it could empty it.
+        # Whether SQLite's log may hold erased values: a process may have died before it could empty it.
         self._residue = True
 
     def close(self) -> None:
         """
         Close every connection that is not in use.
         """
-        self._enter()
+        self._check_fork()
         while self._idle:
             self._idle.pop().connection.close()
         if self._own:
@@ -218,27 +217,27 @@ class Database:
 
     def read(self, work: Callable[[Session], T]) -> T:
         """
-        Return what *work* finds. Each statement sees what was committed when it began.
+        Return the result of *work*. Each statement sees what was committed when it began.
 
         Raises:
             StorageUnavailableError: The database cannot be reached, or its connections keep breaking.
         """
-        self._enter()
+        self._check_fork()
         return self._repeat(work)
 
     def write(self, work: Callable[[Session], T], *, erase: bool = False) -> T:
         """
-        Do *work* in one transaction, durable on return. Done again from the start when another writer was in the way.
+        Do *work* in one transaction, durable on return. Repeated from the start if another writer was in the way.
 
         Args:
             erase: Leave no copy of what was deleted in SQLite's files.
 
         Raises:
-            ConflictError: *work* raised it. Where writers do not take turns, this waits a short random time first.
+            ConflictError: *work* raised it. On databases other than SQLite it is raised after a short random time.
             StorageUnavailableError: The database cannot be reached, or its connection broke. If it broke during the
-                commit, nobody knows whether anything was written.
+                commit, it is unknown whether anything was written.
         """
-        self._enter()
+        self._check_fork()
         with self._turn:
             try:
                 result = self._repeat(lambda session: self._transact(session, work))
@@ -249,14 +248,14 @@ class Database:
             if self._sqlite and (erase or self._residue):
                 self._residue = not self._repeat(lambda session: session.empty_log(patient=erase))
                 if self._residue:
-                    _log.warning("erased values stay in the log of the SQLite file until no reader is in the way")
+                    _log.warning("erased values remain in the log of the SQLite file until no reader is active")
         return result
 
-    # ---- one attempt after the other
+    # ---- attempts
 
-    def _enter(self) -> None:
+    def _check_fork(self) -> None:
         if os.getpid() != self._process:
-            # To close what the parent opened would end the parent's connections, so it is kept and never used.
+            # Closing the parent's sessions would end the parent's connections, so they are kept and never used.
             self._abandoned.append(self._idle)
             self._engine.dispose(close=False)
             self._start()
@@ -278,7 +277,7 @@ class Database:
                 raise
             except BaseException:
                 if session is not None:
-                    session.broken = True  # an interrupt may have left half a reply unread
+                    session.broken = True  # an interrupt may have left part of a reply unread
                 raise
             finally:
                 if session is not None:
@@ -352,7 +351,7 @@ class Database:
 
     def _prepare(self) -> None:
         """
-        See to the tables, once in each process.
+        Create or check the tables, once in each process.
         """
         with self._preparing:
             if self._prepared:
@@ -364,22 +363,22 @@ class Database:
                             _create_missing(connection)
                         break
                     except DBAPIError as error:
-                        # Most likely another process is making the same tables at this moment.
+                        # Most likely another process is creating the same tables now.
                         if connection.invalidated or code_of(error.orig) in _DAMAGED or attempt == _ATTEMPTS - 1:
                             raise
                         pause(attempt)
             self._prepared = True
 
     def _translated(self, error: Any) -> OptlyError:
-        # The driver's own text may quote values, so only its name and code are passed on.
+        # The driver's message may quote values, so only the error's name and code are passed on.
         what = f"{type(error).__name__} {code_of(error) or ''}".strip()
         dbapi = self._engine.dialect.loaded_dbapi
-        # What SQLite itself did not refuse, Python's driver did: a text that is not UTF-8.
+        # An error without SQLite's own code is from Python's driver: text that is not UTF-8.
         unreadable = self._sqlite and isinstance(error, dbapi.OperationalError) and code_of(error) is None
         if unreadable or code_of(error) in _DAMAGED:
             return DamagedError(f"the SQLite file cannot be read ({what})")
         if isinstance(error, dbapi.ProgrammingError):
-            return ConfigurationError(f"the database does not take a statement: are its rights in order? ({what})")
+            return ConfigurationError(f"the database refused a statement: check the user's rights ({what})")
         return StorageUnavailableError(f"the database cannot be used ({what})")
 
 
@@ -390,9 +389,11 @@ def _create_missing(connection: Connection) -> None:
         _schema.metadata.create_all(connection)
         connection.execute(insert(known).values(version=_schema.VERSION))
     elif found < _schema.VERSION:
-        raise ConfigurationError(f"the database has schema {found}, from before 0.1: make a new one")
+        raise ConfigurationError(f"the database has schema {found}, from before 0.1: create a new one")
     elif found > _schema.VERSION:
-        raise ConfigurationError(f"the database has schema {found}, this Optly knows {_schema.VERSION}: upgrade Optly")
+        raise ConfigurationError(
+            f"the database has schema {found}, this Optly supports {_schema.VERSION}: upgrade Optly"
+        )
 
 
 def _engine(url: str | URL) -> Engine:
@@ -402,8 +403,8 @@ def _engine(url: str | URL) -> Engine:
         kind = parsed.get_backend_name()
         options = {"connect_args": {"check_same_thread": False}} if kind == "sqlite" else {}
         return create_engine(parsed, poolclass=NullPool, **options)
-    except ArgumentError:  # which NoSuchModuleError is one of; its text repeats the address, password and all
-        raise ConfigurationError("this is not the address of a database, such as sqlite:///optly.db") from None
+    except ArgumentError:  # including NoSuchModuleError; its message repeats the URL with the password
+        raise ConfigurationError("this is not a database URL, such as sqlite:///optly.db") from None
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(kind, "sql")
         raise ConfigurationError(f"{error.name} is missing: pip install 'optly[{extra}]'") from None

@@ -1,11 +1,11 @@
 """
-An append-only file of records that one process writes and nobody has to trust after a crash.
+An append-only file of records that is written by one process and verified after a crash.
 
 Each line holds its number, the number of the first line that was written together with it, a check and one record. A
-file begins with a line that names its generation; the check covers all of these. Beside the file lies its mark: how
-many lines were durable and the check of the last one. Up to the mark every line must be whole. After it there is at
-most what a crash interrupted, which is kept as far as it is whole and then cut. The mark itself is written after each
-sync but synced only now and then, so it may lag behind after a power cut; it is never ahead.
+file begins with a line that identifies its generation; the check covers all of these. Beside the file is its mark: how
+many lines were durable, and the check of the last one. Up to the mark every line must be complete. After it there is at
+most what a crash interrupted, which is kept as far as it is complete; the rest is cut off. The mark itself is written
+after each sync but synced only from time to time, so it may lag behind after a power cut; it is never ahead.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Line:
 @attrs.frozen
 class _Header:
     """
-    What the first line says: which generation of the file this is and how its lines are made.
+    The first line: the generation of the file and the format of its lines.
     """
 
     generation: str
@@ -71,7 +71,7 @@ def _line(generation: str, n: int, first: int, record: bytes) -> bytes:
     return b'{"n":%d,"first":%d,"check":"%s","record":%s}\n' % (n, first, check, record)
 
 
-# Brackets without end are no line either.
+# RecursionError: brackets nested too deeply.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_header = msgspec.json.Decoder(_Header).decode
@@ -79,7 +79,7 @@ _decode_header = msgspec.json.Decoder(_Header).decode
 
 def _read(line: bytes, generation: str) -> _Line | None:
     """
-    Return what a line holds, or None if it is not whole or not of this generation.
+    Decode a line, or return None if it is incomplete or not of this generation.
     """
     try:
         read = _decode_line(line)
@@ -100,7 +100,7 @@ def _read_header(line: bytes) -> tuple[_Header, _Line] | None:
 @attrs.frozen
 class _Mark:
     """
-    How far a file was durable: `n` is the number of its last line and `check` the check of that line.
+    The point up to which a file is durable: the number `n` of the last line and its check.
     """
 
     generation: str
@@ -127,10 +127,10 @@ def _open_private(path: str, flags: int) -> int:
 
 def _sync(fd: int) -> None:
     """
-    Return once what was written is on the disk.
+    Return once everything written is on the disk.
     """
     if sys.platform == "darwin":
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone only reaches the drive's cache
     elif sys.platform == "win32":
         os.fsync(fd)
     else:
@@ -139,7 +139,7 @@ def _sync(fd: int) -> None:
 
 def _sync_directory(path: Path) -> None:
     if os.name == "nt":
-        return  # a directory cannot be opened there
+        return  # Windows cannot open a directory
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -154,9 +154,9 @@ def _write(fd: int, data: bytes) -> None:
 
 
 @contextmanager
-def _reporting() -> Iterator[None]:
+def _own_errors() -> Iterator[None]:
     """
-    Report what the system refuses as an error of ours. Its own text would tell the path.
+    Convert errors of the system into our own. Its message would reveal the path.
     """
     try:
         yield
@@ -166,13 +166,13 @@ def _reporting() -> Iterator[None]:
 
 class Journal:
     """
-    The file, its mark and its lock. Created when it is missing; held by one process until it is closed.
+    The file, its mark and its lock. Created when it is missing; locked by one process until it is closed.
 
-    Records are queued in the order in which they count, by callers that see to that order; any number of threads may
-    then wait for theirs. The first to come writes and syncs all that are queued.
+    Callers queue records in the order that counts, one at a time; any number of threads may then wait for theirs. The
+    first of them writes and syncs all that are queued.
 
     Raises:
-        StorageLockedError: Another process, or another journal of this one, holds it.
+        StorageLockedError: Another process, or another journal in this one, has locked it.
         StorageUnavailableError: The file cannot be opened.
     """
 
@@ -187,12 +187,12 @@ class Journal:
         self._queued = self._durable = 0
         self._flushing = threading.Lock()
         self._failed = self._closed = False
-        with ExitStack() as opened, _reporting():
+        with ExitStack() as opened, _own_errors():
             self._lock = opened.enter_context(open(self._beside(".lock"), "ab", opener=_open_private))
             try:
                 portalocker.lock(self._lock, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
             except portalocker.LockException:
-                raise StorageLockedError("another process holds the store, or it was opened twice") from None
+                raise StorageLockedError("another process has locked the store, or it was opened twice") from None
             self._mark_file = opened.enter_context(
                 open(self._beside(".mark"), "r+b", buffering=0, opener=_open_private)
             )
@@ -207,36 +207,38 @@ class Journal:
 
     def recover(self) -> Iterator[bytes]:
         """
-        Yield every record that is there, then be ready for new ones. What a crash left half written is cut off.
+        Yield every record in the file, then prepare for new ones. A part that a crash left incomplete is cut off.
 
         Raises:
-            DamagedError: A line is not what was written, or lines are missing.
+            DamagedError: A line was altered, or lines are missing.
             StorageUnavailableError: The file cannot be read.
         """
-        with _reporting():
+        with _own_errors():
             marks = self._read_marks()
             self._beside(".new").unlink(missing_ok=True)
             if self._path.exists() and (marks or self._path.stat().st_size):
                 with self._path.open("rb") as file:
                     yield from self._read_all(file, marks)
                 self._reopen()
-                self._note(durably=True)
+                self._write_mark(durably=True)
                 return
         if any(mark.n for mark in marks.values()):
-            raise DamagedError("the store's file is gone, but the mark beside it is there")
+            raise DamagedError("the store's file is gone, but its mark is still there")
         self.replace(())
 
     def _read_all(self, file: IO[bytes], marks: Mapping[int, _Mark]) -> Iterator[bytes]:
         first = file.readline()
         found = _read_header(first)
         if found is None:
-            raise DamagedError("the first line of the store's file is not what was written", line=1)
+            raise DamagedError("the first line of the store's file was altered", line=1)
         header, read = found
         if header.format > _FORMAT:
-            raise ConfigurationError(f"the file has format {header.format}, this Optly knows {_FORMAT}: upgrade Optly")
+            raise ConfigurationError(
+                f"the file has format {header.format}, this Optly supports {_FORMAT}: upgrade Optly"
+            )
         known = {mark.n: (slot, mark) for slot, mark in marks.items() if mark.generation == header.generation}
         if not known:
-            raise DamagedError("the mark beside the store's file is missing or belongs to another file")
+            raise DamagedError("the mark of the store's file is missing or belongs to another file")
         self._slot, mark = known[max(known)]
         self._generation, self._check = header.generation, read.check
 
@@ -246,16 +248,16 @@ class Journal:
             if following is None or following.n != self._last + 1:
                 break
             if following.n == mark.n and following.check != mark.check:
-                raise DamagedError("a line of the store's file is not what was written", line=mark.n + 1)
+                raise DamagedError("a line of the store's file was altered", line=mark.n + 1)
             self._last, self._check = following.n, following.check
             end += len(line)
             yield bytes(following.record)
         else:
             line = b""
         broken = self._last + 1
-        # One write may reach the disk in any order, so lines written together with the broken one may be whole.
-        whole = (there for rest in chain([line], file) if (there := _read(rest, self._generation)))
-        if self._last < mark.n or not all(there.first <= broken < there.n for there in whole):
+        # Parts of one write may reach the disk in any order, so lines written with the broken one may be complete.
+        complete = (later for rest in chain([line], file) if (later := _read(rest, self._generation)))
+        if self._last < mark.n or not all(later.first <= broken < later.n for later in complete):
             raise DamagedError("the store's file is damaged, or lines of it are missing", line=self._last + 2)
         os.truncate(self._path, end)
 
@@ -272,9 +274,9 @@ class Journal:
         slots = [self._mark_file.read(_SLOT) for _ in range(2)]
         return {place: mark for place, slot in enumerate(slots) if (mark := _Mark.read(slot)) is not None}
 
-    def _note(self, *, durably: bool = False) -> None:
+    def _write_mark(self, *, durably: bool = False) -> None:
         """
-        Write the mark into the slot that does not hold the latest one, so that one of them is always whole.
+        Write the mark into the slot that does not hold the latest one, so that one of them is always complete.
         """
         self._slot = 1 - self._slot
         self._mark_file.seek(self._slot * _SLOT)
@@ -287,7 +289,7 @@ class Journal:
 
     def check(self) -> None:
         """
-        Refuse if nothing more can be done with the journal.
+        Raise if the journal can no longer be used.
 
         Raises:
             StorageLockedError: It was opened before a fork, by the parent.
@@ -297,13 +299,15 @@ class Journal:
         if os.getpid() != self._process:
             raise StorageLockedError("the store was opened by the process this one was forked from")
         if self._failed:
-            raise StorageFailedError("a write to the store's file failed: open it again to see what is there")
+            raise StorageFailedError(
+                "a write to the store's file failed: open the store again to recover what was written"
+            )
         if self._closed:
             raise StorageUnavailableError("the store is closed")
 
     def add(self, record: bytes) -> None:
         """
-        Queue one line of JSON. Not for two threads at once.
+        Queue one line of JSON. Not safe to call from two threads at once.
         """
         self._queue.append(record)
         self._queued += 1
@@ -311,7 +315,7 @@ class Journal:
     @property
     def position(self) -> int:
         """
-        How many records were queued so far: what to wait for after adding one.
+        How many records have been queued: the position to wait for after adding one.
         """
         return self._queued
 
@@ -320,7 +324,7 @@ class Journal:
         Return once the first *position* records are durable.
 
         Raises:
-            StorageFailedError: Nobody knows whether they are.
+            StorageFailedError: It is unknown whether they are.
         """
         if self._durable >= position:
             return
@@ -342,12 +346,12 @@ class Journal:
             _write(self._fd, b"".join(lines))
             _sync(self._fd)
             self._last, self._check = n, check
-            self._note()
+            self._write_mark()
         self._durable += len(lines)
 
     def replace(self, records: Iterable[bytes]) -> None:
         """
-        Put *records* in the place of all there were, queued ones included, so that nothing else is left in the file.
+        Replace all records, including queued ones, with *records*, so that nothing else is left in the file.
 
         A crash leaves either the old file or the new one.
         """
@@ -361,8 +365,8 @@ class Journal:
                     self._last, self._check = n, _check(generation, n, n, record)
                 file.flush()
                 _sync(file.fileno())
-            # Both generations have a mark while either file may be the one that is there.
-            self._note(durably=True)
+            # Both generations have a mark as long as either file may be found after a crash.
+            self._write_mark(durably=True)
             new.replace(self._path)
             _sync_directory(self._path.parent)
             self._reopen()
@@ -371,13 +375,13 @@ class Journal:
 
     def fail(self) -> None:
         """
-        Refuse everything from now on.
+        Refuse all further operations.
         """
         self._failed = True
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        # After a failed sync the system may have dropped what it could not write, and a second sync would not say so.
+        # After a failed sync the system may have dropped what it could not write, and a second sync would succeed.
         try:
             yield
         except BaseException as error:
@@ -388,7 +392,7 @@ class Journal:
 
     def close(self) -> None:
         """
-        Write what is queued and let go of the file and its lock. Harmless when repeated.
+        Write what is queued, close the file and release its lock. Harmless when repeated.
         """
         if self._closed or os.getpid() != self._process:
             return
@@ -399,7 +403,7 @@ class Journal:
                     if self._queue:
                         self._flush()
                     with self._failing():
-                        self._note(durably=True)
+                        self._write_mark(durably=True)
             finally:
                 if self._fd >= 0:
                     os.close(self._fd)
@@ -409,11 +413,11 @@ class Journal:
 _OPEN: Final[WeakSet[Journal]] = WeakSet()
 
 
-def _let_go() -> None:
-    # A child would go on holding the lock of a parent that has ended.
+def _close_locks() -> None:
+    # A child would keep holding the lock of a parent that has ended.
     for journal in _OPEN:
         journal._lock.close()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_locks)

@@ -2,8 +2,9 @@
 The tables of the SQL store.
 
 Keys are 16 random or keyed bytes and come first in every primary key, so the tables shard by them: contacts by
-`subject_id`, keyed names by `idkey`. Nothing refers from one group to the other. Times are whole microseconds since
-1970 in UTC, and everything that is hashed is kept as bytes, because a JSON type would rewrite it.
+`subject_id`, addresses by `idkey`, the blind index they are looked up by. No foreign key joins the two groups. Times
+are whole microseconds since 1970 in UTC, and everything that is hashed is kept as bytes, because a JSON type would
+rewrite it.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def to_micros(at: datetime) -> int:
     """
-    Return an aware datetime as it is stored.
+    Return an aware datetime as the microseconds that are stored.
     """
     return (at - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
     """
-    Return the datetime, in UTC, that was stored.
+    Return the stored datetime, in UTC.
     """
     return _EPOCH + timedelta(microseconds=micros)
 
@@ -40,7 +41,7 @@ def _binary(length: int) -> TypeEngine[bytes]:
 
 
 def _code(length: int) -> TypeEngine[str]:
-    # The default collations of MySQL take "a" for "A" and drop blanks at the end.
+    # MySQL's default collations treat "a" and "A" as equal and ignore trailing spaces.
     exact = mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
     return String(length).with_variant(exact, "mysql", "mariadb")
 
@@ -106,7 +107,7 @@ outbox = _table(
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
 
-# ---- by keyed name
+# ---- by idkey
 
 identifiers = _table(
     "identifiers",
@@ -145,7 +146,7 @@ counters = _table(
 )
 Index("optly_counters_expiry", counters.c.until)
 
-# ---- by organisation: small, or written by the sealer alone
+# ---- by organisation: small, or written only when sealing
 
 wordings = _table(
     "wordings",

@@ -1,8 +1,9 @@
 """
 Every statement of the SQL store, built once at import and compiled once for each database.
 
-A contact's own statements bind its `subject_id`, a keyed name's its `idkey` and a code's its `code_key`, by equality or
-by IN, so that a sharded database answers each from one place. The few that look over all of them are in `UNROUTED`.
+Statements about a contact bind its `subject_id`, those about an address its `idkey` and those about a code its
+`code_key`, by equality or by IN, so that a sharded database runs each on one shard. The few that scan all shards are in
+`UNROUTED`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
 )
-_held = (
+_claimed = (
     *_of_message,
     t.outbox.c.state.in_([_state(MessageState.SENDING), _state(MessageState.IN_DOUBT)]),
     _is(t.outbox.c.attempts, "claimed"),
@@ -82,7 +83,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "committed": select(t.events.c.seq).where(_is(t.events.c.subject_id, "contact"), _is(t.events.c.idem, "name")),
     "put_event": insert(t.events),
     "put_personal": insert(t.personal),
-    "drop_slot": delete(t.personal).where(_is(t.personal.c.subject_id, "contact"), _is(t.personal.c.slot, "name")),
     "forget_personal": delete(t.personal).where(_is(t.personal.c.subject_id, "contact")),
     "forget_identifiers": delete(t.identifiers).where(_is(t.identifiers.c.subject_id, "contact")),
     "forget_codes": delete(t.codes).where(_is(t.codes.c.subject_id, "contact")),
@@ -91,7 +91,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.leaves.c.subject_id, "contact"), _is(t.leaves.c.organisation, "of"))
     .order_by(t.leaves.c.place.desc())
     .limit(1),
-    # ---- keyed names
+    # ---- idkeys
     "move_identifier": update(t.identifiers)
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
     .values(line=bindparam("line_")),
@@ -109,13 +109,13 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         lease_until=bindparam("until"),
     ),
     "finish": update(t.outbox)
-    .where(*_held)
+    .where(*_claimed)
     .values(state=bindparam("state_"), lease_until=literal_column("NULL"), body=bindparam("empty")),
     "doubt": update(t.outbox)
-    .where(*_held)
+    .where(*_claimed)
     .values(state=_state(MessageState.IN_DOUBT), lease_until=literal_column("NULL")),
     "requeue": update(t.outbox)
-    .where(*_held)
+    .where(*_claimed)
     .values(
         state=_state(MessageState.QUEUED),
         lease_until=literal_column("NULL"),
@@ -201,15 +201,15 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
 }
 
 
-def _later(there: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
-    return case((new > there, new), else_=there)
+def _later(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
+    return case((new > old, new), else_=old)
 
 
-def _unless_over(there: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
-    return case((t.counters.c.until < bindparam("now"), new), else_=there)
+def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
+    return case((t.counters.c.until < bindparam("now"), new), else_=old)
 
 
-# What becomes of a row that is there already, column by column. MySQL assigns in this order and sees what it assigned.
+# How a row that exists already is updated, column by column. MySQL assigns in this order and uses the new values.
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
     "put_suppression": (t.suppressions, lambda new: [("at", _later(t.suppressions.c.at, new.at))]),
     "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
@@ -220,14 +220,14 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
             ("until", _unless_over(t.counters.c.until, new.until)),
         ],
     ),
-    "put_wording": (t.wordings, lambda new: [("digest", t.wordings.c.digest)]),
-    "put_key_version": (t.key_versions, lambda new: [("version", t.key_versions.c.version)]),
+    "put_wording": (t.wordings, lambda _new: [("digest", t.wordings.c.digest)]),
+    "put_key_version": (t.key_versions, lambda _new: [("version", t.key_versions.c.version)]),
 }
 
 
 def upsert(dialect: Dialect, name: str) -> ClauseElement:
     """
-    Build an upsert in the form *dialect* has for it.
+    Build an upsert in the syntax of *dialect*.
     """
     table, changes = UPSERTS[name]
     if dialect.name == "postgresql":
@@ -243,10 +243,10 @@ def upsert(dialect: Dialect, name: str) -> ClauseElement:
 @attrs.frozen
 class Compiled:
     """
-    A statement as the driver takes it.
+    A compiled statement.
 
     Attributes:
-        order: The names of its values by position; None where the driver takes them by name.
+        order: The names of its values by position; None if the driver takes them by name.
         constants: Values that are the same each time.
     """
 
@@ -256,7 +256,7 @@ class Compiled:
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """
-        Return *values* as the driver takes them.
+        Return *values* in the form the driver expects.
         """
         if self.constants:
             values = {**self.constants, **values}
@@ -284,10 +284,10 @@ class Statements:
 
     def lookup(self, name: str, keys: Sequence[Any]) -> tuple[str, Any]:
         """
-        Return the statement that looks up to `MOST_KEYS` *keys* up, and its values.
+        Return the statement that looks up *keys*, of which there are at most `MOST_KEYS`, and its values.
 
         The number of keys is rounded up to a power of two, so that there are few statements to compile and, on the
-        server, to plan; the last key fills the gap.
+        server, to plan; the last key is repeated to fill the gap.
         """
         count = 1 << (len(keys) - 1).bit_length()
         compiled = self._lookups.get((name, count))

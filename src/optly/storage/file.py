@@ -1,5 +1,5 @@
 """
-A store in one file: what the memory store holds, and a journal of what was done to it.
+A store in one file: the memory store, and a journal of the operations on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from optly.storage.memory import MemoryStorage, State
 
 _ROWS: Final = 100
 
-# What each record is made of: the arguments of an operation, or rows of a table in the place of what led to them.
+# What a record holds: the arguments of an operation, or rows of a table that replace the operations before them.
 _TABLES: Final = {table: list[tuple[get_args(hint)]] for table, hint in get_type_hints(State).items()}  # type: ignore[misc]
 _OPERATIONS: Final[dict[str, Any]] = {
     "append": tuple[list[Commit]],
@@ -44,12 +44,12 @@ _write = msgspec.json.Encoder().encode
 
 
 @attrs.frozen
-class _Held:
+class _Guard:
     """
-    Holds the state for one operation, and lets go of its caller only when all that there was to see is durable.
+    Locks the state for one operation, which returns only once everything it could see is durable.
 
-    Nobody is told of anything, their own or another's, that a crash could still undo. After an error that is not of
-    Optly's own tree, an interrupt for example, a change may be there in part, and then the store is not used again.
+    So no caller learns of a change, its own or another's, that a crash could still undo. After an error that is not one
+    of Optly's own, such as an interrupt, a change may have been made in part, so the store is not used again.
     """
 
     _lock: Lock
@@ -57,10 +57,10 @@ class _Held:
     _changing: bool = attrs.field(default=False, kw_only=True)
 
     def __enter__(self) -> None:
-        self._journal.check()  # first, because after a fork there may be nobody to release the lock
+        self._journal.check()  # first, because after a fork the lock may never be released
         self._lock.acquire()
         try:
-            self._journal.check()  # again, because whoever held it may have failed
+            self._journal.check()  # again, because the operation before may have failed
         except BaseException:
             self._lock.release()
             raise
@@ -68,27 +68,28 @@ class _Held:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._changing and kind is not None and not issubclass(kind, OptlyError):
             self._journal.fail()
-        seen = self._journal.position
+        position = self._journal.position
         self._lock.release()
         if kind is None:
-            self._journal.wait(seen)
+            self._journal.wait(position)
 
 
 class FileStorage(MemoryStorage):
     """
-    Keeps the record in one file of JSON lines, and all of it in memory as well. Threads may share it and have their
-    changes synced together; one process at a time may hold it.
+    Keeps the record in one file of JSON lines, and all of it in memory as well. Threads may share it, and their changes
+    are synced together; one process at a time may use it.
 
-    Beside the file lie its mark and its lock; back up the mark with it. Every erasure writes the whole file anew,
-    without what was erased, so a clean-up should hand its erasures over in few calls.
+    Beside the file are its mark and its lock; back up the mark with it. Every erasure rewrites the whole file without
+    what was erased, so a clean-up should make its erasures in few calls.
 
     Args:
-        path: Where the file is, or is to be made. Not on a network file system, whose locks do not hold.
+        path: The path of the file, which is created if it is missing. Not on a network file system, whose locks are not
+            reliable.
 
     Raises:
-        StorageLockedError: Another process holds the store.
+        StorageLockedError: Another process has locked the store.
         StorageUnavailableError: The file cannot be opened.
-        DamagedError: What is in the file is not what was written. Nothing was changed.
+        DamagedError: The file was altered or damaged. Nothing was changed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -97,15 +98,15 @@ class FileStorage(MemoryStorage):
         journal = Journal(Path(path))
         try:
             for line, record in enumerate(journal.recover(), 2):
-                self._repeat(record, line)
+                self._replay(record, line)
         except BaseException:
             journal.close()
             raise
         self._journal = journal
         lock = Lock()
-        self._reading, self._changing = _Held(lock, journal), _Held(lock, journal, changing=True)
+        self._reading, self._changing = _Guard(lock, journal), _Guard(lock, journal, changing=True)
 
-    def _repeat(self, record: bytes, line: int) -> None:
+    def _replay(self, record: bytes, line: int) -> None:
         try:
             operation, raw = _read(record)
             args = _DECODERS[operation].decode(raw)
@@ -119,7 +120,7 @@ class FileStorage(MemoryStorage):
     def _changed(self, operation: str, *args: Any) -> None:
         if self._journal is None:
             return
-        if operation == "append" and any(c.forget or c.forget_slots or c.release for c in args[0]):
+        if operation == "append" and any(c.forget or c.release for c in args[0]):
             self._journal.replace(self._rows())
         else:
             self._journal.add(_write((operation, args)))

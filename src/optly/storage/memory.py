@@ -1,5 +1,5 @@
 """
-A store that lives in memory: for tests, and as the state behind the file store.
+A store in memory: for tests, and as the state behind the file store.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 @attrs.define
 class Contact:
     """
-    What is kept of one contact.
+    A stored contact.
 
     Attributes:
-        idems: Names of the commits that made it.
-        grown: Whether the chain went on since it was last sealed.
-        sealed: The place of its latest leaf in the log.
+        idems: The idem of each of its commits.
+        grown: Whether the chain has grown since it was last sealed.
+        sealed: The position of its latest leaf in the log.
     """
 
     organisation: str
@@ -61,10 +61,10 @@ class Contact:
 @attrs.frozen
 class Queued:
     """
-    A message in the outbox and where it stands.
+    A message in the outbox and its state.
 
     Attributes:
-        until: How long it is claimed for, while it is.
+        until: The end of its lease, while it is claimed.
     """
 
     organisation: str
@@ -113,14 +113,14 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._state = State()
-        # What holds the state for one operation, alone. A store that does more than that around each puts its own here.
+        # Locks the state for one operation. A store that does more than that around each replaces it.
         self._reading: AbstractContextManager[object] = Lock()
         self._changing: AbstractContextManager[object] = self._reading
 
     def _changed(self, operation: str, *args: Any) -> None:
         """
-        Told, while the state is held, of each operation that changed it. Doing the same again from the same state
-        gives the same state.
+        Called, while the state is locked, after each operation that changed it. The same operation on the same state
+        gives the same result.
         """
 
     # ---- contacts
@@ -130,8 +130,8 @@ class MemoryStorage:
         suppressions: list[Suppression] = []
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
-                if there := self._state.identifiers.get(idkey):
-                    identifiers[idkey] = there
+                if identifier := self._state.identifiers.get(idkey):
+                    identifiers[idkey] = identifier
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
         return Found(identifiers, suppressions)
@@ -164,7 +164,7 @@ class MemoryStorage:
 
     def append(self, commits: Sequence[Commit]) -> None:
         with self._changing:
-            _refuse(self._state, commits)
+            _check(self._state, commits)
             for commit in commits:
                 _drop(self._state, commit)
             for commit in commits:
@@ -194,7 +194,7 @@ class MemoryStorage:
 
     def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
         with self._changing:
-            _refuse_named(self._state, messages)
+            _check_ids(self._state, messages)
             _enqueue(self._state, organisation, messages)
             if messages:
                 self._changed("enqueue", organisation, messages)
@@ -232,7 +232,7 @@ class MemoryStorage:
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         with self._changing:
-            got: list[OutboxMessage] = []
+            claimed: list[OutboxMessage] = []
             for claim in claims:
                 name = (claim.subject, claim.message)
                 queued = self._state.outbox.get(name)
@@ -241,20 +241,20 @@ class MemoryStorage:
                 message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
                 self._state.outbox[name] = Queued(queued.organisation, message, MessageState.SENDING, until)
                 self._state.codes.update((code.key, code) for code in claim.codes)
-                got.append(message)
-            if got:
+                claimed.append(message)
+            if claimed:
                 self._changed("claim", claims, now, until)
-            return got
+            return claimed
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         with self._changing:
-            held = []
+            settled = []
             for settlement in settlements:
-                if _is_held(self._state, settlement):
+                if _is_claimed(self._state, settlement):
                     _settle(self._state, settlement)
-                    held.append(settlement)
-            if held:
-                self._changed("settle", held)
+                    settled.append(settlement)
+            if settled:
+                self._changed("settle", settled)
 
     def backlog(self, organisation: str) -> Mapping[MessageState, int]:
         with self._reading:
@@ -378,7 +378,7 @@ class MemoryStorage:
 # ---- what one commit does to the state
 
 
-def _is_held(state: State, settlement: Settlement) -> bool:
+def _is_claimed(state: State, settlement: Settlement) -> bool:
     queued = state.outbox.get((settlement.subject, settlement.message))
     return (
         queued is not None
@@ -387,9 +387,9 @@ def _is_held(state: State, settlement: Settlement) -> bool:
     )
 
 
-def _refuse(state: State, commits: Sequence[Commit]) -> None:
+def _check(state: State, commits: Sequence[Commit]) -> None:
     """
-    Raise what stands against any of *commits*, before anything is changed.
+    Raise if any of *commits* cannot be written, before anything is changed.
     """
     for commit in commits:
         contact = state.contacts.get(commit.subject)
@@ -398,35 +398,34 @@ def _refuse(state: State, commits: Sequence[Commit]) -> None:
             raise ConflictError("another change to the contact came first")
     for commit in commits:
         contact = state.contacts.get(commit.subject)
-        kept = contact.openings.keys() - set(commit.forget_slots) if contact and not commit.forget else set()
-        if kept & commit.openings.keys():
-            raise ConflictError("a slot for a personal value is taken")
-    _refuse_taken(state, commits)
+        if contact and not commit.forget and contact.openings.keys() & commit.openings.keys():
+            raise ConflictError("a slot already holds a personal value")
+    _check_addresses(state, commits)
     for commit in commits:
-        _refuse_named(state, commit.queue, forgotten=commit.forget)
+        _check_ids(state, commit.queue, forgotten=commit.forget)
     for commit in commits:
         names = [(settlement.subject, settlement.message) for settlement in commit.settle]
-        held = not commit.forget and all(_is_held(state, settlement) for settlement in commit.settle)
-        if names and not (held and len(set(names)) == len(names)):
-            raise ClaimLostError("a message is no longer claimed by whoever sent it")
+        claimed = not commit.forget and all(_is_claimed(state, settlement) for settlement in commit.settle)
+        if names and not (claimed and len(set(names)) == len(names)):
+            raise ClaimLostError("the claim on a message was lost before its outcome was recorded")
 
 
-def _refuse_named(state: State, messages: Sequence[OutboxMessage], *, forgotten: bool = False) -> None:
+def _check_ids(state: State, messages: Sequence[OutboxMessage], *, forgotten: bool = False) -> None:
     names = [(message.subject, message.message) for message in messages]
-    there = not forgotten and any(name in state.outbox or name in state.settled for name in names)
-    if there or len(set(names)) < len(names):
-        raise ConflictError("a message of this name is in the outbox")
+    taken = not forgotten and any(name in state.outbox or name in state.settled for name in names)
+    if taken or len(set(names)) < len(names):
+        raise ConflictError("the outbox already has a message with this id")
 
 
-def _refuse_taken(state: State, commits: Sequence[Commit]) -> None:
+def _check_addresses(state: State, commits: Sequence[Commit]) -> None:
     forgotten = {commit.subject for commit in commits if commit.forget}
     released = {(idkey, commit.subject) for commit in commits for idkey in commit.release}
     owners: dict[bytes, bytes] = {}
     for commit in commits:
         for identifier in commit.identifiers:
-            there = state.identifiers.get(identifier.idkey)
-            if there and there.subject not in forgotten and (there.idkey, there.subject) not in released:
-                owners.setdefault(identifier.idkey, there.subject)
+            known = state.identifiers.get(identifier.idkey)
+            if known and known.subject not in forgotten and (known.idkey, known.subject) not in released:
+                owners.setdefault(identifier.idkey, known.subject)
             if owners.setdefault(identifier.idkey, identifier.subject) != identifier.subject:
                 raise AddressTakenError("the address belongs to another contact")
 
@@ -439,9 +438,8 @@ def _revoke(state: State, subject: bytes) -> int:
 
 
 def _drop(state: State, commit: Commit) -> None:
-    contact = state.contacts.get(commit.subject)
     if commit.forget:
-        if contact:
+        if contact := state.contacts.get(commit.subject):
             contact.openings.clear()
         _revoke(state, commit.subject)
         for idkey in [key for key, row in state.identifiers.items() if row.subject == commit.subject]:
@@ -449,12 +447,9 @@ def _drop(state: State, commit: Commit) -> None:
         for messages in (state.outbox, state.settled):
             for name in [name for name in messages if name[0] == commit.subject]:
                 del messages[name]
-    for slot in commit.forget_slots:
-        if contact:
-            contact.openings.pop(slot, None)
     for idkey in commit.release:
-        there = state.identifiers.get(idkey)
-        if there and there.subject == commit.subject:
+        identifier = state.identifiers.get(idkey)
+        if identifier and identifier.subject == commit.subject:
             del state.identifiers[idkey]
 
 

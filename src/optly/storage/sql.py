@@ -36,18 +36,18 @@ _HASH: Final = 32
 
 class SQLStorage:
     """
-    Keeps the record in a database. Threads and processes may share it; each process makes its own store, before or
-    after a fork.
+    Keeps the record in a database. Threads may share a store. Processes may share the database, each with a store that
+    was made in it or before the fork.
 
-    The tables are made when they are missing. SQLite is set to WAL with a sync at each commit, and what is erased there
-    leaves the file and its log at once; elsewhere copies stay in the server's own logs and backups until those expire.
+    Missing tables are created. SQLite is set to WAL with a sync at each commit, and erased values leave its file and
+    its log at once; on a server, copies stay in its logs and backups until those expire.
 
     Args:
-        url_or_engine: A SQLAlchemy URL, as a text such as ``sqlite:///optly.db`` or as its `URL`, which takes any path,
-            one with a ``?`` in it too; or an engine of the host, whose pool is used.
+        url_or_engine: A SQLAlchemy URL, as a string such as ``sqlite:///optly.db`` or as a `URL`, which allows any
+            path, even one with a ``?`` in it; or the host's own engine, whose pool is then used.
 
     Raises:
-        ConfigurationError: There is no store for this database, or its driver is missing.
+        ConfigurationError: The database is not supported, or its driver is missing.
     """
 
     def __init__(self, url_or_engine: str | URL | Engine) -> None:
@@ -60,7 +60,7 @@ class SQLStorage:
 
     def find(self, idkeys: Sequence[bytes]) -> Found:
         def work(session: Session) -> Found:
-            # In this order: an erasure that comes in between leaves a suppression where an identifier was.
+            # In this order: an erasure between the two leaves a suppression where an identifier was.
             identifiers = {
                 idkey: Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
                 for idkey, subject, line, version in session.lookup("identifiers", idkeys)
@@ -100,7 +100,7 @@ class SQLStorage:
 
     def append(self, commits: Sequence[Commit]) -> None:
         if commits:
-            erase = any(commit.forget or commit.forget_slots or commit.release for commit in commits)
+            erase = any(commit.forget or commit.release for commit in commits)
             self._database.write(lambda session: _append(session, commits), erase=erase)
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
@@ -123,7 +123,7 @@ class SQLStorage:
 
     def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
         if messages:
-            rows = [_message_row(organisation, message) for message in sorted(messages, key=_place)]
+            rows = [_message_row(organisation, message) for message in sorted(messages, key=_key)]
             self._database.write(lambda session: _enqueue(session, rows))
 
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
@@ -139,15 +139,15 @@ class SQLStorage:
         return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
 
     def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
-        wanted = sorted(claims, key=_place)
+        wanted = sorted(claims, key=_key)
         lease = {"now": to_micros(now), "until": to_micros(until)}
 
         def work(session: Session) -> Sequence[OutboxMessage]:
-            got = [claim for claim in wanted if session.change("claim", **_name(claim), **lease)]
-            session.change_each("put_code", [_code_row(code) for claim in got for code in claim.codes])
-            names = {_place(claim) for claim in got}
-            rows = session.lookup("claimed", [claim.subject for claim in got]) if got else ()
-            return [message for row in rows if _place(message := _message(*row)) in names]
+            claimed = [claim for claim in wanted if session.change("claim", **_binds(claim), **lease)]
+            session.change_each("put_code", [_code_row(code) for claim in claimed for code in claim.codes])
+            names = {_key(claim) for claim in claimed}
+            rows = session.lookup("claimed", [claim.subject for claim in claimed]) if claimed else ()
+            return [message for row in rows if _key(message := _message(*row)) in names]
 
         return self._database.write(work) if claims else ()
 
@@ -290,7 +290,7 @@ def _subject(item: Commit | Leaf) -> bytes:
     return item.subject
 
 
-def _place(item: Claim | Settlement | OutboxMessage) -> tuple[bytes, bytes]:
+def _key(item: Claim | Settlement | OutboxMessage) -> tuple[bytes, bytes]:
     return item.subject, item.message
 
 
@@ -328,29 +328,29 @@ def _message_row(organisation: str, message: OutboxMessage) -> dict[str, Any]:
     }
 
 
-def _name(item: Claim | Settlement) -> dict[str, bytes]:
+def _binds(item: Claim | Settlement) -> dict[str, bytes]:
     return {"contact": item.subject, "message": item.message}
 
 
 def _enqueue(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    session.change_each("put_message", rows, taken=ConflictError("a message of this name is in the outbox"))
+    session.change_each("put_message", rows, taken=ConflictError("the outbox already has a message with this id"))
 
 
 def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
     """
-    Write down what became of messages, and return how many of them were held.
+    Record the outcome of messages, and return how many of them were still claimed.
     """
     requeue, doubt, finish = [], [], []
-    for settlement in sorted(settlements, key=_place):
-        held = {**_name(settlement), "claimed": settlement.attempts}
+    for settlement in sorted(settlements, key=_key):
+        claim = {**_binds(settlement), "claimed": settlement.attempts}
         match settlement.state:
             case MessageState.QUEUED:
                 again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
-                requeue.append({**held, "again_at": again_at})
+                requeue.append({**claim, "again_at": again_at})
             case MessageState.IN_DOUBT:
-                doubt.append(held)
+                doubt.append(claim)
             case _:
-                finish.append({**held, "state_": settlement.state.value, "empty": b""})
+                finish.append({**claim, "state_": settlement.state.value, "empty": b""})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish}
     return sum(session.change_each(name, each) for name, each in rows.items())
 
@@ -359,7 +359,7 @@ def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
 
 
 def _append(session: Session, commits: Sequence[Commit]) -> None:
-    # Always in the same order, so that two writers wait for one another instead of each holding what the other needs.
+    # Always in the same order, so that two writers wait for each other and do not deadlock.
     commits = sorted(commits, key=_subject)
     _move_heads(session, commits)
     for commit in commits:
@@ -374,7 +374,7 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
             for commit in commits
             for slot, opening in commit.openings.items()
         ],
-        taken=ConflictError("a slot for a personal value is taken"),
+        taken=ConflictError("a slot already holds a personal value"),
     )
     identifiers = [identifier for commit in commits for identifier in commit.identifiers]
     _put_identifiers(session, sorted(identifiers, key=lambda identifier: identifier.idkey))
@@ -392,7 +392,7 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
     _enqueue(session, [_message_row(commit.organisation, message) for commit in commits for message in commit.queue])
     settled = [settlement for commit in commits for settlement in commit.settle]
     if _settle(session, settled) < len(settled):
-        raise ClaimLostError("a message is no longer claimed by whoever sent it")
+        raise ClaimLostError("the claim on a message was lost before its outcome was recorded")
 
 
 def _move_heads(session: Session, commits: Sequence[Commit]) -> None:
@@ -430,7 +430,6 @@ def _drop(session: Session, commit: Commit) -> None:
     if commit.forget:
         for name in ("forget_personal", "forget_identifiers", "forget_codes", "forget_outbox"):
             session.change(name, contact=commit.subject)
-    session.change_each("drop_slot", [{"contact": commit.subject, "name": slot} for slot in commit.forget_slots])
     session.change_each("release", [{"contact": commit.subject, "name": idkey} for idkey in commit.release])
 
 
@@ -448,7 +447,7 @@ def _put_identifiers(session: Session, identifiers: Sequence[Identifier]) -> Non
                     "key_version": identifier.key_version,
                 }
             )
-    # The primary key is the real guard: two contacts may claim one address at once.
+    # The primary key is the real guard: two contacts may claim one address at the same time.
     session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
 
 

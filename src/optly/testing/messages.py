@@ -1,5 +1,5 @@
 """
-What a person finds in a message: the link to the page, and the link that stops.
+What a person finds in a message: the link to their page, and the link that stops messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"/u/([0-9A-Za-z_.-]+)")
 
 def code_in(message: Message) -> str:
     """
-    Return the code of the question or MyOptly link in a message.
+    Return the code in the question link or MyOptly link of a message.
 
     Raises:
         AssertionError: There is none.
@@ -24,7 +24,7 @@ def code_in(message: Message) -> str:
 
 def stop_token_in(message: Message) -> str:
     """
-    Return the token of the stop link in a message.
+    Return the token in the stop link of a message.
 
     Raises:
         AssertionError: There is none.
@@ -34,5 +34,5 @@ def stop_token_in(message: Message) -> str:
 
 def _only(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
-    assert found is not None, "the message holds no such link"
+    assert found is not None, "there is no such link in the message"
     return found[1]

@@ -1,3 +1,3 @@
 """
-``optly check``: one question to the gate, and its answer in words.
+``optly check``: the gate's decision on one message, explained.
 """

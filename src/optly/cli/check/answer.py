@@ -1,5 +1,5 @@
 """
-A decision, told to people and told to programs.
+A decision, explained to people and written for programs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from optly.manager import ConsentManager
 from optly.protocols import UNDATED
 from optly.record.events import Defect, Event
 from optly.rules import Decision, Duty, Listing, MessageKind
-from optly.timeline.for_evidence import PROVES, headline
+from optly.timeline.phrases import PROVES, phrase
 
 _MAY: Final = {
     Channel.EMAIL: "This email may {}be sent",
@@ -40,18 +40,18 @@ _KINDS: Final = {
     MessageKind.MARKETING: "marketing",
     MessageKind.SERVICE: "a service message",
     MessageKind.CONSENT_REQUEST: "a request for consent",
-    MessageKind.SOLICITED: "what the person asked for",
+    MessageKind.SOLICITED: "a message the person asked for",
 }
 _DUTIES: Final = {
     Duty.SHOW_IDENTITY: "Say on whose behalf it is sent.",
-    Duty.GIVE_STOP_ADDRESS: "Say where a request to stop can be sent, at no more than the cost of sending it.",
+    Duty.GIVE_STOP_ADDRESS: "Give an address for requests to stop, at no more than the cost of sending one.",
     Duty.OFFER_FREE_REFUSAL: "Offer a simple, free way to refuse further messages, in this one too.",
-    Duty.SHOW_NUMBER: "Show the calling number, or another on which you can be reached.",
-    Duty.GIVE_NAME: "Say in whose name it is made.",
-    Duty.GIVE_CONTACT: "Give a postal address or a free number to reach you.",
-    Duty.GIVE_CONTACT_IF_ASKED: "Give a postal address or a free number to reach you, if you are asked.",
+    Duty.SHOW_NUMBER: "Show the calling number, or another number to reach you on.",
+    Duty.GIVE_NAME: "Say on whose behalf the call is made.",
+    Duty.GIVE_CONTACT: "Give a postal address or a free number to reach you on.",
+    Duty.GIVE_CONTACT_IF_ASKED: "Give a postal address or a free number to reach you on, if asked.",
     Duty.HAVE_LAWFUL_BASIS: "Have a lawful basis under the UK GDPR for using the address.",
-    Duty.TELL_OF_RIGHT_TO_OBJECT: "Tell the person of the right to object.",
+    Duty.TELL_OF_RIGHT_TO_OBJECT: "Inform the person of the right to object.",
 }
 _DEFECTS: Final = frozenset(Defect)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -60,12 +60,12 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 @attrs.frozen(kw_only=True)
 class Answer:
     """
-    What the gate said, and what is needed to tell it.
+    The gate's decision, and what is needed to explain it.
 
     Attributes:
         purpose: Its title.
-        left_open: Options that might have changed the answer, had they been given.
-        evidence: The events on record that it rests on, by number.
+        left_open: Options that were not given and might have changed the answer.
+        evidence: The recorded events that it is based on, by number.
     """
 
     decision: Decision
@@ -74,21 +74,21 @@ class Answer:
     evidence: Mapping[int, Event] = attrs.field(repr=False)
 
     @classmethod
-    def about(cls, decision: Decision, manager: ConsentManager, told: Mapping[str, Any]) -> Answer:
+    def about(cls, decision: Decision, manager: ConsentManager, options: Mapping[str, Any]) -> Answer:
         """
-        Look up what *decision*, on what the options *told*, rests on.
+        Look up what *decision*, made with these options, is based on.
         """
         events = manager.history(Contact(decision.contact)) if decision.evidence else ()
         return cls(
             decision=decision,
             purpose=manager.purposes[decision.purpose].title,
-            left_open=left_open(told) if decision.channel is Channel.LIVE_CALL else (),
+            left_open=left_open(options) if decision.channel is Channel.LIVE_CALL else (),
             evidence={number: events[number - 1] for number in decision.evidence},
         )
 
     def as_json(self) -> str:
         """
-        Return it for programs. Names and codes stay as they are; there may be more of them one day.
+        Return it for programs. Names and codes do not change; there may be more of them in future.
         """
         decision = self.decision
         values: dict[str, Any] = {
@@ -110,7 +110,7 @@ class Answer:
             "evidence": [
                 {
                     "event": number,
-                    "what": headline(event),
+                    "what": phrase(event).evidence,
                     "grade": event.grade,
                     "occurred_at": event.occurred_at.isoformat(),
                     "recorded_at": event.recorded_at.isoformat(),
@@ -134,9 +134,9 @@ class Answer:
         }
         return json.dumps(values, indent=2)
 
-    def tell(self, terminal: Terminal) -> None:
+    def show(self, terminal: Terminal) -> None:
         """
-        Tell it in words: the answer first, then why, under which law, and what to do.
+        Print the answer first, then why, under which law, and what to do.
         """
         decision, may = self.decision, _MAY[self.decision.channel]
         if decision:
@@ -150,24 +150,27 @@ class Answer:
         decision = self.decision
         yield "why", decision.explanation
         for failed in decision.failed:
-            yield ("wrong with it" if failed in _DEFECTS else "not shown"), in_words(failed)
+            yield ("flaw" if failed in _DEFECTS else "not shown"), in_words(failed)
         if decision.would_change_it:
             yield "would change it", decision.would_change_it
         if self.left_open and not decision:
-            yield "not told", f"{' and '.join(self.left_open)}, if that is so; not told, the stricter law is applied."
+            yield (
+                "left out",
+                f"{' and '.join(self.left_open)}. Add them if they are true; otherwise the stricter law applies.",
+            )
         yield from (("still to do", _DUTIES[duty]) for duty in decision.duties)
-        yield from (("rests on", _event(number, event)) for number, event in self.evidence.items())
+        yield from (("based on", _event(number, event)) for number, event in self.evidence.items())
         yield from (("register", _listing(listing)) for listing in decision.listings)
         if decision.valid_until is not None:
-            yield "counts until", f"{instant(decision.valid_until)}; then the consent has run out."
+            yield "valid until", f"{instant(decision.valid_until)}. The consent expires then."
         yield "about", f"“{self.purpose}”, as {_KINDS[decision.kind]}, on {instant(decision.at)}."
-        yield "whose line", _holder(decision.subscriber)
+        yield "subscriber", _holder(decision.subscriber)
         yield "law", self._law(decision.regulation)
         if decision.also:
             yield "also", self._law(*decision.also)
         yield "edition", _DATE.sub(_plain_day, decision.edition)
         if decision.fines:
-            yield "fines", f"For what is done wrongly on that day, {decision.fines}."
+            yield "fines", f"For a breach on that day, {decision.fines}."
 
     def _law(self, *provisions: str) -> str:
         return ", ".join(self._provision(part) for text in provisions for part in text.split("; "))
@@ -193,7 +196,7 @@ def _known_day(listed_on: date | None) -> str | None:
 
 def _holder(subscriber: Subscriber) -> str:
     if subscriber is Subscriber.UNKNOWN:
-        return "Nobody said, so it is taken for an individual's."
+        return "Not known, so treated as an individual."
     protected = "a corporate subscriber" if subscriber.corporate else "protected as an individual"
     return f"{subscriber.replace('_', ' ').capitalize()}: {protected}."
 
@@ -201,8 +204,8 @@ def _holder(subscriber: Subscriber) -> str:
 def _event(number: int, event: Event) -> str:
     when = instant(event.occurred_at)
     if _minute(event.recorded_at) != _minute(event.occurred_at):
-        when = f"{when}, put on record on {instant(event.recorded_at)}"
-    return f"{headline(event)}, on {when} (event {number}: {PROVES[event.grade]})."
+        when = f"{when}, recorded on {instant(event.recorded_at)}"
+    return f"{phrase(event).evidence}, on {when} (event {number}: {PROVES[event.grade]})."
 
 
 def _minute(at: datetime) -> datetime:
@@ -213,8 +216,8 @@ def _listing(listing: Listing) -> str:
     if listing.listed_on is None:
         said = "not listed"
     elif listing.listed_on == UNDATED:
-        said = "listed, nobody knows since when"
+        said = "listed, date unknown"
     else:
         said = f"listed since {day(listing.listed_on)}"
-    copy = f"in the copy of {day(listing.as_of)}; asked on {instant(listing.checked_at)}"
+    copy = f"in the copy of {day(listing.as_of)}; checked on {instant(listing.checked_at)}"
     return f"{listing.register.upper()}: {said}, {copy}."

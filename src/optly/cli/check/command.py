@@ -22,7 +22,7 @@ from optly.rules import MessageKind
 
 class _WithSections(click.Command):
     """
-    Lists the options in the help under what they are about.
+    Groups the options in the help by topic.
     """
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -38,16 +38,16 @@ class _WithSections(click.Command):
 @click.command("check", cls=_WithSections)
 # Any number of words, so that a number with spaces in it is not repeated in an error about superfluous arguments.
 @click.argument("address", nargs=-1, required=True)
-@click.option("--channel", type=one_of(Channel), required=True, help="How it is to reach them.")
-@click.option("--purpose", metavar="KEY", required=True, help="The key of the purpose it is about.")
+@click.option("--channel", type=one_of(Channel), required=True, help="Channel the message goes out on.")
+@click.option("--purpose", metavar="KEY", required=True, help="Key of the purpose of the message.")
 @click.option(
     "--kind",
     type=one_of(MessageKind),
     default=MessageKind.MARKETING.value,
     show_default=True,
-    help="What the message is.",
+    help="Kind of message.",
 )
-@click.option("--at", help="Decide for this instant, on what was on record then. By default now.", **INSTANT)
+@click.option("--at", help="Decide for this instant, from the record as it was then. By default now.", **INSTANT)
 @click.option("as_json", "--json", is_flag=True, help="Print the decision as JSON.")
 @fact_options
 @with_manager
@@ -59,23 +59,23 @@ def command(
     kind: str,
     at: datetime | None,
     as_json: bool,
-    **told: Any,
+    **facts: Any,
 ) -> None:
     """
-    Tell whether a marketing message may be sent, or a call be made, and why.
+    Show whether a marketing message may be sent or a call made, and why.
 
     ADDRESS is an email address, a telephone number, a postal address with commas between its lines, or service:name
-    for an account. Written as - it is read from standard input, and so stands in no list of processes and no history.
+    for an account. Use - to read it from standard input, which keeps it out of the process list and shell history.
 
-    The exit code is 0 if it is allowed, 1 if it is refused, 2 if the command was called wrongly, and 3 if the store
-    could not be asked. Nothing is changed and nothing is sent. No answer is legal advice.
+    The exit code is 0 if it is allowed, 1 if it is refused, 2 for wrong usage, and 3 if the database could not be
+    reached. Nothing is changed and nothing is sent. No answer is legal advice.
     """
     who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
-    decision = manager.check(who, Channel(channel), purpose, kind=MessageKind(kind), at=at, **gather(told))
-    answer = Answer.about(decision, manager, told)
+    decision = manager.check(who, Channel(channel), purpose, kind=MessageKind(kind), at=at, **gather(facts))
+    answer = Answer.about(decision, manager, facts)
     if as_json:
         click.echo(answer.as_json())
     else:
-        answer.tell(Terminal())
+        answer.show(Terminal())
     if not decision:
         raise click.exceptions.Exit(1)

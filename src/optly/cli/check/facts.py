@@ -1,5 +1,5 @@
 """
-The facts of a message or a call as options. What is not told is not told to the gate either.
+The facts of a message or a call as options. The gate receives only those that are given.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import click
 from optly.cli._options import INSTANT, one_of
 from optly.rules import Call, ClientRelationship, Facts, RefusalCost, Solicited
 
-_CALL: Final = "Facts of a call or a fax (not told counts against you)"
-_CLIENT: Final = "Facts of a client who is called about pensions (not told counts against you)"
-_MESSAGE: Final = "Facts of a message (not told: as Optly itself sends them)"
+_CALL: Final = "Facts of a call or a fax (left out: counts against you)"
+_CLIENT: Final = "Facts of a client called about pensions (left out: counts against you)"
+_MESSAGE: Final = "Facts of a message (left out: as in the messages Optly sends)"
 
 
 class FactOption(click.Option):
     """
-    An option that stands in a section of its own in the help.
+    An option with its own section in the help.
     """
 
     def __init__(self, names: Sequence[str], *, section: str, **settings: Any) -> None:
@@ -33,8 +33,8 @@ class _Fact:
     section: str
     name: str
     help: str
-    settings: Mapping[str, Any] = {}  # of the option, where it is not a yes or a no
-    wanted: bool = True  # whether a yes is what allows something
+    settings: Mapping[str, Any] = {}  # of the option, if it is not a yes or a no
+    wanted: bool = True  # whether a yes counts in favour
 
     @property
     def option(self) -> str:
@@ -52,50 +52,50 @@ class _Fact:
     @property
     def path(self) -> str:
         """
-        What a decision calls it.
+        Its name in a decision.
         """
         return {_CALL: "call.", _CLIENT: "call.client.", _MESSAGE: ""}[self.section] + self.name
 
 
 _FACTS: Final = (
-    _Fact(_CALL, "shows_number", "The calling number is shown, or another on which you can be reached."),
-    _Fact(_CALL, "gives_name", "The caller says in whose name the call is made."),
-    _Fact(_CALL, "contact_requested", "The person called asked how to reach you. Not told: they did not."),
-    _Fact(_CALL, "gives_contact", "An address or a number to reach you is given."),
-    _Fact(_CALL, "contact_is_free", "That is an address, or a number that is free of charge."),
-    _Fact(_CALL, "recorded", "Recorded matter is played, also by an agent. Not told: as the channel says."),
+    _Fact(_CALL, "shows_number", "The calling number is shown, or another number to reach you on."),
+    _Fact(_CALL, "gives_name", "The caller says on whose behalf they are calling."),
+    _Fact(_CALL, "contact_requested", "The person called asked how to reach you. Left out: they did not."),
+    _Fact(_CALL, "gives_contact", "The caller gives an address or a number to reach you on."),
+    _Fact(_CALL, "contact_is_free", "It is an address, or a number that is free of charge."),
+    _Fact(_CALL, "recorded", "A recording is played, even if an agent plays it. Left out: depends on the channel."),
     _Fact(_CALL, "claims_management", "It markets claims management services."),
     _Fact(_CALL, "pensions", "It markets anything about pension schemes."),
-    _Fact(_CALL, "authorised", "The caller is an authorised firm, or a pension scheme's trustee or manager."),
-    _Fact(_CALL, "connected", "Somebody answered. Not told: it is not made yet."),
-    _Fact(_CLIENT, "calls_envisaged", "They might reasonably expect such calls."),
-    _Fact(_CLIENT, "refusal_at_collection", "A free way to refuse was offered when their details were collected."),
-    _Fact(_CLIENT, "refusal_each_time", "It has been offered at each contact since."),
+    _Fact(_CALL, "authorised", "The caller is an authorised firm, or the trustee or manager of a pension scheme."),
+    _Fact(_CALL, "connected", "Someone answered. Left out: the call has not been made yet."),
+    _Fact(_CLIENT, "calls_envisaged", "The client might reasonably expect such calls."),
+    _Fact(_CLIENT, "refusal_at_collection", "A free way to refuse was offered when the details were collected."),
+    _Fact(_CLIENT, "refusal_each_time", "It has been offered each time you contacted them since."),
     _Fact(_CLIENT, "avoids_ban", "The relationship was set up mainly to get round the ban.", wanted=False),
-    _Fact(_MESSAGE, "promotional", "A service message, or a question, promotes something. Not told: nothing."),
-    _Fact(_MESSAGE, "shows_identity", "It names whom it is sent for."),
+    _Fact(_MESSAGE, "promotional", "A service message, or a question, promotes something. Left out: it does not."),
+    _Fact(_MESSAGE, "shows_identity", "It says on whose behalf it is sent."),
     _Fact(_MESSAGE, "gives_stop_address", "It says where to send a request to stop."),
-    _Fact(_MESSAGE, "offers_refusal", "It offers a simple way to refuse, and each one before it did."),
-    _Fact(_MESSAGE, "refusal_cost", "What taking that way costs.", {"type": one_of(RefusalCost)}),
-    _Fact(_MESSAGE, "first_contact", "You never wrote to the person before. Not told: you never did."),
-    _Fact(_MESSAGE, "delivered", "It reached somebody. Not told: it is not sent yet."),
-    _Fact(_MESSAGE, "instigator", "Key of the organisation at whose instigation it is sent.", {"metavar": "KEY"}),
-    _Fact(_MESSAGE, "solicited_at", "When the person asked for this very message, or to be asked.", INSTANT),
+    _Fact(_MESSAGE, "offers_refusal", "It offers a simple way to refuse, and so did every message before it."),
+    _Fact(_MESSAGE, "refusal_cost", "What refusing costs the person.", {"type": one_of(RefusalCost)}),
+    _Fact(_MESSAGE, "first_contact", "You have never written to the person before. Left out: you never have."),
+    _Fact(_MESSAGE, "delivered", "It reached someone. Left out: it has not been sent yet."),
+    _Fact(_MESSAGE, "instigator", "Key of the organisation that instigates the message.", {"metavar": "KEY"}),
+    _Fact(_MESSAGE, "solicited_at", "When the person asked for this message, or to be asked.", INSTANT),
 )
 _BY_PATH: Final = {fact.path: fact for fact in _FACTS}
 # What is on record, or should be.
 _MISSING: Final = {
-    "line": "somebody on record with this address",
+    "line": "a contact with this address",
     "consent": "a consent",
-    "expires_at": "a consent that has not run out",
+    "expires_at": "a consent that has not expired",
     "organisations": "a consent that names the sender",
     "obtained_by": "that the sender itself collected the details",
     "dated": "when the details were collected",
-    "collected_at": "that the details were collected since the law allows it",
+    "collected_at": "that the details were collected after the law began to allow it",
     "refused": "that the person did not refuse",
-    "tps": "a copy of the TPS that is recent enough",
-    "ctps": "a copy of the CTPS that is recent enough",
-    "fps": "a copy of the FPS that is recent enough",
+    "tps": "a recent enough copy of the TPS",
+    "ctps": "a recent enough copy of the CTPS",
+    "fps": "a recent enough copy of the FPS",
 }
 
 
@@ -112,17 +112,17 @@ def fact_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def gather(told: Mapping[str, Any]) -> Facts:
+def gather(options: Mapping[str, Any]) -> Facts:
     """
-    Return the facts among the values of the options.
+    Return the facts among the values of *options*.
     """
     values: dict[str, dict[str, Any]] = {_CALL: {}, _CLIENT: {}, _MESSAGE: {}}
     for fact in _FACTS:
-        if (value := told[fact.parameter]) is not None:
+        if (value := options[fact.parameter]) is not None:
             values[fact.section][fact.name] = value
     facts = values[_MESSAGE]
     if (asked_at := facts.pop("solicited_at", None)) is not None:
-        facts["solicited"] = Solicited(how="as told to optly check", at=asked_at)
+        facts["solicited"] = Solicited(how="as given to optly check", at=asked_at)
     if (cost := facts.get("refusal_cost")) is not None:
         facts["refusal_cost"] = RefusalCost(cost)
     client = ClientRelationship(**values[_CLIENT]) if values[_CLIENT] else None
@@ -133,7 +133,7 @@ def gather(told: Mapping[str, Any]) -> Facts:
 
 def in_words(failed: str) -> str:
     """
-    Say what a decision names as missing, with the option that tells it where there is one.
+    Describe what a decision names as missing, with the option for it if there is one.
     """
     fact = _BY_PATH.get(failed)
     if fact is not None:
@@ -141,12 +141,12 @@ def in_words(failed: str) -> str:
     return _MISSING.get(failed, failed.replace("_", " "))
 
 
-def left_open(told: Mapping[str, Any]) -> Sequence[str]:
+def left_open(options: Mapping[str, Any]) -> Sequence[str]:
     """
-    Return the options which, not told, have a live call pass a regulation that may not be meant for it.
+    Return the options that were left out, so that a live call has to meet a stricter regulation than it may need to.
     """
     return [
         fact.denial
         for fact in _FACTS
-        if fact.name in ("claims_management", "pensions") and told[fact.parameter] is None
+        if fact.name in ("claims_management", "pensions") and options[fact.parameter] is None
     ]

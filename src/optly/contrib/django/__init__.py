@@ -1,9 +1,9 @@
 # mypy: disable-error-code="import-untyped"
 """
-Optly inside of Django.
+Optly in Django.
 
-Add ``optly.contrib.django`` to ``INSTALLED_APPS``, say in the setting ``OPTLY`` what the manager is made of, and
-include ``optly.contrib.django.urls`` where ``BASE_URL`` says. Signals are in `optly.contrib.django.signals`, the email
+Add ``optly.contrib.django`` to ``INSTALLED_APPS``, configure the manager in the setting ``OPTLY``, and include
+``optly.contrib.django.urls`` at the path of ``BASE_URL``. Signals are in `optly.contrib.django.signals`; the email
 backend that screens marketing is in `optly.contrib.django.mail`.
 """
 
@@ -16,6 +16,6 @@ try:
 except ModuleNotFoundError as missing:
     raise ConfigurationError(f"{missing.name} is missing: pip install 'optly[django]'") from None
 
-from optly.contrib.django._current import get_manager, get_portal
+from optly.contrib.django._site import get_manager, get_portal
 
 __all__ = ["get_manager", "get_portal"]

@@ -1,6 +1,6 @@
 # mypy: disable-error-code="import-untyped"
 """
-What mails are handed over with: a backend by its path, or one of the ``MAILERS`` that Django has had since 6.1.
+The backend that sends emails: named by its path, or by its alias in ``MAILERS`` since Django 6.1.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ GATE: Final = "optly.contrib.django.mail.GatedEmailBackend"
 
 def _mailers() -> dict[str, Any] | None:
     """
-    Return the mailers by alias, or None where the site has none.
+    Return the mailers by alias, or None if the site has none.
     """
     return getattr(site, "MAILERS", None) if hasattr(mail, "mailers") else None
 
 
 def inner_backend(name: str, **options: Any) -> Any:
     """
-    Make the backend of that name.
+    Make the backend with that name.
 
     Args:
-        options: For a backend by its path. A mailer has its own.
+        options: For a backend named by its path. A mailer has its own options.
     """
     return mail.get_connection(name, **options) if _mailers() is None else mail.mailers[name]
 
 
 def is_gated() -> bool:
     """
-    Tell whether any mail of the site goes through the gate.
+    Return whether any email of the site goes through the gate.
     """
     mailers = _mailers()
     if mailers is None:
@@ -43,18 +43,18 @@ def is_gated() -> bool:
 
 def problem_with(name: str) -> str:
     """
-    Return what keeps the gate from handing over with the backend of that name, or nothing.
+    Return why the gate cannot send with the backend of that name. Empty if it can.
     """
     mailers = _mailers()
     if mailers is not None and name not in mailers:
-        return f"MAILERS has no {name!r}, which EMAIL_INNER_BACKEND names"
+        return f"EMAIL_INNER_BACKEND names {name!r}, which is not in MAILERS"
     if name == GATE or (mailers is not None and _is_gate(mailers[name])):
-        return "the gated email backend would hand mails over to itself"
+        return "the gated email backend would send emails through itself"
     if mailers is None:
         try:
             import_string(name)
         except ImportError as error:
-            return f"EMAIL_INNER_BACKEND cannot be had: {error}"
+            return f"EMAIL_INNER_BACKEND cannot be imported: {error}"
     return ""
 
 

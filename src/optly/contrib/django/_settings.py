@@ -1,13 +1,12 @@
 # mypy: disable-error-code="import-untyped"
 """
-The setting ``OPTLY``: what it may hold, and how a manager is made of it.
+The setting ``OPTLY``, and how a manager is made from it.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -17,30 +16,23 @@ from django.utils.module_loading import import_string
 
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Purpose
+from optly.contrib._settings import HostSettings, read_settings, refuse_unknown
 from optly.contrib.django.signals import send_signals
 from optly.errors import ConfigurationError
 from optly.keys import Keys
 from optly.manager import ConsentManager
-from optly.portal import PortalSettings
 
 T = TypeVar("T")
 
-_ARGUMENTS: Final = {
-    name.upper(): parameter
-    for name, parameter in inspect.signature(ConsentManager).parameters.items()
-    if name != "on_events"
-}
-_REQUIRED: Final = tuple(name for name, parameter in _ARGUMENTS.items() if parameter.default is parameter.empty)
-_OWN: Final = ("MANAGER", "PORTAL", "UNMARKED", "EMAIL_INNER_BACKEND")
 _SMTP: Final = "django.core.mail.backends.smtp.EmailBackend"
 
 
 class Unmarked(StrEnum):
     """
-    What becomes of a mail that does not say whether it is marketing.
+    What happens to an email that does not say whether it is marketing.
 
     REFUSE: It is not sent.
-    SERVICE: It is sent as it is: the site sees to it that all of its marketing says so.
+    SERVICE: It is sent unchanged. The site ensures that all of its marketing is marked.
     """
 
     REFUSE = "refuse"
@@ -50,7 +42,7 @@ class Unmarked(StrEnum):
 @attrs.frozen(kw_only=True)
 class Facts:
     """
-    What is known of the manager before it is made.
+    What is known about the manager before it is made.
     """
 
     base_url: str
@@ -60,16 +52,16 @@ class Facts:
 @attrs.frozen(kw_only=True)
 class Settings:
     """
-    The setting, read.
+    The parsed setting.
 
     Attributes:
-        make: Makes the manager, or finds the one that the site has.
-        owned: Whether the manager is closed with the settings it was made of. One that the site has is the site's.
-        facts: None where the manager is made by a function of the site's.
-        keys: The keys, as far as the setting holds them.
+        make: Makes the manager, or returns the site's own.
+        owned: Whether to close the manager when the setting changes. The site's own manager is not closed.
+        facts: None if the manager is made by a function of the site.
+        keys: The keys, if the setting has them.
         portal: Arguments of `ConsentManager.portal`.
         unmarked: None if the site has not decided.
-        inner_backend: What the gated email backend hands mails over with.
+        inner_backend: The backend or mailer that sends what the gated email backend allows.
     """
 
     make: Callable[[], ConsentManager] = attrs.field(repr=False)
@@ -83,47 +75,37 @@ class Settings:
 
 def read() -> Settings:
     """
-    Read the setting. The store is not asked, and nothing is connected.
+    Read the setting, without making any connection.
 
     Raises:
         ConfigurationError: It cannot work. The message names the key.
     """
     value = getattr(settings, "OPTLY", None)
     if not isinstance(value, Mapping):
-        raise ConfigurationError("the setting OPTLY is missing: a dictionary with MANAGER, or with what makes one")
-    _refuse_unknown(value, [*_ARGUMENTS, *_OWN], "OPTLY")
-    portal = _mapping(value.get("PORTAL", {}), "PORTAL")
-    _refuse_unknown(portal, PortalSettings.__annotations__, "OPTLY['PORTAL']")
-    make = _from_site(value) if "MANAGER" in value else _from_parts(value)
+        raise ConfigurationError(
+            "the setting OPTLY is missing: a dictionary with MANAGER, or the arguments to make one"
+        )
+    given = read_settings(
+        value, further=["UNMARKED", "EMAIL_INNER_BACKEND"], without=["on_events"], label=lambda name: f"OPTLY[{name!r}]"
+    )
+    make = _from_site(given.manager) if "MANAGER" in value else _from_arguments(given)
     return attrs.evolve(
         make,
-        portal=portal,
+        portal=given.portal,
         unmarked=_unmarked(value.get("UNMARKED")),
-        inner_backend=_text(value.get("EMAIL_INNER_BACKEND", _SMTP), "EMAIL_INNER_BACKEND"),
+        inner_backend=_string(value.get("EMAIL_INNER_BACKEND", _SMTP), "EMAIL_INNER_BACKEND"),
     )
-
-
-def _refuse_unknown(value: Mapping[Any, Any], known: Iterable[str], where: str) -> None:
-    for name in value:
-        if name not in known:
-            close = get_close_matches(str(name), known, 1)
-            hint = f": did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
-            raise ConfigurationError(f"{where} has no key {name!r}{hint}")
 
 
 def _settings(make: Callable[[], ConsentManager], *, owned: bool, facts: Facts | None, keys: Keys | None) -> Settings:
     return Settings(make=make, owned=owned, facts=facts, keys=keys, portal={}, unmarked=None, inner_backend=_SMTP)
 
 
-# ---- a manager of the site's
+# ---- the site's own manager
 
 
-def _from_site(value: Mapping[str, Any]) -> Settings:
-    if parts := [name for name in _ARGUMENTS if name in value]:
-        raise ConfigurationError(
-            f"OPTLY has MANAGER, which is made already, and {', '.join(parts)}, of which one would be made: keep one"
-        )
-    found = _imported(value["MANAGER"], "MANAGER")
+def _from_site(value: Any) -> Settings:
+    found = _import(value, "MANAGER")
     if isinstance(found, ConsentManager):
         facts = Facts(base_url=found.pages.base_url, backends=len(found.backends))
         return _settings(lambda: found, owned=False, facts=facts, keys=None)
@@ -139,45 +121,48 @@ def _from_site(value: Mapping[str, Any]) -> Settings:
     return _settings(make, owned=True, facts=None, keys=None)
 
 
-# ---- a manager that is made of its parts
+# ---- a manager made from arguments
 
 
-def _from_parts(value: Mapping[str, Any]) -> Settings:
-    if absent := [name for name in _REQUIRED if name not in value]:
-        raise ConfigurationError(f"OPTLY has no {', '.join(absent)}, and no MANAGER that would do without")
-    parts: dict[str, Any] = {name: value[name] for name in _ARGUMENTS if name in value}
-    parts["ORGANISATION"] = _one_of(Organisation, parts["ORGANISATION"], "ORGANISATION")
-    parts["PURPOSES"] = [_one_of(Purpose, each, "PURPOSES") for each in _sequence(parts["PURPOSES"], "PURPOSES")]
-    parts["KEYS"] = keys = _keys(parts["KEYS"])
-    base_url = _text(parts["BASE_URL"], "BASE_URL")
-    backends = _sequence(parts.get("BACKENDS", ()), "BACKENDS")
-    registers = _sequence(parts.get("REGISTERS", ()), "REGISTERS")
-    if not parts["PURPOSES"]:
+def _from_arguments(given: HostSettings) -> Settings:
+    if given.missing:
+        raise ConfigurationError(f"OPTLY has no {', '.join(given.missing)}, and no MANAGER")
+    arguments = given.arguments
+    arguments["organisation"] = _one_of(Organisation, arguments["organisation"], "ORGANISATION")
+    purposes = _sequence(arguments["purposes"], "PURPOSES")
+    if not purposes:
         raise ConfigurationError("OPTLY['PURPOSES'] is empty: a manager needs at least one purpose")
+    arguments["purposes"] = [_one_of(Purpose, purpose, "PURPOSES") for purpose in purposes]
+    arguments["keys"] = keys = _keys(arguments["keys"])
+    base_url = _string(arguments["base_url"], "BASE_URL")
+    backends = _sequence(arguments.get("backends", ()), "BACKENDS")
+    registers = _sequence(arguments.get("registers", ()), "REGISTERS")
 
     def make() -> ConsentManager:
-        given = {name.lower(): part for name, part in parts.items()}
-        given["storage"] = _storage(parts["STORAGE"])
-        given["backends"] = [_built(each, "BACKENDS") for each in backends]
-        given["registers"] = [_built(each, "REGISTERS") for each in registers]
-        if "RULEBOOK" in parts:
-            given["rulebook"] = _built(parts["RULEBOOK"], "RULEBOOK")
-        if "CLOCK" in parts:
-            given["clock"] = _imported(parts["CLOCK"], "CLOCK")
-        return ConsentManager(**given, on_events=send_signals)
+        made = {
+            **arguments,
+            "storage": _storage(arguments["storage"]),
+            "backends": [_build(backend, "BACKENDS") for backend in backends],
+            "registers": [_build(register, "REGISTERS") for register in registers],
+        }
+        if "rulebook" in made:
+            made["rulebook"] = _build(made["rulebook"], "RULEBOOK")
+        if "clock" in made:
+            made["clock"] = _import(made["clock"], "CLOCK")
+        return ConsentManager(**made, on_events=send_signals)
 
     return _settings(make, owned=True, facts=Facts(base_url=base_url, backends=len(backends)), keys=keys)
 
 
 def _one_of(kind: type[T], value: Any, name: str) -> T:
     if isinstance(value, Mapping):
-        return _called(kind, value, name)
+        return _call(kind, value, name)
     if not isinstance(value, kind):
         raise ConfigurationError(f"OPTLY[{name!r}] takes a dictionary or {kind.__name__}(…)")
     return value
 
 
-def _called(make: Callable[..., T], options: Mapping[str, Any], name: str) -> T:
+def _call(make: Callable[..., T], options: Mapping[str, Any], name: str) -> T:
     try:
         inspect.signature(make).bind(**options)
     except TypeError as error:
@@ -201,27 +186,29 @@ def _storage(value: Any) -> Any:
         from optly.storage import SQLStorage
 
         return SQLStorage(value)
-    return _built(value, "STORAGE")
+    return _build(value, "STORAGE")
 
 
-def _built(value: Any, name: str) -> Any:
+def _build(value: Any, name: str) -> Any:
     """
-    Return what *value* stands for: an object that is there, the path of a class or a function that makes one, or both
-    the path and what it is called with, as in the setting ``STORAGES`` of Django's.
+    Return what *value* describes: an object, the path of a class or a function that makes one, or a dictionary with the
+    path and its options, as in Django's own setting ``STORAGES``.
     """
     if isinstance(value, Mapping):
-        _refuse_unknown(value, ("BACKEND", "OPTIONS"), f"OPTLY[{name!r}]")
+        refuse_unknown(value, ("BACKEND", "OPTIONS"), lambda key: f"OPTLY[{name!r}][{key!r}]")
         if "BACKEND" not in value:
-            raise ConfigurationError(f"OPTLY[{name!r}] has a dictionary without BACKEND, the path of what is made")
+            raise ConfigurationError(
+                f"OPTLY[{name!r}] has a dictionary without BACKEND, the path of a class or a function"
+            )
         options = _mapping(value.get("OPTIONS", {}), f"{name}/OPTIONS")
-        return _called(_imported(value["BACKEND"], name), options, name)
+        return _call(_import(value["BACKEND"], name), options, name)
     if isinstance(value, str):
-        found = _imported(value, name)
-        return _called(found, {}, name) if inspect.isroutine(found) or inspect.isclass(found) else found
+        found = _import(value, name)
+        return _call(found, {}, name) if inspect.isroutine(found) or inspect.isclass(found) else found
     return value
 
 
-def _imported(value: Any, name: str) -> Any:
+def _import(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
@@ -242,9 +229,9 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _text(value: Any, name: str) -> str:
+def _string(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"OPTLY[{name!r}] takes a text")
+        raise ConfigurationError(f"OPTLY[{name!r}] takes a string")
     return value
 
 

@@ -1,9 +1,9 @@
 # mypy: allow-subclassing-any, disable-error-code="import-untyped, untyped-decorator"
 """
-Contacts and their history in the admin, for those of the staff who have the permission ``optly.view_contact``.
+Contacts and their history in the admin, for staff with the permission ``optly.view_contact``.
 
-Everything is read through the manager, and nothing can be added, changed or deleted. A contact is looked up by an
-address, which is sent in the body of a form and stands in no URL.
+Everything is read through the manager; nothing can be added, changed or deleted. The address a contact is looked up by
+is sent in the body of a form, so that it does not appear in a URL.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ANSWERS = {True: "yes", False: "no", None: "not answered"}
 @attrs.frozen(kw_only=True)
 class Permission:
     """
-    What is on record of one purpose on one channel, and what the gate makes of it now.
+    The recorded answer for one purpose on one channel, and the gate's present decision.
     """
 
     purpose: str
@@ -55,10 +55,10 @@ class Permission:
 @attrs.frozen(kw_only=True)
 class Address:
     """
-    A line of the contact's.
+    An address of the contact.
 
     Attributes:
-        value: Empty where it was erased.
+        value: Empty if it was erased.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Address:
 @admin.register(models.Contact)
 class ContactAdmin(admin.ModelAdmin):
     """
-    Shows contacts. There is no table behind it, and so none of what the admin does with one.
+    Shows contacts. There is no table behind it, so the features of the admin that need one are absent.
     """
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
@@ -91,7 +91,7 @@ class ContactAdmin(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """
-        Look a contact up.
+        Look up a contact.
         """
         self._require_permission(request)
         if request.method == "POST":
@@ -106,7 +106,7 @@ class ContactAdmin(admin.ModelAdmin):
 
     def contact_view(self, request: HttpRequest, id: str) -> HttpResponse:
         """
-        Show what is on record of a contact: addresses, permissions, and everything that happened.
+        Show a contact's addresses, permissions and history.
         """
         self._require_permission(request)
         manager, contact = get_manager(), _known(id)
@@ -121,7 +121,7 @@ class ContactAdmin(admin.ModelAdmin):
             standing=standing,
             addresses=_addresses(standing, pack),
             permissions=_permissions(manager, contact, standing),
-            history=pack.told(),
+            history=pack.timeline(),
         )
 
     def evidence_view(self, request: HttpRequest, id: str, form: str) -> HttpResponse:
@@ -170,7 +170,7 @@ def _addresses(standing: Standing, pack: EvidencePack) -> list[Address]:
 
 def _value(pack: EvidencePack, slot: str) -> str:
     """
-    Return what is in a slot; nothing where it was erased.
+    Return the value in a slot. Empty if it was erased.
     """
     return pack.openings[slot].value if slot in pack.openings else ""
 
@@ -197,7 +197,7 @@ def _permissions(manager: ConsentManager, contact: Contact, standing: Standing) 
 
 def _channels(manager: ConsentManager, standing: Standing) -> Sequence[Channel]:
     """
-    Return the channels that messages can go out on, and those that something was said about.
+    Return the channels with a message backend, and those the contact has given an answer for.
     """
     seen: set[Channel | None] = {backend.channel for backend in manager.backends}
     seen.update(consent.channel for consent in standing.consents)

@@ -1,6 +1,6 @@
 # mypy: allow-subclassing-any, disable-error-code="import-untyped"
 """
-Optly as an application of Django.
+Optly as a Django application.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from django.apps import AppConfig
 
 from optly.portal import RedactLinks
 
-# Where Django writes down the paths of requests.
+# Where Django logs the paths of requests.
 _LOGS: Final = ("django.request", "django.server")
 
 
 class OptlyConfig(AppConfig):
     """
-    Registers the checks, and keeps the links out of Django's own logs.
+    Registers the system checks, and keeps links out of Django's own logs.
     """
 
     name = "optly.contrib.django"

@@ -1,20 +1,20 @@
 # mypy: disable-error-code="import-untyped"
 """
-What ``manage.py check`` says of the setting ``OPTLY``.
+The system checks of the setting ``OPTLY``.
 
 ==============  ================================================================================================
 ``optly.E001``  The setting cannot work.
 ``optly.E002``  Links would lead to an address that is neither https nor this machine.
 ``optly.E003``  The pages are not mounted where links lead.
-``optly.E004``  A key is short.
+``optly.E004``  A key is too short.
 ``optly.E005``  A key is Django's own.
-``optly.E006``  The store cannot be used. Asked with ``--database`` alone, and before a migration.
-``optly.E007``  The gated email backend has nothing to hand mails over with.
-``optly.W001``  There is no message backend, so that nobody can be asked.
-``optly.W002``  Nobody has decided what becomes of mails that do not say whether they are marketing.
-``optly.W003``  Mails are not screened, though the settings for that are there.
-``optly.W004``  The store is in a SQLite file of Django's own.
-``optly.W005``  A template of the site's breaks a rule of the pages. Asked with ``--database`` alone.
+``optly.E006``  The database cannot be used. Checked only with ``--database``, and before a migration.
+``optly.E007``  The gated email backend has no backend to send with.
+``optly.W001``  There is no message backend, so no one can be asked for consent.
+``optly.W002``  It is undecided what happens to emails that do not say whether they are marketing.
+``optly.W003``  Emails are not screened, although the settings for that exist.
+``optly.W004``  The data is in Django's own SQLite file.
+``optly.W005``  One of the site's templates breaks a rule of the pages. Checked only with ``--database``.
 ==============  ================================================================================================
 """
 
@@ -42,7 +42,7 @@ _SHORTEST: Final = 32
 
 def register() -> None:
     """
-    Have Django run the checks.
+    Register the checks with Django.
     """
     checks.register(check_setting)
     checks.register(check_store, checks.Tags.database)
@@ -50,7 +50,7 @@ def register() -> None:
 
 def check_setting(**_: Any) -> list[Any]:
     """
-    Check what can be told without asking the store.
+    Check everything that needs no connection to the database.
     """
     try:
         settings = _settings.read()
@@ -62,22 +62,22 @@ def check_setting(**_: Any) -> list[Any]:
 
 def check_store(databases: Sequence[str] | None = None, **_: Any) -> list[Any]:
     """
-    Check that the store can be used, and with it what a manager of the site's own says.
+    Check that the database can be used, and the facts of a manager that the site makes itself.
     """
     if not databases:
         return []
     try:
         settings = _settings.read()
     except ConfigurationError:
-        return []  # told by `check_setting`
+        return []  # reported by `check_setting`
     try:
         manager = get_manager()
         manager.backlog()
     except OptlyError as error:
-        return [checks.Error(f"the store cannot be used: {error}", id="optly.E006")]
+        return [checks.Error(f"the database cannot be used: {error}", id="optly.E006")]
     found = [
         checks.Warning(
-            f"the template {finding.template} breaks a rule of the pages, so that ours is shown: {finding.message}",
+            f"the template {finding.template} breaks a rule of the pages, so ours is shown: {finding.message}",
             id="optly.W005",
         )
         for finding in get_portal().check_templates()
@@ -95,21 +95,21 @@ def _facts(facts: Facts) -> Iterator[Any]:
         return
     if urlsplit(at.base_url).scheme != "https" and not _is_here(at.base_url):
         yield checks.Error(
-            "the links in messages would not be https, and whoever is on the way could read and use them",
-            hint="Let BASE_URL begin with https.",
+            "links in messages would not be https, so others on the network could read and use them",
+            hint="Begin BASE_URL with https.",
             id="optly.E002",
         )
     if not _is_mounted(at.path):
         yield checks.Error(
             f"links lead to {at.path or '/'}, and the pages are not there",
-            hint=f'Add path("{at.path.strip("/")}/", include("optly.contrib.django.urls")) to the URLconf, or let '
-            "BASE_URL end with where they are.",
+            hint=f'Add path("{at.path.strip("/")}/", include("optly.contrib.django.urls")) to the URLconf, or end '
+            "BASE_URL with the path of the pages.",
             id="optly.E003",
         )
     if not facts.backends:
         yield checks.Warning(
-            "there is no message backend, so that nobody can be asked and nothing be sent",
-            hint="Give one in BACKENDS.",
+            "there is no message backend, so no one can be asked for consent and nothing can be sent",
+            hint="Add one to BACKENDS.",
             id="optly.W001",
         )
 
@@ -125,7 +125,7 @@ def _is_here(base_url: str) -> bool:
 
 
 def _is_mounted(path: str) -> bool:
-    # A server or a proxy takes the prefix off before the URLconf sees the path.
+    # A server or a proxy removes the prefix before the URLconf sees the path.
     prefix = (site.FORCE_SCRIPT_NAME or "").rstrip("/")
     below = path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
     try:
@@ -140,14 +140,14 @@ def _keys(settings: Settings) -> Iterator[Any]:
         return
     if len(settings.keys.current) < _SHORTEST:
         yield checks.Error(
-            f"the key has less than {_SHORTEST} characters, and whoever guesses it can make links",
-            hint="Make another with Keys.generate(), and keep this one behind it in the list.",
+            f"the key has fewer than {_SHORTEST} characters, and anyone who guesses it can make links",
+            hint="Generate one with Keys.generate(), and keep this one after it in the list.",
             id="optly.E004",
         )
     if {site.SECRET_KEY, *site.SECRET_KEY_FALLBACKS} & {settings.keys.current, *settings.keys.previous}:
         yield checks.Error(
-            "a key is Django's SECRET_KEY: when that is changed, stop links and suppressions would be lost",
-            hint="Make another with Keys.generate().",
+            "a key is Django's SECRET_KEY: changing that would break stop links and lose suppressions",
+            hint="Generate one with Keys.generate().",
             id="optly.E005",
         )
 
@@ -156,22 +156,22 @@ def _mail(settings: Settings) -> Iterator[Any]:
     if not is_gated():
         if "UNMARKED" in site.OPTLY or "EMAIL_INNER_BACKEND" in site.OPTLY:
             yield checks.Warning(
-                "mails are not screened: UNMARKED and EMAIL_INNER_BACKEND are for another backend than the site has",
-                hint=f"Let EMAIL_BACKEND, or the default of MAILERS, be {GATE}.",
+                "emails are not screened: UNMARKED and EMAIL_INNER_BACKEND have no effect with the site's backend",
+                hint=f"Set EMAIL_BACKEND, or the default of MAILERS, to {GATE}.",
                 id="optly.W003",
             )
         return
     if problem := problem_with(settings.inner_backend):
         yield checks.Error(
             problem,
-            hint="Let EMAIL_INNER_BACKEND name what the site handed mails over with before.",
+            hint="Set EMAIL_INNER_BACKEND to the backend that the site used before.",
             id="optly.E007",
         )
     if settings.unmarked is None:
         yield checks.Warning(
-            "mails that do not say whether they are marketing are not sent, those that reset a password included",
-            hint='Decide: "UNMARKED": "service" sends them, so that the site has to mark all of its marketing; '
-            '"refuse" does not, so that it has to mark everything else.',
+            "emails that do not say whether they are marketing are not sent, including password resets",
+            hint='Decide: with "UNMARKED": "service" they are sent, and the site has to mark all of its marketing; '
+            'with "refuse" they are not, and it has to mark everything else.',
             id="optly.W002",
         )
 
@@ -184,9 +184,9 @@ def _databases() -> Iterator[Any]:
     for database in site.DATABASES.values():
         if database.get("ENGINE") == "django.db.backends.sqlite3" and _same_file(file, str(database.get("NAME"))):
             yield checks.Warning(
-                "the store is in a SQLite file of Django's own, which one of the two writes to at a time: what is "
-                "recorded while a transaction of Django's is open waits for it in vain",
-                hint="Give the store a file of its own.",
+                "the data is in Django's own SQLite file, which only one of the two can write to at a time: "
+                "recording anything during one of Django's transactions waits until it times out",
+                hint="Use a separate file.",
                 id="optly.W004",
             )
 

@@ -1,12 +1,12 @@
 # mypy: allow-subclassing-any, disable-error-code="import-untyped"
 """
-An email backend that lets marketing out only where the gate does.
+An email backend that sends marketing only if the gate allows it.
 
-With ``EMAIL_BACKEND = "optly.contrib.django.mail.GatedEmailBackend"``, or that as the default of ``MAILERS``, every
-mail of the site goes through it, whichever application sends it. Which mails are marketing the site says, by the
-purpose they are for: with `MarketingEmail`, or with a header ``X-Optly-Purpose: offers``. ``X-Optly-Kind: service``
-says that a mail is none. What says neither is refused, unless ``OPTLY["UNMARKED"]`` is ``"service"``, which has it sent
-as it is. What goes to nobody but the site's own ``ADMINS`` and ``MANAGERS`` is always sent.
+With ``EMAIL_BACKEND = "optly.contrib.django.mail.GatedEmailBackend"``, or with it as the default of ``MAILERS``, every
+email of the site goes through it, whichever application sends it. The site marks an email as marketing by its purpose:
+with `MarketingEmail`, or with the header ``X-Optly-Purpose: offers``. It marks others with ``X-Optly-Kind: service``.
+An unmarked email is refused, unless ``OPTLY["UNMARKED"]`` is ``"service"``; it is then sent unchanged. An email that
+goes only to the site's ``ADMINS`` and ``MANAGERS`` is always sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -22,8 +22,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
-from optly.contrib.django._current import get_manager, get_settings
-from optly.contrib.django._letters import (
+from optly.contrib.django._email import (
     PURPOSE,
     Frame,
     Recipient,
@@ -35,6 +34,7 @@ from optly.contrib.django._letters import (
 )
 from optly.contrib.django._mailers import inner_backend
 from optly.contrib.django._settings import Unmarked
+from optly.contrib.django._site import get_manager, get_settings
 from optly.contrib.django.signals import mail_withheld
 from optly.errors import (
     MissingLineError,
@@ -48,7 +48,7 @@ from optly.rules import Decision, Facts, RefusalCost
 
 _log = logging.getLogger("optly")
 
-# What the frame around every mail sees to.
+# What the frame of every email provides.
 _KEPT: Final[Facts] = {
     "shows_identity": True,
     "gives_stop_address": True,
@@ -63,32 +63,32 @@ _DJANGOS_OWN: Final = ("alias", "_ignore_unknown_kwargs")
 
 class MarketingEmail(EmailMultiAlternatives):
     """
-    A mail that is marketing.
+    A marketing email.
 
     Args:
-        purpose: The key of the purpose it is for. Everything else is as for `EmailMultiAlternatives`.
+        purpose: The key of its purpose. The other arguments are those of `EmailMultiAlternatives`.
     """
 
     def __init__(self, *args: Any, purpose: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Not changed in place: the dictionary is the caller's.
+        # Not changed in place: the dictionary belongs to the caller.
         self.extra_headers: Any = {**self.extra_headers, PURPOSE: purpose}
 
 
 class UnmarkedMailError(UsageError):
     """
-    A mail does not say whether it is marketing, and the site lets no such mail out. Nothing was sent.
+    An email does not say whether it is marketing, and the site refuses such emails. Nothing was sent.
     """
 
 
 class MailWithheldError(NotPermittedError):
     """
-    Mails were held back. Everything that may go out was sent.
+    Emails were withheld. Everything that is allowed was sent.
 
     Attributes:
-        decision: Why the first of them was.
-        decisions: Why each of them was, in order.
-        sent: How many mails of the call were sent to somebody.
+        decision: Why the first was withheld.
+        decisions: Why each was withheld, in order.
+        sent: How many emails of the call were sent to at least one recipient.
     """
 
     def __init__(self, message: str, *, decisions: tuple[Decision, ...], sent: int) -> None:
@@ -99,21 +99,21 @@ class MailWithheldError(NotPermittedError):
 
 class GatedEmailBackend(BaseEmailBackend):
     """
-    Screens marketing, and hands mails over with the backend that ``OPTLY["EMAIL_INNER_BACKEND"]`` names: by its path,
-    or by its alias where the site has ``MAILERS``.
+    Screens marketing, and sends with the backend that ``OPTLY["EMAIL_INNER_BACKEND"]`` names: by its path, or by its
+    alias if the site has ``MAILERS``.
 
-    A marketing mail becomes one for each of its recipients, in ``to``, ``cc`` and ``bcc`` alike, so that nobody gets
-    the stop link or sees the address of somebody else. Each has the identity of the sender, a MyOptly link and a stop
-    link in every form of its body, and the headers by which mail programs stop it. It is put on record just before it
-    is handed over, because an attempt counts. A recipient the gate refuses gets nothing, and is told of by the signal
-    `mail_withheld` and in the log, there without the address.
+    A marketing email becomes one email for each recipient in ``to``, ``cc`` and ``bcc``, so that no one gets the stop
+    link or sees the address of another. Each has the sender's identity, a MyOptly link and a stop link in every form of
+    its body, and the headers with which mail programs unsubscribe. It is recorded just before it is sent, because an
+    attempt counts. If the gate refuses a recipient, nothing is sent to them; the signal `mail_withheld` is sent, and
+    the refusal is logged without the address.
 
-    Sending returns how many of the mails were sent to somebody. Unless it is to fail silently, it raises if something
-    was held back, after everything else is sent.
+    Sending returns how many of the emails were sent to at least one recipient. Unless it is to fail silently, it raises
+    an error if anything was withheld, after sending everything else.
     """
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
-        # Django 6.1 has backends told their alias, and no longer keeps for them whether they are to fail silently.
+        # Django 6.1 passes the alias to backends, and no longer keeps `fail_silently` for them.
         super().__init__(**{name: kwargs.pop(name) for name in _DJANGOS_OWN if name in kwargs})
         self.fail_silently = fail_silently
         self._inner = inner_backend(get_settings().inner_backend, fail_silently=fail_silently, **kwargs)
@@ -126,32 +126,32 @@ class GatedEmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """
-        Send what may be sent.
+        Send what is allowed.
 
         Raises:
-            UsageError: A mail says of itself what cannot be, such as a purpose that there is not. Nothing was sent.
-            UnmarkedMailError: A mail does not say what it is. Nothing was sent.
-            MailWithheldError: Something was held back. Everything else was sent.
+            UsageError: An email is marked wrongly, for example with an unknown purpose. Nothing was sent.
+            UnmarkedMailError: An email is not marked. Nothing was sent.
+            MailWithheldError: Something was withheld. Everything else was sent.
         """
-        mails = [_read(message) for message in email_messages]
+        emails = [_read(message) for message in email_messages]
         dispatch = _Dispatch(self._inner)
-        for message in (mail.message for mail in mails if mail.refused):
+        for message in (email.message for email in emails if email.refused):
             if not self.fail_silently:
                 raise UnmarkedMailError(
-                    f"a mail does not say whether it is marketing: send a MarketingEmail, give it the header {PURPOSE} "
+                    f"an email does not say whether it is marketing: send a MarketingEmail, add the header {PURPOSE} "
                     "or X-Optly-Kind: service, or set OPTLY['UNMARKED']"
                 )
             for recipient in recipients_of(message):
                 dispatch.withhold(message, recipient, None)
         try:
-            dispatch.send([mail for mail in mails if not mail.refused])
+            dispatch.send([email for email in emails if not email.refused])
         except RetryableError as error:
             if not self.fail_silently:
                 raise
-            _log.warning("the gate cannot be asked, so mails are not sent", extra={"error": str(error)})
+            _log.warning("gate unavailable; emails not sent", extra={"error": str(error)})
         if dispatch.refusals and not self.fail_silently:
             raise MailWithheldError(
-                f"{len(dispatch.refusals)} held back, the first because: {dispatch.refusals[0].explanation}",
+                f"{len(dispatch.refusals)} withheld, the first because: {dispatch.refusals[0].explanation}",
                 decisions=tuple(dispatch.refusals),
                 sent=dispatch.sent,
             )
@@ -159,13 +159,13 @@ class GatedEmailBackend(BaseEmailBackend):
 
 
 @attrs.frozen(kw_only=True)
-class _Mail:
+class _Email:
     """
-    A mail of the site's.
+    An email of the site.
 
     Attributes:
-        purpose: What it is marketing for. None for what is sent as it is, or refused.
-        recipients: Whom it has to be screened for.
+        purpose: The purpose of a marketing email. None if it is sent unchanged or refused.
+        recipients: The people to screen it for.
     """
 
     message: EmailMessage = attrs.field(repr=False)
@@ -174,70 +174,70 @@ class _Mail:
     refused: bool = False
 
 
-def _read(message: EmailMessage) -> _Mail:
+def _read(message: EmailMessage) -> _Email:
     mark = mark_of(message)
     if mark.purpose is not None:
         known = get_manager().purposes
         if mark.purpose not in known:
             raise UnknownPurposeError(f"no such purpose; the purposes are {', '.join(known)}")
-        return _Mail(message=message, purpose=mark.purpose, recipients=recipients_of(message))
+        return _Email(message=message, purpose=mark.purpose, recipients=recipients_of(message))
     passes = mark.service or get_settings().unmarked is Unmarked.SERVICE or is_for_the_site(message)
-    return _Mail(message=without_marks(message), refused=not passes)
+    return _Email(message=without_marks(message), refused=not passes)
 
 
 @attrs.define
 class _Dispatch:
     """
-    One call's worth of mails.
+    The emails of one call.
 
     Attributes:
-        sent: How many were sent to somebody.
-        refusals: What the gate refused.
+        sent: How many were sent to at least one recipient.
+        refusals: The refusals of the gate.
     """
 
     _inner: Any
     sent: int = attrs.field(default=0, init=False)
     refusals: list[Decision] = attrs.field(factory=list, init=False)
 
-    def send(self, mails: Sequence[_Mail]) -> None:
+    def send(self, emails: Sequence[_Email]) -> None:
         """
-        Send mails in order. Those for one purpose are looked up together, as they come.
+        Send emails in order. Addresses for the same purpose are looked up together.
         """
-        screens = {purpose: _screened(mails, purpose) for purpose in {mail.purpose for mail in mails} if purpose}
-        if not mails:
+        screens = {purpose: _screen(emails, purpose) for purpose in {email.purpose for email in emails} if purpose}
+        if not emails:
             return
         opened = self._inner.open()
         try:
-            for purpose, run in groupby(mails, key=_purpose):
+            for purpose, run in groupby(emails, key=_purpose):
                 if purpose is None:
-                    self.sent += self._inner.send_messages([mail.message for mail in run]) or 0
+                    self.sent += self._inner.send_messages([email.message for email in run]) or 0
                 else:
-                    for mail in run:
-                        self.sent += self._send_to_each(mail, purpose, screens[purpose])
+                    for email in run:
+                        self.sent += self._send_to_each(email, purpose, screens[purpose])
         finally:
             if opened:
                 self._inner.close()
 
-    def _send_to_each(self, mail: _Mail, purpose: str, decisions: Iterator[Decision]) -> bool:
-        handed_over = 0
-        for recipient in mail.recipients:
-            decision, own = _recorded(mail.message, recipient, purpose, next(decisions))
+    def _send_to_each(self, email: _Email, purpose: str, decisions: Iterator[Decision]) -> bool:
+        sent = 0
+        for recipient in email.recipients:
+            decision, own = _record(email.message, recipient, purpose, next(decisions))
             if own is None:
-                self.withhold(mail.message, recipient, decision)
+                self.withhold(email.message, recipient, decision)
             else:
-                handed_over += self._inner.send_messages([own]) or 0
-        return handed_over > 0
+                sent += self._inner.send_messages([own]) or 0
+        return sent > 0
 
     def withhold(self, message: EmailMessage, recipient: Recipient, decision: Decision | None) -> None:
         """
-        Tell of a mail that somebody does not get.
+        Report an email that one recipient does not get.
         """
         if decision is None:
-            _log.warning("a mail that names no purpose was held back")
+            _log.warning("unmarked email withheld")
         else:
             self.refusals.append(decision)
             _log.info(
-                "a mail was held back",
+                "email withheld",
                 extra={
                     "contact": decision.contact,
                     "purpose": decision.purpose,
@@ -250,20 +250,20 @@ class _Dispatch:
         )
 
 
-def _purpose(mail: _Mail) -> str | None:
-    return mail.purpose
+def _purpose(email: _Email) -> str | None:
+    return email.purpose
 
 
-def _screened(mails: Sequence[_Mail], purpose: str) -> Iterator[Decision]:
-    addresses = (recipient.address for mail in mails if mail.purpose == purpose for recipient in mail.recipients)
+def _screen(emails: Sequence[_Email], purpose: str) -> Iterator[Decision]:
+    addresses = (recipient.address for email in emails if email.purpose == purpose for recipient in email.recipients)
     return get_manager().screen(addresses, Channel.EMAIL, purpose)
 
 
-def _recorded(
+def _record(
     message: EmailMessage, recipient: Recipient, purpose: str, decision: Decision
 ) -> tuple[Decision, EmailMessage | None]:
     """
-    Gate a mail again, put it on record and return it as its recipient gets it; or why they do not.
+    Check an email again, record it and return the recipient's copy, or the decision against it.
     """
     if not decision:
         return decision, None
@@ -274,10 +274,10 @@ def _recorded(
         link = manager.link(contact, line=line)
         decision = manager.record_communication(contact, Channel.EMAIL, purpose, line=line, **_KEPT)
     except NotPermittedError as refusal:
-        return refusal.decision, None
+        return cast(Decision, refusal.decision), None
     except (MissingLineError, UnknownContactError):
-        # They were erased, or gave the address up, since they were looked up.
-        return _recorded(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))
+        # The contact was erased, or the address removed, since it was looked up.
+        return _record(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))
     frame = Frame(
         organisation=manager.organisation,
         reason=decision.reason,

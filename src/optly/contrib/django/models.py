@@ -1,6 +1,6 @@
 # mypy: allow-subclassing-any, disable-error-code="import-untyped"
 """
-What the admin names: contacts, of which Django keeps nothing but who of the staff may see them.
+The model that the admin needs. Django stores only which staff may view contacts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from django.db import models
 
 class Contact(models.Model):
     """
-    Stands for the contacts on record, and has the permission ``optly.view_contact``. There is no table of it.
+    Represents contacts, and carries the permission ``optly.view_contact``. It has no table.
     """
 
     id = models.CharField(primary_key=True, max_length=32)

@@ -1,20 +1,20 @@
 # mypy: disable-error-code="import-untyped"
 """
-What a site is told of. All of it is on record for good when a receiver is called.
+The signals a site receives. Each is sent after the event was permanently recorded.
 
 ==========================  ============================================================================================
-`consent_given`             Somebody said yes. What was taken for a yes and is none is not told.
-`consent_refused`           Somebody said no to what they were asked.
-`consent_withdrawn`         Somebody stopped something: they took a consent back or objected.
-`contact_details_changed`   What is known of a contact, or an address of theirs, changed or was erased.
-`mail_withheld`             The gated email backend did not send something.
+`consent_given`             A person said yes, and it counts as consent.
+`consent_refused`           A person said no when asked.
+`consent_withdrawn`         A person withdrew consent or objected.
+`contact_details_changed`   A contact's details or addresses changed or were erased.
+`mail_withheld`             The gated email backend did not send an email.
 ==========================  ============================================================================================
 
-The first four are sent with ``contact`` and ``event``, which hold nothing personal; the sender is the class of the
-manager. Receivers are called in the thread that recorded it, and what they raise is logged and changes nothing.
+The first four are sent with ``contact`` and ``event``, which hold no personal data; the sender is the class of the
+manager. Receivers are called in the thread that recorded the event. Their exceptions are logged and change nothing.
 
-The last is sent by the backend with ``message``, the site's own mail, ``recipient``, and ``decision``, which is None
-for a mail that named no purpose.
+The last is sent by the backend with ``message``, the site's email, ``recipient``, and ``decision``, which is None for
+an email that named no purpose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final
 from django.dispatch import Signal
 
 from optly.contacts.parties import Contact
-from optly.contrib._notices import Notice, notices
+from optly.contrib._signals import SignalName, signals_for
 from optly.manager import ConsentManager
 from optly.record.events import Event
 
@@ -35,18 +35,18 @@ contact_details_changed: Final = Signal()
 mail_withheld: Final = Signal()
 
 _SIGNALS: Final = {
-    Notice.CONSENT_GIVEN: consent_given,
-    Notice.CONSENT_REFUSED: consent_refused,
-    Notice.CONSENT_WITHDRAWN: consent_withdrawn,
-    Notice.CONTACT_DETAILS_CHANGED: contact_details_changed,
+    SignalName.CONSENT_GIVEN: consent_given,
+    SignalName.CONSENT_REFUSED: consent_refused,
+    SignalName.CONSENT_WITHDRAWN: consent_withdrawn,
+    SignalName.CONTACT_DETAILS_CHANGED: contact_details_changed,
 }
 
 
 def send_signals(contact: Contact, events: tuple[Event, ...]) -> None:
     """
-    Tell the receivers of what came onto the record.
+    Send the signals for newly recorded events.
 
-    A manager that the site makes itself has to be given it: ``ConsentManager(..., on_events=send_signals)``.
+    Pass it to a manager that the site makes itself: ``ConsentManager(..., on_events=send_signals)``.
     """
-    for notice, event in notices(events):
-        _SIGNALS[notice].send_robust(sender=ConsentManager, contact=contact, event=event)
+    for name, event in signals_for(events):
+        _SIGNALS[name].send_robust(sender=ConsentManager, contact=contact, event=event)

@@ -12,7 +12,7 @@ from optly.contrib.django.views import pages
 
 class _Rest:
     """
-    Whatever follows, nothing and line breaks included: the pages tell themselves what there is.
+    The rest of the path, even if it is empty or contains line breaks. The pages check it themselves.
     """
 
     regex = r"[\s\S]*"

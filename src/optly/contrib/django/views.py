@@ -1,6 +1,6 @@
 # mypy: disable-error-code="import-untyped, untyped-decorator"
 """
-The one view: a request of Django's becomes one of Optly's, and the response one of Django's.
+The view of the pages, which translates between Django's requests and responses and Optly's.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from optly.contrib.django._current import get_portal
+from optly.contrib.django._site import get_portal
 from optly.portal.http import MAX_READ
 from optly.protocols.http import Request, Response
 
 
-# The pages check by themselves where a form comes from, and mail programs press the stop button without a token. Not
-# a coroutine, so that Django keeps the threads of its database connections in order.
+# The pages have their own check of where a form comes from, and mail programs unsubscribe without a token. Not a
+# coroutine, so that Django runs it in the right thread for its database connections.
 @csrf_exempt
 @login_not_required
 def pages(request: HttpRequest, rest: str) -> HttpResponse:
@@ -26,10 +26,10 @@ def pages(request: HttpRequest, rest: str) -> HttpResponse:
     Answer a request for one of the pages.
 
     Args:
-        rest: The path below where the pages are mounted, without the slash at its beginning.
+        rest: The path below the mount, without a leading slash.
     """
     try:
-        # No more than it takes to see that there is too much.
+        # Just enough to see that there is too much.
         body = request.read(MAX_READ + 1) if request.method == "POST" else b""
     except UnreadablePostError:
         return HttpResponse(status=HTTPStatus.BAD_REQUEST)
@@ -52,7 +52,7 @@ def _response(response: Response) -> HttpResponse:
     del made["content-type"]
     for name, value in response.headers:
         if name == "set-cookie":
-            # Django keeps headers by name and cookies apart. RFC 6265 4.1.1 has no two cookies of one name.
+            # Django keeps headers by name, and cookies separately. RFC 6265 4.1.1 has no two cookies of one name.
             made.cookies.load(value)
         else:
             made[name] = f"{made[name]}, {value}" if name in made else value

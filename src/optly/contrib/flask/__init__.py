@@ -1,8 +1,8 @@
 """
-Optly inside of Flask.
+Optly in Flask.
 
-The pages are mounted below the application and not in it. So what the application puts around its own views, such as a
-CSRF check, a log-in or headers of another kind, does not reach them.
+The pages are mounted beside the application's own views. What the application applies to its views, such as a CSRF
+check, a log-in or extra headers, does not affect them.
 """
 
 from __future__ import annotations

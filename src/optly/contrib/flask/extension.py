@@ -1,5 +1,5 @@
 """
-The extension, and what it keeps of each application.
+The extension, and its state in each application.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from optly.cli import INSTALL, is_extra_missing
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
 from optly.contrib._mounting import mount_path
-from optly.contrib.flask.settings import read_settings, require_manager
+from optly.contrib.flask.settings import read_config, require_manager
 from optly.errors import ConfigurationError
 from optly.manager import ConsentManager
 from optly.portal import Portal
@@ -31,15 +33,15 @@ _NAME: Final = "optly"
 
 class FlaskOptly:
     """
-    Gives Flask applications their MyOptly pages, the commands ``flask optly …``, and two helpers for templates.
+    Gives Flask applications the MyOptly pages, the commands ``flask optly …``, and two helpers for templates.
 
-    Any number of applications may be given to one object; each has a manager, a mount and a portal of its own, which
-    are kept in ``app.extensions["optly"]``. What it reads of ``app.config``, at once:
+    One object can serve any number of applications. Each has its own manager, mount and portal, kept in
+    ``app.extensions["optly"]``. These settings are read from ``app.config`` at once:
 
-    - ``OPTLY_MANAGER``: a `ConsentManager`, or a function that returns one. The function is called when it is first
-      needed; without ``OPTLY_MOUNT`` that is now.
-    - Or the arguments of `ConsentManager`, each in capitals: ``OPTLY_ORGANISATION``, ``OPTLY_BASE_URL`` and so on.
-    - ``OPTLY_MOUNT``: where in the application the pages are. By default the path of `base_url` without
+    - ``OPTLY_MANAGER``: a `ConsentManager`, or a function that returns one. The function is called when the manager is
+      first needed; without ``OPTLY_MOUNT`` that is at once.
+    - Or the arguments of `ConsentManager`, in capitals: ``OPTLY_ORGANISATION``, ``OPTLY_BASE_URL`` and so on.
+    - ``OPTLY_MOUNT``: the path of the pages in the application. By default the path of `base_url` without
       ``APPLICATION_ROOT``.
     - ``OPTLY_PORTAL``: arguments of `ConsentManager.portal`, by name.
     """
@@ -53,11 +55,11 @@ class FlaskOptly:
         Add Optly to *app*.
 
         Raises:
-            ConfigurationError: The settings cannot work, or it was added before.
+            ConfigurationError: The settings cannot work, or the application has Optly already.
         """
         if _NAME in app.extensions:
             raise ConfigurationError("this application has Optly already")
-        state = AppState(*read_settings(app))
+        state = AppState(*read_config(app))
         app.extensions[_NAME] = state
         _mount(app, state)
         app.add_template_global(state.preferences_url, "optly_preferences_url")
@@ -67,12 +69,12 @@ class FlaskOptly:
     @property
     def manager(self) -> ConsentManager:
         """
-        The manager of the application that is active.
+        The manager of the current application.
 
         Raises:
-            ConfigurationError: That application has no Optly.
+            ConfigurationError: That application does not have Optly.
         """
-        return _of_current_app().manager
+        return _current_state().manager
 
 
 @attrs.frozen
@@ -85,10 +87,10 @@ class _Opened:
 @attrs.define(eq=False)
 class AppState:
     """
-    What one application has of Optly. Safe to share between threads.
+    The manager and pages of one application. Safe to share between threads.
 
     Attributes:
-        mount: Where in the application the pages are.
+        mount: The path of the pages in the application.
     """
 
     mount: str
@@ -109,7 +111,7 @@ class AppState:
     @property
     def manager(self) -> ConsentManager:
         """
-        The manager, which is made now if nobody needed it before.
+        The manager, made now if it has not been needed before.
         """
         return self._open().manager
 
@@ -128,7 +130,7 @@ class AppState:
 
     def preferences_url(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
         """
-        Make a MyOptly link for a contact, as `ConsentManager.link` does. Each call makes another one.
+        Make a MyOptly link for a contact, like `ConsentManager.link`. Each call makes a new one.
         """
         return self.manager.link(contact, channel)
 
@@ -136,7 +138,7 @@ class AppState:
         self, contact: Contact, purpose: str | None = None, channel: Channel | str = Channel.EMAIL
     ) -> str:
         """
-        Return the address of the page on which a contact stops messages for *purpose*, or for every purpose.
+        Return the URL of the page where a contact stops messages for *purpose*, or for every purpose.
         """
         headers = self.manager.unsubscribe_headers(contact, purpose, channel=channel)
         return headers["List-Unsubscribe"].strip("<>")
@@ -144,8 +146,7 @@ class AppState:
 
 def _mount(app: Flask, state: AppState) -> None:
     """
-    Put the pages below the application, and below a `ProxyFix` that was put there before, so that they too are told
-    who sent a request.
+    Mount the pages around the application but inside any `ProxyFix`, so that they too see who sent a request.
     """
     outside: Any = None
     inside: Any = app.wsgi_app
@@ -158,7 +159,7 @@ def _mount(app: Flask, state: AppState) -> None:
         outside.app = mounted
 
 
-def _of_current_app() -> AppState:
+def _current_state() -> AppState:
     state = current_app.extensions.get(_NAME)
     if not isinstance(state, AppState):
         raise ConfigurationError("this application has no Optly yet: FlaskOptly(app)")
@@ -166,25 +167,25 @@ def _of_current_app() -> AppState:
 
 
 def _current_manager() -> ConsentManager:
-    return _of_current_app().manager
+    return _current_state().manager
 
 
-# The manager of the application that is active.
+# The manager of the current application.
 current_manager: ConsentManager = LocalProxy(_current_manager)  # type: ignore[assignment]
 
 
 def _add_commands(app: Flask) -> None:
     try:
-        from optly.contrib.flask.commands import commands
+        from optly.cli._host import HostCommands
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] != "rich":
+        if not is_extra_missing(missing):
             raise
         app.cli.add_command(_without_extra)
     else:
-        app.cli.add_command(commands)
+        app.cli.add_command(HostCommands(manager=with_appcontext(_current_manager), program="flask optly"))
 
 
 @click.command("optly", short_help="Needs optly[cli].", context_settings={"ignore_unknown_options": True})
 @click.argument("_", nargs=-1)
 def _without_extra(_: tuple[str, ...]) -> None:
-    raise click.UsageError("flask optly needs more than the library alone: pip install 'optly[cli]'")
+    raise click.UsageError(f"flask optly {INSTALL}")

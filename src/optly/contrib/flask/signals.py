@@ -1,16 +1,16 @@
 """
-What an application is told of. All of it is on record for good when a receiver is called.
+The signals an application receives. Each is sent after the event was permanently recorded.
 
 ==========================  ============================================================================================
-`consent_given`             Somebody said yes. What was taken for a yes and is none is not told.
-`consent_refused`           Somebody said no to what they were asked.
-`consent_withdrawn`         Somebody stopped something: they took a consent back or objected.
-`contact_details_changed`   What is known of a contact, or an address of theirs, changed or was erased.
+`consent_given`             A person said yes, and it counts as consent.
+`consent_refused`           A person said no when asked.
+`consent_withdrawn`         A person withdrew consent or objected.
+`contact_details_changed`   A contact's details or addresses changed or were erased.
 ==========================  ============================================================================================
 
-Receivers are called as ``receiver(app, contact=…, event=…)``, with the application active, in the thread that recorded
-the event. Neither holds anything personal. What a receiver raises is logged; it keeps those after it from being told of
-this event, and changes nothing else.
+Receivers are called as ``receiver(app, contact=…, event=…)`` in the thread that recorded the event, inside the
+application's context. Neither argument holds personal data. An exception in a receiver is logged; later receivers then
+miss this event, and nothing else changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from blinker import Namespace
 from flask import Flask, current_app, has_app_context
 
 from optly.contacts.parties import Contact
-from optly.contrib._notices import Notice, notices
+from optly.contrib._signals import SignalName, signals_for
 from optly.record.events import Event
 
 _log = logging.getLogger("optly")
@@ -33,28 +33,28 @@ Listener: TypeAlias = Callable[[Contact, Sequence[Event]], object]
 
 _signals: Final = Namespace()
 
-consent_given: Final = _signals.signal(Notice.CONSENT_GIVEN)
-consent_refused: Final = _signals.signal(Notice.CONSENT_REFUSED)
-consent_withdrawn: Final = _signals.signal(Notice.CONSENT_WITHDRAWN)
-contact_details_changed: Final = _signals.signal(Notice.CONTACT_DETAILS_CHANGED)
+consent_given: Final = _signals.signal(SignalName.CONSENT_GIVEN)
+consent_refused: Final = _signals.signal(SignalName.CONSENT_REFUSED)
+consent_withdrawn: Final = _signals.signal(SignalName.CONSENT_WITHDRAWN)
+contact_details_changed: Final = _signals.signal(SignalName.CONTACT_DETAILS_CHANGED)
 
 
 def send_signals(app: Flask) -> Listener:
     """
-    Return what to give a manager as `on_events`, so that *app* sends the signals of this module.
+    Return a function to pass to a manager as `on_events`, so that *app* sends the signals of this module.
 
-    A manager that is made of the parts in ``app.config`` has it already.
+    A manager made from arguments in ``app.config`` already has it.
     """
 
-    def tell(contact: Contact, events: Sequence[Event]) -> None:
+    def send(contact: Contact, events: Sequence[Event]) -> None:
         with nullcontext() if _is_active(app) else app.app_context():
-            for notice, event in notices(events):
+            for name, event in signals_for(events):
                 try:
-                    _signals[notice].send(app, contact=contact, event=event)
+                    _signals[name].send(app, contact=contact, event=event)
                 except Exception:
-                    _log.exception("a receiver of a signal failed", extra={"contact": contact.id})
+                    _log.exception("signal receiver failed", extra={"contact": contact.id})
 
-    return tell
+    return send
 
 
 def _is_active(app: Flask) -> bool:

@@ -2,9 +2,9 @@
 The JSON API: what the pages do, for hosts that draw their own.
 
 It lies under ``/api`` of the mount and is off unless the host switches it on. The code of a link or of a session comes
-in the header ``Authorization``, and no cookie is ever read or set: a browser sends nothing by itself, so that no other
-site can make it act. What answers a call is in :mod:`~optly.portal.api.calls`, and the table of all of them, of which
-the description is made as well, in :mod:`~optly.portal.api.operations`.
+in the header ``Authorization``, and no cookie is ever read or set: a browser sends nothing by itself, so no other site
+can make it act. Calls are answered in :mod:`~optly.portal.api.calls`; the table of all of them, from which the
+description is made, is in :mod:`~optly.portal.api.operations`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from optly.errors import (
     LinkRevokedError,
     LinkSupersededError,
     LinkUsedError,
+    OptlyError,
     RetryableError,
     SessionError,
     TooManyTriesError,
@@ -56,7 +57,7 @@ from optly.portal.api.problems import (
 from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Refusal, read_json
 from optly.portal.problems import problem as page_about
-from optly.portal.visit import Door, Visit, door_of_link
+from optly.portal.visit import Credential, Visit, by_link
 from optly.protocols.http import Request, Response
 
 _HERE: Final = "/api"
@@ -94,7 +95,7 @@ def respond(visit: Visit) -> Response:
     Return the response to a request. Whatever goes wrong becomes a problem.
     """
     path = visit.request.path.removeprefix(_HERE).removesuffix("/")
-    visit = attrs.evolve(visit, door=_door(visit))
+    visit = attrs.evolve(visit, credential=_credential(visit))
     try:
         return _answer(visit, path)
     except Refused as refused:
@@ -108,25 +109,25 @@ def respond(visit: Visit) -> Response:
         return _problem(visit, kind, error)
 
 
-def _door(visit: Visit) -> Door | None:
+def _credential(visit: Visit) -> Credential | None:
     """
-    Return the door that the code in the header opens, if there is one: what it is the code of, nobody knows yet.
+    Return the credential with the code in the header, if there is one. It is not known yet what it opens.
     """
     found = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
-    return None if found is None else door_of_link(visit.mount, found[1])
+    return None if found is None else by_link(visit.mount, found[1])
 
 
 def _answer(visit: Visit, path: str) -> Response:
     method = "GET" if visit.request.method == "HEAD" else visit.request.method
     if path == _DESCRIPTION:
         _require(method, ("GET",))
-        return responses.json(HTTPStatus.OK, describe(visit.manager.pages.base_url))
+        return responses.json(HTTPStatus.OK, describe(visit.self_service.pages.base_url))
     operations = OPERATIONS.get(path)
     if operations is None:
         raise Refused(NOT_FOUND)
     _require(method, tuple(operations))
     operation = operations[method]
-    if operation.takes_code and visit.door is None:
+    if operation.takes_code and visit.credential is None:
         raise Refused(NO_CODE)
     sent = _read(visit, operation) if method == "POST" else operation.takes()
     try:
@@ -154,7 +155,7 @@ def _read(visit: Visit, operation: Operation) -> Sent:
     try:
         return msgspec.json.decode(read_json(visit.request), type=operation.takes)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # The message may repeat what was sent, the place in it does not.
+        # The message may repeat what was sent; the place in it does not.
         place = _PLACE.search(str(error))
         raise Refused(MALFORMED, where=place[1] if place else "") from None
 
@@ -164,14 +165,23 @@ def _read(visit: Visit, operation: Operation) -> Sent:
 
 def _why_closed(visit: Visit, error: LinkInvalidError | SessionError) -> Kind:
     """
-    Tell a code that opens nothing from one that opens something else.
+    Distinguish a code that opens nothing from one that opens something else.
     """
     in_session = isinstance(error, SessionError)
-    if visit.opened_or_none() is not None:
+    if _still_opens(visit):
         return CODE_NEEDED if in_session else NOT_FOR_THIS
     if in_session:
         return SESSION_OVER
     return LINK_INVALID if visit.site.limiter.may_miss(visit.client) else TOO_MANY
+
+
+def _still_opens(visit: Visit) -> bool:
+    # Looked up anew: the session may have ended since the request began.
+    try:
+        visit.self_service.enter(visit.code).open()
+    except OptlyError:
+        return False
+    return True
 
 
 def _problem(visit: Visit, kind: Kind, error: Exception) -> Response:
@@ -189,12 +199,12 @@ def _problem(visit: Visit, kind: Kind, error: Exception) -> Response:
 
 def _told(visit: Visit, kind: Kind, error: Exception) -> tuple[datetime | None, str]:
     """
-    Return when it was or will be so, and what to tell the person: what the pages say, where they have a page for it.
+    Return when it was or will be so, and what to say to the person: what the pages say, if they have a page for it.
     """
     if isinstance(error, _ON_THE_PAGES):
         found = page_about(error)
         return found.at, " ".join(found.in_language(visit.language, visit.site.look.catalogues))
-    text = str(error) if kind is UNFIT else kind.told
+    text = str(error) if kind is UNFIT else kind.advice
     return None, visit.say(visit.language, text) if text else ""
 
 
@@ -207,6 +217,6 @@ def _headers(visit: Visit, kind: Kind, error: Exception) -> list[tuple[str, str]
     if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("retry-after", RETRY_AFTER))
     if isinstance(error, TooManyTriesError):
-        wait = (error.until - visit.manager.clock()).total_seconds()
+        wait = (error.until - visit.self_service.clock()).total_seconds()
         headers.append(("retry-after", str(max(0, ceil(wait)))))
     return headers

@@ -1,7 +1,7 @@
 """
 What is sent to the API and what it sends back, as JSON. Pure.
 
-Each is decoded strictly, and its part of the description is made of it. Instants are in UTC, written as in RFC 3339.
+Each is decoded strictly, and its part of the description is made from it. Instants are in UTC, written as in RFC 3339.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 class Nothing(Sent, frozen=True):
     """
-    An empty object, which may as well be left out.
+    An empty object, which may be left out.
     """
 
 
@@ -65,7 +65,7 @@ class Answer(Sent, frozen=True):
 
 class Answers(Sent, frozen=True):
     """
-    What is to change. What is left out stays as it is, and unanswered if it is that.
+    What is to change. What is left out stays as it is.
     """
 
     answers: Annotated[list[Answer], Meta(min_length=1, max_length=200)]
@@ -78,7 +78,7 @@ class Undoing(Sent, frozen=True):
 
     stop: Annotated[
         _Stop | None,
-        Meta(description="The name of a stop, as it was told; nothing for what the link was sent for."),
+        Meta(description="The name of a stop, as it was given; leave it out for what the link was sent for."),
     ] = None
 
 
@@ -129,7 +129,7 @@ class Wanted(Sent, frozen=True):
 
 class Empty(Body, frozen=True):
     """
-    Nothing more to say than that it was done.
+    It was done, and there is nothing more to say.
     """
 
 
@@ -248,7 +248,7 @@ def _undo(undo: views.UndoneStop | views.UndoneChange | None) -> UndoneStop | Un
 
 class Saved(Body, frozen=True):
     """
-    What is on record now, and what waits to be confirmed before it is.
+    What is now recorded, and what waits to be confirmed.
     """
 
     items: list[Item]
@@ -285,7 +285,7 @@ class Scope(Body, frozen=True):
 
 class Session(Body, frozen=True):
     """
-    A session. Its code is a secret for one browser alone, and takes the place of the one that was sent.
+    A session. Its code is a secret for one browser alone, and replaces the one that was sent.
     """
 
     session: Annotated[str, Meta(description="Its code, to be sent as a bearer token.")]
@@ -347,7 +347,7 @@ class Entry(Body, frozen=True):
 
 class History(Body, frozen=True):
     """
-    A part of what happened, the latest first.
+    Part of what happened, the latest first.
     """
 
     entries: Sequence[Entry]
@@ -356,7 +356,7 @@ class History(Body, frozen=True):
 
 class Sending(Body, frozen=True):
     """
-    Where something is on its way to.
+    The address something was sent to.
     """
 
     masked: _Masked
@@ -364,7 +364,7 @@ class Sending(Body, frozen=True):
 
 class Complained(Body, frozen=True):
     """
-    A complaint that was taken down.
+    A complaint that was recorded.
     """
 
     reference: str

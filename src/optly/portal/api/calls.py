@@ -1,5 +1,5 @@
 """
-What each call does: the same as the page of that name, by the same functions.
+What each call does: the same as the page with that name, by the same functions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LONGEST_NUMBER: Final = 9  # digits
 
 def opened(visit: Visit, _: Nothing) -> Opened:
     """
-    Say what the link or the session opens: the question, the choices, or what can be undone.
+    Return what the link or the session opens: the question, the choices, or what can be undone.
     """
     return Opened.of(visit.open())
 
@@ -71,7 +71,7 @@ def answer(visit: Visit, body: Answers) -> Saved:
         if each.answer and each.wording != item.wording.digest:
             raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
         answers[item.key] = each.answer
-    after, recorded = choosing.put_on_record(visit, before, answers)
+    after, recorded = choosing.record_answers(visit, before, answers)
     return Saved(items=bodies.items(recorded), held=bodies.items(after.held))
 
 
@@ -79,7 +79,7 @@ def confirm(visit: Visit, _: Nothing) -> Saved:
     """
     Confirm what is held.
     """
-    confirmed = choosing.take_confirmation(visit)
+    confirmed = choosing.confirm_held(visit)
     items = visit.open().items if confirmed is None else confirmed[1]
     return Saved(items=bodies.items(items), held=[])
 
@@ -88,23 +88,23 @@ def stop(visit: Visit, _: Nothing) -> Stopped:
     """
     Stop everything, through a link of any kind, even one that can no longer answer.
     """
-    return Stopped.of(visit.manager.stop(visit.code, context=visit.context))
+    return Stopped.of(visit.me.stop(context=visit.context))
 
 
 def undo(visit: Visit, body: Undoing) -> Opened:
     """
-    Undo a stop or a change of address, and say what the link opens then. A second time, nothing happens.
+    Undo a stop or a change of address, and return what the link then opens. A second time, nothing happens.
     """
-    choosing.take_back(visit, visit.open(), None if body.stop is None else int(body.stop))
+    choosing.undo_here(visit, visit.open(), None if body.stop is None else int(body.stop))
     return Opened.of(visit.open())
 
 
 def stop_scope(visit: Visit, _: Nothing) -> Scope:
     """
-    Say what a stop link stops. The code is the last part of its address.
+    Return what a stop link stops. The code is the last part of its address.
     """
-    scope = visit.manager.open_stop(visit.code)
-    purpose = None if scope.purpose is None else visit.manager.purposes.get(scope.purpose)
+    scope = visit.self_service.open_stop(visit.code)
+    purpose = None if scope.purpose is None else visit.self_service.purposes.get(scope.purpose)
     return Scope.of(scope, purpose, visit.language)
 
 
@@ -112,21 +112,21 @@ def stop_by_link(visit: Visit, _: Nothing) -> Stopped:
     """
     Stop what a stop link stops. Such a link never expires.
     """
-    return Stopped.of(visit.manager.stop_by_token(visit.code, context=visit.context))
+    return Stopped.of(visit.self_service.stop_by_token(visit.code, context=visit.context))
 
 
 def complain(visit: Visit, body: Complaining) -> Complained:
     """
-    Take down a complaint about how the person's data are used.
+    Record a complaint about how the person's data are used.
     """
-    return Complained.of(visit.own.complain(visit.code, body.text))
+    return Complained.of(visit.me.complain(body.text))
 
 
 # ---- sessions
 
 
 def _session(visit: Visit, session: str) -> Session:
-    return Session.of(session, visit.manager.open(session, language=visit.chosen))
+    return Session.of(session, visit.self_service.enter(session).open(language=visit.chosen))
 
 
 def send_code(visit: Visit, _: Nothing) -> Session:
@@ -134,7 +134,7 @@ def send_code(visit: Visit, _: Nothing) -> Session:
     Have a one-time code sent to the line of the link, and begin a session that it will raise. In a session, have
     another code sent for it.
     """
-    return _session(visit, visit.own.request_code(visit.code))
+    return _session(visit, visit.me.request_code())
 
 
 def enter_code(visit: Visit, body: Digits) -> Session:
@@ -143,7 +143,7 @@ def enter_code(visit: Visit, body: Digits) -> Session:
     """
     visit.open()
     _count_digits(visit)
-    return _session(visit, visit.own.step_up(visit.code, body.digits))
+    return _session(visit, visit.me.step_up(body.digits))
 
 
 def _count_digits(visit: Visit) -> None:
@@ -153,9 +153,9 @@ def _count_digits(visit: Visit) -> None:
 
 def stay(visit: Visit, _: Nothing) -> Session:
     """
-    Prolong the session.
+    Extend the session.
     """
-    return _session(visit, visit.own.stay(visit.code))
+    return _session(visit, visit.me.stay())
 
 
 def finish(visit: Visit, _: Nothing) -> Empty:
@@ -164,7 +164,7 @@ def finish(visit: Visit, _: Nothing) -> Empty:
     """
     if visit.open().kind is not LinkKind.SESSION:
         raise SessionError("this is a link and no session")
-    visit.own.finish(visit.code)
+    visit.self_service.finish(visit.code)
     return Empty()
 
 
@@ -173,10 +173,10 @@ def finish(visit: Visit, _: Nothing) -> Empty:
 
 def details(visit: Visit, _: Nothing) -> Details:
     """
-    Say what is held of the person, unmasked.
+    Return what is held about the person, unmasked.
     """
-    held = visit.own.details(visit.code)
-    proposed = {kind.value: visit.own.proposed(visit.code, kind) for kind in sorted(held.provable)}
+    held = visit.me.details()
+    proposed = {kind.value: visit.me.proposed(kind) for kind in sorted(held.provable)}
     waiting = {kind: masked for kind, masked in proposed.items() if masked}
     return Details.of(held, languages(visit.site.look.catalogues), waiting)
 
@@ -193,7 +193,7 @@ def change(visit: Visit, body: Changes) -> Session:
     _require_raised(visit)
     sent = {"name": body.name, "language": body.language, "address": body.address}
     new = {name: own.checked(visit, name, value) for name, value in sent.items() if value is not None}
-    return _session(visit, visit.own.change_details(visit.code, **new))
+    return _session(visit, visit.me.change_details(**new))
 
 
 def propose_email(visit: Visit, body: Proposal) -> Sending:
@@ -217,16 +217,16 @@ def _propose(visit: Visit, kind: AddressKind, body: Proposal) -> Sending:
 
 def prove_email(visit: Visit, body: Digits) -> Session:
     """
-    Put the new email address on record by the code that went there. Every session of the person is over but this one,
-    which has a new code.
+    Replace the email address by the new one, by the code that was sent there. Every other session of the person is
+    over, and this one has a new code.
     """
     return _prove(visit, AddressKind.EMAIL, body)
 
 
 def prove_phone(visit: Visit, body: Digits) -> Session:
     """
-    Put the new telephone number on record by the code that went there. Every session of the person is over but this
-    one, which has a new code.
+    Replace the telephone number by the new one, by the code that was sent there. Every other session of the person
+    is over, and this one has a new code.
     """
     return _prove(visit, AddressKind.PHONE, body)
 
@@ -234,17 +234,16 @@ def prove_phone(visit: Visit, body: Digits) -> Session:
 def _prove(visit: Visit, kind: AddressKind, body: Digits) -> Session:
     visit.open()
     _count_digits(visit)
-    return _session(visit, visit.own.prove(visit.code, kind, body.digits))
+    return _session(visit, visit.me.prove(kind, body.digits))
 
 
 def history(visit: Visit, _: Nothing) -> History:
     """
-    Tell what happened, the latest first, fifty events at a time.
+    Return what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
-    told, earlier = for_the_person.page(
-        visit.own.history(visit.code), language, visit.site.look.catalogues, _last_before(visit)
-    )
+    history = visit.me.history()
+    entries, earlier = for_the_person.timeline(history, language, visit.site.look.catalogues, _last_before(visit))
     return History(
         entries=[
             Entry(
@@ -256,7 +255,7 @@ def history(visit: Visit, _: Nothing) -> History:
                 wording=None if entry.wording is None else Wording.of(entry.wording),
                 answer=entry.answer,
             )
-            for number, event, entry in told
+            for number, event, entry in entries
         ],
         before=earlier,
     )
@@ -264,12 +263,12 @@ def history(visit: Visit, _: Nothing) -> History:
 
 def _last_before(visit: Visit) -> int | None:
     """
-    Return the number of the latest event to tell; None for the latest there is.
+    Return the number of the latest event to return; None for the latest there is.
 
     Raises:
-        Refused: What was asked for is no number.
+        Refused: What was sent is not a number.
     """
-    # By itself, because the pages pass over what they cannot read.
+    # Read here, because the pages ignore what they cannot read.
     sent = parse_qsl(visit.request.query, keep_blank_values=True)
     match [value for name, value in sent if name == "before"]:
         case []:
@@ -284,7 +283,7 @@ def send_copy(visit: Visit, _: Nothing) -> Sending:
     """
     Have a copy of everything that is held sent to the person's email address.
     """
-    return Sending(masked=visit.own.send_copy(visit.code))
+    return Sending(masked=visit.me.send_copy())
 
 
 # ---- without a link
@@ -292,12 +291,12 @@ def send_copy(visit: Visit, _: Nothing) -> Sending:
 
 def send_link(visit: Visit, body: Wanted) -> Empty:
     """
-    Have a link sent to an address, if it is on record. The answer is the same, whether it is or not, and also to
-    whoever asks too often.
+    Have a link sent to an address, if it is on record. The answer is the same whether it is or not, and also to someone
+    who asks too often.
     """
     try:
         if visit.site.limiter.may_send_link(visit.client):
-            visit.own.request_link(body.address, language=visit.language)
+            visit.self_service.request_link(body.address, language=visit.language)
     except TooManyTriesError:
         pass
     return Empty()

@@ -1,5 +1,5 @@
 """
-The description of the API (OpenAPI 3.1), made of what answers: the table of operations and the types of the bodies.
+The description of the API (OpenAPI 3.1), made from what answers: the table of operations and the types of the bodies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from optly.portal.api.bodies import Nothing
 from optly.portal.api.operations import OPERATIONS, Operation
 from optly.portal.api.problems import Kind, Problem
 
-_VERSION: Final = "1"  # of the API: another once something in it means something else
+_VERSION: Final = "1"  # of the API; raised when something in it changes its meaning
 
 _ABOUT: Final = """\
 What the MyOptly pages do, for pages that a host draws itself.
@@ -25,7 +25,7 @@ code of a session: neither is ever part of a path. No cookie is read or set, and
 there is no CORS. `GET` and `HEAD` change nothing. Where nothing is to be sent, an empty object may be. Times are in
 UTC.
 
-What goes wrong is told as problem details (RFC 9457), by their `type`. New members and new types may come; do not
+Errors are problem details (RFC 9457), known by their `type`. New members and new types may be added; do not
 refuse what you do not know."""
 
 
@@ -58,7 +58,7 @@ def describe(base_url: str) -> bytes:
 
 def _operation(method: str, operation: Operation) -> dict[str, Any]:
     summary, _, more = operation.says.partition("\n\n")
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": " ".join(summary.split()),
         "parameters": _parameters(operation),
@@ -68,13 +68,13 @@ def _operation(method: str, operation: Operation) -> dict[str, Any]:
         },
     }
     if more:
-        told["description"] = " ".join(more.split())
+        described["description"] = " ".join(more.split())
     if operation.takes_code:
-        told["security"] = [{"code": []}]
+        described["security"] = [{"code": []}]
     if operation.takes is not Nothing:
         content = _content("application/json", operation.takes.__name__)
-        told["requestBody"] = {"required": operation.needs_body, "content": content}
-    return told
+        described["requestBody"] = {"required": operation.needs_body, "content": content}
+    return described
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     before = {
         "name": "before",
         "in": "query",
-        "description": "Tell of what came before the event of this number.",
+        "description": "Return what came before the event with this number.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
     }
     return [language, before] if operation.pages else [language]

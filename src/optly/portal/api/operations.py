@@ -1,5 +1,5 @@
 """
-Every operation of the API, once: what answers and what is described are both made of this table.
+Every operation of the API, once: both the answers and the description are made from this table.
 
 ==========================  ======  ==================================================================
 path                        method  does
@@ -12,12 +12,12 @@ path                        method  does
 ``/me/complaints``          POST    complain
 ``/me/codes``               POST    have a one-time code sent, and begin a session
 ``/me/session``             POST    raise the session by it
-``/me/session/stay``        POST    prolong the session
+``/me/session/stay``        POST    extend the session
 ``/me/session/finish``      POST    end it
 ``/me/details``             GET     the person's details
 ``/me/details``             POST    change their name, language or postal address
 ``/me/email``, ``/phone``   POST    have a code sent to a new address
-``/me/email/proof``, …      POST    put it on record by that code
+``/me/email/proof``, …      POST    prove it by that code
 ``/me/history``             GET     what happened
 ``/me/copy``                POST    have a copy of the data sent
 ``/stop-link``              GET     what a stop link stops
@@ -129,7 +129,7 @@ class Operation:
 
     def kinds(self, method: str) -> tuple[Kind, ...]:
         """
-        Return every problem that it may tell of.
+        Return every problem it may report.
         """
         body = _WITH_A_BODY if method == "POST" else (MALFORMED,) if self.pages else ()
         code = _WITH_A_CODE if self.takes_code else ()

@@ -1,8 +1,8 @@
 """
-What the API says when it does not do what was asked: problem details (RFC 9457).
+What the API returns when it cannot do what was asked: problem details (RFC 9457).
 
-A problem is told by its type. Types are never renamed; there may come to be more of them. Nothing that was sent is
-repeated, nor anything of the record but dates.
+A problem is known by its type. Types are never renamed; more may be added. Nothing that was sent is repeated, nor
+anything of the record but dates.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: Annotated[str, Meta(description="By which a program knows it. Never renamed.")]
     title: Annotated[str, Meta(description="The same for every problem of the type, in English.")]
     status: int
-    detail: Annotated[str, Meta(description="What to tell the person, in their language, if there is more to say.")] = (
-        ""
-    )
+    detail: Annotated[
+        str, Meta(description="What to say to the person, in their language, if there is more to say.")
+    ] = ""
     at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
         Meta(description="When it was or will be so: answered, expired, or open to another try."),
@@ -57,13 +57,13 @@ class Kind:
     A type of problem.
 
     Attributes:
-        told: What to tell the person, where the pages have no page of their own for it.
+        advice: What to say to the person, if the pages have no page for it.
     """
 
     name: str
     status: HTTPStatus
     title: str
-    told: str = ""
+    advice: str = ""
 
     @property
     def type(self) -> str:
@@ -71,10 +71,10 @@ class Kind:
 
 
 NOT_FOUND: Final = Kind("not-found", HTTPStatus.NOT_FOUND, "There is no such path")
-BAD_METHOD: Final = Kind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "The path takes other methods")
-BAD_MEDIA_TYPE: Final = Kind("not-json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has to be application/json")
+BAD_METHOD: Final = Kind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "The path does not take this method")
+BAD_MEDIA_TYPE: Final = Kind("not-json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json")
 TOO_LARGE: Final = Kind("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is longer than 64 kB")
-MALFORMED: Final = Kind("malformed", HTTPStatus.BAD_REQUEST, "The request is not as the description says")
+MALFORMED: Final = Kind("malformed", HTTPStatus.BAD_REQUEST, "The request does not match the description")
 
 NO_CODE: Final = Kind("no-code", HTTPStatus.UNAUTHORIZED, "No code was sent: Authorization: Bearer <code>")
 LINK_INVALID: Final = Kind("link-invalid", HTTPStatus.UNAUTHORIZED, "The code opens nothing")
@@ -84,49 +84,49 @@ NOT_FOR_THIS: Final = Kind("not-for-this", HTTPStatus.FORBIDDEN, "The link is fo
 
 LINK_USED: Final = Kind("link-used", HTTPStatus.GONE, "The question was answered")
 LINK_EXPIRED: Final = Kind("link-expired", HTTPStatus.GONE, "It is too late to answer")
-LINK_SUPERSEDED: Final = Kind("link-superseded", HTTPStatus.GONE, "A newer question or a stop took its place")
-LINK_REVOKED: Final = Kind("link-revoked", HTTPStatus.GONE, "What the link belonged to is no longer on record")
+LINK_SUPERSEDED: Final = Kind("link-superseded", HTTPStatus.GONE, "Superseded by a newer question or a stop")
+LINK_REVOKED: Final = Kind("link-revoked", HTTPStatus.GONE, "What the link opened is no longer on record")
 
 NOT_OFFERED: Final = Kind(
-    "not-offered", HTTPStatus.UNPROCESSABLE_ENTITY, "An answer is to a question that was not asked, or was given twice"
+    "not-offered", HTTPStatus.UNPROCESSABLE_ENTITY, "An answer is for a question that was not asked, or was given twice"
 )
-UNFIT: Final = Kind("unfit", HTTPStatus.UNPROCESSABLE_ENTITY, "What was sent does not fit")
+UNFIT: Final = Kind("unfit", HTTPStatus.UNPROCESSABLE_ENTITY, "What was sent is not valid here")
 UNREADABLE: Final = Kind(
     "address-unreadable",
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "The address cannot be read",
-    N_("This cannot be read. Check how it is written"),
+    N_("We could not read this. Check that it is right"),
 )
 WRONG_DIGITS: Final = Kind(
     "wrong-digits",
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    "The digits are wrong, or their time is over",
-    N_("That is not the code we sent, or its ten minutes are over. Look again, or have another code sent."),
+    "The digits are wrong, or have expired",
+    N_("The code is not right, or it has expired. Check it, or ask for a new one."),
 )
 WORDING_CHANGED: Final = Kind(
     "wording-changed",
     HTTPStatus.CONFLICT,
-    "A yes is to other words than those of now",
+    "A yes was given to words that have since changed",
     N_("These words changed after you opened the page. Choose again"),
 )
 TOO_SOON: Final = Kind(
     "too-soon",
     HTTPStatus.CONFLICT,
-    "Nobody reads so fast what there is to confirm",
-    N_("That was very quick. Read this, and press once more."),
+    "The confirmation came too quickly",
+    N_("Please read this, then press again."),
 )
-LINE_TAKEN: Final = Kind("line-taken", HTTPStatus.CONFLICT, "The address is on another record")
+LINE_TAKEN: Final = Kind("line-taken", HTTPStatus.CONFLICT, "The address belongs to another record")
 CANNOT_SEND: Final = Kind("cannot-send", HTTPStatus.CONFLICT, "Nothing can be sent there")
 TOO_MANY: Final = Kind(
     "too-many-tries",
     HTTPStatus.TOO_MANY_REQUESTS,
-    "It was tried too often",
-    N_("Wait for a while, and try again."),
+    "Too many attempts",
+    N_("Wait a while, then try again."),
 )
-BUSY: Final = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "It can be tried again in a moment")
-FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side")
+BUSY: Final = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Temporarily unavailable; try again in a moment")
+FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Sorry, something went wrong")
 
-# The first that fits: what is more particular stands before what is less.
+# The first that matches: more specific errors come first.
 _OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (LinkUsedError, LINK_USED),
     (LinkExpiredError, LINK_EXPIRED),
@@ -153,11 +153,10 @@ def kind_of(error: Exception) -> Kind:
 
 class Refused(Exception):
     """
-    What was asked is refused by the API itself. Never leaves it.
+    A request that the API itself refuses. Never leaves it.
 
     Attributes:
         where: The place in the body that is wrong.
-        told: What to tell the person, in English.
         allow: The methods that the path takes.
     """
 

@@ -1,0 +1,3 @@
+"""
+The package in which Django looks for commands.
+"""

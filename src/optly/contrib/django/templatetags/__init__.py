@@ -1,0 +1,3 @@
+"""
+The template tags: ``{% load optly %}``.
+"""

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="import-untyped, untyped-decorator"
 """
-Links for the site's own mails and pages: ``{% load optly %}``.
+Links for the site's own emails and pages: ``{% load optly %}``.
 
-A contact is a `Contact`, its id, or an email address or telephone number that is on record.
+A contact is a `Contact`, its id, or its email address or telephone number.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ register: Final = template.Library()
 @register.simple_tag
 def optly_preferences_url(contact: Contact | str, channel: Channel | str = Channel.EMAIL) -> str:
     """
-    Make a MyOptly link for a message to the contact. Each time another one, so that a mail should use it once.
+    Make a MyOptly link for a message to the contact. Each call makes a new one, so use it once per email.
     """
     manager = get_manager()
     return manager.link(contact_of(manager, contact), channel)
@@ -34,7 +34,7 @@ def optly_unsubscribe_url(
     contact: Contact | str, purpose: str | None = None, channel: Channel | str = Channel.EMAIL
 ) -> str:
     """
-    Return the address of the page that stops messages for *purpose*, or for every purpose, on that channel.
+    Return the URL of the page that stops messages for *purpose*, or for every purpose, on that channel.
     """
     return _headers(contact, purpose, channel)["List-Unsubscribe"].strip("<>")
 
@@ -44,7 +44,7 @@ def optly_unsubscribe_headers(
     contact: Contact | str, purpose: str | None = None, channel: Channel | str = Channel.EMAIL
 ) -> Mapping[str, str]:
     """
-    Return the headers with which a mail program offers to stop, for ``{% … as headers %}``.
+    Return the headers that let mail programs unsubscribe, for ``{% … as headers %}``.
     """
     return _headers(contact, purpose, channel)
 

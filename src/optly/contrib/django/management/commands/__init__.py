@@ -1,0 +1,3 @@
+"""
+``manage.py optly``, and the earlier names of its commands.
+"""

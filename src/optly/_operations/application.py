@@ -1,0 +1,50 @@
+"""
+The application: what every operation of one manager works with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from optly._operations.backends import Backend
+from optly._operations.blind_index import BlindIndex
+from optly._operations.repository import Repository
+from optly._operations.settings import Settings
+from optly.contacts.addresses import Channel
+from optly.errors import NoBackendError
+from optly.protocols import AsyncRegister, AsyncStorage
+
+
+@attrs.frozen(kw_only=True)
+class Application:
+    """
+    The settings, the repository and the ports.
+    """
+
+    settings: Settings
+    repository: Repository
+    index: BlindIndex
+    storage: AsyncStorage
+    backends: Mapping[Channel, Backend]
+    registers: Sequence[AsyncRegister]
+
+    def require_backend(self, channel: Channel) -> None:
+        """
+        Raise unless messages can be sent on a channel.
+
+        Raises:
+            NoBackendError: No backend serves it.
+        """
+        if channel not in self.backends:
+            raise NoBackendError(f"no message backend serves {channel}: pass one to the manager")
+
+
+async def close(app: Application) -> None:
+    """
+    Close the storage and the backends. Harmless when repeated.
+    """
+    for backend in app.backends.values():
+        await backend.one.close()
+    await app.storage.close()

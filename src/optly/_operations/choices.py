@@ -1,0 +1,192 @@
+"""
+Choices: what a person sees behind a link, and what they answer or change there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from optly._operations.access import Access, Circumstances
+from optly._operations.application import Application
+from optly._operations.repository import Plan
+from optly._operations.stops import undone_stop
+from optly.contacts.addresses import Channel
+from optly.errors import AnswerError, LinkInvalidError, SessionError
+from optly.record.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
+from optly.record.consent import Question, QuestionState, Standing, check_open
+from optly.record.events import LinkKind
+from optly.record.views import Item, Opened, UndoneChange, choice_items, pinned_items, question_items
+
+
+def _question(access: Access) -> Question:
+    name = access.target.question
+    question = None if name is None else access.record.standing.question(name)
+    if question is None:
+        raise LinkInvalidError("this link does not belong to a question")
+    return question
+
+
+def _channels(app: Application, standing: Standing) -> list[Channel]:
+    """
+    Return the channels to show: those that messages can be sent on, and those that were ever asked about.
+    """
+    seen = {consent.channel for consent in standing.consents}
+    seen.update(choice.channel for question in standing.questions for choice in question.choices)
+    seen.update(stop.channel for stop in standing.stops if stop.channel is not None)
+    seen.update(app.backends)
+    return [channel for channel in Channel if channel in seen]
+
+
+def _items(app: Application, standing: Standing, language: str, at: datetime) -> tuple[Item, ...]:
+    return choice_items(
+        standing,
+        app.settings.organisation,
+        app.settings.purposes.values(),
+        _channels(app, standing),
+        language=language,
+        at=at,
+        more=app.settings.catalogues,
+    )
+
+
+async def _held(access: Access, now: datetime) -> tuple[Item, ...]:
+    """
+    Return the answers waiting to be confirmed through this link.
+    """
+    choices = [held.choice for held in access.record.standing.held if held.code == access.mark and now <= held.until]
+    wordings = await access.app.repository.wordings(choice.wording for choice in choices)
+    return pinned_items(choices, access.app.settings.purposes, wordings)
+
+
+async def open_link(access: Access, language: str) -> Opened:
+    """
+    Return what is behind a link. Changes nothing.
+    """
+    app, target, now = access.app, access.target, access.app.settings.clock()
+    if target.kind is LinkKind.UNDO:
+        return await _open_undo(access, language)
+    addresses = await access.addresses()
+    access.require_line()
+    held = await _held(access, now)
+    standing = access.record.standing
+    opened = Opened(
+        kind=target.kind,
+        masked=addresses[target.line].masked,
+        language=language or standing.language,
+        items=(),
+        held=held,
+        channel=target.channel,
+        verifiable=target.channel in app.backends,
+        copyable=Channel.EMAIL in app.backends and standing.line_for(Channel.EMAIL) is not None,
+    )
+    if target.kind is LinkKind.QUESTION:
+        question = _question(access)
+        # A held answer has closed its question, and is shown in its place.
+        if held and question.state is QuestionState.ANSWERED:
+            return attrs.evolve(opened, language=question.language)
+        check_open(question, now)
+        wordings = await app.repository.wordings(choice.wording for choice in question.choices)
+        return attrs.evolve(
+            opened,
+            language=question.language,
+            items=question_items(question, app.settings.purposes, wordings),
+            expires_at=question.expires_at,
+        )
+    items: tuple[Item, ...] = ()
+    if access.manages:
+        items = _items(app, await access.standing(), language or standing.language, now)
+    return attrs.evolve(
+        opened,
+        items=items,
+        raised=target.session is not None and target.session.raised,
+        ends_at=None if target.session is None else target.session.ends_at,
+    )
+
+
+async def _open_undo(access: Access, language: str) -> Opened:
+    undo, standing = access.undo, access.record.standing
+    masked = {number: address.masked for number, address in (await access.addresses()).items()}
+    opened = Opened(
+        kind=LinkKind.UNDO,
+        masked=masked.get(access.target.line, ""),
+        language=language or standing.language,
+        items=(),
+        held=await _held(access, access.app.settings.clock()),
+    )
+    if undo.stop is not None:
+        return attrs.evolve(opened, undo=await undone_stop(access, undo.stop, undo.at))
+    kind = next(line.kind for line in standing.lines if line.number == undo.added)
+    old = undo.removed[0] if undo.removed else 0
+    return attrs.evolve(
+        opened,
+        undo=UndoneChange(kind=kind, new=masked.get(undo.added or 0, ""), old=masked.get(old, ""), at=undo.at),
+    )
+
+
+async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
+    """
+    Answer the question behind a link.
+    """
+    if access.target.kind is not LinkKind.QUESTION:
+        raise LinkInvalidError("this link opens a MyOptly page and does not answer a question")
+    access.require_line()
+    command = AnswerQuestion(
+        question=_question(access).id,
+        answers=dict(answers),
+        line=access.target.line,
+        code=access.mark,
+        language=how.language,
+        hold=access.holds(how, access.app.settings.clock()),
+        context=how.context,
+    )
+    plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
+    return (await access.apply(plan)).standing
+
+
+async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
+    """
+    Change choices through a MyOptly link, or in a session.
+    """
+    app = access.app
+    access.require_kind(LinkKind.MANAGE, LinkKind.SESSION)
+    if not access.manages:
+        raise SessionError("the session began with a question and is not raised: enter the one-time code first")
+    if not answers:
+        raise AnswerError("no choice was made: answer yes or no to at least one")
+    if not all(isinstance(yes, bool) for yes in answers.values()):
+        raise AnswerError("each choice must be True or False")
+
+    def plan(standing: Standing, now: datetime) -> Plan:
+        items = {item.key: item for item in _items(app, standing, how.language or standing.language, now)}
+        if not answers.keys() <= items.keys():
+            raise AnswerError("a choice names a channel or a purpose that is not offered")
+        command = ChangeChoices(
+            yes=tuple(items[key].choice for key, yes in answers.items() if yes),
+            no=tuple(items[key].choice for key, yes in answers.items() if not yes),
+            line=access.line,
+            link=access.target.kind,
+            code=access.mark,
+            language=how.language,
+            hold=access.holds(how, now),
+            context=how.context,
+        )
+        return Plan(
+            command=command,
+            wordings=tuple(items[key].wording for key in answers),
+            receipt_to=(access.target.channel, access.target.line),
+        )
+
+    return (await access.apply(plan)).standing
+
+
+async def confirm(access: Access, how: Circumstances) -> Standing:
+    """
+    Confirm a held answer through the link it was given with. Harmless if nothing is held.
+    """
+    access.require_line()
+    command = ConfirmAnswer(code=access.mark, line=access.line, language=how.language, context=how.context)
+    plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
+    return (await access.apply(plan)).standing

@@ -1,0 +1,162 @@
+"""
+Delivery events: what a provider reports of a message it accepted, or of an address.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from optly._operations.application import Application
+from optly._operations.contacts import find
+from optly._operations.received import apply_once, holder, line_of
+from optly.contacts.addresses import parse_address
+from optly.contacts.parties import Contact
+from optly.errors import AddressError
+from optly.messages import DeliveryEvent, DeliveryStatus
+from optly.record.commands import RecordDelivery
+from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
+from optly.results import Effect, Received
+
+_log = logging.getLogger("optly")
+
+# Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
+_SHORTEST_ID: Final = 16
+_FULL_ID: Final = 32
+
+
+@attrs.frozen(kw_only=True)
+class _Sent:
+    """
+    A message that was sent, as recorded.
+
+    Attributes:
+        message: Its id; empty if not known.
+    """
+
+    message: str
+    line: int
+    question: str | None
+    delivered: bool
+    undelivered: bool
+
+
+async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
+    """
+    Record what a provider reports.
+    """
+    if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
+        return Received(effect=Effect.NOTED, event=event)
+    if event.message:
+        return await _message_event(app, event)
+    if event.to and event.status in (DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+        return await _address_event(app, event)
+    return Received(effect=Effect.UNKNOWN, event=event)
+
+
+async def _message_event(app: Application, event: DeliveryEvent) -> Received:
+    contact = await _recipient(app, event)
+    if contact is None:
+        return Received(effect=Effect.UNKNOWN, event=event)
+    events = [entry.event() for entry in await app.storage.entries(contact.subject)]
+    sent = _find_sent(events, event) or await _echoed(app, event, contact)
+    if sent is None:
+        # The event is forged, or from before a restore.
+        _log.warning("delivery event for an unknown message", extra={"contact": contact.id})
+        return Received(effect=Effect.UNKNOWN, event=event, contact=contact)
+    if sent.delivered and event.status is DeliveryStatus.DELIVERED:
+        return Received(effect=Effect.REPEATED, event=event, contact=contact)
+    if (sent.delivered or sent.undelivered) and event.status is DeliveryStatus.FAILED:
+        return Received(effect=Effect.REPEATED, event=event, contact=contact)
+    command = _record(event, sent.line, sent.message, sent.question)
+    return await apply_once(app, event, contact, command, _effect(event))
+
+
+async def _recipient(app: Application, event: DeliveryEvent) -> Contact | None:
+    if event.contact:
+        contact = Contact(event.contact)
+        return contact if (await app.repository.load(contact)).version else None
+    try:
+        return await find(app, parse_address(event.to, event.channel.kind))
+    except AddressError:
+        return None
+
+
+def _find_sent(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
+    """
+    Return the message that an event is about, found by its id or the beginning of it.
+    """
+    if len(event.message) < _SHORTEST_ID:
+        return None
+    recorded = [
+        earlier
+        for earlier in events
+        if isinstance(earlier, MessageEvent | MessageQueued)
+        and earlier.channel is event.channel
+        and earlier.message.startswith(event.message)
+    ]
+    if not recorded:
+        return None
+    return _Sent(
+        message=recorded[0].message,
+        line=recorded[0].line,
+        question=next((earlier.question for earlier in recorded if isinstance(earlier, MessageEvent)), None),
+        delivered=any(isinstance(earlier, MessageDelivered) for earlier in recorded),
+        undelivered=any(isinstance(earlier, MessageUndelivered) for earlier in recorded),
+    )
+
+
+async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> _Sent | None:
+    """
+    Fall back on what the provider echoes when the worker died before recording the send.
+
+    Only if the provider echoes both the contact and the address: it signed them, so they are not forged.
+    """
+    if not event.contact or not event.to:
+        return None
+    try:
+        line = await line_of(app, contact, parse_address(event.to, event.channel.kind))
+    except AddressError:
+        return None
+    if line is None:
+        return None
+    message = event.message if len(event.message) == _FULL_ID else ""
+    return _Sent(message=message, line=line, question=None, delivered=False, undelivered=False)
+
+
+async def _address_event(app: Application, event: DeliveryEvent) -> Received:
+    """
+    Record a delivery event about an address alone. A stop is recorded even for an unknown address, which is then added.
+    """
+    try:
+        address = parse_address(event.to, event.channel.kind)
+    except AddressError:
+        return Received(effect=Effect.UNKNOWN, event=event)
+    match = await holder(app, address, add=event.status is not DeliveryStatus.BOUNCED)
+    if match is None:
+        return Received(effect=Effect.UNKNOWN, event=event)
+    contact, line = match
+    return await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
+
+
+def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
+    return RecordDelivery(
+        status=event.status,
+        channel=event.channel,
+        line=line,
+        message=message,
+        question=question,
+        backend=event.backend,
+        status_code=event.status_code,
+        provider_code=event.code,
+        at=event.at,
+        detail=event.detail,
+    )
+
+
+def _effect(event: DeliveryEvent) -> Effect:
+    stops = event.status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
+    return Effect.STOPPED if stops else Effect.RECORDED

@@ -1,0 +1,180 @@
+"""
+The outcomes of sent messages: what is recorded, what is tried again, and when.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from optly._operations.application import Application
+from optly._operations.payload import PayloadKind
+from optly._operations.queued import QueuedMessage
+from optly._operations.repository import Plan, Record
+from optly.backoff import backoff
+from optly.contacts.parties import Contact
+from optly.errors import ClaimLostError
+from optly.links import mark
+from optly.messages import Outcome, Receipt
+from optly.protocols import MessageState, Settlement
+from optly.record.commands import Command, RecordOutcome, WithholdMessage
+from optly.results import Deliveries
+
+# With the delays below, about two days: long enough for a server that is down or a mailbox that is full.
+MAX_ATTEMPTS: Final = 100
+FIRST_DELAY: Final = timedelta(minutes=1)
+LONGEST_DELAY: Final = timedelta(hours=1)
+_SHORTEST_DELAY: Final = timedelta(seconds=1)
+
+_STATES: Final = {
+    Outcome.ACCEPTED: MessageState.ACCEPTED,
+    Outcome.REFUSED: MessageState.REFUSED,
+    Outcome.IN_DOUBT: MessageState.IN_DOUBT,
+}
+
+
+def retry_delay(attempts: int, random: bytes) -> timedelta:
+    """
+    Return how long to wait after that many attempts: a random part of a time that doubles, up to an hour.
+    """
+    share = int.from_bytes(random) / (1 << 8 * len(random))
+    return max(_SHORTEST_DELAY, backoff(attempts - 1, first=FIRST_DELAY, longest=LONGEST_DELAY, share=share))
+
+
+def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "", code: str = "") -> RecordOutcome:
+    """
+    Return the command that records what the provider answered.
+
+    Args:
+        code: Mark of the link the message carries.
+    """
+    return RecordOutcome(
+        message=message.id,
+        channel=message.payload.channel,
+        line=message.payload.line,
+        outcome=receipt.outcome,
+        fault=receipt.fault,
+        question=message.payload.question,
+        complaint=message.payload.complaint,
+        backend=backend,
+        status=receipt.status,
+        code=code,
+        provider_id=receipt.provider_id,
+        provider_code="" if receipt.code is None else str(receipt.code),
+        reply=receipt.reply,
+    )
+
+
+@attrs.define
+class Outcomes:
+    """
+    The outcomes of one batch, collected to be written together at its end.
+
+    Attributes:
+        changes: Outcomes to record as an event of the contact, each with the change to its row.
+        settlements: Changes to rows without an event.
+        counts: How many messages had each outcome, by the names in `Deliveries`.
+    """
+
+    changes: list[tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = attrs.field(factory=list)
+    settlements: list[Settlement] = attrs.field(factory=list)
+    counts: dict[str, int] = attrs.field(factory=dict)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(**self.counts)
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def defer(self, message: QueuedMessage, until: datetime) -> None:
+        """
+        Put a message back into the queue, unsent, until an instant.
+        """
+        self.settlements.append(message.settled(MessageState.QUEUED, until))
+        self._count("deferred")
+
+    def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
+        """
+        Record that a message is not sent, and why.
+        """
+        self.changes.append((record, command, message.settled(MessageState.WITHHELD)))
+        self._count("withheld")
+
+    def drop(self, message: QueuedMessage, *, counted: bool) -> None:
+        """
+        Take a message out of the queue without an event.
+        """
+        self.settlements.append(message.settled(MessageState.WITHHELD))
+        if counted:
+            self._count("withheld")
+
+    def retry(self, message: QueuedMessage, at: datetime) -> None:
+        """
+        Put a message that the provider could not take back into the queue.
+        """
+        self.settlements.append(message.settled(MessageState.QUEUED, at))
+        self._count("retried")
+
+    def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
+        """
+        Record the final outcome of a message.
+        """
+        settled = message.settled(_STATES[receipt.outcome])
+        if message.recorded:
+            code = "" if message.payload.kind is PayloadKind.CODE else mark(message.code)
+            self.changes.append((record, outcome_command(message, receipt, backend, code), settled))
+        else:
+            self.settlements.append(settled)
+        self._count(receipt.outcome.value)
+
+    async def write(self, app: Application) -> None:
+        """
+        Write everything collected.
+        """
+        try:
+            written = await app.repository.apply_all(
+                [(record, _plan(command, settled)) for record, command, settled in self.changes]
+            )
+            for record, command, settled in self.changes:
+                if record.subject not in written:
+                    await settle(app, Contact(record.subject.hex()), command, settled)
+        finally:
+            # These messages are known to be unsent, whatever keeps the others from being recorded.
+            await app.storage.settle(self.settlements)
+
+
+def add_receipt(
+    app: Application, outcomes: Outcomes, message: QueuedMessage, record: Record, receipt: Receipt, backend: str
+) -> None:
+    """
+    Add what the provider answered to the outcomes of a batch: final, or to be tried again.
+    """
+    if receipt.outcome is Outcome.RETRY_LATER:
+        attempts = message.row.attempts
+        if attempts < MAX_ATTEMPTS:
+            delay = max(retry_delay(attempts, app.settings.random(4)), receipt.retry_after or timedelta(0))
+            outcomes.retry(message, app.settings.clock() + delay)
+            return
+        reply = f"gave up after {attempts} attempts; the last reply was: {receipt.reply}"
+        receipt = attrs.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)
+    outcomes.finish(message, record, receipt, backend)
+
+
+def _plan(command: Command, settled: Settlement) -> Plan:
+    return Plan(command=command, settle=(settled,))
+
+
+async def settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
+    """
+    Record the outcome of one message together with the new state of its row.
+    """
+    try:
+        applied = await app.repository.apply(contact, _plan(command, settled))
+    except ClaimLostError:
+        # The message was queued again in the meantime, or is gone. What is known now is still evidence.
+        applied = await app.repository.apply(contact, command)
+    if not applied.events:  # the contact was erased in the meantime: there is no one to record it for
+        await app.storage.settle([settled])

@@ -1,0 +1,106 @@
+"""
+A message of the outbox on its way to the provider.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+import attrs
+
+from optly._operations.application import Application
+from optly._operations.links import new_code
+from optly._operations.payload import Payload, PayloadKind, decode
+from optly.contacts.parties import Contact
+from optly.errors import DamagedError
+from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_key
+from optly.messages import Message
+from optly.protocols import MessageState, OutboxMessage, Settlement, StoredCode
+from optly.record.events import LinkKind
+
+_log = logging.getLogger("optly")
+
+
+def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None = None) -> Settlement:
+    """
+    Return the change that moves a row of the outbox to *state*.
+    """
+    return Settlement(subject=row.subject, message=row.message, attempts=row.attempts, state=state, due_at=due_at)
+
+
+@attrs.define(kw_only=True)
+class QueuedMessage:
+    """
+    One message, from its row in the outbox to what is sent.
+
+    Attributes:
+        row: Its row in the outbox; once claimed, with the number of that attempt.
+        contact: The contact it is for.
+        code: The code of the link it carries, or the digits of a one-time code; empty for neither.
+        stored: What is stored so that the code works.
+        message: The message to send, once it is composed.
+    """
+
+    row: OutboxMessage
+    contact: Contact
+    payload: Payload
+    code: str = attrs.field(repr=False)
+    stored: StoredCode | None = attrs.field(repr=False)
+    message: Message | None = None
+
+    @property
+    def id(self) -> str:
+        return self.row.message.hex()
+
+    @property
+    def recorded(self) -> bool:
+        """
+        Whether its outcome is recorded as an event of the contact: not if it goes to none of their lines.
+        """
+        return self.payload.line != 0
+
+    def settled(self, state: MessageState, due_at: datetime | None = None) -> Settlement:
+        """
+        Return the change that moves its row to *state*.
+        """
+        return settlement(self.row, state, due_at)
+
+
+def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
+    """
+    Read a row of the outbox and make the code that its message will carry. None, and logged, if the row is damaged.
+    """
+    try:
+        payload, contact = decode(row), Contact(row.subject.hex())
+    except DamagedError as error:
+        facts = {"message_id": row.message.hex(), "contact": row.subject.hex(), "error": str(error)}
+        _log.error("queued message cannot be read and is not sent", extra=facts)
+        return None
+    code, stored = _new_code(app, row, payload, contact)
+    return QueuedMessage(row=row, contact=contact, payload=payload, code=code, stored=stored)
+
+
+def _new_code(
+    app: Application, row: OutboxMessage, payload: Payload, contact: Contact
+) -> tuple[str, StoredCode | None]:
+    now = app.settings.clock()
+    if payload.kind is PayloadKind.CODE:
+        digits = make_step_up(app.settings.random(8))
+        key = step_up_key(app.settings.keys, payload.challenge, digits)
+        return digits, StoredCode(key=key, subject=row.subject, value=b"", expires_at=now + STEP_UP_LIFE)
+    if not payload.line:
+        return "", None
+    kind = LinkKind.MANAGE if payload.question is None else LinkKind.QUESTION
+    target = LinkTarget(
+        kind=kind if payload.undo is None else LinkKind.UNDO,
+        contact=contact.id,
+        line=payload.line,
+        channel=payload.channel,
+        handed_over=True,
+        question=payload.question,
+        message=row.message.hex(),
+        made_at=now,
+        undo=payload.undo,
+    )
+    return new_code(app, target, None if target.kind is LinkKind.MANAGE else payload.until)

@@ -1,0 +1,138 @@
+"""
+Recording consents, soft opt-ins and stops that were given elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from optly._operations.application import Application
+from optly._operations.contacts import add_address
+from optly._operations.lines import require_line
+from optly._operations.repository import Plan
+from optly.contacts.addresses import Address, Channel, parse_address
+from optly.contacts.parties import Contact
+from optly.contacts.purposes import Wording
+from optly.errors import AddressError, UsageError
+from optly.record.commands import RecordCharitySoftOptIn, RecordConsent, RecordSoftOptIn, Stop
+from optly.record.consent import Standing
+from optly.record.events import Actor, Choice
+from optly.results import Imported
+
+
+async def record_consent(
+    app: Application,
+    contact: Contact,
+    *,
+    channels: Sequence[Channel],
+    purposes: Sequence[str],
+    wording: Wording,
+    at: datetime,
+    **facts: Any,
+) -> Standing:
+    """
+    Record a consent that was given elsewhere, unless it is refused.
+    """
+    validities = {key: app.settings.purpose(key).validity for key in purposes}
+
+    def plan(standing: Standing, _now: datetime) -> Plan:
+        choices = tuple(
+            Choice(
+                channel=channel,
+                purpose=key,
+                line=require_line(standing, channel),
+                wording=wording.digest,
+                expires_at=None if validity is None else at + validity,
+            )
+            for channel in channels
+            for key, validity in validities.items()
+        )
+        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
+
+    return (await app.repository.apply(contact, plan, suppressions=True)).standing
+
+
+async def record_soft_opt_in(
+    app: Application,
+    contact: Contact,
+    kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
+    *,
+    channels: Sequence[Channel],
+    **facts: Any,
+) -> Standing:
+    """
+    Record details collected in a sale, or by a charity, separately for each channel.
+    """
+    for key in facts.get("similar_purposes", ()):
+        app.settings.purpose(key)
+    if not channels:
+        raise UsageError("a soft opt-in needs at least one channel")
+    standing = Standing()
+    for channel in channels:
+
+        def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
+            # The lines of all channels are looked up before the first is recorded: all are recorded, or none.
+            lines = {required: require_line(standing, required) for required in channels}
+            return Plan(command=kind(channel=channel, line=lines[channel], **facts))
+
+        standing = (await app.repository.apply(contact, plan)).standing
+    return standing
+
+
+async def stop(
+    app: Application,
+    contact: Contact,
+    *,
+    objection: bool,
+    channels: Sequence[Channel],
+    purposes: Sequence[str],
+    at: datetime | None,
+    actor: Actor,
+    how: str,
+) -> Standing:
+    """
+    Record a withdrawal or an objection.
+    """
+    for key in purposes:
+        app.settings.purpose(key)
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        return Plan(
+            command=Stop(
+                objection=objection,
+                channels=tuple(channels),
+                purposes=tuple(purposes),
+                at=now if at is None else at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    return (await app.repository.apply(contact, plan)).standing
+
+
+async def import_objections(
+    app: Application,
+    addresses: Iterable[str | Address],
+    channel: Channel,
+    *,
+    at: datetime | None,
+    actor: Actor,
+    how: str,
+) -> Imported:
+    """
+    Record an objection to all marketing for the holder of each address. Unknown addresses are added as contacts.
+    """
+    recorded, malformed = 0, []
+    for position, text in enumerate(addresses, 1):
+        try:
+            address = parse_address(text, channel.kind)
+        except AddressError:
+            malformed.append(position)
+            continue
+        contact = await add_address(app, address, actor)
+        await stop(app, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
+        recorded += 1
+    return Imported(recorded=recorded, malformed=tuple(malformed))

@@ -1,0 +1,391 @@
+"""
+The repository: reads a contact, decides, and commits events, messages and read model together.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import attrs
+
+from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
+from optly._operations.payload import encode
+from optly._operations.receipts import receipt
+from optly._operations.settings import Settings
+from optly._operations.snapshots import dump_standing, load_standing
+from optly.canonical import canonical, parse
+from optly.contacts.addresses import Address, Channel
+from optly.contacts.parties import Contact
+from optly.contacts.purposes import Wording
+from optly.errors import (
+    AddressTakenError,
+    ClaimLostError,
+    ConflictError,
+    StorageUnavailableError,
+    UnknownContactError,
+)
+from optly.protocols import AsyncStorage, Commit, Head, OutboxMessage, Settlement
+from optly.record.commands import Command
+from optly.record.consent import Standing, StandingStop, decide, fold
+from optly.record.events import ContactErased, Event
+from optly.record.ledger import GENESIS, Opening, extend
+
+_log = logging.getLogger("optly")
+
+# A lost race is decided again at once, since the store has already waited. More attempts mean that something is stuck.
+_ATTEMPTS: Final = 100
+
+# How many wordings are cached.
+_WORDINGS: Final = 1000
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """
+    A contact as stored at one version.
+
+    Attributes:
+        version: Number of the last event; 0 for a contact that is not on record.
+        head: Hash of the last event.
+        openings: The personal values at this version by slot; None if they were not read.
+    """
+
+    subject: bytes
+    version: int
+    head: bytes = attrs.field(repr=False)
+    standing: Standing
+    openings: Mapping[str, Opening] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    A change to one contact, planned on one standing.
+
+    Attributes:
+        queue: Messages to send.
+        settle: New states of messages in the outbox.
+        wordings: Wordings that the events name.
+        receipt_to: The channel and line for a receipt if the person agrees to something; None for no receipt.
+    """
+
+    command: Command
+    queue: Sequence[OutboxMessage] = ()
+    settle: Sequence[Settlement] = ()
+    wordings: Sequence[Wording] = ()
+    receipt_to: tuple[Channel, int] | None = None
+
+
+# Called with a contact and the events just recorded.
+Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
+
+# Plans a change from a standing and the time. None if there is nothing to do.
+Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
+
+
+@attrs.frozen(kw_only=True)
+class Applied:
+    """
+    The contact after a plan, and the recorded events: none if there was nothing to change.
+    """
+
+    record: Record
+    events: tuple[Event, ...]
+
+    @property
+    def standing(self) -> Standing:
+        return self.record.standing
+
+
+def _planner(plan: Planner | Plan | Command) -> Planner:
+    if callable(plan):
+        return plan
+    always = plan if isinstance(plan, Plan) else Plan(command=plan)
+    return lambda _standing, _now: always
+
+
+@attrs.frozen(kw_only=True)
+class Repository:
+    """
+    Contacts in a store.
+
+    Attributes:
+        served: The channels on which messages can be sent.
+        listener: Awaited with each batch of recorded events; None if not set.
+        known_wordings: A cache of wordings, which never change.
+    """
+
+    settings: Settings
+    index: BlindIndex
+    storage: AsyncStorage
+    served: Container[Channel]
+    listener: Callable[[Contact, tuple[Event, ...]], Awaitable[object]] | None = None
+    known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
+
+    # ---- reading
+
+    async def load(self, contact: Contact) -> Record:
+        """
+        Read a contact. One that is not on record has version 0.
+        """
+        return (await self.load_all([contact.subject]))[contact.subject]
+
+    async def load_all(self, subjects: Sequence[bytes]) -> dict[bytes, Record]:
+        """
+        Read contacts, as `load` does.
+        """
+        heads = await self.storage.load(subjects)
+        return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
+
+    async def require(self, contact: Contact) -> Record:
+        """
+        Read a contact that must be on record, though it may have been erased.
+
+        Raises:
+            UnknownContactError: It is not on record.
+        """
+        record = await self.load(contact)
+        if not record.version:
+            raise UnknownContactError("there is no such contact")
+        return record
+
+    async def record(self, subject: bytes, head: Head | None) -> Record:
+        """
+        Build a record from its stored head. A read model that is behind the events is rebuilt, never trusted.
+        """
+        if head is None:
+            return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
+        if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
+            return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
+        entries = await self.storage.entries(subject)
+        return Record(
+            subject=subject,
+            version=head.version,
+            head=entries[-1].hash,
+            standing=fold(entry.event() for entry in entries),
+        )
+
+    async def openings(self, subject: bytes) -> Mapping[str, Opening]:
+        """
+        Return the stored personal values of a contact, by slot.
+        """
+        return (await self.storage.openings([subject])).get(subject, {})
+
+    async def openings_of(self, record: Record) -> Mapping[str, Opening]:
+        """
+        Return the personal values at the version of a record, reading them only if it has none.
+        """
+        return record.openings if record.openings is not None else await self.openings(record.subject)
+
+    async def with_suppressions(self, record: Record) -> tuple[Standing, dict[int, Address]]:
+        """
+        Return the standing, including what is suppressed by address alone, and the addresses by line.
+        """
+        return (await self.all_with_suppressions([record]))[record.subject]
+
+    async def all_with_suppressions(
+        self, records: Sequence[Record]
+    ) -> dict[bytes, tuple[Standing, dict[int, Address]]]:
+        """
+        Return for each contact what `with_suppressions` returns.
+        """
+        unread = [record.subject for record in records if record.openings is None]
+        openings = {record.subject: record.openings for record in records if record.openings is not None}
+        openings |= await self.storage.openings(unread) if unread else {}
+        values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
+        stops = await self.stops_by_address(values)
+        return {
+            record.subject: (
+                record.standing.with_stops(stops[record.subject]) if record.subject in stops else record.standing,
+                values[record.subject],
+            )
+            for record in records
+        }
+
+    async def stops_by_address(
+        self, contacts: Mapping[bytes, Mapping[int, Address]]
+    ) -> dict[bytes, list[StandingStop]]:
+        """
+        Return what is suppressed by address alone, by contact. A contact without suppressions is left out.
+
+        Args:
+            contacts: The addresses of each contact by line.
+        """
+        lines: dict[bytes, dict[bytes, int | None]] = {
+            subject: {idkey: line for line, address in values.items() for idkey in self.index.idkeys(address)}
+            for subject, values in contacts.items()
+        }
+        idkeys = [idkey for lines_by_idkey in lines.values() for idkey in lines_by_idkey]
+        rows = (await self.storage.find(idkeys)).suppressions if idkeys else ()
+        return (
+            {
+                subject: stops_from(matching, lines_by_idkey)
+                for subject, lines_by_idkey in lines.items()
+                if (matching := [row for row in rows if row.idkey in lines_by_idkey])
+            }
+            if rows
+            else {}
+        )
+
+    async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
+        """
+        Return wordings by their digests. Unknown digests are left out.
+        """
+        wanted = sorted(set(digests))
+        if missing := [digest for digest in wanted if digest not in self.known_wordings]:
+            if len(self.known_wordings) > _WORDINGS:
+                self.known_wordings.clear()
+            texts = await self.storage.wordings(missing)
+            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in texts.items())
+        return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
+
+    # ---- writing
+
+    async def apply(
+        self,
+        contact: Contact,
+        plan: Planner | Plan | Command,
+        *,
+        suppressions: bool = False,
+        read: Record | None = None,
+        idem: bytes | None = None,
+    ) -> Applied:
+        """
+        Decide and commit, and decide again on the new standing whenever another writer has committed first.
+
+        Args:
+            plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
+            suppressions: Whether the standing to plan on includes what is suppressed by address alone.
+            read: The contact, if it was just read.
+            idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
+        """
+        key, planner = idem or self.settings.random(16), _planner(plan)
+        for _ in range(_ATTEMPTS):
+            record, read = read or await self.load(contact), None
+            # Looked up after the contact was read: a change committed in between is a conflict further down.
+            if idem is not None and record.version and await self.storage.committed(record.subject, idem):
+                return Applied(record=record, events=())
+            standing = (await self.with_suppressions(record))[0] if suppressions else record.standing
+            commit, applied = await self._prepare(record, standing, planner, key)
+            if commit is None:
+                return applied
+            try:
+                await self.storage.append([commit])
+            except (AddressTakenError, ClaimLostError):
+                raise
+            except ConflictError:
+                continue
+            except StorageUnavailableError:
+                # The connection broke, maybe after the commit: then the change is made.
+                if not await self.storage.committed(record.subject, key):
+                    raise
+            await self._notify(record.subject, applied.events)
+            return applied
+        raise ConflictError("other writers kept changing this contact: try again later")
+
+    async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
+        """
+        Decide and commit changes to different contacts, each on the record as it was read, in one transaction.
+
+        Returns:
+            What was committed, by contact. A contact with nothing to commit is missing, and if another writer changed
+            one of them first, all are: use `apply` for those.
+        """
+        commits, committed = [], {}
+        for record, plan in changes:
+            commit, applied = await self._prepare(record, record.standing, _planner(plan), self.settings.random(16))
+            if commit is not None:
+                commits.append(commit)
+                committed[record.subject] = applied
+        try:
+            await self.storage.append(commits)
+        except ConflictError:
+            return {}
+        except StorageUnavailableError:
+            # The connection broke, maybe after the commit, which contains all of them or none.
+            if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
+                raise
+        for subject, applied in committed.items():
+            await self._notify(subject, applied.events)
+        return committed
+
+    async def _notify(self, subject: bytes, events: tuple[Event, ...]) -> None:
+        """
+        Call the listener with the recorded events, without personal values. Its errors are logged and change nothing.
+        """
+        if self.listener is None:
+            return
+        contact = Contact(subject.hex())
+        try:
+            await self.listener(contact, tuple(attrs.evolve(event, personal={}) for event in events))
+        except Exception:
+            _log.exception("event listener failed", extra={"contact": contact.id})
+
+    async def _prepare(
+        self, record: Record, standing: Standing, planner: Planner, key: bytes
+    ) -> tuple[Commit | None, Applied]:
+        now = self.settings.clock()
+        plan = planner(standing, now)
+        events = () if plan is None else decide(plan.command, standing, now=now)
+        if plan is None or not events:
+            return None, Applied(record=record, events=())
+        commit, after = await self._commit(record, plan, events, key, now)
+        return commit, Applied(record=after, events=events)
+
+    async def _commit(
+        self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes, now: datetime
+    ) -> tuple[Commit, Record]:
+        settings = self.settings
+        entries, openings = extend(
+            organisation=settings.organisation.key,
+            subject=record.subject,
+            version=record.version,
+            head=record.head,
+            events=events,
+            salts=iter(lambda: settings.random(32), None),
+        )
+        erases = any(isinstance(event, ContactErased) for event in events)
+        kept = {} if erases else record.openings
+        after = Record(
+            subject=record.subject,
+            version=record.version + len(entries),
+            head=entries[-1].hash,
+            standing=fold(events, record.standing),
+            openings=None if kept is None else {**kept, **openings},
+        )
+        index = await self._index_changes(record, events, after.standing)
+        commit = Commit(
+            organisation=settings.organisation.key,
+            subject=record.subject,
+            expected=record.version,
+            head=after.head,
+            entries=entries,
+            snapshot=dump_standing(after.standing),
+            openings=openings,
+            forget=erases,
+            release=index.release,
+            identifiers=index.identifiers,
+            suppressions=index.suppressions,
+            wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
+            queue=(*plan.queue, *self._receipts(record.subject, plan, events, after.standing, now)),
+            settle=plan.settle,
+            idem=idem,
+        )
+        return commit, after
+
+    async def _index_changes(self, record: Record, events: tuple[Event, ...], after: Standing) -> IndexChanges:
+        values: Mapping[int, Address] = {}
+        if record.version and changes_index(events):
+            values = line_values(after, await self.openings_of(record))
+        return self.index.changes(record.subject, record.version + 1, events, values)
+
+    def _receipts(
+        self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime
+    ) -> tuple[OutboxMessage, ...]:
+        if plan.receipt_to is None or not self.settings.receipts or plan.receipt_to[0] not in self.served:
+            return ()
+        payload = receipt(plan.receipt_to, events, after, now)
+        return () if payload is None else (encode(payload, subject, self.settings.random(16), now),)

@@ -1,0 +1,95 @@
+"""
+The second gate: whether a queued message may still be sent, and which of its choices still stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from optly._operations.application import Application
+from optly._operations.ask import gate_request
+from optly._operations.gate import assess
+from optly._operations.payload import Payload, PayloadKind
+from optly.contacts.parties import Contact
+from optly.record.consent import QuestionState, Standing
+from optly.record.events import Choice
+from optly.rules import Decision, MessageKind, Solicited
+
+
+def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tuple[Choice, ...]:
+    """
+    Return the choices that a request still asks about, that a receipt still confirms, or that are still stopped as a
+    notice says. Empty if the message is obsolete.
+    """
+    if payload.kind is PayloadKind.RECEIPT:
+        return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
+    if payload.kind is PayloadKind.STOPPED:
+        assert payload.undo is not None
+        stopped_by = payload.undo.stop
+        return tuple(c for c in payload.choices if _stopped_by(standing, c, now) == stopped_by)
+    question = standing.question(payload.question or "")
+    if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
+        return ()
+    return question.choices
+
+
+def _stopped_by(standing: Standing, choice: Choice, now: datetime) -> int | None:
+    stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
+    return None if stop is None else stop.seq
+
+
+def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing) -> bool:
+    """
+    Whether what a message says is no longer true.
+
+    Args:
+        choices: Those that still stand (`standing_choices`).
+    """
+    match payload.kind:
+        case PayloadKind.REQUEST | PayloadKind.REMINDER | PayloadKind.RECEIPT | PayloadKind.STOPPED:
+            return not choices
+        case PayloadKind.CHANGED:
+            assert payload.undo is not None
+            return payload.undo.added not in standing.present()
+        case PayloadKind.COMPLAINT | PayloadKind.ALERT:
+            complaint = standing.complaint(payload.complaint or "")
+            needless = payload.kind is PayloadKind.COMPLAINT or payload.reminder
+            return complaint is None or (needless and complaint.acknowledged_at is not None)
+        case _:
+            return False
+
+
+def gate_queued(
+    app: Application, contact: Contact, payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime
+) -> Decision | None:
+    """
+    Gate a queued message in the same way as when it was queued. None if it is obsolete.
+    """
+    if is_obsolete(payload, choices, standing):
+        return None
+    if payload.question is not None:
+        question = standing.question(payload.question)
+        assert question is not None
+        return gate_request(
+            app,
+            standing,
+            contact,
+            payload.channel,
+            payload.line,
+            choices,
+            None if question.solicited_at is None else Solicited(how="", at=question.solicited_at),
+            now,
+            question.id,
+            reminder=payload.kind is PayloadKind.REMINDER,
+        )
+    return assess(
+        app,
+        standing,
+        payload.channel,
+        payload.purpose,
+        kind=MessageKind.MARKETING if payload.kind is PayloadKind.MARKETING else MessageKind.SERVICE,
+        contact=contact.id,
+        line=payload.line,
+        at=now,
+    )

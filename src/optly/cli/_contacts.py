@@ -1,0 +1,29 @@
+"""
+Finding the contact that a person at the keyboard, or a row in a list, names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Contact
+from optly.manager import ConsentManager
+
+_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
+
+
+def find_contact(manager: ConsentManager, who: str) -> Contact | None:
+    """
+    Return the contact with this id, email address or telephone number, or None if no contact has the address.
+
+    An id is not looked up.
+
+    Raises:
+        AddressError: It is neither an id nor an address.
+    """
+    who = who.strip()
+    if _ID.fullmatch(who):
+        return Contact(who.lower())
+    return manager.find(who, Channel.EMAIL if "@" in who else Channel.SMS)

@@ -1,0 +1,75 @@
+"""
+``optly verify``
+"""
+
+from __future__ import annotations
+
+import json
+from typing import IO
+
+import click
+
+from optly.cli._app import with_manager
+from optly.cli._terminal import Terminal
+from optly.manager import ConsentManager
+from optly.record.ledger import Verification
+
+
+@click.command("verify")
+@click.option("--checkpoint", type=click.File("rb"), help="A signed head of the log that you kept earlier.")
+@click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
+@with_manager
+def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: bool) -> None:
+    """
+    Verify the whole record. This reads every event.
+
+    With a checkpoint it also shows that the log has only grown since then. The exit code is 0 if the record is intact,
+    and 1 if anything was altered, removed, reordered or added.
+
+    \b
+    Examples:
+      optly verify --app acme.consent:manager
+      optly verify --app acme.consent:manager --checkpoint kept.txt
+    """
+    result = manager.verify(checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"))
+    if as_json:
+        click.echo(verification_json(result))
+    else:
+        terminal = Terminal()
+        print_problems(result, terminal)
+        if result:
+            terminal.good("verified", f"{result.events:,} events. Nothing was altered, removed, reordered or added.")
+    if not result:
+        raise click.exceptions.Exit(1)
+
+
+def verification_json(result: Verification) -> str:
+    """
+    Return a result as a JSON object.
+    """
+    return json.dumps(
+        {
+            "verified": bool(result),
+            "events": result.events,
+            "erased": result.erased,
+            "sealed": result.sealed,
+            "problems": [
+                {
+                    "finding": problem.finding.value,
+                    "contact": problem.contact,
+                    "event": problem.seq,
+                    "detail": problem.detail,
+                }
+                for problem in result.problems
+            ],
+        },
+        indent=2,
+    )
+
+
+def print_problems(result: Verification, terminal: Terminal) -> None:
+    """
+    Print what is wrong with a record.
+    """
+    for problem in result.problems:
+        terminal.bad(problem.finding, str(problem))

@@ -1,0 +1,1176 @@
+# Made from awaited.py by tools/unawait.py: change that file and run the tool, not this one.
+
+"""
+The organisation's face, in its blocking form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Unpack
+
+from optly._operations import (
+    ask,
+    campaigns,
+    complaints,
+    contacts,
+    deliver,
+    gate,
+    links,
+    outbox,
+    proof,
+    receive,
+    reconcile,
+    recording,
+    send,
+)
+from optly._operations.application import close
+from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
+from optly._operations.repository import Listener
+from optly._operations.running import directly, run_to_completion
+from optly._operations.setup import application, make_application, make_settings, webhooks_of
+from optly.contacts.addresses import (
+    Account,
+    Address,
+    AddressKind,
+    Channel,
+    EmailAddress,
+    PhoneNumber,
+    PostalAddress,
+    parse_address,
+)
+from optly.contacts.parties import Contact, Organisation, Subscriber
+from optly.contacts.purposes import Purpose, Wording
+from optly.keys import Keys
+from optly.links import Pages, StopScope
+from optly.messages import Content, DeliveryEvent, InboundMessage
+from optly.messages.pacing import Budget, QuietHours, Rate
+from optly.protocols import (
+    Clock,
+    MessageBackend,
+    MessageState,
+    Register,
+    Storage,
+    WebhookBackend,
+)
+from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
+from optly.record.consent import Question, Standing
+from optly.record.events import Act, Actor, Engagement, Event, Manner
+from optly.record.ledger import Checkpoint, Verification
+from optly.record.views import AfterStop, Opened
+from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received
+from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
+from optly.self_service import SelfService
+
+if TYPE_CHECKING:
+    from optly.evidence import EvidencePack
+    from optly.portal import Portal, PortalSettings
+
+
+# How many addresses are looked up at once.
+_SCREEN_BATCH = 1000
+
+
+class ConsentManager:
+    """
+    Asks for consent, records the answers, and decides what may be sent.
+
+    Its methods block, and may be called from any number of threads.
+
+    A method that changes something has stored the change durably when it returns; if it raises, it has changed nothing.
+    Every datetime must be aware. A contact is named by an id that reveals nothing about the person.
+
+    Args:
+        organisation: The organisation that asks.
+        purposes: The purposes it asks for. Keep a purpose that has been recorded for as long as it is to be shown.
+        storage: Where contacts, events and messages are stored.
+        backends: Send the messages, one backend for each channel.
+        registers: Checked before a number is called or faxed.
+        keys: The secrets that links, look-ups and signatures are made with. Keep every earlier key.
+        base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``.
+        rulebook: The law to decide by. Defaults to that of the United Kingdom.
+        clock: Returns the current time, aware. Defaults to the system clock.
+        receipts: Whether people are sent a confirmation of what they agreed to.
+        rates: Send-rate limits for a channel or a domain, shared by all workers.
+        quiet_hours: When no promotional message is sent.
+        budget: How often one person is asked, across all campaigns.
+        catalogues: Directories of catalogues ``<tag>.po`` with further languages, or other words for any sentence of a
+            message or a page.
+        on_events: Called with the contact and the new events, without their personal values, after they are stored. It
+            runs in the thread that recorded them, so it should be quick. Its exceptions are logged and change nothing.
+            If the process dies after storing the events, it is not called for them.
+
+    Raises:
+        ConfigurationError: A setting is invalid.
+    """
+
+    def __init__(
+        self,
+        *,
+        organisation: Organisation,
+        purposes: Iterable[Purpose],
+        storage: Storage,
+        backends: Iterable[MessageBackend] = (),
+        registers: Iterable[Register] = (),
+        keys: Keys,
+        base_url: str,
+        rulebook: Rulebook | None = None,
+        clock: Clock | None = None,
+        receipts: bool = True,
+        rates: Iterable[Rate] = (),
+        quiet_hours: QuietHours | None = None,
+        budget: Budget | None = None,
+        catalogues: Iterable[Path] = (),
+        on_events: Listener | None = None,
+    ) -> None:
+        self._storage = storage
+        self._on_events = on_events
+        self._backends = tuple(backends)
+        self._webhooks = webhooks_of(self._backends)
+        settings = make_settings(
+            organisation=organisation,
+            purposes=purposes,
+            keys=keys,
+            base_url=base_url,
+            rulebook=rulebook,
+            clock=clock,
+            receipts=receipts,
+            rates=rates,
+            quiet_hours=quiet_hours,
+            budget=budget,
+            catalogues=catalogues,
+        )
+        self._app = make_application(
+            directly,
+            settings,
+            storage=storage,
+            backends=self._backends,
+            registers=registers,
+            on_events=on_events,
+        )
+
+    @property
+    def organisation(self) -> Organisation:
+        """
+        The organisation that asks.
+        """
+        return self._app.settings.organisation
+
+    @property
+    def storage(self) -> Storage:
+        """
+        The storage, as it was passed in.
+        """
+        return self._storage
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """
+        The purposes, by key.
+        """
+        return self._app.settings.purposes
+
+    @property
+    def pages(self) -> Pages:
+        """
+        The URLs of the MyOptly pages.
+        """
+        return self._app.settings.pages
+
+    @property
+    def catalogues(self) -> tuple[Path, ...]:
+        """
+        The directories with the host's own catalogues.
+        """
+        return self._app.settings.catalogues
+
+    @property
+    def clock(self) -> Clock:
+        """
+        The clock, which returns the current time.
+        """
+        return self._app.settings.clock
+
+    @property
+    def receipts(self) -> bool:
+        """
+        Whether people are sent a confirmation of what they agreed to.
+        """
+        return self._app.settings.receipts
+
+    @property
+    def backends(self) -> tuple[MessageBackend, ...]:
+        """
+        The message backends, as they were passed in.
+        """
+        return self._backends
+
+    @property
+    def webhooks(self) -> Mapping[str, WebhookBackend]:
+        """
+        The backends that receive webhooks, by name. The pages serve each one at ``base_url/hooks/<name>``.
+        """
+        return self._webhooks
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """
+        The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.
+        """
+        return self._app.settings.keys.public_keys
+
+    def close(self) -> None:
+        """
+        Close the storage and the backends. A repeat is harmless.
+        """
+        run_to_completion(close(self._app))
+
+    def __enter__(self) -> ConsentManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- contacts
+
+    def add_contact(
+        self,
+        *,
+        name: str = "",
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber = Subscriber.UNKNOWN,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+        language: str = "en",
+        actor: Actor = Actor.STAFF,
+    ) -> Contact:
+        """
+        Add a contact. This alone permits no message to them.
+
+        If one of the addresses is already on record, its contact is returned: the other addresses are added to it and
+        nothing else changes. So a repeat is harmless, and an import never widens permission.
+
+        Args:
+            subscriber: What kind of subscriber holds the addresses. Unknown subscribers are protected as individuals.
+            held_by: The subscriber for one kind of address, if it differs from the rest, such as a director's own
+                mailbox.
+            language: The language to write to them in, a BCP 47 tag.
+            actor: Who adds the contact.
+
+        Raises:
+            AddressError: An address is malformed.
+            LineTakenError: The addresses belong to different contacts.
+        """
+        return run_to_completion(
+            contacts.add(
+                self._app,
+                read_addresses(email, phone, address, account),
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                held_by=held_by,
+                actor=actor,
+            )
+        )
+
+    def find(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> Contact | None:
+        """
+        Return the contact who has an address, or None.
+
+        Args:
+            channel: How to read an address given as text: one for this channel.
+
+        Raises:
+            AddressError: The address is malformed.
+            UnknownChannelError: There is no such channel.
+        """
+        return run_to_completion(contacts.find(self._app, parse_address(address, Channel.of(channel).kind)))
+
+    def change_details(
+        self,
+        contact: Contact,
+        *,
+        name: str | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        subscriber: Subscriber | None = None,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+        language: str | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Change the details of a contact. None leaves a detail unchanged.
+
+        A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
+        address.
+
+        Raises:
+            AddressError: An address is malformed.
+            LineTakenError: An address belongs to another contact.
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(
+            contacts.change(
+                self._app,
+                contact,
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                addresses=read_addresses(email, phone, address, account),
+                held_by=held_by,
+                actor=actor,
+            )
+        )
+
+    def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+        """
+        Return the consents, stops and details that follow from a contact's events.
+
+        Args:
+            at: Use the events recorded up to this instant, inclusive, instead of all of them.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.standing(self._app, contact, read_instant(at)))
+
+    def history(self, contact: Contact) -> tuple[Event, ...]:
+        """
+        Return every event of a contact, in the order in which they were recorded. Erased personal values are missing.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.history(self._app, contact))
+
+    def erase(self, contact: Contact) -> None:
+        """
+        Erase all personal data of a contact. A repeat is harmless.
+
+        Their chain of events still verifies. Their addresses stay suppressed under keyed hashes, so that messages to
+        them are still refused after a later import.
+
+        Copies may persist in the database's own log and in backups. After a restore, erase again: the ledger names the
+        erased contacts.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+
+        Source: UK GDPR Art 17(1) and (3)(b), Art 21(3).
+        """
+        run_to_completion(contacts.erase(self._app, contact))
+
+    # ---- asking and recording
+
+    def request_consent(
+        self,
+        contact: Contact,
+        *,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
+    ) -> Question:
+        """
+        Queue a question that asks a contact for consent. `deliver` sends it.
+
+        Asking is marketing, so the question has to pass the gate now, and again when it is sent. Its wording is pinned
+        now. An earlier question about any of the same choices can no longer be answered.
+
+        Args:
+            via: The channel the question is sent on.
+            channels, purposes: What to ask about. Each channel for each purpose is one choice.
+            basis: How the person came to ask for the question, if that is what allows it.
+            language: The language of the question. Defaults to the contact's.
+            expires_within: How long after now the question can be answered.
+            remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
+                the gate would refuse is not planned: a person who asked for one question did not ask for two.
+
+        Raises:
+            NotPermittedError: The gate refuses; ``decision`` says why.
+            UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
+            MissingLineError: The contact has no address for one of the channels.
+            NoBackendError: No backend serves *via*.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
+        """
+        return run_to_completion(
+            ask.request_consent(
+                self._app,
+                contact,
+                ask.consent_request(
+                    self._app,
+                    via=Channel.of(via),
+                    channels=read_channels(channels),
+                    purposes=list(purposes),
+                    basis=basis,
+                    language=language,
+                    expires_within=expires_within,
+                    remind_after=remind_after,
+                ),
+            )
+        )
+
+    def request_consents(
+        self,
+        contacts: Iterable[Contact],
+        *,
+        campaign: str,
+        via: Channel | str,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        basis: Solicited | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+        remind_after: timedelta | None = None,
+        report: Callable[[Asked], object] | None = None,
+    ) -> Campaign:
+        """
+        Ask each contact on a list whom the gate allows to be asked, once for each campaign.
+
+        If interrupted, running it again with the same *campaign* resumes. Two runs at once ask nobody twice either.
+        Contacts who cannot be asked are skipped, and returned with the reason.
+
+        Args:
+            contacts: Read in batches while the campaign runs.
+            campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
+                allow it.
+            report: Called with the result for each contact, for a progress bar or a log.
+            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+
+        Raises:
+            UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
+            UsageError: The campaign has no name.
+        """
+        return run_to_completion(
+            campaigns.request_consents(
+                self._app,
+                contacts,
+                campaign,
+                ask.consent_request(
+                    self._app,
+                    via=Channel.of(via),
+                    channels=read_channels(channels),
+                    purposes=list(purposes),
+                    basis=basis,
+                    language=language,
+                    expires_within=expires_within,
+                    remind_after=remind_after,
+                ),
+                report,
+            )
+        )
+
+    def record_consent(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        purposes: Iterable[str],
+        wording: Wording,
+        act: Act,
+        how: str,
+        at: datetime,
+        attachments: Sequence[Attachment] = (),
+        manner: Manner | None = None,
+        unsound: Unsound = Unsound.REFUSE,
+        actor: Actor = Actor.STAFF,
+        context: Context | None = None,
+    ) -> Standing:
+        """
+        Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
+
+        Args:
+            wording: The exact words the person agreed to.
+            act: What the person did. Only a clear affirmative act is consent.
+            how: Where and how it was given, for the evidence.
+            at: When it was given. Aware, and not in the future.
+            attachments: Documents that show it.
+            manner: The circumstances, if they differ from those of a question that Optly asks: who collected the
+                consent, whether it was a condition of something, and so on.
+            unsound: Whether a consent that is not valid is refused, or recorded with its defects.
+            actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
+                such a consent can lift a stop.
+
+        Raises:
+            StopStandsError: The person stopped this, and the consent is not reported by the person.
+            UsageError: The consent is not valid, or its evidence is missing.
+            MissingLineError: The contact has no address for one of the channels.
+        """
+        return run_to_completion(
+            recording.record_consent(
+                self._app,
+                contact,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                wording=wording,
+                at=at,
+                act=act,
+                how=how,
+                attachments=tuple(attachments),
+                manner=manner,
+                unsound=unsound,
+                actor=actor,
+                context=context or Context(),
+            )
+        )
+
+    def record_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        similar_purposes: Iterable[str],
+        goods: str,
+        at: datetime | None,
+        refusal_offered: bool,
+        refused: bool | None = False,
+        in_sale: bool = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that details were collected in a sale, which may allow messages about similar products without consent.
+
+        Args:
+            channels: The channels of electronic mail whose details were collected.
+            similar_purposes: Purposes whose messages are about the organisation's own similar products and services.
+            goods: Class of what was sold or discussed, a short name such as ``bicycles``.
+            at: When the details were collected. Aware. None if unknown.
+            refusal_offered: Whether a simple, free way to refuse was offered at that time.
+            refused: Whether the person refused, which stops the channel. None if unknown.
+            in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
+            obtained_by: Key of the organisation that collected the details. Defaults to this one.
+            how: Where and how they were collected, for the evidence.
+
+        Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
+        """
+        return run_to_completion(
+            recording.record_soft_opt_in(
+                self._app,
+                contact,
+                RecordSoftOptIn,
+                channels=read_channels(channels),
+                similar_purposes=tuple(similar_purposes),
+                goods=goods,
+                at=at,
+                refusal_offered=refusal_offered,
+                refused=refused,
+                in_sale=in_sale,
+                obtained_by=obtained_by or self.organisation.key,
+                how=how,
+            )
+        )
+
+    def record_charity_soft_opt_in(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str],
+        engagement: Engagement,
+        at: datetime | None,
+        refusal_offered: bool | None,
+        refused: bool | None = False,
+        purpose_held: bool | None = True,
+        obtained_by: str | None = None,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that a charity collected details from someone who was interested in its purposes or supported them,
+        which may allow messages that further those purposes without consent.
+
+        The rulebook must know that the organisation is a charity: ``UKPECR(charity=…, charitable_purposes=…)``.
+
+        Args:
+            engagement: What the person was doing. A mere purchase is not support.
+            at: When the details were collected. Aware; only details collected from 5 February 2026 count. None if
+                unknown.
+            refusal_offered: Whether a simple, free way to refuse was offered at that time. None if unknown.
+            refused: Whether the person refused, which stops the channel. None if unknown.
+            purpose_held: Whether the purpose in question was one of the charity's own at that time. None if unknown.
+            channels, obtained_by, how: As for `record_soft_opt_in`.
+
+        Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
+        https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
+        """
+        return run_to_completion(
+            recording.record_soft_opt_in(
+                self._app,
+                contact,
+                RecordCharitySoftOptIn,
+                channels=read_channels(channels),
+                engagement=engagement,
+                at=at,
+                refusal_offered=refusal_offered,
+                refused=refused,
+                purpose_held=purpose_held,
+                obtained_by=obtained_by or self.organisation.key,
+                how=how,
+            )
+        )
+
+    def withdraw(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that a contact withdrew consent for channels and purposes. None named means all of them.
+
+        A repeat is harmless, and counts from its own time. Only a later affirmative act of the person lifts the stop.
+
+        Args:
+            at: When they withdrew. Aware. Defaults to now.
+            actor: Who reports it.
+            how: How they withdrew, for the evidence.
+
+        Raises:
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
+        """
+        return run_to_completion(
+            recording.stop(
+                self._app,
+                contact,
+                objection=False,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                at=at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    def record_objection(
+        self,
+        contact: Contact,
+        *,
+        channels: Iterable[Channel | str] = (),
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.PERSON,
+        how: str = "",
+    ) -> Standing:
+        """
+        Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
+
+        Arguments and errors as for `withdraw`.
+
+        Source: UK GDPR Art 21(2) and (3).
+        """
+        return run_to_completion(
+            recording.stop(
+                self._app,
+                contact,
+                objection=True,
+                channels=read_channels(channels),
+                purposes=list(purposes),
+                at=at,
+                actor=actor,
+                how=how,
+            )
+        )
+
+    def import_objections(
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        *,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Imported:
+        """
+        Record an objection to all marketing for the holder of each address, such as the stop list of another system or
+        requests from the Fundraising Preference Service.
+
+        Unknown addresses are added as contacts. Malformed entries are skipped and reported. If interrupted, running it
+        again with the same *at* resumes.
+
+        Args:
+            channel: How to read addresses given as text: those for this channel. The objection covers every channel.
+            how: Where the list comes from, for the evidence.
+            at: When they objected. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Raises:
+            UnknownChannelError: There is no such channel.
+        """
+        return run_to_completion(
+            recording.import_objections(
+                self._app, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
+            )
+        )
+
+    # ---- the gate
+
+    def check(
+        self,
+        who: str | Address | Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        at: datetime | None = None,
+        **facts: Unpack[Facts],
+    ) -> Decision:
+        """
+        Decide whether a marketing message may be sent, or a call made. Changes nothing.
+
+        Args:
+            who: The address it would go to, or a contact, whose first line for the channel is used.
+            kind: What the message is for. Use marketing if in doubt.
+            at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
+            facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
+                message is assumed to be one that `send` would make, which names the sender and offers a free way to
+                stop; no other fact is assumed in the sender's favour.
+
+        Returns:
+            A decision, which is true if the message is allowed. For an unknown address it is a refusal, not an error.
+
+        Raises:
+            AddressError: The address is malformed.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
+        """
+        channel, at = Channel.of(channel), read_instant(at)
+        self._app.settings.purpose(purpose)
+        if isinstance(who, Contact):
+            return run_to_completion(gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts))
+        address = parse_address(who, channel.kind)
+        return run_to_completion(
+            gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts)
+        )[0]
+
+    def screen(
+        self,
+        addresses: Iterable[str | Address],
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        **facts: Unpack[Facts],
+    ) -> Iterator[Decision]:
+        """
+        Decide for each address, in order, as they are read. Memory does not grow with their number.
+
+        A malformed address is a refusal here, not an error. The facts are those of `check`, the same for all addresses.
+
+        Raises:
+            UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
+        """
+        channel = Channel.of(channel)
+        self._app.settings.purpose(purpose)
+        return self._screen(iter(addresses), channel, purpose, kind, facts)
+
+    def _screen(
+        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+    ) -> Iterator[Decision]:
+        while batch := list(islice(addresses, _SCREEN_BATCH)):
+            for decision in run_to_completion(gate.screen(self._app, batch, channel, purpose, kind=kind, **facts)):
+                yield decision
+
+    def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+        """
+        Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
+
+        The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
+
+        Returns:
+            The id of the message as recorded, 32 hexadecimal digits.
+
+        Raises:
+            NotPermittedError: The gate refuses; ``decision`` says why.
+            MissingLineError: The contact has no address for the channel.
+            NoBackendError: No backend serves the channel.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
+        """
+        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, read_content(content)))
+
+    def record_communication(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str,
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        line: int | None = None,
+        **facts: Unpack[Facts],
+    ) -> Decision:
+        """
+        Gate and record a call, a letter or a message that the host is about to make itself.
+
+        Records the provision that allows it and the listings in the registers. Use it before dialling, because an
+        attempt counts.
+
+        Args:
+            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            line: Number of the line to use, as in a decision. Defaults to the first for the channel.
+
+        Raises:
+            NotPermittedError: The gate refuses; ``decision`` says why. Nothing was recorded.
+            MissingLineError: The contact has no address for the channel.
+            UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
+        """
+        return run_to_completion(
+            send.record_communication(self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
+        )
+
+    def deliver(self, *, limit: int | None = None) -> Deliveries:
+        """
+        Send the messages that are due. May run anywhere, any number of times, and at the same time as other runs.
+
+        Each message is claimed, gated again and sent once. If a worker dies after claiming a message, its outcome is in
+        doubt and it is not sent again. At the end the log is sealed.
+
+        Args:
+            limit: The most messages to try. Defaults to all.
+        """
+        return run_to_completion(deliver.deliver(self._app, limit))
+
+    def deliver_batch(self) -> Deliveries:
+        """
+        Send one batch of the messages due on each channel. A worker calls this repeatedly, and may stop in between.
+        """
+        return run_to_completion(deliver.deliver_batches(self._app))
+
+    def receive(self, event: DeliveryEvent | InboundMessage) -> Received:
+        """
+        Record a delivery event from a provider, or a message that a person wrote. The pages call this for the webhooks
+        they serve.
+
+        Receiving an event again changes nothing, and the order in which events arrive makes no difference in the end.
+
+        - A permanent bounce takes the line out of use on that channel; `restore_line` puts it back.
+        - A complaint, an opt-out reported by a provider, and a stop in any plain words are objections.
+        - A text message with YES, or with the numbers of options, answers the question that is open for its number.
+        - HELP is answered, START grants nothing, and any other message is kept for people to read.
+        """
+        return run_to_completion(receive.receive(self._app, event))
+
+    def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+        """
+        Put a line back into use after a provider reported that messages to it fail, because someone has checked that
+        it works.
+
+        Args:
+            how: How that was checked, for the evidence.
+
+        Raises:
+            MissingLineError: The contact has no address for the channel.
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(contacts.restore_line(self._app, contact, Channel.of(channel), how))
+
+    def backlog(self) -> Mapping[MessageState, int]:
+        """
+        Count the messages of the outbox in each state. States without messages are left out.
+        """
+        return run_to_completion(outbox.backlog(self._app))
+
+    def outbox_messages(self, state: MessageState, *, limit: int = 100) -> list[OutboxEntry]:
+        """
+        Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
+        """
+        return run_to_completion(outbox.messages(self._app, state, limit))
+
+    def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+        """
+        Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
+        provider, show to be sent or not.
+
+        Args:
+            resend: Whether to queue messages again that the provider says it does not have. A message whose outcome
+                stays unknown is never sent again.
+            limit: The most messages to look into.
+        """
+        return run_to_completion(reconcile.reconcile(self._app, resend=resend, limit=limit))
+
+    def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+        """
+        Settle one doubt by hand. A message that was not sent is queued again.
+
+        Returns:
+            Whether there was such a doubt.
+        """
+        return run_to_completion(reconcile.resolve(self._app, contact, message, sent=sent))
+
+    # ---- links
+
+    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
+        """
+        Make a MyOptly link for a message on *channel* and return its URL. It works until it is revoked.
+
+        An answer through it is graded like one in a session that the host vouches for, because the host has had the
+        link. The links in messages that Optly itself sends prove more.
+
+        Args:
+            line: Number of the line the message goes to, as in a decision. Defaults to the first for the channel.
+
+        Raises:
+            MissingLineError: The contact has no address for the channel.
+        """
+        return run_to_completion(links.link(self._app, contact, Channel.of(channel), line))
+
+    def unsubscribe_headers(
+        self,
+        contact: Contact,
+        purpose: str | None = None,
+        *,
+        channel: Channel | str = Channel.EMAIL,
+        line: int | None = None,
+    ) -> Mapping[str, str]:
+        """
+        Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
+
+        Other arguments and errors as for `link`.
+
+        Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
+        """
+        return run_to_completion(links.stop_headers(self._app, contact, Channel.of(channel), purpose, line))
+
+    def open(self, code: str, *, language: str = "") -> Opened:
+        """
+        Return what is behind a question link, a MyOptly link, an undo link or a session. Changes nothing.
+
+        Args:
+            code: The last part of the link's URL.
+            language: The language to show the choices in. Defaults to the contact's. A question keeps its own.
+
+        Raises:
+            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
+            LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
+            LinkRevokedError: The contact was erased, or the address the link was sent to is no longer on record.
+            SessionError: An address has changed since the session began.
+        """
+        return (self.self_service.enter(code)).open(language=language)
+
+    def answer(
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Record the answer to the question behind *code*, once. Choices that are not in *answers* stay unanswered.
+
+        Args:
+            answers: Yes or no by channel and purpose.
+            context: Where the answer came from, if you wish to keep that.
+            language: The language of the page, recorded with the answer.
+            hold_within: A yes within this time after its link was sent may come from a program that presses every
+                button. It is held, and allows nothing until `confirm`. A no counts at once. None holds nothing.
+
+        Raises:
+            AnswerError: The answers do not fit the question, or there are none.
+            LinkError: As for `open`.
+        """
+        return (self.self_service.enter(code)).answer(
+            answers, context=context, language=language, hold_within=hold_within
+        )
+
+    def choose(
+        self,
+        code: str,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Change choices through the MyOptly link *code*, or in a session.
+
+        Arguments and errors as for `answer`. If *language* differs from the contact's, the wording agreed to is that of
+        *language*.
+        """
+        return (self.self_service.enter(code)).choose(
+            answers, context=context, language=language, hold_within=hold_within
+        )
+
+    def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
+        """
+        Confirm a held answer through the link it was given with. Harmless if nothing is held.
+
+        Raises:
+            TooSoonError: It was confirmed within three seconds, too soon for a person to have read it.
+            LinkExpiredError: The time to confirm it is over.
+            LinkError: As for `open`.
+        """
+        return (self.self_service.enter(code)).confirm(context=context, language=language)
+
+    def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
+        """
+        Stop everything through a link of any kind, even one that can no longer answer.
+
+        If `receipts` are sent and the person had agreed to something, they are sent a notice with a link that undoes
+        the stop for thirty days.
+
+        Returns:
+            What `undo` would allow again through the same link, which is nothing for a question link; and whether a
+            notice is sent.
+
+        Raises:
+            LinkInvalidError, LinkRevokedError: As for `open`.
+        """
+        return (self.self_service.enter(code)).stop(context=context)
+
+    def undo(
+        self,
+        code: str,
+        *,
+        stop: int | None = None,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Undo a stop or a change of address through the link sent for it; or the stop of event number *stop* through a
+        MyOptly link or in a session. A repeat is harmless.
+
+        Only what the person had agreed to, and has not been stopped in another way since, is allowed again. It counts
+        as agreed to now.
+
+        Args:
+            context, language, hold_within: As for `answer`.
+
+        Raises:
+            LineTakenError: The earlier address now belongs to another contact.
+            LinkError: As for `open`.
+        """
+        return (self.self_service.enter(code)).undo(
+            stop=stop, context=context, language=language, hold_within=hold_within
+        )
+
+    def open_stop(self, token: str) -> StopScope:
+        """
+        Return what a stop link stops. Reads only the link, not the record.
+
+        Raises:
+            LinkInvalidError: It was altered or is not one of ours.
+        """
+        return self.self_service.open_stop(token)
+
+    def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+        """
+        Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
+        exists.
+
+        Raises:
+            LinkInvalidError: It was altered or is not one of ours.
+        """
+        return self.self_service.stop_by_token(token, context=context)
+
+    def revoke_links(self, contact: Contact) -> int:
+        """
+        Revoke every link and session of a contact except for stop links, and return how many there were.
+        """
+        return run_to_completion(links.revoke(self._app, contact))
+
+    def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
+        """
+        Return the MyOptly pages, to be mounted at *base_url*. They also serve the webhooks of the backends.
+
+        Args:
+            settings: How the pages look and what they permit (see :class:`~optly.portal.PortalSettings`).
+        """
+        from optly.portal import Portal
+
+        # The pages serve each request in a thread, so they have a blocking application of their own on this storage.
+        app = application(
+            directly,
+            self._app.settings,
+            storage=self._storage,
+            backends=self._app.backends,
+            on_events=self._on_events,
+        )
+        return Portal.of(
+            SelfService(app),
+            storage=self._storage,
+            secret=self._app.settings.keys.all[0].derive("portal/limits/1"),
+            webhooks=self._webhooks,
+            receive=lambda event: run_to_completion(receive.receive(app, event)),
+            **settings,
+        )
+
+    @property
+    def self_service(self) -> SelfService:
+        """
+        The person's face: what people do for themselves behind a link.
+        """
+        return SelfService(self._app)
+
+    def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Record that a complaint was acknowledged in another way than by the message Optly sends.
+
+        Args:
+            complaint: Id of the complaint, as in `Standing.complaints`.
+            how: How it was acknowledged.
+
+        Raises:
+            UsageError: The contact made no such complaint, or *how* is empty.
+        """
+        return run_to_completion(complaints.answer_complaint(self._app, contact, complaint, how, resolved=False))
+
+    def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+        """
+        Record that a contact was informed of the outcome of their complaint.
+
+        Args:
+            complaint: Id of the complaint, as in `Standing.complaints`.
+            how: The outcome, and how they were informed.
+
+        Raises:
+            UsageError: As for `acknowledge_complaint`.
+        """
+        return run_to_completion(complaints.answer_complaint(self._app, contact, complaint, how, resolved=True))
+
+    # ---- proof
+
+    def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
+        """
+        Return the evidence of what a contact was asked and answered, as a signed pack. Seals the log first.
+
+        Args:
+            since: A checkpoint, as text, that the recipient of the pack has kept. The pack then proves that the log has
+                only grown since.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+            UsageError: *since* is not a checkpoint of this log.
+        """
+        return run_to_completion(proof.evidence(self._app, contact, since))
+
+    def seal(self) -> Checkpoint | None:
+        """
+        Seal the log and return its signed head, a checkpoint. None while there are no records.
+
+        Send it to someone outside the organisation, who can then find any later change to the log.
+        """
+        return run_to_completion(proof.seal(self._app))
+
+    def verify(self, *, checkpoint: str | None = None) -> Verification:
+        """
+        Verify every record. Reads every event.
+
+        Args:
+            checkpoint: A checkpoint, as text, that was kept elsewhere. The log must only have grown since.
+        """
+        return run_to_completion(proof.verify(self._app, checkpoint))

@@ -1,0 +1,321 @@
+"""
+The ports that do I/O, in their awaited form.
+
+A plug-in is passed in, not registered. It satisfies one of these protocols and passes the contract suite of the same
+name in :mod:`optly.testing`. All datetimes are aware and in UTC. A store keeps them as whole microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from optly.contacts.addresses import Channel, PhoneNumber
+from optly.messages import Message, Receipt
+from optly.protocols.values import (
+    Claim,
+    Commit,
+    Found,
+    Head,
+    Listing,
+    MessageState,
+    OutboxMessage,
+    RegisterName,
+    SealedLeaf,
+    Settlement,
+    StoredCode,
+    Traced,
+)
+from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+
+
+@runtime_checkable
+class AsyncMessageBackend(Protocol):
+    """
+    Sends messages on one channel through a provider.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        A short name that is recorded with each message, such as ``smtp``.
+        """
+
+    @property
+    def channel(self) -> Channel:
+        """
+        The channel this backend serves.
+        """
+
+    async def send(self, message: Message) -> Receipt:
+        """
+        Send *message* once and return its outcome.
+
+        A backend does not repeat an attempt that may have succeeded: that is `Outcome.IN_DOUBT`. It never raises for
+        what a provider does, only :class:`~optly.errors.UsageError` for a message that cannot be sent on this channel.
+        """
+
+    async def close(self) -> None:
+        """
+        Close connections. Harmless when repeated.
+        """
+
+
+@runtime_checkable
+class AsyncBatchBackend(AsyncMessageBackend, Protocol):
+    """
+    A backend that sends many messages faster in one call.
+    """
+
+    async def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
+        """
+        Send each of *messages* once and return the outcomes in the same order.
+
+        A message that cannot be sent on this channel is refused here rather than raised, so that the others go out.
+        """
+
+
+@runtime_checkable
+class AsyncTracingBackend(Protocol):
+    """
+    A backend that can look up messages at its provider, to settle those in doubt.
+    """
+
+    async def trace(self, to: str, since: datetime) -> Sequence[Traced]:
+        """
+        Return every message to *to* that the provider accepted at *since* or later.
+
+        Raises:
+            RetryableError: The provider cannot be reached now, so a missing message proves nothing.
+        """
+
+
+@runtime_checkable
+class AsyncRegister(Protocol):
+    """
+    A register to check before a number is called or faxed. Safe to share between threads.
+    """
+
+    @property
+    def name(self) -> RegisterName:
+        """
+        The register this is a copy of.
+        """
+
+    async def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
+        """
+        Return whether *number* was listed at the instant *at*, and since when. One listed later counts as not listed.
+
+        For an instant before the copy's own date the answer has hindsight: a number removed from the register in the
+        meantime counts as not listed, and `Listing.as_of` shows the date of the copy.
+
+        Raises:
+            RegisterStaleError: The copy is too old to screen with.
+            RegisterUnreadableError: The copy is missing or damaged.
+            NaiveDatetimeError: *at* has no time zone.
+        """
+
+
+@runtime_checkable
+class AsyncStorage(Protocol):
+    """
+    Keeps the record, the outbox and the codes. Safe to share between threads; each store documents which processes may
+    share it.
+
+    Every method may raise :class:`~optly.errors.StorageUnavailableError`. Once `append`, `enqueue` or `seal` has
+    returned, what it wrote survives a crash of the process and of the machine.
+    """
+
+    async def find(self, idkeys: Sequence[bytes]) -> Found:
+        """
+        Look up idkeys: the contacts they belong to, and the suppressions for them.
+        """
+
+    async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        """
+        Return the heads of these contacts. One that is not on record is left out.
+        """
+
+    async def entries(self, subject: bytes) -> Sequence[Entry]:
+        """
+        Return a contact's whole chain in order; empty for a contact that is not on record.
+
+        Raises:
+            DamagedError: A record cannot be read at all.
+        """
+
+    async def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+        """
+        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
+        left out.
+        """
+
+    async def append(self, commits: Sequence[Commit]) -> None:
+        """
+        Write changes to different contacts, all of them or none, in one transaction that is durable on return.
+
+        A store that has to let another writer finish first waits a short random time before it raises `ConflictError`,
+        so that callers may decide again at once.
+
+        Raises:
+            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was requeued, or is
+                gone.
+            ConflictError: A contact is no longer at the expected version.
+            AddressTakenError: A new idkey belongs to another contact.
+        """
+
+    async def committed(self, subject: bytes, idem: bytes) -> bool:
+        """
+        Return whether the commit with this *idem* was written, for when a connection broke before the reply arrived.
+        """
+
+    async def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """
+        Return texts from the register. One that is not there is left out.
+        """
+
+    async def subjects(self, organisation: str) -> Iterator[bytes]:
+        """
+        Yield every contact of an organisation, including erased ones, in any order.
+        """
+
+    async def close(self) -> None:
+        """
+        Close connections and files, and release locks. Harmless when repeated.
+        """
+
+    # ---- the outbox
+
+    async def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+        """
+        Add messages to the outbox without a change to a contact, all of them or none, durable on return.
+
+        Their subject need not be on record: any 16 bytes will do. In all else they are treated like messages queued by
+        a `Commit`, and they are erased with a contact of that subject.
+
+        Raises:
+            ConflictError: The subject already has a message with this id in the outbox.
+        """
+
+    async def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        """
+        Return queued messages on one channel that are due at *now*, longest overdue first.
+        """
+
+    async def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        """
+        Return claimed messages whose lease has expired: the worker died, and nobody knows how far it got. A lease still
+        holds at its last instant.
+        """
+
+    async def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+        """
+        Return messages in *state*, earliest due first. A message in a final state no longer has a body.
+        """
+
+    async def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+        """
+        Claim queued messages that are due, until *until*, and return those that this call claimed.
+
+        A message is claimed by one caller only. `attempts` of what is returned counts this claim. Durable on return.
+        """
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """
+        Record the outcome of messages that are claimed or in doubt, without an event. One claimed again since is left
+        alone.
+        """
+
+    async def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+        """
+        Return how many messages are in each state; a state without any is left out.
+        """
+
+    # ---- codes and counters
+
+    async def put_codes(self, codes: Sequence[StoredCode]) -> None:
+        """
+        Store codes; one that is already there is replaced. Durable on return.
+        """
+
+    async def code(self, key: bytes, now: datetime) -> bytes | None:
+        """
+        Return the value under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
+        """
+
+    async def take_code(self, key: bytes, now: datetime) -> bytes | None:
+        """
+        Return the value under *key* and remove it. One caller gets it; any other gets None.
+        """
+
+    async def revoke_codes(self, subject: bytes) -> int:
+        """
+        Remove every code of a contact and return how many there were.
+        """
+
+    async def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
+        """
+        Add *by* to the count under *key* and return the new count. The count starts again once the *until* given with
+        its first call has passed. Atomic: two callers at once get two different numbers.
+
+        Args:
+            key: Up to 64 bytes.
+        """
+
+    async def expire(self, now: datetime) -> int:
+        """
+        Remove expired codes and counters, and return how many there were.
+        """
+
+    # ---- keys
+
+    async def key_versions(self, organisation: str) -> frozenset[str]:
+        """
+        Return the versions of the keys that this organisation's record was written with.
+        """
+
+    async def add_key_version(self, organisation: str, version: str) -> None:
+        """
+        Record that this key is in use from now on. Harmless when repeated.
+        """
+
+    # ---- the log
+
+    async def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
+        """
+        Return the contacts whose chain has grown since it was last sealed, each as it is now.
+        """
+
+    async def seal(
+        self,
+        organisation: str,
+        leaves: Sequence[Leaf],
+        edge: Sequence[bytes],
+        checkpoint: Checkpoint,
+        previous_size: int,
+    ) -> None:
+        """
+        Append *leaves* to the log at *previous_size* and store its new head.
+
+        Args:
+            edge: The right edge of the tree afterwards (see :func:`optly.record.ledger.grow`).
+
+        Raises:
+            ConflictError: The log no longer has *previous_size* leaves.
+        """
+
+    async def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+        """
+        Return the latest checkpoint and the right edge of the tree, or None before the first seal.
+        """
+
+    async def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
+        """
+        Return the first *size* leaves of the log in order.
+        """
+
+    async def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+        """
+        Return the latest leaf of a contact, or None if it was never sealed.
+        """

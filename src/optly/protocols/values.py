@@ -1,0 +1,277 @@
+"""
+The values that pass through the ports. All datetimes are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from typing import Final
+
+import attrs
+
+from optly.contacts.addresses import Channel
+from optly.messages import DeliveryEvent, InboundMessage, Receipt
+from optly.protocols.http import Response
+from optly.record.ledger import Entry, Leaf, Opening
+
+
+@attrs.frozen(kw_only=True)
+class Webhook:
+    """
+    What a provider's request reports, and the response to it.
+
+    Attributes:
+        response: Sent once all `events` are recorded. If recording fails, the provider is asked to repeat the request.
+    """
+
+    response: Response
+    events: tuple[DeliveryEvent | InboundMessage, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Traced:
+    """
+    A message found at the provider.
+
+    Attributes:
+        text: Its text. Not in the repr.
+        receipt: The receipt `send` would have returned for it.
+    """
+
+    text: str = attrs.field(repr=False)
+    receipt: Receipt
+
+
+class RegisterName(StrEnum):
+    """
+    A register of numbers whose holders do not want to be called or faxed.
+
+    `FPS` is the *Fax* Preference Service. A request through the Fundraising Preference Service, which shortens its name
+    to the same letters, is an objection to one charity and is recorded as one.
+    """
+
+    TPS = "tps"
+    CTPS = "ctps"
+    FPS = "fps"
+
+
+# The listing date of a number whose register gives none: long ago, so that nobody can rely on its being recent.
+UNDATED: Final = date.min
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """
+    What a register says about one number at one instant. Does not hold the number.
+
+    Attributes:
+        listed_on: The date the number was listed, `UNDATED` if that is not known, or None if it is not listed.
+        at: The instant the answer is for. Aware.
+        checked_at: When the register was checked. Aware.
+        as_of: The date of the copy of the register that was used.
+        version: Identifies that copy by its content.
+    """
+
+    register: RegisterName
+    listed_on: date | None
+    at: datetime
+    checked_at: datetime
+    as_of: date
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class Identifier:
+    """
+    The contact, and the line of that contact, that an address belongs to.
+
+    Attributes:
+        idkey: The blind index of the address: a keyed hash it is looked up by, 16 bytes.
+        key_version: The version of the key it was made with.
+    """
+
+    idkey: bytes = attrs.field(repr=False)
+    subject: bytes
+    line: int
+    key_version: str
+
+
+@attrs.frozen(kw_only=True)
+class Suppression:
+    """
+    A stop that is tied to an address by its idkey alone. Survives the erasure of the contact it came from.
+
+    Attributes:
+        scope: ``channel/purpose``, with ``*`` for all of either.
+        at: When the latest stop with this scope occurred.
+    """
+
+    idkey: bytes = attrs.field(repr=False)
+    scope: str
+    at: datetime
+    key_version: str
+
+
+@attrs.frozen
+class Found:
+    """
+    The identifiers and suppressions recorded for some idkeys. An idkey that is not on record is left out.
+    """
+
+    identifiers: Mapping[bytes, Identifier]
+    suppressions: Sequence[Suppression]
+
+
+@attrs.frozen(kw_only=True)
+class Head:
+    """
+    The end of a contact's chain and the read model stored with it.
+
+    Attributes:
+        version: Number of the last stored event.
+        hash: Hash of the last event in the read model.
+        snapshot: The read model, in a format private to Optly.
+        snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
+    """
+
+    version: int
+    hash: bytes = attrs.field(repr=False)
+    snapshot: bytes = attrs.field(repr=False)
+    snapshot_version: int
+
+
+class MessageState(IntEnum):
+    """
+    The state of a message in the outbox. Stored as the number.
+    """
+
+    QUEUED = 0
+    SENDING = 1
+    ACCEPTED = 2
+    REFUSED = 3
+    IN_DOUBT = 4
+    WITHHELD = 5
+
+
+@attrs.frozen(kw_only=True)
+class StoredCode:
+    """
+    The stored form of a random code.
+
+    Attributes:
+        key: The key the code is looked up by, 32 bytes. Never the code itself.
+        subject: The contact it belongs to.
+        value: What it opens, in a format private to Optly.
+        expires_at: The last instant at which it can be found, or None for a code that lasts until it is revoked.
+    """
+
+    key: bytes = attrs.field(repr=False)
+    subject: bytes
+    value: bytes = attrs.field(repr=False)
+    expires_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OutboxMessage:
+    """
+    A message that waits to be sent.
+
+    Attributes:
+        message: Its id, 16 random bytes.
+        channel: The channel it is sent on.
+        due_at: It is not sent before this instant.
+        attempts: How often it was claimed. Fences off a worker whose lease has expired.
+        body: What the message is composed from. May hold personal data; emptied once the outcome is known.
+    """
+
+    subject: bytes
+    message: bytes
+    channel: Channel
+    due_at: datetime
+    attempts: int = 0
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """
+    A request by a worker for a queued message it wants to send.
+
+    Attributes:
+        codes: Random codes the message will carry. Stored if and only if the claim succeeds, in the same transaction,
+            so that no message goes out with a link that was lost in a crash.
+    """
+
+    subject: bytes
+    message: bytes
+    codes: Sequence[StoredCode] = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Settlement:
+    """
+    The outcome of a message that was claimed or in doubt.
+
+    Attributes:
+        attempts: The count at which it was claimed; a message claimed again since is left alone.
+        state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
+            is final and empties its body.
+        due_at: When to try again; only used for a message that is requeued.
+    """
+
+    subject: bytes
+    message: bytes
+    attempts: int
+    state: MessageState
+    due_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Commit:
+    """
+    One change to one contact. A store writes all of it or none of it.
+
+    Attributes:
+        expected: The version the change was decided on. 0 for a new contact.
+        head: Hash of the last entry.
+        entries: At least one.
+        snapshot: The read model after the last entry.
+        openings: Personal values to store, by slot. A slot that already holds a value is a conflict.
+        forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
+            change is written.
+        release: Idkeys to remove from the contact. Another commit in the same call may take them.
+        identifiers: Idkeys to add. One the contact already has is moved to the line given here.
+        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept.
+        wordings: Texts for the register, by digest; one that is already there is left as it is.
+        queue: Messages to send. An id that the contact already has in the outbox is a conflict.
+        settle: Messages whose outcome this change records.
+        idem: 16 bytes that identify this commit, so that a repeat is recognised.
+    """
+
+    organisation: str
+    subject: bytes
+    expected: int
+    head: bytes = attrs.field(repr=False)
+    entries: Sequence[Entry]
+    snapshot: bytes = attrs.field(repr=False)
+    openings: Mapping[str, Opening] = attrs.field(factory=dict, repr=False)
+    forget: bool = False
+    release: Sequence[bytes] = ()
+    identifiers: Sequence[Identifier] = ()
+    suppressions: Sequence[Suppression] = ()
+    wordings: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
+    queue: Sequence[OutboxMessage] = ()
+    settle: Sequence[Settlement] = ()
+    idem: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class SealedLeaf:
+    """
+    A contact's leaf in the log, and its position.
+    """
+
+    index: int
+    leaf: Leaf

@@ -1,0 +1,422 @@
+"""
+What follows from a contact's events: the values that make up their standing, and the questions it answers.
+
+A standing is the fold of the events (:func:`optly.record.consent.fold`). It holds no personal data, so it can be stored
+as it is and survives erasure unchanged. The names of its fields and their order are stored data.
+
+When each occurred in the world decides between a yes and a stop, never the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts.parties import Subscriber
+from optly.record.events import Choice, Defect, Engagement, LinkKind
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """
+    An address or number of the contact, by its number in the record. Its value is in the slot ``line_N``.
+
+    Attributes:
+        subscriber: Who holds this line, where that differs from the contact.
+        proved: Whether its holder showed that they read what is sent there before the line was added.
+    """
+
+    number: int
+    kind: AddressKind
+    removed: bool = False
+    subscriber: Subscriber | None = None
+    proved: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StandingConsent:
+    """
+    The latest yes to one channel, purpose and line.
+
+    Attributes:
+        own: Whether it was the person's own act, seen by us or by a host that vouches for it. Only such a yes lifts a
+            stop.
+        seq: Number of the event.
+        organisations: Keys of the organisations it was given to, where that is not only the one that keeps this record.
+        collected_by: Who collected it, if it was someone else; empty otherwise.
+        defects: Why it is not a consent. Empty for every consent in `Standing.consents`.
+    """
+
+    channel: Channel
+    purpose: str
+    line: int
+    wording: str
+    at: datetime
+    expires_at: datetime | None
+    own: bool
+    seq: int
+    organisations: tuple[str, ...] | None = None
+    collected_by: str = ""
+    defects: tuple[Defect, ...] = ()
+
+    def runs(self, at: datetime) -> bool:
+        """
+        Whether it had been given and had not expired at that instant. `expires_at` is inclusive.
+        """
+        return self.at <= at and (self.expires_at is None or at <= self.expires_at)
+
+
+@attrs.frozen(kw_only=True)
+class StandingStop:
+    """
+    The latest stop of one scope. None means all.
+
+    Attributes:
+        objection: Whether it was an objection rather than a refusal or a withdrawal.
+        seq: Number of the event, or None for a suppression that is tied to the address alone.
+    """
+
+    channel: Channel | None
+    purpose: str | None
+    line: int | None
+    at: datetime
+    objection: bool
+    seq: int | None
+
+    @property
+    def scope(self) -> tuple[Channel | None, str | None, int | None]:
+        return self.channel, self.purpose, self.line
+
+    def covers(self, channel: Channel | None, purpose: str | None, line: int | None) -> bool:
+        """
+        Whether this stops everything in the given scope.
+        """
+        return self.channel in (None, channel) and self.purpose in (None, purpose) and self.line in (None, line)
+
+
+@attrs.frozen(kw_only=True)
+class StandingSoftOptIn:
+    """
+    Details collected in a sale, for one channel and line: the latest of those that are alike.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    in_sale: bool
+    similar_purposes: tuple[str, ...]
+    refusal_offered: bool
+    at: datetime
+    seq: int
+    refused: bool | None = False
+    dated: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class StandingCharitySoftOptIn:
+    """
+    Details collected by a charity, for one channel and line: the latest of those that are alike.
+    """
+
+    channel: Channel
+    line: int
+    obtained_by: str
+    engagement: Engagement
+    purpose_held: bool | None
+    refusal_offered: bool | None
+    at: datetime
+    seq: int
+    refused: bool | None
+    dated: bool
+
+
+@attrs.frozen(kw_only=True)
+class StandingFailure:
+    """
+    A line that is believed to receive no messages on a channel.
+
+    Attributes:
+        seq: Number of the event.
+        status, provider_code: The provider's codes for the failure, or empty.
+    """
+
+    channel: Channel
+    line: int
+    at: datetime
+    seq: int
+    status: str = ""
+    provider_code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class HeldAnswer:
+    """
+    A yes to one choice that does not count until it is confirmed.
+
+    Attributes:
+        question: The question it answers, or None.
+        code: Mark of the link it came through. Only that link can confirm it.
+        until: The last instant at which it can be confirmed.
+    """
+
+    choice: Choice
+    question: str | None
+    code: str
+    link: LinkKind | None
+    at: datetime
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Complaint:
+    """
+    A complaint, and whether it has been acknowledged and resolved.
+
+    Attributes:
+        id: Random name, 32 hexadecimal digits.
+        at: When it was received.
+        acknowledge_by: The last instant at which to acknowledge it.
+    """
+
+    id: str
+    at: datetime
+    acknowledge_by: datetime
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+
+class QuestionState(StrEnum):
+    """
+    Whether a question may still be answered. Expiry is not a state: it depends on the time.
+    """
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    SUPERSEDED = "superseded"
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """
+    A question the contact was asked.
+
+    Attributes:
+        closed_at: When it was answered or superseded.
+        solicited_at: When the person asked for the question, if that is why it was allowed.
+        delivered_at: When its message arrived, if a provider reported that.
+    """
+
+    id: str
+    via: Channel
+    line: int
+    choices: tuple[Choice, ...]
+    language: str
+    asked_at: datetime
+    expires_at: datetime
+    state: QuestionState = QuestionState.OPEN
+    closed_at: datetime | None = None
+    solicited_at: datetime | None = None
+    delivered_at: datetime | None = None
+    seq: int
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    Everything that follows from a contact's events. Holds no personal data.
+
+    Attributes:
+        version: Number of the last event; 0 if the contact is not on record.
+        name: The slot the name is in, or None.
+        lines: Every line there has ever been; those removed are marked.
+        unsound: What was recorded as consent but is not, so that a refusal can say why.
+        contacted: Whether the organisation has sent them a message that a provider accepted, called them, or written.
+        failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
+            arrives there, or when staff confirm that it works.
+        held: Answers given so soon that a program may have given them. They wait to be confirmed.
+    """
+
+    version: int = 0
+    subscriber: Subscriber = Subscriber.UNKNOWN
+    language: str = "en"
+    name: str | None = None
+    lines: tuple[Line, ...] = ()
+    consents: tuple[StandingConsent, ...] = ()
+    stops: tuple[StandingStop, ...] = ()
+    unsound: tuple[StandingConsent, ...] = ()
+    soft_opt_ins: tuple[StandingSoftOptIn, ...] = ()
+    charity_soft_opt_ins: tuple[StandingCharitySoftOptIn, ...] = ()
+    questions: tuple[Question, ...] = ()
+    contacted: bool = False
+    failures: tuple[StandingFailure, ...] = ()
+    held: tuple[HeldAnswer, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
+    erased_at: datetime | None = None
+
+    def present(self) -> tuple[int, ...]:
+        """
+        Return the numbers of the lines that are on record now.
+        """
+        return tuple(line.number for line in self.lines if not line.removed)
+
+    def complaint(self, id: str) -> Complaint | None:
+        """
+        Return the complaint with that id, or None.
+        """
+        return next((complaint for complaint in self.complaints if complaint.id == id), None)
+
+    def failure(self, channel: Channel, line: int | None) -> StandingFailure | None:
+        """
+        Return why a line receives no messages on *channel*, or None if it is not known to fail.
+        """
+        return next((known for known in self.failures if known.channel is channel and known.line == line), None)
+
+    def line_for(self, channel: Channel, number: int | None = None) -> Line | None:
+        """
+        Return the line that *channel* reaches: the one with that *number*, or the first of its kind.
+        """
+        for line in self.lines:
+            if line.kind is channel.kind and not line.removed and number in (None, line.number):
+                return line
+        return None
+
+    def subscriber_of(self, number: int | None) -> Subscriber:
+        """
+        Return what the law treats the holder of a line as.
+        """
+        for line in self.lines:
+            if line.number == number:
+                return line.subscriber or self.subscriber
+        return self.subscriber
+
+    def question(self, id: str) -> Question | None:
+        """
+        Return the question with that id, or None.
+        """
+        return next((question for question in self.questions if question.id == id), None)
+
+    def consent(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingConsent | None:
+        """
+        Return the strongest yes that counts at an instant, or None. A stop that has not been lifted leaves none.
+        """
+        return next(iter(self.running(channel, purpose, line, at)), None)
+
+    def running(self, channel: Channel, purpose: str, line: int, at: datetime) -> list[StandingConsent]:
+        """
+        Return every yes that counts at an instant, the strongest first. A stop that has not been lifted leaves none.
+
+        There can be several, because a yes that someone else collected counts beside the person's own.
+        """
+        if self.stop(channel, purpose, line, at) is not None:
+            return []
+        running = [
+            consent
+            for consent in self.consents
+            if consent.channel is channel
+            and consent.purpose == purpose
+            and consent.line == line
+            and consent.runs(at)
+            # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
+            and all(stop.at < consent.at for stop in self._covering(channel, purpose, line))
+        ]
+        running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
+        return running
+
+    def ending(self, at: datetime, before: datetime) -> tuple[StandingConsent, ...]:
+        """
+        Return the consents that count at an instant and expire before another, so that they can be renewed in time.
+        """
+        return tuple(
+            consent
+            for consent in self.consents
+            if consent.expires_at is not None
+            and consent.expires_at < before
+            and consent in self.running(consent.channel, consent.purpose, consent.line, at)
+        )
+
+    def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+        """
+        Return the latest stop that covers this and has not been lifted, or None.
+
+        A stop counts even if its clock puts it in the future. At the same instant as a yes, the stop wins.
+        """
+        latest = max(self._covering(channel, purpose, line), key=lambda stop: stop.at, default=None)
+        if latest is None:
+            return None
+        for consent in self.consents:
+            if (
+                consent.own
+                and consent.at > latest.at
+                and consent.channel is channel
+                and consent.purpose == purpose
+                and consent.line == line
+                and consent.runs(at)
+            ):
+                return None
+        return latest
+
+    def stopped_only_by(self, seq: int, channel: Channel, purpose: str, line: int, at: datetime) -> bool:
+        """
+        Whether the event with that number, and nothing since, stops this at an instant.
+        """
+        latest = self.stop(channel, purpose, line, at)
+        if latest is None or latest.seq != seq:
+            return False
+        # A suppression tied to the address alone, of the same instant, is the mark this very event left there.
+        others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (seq, None)]
+        return all(stop.at < latest.at for stop in others)
+
+    def _covering(self, channel: Channel, purpose: str, line: int) -> list[StandingStop]:
+        return [stop for stop in self.stops if stop.covers(channel, purpose, line)]
+
+    def with_stops(self, stops: Iterable[StandingStop]) -> Standing:
+        """
+        Return this standing with further stops, such as those tied to the address alone.
+        """
+        return attrs.evolve(self, stops=merge_stops(self.stops, stops))
+
+
+def restorable(before: Standing, standing: Standing, stop: int, at: datetime) -> tuple[Choice, ...]:
+    """
+    Return what would be allowed at an instant if the event with number *stop* had not stopped it, and nothing since.
+
+    Only what the person agreed to for this organisation itself. Undoing a stop does not restore a permission that rests
+    on anything else: an objection to that stands until the person agrees.
+
+    Args:
+        before: The standing before that event.
+        standing: The standing now.
+    """
+    found = {}
+    for consent in before.consents:
+        if (
+            standing.stopped_only_by(stop, consent.channel, consent.purpose, consent.line, at)
+            and consent.organisations is None
+            and not consent.collected_by
+            and standing.line_for(consent.channel, consent.line) is not None
+            and consent in before.running(consent.channel, consent.purpose, consent.line, at)
+        ):
+            found[consent.channel, consent.purpose, consent.line] = Choice(
+                channel=consent.channel,
+                purpose=consent.purpose,
+                line=consent.line,
+                wording=consent.wording,
+                expires_at=consent.expires_at,
+            )
+    return tuple(found.values())
+
+
+def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> tuple[StandingStop, ...]:
+    """
+    Return the latest stop of each scope.
+    """
+    latest = {stop.scope: stop for stop in stops}
+    for stop in new:
+        known = latest.get(stop.scope)
+        if known is None or known.at < stop.at:
+            latest[stop.scope] = stop
+    return tuple(latest.values())

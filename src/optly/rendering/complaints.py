@@ -1,0 +1,83 @@
+"""
+The acknowledgement of a complaint, and the alert to the organisation that there is one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from optly.contacts.addresses import Channel
+from optly.contacts.parties import Organisation
+from optly.locale.i18n import Catalogues, catalogue, long_date, nearest
+from optly.messages import Content
+from optly.rendering._templates import in_plain_letters, letter, wrapped
+
+
+def complaint_received(
+    organisation: Organisation,
+    channel: Channel,
+    *,
+    reference: str,
+    on: datetime,
+    by: datetime,
+    language: str,
+    more: Catalogues = (),
+) -> Content:
+    """
+    Return the acknowledgement of a complaint about how the person's data are used.
+
+    Args:
+        reference: The id of the complaint.
+        on: When it was received.
+        by: The last day on which the law lets it be acknowledged.
+
+    Source: Data Protection Act 2018 section 164A, inserted by the Data (Use and Access) Act 2025 section 103,
+    https://www.legislation.gov.uk/ukpga/2025/18/section/103 (read 2026-11-24): receipt is acknowledged within 30 days;
+    steps are taken, and progress and outcome told, without undue delay.
+    """
+    _ = catalogue(language, more).gettext
+    spoken = nearest(language, more)
+    facts = {"organisation": organisation.name, "reference": reference, "on": long_date(on, spoken)}
+    if channel is not Channel.EMAIL:
+        text = _(
+            "%(organisation)s: on %(on)s we received your complaint about your data. Reference %(reference)s. "
+            "We will look into it and tell you the outcome."
+        )
+        return Content(text=in_plain_letters(text % facts))
+    subject = _("%(organisation)s: we have received your complaint") % facts
+    return letter(
+        "complaint",
+        organisation,
+        subject,
+        language=language,
+        more=more,
+        reference=reference,
+        on=facts["on"],
+        by=long_date(by, spoken),
+    )
+
+
+def complaint_alert(
+    organisation: Organisation, *, contact: str, reference: str, by: datetime, reminder: bool = False
+) -> Content:
+    """
+    Return the alert to the organisation itself, in English. It names the complaint and the contact by their ids only.
+
+    Args:
+        contact: The id of the contact.
+        by: The last day on which the law lets the complaint be acknowledged.
+        reminder: Whether this is a second alert, because nobody has acted on the first.
+    """
+    day = long_date(by)
+    subject = f"Complaint {reference}: acknowledge by {day}"
+    made = "is still waiting" if reminder else "was made"
+    paragraphs = (
+        wrapped(f"A complaint about how {organisation.name} uses someone’s data {made}."),
+        f"Complaint: {reference}\nContact: {contact}",
+        wrapped(
+            f"By law you must acknowledge it by {day}, look into it without undue delay, keep the person informed of "
+            "progress, and tell them the outcome (Data Protection Act 2018, section 164A). The complaint itself is on "
+            "record: this message does not repeat it."
+        ),
+    )
+    return Content(subject=f"Reminder: {subject}" if reminder else subject, text="\n\n".join(paragraphs) + "\n")

@@ -1,0 +1,470 @@
+"""
+The person's face, in its awaited form.
+
+The pages and the JSON API stand on it. Use it to build pages of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+
+from optly._operations import access, choices, complaints, details, sessions, stops
+from optly._operations.access import Access, Circumstances
+from optly._operations.application import Application
+from optly._operations.arguments import read_own
+from optly.contacts.addresses import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
+from optly.contacts.parties import Organisation
+from optly.contacts.purposes import Purpose
+from optly.links import Pages, StopScope
+from optly.protocols import Clock
+from optly.record.commands import Context
+from optly.record.consent import Complaint, Standing
+from optly.record.views import AfterStop, Details, History, Opened
+
+
+class AsyncPerson:
+    """
+    The person behind a code: the last part of a link's URL, or the code of a session. The awaited form.
+
+    Made by `AsyncSelfService.enter`, for one request. The code is looked up once, on entering; later calls see what
+    earlier ones changed.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def open(self, *, language: str = "") -> Opened:
+        """
+        Return what is behind the question link, MyOptly link, undo link or session. Changes nothing.
+
+        Args:
+            language: The language to show the choices in. Defaults to the contact's. A question keeps its own.
+
+        Raises:
+            LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
+            LinkRevokedError: The address the link was sent to is no longer on record.
+        """
+        return await choices.open_link(self._access, language)
+
+    # ---- choices
+
+    async def answer(
+        self,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Answer the question, once. Choices that are not in *answers* stay unanswered.
+
+        Args:
+            answers: Yes or no by channel and purpose.
+            context: Where the answer came from, if you wish to keep that.
+            language: The language of the page, recorded with the answer.
+            hold_within: A yes within this time after its link was sent may come from a program that presses every
+                button. It is held, and allows nothing until `confirm`. A no counts at once. None holds nothing.
+
+        Raises:
+            AnswerError: The answers do not fit the question, or there are none.
+            LinkError: As for `open`.
+        """
+        return await choices.answer(self._access, answers, Circumstances(context, language, hold_within))
+
+    async def choose(
+        self,
+        answers: Mapping[tuple[Channel, str], bool],
+        *,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Change choices, through a MyOptly link or in a session.
+
+        Arguments and errors as for `answer`. If *language* differs from the contact's, the wording agreed to is that of
+        *language*.
+        """
+        return await choices.choose(self._access, answers, Circumstances(context, language, hold_within))
+
+    async def confirm(self, *, context: Context | None = None, language: str = "") -> Standing:
+        """
+        Confirm a held answer through the link it was given with. Harmless if nothing is held.
+
+        Raises:
+            TooSoonError: It was confirmed within three seconds, too soon for a person to have read it.
+            LinkExpiredError: The time to confirm it is over.
+            LinkError: As for `open`.
+        """
+        return await choices.confirm(self._access, Circumstances(context, language))
+
+    async def stop(self, *, context: Context | None = None) -> AfterStop:
+        """
+        Stop everything, even through a link that can no longer answer.
+
+        If receipts are sent and the person had agreed to something, they are sent a notice with a link that undoes the
+        stop for thirty days.
+
+        Returns:
+            What `undo` would allow again through the same link, which is nothing for a question link; and whether a
+            notice is sent.
+        """
+        return await stops.stop(self._access, context or Context())
+
+    async def undo(
+        self,
+        *,
+        stop: int | None = None,
+        context: Context | None = None,
+        language: str = "",
+        hold_within: timedelta | None = None,
+    ) -> Standing:
+        """
+        Undo a stop or a change of address through the link sent for it; or the stop of event number *stop* through a
+        MyOptly link or in a session. A repeat is harmless.
+
+        Only what the person had agreed to, and has not been stopped in another way since, is allowed again. It counts
+        as agreed to now.
+
+        Args:
+            context, language, hold_within: As for `answer`.
+
+        Raises:
+            LineTakenError: The earlier address now belongs to another contact.
+            LinkError: As for `open`.
+        """
+        return await stops.undo(self._access, stop, Circumstances(context, language, hold_within))
+
+    # ---- the session
+
+    async def request_code(self) -> str:
+        """
+        Send a six-digit one-time code to the line that the link was sent to. In a session, send another for the same
+        session.
+
+        Returns:
+            The code of a session: a secret for that browser alone. It permits what the link permits, and more once
+            `step_up` has raised it. It ends after thirty minutes, when links are revoked, and when an address changes.
+
+        Raises:
+            LinkError: As for `open`.
+            NoBackendError: Nothing can be sent to that line.
+            TooManyTriesError: More than three in a quarter of an hour, or six in a day.
+        """
+        return await sessions.request_code(self._access)
+
+    async def step_up(self, digits: str) -> str:
+        """
+        Raise the session with the digits that were sent. They work once, for ten minutes.
+
+        Returns:
+            The code of the raised session. The earlier code no longer works.
+
+        Raises:
+            WrongDigitsError: The digits are wrong, or have expired.
+            TooManyTriesError: More than five attempts in ten minutes.
+            SessionError: It is not a session, or has ended.
+        """
+        return await sessions.step_up(self._access, digits)
+
+    async def stay(self) -> str:
+        """
+        Extend the session to thirty minutes from now, up to twelve hours in total, and return its new code.
+
+        Raises:
+            SessionError: It is not a session, or has ended.
+        """
+        return await sessions.stay(self._access)
+
+    # ---- details, in a session that a one-time code has raised
+
+    async def details(self) -> Details:
+        """
+        Return the details on record, unmasked.
+
+        Raises:
+            SessionError: The session is not raised, or has ended.
+        """
+        return await details.details(self._access)
+
+    async def change_details(
+        self,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+        address: str | PostalAddress | None = None,
+    ) -> str:
+        """
+        Change the name, the language or the postal address. None leaves a detail unchanged.
+
+        Returns:
+            The code of the session, which is a new one if an address changed.
+
+        Raises:
+            AddressError: The address is malformed.
+            LineTakenError: It belongs to another contact.
+            SessionError: As for `details`.
+        """
+        return await details.change_own(self._access, name=name, language=language, address=read_own(address))
+
+    async def propose(self, address: EmailAddress | PhoneNumber) -> None:
+        """
+        Send a one-time code to a new email address or telephone number. Nothing changes until `prove`.
+
+        Raises:
+            AnswerError: The address is already on record.
+            NoBackendError: Nothing can be sent there.
+            TooManyTriesError: More than three in a quarter of an hour, or ten in a day.
+            SessionError: As for `details`.
+        """
+        await details.propose(self._access, address)
+
+    async def proposed(self, kind: AddressKind) -> str:
+        """
+        Return the new address of a kind that is waiting for its code, masked; empty for none.
+
+        Raises:
+            SessionError: As for `details`.
+        """
+        return await details.proposed(self._access, kind)
+
+    async def prove(self, kind: AddressKind, digits: str) -> str:
+        """
+        Replace the address of a kind with the new one, with the digits that were sent there. No consent moves.
+
+        A notice is sent to the replaced address, with a link that undoes the change for thirty days.
+
+        Returns:
+            The code of the session. Every earlier session of the contact has ended.
+
+        Raises:
+            WrongDigitsError, TooManyTriesError: As for `step_up`.
+            LineTakenError: The address belongs to another contact.
+            SessionError: As for `details`.
+        """
+        return await details.prove(self._access, kind, digits)
+
+    async def history(self) -> History:
+        """
+        Return every event, with the wording that was shown.
+
+        Raises:
+            SessionError: As for `details`.
+        """
+        return await details.history(self._access)
+
+    async def send_copy(self) -> str:
+        """
+        Send a copy of all data to the contact's own email address, and return the address, masked.
+
+        Raises:
+            MissingLineError: No email address is on record.
+            NoBackendError: No backend serves email.
+            TooManyTriesError: More than three in a day.
+            SessionError: As for `details`.
+
+        Source: UK GDPR Art 15(3).
+        """
+        return await details.send_copy(self._access)
+
+    async def complain(self, text: str) -> Complaint:
+        """
+        Record a complaint about how the contact's data are used, through a link of any kind or in a session.
+
+        The person is sent an acknowledgement. The organisation is alerted at its own address at once, and again a week
+        before the deadline if the complaint has not been acknowledged by then.
+
+        Args:
+            text: Up to 5,000 characters.
+
+        Raises:
+            AnswerError: The text is empty or too long.
+            TooManyTriesError: More than five in a day.
+            LinkError: As for `open`.
+
+        Source: Data Protection Act 2018 s. 164A, in force since 19 June 2026 (as reported 2026-11-24).
+        """
+        return await complaints.complain(self._access, text)
+
+
+@attrs.frozen
+class AsyncSelfService:
+    """
+    What people do for themselves with one organisation. Use a manager's ``self_service``. The awaited form.
+
+    `enter` returns the person behind a code. The methods that take a code are shortcuts, for a host that does one thing
+    in a request.
+    """
+
+    _app: Application = attrs.field(repr=False)
+
+    @property
+    def organisation(self) -> Organisation:
+        """
+        The organisation.
+        """
+        return self._app.settings.organisation
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """
+        The purposes, by key.
+        """
+        return self._app.settings.purposes
+
+    @property
+    def pages(self) -> Pages:
+        """
+        The URLs of the MyOptly pages.
+        """
+        return self._app.settings.pages
+
+    @property
+    def catalogues(self) -> Sequence[Path]:
+        """
+        The directories with the host's own catalogues.
+        """
+        return self._app.settings.catalogues
+
+    @property
+    def clock(self) -> Clock:
+        """
+        The clock, which returns the current time.
+        """
+        return self._app.settings.clock
+
+    async def enter(self, code: str) -> AsyncPerson:
+        """
+        Return the person behind *code*. Changes nothing.
+
+        Args:
+            code: The last part of the URL of a question link, a MyOptly link or an undo link; or the code of a session.
+
+        Raises:
+            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
+            LinkRevokedError: The contact was erased.
+            SessionError: An address has changed since the session began.
+        """
+        return AsyncPerson(await access.resolve(self._app, code))
+
+    async def finish(self, session: str) -> None:
+        """
+        End a session. Harmless if it has already ended.
+
+        Raises:
+            LinkInvalidError: It does not have the form of a code.
+        """
+        await sessions.finish(self._app, session)
+
+    async def request_link(self, address: str, *, language: str = "en") -> None:
+        """
+        Send a MyOptly link to an email address or a telephone number, if it is on record. Neither the call nor the time
+        it takes reveals whether it is.
+
+        Raises:
+            AddressError: It is neither an email address nor a telephone number.
+            NoBackendError: Nothing can be sent there.
+            TooManyTriesError: More than three in a quarter of an hour, or ten in a day, for that address.
+        """
+        await sessions.request_link(self._app, address, language)
+
+    # ---- stop links
+
+    def open_stop(self, token: str) -> StopScope:
+        """
+        Return what a stop link stops. Reads only the link, not the record.
+
+        Raises:
+            LinkInvalidError: It was altered or is not one of ours.
+        """
+        return self._app.settings.stop_links.read(token)
+
+    async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+        """
+        Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
+        exists.
+
+        Raises:
+            LinkInvalidError: It was altered or is not one of ours.
+        """
+        return await stops.stop_by_token(self._app, token, context or Context())
+
+    # ---- shortcuts: one thing in a request
+
+    async def request_code(self, code: str) -> str:
+        """
+        Send a one-time code, and return the code of the session it will raise (`AsyncPerson.request_code`).
+        """
+        return await (await self.enter(code)).request_code()
+
+    async def step_up(self, session: str, digits: str) -> str:
+        """
+        Raise a session with the digits that were sent, and return its new code (`AsyncPerson.step_up`).
+        """
+        return await (await self.enter(session)).step_up(digits)
+
+    async def stay(self, session: str) -> str:
+        """
+        Extend a session and return its new code (`AsyncPerson.stay`).
+        """
+        return await (await self.enter(session)).stay()
+
+    async def details(self, session: str) -> Details:
+        """
+        Return the details on record, unmasked (`AsyncPerson.details`).
+        """
+        return await (await self.enter(session)).details()
+
+    async def change_details(
+        self,
+        session: str,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+        address: str | PostalAddress | None = None,
+    ) -> str:
+        """
+        Change the name, the language or the postal address (`AsyncPerson.change_details`).
+        """
+        return await (await self.enter(session)).change_details(name=name, language=language, address=address)
+
+    async def propose(self, session: str, address: EmailAddress | PhoneNumber) -> None:
+        """
+        Send a one-time code to a new address (`AsyncPerson.propose`).
+        """
+        await (await self.enter(session)).propose(address)
+
+    async def proposed(self, session: str, kind: AddressKind) -> str:
+        """
+        Return the new address of a kind that waits for its code, masked (`AsyncPerson.proposed`).
+        """
+        return await (await self.enter(session)).proposed(kind)
+
+    async def prove(self, session: str, kind: AddressKind, digits: str) -> str:
+        """
+        Replace the address of a kind with the new one (`AsyncPerson.prove`).
+        """
+        return await (await self.enter(session)).prove(kind, digits)
+
+    async def history(self, session: str) -> History:
+        """
+        Return every event, with the wording that was shown (`AsyncPerson.history`).
+        """
+        return await (await self.enter(session)).history()
+
+    async def send_copy(self, session: str) -> str:
+        """
+        Send a copy of all data to the contact (`AsyncPerson.send_copy`).
+        """
+        return await (await self.enter(session)).send_copy()
+
+    async def complain(self, code: str, text: str) -> Complaint:
+        """
+        Record a complaint about how the contact's data are used (`AsyncPerson.complain`).
+        """
+        return await (await self.enter(code)).complain(text)

@@ -1,0 +1,209 @@
+"""
+The fixtures of every chapter of the contract, and what its tests make, read and compare.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any, Final, TypeAlias, TypeVar
+
+import attrs
+import pytest
+
+from optly.contacts.addresses import AddressKind, Channel
+from optly.errors import ConflictError
+from optly.protocols import (
+    Claim,
+    Commit,
+    Identifier,
+    MessageState,
+    OutboxMessage,
+    Settlement,
+    Storage,
+    StoredCode,
+    Suppression,
+)
+from optly.record.events import Actor, Grade, LineAdded
+from optly.record.ledger import GENESIS, Checkpoint, Leaf, Opening, edge_root, extend, grow, verify_chain
+
+T = TypeVar("T")
+Opener: TypeAlias = "Callable[[], Storage]"
+
+NOW: Final = datetime(2026, 11, 24, 12, 0, 0, 123_457, tzinfo=UTC)
+TICK: Final = timedelta(microseconds=1)
+BYTES: Final = bytes(range(256)) * 2 + b"\0\0\xff"
+WORDING: Final = "c0ffee" + "0" * 58
+
+
+@attrs.define
+class Contact:
+    """
+    Makes the commits of one contact, each on top of the one before.
+    """
+
+    organisation: str
+    subject: bytes = attrs.field(factory=lambda: os.urandom(16))
+    version: int = 0
+    head: bytes = GENESIS
+
+    def commit(self, *, events: int = 1, **parts: Any) -> Commit:
+        """
+        Return a commit of *events* events, each of which adds a line; the next commit follows it.
+        """
+        expected = self.version
+        entries, openings = extend(
+            organisation=self.organisation,
+            subject=self.subject,
+            version=self.version,
+            head=self.head,
+            events=[
+                LineAdded(
+                    occurred_at=NOW,
+                    recorded_at=NOW,
+                    actor=Actor.STAFF,
+                    grade=Grade.D,
+                    line=line,
+                    kind=AddressKind.EMAIL,
+                    personal={f"line_{line}": f"ada{line}@example.com"},
+                )
+                for line in range(expected + 1, expected + 1 + events)
+            ],
+            salts=iter(lambda: os.urandom(32), b""),
+        )
+        self.version, self.head = entries[-1].seq, entries[-1].hash
+        return Commit(
+            organisation=self.organisation,
+            subject=self.subject,
+            expected=expected,
+            head=self.head,
+            entries=entries,
+            snapshot=f"standing {self.version}".encode(),
+            openings=openings,
+            idem=os.urandom(16),
+            **parts,
+        )
+
+    @property
+    def leaf(self) -> Leaf:
+        return Leaf(subject=self.subject, version=self.version, head=self.head)
+
+    def identifier(self, idkey: bytes, line: int = 1) -> Identifier:
+        return Identifier(idkey=idkey, subject=self.subject, line=line, key_version="k1")
+
+    def message(self, due_at: datetime = NOW, body: bytes = b"body", channel: Channel = Channel.EMAIL) -> OutboxMessage:
+        return OutboxMessage(subject=self.subject, message=os.urandom(16), channel=channel, due_at=due_at, body=body)
+
+
+def key() -> bytes:
+    return os.urandom(16)
+
+
+def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | None = None) -> StoredCode:
+    return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at)
+
+
+def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers") -> Suppression:
+    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1")
+
+
+def claim_of(message: OutboxMessage, *codes: StoredCode) -> Claim:
+    return Claim(subject=message.subject, message=message.message, codes=codes)
+
+
+def settlement(
+    message: OutboxMessage, state: MessageState = MessageState.ACCEPTED, due_at: datetime | None = None
+) -> Settlement:
+    return Settlement(
+        subject=message.subject, message=message.message, attempts=message.attempts, state=state, due_at=due_at
+    )
+
+
+def checkpoint(organisation: str, size: int, edge: Sequence[bytes]) -> Checkpoint:
+    return Checkpoint(origin=f"optly/{organisation}", size=size, root=edge_root(edge), note=f"a note — {size}\n")
+
+
+def values_of(storage: Storage, subject: bytes) -> Mapping[str, Opening]:
+    return storage.openings([subject]).get(subject, {})
+
+
+def problems(storage: Storage, organisation: str, subject: bytes) -> tuple[Any, ...]:
+    """
+    Return what verification finds wrong with a contact, including its head.
+    """
+    head = storage.load([subject])[subject]
+    return verify_chain(
+        organisation,
+        subject.hex(),
+        storage.entries(subject),
+        openings=values_of(storage, subject),
+        head=(head.version, head.hash),
+    )
+
+
+def append_again(storage: Storage, organisation: str, subject: bytes) -> None:
+    """
+    Append to a contact that others append to as well, deciding again while another is faster.
+    """
+    while True:
+        head = storage.load([subject]).get(subject)
+        contact = Contact(organisation, subject, *((head.version, head.hash) if head else (0, GENESIS)))
+        try:
+            storage.append([contact.commit()])
+        except ConflictError:
+            continue
+        return
+
+
+def seal(storage: Storage, organisation: str, limit: int = 99) -> list[Leaf]:
+    """
+    Seal what has grown, as the manager does, and return the new leaves.
+    """
+    head = storage.log_head(organisation)
+    size, edge = (head[0].size, head[1]) if head else (0, ())
+    leaves = list(storage.unsealed(organisation, limit))
+    edge = grow(edge, size, [leaf.hash(organisation) for leaf in leaves])
+    storage.seal(organisation, leaves, edge, checkpoint(organisation, size + len(leaves), edge), size)
+    return leaves
+
+
+def at_once(count: int, work: Callable[[int], T]) -> list[T]:
+    """
+    Run *work* in *count* threads that start together, and return the result of each.
+    """
+    barrier = Barrier(count)
+
+    def run(number: int) -> T:
+        barrier.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+class Contract:
+    """
+    The fixtures of every chapter.
+    """
+
+    @pytest.fixture
+    def storage(self) -> Storage | Iterator[Storage]:
+        """
+        Provide a store that is ready, and close it afterwards.
+        """
+        raise NotImplementedError("give the contract a storage fixture")
+
+    @pytest.fixture
+    def organisation(self) -> str:
+        return f"test-{os.urandom(8).hex()}"
+
+    @pytest.fixture
+    def ada(self, organisation: str) -> Contact:
+        return Contact(organisation)
+
+    @pytest.fixture
+    def eve(self, organisation: str) -> Contact:
+        return Contact(organisation)

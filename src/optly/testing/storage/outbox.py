@@ -1,0 +1,295 @@
+"""
+Messages in the outbox: due, claimed, settled, in doubt, and without a contact.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from optly.contacts.addresses import Channel
+from optly.errors import ClaimLostError, ConflictError
+from optly.protocols import MessageState, Storage
+from optly.testing.storage._base import NOW, TICK, Contact, Contract, claim_of, code, key, settlement, values_of
+
+
+class OutboxContract(Contract):
+    """
+    What a store has to do with the messages in the outbox.
+    """
+
+    def test_messages_are_due_in_the_order_of_their_times(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        From the exact microsecond on, longest overdue first, no more than the limit, and of one organisation only.
+        """
+        messages = [ada.message(NOW - n * TICK) for n in (-1, 0, 1, 2)]
+        other = Contact(f"{ada.organisation}2")
+        storage.append([ada.commit(queue=messages), other.commit(queue=[other.message(NOW)])])
+        assert [messages[3], messages[2], messages[1]] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        assert [messages[3], messages[2]] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 2))
+        assert list(storage.due(eve.organisation, Channel.EMAIL, NOW - 3 * TICK, 9)) == []
+
+    def test_a_message_is_claimed_once(self, storage: Storage, ada: Contact) -> None:
+        """
+        The claim is counted, and a second caller gets nothing.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        claims = [claim_of(message), claim_of(ada.message())]
+        assert list(storage.claim(claims, NOW - TICK, NOW)) == []
+        assert [attrs.evolve(message, attempts=1)] == list(storage.claim(claims, NOW, NOW + TICK))
+        assert list(storage.claim(claims, NOW + timedelta(days=1), NOW + timedelta(days=2))) == []
+        assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
+
+    def test_the_name_of_a_message_is_used_once(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        By one contact, whether waiting or done; another contact may have a message with the same id.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        before = ada.version, ada.head
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(sending)])
+        ada.version, ada.head = before
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[message])])
+        storage.append([eve.commit(queue=[attrs.evolve(message, subject=eve.subject)])])
+        assert storage.backlog(ada.organisation) == {MessageState.ACCEPTED: 1, MessageState.QUEUED: 1}
+
+    def test_codes_are_kept_if_the_claim_succeeds(self, storage: Storage, ada: Contact) -> None:
+        """
+        And only then.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        first, second, third = (code(ada.subject) for _ in range(3))
+        storage.claim([claim_of(message, first, second)], NOW, NOW)
+        storage.claim([claim_of(message, third)], NOW, NOW)
+        assert [storage.code(row.key, NOW) for row in (first, second, third)] == [b"target", b"target", None]
+
+    def test_a_lease_runs_out(self, storage: Storage, ada: Contact) -> None:
+        """
+        It still holds at its last instant. The message is not claimed again until its outcome is settled.
+        """
+        first, second, waiting = ada.message(), ada.message(), ada.message(NOW + TICK)
+        storage.append([ada.commit(queue=[first, second, waiting])])
+        storage.claim([claim_of(second)], NOW, NOW + TICK)
+        storage.claim([claim_of(first)], NOW, NOW + 2 * TICK)
+        assert list(storage.overdue(ada.organisation, NOW + TICK, 9)) == []
+        assert [attrs.evolve(second, attempts=1)] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
+        late = NOW + timedelta(days=1)
+        both = [attrs.evolve(second, attempts=1), attrs.evolve(first, attempts=1)]
+        assert both == list(storage.overdue(ada.organisation, late, 9))
+        assert both[:1] == list(storage.overdue(ada.organisation, late, 1))
+        assert list(storage.overdue(f"{ada.organisation}2", late, 9)) == []
+        assert list(storage.claim([claim_of(first)], late, late)) == []
+
+    def test_messages_are_due_by_channel(self, storage: Storage, ada: Contact) -> None:
+        """
+        A channel whose provider is down does not hold up the others.
+        """
+        email, sms = ada.message(), ada.message(NOW - TICK, channel=Channel.SMS)
+        storage.append([ada.commit(queue=[email, sms])])
+        assert [email] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        assert [sms] == list(storage.due(ada.organisation, Channel.SMS, NOW, 9))
+        assert list(storage.due(ada.organisation, Channel.POST, NOW, 9)) == []
+        assert [attrs.evolve(sms, attempts=1)] == list(storage.claim([claim_of(sms)], NOW, NOW + TICK))
+        assert [attrs.evolve(sms, attempts=1)] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
+
+    @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SENDING])
+    def test_a_doubt_is_kept_until_more_is_known(self, storage: Storage, ada: Contact, state: MessageState) -> None:
+        """
+        With its body. It is neither due nor overdue, and is settled once more is known, with a change or without one.
+        """
+        first, second = ada.message(NOW), ada.message(NOW - TICK)
+        storage.append([ada.commit(queue=[first, second])])
+        sending = {m.message: m for m in storage.claim([claim_of(first), claim_of(second)], NOW, NOW)}
+        doubts = [sending[second.message], sending[first.message]]
+        storage.append([ada.commit(settle=[settlement(doubts[0], MessageState.IN_DOUBT)])])
+        storage.settle([settlement(doubts[1], MessageState.IN_DOUBT)])
+        late = NOW + timedelta(days=1)
+        assert list(storage.due(ada.organisation, Channel.EMAIL, late, 9)) == []
+        assert list(storage.overdue(ada.organisation, late, 9)) == []
+        assert list(storage.claim([claim_of(first)], late, late)) == []
+        assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
+        assert doubts[:1] == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 1))
+        assert list(storage.messages(f"{ada.organisation}2", MessageState.IN_DOUBT, 9)) == []
+        storage.settle([settlement(attrs.evolve(doubts[0], attempts=2), state)])
+        assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
+        storage.append([ada.commit(settle=[settlement(doubts[0], state)])])
+        storage.settle([settlement(doubts[1], state)])
+        assert storage.backlog(ada.organisation) == {state: 2}
+
+    @pytest.mark.parametrize("state", [MessageState.ACCEPTED, MessageState.REFUSED, MessageState.WITHHELD])
+    def test_an_outcome_is_final(self, storage: Storage, ada: Contact, state: MessageState) -> None:
+        """
+        The message is no longer due or claimed, and is counted under its outcome.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(sending, state)])
+        storage.settle([settlement(sending, MessageState.QUEUED, NOW)])
+        late = NOW + timedelta(days=1)
+        assert storage.backlog(ada.organisation) == {state: 1}
+        assert [attrs.evolve(sending, body=b"")] == list(storage.messages(ada.organisation, state, 9))
+        assert list(storage.due(ada.organisation, Channel.EMAIL, late, 9)) == []
+        assert list(storage.overdue(ada.organisation, late, 9)) == []
+        assert list(storage.claim([claim_of(message)], late, late)) == []
+
+    def test_a_message_is_put_back(self, storage: Storage, ada: Contact) -> None:
+        """
+        With its body, at its new time, and the next claim continues the count.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(sending, MessageState.QUEUED, NOW + TICK)])
+        assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
+        back = attrs.evolve(message, due_at=NOW + TICK, attempts=1)
+        assert [back] == list(storage.due(ada.organisation, Channel.EMAIL, NOW + TICK, 9))
+        assert list(storage.overdue(ada.organisation, NOW + timedelta(days=1), 9)) == []
+        assert [attrs.evolve(back, attempts=2)] == list(storage.claim([claim_of(message)], NOW + TICK, NOW))
+
+    def test_a_worker_that_was_too_slow_settles_nothing(self, storage: Storage, ada: Contact) -> None:
+        """
+        Its message was requeued and claimed again; its outcome no longer counts, with a change or without one.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (slow,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(slow, MessageState.QUEUED, NOW)])
+        version = (ada.version, ada.head)
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(settle=[settlement(slow)])])
+        ada.version, ada.head = version
+        (fast,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.settle([settlement(slow)])
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(settle=[settlement(slow)])])
+        ada.version, ada.head = version
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
+        assert len(storage.entries(ada.subject)) == 1
+
+        storage.append([ada.commit(settle=[settlement(fast, MessageState.REFUSED)])])
+        assert storage.backlog(ada.organisation) == {MessageState.REFUSED: 1}
+        assert len(storage.entries(ada.subject)) == 2
+
+    def test_a_message_that_is_gone_cannot_be_settled_in_a_change(self, storage: Storage, ada: Contact) -> None:
+        """
+        The contact was erased while the worker was busy, so the worker has to decide again.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message)], NOW, NOW)
+        storage.append([ada.commit(forget=True)])
+        storage.settle([settlement(sending)])
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(settle=[settlement(sending)])])
+        assert storage.backlog(ada.organisation) == {}
+
+    def test_a_lost_claim_matters_only_to_a_change_that_is_in_time(self, storage: Storage, ada: Contact) -> None:
+        """
+        A change decided on another version has to be decided again, whatever happened to the message.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        late = Contact(ada.organisation, ada.subject).commit(settle=[settlement(message)])
+        with pytest.raises(ConflictError) as caught:
+            storage.append([late])
+        assert not isinstance(caught.value, ClaimLostError)
+
+    def test_an_erasure_settles_nothing(self, storage: Storage, ada: Contact) -> None:
+        """
+        It removes the messages, so a change that asks for both is refused, and nothing is erased.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message)], NOW, NOW)
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(forget=True, settle=[settlement(sending)])])
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
+        assert list(values_of(storage, ada.subject)) == ["line_1"]
+
+    def test_a_message_needs_no_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Its subject is not on record, and is not added; it is delivered like any other.
+        """
+        organisation, late = ada.organisation, NOW + timedelta(days=1)
+        done, back, doubted, dead, later, other = (
+            contact.message(NOW - n * TICK)
+            for n, contact in ((4, ada), (3, ada), (2, eve), (1, eve), (-1, ada), (0, ada))
+        )
+        storage.enqueue(organisation, [later, dead, doubted, back, done])
+        storage.enqueue(f"{organisation}2", [other])
+        assert [done, back, doubted, dead] == list(storage.due(organisation, Channel.EMAIL, NOW, 9))
+        kept = code(ada.subject)
+        sending = storage.claim([claim_of(done, kept), *map(claim_of, (back, doubted, dead))], NOW, NOW + TICK)
+        by_name = {message.message: message for message in sending}
+        assert storage.code(kept.key, NOW) == b"target"
+        assert storage.revoke_codes(ada.subject) == 1
+        storage.settle(
+            [
+                settlement(by_name[done.message]),
+                settlement(by_name[back.message], MessageState.QUEUED, NOW + TICK),
+                settlement(by_name[doubted.message], MessageState.IN_DOUBT),
+            ]
+        )
+        again = attrs.evolve(back, attempts=1, due_at=NOW + TICK)
+        assert {again.message, later.message} == {m.message for m in storage.due(organisation, Channel.EMAIL, late, 9)}
+        assert [attrs.evolve(done, attempts=1, body=b"")] == list(
+            storage.messages(organisation, MessageState.ACCEPTED, 9)
+        )
+        assert [by_name[doubted.message]] == list(storage.messages(organisation, MessageState.IN_DOUBT, 9))
+        assert [by_name[dead.message]] == list(storage.overdue(organisation, late, 9))
+        assert storage.backlog(organisation) == {
+            MessageState.QUEUED: 2,
+            MessageState.SENDING: 1,
+            MessageState.ACCEPTED: 1,
+            MessageState.IN_DOUBT: 1,
+        }
+        assert list(storage.subjects(organisation)) == []
+        assert storage.load([ada.subject, eve.subject]) == {}
+        assert list(storage.unsealed(organisation, 9)) == []
+
+    def test_a_message_without_a_change_touches_no_contact(self, storage: Storage, ada: Contact) -> None:
+        """
+        The contact's head stays as it is, so no other change is blocked; an erasure removes the message too.
+        """
+        storage.append([ada.commit()])
+        before = storage.load([ada.subject])
+        message = ada.message()
+        storage.enqueue(ada.organisation, [message])
+        assert before == storage.load([ada.subject])
+        assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        storage.append([ada.commit(forget=True)])
+        assert storage.backlog(ada.organisation) == {}
+
+    @pytest.mark.parametrize("done", [False, True], ids=["waiting", "done"])
+    def test_a_name_that_is_taken_takes_the_other_messages_with_it(
+        self, storage: Storage, ada: Contact, done: bool
+    ) -> None:
+        """
+        Whether the id came with a change or without one, and wherever it is among the others.
+        """
+        changed, plain = ada.message(), ada.message()
+        storage.append([ada.commit(queue=[changed])])
+        storage.enqueue(ada.organisation, [plain])
+        if done:
+            storage.settle([settlement(m) for m in storage.claim([claim_of(changed), claim_of(plain)], NOW, NOW)])
+        before = storage.backlog(ada.organisation)
+        twice = ada.message()
+        for taken in ([changed], [plain], [twice, twice]):
+            for messages in ([ada.message(), *taken], [*taken, ada.message()]):
+                with pytest.raises(ConflictError):
+                    storage.enqueue(ada.organisation, messages)
+        with pytest.raises(ConflictError):
+            storage.append([ada.commit(queue=[plain])])
+        assert before == storage.backlog(ada.organisation)
+        assert len(storage.entries(ada.subject)) == 1
+        storage.enqueue(ada.organisation, [attrs.evolve(plain, subject=key())])

@@ -1,0 +1,162 @@
+"""
+The words for events, channels, actors and grades: one table for every timeline.
+"""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+import attrs
+
+from optly.contacts.addresses import AddressKind, Channel
+from optly.locale.i18n import N_
+from optly.record import events
+from optly.record.events import Actor, Event, Grade, Service
+
+BY: Final = {
+    Channel.EMAIL: N_("by email"),
+    Channel.SMS: N_("by text message"),
+    Channel.MMS: N_("by picture message"),
+    Channel.VOICEMAIL: N_("by voicemail"),
+    Channel.SOCIAL_DM: N_("by direct message"),
+    Channel.IN_APP: N_("in the app"),
+    Channel.PUSH: N_("by push notification"),
+    Channel.LIVE_CALL: N_("by telephone"),
+    Channel.AUTOMATED_CALL: N_("by recorded call"),
+    Channel.FAX: N_("by fax"),
+    Channel.POST: N_("by post"),
+}
+
+WHO: Final = {
+    Actor.PERSON: "the person",
+    Actor.STAFF: "staff",
+    Actor.PROVIDER: "the message provider",
+    Actor.SYSTEM: "the system",
+}
+
+PROVES: Final = {
+    Grade.A: "the person's own act, through a link sent to this address or number",
+    Grade.B: "seen by the system, or the person's own act in a session the host vouches for",
+    Grade.C: "recorded by someone else, with a document",
+    Grade.D: "recorded by someone else, who says when and how",
+    Grade.E: "asserted",
+}
+
+_KINDS: Final = {
+    AddressKind.EMAIL: "Email address",
+    AddressKind.PHONE: "Phone number",
+    AddressKind.POST: "Postal address",
+    AddressKind.ACCOUNT: "Account",
+}
+
+_ADDED: Final = {
+    AddressKind.EMAIL: N_("An email address was added"),
+    AddressKind.PHONE: N_("A phone number was added"),
+    AddressKind.POST: N_("A postal address was added"),
+    AddressKind.ACCOUNT: N_("An account was added"),
+}
+
+
+@attrs.frozen
+class Phrase:
+    """
+    What one event is called.
+
+    Attributes:
+        evidence: In English and about the person, for those who judge the evidence.
+        person: Addressed to the person; a sentence of the catalogues.
+    """
+
+    evidence: str
+    person: str
+
+
+_SERVICES: Final = {
+    Service.CODE: Phrase("Security code requested", N_("A security code was requested")),
+    Service.LINK: Phrase("New link requested", N_("A new link was requested")),
+    Service.COPY: Phrase("Copy of their data requested", N_("You asked for a copy of your data")),
+}
+
+
+def phrase(event: Event) -> Phrase:
+    """
+    Return what *event* is called.
+    """
+    match event:
+        case events.ContactAdded():
+            return Phrase("Contact added", N_("You were added to our records"))
+        case events.DetailsChanged():
+            return Phrase("Details changed", N_("Your details were changed"))
+        case events.LineAdded():
+            return Phrase(f"{_KINDS[event.kind]} added ({_number(event.line)})", _ADDED[event.kind])
+        case events.LineRemoved():
+            return Phrase(f"Removed: {_number(event.line)}", N_("An address or number was removed"))
+        case events.LineReinstated():
+            undone = N_("A change of address or number was undone")
+            return Phrase(f"Removal undone: {_number(event.line)}", undone)
+        case events.ServiceRequested():
+            return _SERVICES[event.service]
+        case events.ComplaintReceived():
+            return Phrase("Complaint received", N_("You made a complaint"))
+        case events.ComplaintAcknowledged():
+            return Phrase("Complaint acknowledged", N_("We confirmed that we have your complaint"))
+        case events.ComplaintResolved():
+            return Phrase("Complaint resolved", N_("We told you the outcome of your complaint"))
+        case events.ConsentRequested():
+            return Phrase(f"Asked for consent {BY[event.via]}", N_("We asked you a question"))
+        case events.MessageQueued():
+            queued = f"Marketing message queued ({BY[event.channel]}, {event.purpose})"
+            return Phrase(queued, N_("We prepared a marketing message for you"))
+        case events.CommunicationMade():
+            made = f"Contacted by the organisation itself ({BY[event.channel]}, {event.purpose})"
+            return Phrase(made, N_("We called or wrote to you"))
+        case events.MessageAccepted():
+            return Phrase("Message accepted by the provider", N_("We sent you a message"))
+        case events.MessageRefused():
+            return Phrase("Message refused by the provider", N_("We could not deliver a message to you"))
+        case events.MessageDoubted():
+            return Phrase("Message possibly sent: not sent again", N_("We may have sent you a message"))
+        case events.MessageDelivered():
+            return Phrase("Message delivered", N_("A message reached you"))
+        case events.MessageUndelivered():
+            return Phrase("Message not delivered", N_("We could not deliver a message to you"))
+        case events.MessageWithheld():
+            return Phrase("Message withheld: no longer permitted", N_("We decided not to send you a message"))
+        case events.MessageReceived():
+            return Phrase(f"Wrote to the organisation {BY[event.channel]}", N_("You wrote to us"))
+        case events.LineFailed():
+            failed = f"Cannot receive messages {BY[event.channel]}: {_number(event.line)}"
+            return Phrase(failed, N_("Messages to one of your addresses or numbers could not be delivered"))
+        case events.LineRestored():
+            restored = f"Confirmed to receive messages {BY[event.channel]}: {_number(event.line)}"
+            return Phrase(restored, N_("One of your addresses or numbers was confirmed to be working"))
+        case events.AnswerHeld():
+            return Phrase("Said yes too soon to count without confirmation", N_("We asked you to confirm your answer"))
+        case events.ConsentGiven():
+            return _consent_given(event)
+        case events.ConsentRefused():
+            return Phrase("Said no", N_("You said no"))
+        case events.ConsentWithdrawn():
+            return Phrase("Withdrew consent", N_("You withdrew your consent"))
+        case events.ObjectionRaised():
+            return Phrase("Objected to marketing", N_("You asked us to stop marketing"))
+        case events.SoftOptInRecorded():
+            return Phrase(f"Details collected in a sale ({BY[event.channel]})", N_("We recorded your details"))
+        case events.CharitySoftOptInRecorded():
+            return Phrase(f"Details collected from a supporter ({BY[event.channel]})", N_("We recorded your details"))
+        case events.ContactErased():
+            return Phrase("Personal data erased", N_("We erased your personal data"))
+        case _:
+            assert_never(event)
+
+
+def _number(line: int) -> str:
+    return f"address or number {line}"
+
+
+def _consent_given(event: events.ConsentGiven) -> Phrase:
+    if event.defects:
+        return Phrase("Recorded as a yes that is not valid consent", N_("We recorded a yes that is not valid"))
+    if event.actor is Actor.PERSON:
+        return Phrase("Said yes", N_("You said yes"))
+    return Phrase("Said yes", N_("We recorded that you agreed"))
