@@ -187,26 +187,17 @@ def _filled_in(form: Form) -> Form:
     """
     Return the form with the first answer to everything, as a script fills it in.
     """
-    seen: set[str] = set()
+    answered: set[object] = set()
 
     def first(control: Control) -> Control:
-        if control.disabled or control.is_button:
+        if control.disabled:
             return control
-        match control.kind:
-            case "radio":
-                checked = control.name not in seen
-                seen.add(control.name)
-                return attrs.evolve(control, checked=checked)
-            case "checkbox":
-                return attrs.evolve(control, checked=True)
-            case "select":
-                options = control.options
-                return attrs.evolve(
-                    control, options=tuple(attrs.evolve(each, selected=each is options[0]) for each in options)
-                )
-            case kind if control.is_typed and not control.value:
-                return attrs.evolve(control, value=_TYPED.get(kind, _TYPED["text"]))
-            case _:
-                return control
+        if control.is_choice:
+            checked = control.group not in answered
+            answered.add(control.group)
+            return attrs.evolve(control, checked=checked)
+        if control.kind == "text" and not control.value:
+            return attrs.evolve(control, value=_TYPED.get(control.attributes.get("type", ""), _TYPED["text"]))
+        return control
 
-    return attrs.evolve(form, controls=tuple(first(control) for control in form.controls))
+    return attrs.evolve(form, controls=[first(control) for control in form.controls])
