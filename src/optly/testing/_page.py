@@ -17,11 +17,12 @@ from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 import attrs
 
+from optly.portal.guard import VOID
+
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 Answer: TypeAlias = "str | bool | Sequence[str]"
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_VOID: Final = re.compile("area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr")
 _INLINE: Final = re.compile("a|abbr|b|bdi|bdo|cite|code|em|i|kbd|label|mark|q|s|small|span|strong|sub|sup|u|wbr")
 _DISABLING: Final = frozenset({"fieldset", "optgroup", "select"})
 _LOADED: Final = {"link": "href", "img": "src", "script": "src", "iframe": "src", "source": "src"}
@@ -254,12 +255,9 @@ class Page:
         return urldefrag(urljoin(self.url, where[0])).url if where and self.status in _REDIRECTS else ""
 
     @cached_property
-    def _elements(self) -> Sequence[_Element]:
-        reader = _Reader()
-        if any(value.lower().startswith("text/html") for value in self.values("content-type")):
-            reader.feed(self.text)
-        reader.close()
-        return reader.elements
+    def _elements(self) -> Sequence[Element]:
+        is_html = any(value.lower().startswith("text/html") for value in self.values("content-type"))
+        return read_elements(self.text if is_html else "")
 
     @property
     def title(self) -> str:
@@ -281,7 +279,8 @@ class Page:
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
-        forms = {each: list[Control]() for each in self._elements if each.tag == "form"}
+        # One inside another is not there, for a browser.
+        forms = {each: list[Control]() for each in self._elements if each.tag == "form" and not each.form}
         by_id = {each.facts.get("id"): each for each in reversed(forms)}
         for element in self._elements:
             source = element.around("select") or element
@@ -323,7 +322,7 @@ def read(html: str, url: str = "") -> Page:
 
 
 @attrs.define(eq=False)
-class _Element:
+class Element:
     """
     An element, as far as it was read.
 
@@ -334,43 +333,47 @@ class _Element:
 
     tag: str
     facts: Mapping[str, str]
-    inside: Sequence[_Element] = ()
-    form: _Element | None = None
+    inside: Sequence[Element] = ()
+    form: Element | None = None
     text: str = ""
 
     @property
     def words(self) -> str:
         return " ".join(self.text.split())
 
-    def around(self, tag: str) -> _Element | None:
+    def around(self, tag: str) -> Element | None:
         return next((each for each in reversed(self.inside) if each.tag == tag), None)
 
 
-class _Reader(HTMLParser):
+def read_elements(html: str) -> Sequence[Element]:
     """
-    Lists the elements of a page. The first stands for the page as a whole.
+    Return the elements of a page in order. The first stands for the page as a whole.
     """
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.elements
 
+
+class _Reader(HTMLParser):
     CDATA_CONTENT_ELEMENTS = ("script", "style", "template", "textarea", "title")  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.elements = [_Element("", {})]
+        self.elements = [Element("", {})]
         self._open = self.elements[:]
-        self._form: _Element | None = None
+        self._form: Element | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if not _INLINE.fullmatch(tag):
             self.handle_data(" ")
-        if tag == "form" and self._form:
-            return  # one inside another is not there, for a browser
         # Of an attribute that is there twice, the first counts.
         facts = {name: value or "" for name, value in reversed(attrs)}
-        element = _Element(tag, facts, tuple(self._open), self._form)
+        element = Element(tag, facts, tuple(self._open), self._form)
         self.elements.append(element)
         if tag == "form":
-            self._form = element
-        elif not _VOID.fullmatch(tag):
+            self._form = self._form or element
+        elif tag not in VOID:
             self._open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
@@ -393,7 +396,7 @@ class _Reader(HTMLParser):
                 element.text += data
 
 
-def _control(element: _Element, source: _Element, page: Sequence[_Element]) -> Control | None:
+def _control(element: Element, source: Element, page: Sequence[Element]) -> Control | None:
     """
     Return the field, button or option that an element is, or None.
 
@@ -457,7 +460,7 @@ def _chosen(controls: Sequence[Control]) -> Sequence[Control]:
     """
     chosen: dict[object, Control] = {}
     for each in controls:
-        is_shown = isinstance(each.group, _Element) and each.attributes.get("size", "1") in ("0", "1", "")
+        is_shown = isinstance(each.group, Element) and each.attributes.get("size", "1") in ("0", "1", "")
         if each.kind == "radio" and (each.checked or (is_shown and not each.disabled and each.group not in chosen)):
             chosen[each.group] = each
     return [

@@ -20,7 +20,7 @@ import io
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPSConnection
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from urllib.parse import unquote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 from wsgiref.util import setup_testing_defaults
 
@@ -69,21 +69,21 @@ class Browser:
     cookies: dict[str, str] = attrs.field(factory=dict, repr=False)
 
     @classmethod
-    def over_wsgi(cls, application: WSGIApplication, base_url: str) -> Browser:
+    def over_wsgi(cls, application: WSGIApplication, base_url: str) -> Self:
         """
         Visit a WSGI application in this process, which sees the scheme and host of *base_url*.
         """
         return cls(base_url=base_url, send=_wsgi(application))
 
     @classmethod
-    def over_handle(cls, handle: Callable[[Request], Response], base_url: str) -> Browser:
+    def over_handle(cls, handle: Callable[[Request], Response], base_url: str) -> Self:
         """
         Visit a portal in this process, by its `handle` and the base URL of its manager.
         """
         return cls(base_url=base_url, send=_handle(handle, urlsplit(base_url).path.rstrip("/")))
 
     @classmethod
-    def over_http(cls, base_url: str) -> Browser:
+    def over_http(cls, base_url: str) -> Self:
         """
         Visit a server over HTTP. No proxy is used, whatever the environment says.
         """
