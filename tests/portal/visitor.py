@@ -155,7 +155,7 @@ class Page:
         form = self._form(action)
         values = {field.attributes.get("id"): field.value for field in form.fields}
         chosen = {name: values[f"{name}-{'yes' if yes else 'no'}"] for name, yes in answers.items()}
-        return dict(parse_qsl(form.fill_in(chosen).submission().body.decode(), keep_blank_values=True))
+        return dict(parse_qsl(form.fill_in(chosen).submission()[2].decode(), keep_blank_values=True))
 
 
 @attrs.frozen

@@ -10,17 +10,17 @@ not on the page::
     page = browser.press(page.form("Sign up").fill_in({"Email": "ada@example.com", "Offers": True}), "Sign up")
     assert page.title == "Check your email"
 
-It visits one site, and sends nothing to any other. It runs no scripts and loads no images, and sends each cookie to
-every path. Where that matters, use a real browser.
+It visits one site, and sends nothing to any other. It runs no scripts, loads no images, uploads no files, and sends
+each cookie to every path and each form URL-encoded. Where that matters, use a real browser.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import cached_property
 from http.client import HTTPConnection, HTTPSConnection
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from urllib.parse import unquote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 from wsgiref.util import setup_testing_defaults
 
@@ -28,19 +28,17 @@ import attrs
 
 from optly.portal.http import relative_path
 from optly.protocols.http import Request, Response
-from optly.testing._forms import Control, Form, Option, PageError
-from optly.testing._html import Content, Link, read_html
+from optly.testing._page import Control, Form, Headers, Link, Page, PageError, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["Browser", "Control", "Form", "Link", "Option", "Page", "PageError", "read"]
+__all__ = ["Browser", "Control", "Form", "Headers", "Link", "Page", "PageError", "read"]
 
-Headers: TypeAlias = tuple[tuple[str, str], ...]
+Send: TypeAlias = Callable[[str, str, Headers, bytes], Page]
 
 _SECONDS: Final = 10
-_HTML: Final = "text/html; charset=utf-8"
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_FORM: Final = "application/x-www-form-urlencoded"
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # What a browser says of itself when a person opens a page.
@@ -51,111 +49,6 @@ _NAVIGATION: Final = (
     ("sec-fetch-mode", "navigate"),
     ("sec-fetch-user", "?1"),
 )
-
-
-@attrs.frozen(kw_only=True)
-class Page:
-    """
-    A response, read as a page.
-
-    Attributes:
-        url: The address it came from, without a fragment.
-        headers: Names in lower case; a header that was sent twice is there twice.
-    """
-
-    url: str = attrs.field(repr=False)
-    status: int
-    headers: Headers = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """
-        Return every value of a header, by its name in lower case.
-        """
-        return tuple(value for known, value in self.headers if known == name)
-
-    @property
-    def text(self) -> str:
-        """
-        The source of the page.
-        """
-        _, _, charset = ",".join(self.values("content-type")).lower().partition("charset=")
-        return self.body.decode(charset.partition(";")[0].strip(' "') or "utf-8", "replace")
-
-    @property
-    def location(self) -> str:
-        """
-        The whole address that a redirect leads to; empty for any other response.
-        """
-        where = self.values("location")
-        return urldefrag(urljoin(self.url, where[0])).url if where and self.status in _REDIRECTS else ""
-
-    @property
-    def referrer_policy(self) -> str:
-        return ",".join(self.values("referrer-policy")).rpartition(",")[2].strip().lower()
-
-    @cached_property
-    def _content(self) -> Content:
-        is_html = any(value.lower().startswith("text/html") for value in self.values("content-type"))
-        return read_html(self.text if is_html else "", self.url, self.referrer_policy)
-
-    @property
-    def title(self) -> str:
-        return self._content.title
-
-    @property
-    def words(self) -> str:
-        """
-        The text on the page, each run of blanks as one.
-        """
-        return self._content.words
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        return self._content.links
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """
-        The addresses of what the page loads: style sheets, images, scripts and frames.
-        """
-        return self._content.resources
-
-    @property
-    def forms(self) -> tuple[Form, ...]:
-        return self._content.forms
-
-    def form(self, button: str | None = None, *, action: str | None = None) -> Form:
-        """
-        Return the form with this button, the form that is sent to *action*, or the only one there is.
-
-        Args:
-            button: The text on the button.
-            action: Relative to the page, or whole.
-
-        Raises:
-            PageError: There is no such form, or more than one.
-        """
-        found = [
-            form
-            for form in self.forms
-            if (button is None or button in [each.label for each in form.buttons])
-            and (action is None or form.action == urljoin(self.url, action))
-        ]
-        if len(found) != 1:
-            buttons = [[button.label for button in form.buttons] for form in self.forms]
-            raise PageError(f"{len(found)} such forms are on the page; the buttons of its forms say {buttons}")
-        return found[0]
-
-
-def read(html: str, url: str = "") -> Page:
-    """
-    Read HTML that did not come over the web: an email, for one.
-    """
-    return Page(url=url, status=200, headers=(("content-type", _HTML),), body=html.encode())
-
-
-Send: TypeAlias = Callable[[str, str, Headers, bytes], Page]
 
 
 @attrs.define(kw_only=True)
@@ -176,27 +69,21 @@ class Browser:
     cookies: dict[str, str] = attrs.field(factory=dict, repr=False)
 
     @classmethod
-    def over_wsgi(cls, application: WSGIApplication, base_url: str) -> Browser:
+    def over_wsgi(cls, application: WSGIApplication, base_url: str) -> Self:
         """
-        Visit a WSGI application in this process.
-
-        Args:
-            base_url: Scheme and host, as the application is to see them.
+        Visit a WSGI application in this process, which sees the scheme and host of *base_url*.
         """
         return cls(base_url=base_url, send=_wsgi(application))
 
     @classmethod
-    def over_handle(cls, handle: Callable[[Request], Response], base_url: str) -> Browser:
+    def over_handle(cls, handle: Callable[[Request], Response], base_url: str) -> Self:
         """
-        Visit a portal in this process, by its `handle`.
-
-        Args:
-            base_url: That of its manager.
+        Visit a portal in this process, by its `handle` and the base URL of its manager.
         """
         return cls(base_url=base_url, send=_handle(handle, urlsplit(base_url).path.rstrip("/")))
 
     @classmethod
-    def over_http(cls, base_url: str) -> Browser:
+    def over_http(cls, base_url: str) -> Self:
         """
         Visit a server over HTTP. No proxy is used, whatever the environment says.
         """
@@ -218,7 +105,7 @@ class Browser:
         found = {each.url for each in page.links if each.text == link}
         if len(found) != 1:
             raise PageError(f"{len(found)} links say {link!r}; the page has {[each.text for each in page.links]}")
-        return self.open("GET", found.pop(), self._from(page.url, page.referrer_policy))
+        return self.open("GET", found.pop(), (*self.headers, *_from(page, "GET")))
 
     def press(self, form: Form, button: str = "") -> Page:
         """
@@ -230,12 +117,8 @@ class Browser:
         Raises:
             PageError: There is no such button, it is disabled, or a required field is empty.
         """
-        sent = form.submission(button)
-        headers = self._from(form.page, form.referrer_policy)
-        if sent.method == "POST":
-            origin = "null" if form.referrer_policy == "no-referrer" else _origin(form.page)
-            headers = (*headers, ("origin", origin), ("content-type", sent.media_type))
-        return self.open(sent.method, sent.url, headers, sent.body)
+        method, url, body = form.submission(button)
+        return self.open(method, url, (*self.headers, *_from(form.page, method)), body)
 
     def open(self, method: str, url: str, headers: Headers = (), body: bytes = b"", *, redirects: int = 20) -> Page:
         """
@@ -277,32 +160,35 @@ class Browser:
         """
         return _origin(url) == _origin(self.base_url)
 
-    def _from(self, page: str, policy: str) -> Headers:
-        """
-        Return the headers that go with what is clicked or pressed on a page.
-        """
-        headers = (*self.headers, ("sec-fetch-site", "same-origin"))
-        if policy == "no-referrer":
-            return headers
-        return (*headers, ("referer", f"{_origin(page)}/" if policy in ("origin", "strict-origin") else page))
-
     def _keep(self, cookie: str) -> None:
-        pair, *rest = cookie.split(";")
-        name, _, value = (part.strip() for part in pair.partition("="))
-        facts = {key.strip().lower(): value.strip() for key, _, value in (part.partition("=") for part in rest)}
         site = urlsplit(self.base_url)
-        if "secure" in facts and site.scheme != "https" and site.hostname not in _HERE:
-            return
-        if name.startswith("__Host-") and ("secure" not in facts or "domain" in facts or facts.get("path") != "/"):
-            return
-        self.cookies[name] = value
-        if facts.get("max-age", "1") <= "0":
-            del self.cookies[name]
+        for name, facts in SimpleCookie(cookie).items():
+            if facts["secure"] and site.scheme != "https" and site.hostname not in _HERE:
+                continue
+            if name.startswith("__Host-") and (not facts["secure"] or facts["domain"] or facts["path"] != "/"):
+                continue
+            self.cookies[name] = facts.coded_value
+            if (facts["max-age"] or "1") <= "0":
+                del self.cookies[name]
 
 
 def _origin(url: str) -> str:
     scheme, host, *_ = urlsplit(url)
     return f"{scheme}://{host}"
+
+
+def _from(page: Page, method: str) -> Headers:
+    """
+    Return the headers that go with what is clicked or pressed on a page, as its referrer policy has them.
+    """
+    policy = ",".join(page.values("referrer-policy")).rpartition(",")[2].strip().lower()
+    origin = _origin(page.url)
+    headers = {"sec-fetch-site": "same-origin"}
+    if policy != "no-referrer":
+        headers["referer"] = f"{origin}/" if policy in ("origin", "strict-origin") else page.url
+    if method == "POST":
+        headers |= {"origin": "null" if policy == "no-referrer" else origin, "content-type": _FORM}
+    return tuple(headers.items())
 
 
 # ---- ways to send a request
@@ -318,28 +204,28 @@ def _wsgi(application: WSGIApplication) -> Send:
             "QUERY_STRING": parts.query,
             "REMOTE_ADDR": "192.0.2.1",
             "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": dict(headers).get("content-type", ""),
             "wsgi.url_scheme": parts.scheme,
             "wsgi.input": io.BytesIO(body),
             "HTTP_HOST": parts.netloc,
-            **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers},
+            **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers if name != "content-type"},
         }
-        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
         setup_testing_defaults(environ)
-        answers: list[tuple[int, Headers]] = []
+        started: list[tuple[int, Headers]] = []
         content = io.BytesIO()
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], object]:
-            answers.append((int(status[:3]), tuple((name.lower(), value) for name, value in headers)))
+            started.append((int(status[:3]), tuple((name.lower(), value) for name, value in headers)))
             return content.write
 
         chunks = application(environ, start_response)
         try:
-            for chunk in chunks:
-                content.write(chunk)
+            content.writelines(chunks)
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        return Page(url=url, status=answers[-1][0], headers=answers[-1][1], body=content.getvalue())
+        status, received = started[-1]
+        return Page(url=url, status=status, headers=received, body=content.getvalue())
 
     return send
 

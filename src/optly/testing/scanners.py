@@ -13,6 +13,7 @@ The pages are requested in this process, as a WSGI server does it; no connection
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from enum import IntEnum
 from typing import Final
 from urllib.parse import urldefrag, urlsplit
@@ -109,7 +110,8 @@ def scan(portal: Portal, link: str, level: Level = Level.SUBMITS, *, cookies: bo
         cookies: Whether it keeps cookies, as one that drives a browser does.
         depth: How many forms it submits, one after the other.
     """
-    scanner = _Scanner.of(portal, link, keeps_cookies=cookies)
+    scanner = _Scanner.over_wsgi(portal.wsgi(), link)
+    scanner.headers, scanner.keeps_cookies = (_BROWSER,), cookies
     scanner.look(link)
     if level >= Level.FOLLOWS:
         scanner.follow(link)
@@ -118,33 +120,22 @@ def scan(portal: Portal, link: str, level: Level = Level.SUBMITS, *, cookies: bo
     return Scan(steps=tuple(scanner.steps))
 
 
-@attrs.frozen
-class _Scanner:
-    browser: Browser
+@attrs.define
+class _Scanner(Browser):
+    keeps_cookies: bool = False
     steps: list[Step] = attrs.field(factory=list)
 
-    @classmethod
-    def of(cls, portal: Portal, link: str, *, keeps_cookies: bool) -> _Scanner:
-        browser = Browser.over_wsgi(portal.wsgi(), link)
-        scanner = cls(browser)
-        send = browser.send
-
-        def noted(method: str, url: str, headers: Headers, body: bytes) -> Page:
-            page = send(method, url, headers, body)
-            path = redact_links(urlsplit(url).path)
-            scanner.steps.append(Step(method=method, path=path, status=page.status))
-            if keeps_cookies:
-                return page
-            return attrs.evolve(page, headers=tuple(each for each in page.headers if each[0] != "set-cookie"))
-
-        browser.send = noted
-        browser.headers = (_BROWSER,)
-        return scanner
+    def ask(self, method: str, url: str, headers: Headers = (), body: bytes = b"") -> Page:
+        page = super().ask(method, url, headers, body)
+        self.steps.append(Step(method=method, path=redact_links(urlsplit(page.url).path), status=page.status))
+        if not self.keeps_cookies:
+            self.cookies.clear()
+        return page
 
     def look(self, link: str) -> None:
-        self._open("HEAD", link)
-        for headers in _LOOKS:
-            self._open("GET", link, headers)
+        for method, headers in (("HEAD", (_BROWSER,)), *(("GET", look) for look in _LOOKS)):
+            with suppress(PageError):
+                self.open(method, link, headers, redirects=_MOST_REDIRECTS)
 
     def follow(self, link: str) -> None:
         """
@@ -152,61 +143,39 @@ class _Scanner:
         """
         known, waiting = {link}, deque([link])
         while waiting and len(known) <= _MOST_PAGES:
-            page = self._open("GET", waiting.popleft())
-            addresses = [*(each.url for each in page.links), *page.resources] if page else ()
-            for address in addresses:
-                address = urldefrag(address).url
-                if self.browser.is_here(address) and address not in known:
-                    known.add(address)
-                    waiting.append(address)
+            with suppress(PageError):
+                page = self.open("GET", waiting.popleft(), self.headers, redirects=_MOST_REDIRECTS)
+                for address in (*(each.url for each in page.links), *page.resources):
+                    address = urldefrag(address).url
+                    if self.is_here(address) and address not in known:
+                        known.add(address)
+                        waiting.append(address)
 
     def submit(self, link: str, depth: int) -> None:
         """
         Submit the first form of the page, then the first form of the page that comes back.
         """
-        page = self._open("GET", link)
-        for _ in range(depth):
-            if page is None or not page.forms or not self.browser.is_here(page.forms[0].action):
-                return
-            page = self._press(page.forms[0])
-
-    def _open(self, method: str, url: str, headers: Headers = (_BROWSER,)) -> Page | None:
-        try:
-            return self.browser.open(method, url, headers, redirects=_MOST_REDIRECTS)
-        except PageError:
-            return None
-
-    def _press(self, form: Form) -> Page | None:
-        try:
-            return self.browser.press(_filled_in(form))
-        except PageError:
-            return None
+        with suppress(PageError):
+            page = self.open("GET", link, self.headers, redirects=_MOST_REDIRECTS)
+            while depth and page.forms:
+                page, depth = self.press(_filled_in(page.forms[0])), depth - 1
 
 
 def _filled_in(form: Form) -> Form:
     """
     Return the form with the first answer to everything, as a script fills it in.
     """
-    seen: set[str] = set()
+    answered: set[object] = set()
 
     def first(control: Control) -> Control:
-        if control.disabled or control.is_button:
+        if control.disabled:
             return control
-        match control.kind:
-            case "radio":
-                checked = control.name not in seen
-                seen.add(control.name)
-                return attrs.evolve(control, checked=checked)
-            case "checkbox":
-                return attrs.evolve(control, checked=True)
-            case "select":
-                options = control.options
-                return attrs.evolve(
-                    control, options=tuple(attrs.evolve(each, selected=each is options[0]) for each in options)
-                )
-            case kind if control.is_typed and not control.value:
-                return attrs.evolve(control, value=_TYPED.get(kind, _TYPED["text"]))
-            case _:
-                return control
+        if control.is_choice:
+            checked = control.group not in answered
+            answered.add(control.group)
+            return attrs.evolve(control, checked=checked)
+        if control.kind == "text" and not control.value:
+            return attrs.evolve(control, value=_TYPED.get(control.attributes.get("type", ""), _TYPED["text"]))
+        return control
 
-    return attrs.evolve(form, controls=tuple(first(control) for control in form.controls))
+    return attrs.evolve(form, controls=[first(control) for control in form.controls])

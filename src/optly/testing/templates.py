@@ -10,14 +10,12 @@ for what a template itself must not hold). Neither style sheets nor scripts are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from html.parser import HTMLParser
 from typing import Any, Final
-
-import attrs
 
 from optly.locale.i18n import languages
 from optly.portal import Portal, TemplateFinding
-from optly.portal.guard import VOID, finding
+from optly.portal.guard import finding
+from optly.testing._page import Element, read_elements
 from optly.testing.pages import samples
 
 # What is inside these is not on the page.
@@ -49,63 +47,32 @@ def judge(page: str, facts: Mapping[str, Any]) -> Iterator[str]:
     """
     Yield what is wrong with *page*, which was made of *facts*.
     """
-    reader = _Reader()
-    reader.feed(page)
-    reader.close()
-    if any(e.tag == "form" and e.form is not None for e in reader.elements):
+    elements = read_elements(page)
+    if any(e.tag == "form" and e.form is not None for e in elements):
         yield "a form is inside another, where browsers leave it out"
+    seen = [e for e in elements if _is_seen(e)]
     if facts["stop"] is not None and not any(
-        e.tag == "button" and e.seen and e.text.strip() and e.form and e.form.attributes.get("action") == facts["stop"]
-        for e in reader.elements
+        e.tag == "button" and e.text.strip() and e.form and e.form.facts.get("action") == facts["stop"] for e in seen
     ):
         yield "no button that can be seen and pressed stops everything"
-    if not any(e.tag == "address" and e.seen and facts["organisation"].name in e.text for e in reader.elements):
+    if not any(e.tag == "address" and facts["organisation"].name in e.text for e in seen):
         yield "the sender cannot be seen"
     for field in (field for group in facts.get("groups", {}).values() for field in group):
-        controls = [e for e in reader.elements if e.attributes.get("name") == field.name and e.form is not None]
-        sent = [e.attributes.get("value") for e in controls if e.seen and e.attributes.get("type") == "radio"]
+        controls = [e for e in elements if e.facts.get("name") == field.name and e.form is not None]
+        sent = [e.facts.get("value") for e in controls if e in seen and e.facts.get("type") == "radio"]
         if len(controls) != 2 or sent != [field.yes, field.no]:
             yield "a question does not have its two answers, to be seen and pressed, and no others"
 
 
-@attrs.define(kw_only=True)
-class _Element:
+def _is_seen(element: Element) -> bool:
     """
-    An element of a page, with the form and the text in it; *seen* if, by the page itself, it can be seen and pressed.
+    Whether, by the page itself, an element can be seen and, if it is of a form, pressed.
     """
-
-    tag: str
-    attributes: Mapping[str, str]
-    seen: bool
-    form: _Element | None
-    text: str = ""
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements: list[_Element] = []
-        self._open: list[_Element] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # If an attribute is given twice, browsers use the first.
-        given = {name: value or "" for name, value in reversed(attrs)}
-        around = self._open[-1] if self._open else None
-        form = around and (around if around.tag == "form" else around.form)
-        hidden = given.keys() & {"hidden", "inert", "disabled"} or given.get("aria-hidden") == "true"
-        closed = tag in ("details", "dialog") and "open" not in given
-        seen = not (hidden or closed or "unseen" in given.get("class", "").split())
-        seen = seen and (around is None or (around.seen and around.tag not in _UNSEEN))
-        self.elements.append(_Element(tag=tag, attributes=given, seen=seen, form=form))
-        if tag not in VOID:
-            self._open.append(self.elements[-1])
-
-    def handle_endtag(self, tag: str) -> None:
-        for place in range(len(self._open) - 1, -1, -1):
-            if self._open[place].tag == tag:
-                del self._open[place:]
-                return
-
-    def handle_data(self, data: str) -> None:
-        for element in self._open:
-            element.text += data
+    hiding = {"hidden", "inert", "disabled"} if element.form else {"hidden", "inert"}
+    return not any(each.tag in _UNSEEN for each in element.inside) and not any(
+        each.facts.keys() & hiding
+        or each.facts.get("aria-hidden") == "true"
+        or (each.tag in ("details", "dialog") and "open" not in each.facts)
+        or "unseen" in each.facts.get("class", "").split()
+        for each in (*element.inside, element.form or element, element)
+    )
