@@ -12,7 +12,7 @@ from optly._operations.backends import Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Repository
 from optly._operations.settings import Settings
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import NoBackendError
 from optly.protocols import AsyncRegister, AsyncStorage
 

@@ -17,18 +17,13 @@ from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly._operations.sessions import queue_service, renew, take_digits, urgent_due_at
-from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
-from optly.errors import (
-    AnswerError,
-    MissingLineError,
-    NoBackendError,
-    WrongDigitsError,
-)
+from optly.contacts import Address, AddressKind, Channel, parse_address
+from optly.errors import AnswerError, MissingLineError, NoBackendError, WrongDigitsError
 from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
 from optly.protocols import OutboxMessage, StoredCode
 from optly.record.commands import NewLine, ProveLine
-from optly.record.consent import Standing
 from optly.record.events import Actor, Service
+from optly.record.standing import Standing
 from optly.record.views import Details, History
 
 

@@ -14,11 +14,11 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
 from optly._operations.contacts import recorded_until
-from optly.contacts.addresses import Address, Channel, PhoneNumber, parse_address
-from optly.contacts.parties import Contact
+from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address
 from optly.errors import AddressError, NotPermittedError, RegisterError
 from optly.protocols import Head, RegisterName, Suppression
-from optly.record.consent import Standing, fold
+from optly.record.consent import fold
+from optly.record.standing import Standing
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")

@@ -10,7 +10,7 @@ from enum import StrEnum
 import attrs
 import msgspec
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import DamagedError
 from optly.links import Undo
 from optly.messages import Content

@@ -22,11 +22,11 @@ from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record
 from optly._operations.second_gate import gate_queued, is_obsolete, standing_choices
 from optly._operations.sessions import send_requested_link
-from optly.contacts.addresses import Address, AddressKind, parse_address
+from optly.contacts import Address, AddressKind, parse_address
 from optly.errors import LedgerError
 from optly.record.commands import WithholdMessage
-from optly.record.consent import Standing
 from optly.record.events import Choice
+from optly.record.standing import Standing
 from optly.rules import Decision, Reason
 from optly.timeline.for_evidence import as_fragment, as_text
 

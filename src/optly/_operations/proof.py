@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from optly._operations.application import Application
 from optly._operations.snapshots import load_standing
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record.consent import fold

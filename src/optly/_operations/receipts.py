@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from optly._operations.payload import Payload, PayloadKind
-from optly.contacts.addresses import Channel
-from optly.record.consent import Standing
+from optly.contacts import Channel
 from optly.record.events import ConsentGiven, Event
+from optly.record.standing import Standing
 
 
 def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, now: datetime) -> Payload | None:

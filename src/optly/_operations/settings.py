@@ -9,8 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
+from optly.contacts import Organisation, Purpose
 from optly.errors import UnknownPurposeError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks

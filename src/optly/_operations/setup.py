@@ -17,9 +17,7 @@ from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Listener, Repository
 from optly._operations.running import Wrap, awaited_backend, awaited_register, awaited_storage
 from optly._operations.settings import Settings
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
+from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import ConfigurationError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks

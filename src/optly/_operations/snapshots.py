@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from optly.record.consent import Standing
+from optly.record.standing import Standing
 
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _VERSION: Final = b"4"

@@ -13,13 +13,12 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.purposes import Purpose
+from optly.contacts import AddressKind, Channel, Purpose
 from optly.contacts.purposes import Wording as PinnedWording
 from optly.links import StopScope
 from optly.record import views
-from optly.record.consent import Complaint
 from optly.record.events import LinkKind
+from optly.record.standing import Complaint
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
