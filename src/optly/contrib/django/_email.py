@@ -17,11 +17,10 @@ import attrs
 from django.conf import settings as site
 from django.core.mail import EmailAlternative, EmailMessage
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
+from optly.contacts import Organisation
 from optly.errors import UsageError
 from optly.messages import Content
-from optly.rendering import marketing
+from optly.rendering import Letterhead, marketing
 from optly.rules import Reason
 
 PURPOSE: Final = "X-Optly-Purpose"
@@ -84,16 +83,14 @@ class Frame:
         """
         Return a text followed by the sender's identity and the links, and those lines as HTML to append to a page.
         """
-        framed = marketing(
-            self.organisation,
-            Channel.EMAIL,
-            Content(text=text, html=_HERE),
-            reason=self.reason,
+        head = Letterhead(
+            organisation=self.organisation,
             link=self.link,
             stop=self.stop["List-Unsubscribe"].strip("<>"),
             language=self.language,
             more=self.catalogues,
         )
+        framed = marketing(head, Content(text=text, html=_HERE), reason=self.reason)
         page = _PAGE.match(framed.html)
         assert page is not None  # we rendered the page
         return framed.text, f"<div{page[1]}>{page[2].replace(_HERE, '')}</div>"
