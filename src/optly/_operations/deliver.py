@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from optly._operations import rates
-from optly._operations.application import Application
-from optly._operations.backends import Backend
+from optly._operations.application import Application, Backend
 from optly._operations.leases import BATCH, LEASE, claim, doubt_overdue, due
 from optly._operations.outcomes import FIRST_DELAY, Outcomes, add_receipt
 from optly._operations.prepare import load, prepare

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optly._operations.application import Application
-from optly._operations.snapshots import load_standing
+from optly._operations.repository import load_standing
 from optly.contacts import Contact
 from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head

@@ -31,7 +31,8 @@ from optly._operations.application import close
 from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
-from optly._operations.setup import application, make_application, make_settings, webhooks_of
+from optly._operations.settings import Settings
+from optly._operations.setup import application, make_application, system_clock, webhooks_of
 from optly.contacts import (
     Account,
     Address,
@@ -57,7 +58,7 @@ from optly.record.ledger import Checkpoint, Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received
-from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
+from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
 
 if TYPE_CHECKING:
@@ -127,15 +128,15 @@ class AsyncConsentManager:
         self._on_events = on_events
         self._backends = tuple(backends)
         self._webhooks = webhooks_of(self._backends)
-        settings = make_settings(
+        settings = Settings(
             organisation=organisation,
             purposes=purposes,
             keys=keys,
-            base_url=base_url,
-            rulebook=rulebook,
-            clock=clock,
+            pages=base_url,
+            rulebook=UKPECR() if rulebook is None else rulebook,
+            clock=system_clock if clock is None else clock,
             receipts=receipts,
-            rates=rates,
+            rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,
             catalogues=catalogues,

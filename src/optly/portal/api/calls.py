@@ -28,7 +28,7 @@ def opened(visit: Visit, _: bodies.Nothing) -> bodies.Opened:
     """
     Return what the link or the session opens: the question, the choices, or what can be undone.
     """
-    return bodies.Opened.of(visit.open())
+    return bodies.opened(visit.open())
 
 
 def answer(visit: Visit, body: bodies.Answers) -> bodies.Saved:
@@ -66,7 +66,7 @@ def stop(visit: Visit, _: bodies.Nothing) -> bodies.Stopped:
     """
     Stop everything, through a link of any kind, even one that can no longer answer.
     """
-    return bodies.Stopped.of(visit.me.stop(context=visit.context))
+    return bodies.stopped(visit.me.stop(context=visit.context))
 
 
 def undo(visit: Visit, body: bodies.Undoing) -> bodies.Opened:
@@ -74,7 +74,7 @@ def undo(visit: Visit, body: bodies.Undoing) -> bodies.Opened:
     Undo a stop or a change of address, and return what the link then opens. A second time, nothing happens.
     """
     choosing.undo_here(visit, visit.open(), None if body.stop is None else int(body.stop))
-    return bodies.Opened.of(visit.open())
+    return bodies.opened(visit.open())
 
 
 def stop_scope(visit: Visit, _: bodies.Nothing) -> bodies.Scope:
@@ -83,28 +83,29 @@ def stop_scope(visit: Visit, _: bodies.Nothing) -> bodies.Scope:
     """
     scope = visit.self_service.open_stop(visit.code)
     purpose = None if scope.purpose is None else visit.self_service.purposes.get(scope.purpose)
-    return bodies.Scope.of(scope, purpose, visit.language)
+    return bodies.Scope.of(scope, title=None if purpose is None else purpose.title_in(visit.language))
 
 
 def stop_by_link(visit: Visit, _: bodies.Nothing) -> bodies.Stopped:
     """
     Stop what a stop link stops. Such a link never expires.
     """
-    return bodies.Stopped.of(visit.self_service.stop_by_token(visit.code, context=visit.context))
+    return bodies.stopped(visit.self_service.stop_by_token(visit.code, context=visit.context))
 
 
 def complain(visit: Visit, body: bodies.Complaining) -> bodies.Complained:
     """
     Record a complaint about how the person's data are used.
     """
-    return bodies.Complained.of(visit.me.complain(body.text))
+    complaint = visit.me.complain(body.text)
+    return bodies.Complained.of(complaint, reference=complaint.id)
 
 
 # ---- sessions
 
 
 def _session(visit: Visit, session: str) -> bodies.Session:
-    return bodies.Session.of(session, visit.self_service.enter(session).open(language=visit.chosen))
+    return bodies.Session.of(visit.self_service.enter(session).open(language=visit.chosen), session=session)
 
 
 def send_code(visit: Visit, _: bodies.Nothing) -> bodies.Session:
@@ -156,7 +157,13 @@ def details(visit: Visit, _: bodies.Nothing) -> bodies.Details:
     held = visit.me.details()
     proposed = {kind.value: visit.me.proposed(kind) for kind in sorted(held.provable)}
     waiting = {kind: masked for kind, masked in proposed.items() if masked}
-    return bodies.Details.of(held, languages(visit.site.look.catalogues), waiting)
+    return bodies.Details.of(
+        held,
+        languages=list(languages(visit.site.look.catalogues)),
+        lines=[bodies.Line.of(line) for line in held.lines],
+        provable=sorted(held.provable),
+        proposed=waiting,
+    )
 
 
 def _require_raised(visit: Visit) -> None:
