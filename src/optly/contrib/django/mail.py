@@ -27,6 +27,7 @@ from optly.contrib.django._mailers import inner_backend
 from optly.contrib.django._settings import Unmarked
 from optly.contrib.django._site import get_manager, get_settings
 from optly.contrib.django.signals import mail_withheld
+from optly.rendering import Letterhead
 from optly.rules import Decision, Facts, RefusalCost
 
 _log = logging.getLogger("optly")
@@ -253,7 +254,7 @@ def _record(
     manager, contact, line = get_manager(), Contact(decision.contact), decision.line
     try:
         language = manager.standing(contact).language
-        stop = manager.unsubscribe_headers(contact, purpose, line=line)
+        stop = manager.unsubscribe_headers(contact, purpose, line=line)["List-Unsubscribe"].strip("<>")
         link = manager.link(contact, line=line)
         decision = manager.record_communication(contact, Channel.EMAIL, purpose, line=line, **_KEPT)
     except errors.NotPermittedError as refusal:
@@ -261,12 +262,7 @@ def _record(
     except (errors.MissingLineError, errors.UnknownContactError):
         # The contact was erased, or the address removed, since it was looked up.
         return _record(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))
-    frame = _email.Frame(
-        organisation=manager.organisation,
-        reason=decision.reason,
-        link=link,
-        stop=stop,
-        language=language,
-        catalogues=manager.catalogues,
+    head = Letterhead(
+        organisation=manager.organisation, link=link, stop=stop, language=language, more=manager.catalogues
     )
-    return decision, _email.personal(message, recipient, frame)
+    return decision, _email.personal(message, recipient, head, decision.reason)
