@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from brackets import unbracketed
@@ -20,6 +19,7 @@ from optly.messages import Content
 from optly.messages.replies import Says, read_reply
 from optly.messages.texts import Encoding, segments
 from optly.rendering import (
+    Letterhead,
     changed_notice,
     code_message,
     complaint_alert,
@@ -65,29 +65,34 @@ def messages(
     Yield one message of each kind that travels by *channel*.
     """
     wordings = [purpose.wording(organisation, channel, language, more) for purpose in PURPOSES]
-    spoken: dict[str, Any] = {"language": language, "more": more}
-    linked = {"link": LINK, "stop": STOP, **spoken}
-    on = (organisation, channel)
+    head = Letterhead(organisation=organisation, channel=channel, link=LINK, stop=STOP, language=language, more=more)
     for several in (wordings, wordings[:1]):
-        yield "request", request(*on, several, until=AT, **linked)
-        yield "reminder", request(*on, several, until=AT, reminder=True, **linked)
-    yield "receipt", receipt(*on, wordings, on=AT, **linked)
+        yield "request", request(head, several, until=AT)
+        yield "reminder", request(head, several, until=AT, reminder=True)
+    yield "receipt", receipt(head, wordings, on=AT)
     for reason in (Reason.CONSENTED, Reason.SOFT_OPT_IN, Reason.CHARITY_SOFT_OPT_IN, Reason.NO_CONSENT):
-        yield "marketing", marketing(*on, HOST, reason=reason, **linked)
+        yield "marketing", marketing(head, HOST, reason=reason)
     for minutes in (1, 10):
-        yield "code", code_message(*on, "123456", host="acme.example.com", minutes=minutes, **spoken)
-    yield "link", link_message(*on, **linked)
+        yield "code", code_message(head, "123456", host="acme.example.com", minutes=minutes)
+    yield "link", link_message(head)
     for kind in AddressKind:
-        yield "changed", changed_notice(*on, kind=kind, masked=MASKED, link=LINK, until=AT, **spoken)
+        yield "changed", changed_notice(head, kind=kind, masked=MASKED, until=AT)
     for agreed in (wordings, []):
-        yield "stopped", stopped_notice(*on, agreed, on=AT, link=LINK, until=AT, **spoken)
-    yield "complaint", complaint_received(*on, reference="C-17", on=AT, by=AT, **spoken)
+        yield "stopped", stopped_notice(head, agreed, on=AT, until=AT)
+    yield "complaint", complaint_received(head, reference="C-17", on=AT, by=AT)
     if channel is Channel.EMAIL:
-        yield "copy", copy_message(organisation, page="", plain="", **spoken)
+        yield "copy", copy_message(head, page="", plain="")
     else:
-        yield "by reply", request(*on, wordings, until=AT, by_reply=True, **linked)
-        yield "by reply", request(*on, wordings[:1], until=AT, by_reply=True, **linked)
-        yield "help", help_text(organisation, link=LINK, **spoken)
+        yield "by reply", request(head, wordings, until=AT, by_reply=True)
+        yield "by reply", request(head, wordings[:1], until=AT, by_reply=True)
+        yield "help", help_text(head)
+
+
+def head(channel: Channel = Channel.EMAIL, language: str = "en", more: tuple[Path, ...] = ()) -> Letterhead:
+    """
+    The letterhead of Acme.
+    """
+    return Letterhead(organisation=ACME, channel=channel, link=LINK, stop=STOP, language=language, more=more)
 
 
 class Reader(HTMLParser):
@@ -178,7 +183,7 @@ def test_the_yes_to_type_is_read_as_one(language: str) -> None:
     Whoever does as the text says has said yes.
     """
     wording = PURPOSES[0].wording(ACME, Channel.SMS, language)
-    text = request(ACME, Channel.SMS, [wording], link=LINK, stop=STOP, until=AT, language=language, by_reply=True).text
+    text = request(head(Channel.SMS, language), [wording], until=AT, by_reply=True).text
     assert text.startswith(wording.text)
     typed = {"en": "YES", "cy": "CAIFF"}[language]
     assert f" {typed} " in text
@@ -191,7 +196,7 @@ def test_a_yes_that_is_not_read_is_typed_in_english() -> None:
     """
     wording = PURPOSES[0].wording(ACME, Channel.SMS)
     odd = type(wording)(text=wording.text, yes="Go ahead")
-    text = request(ACME, Channel.SMS, [odd], link=LINK, stop=STOP, until=AT, language="en", by_reply=True).text
+    text = request(head(Channel.SMS), [odd], until=AT, by_reply=True).text
     assert "Reply YES or STOP" in text
 
 
@@ -200,7 +205,7 @@ def test_a_code_in_a_text_is_bound_to_the_pages() -> None:
     The last line is what a phone reads, and is the same in every language.
     """
     for language in LANGUAGES:
-        text = code_message(ACME, Channel.SMS, "012345", host="acme.example.com", minutes=10, language=language).text
+        text = code_message(head(Channel.SMS, language), "012345", host="acme.example.com", minutes=10).text
         assert ["", "@acme.example.com #012345"] == text.splitlines()[-2:]
         assert 2 == text.count("012345")
 
@@ -210,8 +215,7 @@ def test_a_code_is_not_kept() -> None:
     Two people get two codes, and none is left behind for the next.
     """
     first, second = (
-        code_message(ACME, Channel.EMAIL, digits, host="acme.example.com", minutes=10, language="en")
-        for digits in ("111111", "222222")
+        code_message(head(), digits, host="acme.example.com", minutes=10) for digits in ("111111", "222222")
     )
     assert "111111" in first.text
     assert "111111" not in second.text + second.html
@@ -224,7 +228,7 @@ def test_who_had_agreed_to_nothing_is_offered_nothing_back() -> None:
     No link that would do nothing.
     """
     for channel in (Channel.EMAIL, Channel.SMS):
-        content = stopped_notice(ACME, channel, [], on=AT, link=LINK, until=AT, language="en")
+        content = stopped_notice(head(channel), [], on=AT, until=AT)
         assert LINK not in content.text + content.html
 
 
@@ -233,7 +237,7 @@ def test_what_was_agreed_to_is_named_in_the_words_it_was_agreed_to_in() -> None:
     In their language, whatever the language of the notice.
     """
     wording = PURPOSES[0].wording(ACME, Channel.EMAIL)
-    content = stopped_notice(ACME, Channel.EMAIL, [wording], on=AT, link=LINK, until=AT, language="cy")
+    content = stopped_notice(head(language="cy"), [wording], on=AT, until=AT)
     assert f"- {wording.text} Yes\n" in content.text
     assert '<li lang="en">May Acme &amp; Sons send you offers by email? <strong>Yes</strong></li>' in content.html
 
@@ -246,7 +250,7 @@ def test_names_and_links_are_escaped_and_the_hosts_page_is_not() -> None:
     for language in LANGUAGES:
         for name, content in messages(Channel.EMAIL, language, organisation=odd):
             assert not {"i", "b"} & Reader(content.html).elements, name
-    page = copy_message(ACME, page="<table></table>", plain="1 < 2", language="en")
+    page = copy_message(head(), page="<table></table>", plain="1 < 2")
     assert "<table></table>" in page.html
     assert "\n1 < 2\n" in page.text
 
@@ -257,22 +261,14 @@ def test_what_the_host_writes_is_put_into_the_frame_as_it_is() -> None:
     """
     for number in range(2):
         mine = Content(subject=f"<b>{number} & more", text=f"  {number} < 5\n", html=f"<p>{number}</p>")
-        made = marketing(ACME, Channel.EMAIL, mine, reason=Reason.CONSENTED, link=LINK, stop=STOP, language="en")
+        made = marketing(head(), mine, reason=Reason.CONSENTED)
         assert mine.subject == made.subject
         because = "You receive this because you agreed to hear from Acme & Sons."
         assert made.text.startswith(f"{number} < 5\n\n--\n{because}\n")
         assert f"<title>&lt;b&gt;{number} &amp; more</title>" in made.html
         assert f"<p>{number}</p>" in made.html
         assert str(1 - number) not in made.text.partition("--")[0]
-    bare = marketing(
-        ACME,
-        Channel.EMAIL,
-        Content(subject="Sale", text="t"),
-        reason=Reason.CONSENTED,
-        link=LINK,
-        stop=STOP,
-        language="en",
-    )
+    bare = marketing(head(), Content(subject="Sale", text="t"), reason=Reason.CONSENTED)
     assert "" == bare.html
 
 
@@ -304,6 +300,6 @@ def test_a_host_rewords_a_message(tmp_path: Path) -> None:
     )
     wordings = [purpose.wording(ACME, Channel.EMAIL) for purpose in PURPOSES]
     for more, expected in (((), "Open your choices"), ((tmp_path,), "Tell us")):
-        content = request(ACME, Channel.EMAIL, wordings, link=LINK, stop=STOP, until=AT, language="en", more=more)
+        content = request(head(more=more), wordings, until=AT)
         assert f"\n{expected}:\n" in content.text
         assert f">{expected}</a>" in content.html

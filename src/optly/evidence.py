@@ -17,8 +17,7 @@ import attrs
 import msgspec
 
 from optly.canonical import Json, canonical, timestamp
-from optly.contacts.parties import Contact, Organisation
-from optly.contacts.purposes import Wording
+from optly.contacts import Contact, Organisation, Wording
 from optly.errors import SerializationError, UsageError
 from optly.keys import Keys
 from optly.record.events import Choice, Event

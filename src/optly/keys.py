@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from optly.contacts.addresses import Address
+from optly.contacts import Address
 from optly.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import ConfigurationError, LinkInvalidError
 from optly.keys import Keys, sha256
 from optly.record.events import LinkKind

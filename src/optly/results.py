@@ -9,11 +9,11 @@ from enum import StrEnum
 
 import attrs
 
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import OptlyError
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.protocols import MessageState
-from optly.record.consent import Question
+from optly.record.standing import Question
 
 
 @attrs.frozen(kw_only=True)

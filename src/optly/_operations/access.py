@@ -13,14 +13,13 @@ from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.lines import lines_of
 from optly._operations.repository import Applied, Plan, Planner, Record
-from optly.contacts.addresses import Address
-from optly.contacts.parties import Contact
+from optly.contacts import Address, Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
 from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
 from optly.record.commands import Command, Context
-from optly.record.consent import Standing, StandingStop
 from optly.record.events import LinkKind
 from optly.record.ledger import Opening
+from optly.record.standing import Standing, StandingStop
 
 
 def _context_or_none(context: Context | None) -> Context:

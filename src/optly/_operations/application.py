@@ -8,13 +8,31 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from optly._operations.backends import Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Repository
 from optly._operations.settings import Settings
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import NoBackendError
-from optly.protocols import AsyncRegister, AsyncStorage
+from optly.protocols import AsyncBatchBackend, AsyncMessageBackend, AsyncRegister, AsyncStorage, AsyncTracingBackend
+
+
+@attrs.frozen(kw_only=True)
+class Backend:
+    """
+    A message backend and what it supports.
+
+    Attributes:
+        one: Sends one message.
+        batch: Sends many messages at once; None if not supported.
+        traces: Looks up sent messages at the provider; None if not supported.
+        takes_replies: Whether people can reply to its messages.
+    """
+
+    name: str
+    one: AsyncMessageBackend
+    batch: AsyncBatchBackend | None
+    traces: AsyncTracingBackend | None
+    takes_replies: bool
 
 
 @attrs.frozen(kw_only=True)

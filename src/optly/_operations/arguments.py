@@ -7,26 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from optly.contacts.addresses import (
-    Account,
-    Address,
-    AddressKind,
-    Channel,
-    EmailAddress,
-    PhoneNumber,
-    PostalAddress,
-    parse_address,
-)
+from optly.contacts import addresses
 from optly.errors import NaiveDatetimeError
 from optly.messages import Content
 
 
 def read_addresses(
-    email: str | EmailAddress | None,
-    phone: str | PhoneNumber | None,
-    address: str | PostalAddress | None,
-    account: str | Account | None,
-) -> list[Address]:
+    email: str | addresses.EmailAddress | None,
+    phone: str | addresses.PhoneNumber | None,
+    address: str | addresses.PostalAddress | None,
+    account: str | addresses.Account | None,
+) -> list[addresses.Address]:
     """
     Read the addresses of a contact.
 
@@ -34,22 +25,22 @@ def read_addresses(
         AddressError: One is malformed.
     """
     texts = (
-        (email, AddressKind.EMAIL),
-        (phone, AddressKind.PHONE),
-        (address, AddressKind.POST),
-        (account, AddressKind.ACCOUNT),
+        (email, addresses.AddressKind.EMAIL),
+        (phone, addresses.AddressKind.PHONE),
+        (address, addresses.AddressKind.POST),
+        (account, addresses.AddressKind.ACCOUNT),
     )
-    return [parse_address(text, kind) for text, kind in texts if text is not None]
+    return [addresses.parse_address(text, kind) for text, kind in texts if text is not None]
 
 
-def read_channels(channels: Iterable[Channel | str]) -> Sequence[Channel]:
+def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addresses.Channel]:
     """
     Read the names of channels.
 
     Raises:
         UnknownChannelError: A channel does not exist.
     """
-    return [Channel.of(channel) for channel in channels]
+    return [addresses.Channel.of(channel) for channel in channels]
 
 
 def read_content(content: Content | str) -> Content:
@@ -71,11 +62,11 @@ def read_instant(at: datetime | None) -> datetime | None:
     return at
 
 
-def read_own(address: str | PostalAddress | None) -> Address | None:
+def read_own(address: str | addresses.PostalAddress | None) -> addresses.Address | None:
     """
     Read a postal address as its holder gives it; None stays None.
 
     Raises:
         AddressError: It is malformed.
     """
-    return None if address is None else parse_address(address, AddressKind.POST)
+    return None if address is None else addresses.parse_address(address, addresses.AddressKind.POST)

@@ -16,13 +16,11 @@ from optly._operations.gate import assess, require_permission
 from optly._operations.lines import require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact, Organisation
-from optly.contacts.purposes import Purpose, Wording
+from optly.contacts import Channel, Contact, Organisation, Purpose, Wording
 from optly.errors import UnsoundWordingError, UsageError
 from optly.record.commands import AskForConsent
-from optly.record.consent import Question, Standing
 from optly.record.events import Choice
+from optly.record.standing import Question, Standing
 from optly.rules import Decision, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from optly.contacts.addresses import Address, Channel, parse_address
+from optly.contacts import Address, Channel, parse_address
 from optly.keys import Keys
 from optly.protocols import Identifier, Suppression
-from optly.record.consent import Standing, StandingStop, stops_of
+from optly.record.consent import stops_of
 from optly.record.events import Event, LineAdded, LineReinstated, LineRemoved
 from optly.record.ledger import Opening
+from optly.record.standing import Standing, StandingStop
 
 
 def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int, Address]:

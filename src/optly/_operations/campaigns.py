@@ -11,7 +11,7 @@ from typing import Final
 from optly._operations.application import Application
 from optly._operations.ask import ConsentRequest, plan_request
 from optly._operations.repository import Plan, Planner, Record
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import MissingLineError, NotPermittedError, UnknownContactError, UsageError
 from optly.keys import sha256
 from optly.results import Asked, Campaign

@@ -13,11 +13,12 @@ from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.repository import Plan
 from optly._operations.stops import undone_stop
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import AnswerError, LinkInvalidError, SessionError
 from optly.record.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
-from optly.record.consent import Question, QuestionState, Standing, check_open
+from optly.record.consent import check_open
 from optly.record.events import LinkKind
+from optly.record.standing import Question, QuestionState, Standing
 from optly.record.views import Item, Opened, UndoneChange, choice_items, pinned_items, question_items
 
 

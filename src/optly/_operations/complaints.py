@@ -12,13 +12,12 @@ from optly._operations.access import Access
 from optly._operations.application import Application
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.errors import AnswerError
 from optly.instants import london
 from optly.protocols import OutboxMessage
 from optly.record.commands import AnswerComplaint, Complain
-from optly.record.consent import Complaint, Standing
+from optly.record.standing import Complaint, Standing
 from optly.rules.editions import uk_date
 
 # The day on which it is received is the first. DPA 2018 s. 164A(3).

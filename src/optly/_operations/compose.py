@@ -6,33 +6,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, TypedDict, assert_never
+from typing import Final, assert_never
 
 import attrs
 
+from optly import rendering
 from optly._operations.application import Application
 from optly._operations.payload import Payload, PayloadKind
-from optly.contacts.addresses import Address, AddressKind, Channel, EmailAddress
-from optly.contacts.parties import Contact
-from optly.contacts.purposes import Wording
+from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, Wording
 from optly.links import STEP_UP_LIFE, StopScope
-from optly.locale.i18n import Catalogues, nearest
+from optly.locale.i18n import nearest
 from optly.messages import Content, Message
 from optly.messages.texts import segments
-from optly.rendering import (
-    changed_notice,
-    code_message,
-    complaint_alert,
-    complaint_received,
-    copy_message,
-    help_text,
-    link_message,
-    marketing,
-    receipt,
-    request,
-    stopped_notice,
-    unsubscribe_headers,
-)
 from optly.rules import Reason
 
 _log = logging.getLogger("optly")
@@ -56,16 +41,6 @@ class Variables:
     masked: str = ""
     page: str = attrs.field(default="", repr=False)
     plain: str = attrs.field(default="", repr=False)
-
-
-class _LanguageArguments(TypedDict):
-    language: str
-    more: Catalogues
-
-
-class _LinkArguments(_LanguageArguments):
-    link: str
-    stop: str
 
 
 # These neither promote anything nor follow from something that may, so there is nothing to unsubscribe from.
@@ -105,13 +80,15 @@ def compose(
         channel=payload.channel if payload.kind is PayloadKind.MARKETING else None,
         purpose=payload.purpose or None,
     )
-    links: _LinkArguments = {
-        "link": app.settings.pages.link(variables.code),
-        "stop": app.settings.pages.stop(app.settings.stop_links.sign(scope)),
-        "language": payload.language,
-        "more": app.settings.catalogues,
-    }
-    content = _content(app, contact, payload, wordings, links, variables)
+    head = rendering.Letterhead(
+        organisation=app.settings.organisation,
+        channel=payload.channel,
+        link=app.settings.pages.link(variables.code),
+        stop=app.settings.pages.stop(app.settings.stop_links.sign(scope)),
+        language=payload.language,
+        more=app.settings.catalogues,
+    )
+    content = _content(app, head, contact, payload, wordings, variables)
     if payload.channel is Channel.SMS:
         _warn_about_length(message, content.text)
     return Message(
@@ -123,9 +100,7 @@ def compose(
         text=content.text,
         html=content.html,
         headers=(
-            unsubscribe_headers(links["stop"])
-            if payload.channel is Channel.EMAIL and payload.kind not in _INFORMATION_ONLY
-            else {}
+            rendering.unsubscribe_headers(head.stop) if head.by_email and payload.kind not in _INFORMATION_ONLY else {}
         ),
         language=nearest(payload.language, app.settings.catalogues),
     )
@@ -133,97 +108,48 @@ def compose(
 
 def _content(
     app: Application,
+    head: rendering.Letterhead,
     contact: Contact,
     payload: Payload,
     wordings: Sequence[Wording],
-    links: _LinkArguments,
     variables: Variables,
 ) -> Content:
-    organisation, channel = app.settings.organisation, payload.channel
-    in_language: _LanguageArguments = {"language": payload.language, "more": app.settings.catalogues}
     match payload.kind:
         case PayloadKind.REQUEST | PayloadKind.REMINDER:
             assert payload.until is not None
-            return request(
-                organisation,
-                channel,
-                wordings,
-                until=payload.until,
-                reminder=payload.kind is PayloadKind.REMINDER,
-                by_reply=app.backends[payload.channel].takes_replies,
-                **links,
-            )
+            reminder, by_reply = payload.kind is PayloadKind.REMINDER, app.backends[payload.channel].takes_replies
+            return rendering.request(head, wordings, until=payload.until, reminder=reminder, by_reply=by_reply)
         case PayloadKind.RECEIPT:
             assert payload.at is not None
-            return receipt(organisation, channel, wordings, on=payload.at, **links)
+            return rendering.receipt(head, wordings, on=payload.at)
         case PayloadKind.HELP:
-            return help_text(organisation, link=links["link"], **in_language)
+            return rendering.help_text(head)
         case PayloadKind.MARKETING:
             assert payload.content is not None
-            return marketing(
-                organisation,
-                channel,
-                payload.content,
-                reason=variables.reason,
-                **links,
-            )
+            return rendering.marketing(head, payload.content, reason=variables.reason)
         case PayloadKind.CODE:
             minutes = int(STEP_UP_LIFE.total_seconds() // 60)
-            return code_message(
-                organisation,
-                channel,
-                variables.code,
-                host=app.settings.pages.host,
-                minutes=minutes,
-                **in_language,
-            )
+            return rendering.code_message(head, variables.code, host=app.settings.pages.host, minutes=minutes)
         case PayloadKind.LINK:
-            return link_message(organisation, channel, **links)
+            return rendering.link_message(head)
         case PayloadKind.COPY:
-            return copy_message(
-                organisation,
-                page=variables.page,
-                plain=variables.plain,
-                **in_language,
-            )
+            return rendering.copy_message(head, page=variables.page, plain=variables.plain)
         case PayloadKind.STOPPED:
             assert payload.at is not None
             assert payload.until is not None
-            return stopped_notice(
-                organisation,
-                channel,
-                wordings,
-                on=payload.at,
-                link=links["link"],
-                until=payload.until,
-                **in_language,
-            )
+            return rendering.stopped_notice(head, wordings, on=payload.at, until=payload.until)
         case PayloadKind.CHANGED:
             assert payload.until is not None
-            return changed_notice(
-                organisation,
-                channel,
-                kind=variables.kind,
-                masked=variables.masked,
-                link=links["link"],
-                until=payload.until,
-                **in_language,
-            )
+            return rendering.changed_notice(head, kind=variables.kind, masked=variables.masked, until=payload.until)
         case PayloadKind.COMPLAINT:
             assert payload.at is not None
             assert payload.until is not None
-            return complaint_received(
-                organisation,
-                channel,
-                reference=payload.complaint or "",
-                on=payload.at,
-                by=payload.until,
-                **in_language,
-            )
+            reference = payload.complaint or ""
+            return rendering.complaint_received(head, reference=reference, on=payload.at, by=payload.until)
         case PayloadKind.ALERT:
             assert payload.until is not None
-            return complaint_alert(
-                organisation,
+            return rendering.complaint_alert(
+                head.organisation,
                 contact=contact.id,
                 reference=payload.complaint or "",
                 by=payload.until,

@@ -14,13 +14,13 @@ from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.lines import require_line
 from optly._operations.repository import Plan, Planner
-from optly.contacts.addresses import Address, AddressKind, Channel
-from optly.contacts.parties import Contact, Subscriber
+from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber
 from optly.errors import AddressTakenError, ConflictError, LineTakenError
 from optly.record.commands import AddContact, ChangeDetails, EraseContact, NewLine, RestoreLine
-from optly.record.consent import Standing, fold
+from optly.record.consent import fold
 from optly.record.events import Actor, Event
 from optly.record.ledger import Opening
+from optly.record.standing import Standing
 
 _ATTEMPTS = 10
 

@@ -13,13 +13,12 @@ from datetime import datetime
 from typing import Final
 
 from optly._operations import rates
-from optly._operations.application import Application
-from optly._operations.backends import Backend
+from optly._operations.application import Application, Backend
 from optly._operations.leases import BATCH, LEASE, claim, doubt_overdue, due
 from optly._operations.outcomes import FIRST_DELAY, Outcomes, add_receipt
 from optly._operations.prepare import load, prepare
 from optly._operations.proof import seal
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import MessageState

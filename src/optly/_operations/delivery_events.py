@@ -13,8 +13,7 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.contacts import find
 from optly._operations.received import apply_once, holder, line_of
-from optly.contacts.addresses import parse_address
-from optly.contacts.parties import Contact
+from optly.contacts import Contact, parse_address
 from optly.errors import AddressError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery

@@ -9,26 +9,18 @@ from datetime import datetime
 import attrs
 import msgspec
 
-from optly._operations import throttle
+from optly._operations import contacts, lines, sessions, throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
-from optly._operations.contacts import address_taken, plan_change
-from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly._operations.sessions import queue_service, renew, take_digits, urgent_due_at
-from optly.contacts.addresses import Address, AddressKind, Channel, parse_address
-from optly.errors import (
-    AnswerError,
-    MissingLineError,
-    NoBackendError,
-    WrongDigitsError,
-)
+from optly.contacts import Address, AddressKind, Channel, parse_address
+from optly.errors import AnswerError, MissingLineError, NoBackendError, WrongDigitsError
 from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
 from optly.protocols import OutboxMessage, StoredCode
 from optly.record.commands import NewLine, ProveLine
-from optly.record.consent import Standing
 from optly.record.events import Actor, Service
+from optly.record.standing import Standing
 from optly.record.views import Details, History
 
 
@@ -50,10 +42,6 @@ class _Proposal:
         return parse_address(self.value, self.kind)
 
 
-def _provable(app: Application) -> frozenset[AddressKind]:
-    return frozenset(kind for kind in WRITTEN_TO_BY if writes_to(kind, app.backends) is not None)
-
-
 async def details(access: Access) -> Details:
     """
     Return the details on record, unmasked.
@@ -65,7 +53,9 @@ async def details(access: Access) -> Details:
         name="" if name is None else name.value,
         language=standing.language,
         lines=tuple(values[number] for number in standing.present() if number in values),
-        provable=_provable(access.app),
+        provable=frozenset(
+            kind for kind in lines.WRITTEN_TO_BY if lines.writes_to(kind, access.app.backends) is not None
+        ),
     )
 
 
@@ -74,14 +64,14 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
     Change details that need no proof, and return the code of the session, which may be a new one.
     """
     access.require_raised()
-    if address is not None and address.kind in WRITTEN_TO_BY:
+    if address is not None and address.kind in lines.WRITTEN_TO_BY:
         raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
     before = access.require_raised().lines
     addresses = [] if address is None else [address]
-    planner = plan_change(await access.openings(), addresses, name=name, language=language, actor=Actor.PERSON)
-    with address_taken():
+    planner = contacts.plan_change(await access.openings(), addresses, name=name, language=language, actor=Actor.PERSON)
+    with contacts.address_taken():
         after = (await access.apply(planner)).standing
-    return access.code if lines_of(after) == before else await renew(access)
+    return access.code if lines.lines_of(after) == before else await sessions.renew(access)
 
 
 async def propose(access: Access, address: Address) -> None:
@@ -90,7 +80,7 @@ async def propose(access: Access, address: Address) -> None:
     """
     access.require_raised()
     app = access.app
-    channel = writes_to(address.kind, app.backends)
+    channel = lines.writes_to(address.kind, app.backends)
     if channel is None:
         raise NoBackendError("no message backend can send a code to an address of this kind")
     values = await access.addresses()
@@ -113,7 +103,7 @@ async def propose(access: Access, address: Address) -> None:
         challenge=name,
         proposal=key.hex(),
     )
-    await queue_service(access, Service.CODE, payload, urgent_due_at(app.settings.clock()))
+    await sessions.queue_service(access, Service.CODE, payload, sessions.urgent_due_at(app.settings.clock()))
 
 
 async def proposal(app: Application, payload: Payload) -> Address | None:
@@ -148,7 +138,7 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
     stored = await _proposal(app, key)
     if stored is None:
         raise WrongDigitsError("no new address is waiting for a code: enter it again")
-    await take_digits(app, stored.challenge, digits)
+    await sessions.take_digits(app, stored.challenge, digits)
 
     def plan(standing: Standing, now: datetime) -> Plan:
         replaces = tuple(line.number for line in standing.lines if line.kind is kind and not line.removed)
@@ -157,18 +147,18 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
         notified = replaces[0] if replaces else access.target.line
         return Plan(command=command, queue=_notice(access, standing, notified, undo, now))
 
-    with address_taken():
+    with contacts.address_taken():
         applied = await access.apply(plan)
     await app.storage.take_code(key, app.settings.clock())
     added = applied.standing.lines[-1].number
     if access.target.line not in applied.standing.present():
         access.target = attrs.evolve(access.target, line=added)
-    return await renew(access)
+    return await sessions.renew(access)
 
 
 def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: datetime) -> tuple[OutboxMessage, ...]:
     kind = next(line.kind for line in standing.lines if line.number == number)
-    channel = writes_to(kind, access.app.backends)
+    channel = lines.writes_to(kind, access.app.backends)
     if channel is None:
         return ()
     payload = Payload(
@@ -212,5 +202,5 @@ async def send_copy(access: Access) -> str:
         raise NoBackendError("no message backend serves email, so no copy can be sent")
     await throttle.count(app, "copy", access.contact.id, throttle.COPIES)
     payload = Payload(kind=PayloadKind.COPY, channel=Channel.EMAIL, line=line.number, language=standing.language)
-    await queue_service(access, Service.COPY, payload, app.settings.clock())
+    await sessions.queue_service(access, Service.COPY, payload, app.settings.clock())
     return values[line.number].masked

@@ -14,11 +14,11 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
 from optly._operations.contacts import recorded_until
-from optly.contacts.addresses import Address, Channel, PhoneNumber, parse_address
-from optly.contacts.parties import Contact
+from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address
 from optly.errors import AddressError, NotPermittedError, RegisterError
 from optly.protocols import Head, RegisterName, Suppression
-from optly.record.consent import Standing, fold
+from optly.record.consent import fold
+from optly.record.standing import Standing
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
@@ -120,15 +120,12 @@ async def check_contact(
     standing, addresses = await app.repository.with_suppressions(record)
     now = app.settings.clock() if at is None else at
     if at is not None:
-        standing = _as_of(fold(await recorded_until(app, record.subject, at)), standing, at)
+        suppressed = [stop for stop in standing.stops if stop.seq is None and stop.at <= at]
+        standing = fold(await recorded_until(app, record.subject, at)).with_stops(suppressed)
     line = standing.line_for(channel)
     number = None if line is None else line.number
     facts = await with_listings(app, channel, None if number is None else addresses.get(number), now, facts)
     return assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
-
-
-def _as_of(earlier: Standing, current: Standing, at: datetime) -> Standing:
-    return earlier.with_stops(stop for stop in current.stops if stop.seq is None and stop.at <= at)
 
 
 async def check_addresses(

@@ -11,15 +11,14 @@ from optly._operations.application import Application
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, holder, idempotency_key
 from optly._operations.repository import Plan, Planner
-from optly.contacts.addresses import Channel, parse_address
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact, parse_address
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import InboundMessage, Keyword
 from optly.messages.replies import Asks, Picks, Reply, Says, Starts, Stops, read_reply
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
-from optly.record.consent import Question, QuestionState, Standing
 from optly.record.events import Meaning, Through
+from optly.record.standing import Question, QuestionState, Standing
 from optly.results import Effect, Received
 
 # How often HELP is answered: a machine at the other end would ask for ever.

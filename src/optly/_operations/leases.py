@@ -14,7 +14,7 @@ from typing import Final
 from optly._operations.application import Application
 from optly._operations.outcomes import outcome_command, settle
 from optly._operations.queued import QueuedMessage, read, settlement
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.messages import Outcome, Receipt
 from optly.protocols import Claim, MessageState, OutboxMessage, StoredCode
 from optly.results import Deliveries

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import MissingLineError
-from optly.record.consent import Standing
+from optly.record.standing import Standing
 
 # The channel for messages to a line of each kind.
 WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}

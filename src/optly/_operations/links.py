@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 from optly._operations.application import Application
 from optly._operations.lines import require_line
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.errors import UnknownContactError
 from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code
 from optly.protocols import StoredCode

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from optly._operations.application import Application
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.protocols import MessageState, OutboxMessage
 from optly.record.events import MessageEvent, MessageWithheld
 from optly.results import OutboxEntry

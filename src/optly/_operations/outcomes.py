@@ -14,7 +14,7 @@ from optly._operations.payload import PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Plan, Record
 from optly.backoff import backoff
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import ClaimLostError
 from optly.links import mark
 from optly.messages import Outcome, Receipt

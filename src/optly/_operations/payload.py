@@ -4,18 +4,20 @@ The payload of a queued message: enough to compose the message when it is sent, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 import attrs
 import msgspec
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import DamagedError
 from optly.links import Undo
 from optly.messages import Content
 from optly.protocols import OutboxMessage
-from optly.record.events import Choice
+from optly.record.events import Choice, ConsentGiven, Event
+from optly.record.standing import Standing
 
 
 class PayloadKind(StrEnum):
@@ -89,6 +91,27 @@ class Payload:
     undo: Undo | None = None
     complaint: str | None = None
     reminder: bool = False
+
+
+def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, now: datetime) -> Payload | None:
+    """
+    Return the receipt for the valid consents among *events*; None if there are none.
+
+    Args:
+        to: The channel and line it is sent to.
+    """
+    given = [event for event in events if isinstance(event, ConsentGiven) and not event.defects]
+    if not given:
+        return None
+    channel, line = to
+    return Payload(
+        kind=PayloadKind.RECEIPT,
+        channel=channel,
+        line=line,
+        language=after.language,
+        choices=tuple(choice for event in given for choice in event.choices),
+        at=now,
+    )
 
 
 def encode(payload: Payload, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:

@@ -11,22 +11,18 @@ from typing import TypeAlias
 
 import attrs
 
-from optly._operations import rates
+from optly._operations import details, proof, rates, second_gate, sessions
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
-from optly._operations.details import proposal
 from optly._operations.outcomes import LONGEST_DELAY, Outcomes
 from optly._operations.payload import Payload, PayloadKind
-from optly._operations.proof import evidence
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record
-from optly._operations.second_gate import gate_queued, is_obsolete, standing_choices
-from optly._operations.sessions import send_requested_link
-from optly.contacts.addresses import Address, AddressKind, parse_address
+from optly.contacts import Address, AddressKind, parse_address
 from optly.errors import LedgerError
 from optly.record.commands import WithholdMessage
-from optly.record.consent import Standing
 from optly.record.events import Choice
+from optly.record.standing import Standing
 from optly.rules import Decision, Reason
 from optly.timeline.for_evidence import as_fragment, as_text
 
@@ -133,8 +129,8 @@ async def _gate(
             outcomes.drop(message, counted=False)
             return None
         return _Permission(message=message, address=address)
-    choices = standing_choices(payload, standing, now)
-    decision = gate_queued(app, message.contact, payload, choices, standing, now)
+    choices = second_gate.standing_choices(payload, standing, now)
+    decision = second_gate.gate_queued(app, message.contact, payload, choices, standing, now)
     address = addresses.get(payload.line) if _reaches(payload, standing) else None
     if decision and address is not None:
         return _Permission(message=message, address=address, choices=choices, reason=decision.reason)
@@ -156,13 +152,13 @@ async def _unrecorded_address(app: Application, payload: Payload, standing: Stan
     """
     match payload.kind:
         case PayloadKind.LINK_WANTED:
-            await send_requested_link(app, payload)
+            await sessions.send_requested_link(app, payload)
             return None
         case PayloadKind.ALERT:
-            obsolete = is_obsolete(payload, (), standing)
+            obsolete = second_gate.is_obsolete(payload, (), standing)
             return None if obsolete else parse_address(app.settings.organisation.email, AddressKind.EMAIL)
         case _:
-            return await proposal(app, payload)
+            return await details.proposal(app, payload)
 
 
 async def _variables(
@@ -175,7 +171,7 @@ async def _variables(
             added = addresses[message.payload.undo.added or 0]
             return attrs.evolve(variables, kind=added.kind, masked=added.masked)
         case PayloadKind.COPY:
-            story = (await evidence(app, message.contact, None)).timeline()
+            story = (await proof.evidence(app, message.contact, None)).timeline()
             return attrs.evolve(variables, page=as_fragment(story), plain=as_text(story))
         case _:
             return variables

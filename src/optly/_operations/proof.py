@@ -8,31 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optly._operations.application import Application
-from optly._operations.snapshots import load_standing
-from optly.contacts.parties import Contact
+from optly._operations.repository import load_standing
+from optly.contacts import Contact
 from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
+from optly.record import ledger
 from optly.record.consent import fold
-from optly.record.ledger import (
-    GENESIS,
-    Checkpoint,
-    Entry,
-    Finding,
-    Leaf,
-    Problem,
-    Verification,
-    consistency_problem,
-    consistency_proof,
-    edge_root,
-    grow,
-    inclusion_proof,
-    merkle_root,
-    note_body,
-    open_note,
-    origin,
-    signed_note,
-    verify_chain,
-)
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -40,20 +21,20 @@ if TYPE_CHECKING:
 _BATCH, _ATTEMPTS = 1000, 20
 
 
-async def seal(app: Application) -> Checkpoint | None:
+async def seal(app: Application) -> ledger.Checkpoint | None:
     """
     Append a leaf for every chain that grew, sign the new head and return it. None while there are no records.
     """
     key = app.settings.organisation.key
     for _ in range(_ATTEMPTS):
         latest = await app.storage.log_head(key)
-        checkpoint: Checkpoint | None = None if latest is None else latest[0]
+        checkpoint: ledger.Checkpoint | None = None if latest is None else latest[0]
         leaves = await app.storage.unsealed(key, _BATCH)
         if not leaves:
             return checkpoint
         size = 0 if latest is None else latest[0].size
-        edge = grow(() if latest is None else latest[1], size, [leaf.hash(key) for leaf in leaves])
-        checkpoint = _sign(app, size + len(leaves), edge_root(edge))
+        edge = ledger.grow(() if latest is None else latest[1], size, [leaf.hash(key) for leaf in leaves])
+        checkpoint = _sign(app, size + len(leaves), ledger.edge_root(edge))
         try:
             await app.storage.seal(key, leaves, edge, checkpoint, size)
         except ConflictError:
@@ -63,11 +44,11 @@ async def seal(app: Application) -> Checkpoint | None:
     raise ConflictError("other processes kept sealing the log: try again later")
 
 
-def _sign(app: Application, size: int, root: bytes) -> Checkpoint:
-    name = origin(app.settings.organisation.key)
-    body = note_body(name, size, root)
-    note = signed_note(body, name, app.settings.keys.public_keys[0], app.settings.keys.sign(body))
-    return Checkpoint(origin=name, size=size, root=root, note=note)
+def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
+    name = ledger.origin(app.settings.organisation.key)
+    body = ledger.note_body(name, size, root)
+    note = ledger.signed_note(body, name, app.settings.keys.public_keys[0], app.settings.keys.sign(body))
+    return ledger.Checkpoint(origin=name, size=size, root=root, note=note)
 
 
 async def evidence(app: Application, contact: Contact, since: str | None) -> EvidencePack:
@@ -76,8 +57,8 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     """
     from optly.evidence import EvidencePack, Seal, wordings_named
 
-    known = None if since is None else open_note(since, app.settings.keys.public_keys)
-    if since is not None and (known is None or known.origin != origin(app.settings.organisation.key)):
+    known = None if since is None else ledger.open_note(since, app.settings.keys.public_keys)
+    if since is not None and (known is None or known.origin != ledger.origin(app.settings.organisation.key)):
         raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
     await app.repository.require(contact)
     await seal(app)
@@ -93,9 +74,9 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
             index=sealed.index,
             version=sealed.leaf.version,
             head=sealed.leaf.head,
-            proof=inclusion_proof(sealed.index, leaves),
+            proof=ledger.inclusion_proof(sealed.index, leaves),
             since=size,
-            growth=consistency_proof(size, leaves),
+            growth=ledger.consistency_proof(size, leaves),
         )
     return EvidencePack.issue(
         organisation=app.settings.organisation,
@@ -109,15 +90,15 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     )
 
 
-async def verify(app: Application, checkpoint: str | None) -> Verification:
+async def verify(app: Application, checkpoint: str | None) -> ledger.Verification:
     """
     Verify every chain, every read model, and the log with its signed head.
     """
     key = app.settings.organisation.key
     latest = await app.storage.log_head(key)
-    leaves: Sequence[Leaf] = () if latest is None else await app.storage.log_leaves(key, latest[0].size)
+    leaves: Sequence[ledger.Leaf] = () if latest is None else await app.storage.log_leaves(key, latest[0].size)
     problems = list(_log_problems(app, latest, leaves, checkpoint))
-    by_subject: dict[bytes, list[Leaf]] = {}
+    by_subject: dict[bytes, list[ledger.Leaf]] = {}
     for leaf in leaves:
         by_subject.setdefault(leaf.subject, []).append(leaf)
     events = erased = sealed = 0
@@ -127,34 +108,49 @@ async def verify(app: Application, checkpoint: str | None) -> Verification:
         events, erased = events + event_count, erased + erased_count
         sealed += not contact_problems
     problems.extend(
-        Problem(Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left")
+        ledger.Problem(
+            ledger.Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left"
+        )
         for subject in by_subject
     )
-    return Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
+    return ledger.Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
 
 
 def _log_problems(
-    app: Application, latest: tuple[Checkpoint, Sequence[bytes]] | None, leaves: Sequence[Leaf], known: str | None
-) -> list[Problem]:
+    app: Application,
+    latest: tuple[ledger.Checkpoint, Sequence[bytes]] | None,
+    leaves: Sequence[ledger.Leaf],
+    known: str | None,
+) -> list[ledger.Problem]:
     key = app.settings.organisation.key
     hashes = [leaf.hash(key) for leaf in leaves]
     problems = []
     if latest is not None:
         stored = latest[0]
-        opened = open_note(stored.note, app.settings.keys.public_keys)
-        if opened is None or opened.origin != origin(key) or (opened.size, opened.root) != (stored.size, stored.root):
+        opened = ledger.open_note(stored.note, app.settings.keys.public_keys)
+        if (
+            opened is None
+            or opened.origin != ledger.origin(key)
+            or (opened.size, opened.root) != (stored.size, stored.root)
+        ):
             problems.append(
-                Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with any of the keys given")
+                ledger.Problem(
+                    ledger.Finding.SIGNATURE, "", None, "the head of the log is not signed with any of the keys given"
+                )
             )
-        if len(leaves) != stored.size or merkle_root(hashes) != stored.root:
-            problems.append(Problem(Finding.LOG, "", None, "the log does not match the root that its head signs"))
+        if len(leaves) != stored.size or ledger.merkle_root(hashes) != stored.root:
+            problems.append(
+                ledger.Problem(ledger.Finding.LOG, "", None, "the log does not match the root that its head signs")
+            )
     if known is not None:
-        problem = consistency_problem(known, app.settings.keys.public_keys, origin(key), hashes)
+        problem = ledger.consistency_problem(known, app.settings.keys.public_keys, ledger.origin(key), hashes)
         problems.extend([] if problem is None else [problem])
     return problems
 
 
-async def _verify_contact(app: Application, subject: bytes, leaves: Sequence[Leaf]) -> tuple[list[Problem], int, int]:
+async def _verify_contact(
+    app: Application, subject: bytes, leaves: Sequence[ledger.Leaf]
+) -> tuple[list[ledger.Problem], int, int]:
     """
     Return the problems of one contact, the number of its events and the number of erased values.
     """
@@ -163,10 +159,10 @@ async def _verify_contact(app: Application, subject: bytes, leaves: Sequence[Lea
     try:
         entries = await app.storage.entries(subject)
     except LedgerError:
-        return [Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
+        return [ledger.Problem(ledger.Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
     openings = await app.repository.openings(subject)
     problems = list(
-        verify_chain(
+        ledger.verify_chain(
             app.settings.organisation.key,
             contact,
             entries,
@@ -178,10 +174,10 @@ async def _verify_contact(app: Application, subject: bytes, leaves: Sequence[Lea
     for leaf in leaves:
         if leaf.version > len(entries):
             detail = f"the log counts {leaf.version} events, but {len(entries)} are left"
-            problems.append(Problem(Finding.TRUNCATED, contact, len(entries) + 1, detail))
-        elif hashes.get(leaf.version, GENESIS) != leaf.head:
+            problems.append(ledger.Problem(ledger.Finding.TRUNCATED, contact, len(entries) + 1, detail))
+        elif hashes.get(leaf.version, ledger.GENESIS) != leaf.head:
             detail = "the chain does not lead to the hash that was sealed"
-            problems.append(Problem(Finding.ALTERED, contact, leaf.version, detail))
+            problems.append(ledger.Problem(ledger.Finding.ALTERED, contact, leaf.version, detail))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
     erased = 0
@@ -193,10 +189,10 @@ async def _verify_contact(app: Application, subject: bytes, leaves: Sequence[Lea
     return problems, len(entries), erased
 
 
-def _read_model_problems(contact: str, head: Head, entries: Sequence[Entry]) -> list[Problem]:
+def _read_model_problems(contact: str, head: Head, entries: Sequence[ledger.Entry]) -> list[ledger.Problem]:
     standing = fold(entry.event() for entry in entries)
     stored = load_standing(head.snapshot)
     if head.snapshot_version != len(entries) or (stored is not None and stored != standing):
         detail = "the stored read model does not match the events"
-        return [Problem(Finding.READ_MODEL, contact, None, detail)]
+        return [ledger.Problem(ledger.Finding.READ_MODEL, contact, None, detail)]
     return []

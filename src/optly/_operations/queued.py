@@ -12,7 +12,7 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.links import new_code
 from optly._operations.payload import Payload, PayloadKind, decode
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import DamagedError
 from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_key
 from optly.messages import Message

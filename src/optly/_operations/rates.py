@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from optly._operations.application import Application
 from optly._operations.payload import Payload
-from optly.contacts.addresses import Address, Channel, EmailAddress
+from optly.contacts import Address, Channel, EmailAddress
 from optly.keys import sha256
 from optly.messages.pacing import Rate
 

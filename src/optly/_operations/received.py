@@ -7,8 +7,7 @@ from __future__ import annotations
 from optly._operations.application import Application
 from optly._operations.contacts import add_address
 from optly._operations.repository import Planner
-from optly.contacts.addresses import Address
-from optly.contacts.parties import Contact
+from optly.contacts import Address, Contact
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.record.commands import Command

@@ -15,7 +15,7 @@ from optly._operations.application import Application
 from optly._operations.outcomes import settle
 from optly._operations.payload import Payload, decode
 from optly._operations.queued import settlement
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
 from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt

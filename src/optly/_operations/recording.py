@@ -12,13 +12,11 @@ from optly._operations.application import Application
 from optly._operations.contacts import add_address
 from optly._operations.lines import require_line
 from optly._operations.repository import Plan
-from optly.contacts.addresses import Address, Channel, parse_address
-from optly.contacts.parties import Contact
-from optly.contacts.purposes import Wording
+from optly.contacts import Address, Channel, Contact, Wording, parse_address
 from optly.errors import AddressError, UsageError
 from optly.record.commands import RecordCharitySoftOptIn, RecordConsent, RecordSoftOptIn, Stop
-from optly.record.consent import Standing
 from optly.record.events import Actor, Choice
+from optly.record.standing import Standing
 from optly.results import Imported
 
 

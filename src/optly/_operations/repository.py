@@ -7,31 +7,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import attrs
+import msgspec
 
+from optly import errors
 from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
-from optly._operations.payload import encode
-from optly._operations.receipts import receipt
+from optly._operations.payload import encode, receipt
 from optly._operations.settings import Settings
-from optly._operations.snapshots import dump_standing, load_standing
 from optly.canonical import canonical, parse
-from optly.contacts.addresses import Address, Channel
-from optly.contacts.parties import Contact
-from optly.contacts.purposes import Wording
-from optly.errors import (
-    AddressTakenError,
-    ClaimLostError,
-    ConflictError,
-    StorageUnavailableError,
-    UnknownContactError,
-)
+from optly.contacts import Address, Channel, Contact, Wording
 from optly.protocols import AsyncStorage, Commit, Head, OutboxMessage, Settlement
 from optly.record.commands import Command
-from optly.record.consent import Standing, StandingStop, decide, fold
+from optly.record.consent import decide, fold
 from optly.record.events import ContactErased, Event
 from optly.record.ledger import GENESIS, Opening, extend
+from optly.record.standing import Standing, StandingStop
 
 _log = logging.getLogger("optly")
 
@@ -40,6 +33,33 @@ _ATTEMPTS: Final = 100
 
 # How many wordings are cached.
 _WORDINGS: Final = 1000
+
+
+# The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
+_SNAPSHOT_VERSION: Final = b"4"
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Standing).decode
+
+
+def dump_standing(standing: Standing) -> bytes:
+    """
+    Encode a standing.
+    """
+    return _SNAPSHOT_VERSION + _encode(standing)
+
+
+@lru_cache(maxsize=4096)
+def load_standing(snapshot: bytes) -> Standing | None:
+    """
+    Decode a snapshot. None if it is damaged or from another version; the caller then replays the events.
+    """
+    if not snapshot.startswith(_SNAPSHOT_VERSION):
+        return None
+    try:
+        return _decode(snapshot[len(_SNAPSHOT_VERSION) :])
+    except msgspec.DecodeError:
+        return None
 
 
 @attrs.frozen(kw_only=True)
@@ -149,7 +169,7 @@ class Repository:
         """
         record = await self.load(contact)
         if not record.version:
-            raise UnknownContactError("there is no such contact")
+            raise errors.UnknownContactError("there is no such contact")
         return record
 
     async def record(self, subject: bytes, head: Head | None) -> Record:
@@ -274,17 +294,17 @@ class Repository:
                 return applied
             try:
                 await self.storage.append([commit])
-            except (AddressTakenError, ClaimLostError):
+            except (errors.AddressTakenError, errors.ClaimLostError):
                 raise
-            except ConflictError:
+            except errors.ConflictError:
                 continue
-            except StorageUnavailableError:
+            except errors.StorageUnavailableError:
                 # The connection broke, maybe after the commit: then the change is made.
                 if not await self.storage.committed(record.subject, key):
                     raise
             await self._notify(record.subject, applied.events)
             return applied
-        raise ConflictError("other writers kept changing this contact: try again later")
+        raise errors.ConflictError("other writers kept changing this contact: try again later")
 
     async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
         """
@@ -302,9 +322,9 @@ class Repository:
                 committed[record.subject] = applied
         try:
             await self.storage.append(commits)
-        except ConflictError:
+        except errors.ConflictError:
             return {}
-        except StorageUnavailableError:
+        except errors.StorageUnavailableError:
             # The connection broke, maybe after the commit, which contains all of them or none.
             if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
                 raise

@@ -11,9 +11,9 @@ from optly._operations.application import Application
 from optly._operations.ask import gate_request
 from optly._operations.gate import assess
 from optly._operations.payload import Payload, PayloadKind
-from optly.contacts.parties import Contact
-from optly.record.consent import QuestionState, Standing
+from optly.contacts import Contact
 from optly.record.events import Choice
+from optly.record.standing import QuestionState, Standing
 from optly.rules import Decision, MessageKind, Solicited
 
 

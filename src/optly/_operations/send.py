@@ -12,12 +12,11 @@ from optly._operations.gate import assess, require_permission, with_listings
 from optly._operations.lines import require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.messages import Content
 from optly.record.commands import QueueMessage, RecordCommunication
-from optly.record.consent import Standing
 from optly.record.events import Checked
+from optly.record.standing import Standing
 from optly.rules import Decision, Facts, MessageKind
 
 

@@ -9,43 +9,31 @@ from typing import Final
 
 import attrs
 
+from optly import links
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts.addresses import Address, AddressKind, parse_address
-from optly.contacts.parties import Contact
+from optly.contacts import Address, AddressKind, Contact, parse_address
 from optly.errors import NoBackendError, SessionError, WrongDigitsError
-from optly.links import (
-    LONGEST_SESSION,
-    SESSION_BITS,
-    SESSION_LIFE,
-    LinkTarget,
-    Session,
-    challenge,
-    code_key,
-    make_code,
-    read_code,
-    step_up_key,
-)
 from optly.protocols import StoredCode
 from optly.record.commands import RequestService
-from optly.record.consent import Standing
 from optly.record.events import LinkKind, Service
+from optly.record.standing import Standing
 
 # The person is waiting for it, so it is sent before everything that is already due.
 _HEAD_START: Final = timedelta(days=365)
 
 
-async def open_session(app: Application, target: LinkTarget, session: Session) -> str:
+async def open_session(app: Application, target: links.LinkTarget, session: links.Session) -> str:
     """
     Store a session and return its code.
     """
-    code = make_code(app.settings.random(SESSION_BITS // 8))
+    code = links.make_code(app.settings.random(links.SESSION_BITS // 8))
     stored = StoredCode(
-        key=code_key(code),
+        key=links.code_key(code),
         subject=bytes.fromhex(target.contact),
         value=attrs.evolve(target, kind=LinkKind.SESSION, session=session).dump(),
         expires_at=session.ends_at,
@@ -68,7 +56,7 @@ async def renew(access: Access, *, raised: bool = True) -> str:
         session,
         raised=raised,
         lines=lines_of(access.record.standing),
-        ends_at=min(app.settings.clock() + SESSION_LIFE, session.until),
+        ends_at=min(app.settings.clock() + links.SESSION_LIFE, session.until),
     )
     # Digits sent to the line prove who reads there, whoever was given the link.
     return await open_session(app, attrs.evolve(access.target, handed_over=access.target.handed_over or raised), fresh)
@@ -86,12 +74,12 @@ async def request_code(access: Access) -> str:
         raise NoBackendError(f"no message backend serves {target.channel}, so no code can be sent")
     await throttle.count(app, "code", f"{target.contact}/{target.line}", throttle.CODES)
     if target.session is None:
-        session = Session(
+        session = links.Session(
             raised=False,
             lines=lines_of(access.record.standing),
             link=access.mark,
-            ends_at=now + SESSION_LIFE,
-            until=now + LONGEST_SESSION,
+            ends_at=now + links.SESSION_LIFE,
+            until=now + links.LONGEST_SESSION,
         )
         code = await open_session(app, target, session)
     payload = Payload(
@@ -99,7 +87,7 @@ async def request_code(access: Access) -> str:
         channel=target.channel,
         line=target.line,
         language=access.record.standing.language,
-        challenge=challenge(code_key(code)),
+        challenge=links.challenge(links.code_key(code)),
     )
     await queue_service(access, Service.CODE, payload, urgent_due_at(now))
     return code
@@ -136,7 +124,7 @@ async def take_digits(app: Application, name: str, digits: str) -> None:
     """
     await throttle.count(app, "digits", name, throttle.TRIES)
     digits = "".join(digits.split())
-    if await app.storage.take_code(step_up_key(app.settings.keys, name, digits), app.settings.clock()) is None:
+    if await app.storage.take_code(links.step_up_key(app.settings.keys, name, digits), app.settings.clock()) is None:
         raise WrongDigitsError("the code is wrong, or older than ten minutes")
 
 
@@ -146,7 +134,7 @@ async def step_up(access: Access, digits: str) -> str:
     """
     access.require_session()
     access.require_line()
-    await take_digits(access.app, challenge(access.key), digits)
+    await take_digits(access.app, links.challenge(access.key), digits)
     return await renew(access)
 
 
@@ -163,9 +151,9 @@ async def finish(app: Application, code: str) -> None:
     """
     End a session. Harmless if it has already ended or never existed.
     """
-    key, now = code_key(read_code(code)), app.settings.clock()
+    key, now = links.code_key(links.read_code(code)), app.settings.clock()
     value = await app.storage.code(key, now)
-    if value is not None and LinkTarget.load(value).session is not None:
+    if value is not None and links.LinkTarget.load(value).session is not None:
         await app.storage.take_code(key, now)
 
 

@@ -4,25 +4,43 @@ The settings of one manager, as the operations read them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
-from optly.errors import UnknownPurposeError
+from optly.contacts import Organisation, Purpose
+from optly.errors import ConfigurationError, UnknownPurposeError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
+from optly.locale.i18n import require_readable
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.protocols import Clock
 from optly.rules import Rulebook
 
 
+def _by_key(purposes: Iterable[Purpose]) -> Mapping[str, Purpose]:
+    by_key: dict[str, Purpose] = {}
+    for purpose in purposes:
+        if purpose.key in by_key:
+            raise ConfigurationError(f"two purposes have the key {purpose.key}")
+        by_key[purpose.key] = purpose
+    if not by_key:
+        raise ConfigurationError("a manager needs at least one purpose")
+    return by_key
+
+
+def _readable(catalogues: Iterable[Path]) -> tuple[Path, ...]:
+    catalogues = tuple(catalogues)
+    require_readable(catalogues)
+    return catalogues
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """
-    The settings of a host, checked.
+    The settings of a host, checked when they are made: a ConfigurationError says which of them is invalid.
 
     Attributes:
         random: Returns as many random bytes as it is asked for.
@@ -32,18 +50,22 @@ class Settings:
     """
 
     organisation: Organisation
-    purposes: Mapping[str, Purpose]
+    purposes: Mapping[str, Purpose] = attrs.field(converter=_by_key)
     keys: Keys
-    pages: Pages
-    stop_links: StopLinks
+    pages: Pages = attrs.field(converter=Pages)
     rulebook: Rulebook
     clock: Clock
-    random: Callable[[int], bytes]
     receipts: bool
-    rates: Sequence[Rate] = ()
-    quiet_hours: QuietHours | None = None
-    budget: Budget | None = None
-    catalogues: tuple[Path, ...] = ()
+    rates: Sequence[Rate]
+    quiet_hours: QuietHours | None
+    budget: Budget | None
+    catalogues: tuple[Path, ...] = attrs.field(converter=_readable)
+    stop_links: StopLinks = attrs.field(init=False)
+    random: Callable[[int], bytes] = attrs.field(init=False, default=secrets.token_bytes)
+
+    @stop_links.default
+    def _stop_links(self) -> StopLinks:
+        return StopLinks.of(self.keys)
 
     def purpose(self, key: str) -> Purpose:
         """

@@ -5,32 +5,22 @@ Setting up: from the arguments of a manager to the application that its operatio
 from __future__ import annotations
 
 import inspect
-import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import cast
 
-from optly._operations.application import Application
-from optly._operations.backends import Backend
+from optly._operations.application import Application, Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Listener, Repository
 from optly._operations.running import Wrap, awaited_backend, awaited_register, awaited_storage
 from optly._operations.settings import Settings
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
+from optly.contacts import Channel
 from optly.errors import ConfigurationError
-from optly.keys import Keys
-from optly.links import Pages, StopLinks
-from optly.locale.i18n import require_readable
-from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.protocols import (
     AsyncBatchBackend,
     AsyncMessageBackend,
     AsyncTracingBackend,
     BatchBackend,
-    Clock,
     MessageBackend,
     Register,
     Storage,
@@ -38,7 +28,6 @@ from optly.protocols import (
     TracingBackend,
     WebhookBackend,
 )
-from optly.rules import UKPECR, Rulebook
 
 
 def system_clock() -> datetime:
@@ -46,52 +35,6 @@ def system_clock() -> datetime:
     Return the current time.
     """
     return datetime.now(UTC)
-
-
-def make_settings(
-    *,
-    organisation: Organisation,
-    purposes: Iterable[Purpose],
-    keys: Keys,
-    base_url: str,
-    rulebook: Rulebook | None,
-    clock: Clock | None,
-    receipts: bool,
-    rates: Iterable[Rate],
-    quiet_hours: QuietHours | None,
-    budget: Budget | None,
-    catalogues: Iterable[Path],
-) -> Settings:
-    """
-    Check the settings.
-
-    Raises:
-        ConfigurationError: A setting is invalid.
-    """
-    by_key: dict[str, Purpose] = {}
-    for purpose in purposes:
-        if purpose.key in by_key:
-            raise ConfigurationError(f"two purposes have the key {purpose.key}")
-        by_key[purpose.key] = purpose
-    if not by_key:
-        raise ConfigurationError("a manager needs at least one purpose")
-    catalogues = tuple(catalogues)
-    require_readable(catalogues)
-    return Settings(
-        organisation=organisation,
-        purposes=by_key,
-        keys=keys,
-        pages=Pages(base_url),
-        stop_links=StopLinks.of(keys),
-        rulebook=UKPECR() if rulebook is None else rulebook,
-        clock=system_clock if clock is None else clock,
-        random=secrets.token_bytes,
-        receipts=receipts,
-        rates=tuple(rates),
-        quiet_hours=quiet_hours,
-        budget=budget,
-        catalogues=catalogues,
-    )
 
 
 def make_application(

@@ -12,13 +12,14 @@ from optly._operations.application import Application
 from optly._operations.lines import writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import AddressTakenError, LineTakenError, LinkInvalidError
 from optly.links import UNDO_LIFE, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
-from optly.record.consent import Standing, decide, fold, restorable
+from optly.record.consent import decide, fold
 from optly.record.events import Actor, Choice, LineAdded, LineReinstated, LineRemoved, LinkKind
+from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
 

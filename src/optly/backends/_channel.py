@@ -4,7 +4,7 @@ What every backend requires of a message.
 
 from __future__ import annotations
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import UsageError
 from optly.messages import Message
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from optly.backends._reply import clean
 from optly.backends._twilio_codes import code_of, verdict, words
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Keyword
 from optly.protocols.http import Request
 

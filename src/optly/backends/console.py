@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TextIO
 
 from optly.backends._channel import require_channel
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.messages import Message, Outcome, Receipt
 
 

@@ -26,7 +26,7 @@ import attrs
 from optly.backends._reply import clean, decoded, newest_text
 from optly.backends._verdict import NOBODY_THERE
 from optly.backends.verp import ReturnPath
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import NaiveDatetimeError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 
 from optly.backends._channel import require_channel
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.messages import Message, Outcome, Receipt
 
 

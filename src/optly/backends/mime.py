@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 
 from optly.backends._channel import require_channel
-from optly.contacts.addresses import Channel, EmailAddress
+from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
 from optly.messages import Message
 

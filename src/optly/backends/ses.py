@@ -22,7 +22,7 @@ from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller
 from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import DeliveryEvent, Fault, Message, Outcome, Receipt
 from optly.protocols import Webhook

@@ -24,7 +24,7 @@ from optly.backends._conversation import Conversation, Manners
 from optly.backends._server import TLS, Server
 from optly.backends._verdict import not_sent
 from optly.backends.mime import NO_HEADERS, Letter, Sender, build
-from optly.contacts.addresses import Channel, EmailAddress
+from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 

@@ -22,7 +22,7 @@ from optly.backends._aws import host
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
 from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.protocols.http import Request

@@ -22,7 +22,7 @@ from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentErr
 from optly.backends._twilio_codes import code_of, verdict, words
 from optly.backends._twilio_hook import MESSAGE, events, is_signed, read
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
-from optly.contacts.addresses import Channel, PhoneNumber
+from optly.contacts import Channel, PhoneNumber
 from optly.errors import ConfigurationError, ProviderUnavailableError, UsageError
 from optly.messages import DeliveryEvent, Fault, InboundMessage, Message, Outcome, Receipt
 from optly.protocols import Traced, Webhook

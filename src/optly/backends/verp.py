@@ -11,7 +11,7 @@ from functools import cached_property
 
 import attrs
 
-from optly.contacts.addresses import EmailAddress
+from optly.contacts import EmailAddress
 from optly.errors import AddressError, ConfigurationError, UsageError
 from optly.keys import Keys
 

@@ -3,3 +3,17 @@ Contacts and organisations, their addresses, and the purposes of messages.
 
 May import `errors`, `instants`, `canonical` and `locale`.
 """
+
+from optly.contacts.addresses import Account as Account
+from optly.contacts.addresses import Address as Address
+from optly.contacts.addresses import AddressKind as AddressKind
+from optly.contacts.addresses import Channel as Channel
+from optly.contacts.addresses import EmailAddress as EmailAddress
+from optly.contacts.addresses import PhoneNumber as PhoneNumber
+from optly.contacts.addresses import PostalAddress as PostalAddress
+from optly.contacts.addresses import parse_address as parse_address
+from optly.contacts.parties import Contact as Contact
+from optly.contacts.parties import Organisation as Organisation
+from optly.contacts.parties import Subscriber as Subscriber
+from optly.contacts.purposes import Purpose as Purpose
+from optly.contacts.purposes import Wording as Wording

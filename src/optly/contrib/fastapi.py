@@ -12,8 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeAlias, Unpack
 
-from optly.contacts.addresses import Address, Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Address, Channel, Contact
 from optly.contrib._mounting import mount_path
 from optly.errors import AddressError, ConfigurationError, UnknownContactError
 from optly.manager import AsyncConsentManager, ConsentManager

@@ -25,8 +25,8 @@ from optly.evidence import EvidencePack
 from optly.keys import Keys
 from optly.manager import ConsentManager
 from optly.messages import Content
-from optly.record.consent import Question
 from optly.record.events import Event, MessageAccepted
+from optly.record.standing import Question
 from optly.rules import Decision, Solicited
 from optly.storage import SQLStorage
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
+from optly import protocols
 from optly._operations import (
     ask,
     campaigns,
@@ -32,38 +33,34 @@ from optly._operations.application import close
 from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
 from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
-from optly._operations.setup import application, make_application, make_settings, webhooks_of
-from optly.contacts.addresses import (
+from optly._operations.settings import Settings
+from optly._operations.setup import application, make_application, system_clock, webhooks_of
+from optly.contacts import (
     Account,
     Address,
     AddressKind,
     Channel,
+    Contact,
     EmailAddress,
+    Organisation,
     PhoneNumber,
     PostalAddress,
+    Purpose,
+    Subscriber,
+    Wording,
     parse_address,
 )
-from optly.contacts.parties import Contact, Organisation, Subscriber
-from optly.contacts.purposes import Purpose, Wording
 from optly.keys import Keys
 from optly.links import Pages, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
-from optly.protocols import (
-    Clock,
-    MessageBackend,
-    MessageState,
-    Register,
-    Storage,
-    WebhookBackend,
-)
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
-from optly.record.consent import Question, Standing
 from optly.record.events import Act, Actor, Engagement, Event, Manner
 from optly.record.ledger import Checkpoint, Verification
+from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
 from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received
-from optly.rules import Decision, Facts, MessageKind, Rulebook, Solicited
+from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
 
 if TYPE_CHECKING:
@@ -113,13 +110,13 @@ class ConsentManager:
         *,
         organisation: Organisation,
         purposes: Iterable[Purpose],
-        storage: Storage,
-        backends: Iterable[MessageBackend] = (),
-        registers: Iterable[Register] = (),
+        storage: protocols.Storage,
+        backends: Iterable[protocols.MessageBackend] = (),
+        registers: Iterable[protocols.Register] = (),
         keys: Keys,
         base_url: str,
         rulebook: Rulebook | None = None,
-        clock: Clock | None = None,
+        clock: protocols.Clock | None = None,
         receipts: bool = True,
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
@@ -131,15 +128,15 @@ class ConsentManager:
         self._on_events = on_events
         self._backends = tuple(backends)
         self._webhooks = webhooks_of(self._backends)
-        settings = make_settings(
+        settings = Settings(
             organisation=organisation,
             purposes=purposes,
             keys=keys,
-            base_url=base_url,
-            rulebook=rulebook,
-            clock=clock,
+            pages=base_url,
+            rulebook=UKPECR() if rulebook is None else rulebook,
+            clock=system_clock if clock is None else clock,
             receipts=receipts,
-            rates=rates,
+            rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,
             catalogues=catalogues,
@@ -161,7 +158,7 @@ class ConsentManager:
         return self._app.settings.organisation
 
     @property
-    def storage(self) -> Storage:
+    def storage(self) -> protocols.Storage:
         """
         The storage, as it was passed in.
         """
@@ -189,7 +186,7 @@ class ConsentManager:
         return self._app.settings.catalogues
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> protocols.Clock:
         """
         The clock, which returns the current time.
         """
@@ -203,14 +200,14 @@ class ConsentManager:
         return self._app.settings.receipts
 
     @property
-    def backends(self) -> tuple[MessageBackend, ...]:
+    def backends(self) -> tuple[protocols.MessageBackend, ...]:
         """
         The message backends, as they were passed in.
         """
         return self._backends
 
     @property
-    def webhooks(self) -> Mapping[str, WebhookBackend]:
+    def webhooks(self) -> Mapping[str, protocols.WebhookBackend]:
         """
         The backends that receive webhooks, by name. The pages serve each one at ``base_url/hooks/<name>``.
         """
@@ -875,13 +872,13 @@ class ConsentManager:
         """
         return run_to_completion(contacts.restore_line(self._app, contact, Channel.of(channel), how))
 
-    def backlog(self) -> Mapping[MessageState, int]:
+    def backlog(self) -> Mapping[protocols.MessageState, int]:
         """
         Count the messages of the outbox in each state. States without messages are left out.
         """
         return run_to_completion(outbox.backlog(self._app))
 
-    def outbox_messages(self, state: MessageState, *, limit: int = 100) -> list[OutboxEntry]:
+    def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
         """
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """

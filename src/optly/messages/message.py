@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import HeaderError
 from optly.instants import is_aware, to_utc
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from optly.contacts.addresses import Channel, EmailAddress
+from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, NaiveDatetimeError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

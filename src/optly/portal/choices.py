@@ -13,8 +13,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.purposes import Wording
+from optly.contacts import Channel, Wording
 from optly.locale.i18n import N_
 from optly.record.views import Item
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkUsedError, TooSoonError
 from optly.links import StopScope
 from optly.locale.i18n import N_, long_date, long_datetime
@@ -19,8 +19,8 @@ from optly.portal.http import Refusal, is_one_click, read_form
 from optly.portal.shown import Undo
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
-from optly.record.consent import Standing
 from optly.record.events import LinkKind
+from optly.record.standing import Standing
 from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
 from optly.timeline.phrases import BY
 

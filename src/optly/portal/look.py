@@ -21,7 +21,7 @@ from typing import Any, Final
 import attrs
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
-from optly.contacts.parties import Organisation
+from optly.contacts import Organisation
 from optly.errors import ConfigurationError
 from optly.locale.i18n import SOURCE, catalogue, direction, install, language_name, languages, nearest, require_readable
 from optly.portal.assets import assets, assets_by_name

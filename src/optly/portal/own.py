@@ -9,15 +9,8 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, EmailAddress, PhoneNumber, parse_address
-from optly.errors import (
-    AddressError,
-    AnswerError,
-    LineTakenError,
-    MissingLineError,
-    TooManyTriesError,
-    WrongDigitsError,
-)
+from optly import errors
+from optly.contacts import AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.locale.i18n import N_, language_name, languages, long_date
 from optly.portal.cookies import keeping
 from optly.portal.http import Refusal
@@ -203,13 +196,13 @@ def change(visit: Visit) -> Response:
             propose(visit, detail.kind, sent)
             return visit.to(f"/me/{detail.name}/code")
         session = visit.me.change_details(**{detail.name: checked(visit, detail.name, sent)})
-    except AnswerError as error:
+    except errors.AnswerError as error:
         return _change(visit, opened, detail, sent, str(error))
-    except AddressError:
+    except errors.AddressError:
         return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
-    except LineTakenError:
+    except errors.LineTakenError:
         return _change(visit, opened, detail, sent, _TAKEN)
-    except TooManyTriesError:
+    except errors.TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
     return visit.to("/me/details", keeping(visit.self_service.pages, session))
 
@@ -230,8 +223,8 @@ def propose(visit: Visit, kind: AddressKind, sent: str) -> str:
     assert isinstance(address, EmailAddress | PhoneNumber)
     try:
         visit.me.propose(address)
-    except AnswerError:
-        raise AnswerError(N_("You have already given us this")) from None
+    except errors.AnswerError:
+        raise errors.AnswerError(N_("You have already given us this")) from None
     return address.masked
 
 
@@ -245,11 +238,11 @@ def checked(visit: Visit, name: str, sent: str) -> str:
     """
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
-        raise AnswerError(N_("Enter your name on one line"))
+        raise errors.AnswerError(N_("Enter your name on one line"))
     if name == "language" and value not in languages(visit.site.look.catalogues):
-        raise AnswerError(N_("Choose one of the languages"))
+        raise errors.AnswerError(N_("Choose one of the languages"))
     if name == "address" and (len(value) > _LONGEST_ADDRESS or not value.isprintable()):
-        raise AddressError("the address is too long, or holds what cannot be printed")
+        raise errors.AddressError("the address is too long, or holds what cannot be printed")
     return value
 
 
@@ -292,9 +285,9 @@ def prove(visit: Visit) -> Response:
     if error is None:
         try:
             session = visit.me.prove(detail.kind, form.get("digits", ("",))[-1])
-        except (WrongDigitsError, TooManyTriesError) as wrong:
+        except (errors.WrongDigitsError, errors.TooManyTriesError) as wrong:
             error = wrong_digits(visit, opened, wrong)
-        except LineTakenError:
+        except errors.LineTakenError:
             error = visit.say(visit.language_for(opened), _TAKEN)
         else:
             return visit.to("/me/details", keeping(visit.self_service.pages, session))
@@ -349,7 +342,7 @@ def send_copy(visit: Visit) -> Response:
     opened = _raised(visit)
     try:
         masked = visit.me.send_copy()
-    except MissingLineError:
+    except errors.MissingLineError:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
     return _done(
         visit,
@@ -405,9 +398,9 @@ def complain(visit: Visit) -> Response:
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")
     try:
         complaint = visit.me.complain(text)
-    except TooManyTriesError:
+    except errors.TooManyTriesError:
         return _complaint(visit, opened, text, N_("You have sent several complaints today. To add more, write to us"))
-    except AnswerError:
+    except errors.AnswerError:
         return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
     language = visit.language_for(opened)
     return _done(

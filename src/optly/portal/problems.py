@@ -10,16 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly.errors import (
-    LineTakenError,
-    LinkError,
-    LinkExpiredError,
-    LinkRevokedError,
-    LinkSupersededError,
-    LinkUsedError,
-    RetryableError,
-    TooManyTriesError,
-)
+from optly import errors
 from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
@@ -113,34 +104,34 @@ def problem(error: Exception) -> ProblemPage:
     Return the page about *error*. Nothing of it is repeated but dates.
     """
     match error:
-        case LinkUsedError():
+        case errors.LinkUsedError():
             return _gone(
                 N_("You have already answered"),
                 N_("We saved your answer on %(at)s."),
                 _NEWER,
                 at=error.answered_at,
             )
-        case LinkExpiredError():
+        case errors.LinkExpiredError():
             return _gone(
                 N_("It is too late to answer"),
                 N_("You could answer this question until %(at)s."),
                 N_("Nothing was changed. If you do not answer, we never take that as a yes."),
                 at=error.expired_at,
             )
-        case LinkSupersededError():
+        case errors.LinkSupersededError():
             return _gone(
                 N_("This question is closed"),
                 N_("You have since told us what you want, or we have asked you again. Only the latest counts."),
                 _NEWER,
             )
-        case LinkRevokedError():
+        case errors.LinkRevokedError():
             return _gone(
                 N_("This link no longer works"),
                 N_("It was switched off, the record it opened was erased, or it went to an address you no longer use."),
                 _STOP_LINK,
                 can_stop=False,
             )
-        case TooManyTriesError():
+        case errors.TooManyTriesError():
             return ProblemPage(
                 status=HTTPStatus.TOO_MANY_REQUESTS,
                 title=N_("You have tried too many times"),
@@ -148,7 +139,7 @@ def problem(error: Exception) -> ProblemPage:
                 at=error.until,
                 to_the_minute=True,
             )
-        case LineTakenError():
+        case errors.LineTakenError():
             return ProblemPage(
                 status=HTTPStatus.CONFLICT,
                 title=N_("We could not do that"),
@@ -156,9 +147,9 @@ def problem(error: Exception) -> ProblemPage:
                     N_("That address or number now belongs to another record. Contact us and we will put it right."),
                 ),
             )
-        case LinkError():
+        case errors.LinkError():
             return _NOT_FOUND
-        case RetryableError():
+        case errors.RetryableError():
             return ProblemPage(
                 status=HTTPStatus.SERVICE_UNAVAILABLE,
                 title=N_("We cannot do that at the moment"),

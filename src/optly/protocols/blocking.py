@@ -13,22 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from optly.contacts.addresses import Channel, PhoneNumber
+from optly.contacts import Channel, PhoneNumber
 from optly.messages import Message, Receipt
-from optly.protocols.values import (
-    Claim,
-    Commit,
-    Found,
-    Head,
-    Listing,
-    MessageState,
-    OutboxMessage,
-    RegisterName,
-    SealedLeaf,
-    Settlement,
-    StoredCode,
-    Traced,
-)
+from optly.protocols import values
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 
 
@@ -84,7 +71,7 @@ class TracingBackend(Protocol):
     A backend that can look up messages at its provider, to settle those in doubt.
     """
 
-    def trace(self, to: str, since: datetime) -> Sequence[Traced]:
+    def trace(self, to: str, since: datetime) -> Sequence[values.Traced]:
         """
         Return every message to *to* that the provider accepted at *since* or later.
 
@@ -100,12 +87,12 @@ class Register(Protocol):
     """
 
     @property
-    def name(self) -> RegisterName:
+    def name(self) -> values.RegisterName:
         """
         The register this is a copy of.
         """
 
-    def listed_on(self, number: PhoneNumber, at: datetime) -> Listing:
+    def listed_on(self, number: PhoneNumber, at: datetime) -> values.Listing:
         """
         Return whether *number* was listed at the instant *at*, and since when. One listed later counts as not listed.
 
@@ -129,12 +116,12 @@ class Storage(Protocol):
     returned, what it wrote survives a crash of the process and of the machine.
     """
 
-    def find(self, idkeys: Sequence[bytes]) -> Found:
+    def find(self, idkeys: Sequence[bytes]) -> values.Found:
         """
         Look up idkeys: the contacts they belong to, and the suppressions for them.
         """
 
-    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, values.Head]:
         """
         Return the heads of these contacts. One that is not on record is left out.
         """
@@ -153,7 +140,7 @@ class Storage(Protocol):
         left out.
         """
 
-    def append(self, commits: Sequence[Commit]) -> None:
+    def append(self, commits: Sequence[values.Commit]) -> None:
         """
         Write changes to different contacts, all of them or none, in one transaction that is durable on return.
 
@@ -189,7 +176,7 @@ class Storage(Protocol):
 
     # ---- the outbox
 
-    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+    def enqueue(self, organisation: str, messages: Sequence[values.OutboxMessage]) -> None:
         """
         Add messages to the outbox without a change to a contact, all of them or none, durable on return.
 
@@ -200,43 +187,43 @@ class Storage(Protocol):
             ConflictError: The subject already has a message with this id in the outbox.
         """
 
-    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[values.OutboxMessage]:
         """
         Return queued messages on one channel that are due at *now*, longest overdue first.
         """
 
-    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[values.OutboxMessage]:
         """
         Return claimed messages whose lease has expired: the worker died, and nobody knows how far it got. A lease still
         holds at its last instant.
         """
 
-    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+    def messages(self, organisation: str, state: values.MessageState, limit: int) -> Sequence[values.OutboxMessage]:
         """
         Return messages in *state*, earliest due first. A message in a final state no longer has a body.
         """
 
-    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+    def claim(self, claims: Sequence[values.Claim], now: datetime, until: datetime) -> Sequence[values.OutboxMessage]:
         """
         Claim queued messages that are due, until *until*, and return those that this call claimed.
 
         A message is claimed by one caller only. `attempts` of what is returned counts this claim. Durable on return.
         """
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def settle(self, settlements: Sequence[values.Settlement]) -> None:
         """
         Record the outcome of messages that are claimed or in doubt, without an event. One claimed again since is left
         alone.
         """
 
-    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+    def backlog(self, organisation: str) -> Mapping[values.MessageState, int]:
         """
         Return how many messages are in each state; a state without any is left out.
         """
 
     # ---- codes and counters
 
-    def put_codes(self, codes: Sequence[StoredCode]) -> None:
+    def put_codes(self, codes: Sequence[values.StoredCode]) -> None:
         """
         Store codes; one that is already there is replaced. Durable on return.
         """
@@ -317,7 +304,7 @@ class Storage(Protocol):
         Return the first *size* leaves of the log in order.
         """
 
-    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+    def sealed(self, organisation: str, subject: bytes) -> values.SealedLeaf | None:
         """
         Return the latest leaf of a contact, or None if it was never sealed.
         """

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from optly.protocols.http import Request
-from optly.protocols.values import (
-    Webhook,
-)
+from optly.protocols.values import Webhook
 
 
 @runtime_checkable

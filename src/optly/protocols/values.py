@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.messages import DeliveryEvent, InboundMessage, Receipt
 from optly.protocols.http import Response
 from optly.record.ledger import Entry, Leaf, Opening

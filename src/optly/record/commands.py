@@ -11,22 +11,11 @@ from typing import TypeAlias
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.parties import Subscriber, is_key
+from optly.contacts import AddressKind, Channel, Subscriber
+from optly.contacts.parties import is_key
 from optly.instants import is_aware, to_utc, to_utc_or_none
 from optly.messages import DeliveryStatus, Fault, Outcome
-from optly.record.events import (
-    Act,
-    Actor,
-    Checked,
-    Choice,
-    Engagement,
-    LinkKind,
-    Manner,
-    Meaning,
-    Service,
-    Through,
-)
+from optly.record import events
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +64,7 @@ class AddContact:
     subscriber: Subscriber = Subscriber.UNKNOWN
     language: str = "en"
     lines: tuple[NewLine, ...] = ()
-    actor: Actor = Actor.STAFF
+    actor: events.Actor = events.Actor.STAFF
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +78,7 @@ class ChangeDetails:
     language: str | None = None
     add: tuple[NewLine, ...] = ()
     remove: tuple[int, ...] = ()
-    actor: Actor = Actor.STAFF
+    actor: events.Actor = events.Actor.STAFF
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +95,7 @@ class AskForConsent:
     question: str
     via: Channel
     line: int
-    choices: tuple[Choice, ...]
+    choices: tuple[events.Choice, ...]
     language: str
     expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     regulation: str
@@ -145,7 +134,7 @@ class RecordCommunication:
     regulation: str
     reason: str
     edition: str
-    checks: tuple[Checked, ...] = ()
+    checks: tuple[events.Checked, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -183,10 +172,10 @@ class ChangeChoices:
         language, hold: As for an answer.
     """
 
-    yes: tuple[Choice, ...]
-    no: tuple[Choice, ...]
+    yes: tuple[events.Choice, ...]
+    no: tuple[events.Choice, ...]
     line: int | None
-    link: LinkKind = LinkKind.MANAGE
+    link: events.LinkKind = events.LinkKind.MANAGE
     code: str = ""
     language: str = ""
     hold: bool = False
@@ -220,9 +209,9 @@ class UndoStop:
     """
 
     stop: int
-    choices: tuple[Choice, ...]
+    choices: tuple[events.Choice, ...]
     line: int | None
-    link: LinkKind
+    link: events.LinkKind
     code: str = ""
     language: str = ""
     hold: bool = False
@@ -262,10 +251,10 @@ class RequestService:
     Record that something was requested on the pages, to be sent to one of the contact's lines.
     """
 
-    service: Service
+    service: events.Service
     channel: Channel
     line: int
-    link: LinkKind | None = None
+    link: events.LinkKind | None = None
     code: str = ""
 
 
@@ -282,7 +271,7 @@ class Complain:
     complaint: str
     acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
     text: str = attrs.field(repr=False)
-    link: LinkKind
+    link: events.LinkKind
     code: str = ""
 
 
@@ -323,14 +312,14 @@ class RecordConsent:
         unsound: What to do if it is not valid.
     """
 
-    choices: tuple[Choice, ...]
-    act: Act
+    choices: tuple[events.Choice, ...]
+    act: events.Act
     how: str = attrs.field(repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
-    actor: Actor = Actor.STAFF
+    actor: events.Actor = events.Actor.STAFF
     attachments: tuple[Attachment, ...] = attrs.field(default=(), repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
-    manner: Manner | None = None
+    manner: events.Manner | None = None
     unsound: Unsound = Unsound.REFUSE
 
 
@@ -348,10 +337,10 @@ class Stop:
     purposes: tuple[str, ...] = ()
     line: int | None = None
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
-    actor: Actor = Actor.PERSON
-    link: LinkKind | None = None
+    actor: events.Actor = events.Actor.PERSON
+    link: events.LinkKind | None = None
     code: str = ""
-    through: Through | None = None
+    through: events.Through | None = None
     how: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
 
@@ -391,7 +380,7 @@ class RecordCharitySoftOptIn:
     channel: Channel
     line: int
     obtained_by: str
-    engagement: Engagement
+    engagement: events.Engagement
     purpose_held: bool | None
     refusal_offered: bool | None
     refused: bool | None
@@ -454,7 +443,7 @@ class RecordMessage:
 
     channel: Channel
     line: int
-    meaning: Meaning
+    meaning: events.Meaning
     backend: str = ""
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     text: str = attrs.field(repr=False)

@@ -13,66 +13,32 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeAlias, TypedDict, TypeVar, assert_never
 
 import attrs
 
+from optly import errors
 from optly.canonical import canonical
-from optly.contacts.addresses import Channel
-from optly.errors import (
-    AnswerError,
-    LinkExpiredError,
-    LinkInvalidError,
-    LinkSupersededError,
-    LinkUsedError,
-    MissingLineError,
-    StopStandsError,
-    TooSoonError,
-    UnknownContactError,
-    UsageError,
-)
+from optly.contacts import Channel
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
 from optly.record.events import Act, Actor, Choice, Event, Grade, Happened, LinkKind, Manner, Through
-from optly.record.standing import (
-    Complaint,
-    HeldAnswer,
-    Line,
-    Question,
-    QuestionState,
-    Standing,
-    StandingCharitySoftOptIn,
-    StandingConsent,
-    StandingFailure,
-    StandingSoftOptIn,
-    StandingStop,
-    merge_stops,
-    restorable,
-)
 
-__all__ = [
-    "CLOCK_SKEW",
-    "HELD_FOR",
-    "READING_TIME",
-    "Complaint",
-    "HeldAnswer",
-    "Line",
-    "Question",
-    "QuestionState",
-    "Standing",
-    "StandingCharitySoftOptIn",
-    "StandingConsent",
-    "StandingFailure",
-    "StandingSoftOptIn",
-    "StandingStop",
-    "check_open",
-    "decide",
-    "evolve",
-    "fold",
-    "restorable",
-    "stops_of",
-]
+# The values of a standing are found here as well.
+from optly.record.standing import Complaint as Complaint
+from optly.record.standing import HeldAnswer as HeldAnswer
+from optly.record.standing import Line as Line
+from optly.record.standing import Question as Question
+from optly.record.standing import QuestionState as QuestionState
+from optly.record.standing import Standing as Standing
+from optly.record.standing import StandingCharitySoftOptIn as StandingCharitySoftOptIn
+from optly.record.standing import StandingConsent as StandingConsent
+from optly.record.standing import StandingFailure as StandingFailure
+from optly.record.standing import StandingSoftOptIn as StandingSoftOptIn
+from optly.record.standing import StandingStop as StandingStop
+from optly.record.standing import merge_stops
 
 # How far a caller's clock may be ahead of ours before a time in the future is treated as a mistake.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -193,17 +159,7 @@ def _with_line(lines: Sequence[Line], number: int, *, removed: bool) -> tuple[Li
 
 
 def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: int) -> Standing:
-    question = Question(
-        id=event.question,
-        via=event.via,
-        line=event.line,
-        choices=event.choices,
-        language=event.language,
-        asked_at=event.occurred_at,
-        expires_at=event.expires_at,
-        solicited_at=event.solicited_at,
-        seq=seq,
-    )
+    question = _written(Question, event, id=event.question, asked_at=event.occurred_at, seq=seq)
     # A newer question replaces every open one that shares a choice with it: one wording at a time can be agreed to.
     asked = _scopes(event, seq)
     return attrs.evolve(
@@ -215,17 +171,7 @@ def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: 
 
 
 def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Standing:
-    held = [
-        HeldAnswer(
-            choice=choice,
-            question=event.question,
-            code=event.code,
-            link=event.link,
-            at=event.occurred_at,
-            until=event.until,
-        )
-        for choice in event.choices
-    ]
+    held = [_written(HeldAnswer, event, choice=choice, at=event.occurred_at) for choice in event.choices]
     return attrs.evolve(
         standing,
         version=seq,
@@ -245,13 +191,10 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
     )
     given_at, defects = _given_at(event), event.defects
     given = [
-        StandingConsent(
-            channel=choice.channel,
-            purpose=choice.purpose,
-            line=choice.line,
-            wording=choice.wording,
+        _written(
+            StandingConsent,
+            choice,
             at=given_at,
-            expires_at=choice.expires_at,
             own=own,
             seq=seq,
             organisations=manner.organisations,
@@ -283,18 +226,7 @@ def _consent_refused(standing: Standing, event: events.ConsentRefused, seq: int)
 
 
 def _soft_opt_in_recorded(standing: Standing, event: events.SoftOptInRecorded, seq: int) -> Standing:
-    in_sale = StandingSoftOptIn(
-        channel=event.channel,
-        line=event.line,
-        obtained_by=event.obtained_by,
-        in_sale=event.in_sale,
-        similar_purposes=event.similar_purposes,
-        refusal_offered=event.refusal_offered,
-        refused=event.refused,
-        dated=event.dated,
-        at=_given_at(event),
-        seq=seq,
-    )
+    in_sale = _written(StandingSoftOptIn, event, at=_given_at(event), seq=seq)
     return attrs.evolve(
         standing,
         version=seq,
@@ -304,18 +236,7 @@ def _soft_opt_in_recorded(standing: Standing, event: events.SoftOptInRecorded, s
 
 
 def _charity_soft_opt_in_recorded(standing: Standing, event: events.CharitySoftOptInRecorded, seq: int) -> Standing:
-    by_charity = StandingCharitySoftOptIn(
-        channel=event.channel,
-        line=event.line,
-        obtained_by=event.obtained_by,
-        engagement=event.engagement,
-        purpose_held=event.purpose_held,
-        refusal_offered=event.refusal_offered,
-        refused=event.refused,
-        dated=event.dated,
-        at=_given_at(event),
-        seq=seq,
-    )
+    by_charity = _written(StandingCharitySoftOptIn, event, at=_given_at(event), seq=seq)
     return attrs.evolve(
         standing,
         version=seq,
@@ -350,14 +271,7 @@ def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: 
 
 
 def _line_failed(standing: Standing, event: events.LineFailed, seq: int) -> Standing:
-    failure = StandingFailure(
-        channel=event.channel,
-        line=event.line,
-        at=event.occurred_at,
-        seq=seq,
-        status=event.status,
-        provider_code=event.provider_code,
-    )
+    failure = _written(StandingFailure, event, at=event.occurred_at, seq=seq)
     others = _without_failures(standing.failures, {event.line}, event.channel)
     return attrs.evolve(standing, version=seq, failures=(*others, failure))
 
@@ -437,15 +351,7 @@ def _scopes(
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
     return tuple(
-        StandingStop(
-            channel=choice.channel,
-            purpose=choice.purpose,
-            line=choice.line,
-            at=event.occurred_at,
-            objection=False,
-            seq=seq,
-        )
-        for choice in event.choices
+        _written(StandingStop, choice, at=event.occurred_at, objection=False, seq=seq) for choice in event.choices
     )
 
 
@@ -598,9 +504,9 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
         case commands.QueueMessage():
-            return _queue_message(command, now)
+            return (_written(events.MessageQueued, command, **_common(now, Actor.SYSTEM, Grade.B)),)
         case commands.RecordCommunication():
-            return _record_communication(command, now)
+            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():
             return _answer_question(command, standing, now)
         case commands.ChangeChoices():
@@ -614,7 +520,7 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         case commands.UndoLine():
             return _undo_line(command, standing, now)
         case commands.RequestService():
-            return _request_service(command, now)
+            return (_written(events.ServiceRequested, command, **_common(now, Actor.PERSON, Grade.B)),)
         case commands.Complain():
             return _complain(command, standing, now)
         case commands.AnswerComplaint():
@@ -623,10 +529,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _record_consent(command, standing, now)
         case commands.Stop():
             return _stop(command, standing, now)
-        case commands.RecordSoftOptIn():
+        case commands.RecordSoftOptIn() | commands.RecordCharitySoftOptIn():
             return _record_soft_opt_in(command, standing, now)
-        case commands.RecordCharitySoftOptIn():
-            return _record_charity_soft_opt_in(command, standing, now)
         case commands.RecordOutcome():
             return _record_outcome(command, standing, now)
         case commands.RecordDelivery():
@@ -636,7 +540,7 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         case commands.RestoreLine():
             return _restore_line(command, standing, now)
         case commands.WithholdMessage():
-            return _withhold_message(command, now)
+            return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
         case commands.EraseContact():
             return (events.ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
         case _:
@@ -661,8 +565,8 @@ def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple
     raise _unknown()
 
 
-def _unknown() -> UnknownContactError:
-    return UnknownContactError("there is no such contact, or it was erased")
+def _unknown() -> errors.UnknownContactError:
+    return errors.UnknownContactError("there is no such contact, or it was erased")
 
 
 class _Common(TypedDict):
@@ -674,8 +578,27 @@ class _Common(TypedDict):
 
 def _common(now: datetime, actor: Actor, grade: Grade, at: datetime | None = None) -> _Common:
     if at is not None and at > now + CLOCK_SKEW:
-        raise UsageError("the time given is in the future: record an event once it has happened")
+        raise errors.UsageError("the time given is in the future: record an event once it has happened")
     return {"occurred_at": now if at is None else at, "recorded_at": now, "actor": actor, "grade": grade}
+
+
+_Written = TypeVar("_Written")
+
+
+def _written(kind: type[_Written], source: object, **facts: Any) -> _Written:
+    """
+    Return an object of *kind* that says what *source* says, in every field that both have and that *facts* leaves out.
+    """
+    for name in _in_both((kind, type(source))):
+        if name not in facts:
+            facts[name] = getattr(source, name)
+    return kind(**facts)
+
+
+@cache
+def _in_both(classes: tuple[type[Any], type[Any]]) -> frozenset[str]:
+    first, second = (frozenset(attrs.fields_dict(cls)) for cls in classes)
+    return first & second
 
 
 def _kept(seq: int, **values: str) -> dict[str, str]:
@@ -704,7 +627,7 @@ def _attached(seq: int, attachments: Sequence[commands.Attachment]) -> dict[str,
 
 def _require_line(standing: Standing, channel: Channel, number: int) -> None:
     if standing.line_for(channel, number) is None:
-        raise MissingLineError(f"the contact has no line {number} that {channel} can reach")
+        raise errors.MissingLineError(f"the contact has no line {number} that {channel} can reach")
 
 
 def _new_lines(lines: Sequence[commands.NewLine], standing: Standing, common: _Common) -> list[Event]:
@@ -722,7 +645,7 @@ def _new_lines(lines: Sequence[commands.NewLine], standing: Standing, common: _C
 
 def _add_contact(command: commands.AddContact, standing: Standing, now: datetime) -> tuple[Event, ...]:
     if standing.version:
-        raise UsageError("the contact is on record already")
+        raise errors.UsageError("the contact is on record already")
     common = _common(now, command.actor, Grade.D)
     added = events.ContactAdded(
         **common, subscriber=command.subscriber, language=command.language, personal=_kept(1, name=command.name)
@@ -746,7 +669,7 @@ def _change_details(command: commands.ChangeDetails, standing: Standing, now: da
     present = standing.present()
     for number in command.remove:
         if number not in present:
-            raise MissingLineError(f"the contact has no line {number}")
+            raise errors.MissingLineError(f"the contact has no line {number}")
         happened.append(events.LineRemoved(**common, line=number))
     return (*happened, *_new_lines(command.add, standing, common))
 
@@ -754,59 +677,13 @@ def _change_details(command: commands.ChangeDetails, standing: Standing, now: da
 def _ask_for_consent(command: commands.AskForConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
     _require_line(standing, command.via, command.line)
     if not command.choices:
-        raise UsageError("a question needs at least one channel and one purpose")
+        raise errors.UsageError("a question needs at least one channel and one purpose")
     for choice in command.choices:
         _require_line(standing, choice.channel, choice.line)
     if command.expires_at <= now:
-        raise UsageError("the question would expire before it is sent")
-    return (
-        events.ConsentRequested(
-            **_common(now, Actor.STAFF, Grade.B),
-            personal=_kept(standing.version + 1, how=command.how),
-            question=command.question,
-            via=command.via,
-            line=command.line,
-            choices=command.choices,
-            language=command.language,
-            expires_at=command.expires_at,
-            regulation=command.regulation,
-            reason=command.reason,
-            edition=command.edition,
-            solicited_at=command.solicited_at,
-            remind_at=command.remind_at,
-        ),
-    )
-
-
-def _queue_message(command: commands.QueueMessage, now: datetime) -> tuple[Event, ...]:
-    return (
-        events.MessageQueued(
-            **_common(now, Actor.SYSTEM, Grade.B),
-            message=command.message,
-            channel=command.channel,
-            purpose=command.purpose,
-            line=command.line,
-            regulation=command.regulation,
-            reason=command.reason,
-            edition=command.edition,
-        ),
-    )
-
-
-def _record_communication(command: commands.RecordCommunication, now: datetime) -> tuple[Event, ...]:
-    return (
-        events.CommunicationMade(
-            **_common(now, Actor.STAFF, Grade.B),
-            communication=command.communication,
-            channel=command.channel,
-            purpose=command.purpose,
-            line=command.line,
-            regulation=command.regulation,
-            reason=command.reason,
-            edition=command.edition,
-            checks=command.checks,
-        ),
-    )
+        raise errors.UsageError("the question would expire before it is sent")
+    personal = _kept(standing.version + 1, how=command.how)
+    return (_written(events.ConsentRequested, command, **_common(now, Actor.STAFF, Grade.B), personal=personal),)
 
 
 _Answering: TypeAlias = commands.AnswerQuestion | commands.ChangeChoices | commands.ConfirmAnswer | commands.UndoStop
@@ -871,20 +748,20 @@ def _answer(
 def _answer_question(command: commands.AnswerQuestion, standing: Standing, now: datetime) -> tuple[Event, ...]:
     question = standing.question(command.question)
     if question is None:
-        raise LinkInvalidError("the link belongs to no question of this contact")
+        raise errors.LinkInvalidError("the link belongs to no question of this contact")
     check_open(question, now)
     choices = {(choice.channel, choice.purpose): choice for choice in question.choices}
     if not command.answers:
-        raise AnswerError("no answer was chosen, and silence is not one: say yes or no")
+        raise errors.AnswerError("no answer was chosen, and silence is not one: say yes or no")
     for key, answer in command.answers.items():
         if key not in choices:
-            raise AnswerError("the answer names a channel or a purpose that was not asked about")
+            raise errors.AnswerError("the answer names a channel or a purpose that was not asked about")
         if not isinstance(answer, bool):
-            raise AnswerError("an answer is True or False")
+            raise errors.AnswerError("an answer is True or False")
     present = standing.present()
     answered = [(choices[key], answer) for key, answer in command.answers.items() if choices[key].line in present]
     if not answered:
-        raise LinkSupersededError("the address or number that was asked about is no longer on record")
+        raise errors.LinkSupersededError("the address or number that was asked about is no longer on record")
     return _answer(
         command,
         standing,
@@ -910,12 +787,14 @@ def check_open(question: Question, now: datetime) -> None:
     match question.state:
         case QuestionState.ANSWERED:
             assert question.closed_at is not None
-            raise LinkUsedError("the question was answered already", answered_at=question.closed_at)
+            raise errors.LinkUsedError("the question was answered already", answered_at=question.closed_at)
         case QuestionState.SUPERSEDED:
-            raise LinkSupersededError("a later question, answer or stop replaced this question")
+            raise errors.LinkSupersededError("a later question, answer or stop replaced this question")
         case QuestionState.OPEN:
             if now > question.expires_at:
-                raise LinkExpiredError("the time to answer the question has passed", expired_at=question.expires_at)
+                raise errors.LinkExpiredError(
+                    "the time to answer the question has passed", expired_at=question.expires_at
+                )
         case _:
             assert_never(question.state)
 
@@ -944,10 +823,10 @@ def _confirm_answer(command: commands.ConfirmAnswer, standing: Standing, now: da
         return ()
     # The program that pressed the first button may press this one too, but it does so at once.
     if now < max(held.at for held in waiting) + READING_TIME:
-        raise TooSoonError("no person can read what there is to confirm in so short a time: confirm again")
+        raise errors.TooSoonError("no person can read what there is to confirm in so short a time: confirm again")
     still = [held for held in waiting if now <= held.until]
     if not still:
-        raise LinkExpiredError("the time to confirm the answer has passed", expired_at=waiting[0].until)
+        raise errors.LinkExpiredError("the time to confirm the answer has passed", expired_at=waiting[0].until)
     first = still[0]
     return _answer(
         command,
@@ -971,7 +850,7 @@ def _undo_stop(command: commands.UndoStop, standing: Standing, now: datetime) ->
 
 def _prove_line(command: commands.ProveLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
     if not set(standing.present()).issuperset(command.replaces):
-        raise LinkSupersededError("the address this was to replace is no longer on record")
+        raise errors.LinkSupersededError("the address this was to replace is no longer on record")
     gone = [events.LineRemoved(**_common(now, Actor.PERSON, Grade.B), line=number) for number in command.replaces]
     return (*gone, *_new_lines([command.line], standing, _common(now, Actor.PERSON, Grade.A)))
 
@@ -986,42 +865,21 @@ def _undo_line(command: commands.UndoLine, standing: Standing, now: datetime) ->
     return (*gone, *(events.LineReinstated(**common, line=number) for number in back))
 
 
-def _request_service(command: commands.RequestService, now: datetime) -> tuple[Event, ...]:
-    return (
-        events.ServiceRequested(
-            **_common(now, Actor.PERSON, Grade.B),
-            service=command.service,
-            channel=command.channel,
-            line=command.line,
-            link=command.link,
-            code=command.code,
-        ),
-    )
-
-
 def _complain(command: commands.Complain, standing: Standing, now: datetime) -> tuple[Event, ...]:
     if not command.text.strip():
-        raise AnswerError("the complaint is empty: say what is wrong")
+        raise errors.AnswerError("the complaint is empty: say what is wrong")
     if standing.complaint(command.complaint) is not None:
         return ()
-    return (
-        events.ComplaintReceived(
-            **_common(now, Actor.PERSON, Grade.B),
-            complaint=command.complaint,
-            acknowledge_by=command.acknowledge_by,
-            link=command.link,
-            code=command.code,
-            personal=_kept(standing.version + 1, text=command.text.strip()),
-        ),
-    )
+    personal = _kept(standing.version + 1, text=command.text.strip())
+    return (_written(events.ComplaintReceived, command, **_common(now, Actor.PERSON, Grade.B), personal=personal),)
 
 
 def _answer_complaint(command: commands.AnswerComplaint, standing: Standing, now: datetime) -> tuple[Event, ...]:
     complaint = standing.complaint(command.complaint)
     if complaint is None:
-        raise UsageError("the contact made no such complaint")
+        raise errors.UsageError("the contact made no such complaint")
     if not command.how.strip():
-        raise UsageError("say how the person was informed")
+        raise errors.UsageError("say how the person was informed")
     common = _common(now, Actor.STAFF, Grade.D)
     kept = _kept(standing.version + 1, how=command.how)
     if command.resolved:
@@ -1034,15 +892,14 @@ def _answer_complaint(command: commands.AnswerComplaint, standing: Standing, now
 
 def _record_consent(command: commands.RecordConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
     if not command.choices:
-        raise UsageError("a consent needs at least one channel and one purpose")
+        raise errors.UsageError("a consent needs at least one channel and one purpose")
     for choice in command.choices:
         _require_line(standing, choice.channel, choice.line)
     seq = standing.version + 1
-    given = events.ConsentGiven(
+    given = _written(
+        events.ConsentGiven,
+        command,
         **_common(now, command.actor, _grade(command), command.at),
-        choices=command.choices,
-        act=command.act,
-        manner=command.manner,
         personal={
             **_kept(seq, how=command.how),
             **_circumstances(seq, command.context),
@@ -1052,14 +909,14 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
     if given.defects and command.unsound is commands.Unsound.KEEP:
         return (attrs.evolve(given, grade=Grade.E),)
     if not command.act.affirmative:
-        raise UsageError(f"{command.act} is not consent: only a clear affirmative act is")
+        raise errors.UsageError(f"{command.act} is not consent: only a clear affirmative act is")
     if given.defects:
-        raise UsageError(f"this is not consent: {', '.join(given.defects)}")
+        raise errors.UsageError(f"this is not consent: {', '.join(given.defects)}")
     if not command.how.strip():
-        raise UsageError("say how the consent was given: a consent without evidence is worth nothing")
+        raise errors.UsageError("say how the consent was given: a consent without evidence is worth nothing")
     for choice in command.choices:
         if given.grade is not Grade.B and standing.stop(choice.channel, choice.purpose, choice.line, now) is not None:
-            raise StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
+            raise errors.StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
     return (given,)
 
 
@@ -1072,7 +929,7 @@ def _grade(command: commands.RecordConsent) -> Grade:
         case Actor.PROVIDER:
             return Grade.D
         case Actor.SYSTEM:
-            raise UsageError("a consent is given by a person, not by a system")
+            raise errors.UsageError("a consent is given by a person, not by a system")
         case _:
             assert_never(command.actor)
 
@@ -1080,17 +937,14 @@ def _grade(command: commands.RecordConsent) -> Grade:
 def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Event, ...]:
     # A line that was removed can be stopped too: it may come back.
     if command.line is not None and command.line not in {line.number for line in standing.lines}:
-        raise MissingLineError(f"the contact never had a line {command.line}")
+        raise errors.MissingLineError(f"the contact never had a line {command.line}")
     seq = standing.version + 1
+    kind: type[events.ObjectionRaised | events.ConsentWithdrawn]
     kind = events.ObjectionRaised if command.objection else events.ConsentWithdrawn
-    event = kind(
+    event = _written(
+        kind,
+        command,
         **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
-        channels=command.channels,
-        purposes=command.purposes,
-        line=command.line,
-        link=command.link,
-        code=command.code,
-        through=command.through,
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
     return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
@@ -1108,69 +962,37 @@ def _stands(stop: StandingStop, standing: Standing) -> bool:
     )
 
 
-def _record_soft_opt_in(command: commands.RecordSoftOptIn, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    _require_line(standing, command.channel, command.line)
-    return (
-        events.SoftOptInRecorded(
-            **_common(now, Actor.STAFF, Grade.D, command.at),
-            personal=_kept(standing.version + 1, how=command.how),
-            channel=command.channel,
-            line=command.line,
-            obtained_by=command.obtained_by,
-            in_sale=command.in_sale,
-            goods=command.goods,
-            similar_purposes=command.similar_purposes,
-            refusal_offered=command.refusal_offered,
-            refused=command.refused,
-            dated=command.at is not None,
-        ),
-    )
-
-
-def _record_charity_soft_opt_in(
-    command: commands.RecordCharitySoftOptIn, standing: Standing, now: datetime
+def _record_soft_opt_in(
+    command: commands.RecordSoftOptIn | commands.RecordCharitySoftOptIn, standing: Standing, now: datetime
 ) -> tuple[Event, ...]:
     _require_line(standing, command.channel, command.line)
-    return (
-        events.CharitySoftOptInRecorded(
-            **_common(now, Actor.STAFF, Grade.D, command.at),
-            personal=_kept(standing.version + 1, how=command.how),
-            channel=command.channel,
-            line=command.line,
-            obtained_by=command.obtained_by,
-            engagement=command.engagement,
-            purpose_held=command.purpose_held,
-            refusal_offered=command.refusal_offered,
-            refused=command.refused,
-            dated=command.at is not None,
-        ),
+    kind: type[events.SoftOptInRecorded | events.CharitySoftOptInRecorded] = events.SoftOptInRecorded
+    if isinstance(command, commands.RecordCharitySoftOptIn):
+        kind = events.CharitySoftOptInRecorded
+    recorded = _written(
+        kind,
+        command,
+        **_common(now, Actor.STAFF, Grade.D, command.at),
+        personal=_kept(standing.version + 1, how=command.how),
+        dated=command.at is not None,
     )
+    return (recorded,)
 
 
 def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    seq = standing.version + 1
-    shared: dict[str, Any] = {
-        "message": command.message,
-        "channel": command.channel,
-        "line": command.line,
-        "question": command.question,
-        "backend": command.backend,
-        "status": command.status,
-        "code": command.code,
-        "provider_id": command.provider_id,
-        "provider_code": command.provider_code,
-        # Nothing personal may come back after an erasure, and a provider's reply often repeats the address.
-        "personal": {} if standing.erased_at else _kept(seq, reply=command.reply),
-    }
+    # Nothing personal may come back after an erasure, and a provider's reply often repeats the address.
+    personal = {} if standing.erased_at else _kept(standing.version + 1, reply=command.reply)
+    by_provider = _common(now, Actor.PROVIDER, Grade.B)
     match command.outcome:
         case Outcome.ACCEPTED:
-            accepted = events.MessageAccepted(**_common(now, Actor.PROVIDER, Grade.B), **shared)
+            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal)
             return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
-            refused = events.MessageRefused(**_common(now, Actor.PROVIDER, Grade.B), **shared)
+            refused = _written(events.MessageRefused, command, **by_provider, personal=personal)
             return (refused, *_consequences(command, command.fault, standing, now, now))
         case Outcome.IN_DOUBT:
-            return (events.MessageDoubted(**_common(now, Actor.SYSTEM, Grade.B), **shared),)
+            by_us = _common(now, Actor.SYSTEM, Grade.B)
+            return (_written(events.MessageDoubted, command, **by_us, personal=personal),)
         case Outcome.RETRY_LATER:
             return ()
         case _:
@@ -1198,16 +1020,7 @@ def _consequences(
         return ()
     if fault is Fault.ADDRESS:
         status = command.status if isinstance(command, commands.RecordOutcome) else command.status_code
-        failed = events.LineFailed(
-            **_common(now, Actor.PROVIDER, Grade.B, at),
-            channel=command.channel,
-            line=command.line,
-            message=command.message,
-            backend=command.backend,
-            status=status,
-            provider_code=command.provider_code,
-        )
-        return (failed,)
+        return (_written(events.LineFailed, command, **_common(now, Actor.PROVIDER, Grade.B, at), status=status),)
     if fault is Fault.OPTED_OUT:
         return _stopped_through(command, Through.PROVIDER, standing, at, now)
     return ()
@@ -1228,24 +1041,17 @@ def _stopped_through(
 def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: datetime) -> tuple[Event, ...]:
     # A provider whose clock is ahead must not have its reports refused.
     at = min(command.at, now)
-    seq = standing.version + 1
-    shared: dict[str, Any] = {
+    facts: dict[str, Any] = {
         **_common(now, Actor.PROVIDER, Grade.B, at),
-        "message": command.message,
-        "channel": command.channel,
-        "line": command.line,
-        "question": command.question,
-        "backend": command.backend,
         "status": command.status_code,
-        "provider_code": command.provider_code,
-        "personal": _kept(seq, detail=command.detail),
+        "personal": _kept(standing.version + 1, detail=command.detail),
     }
-    undelivered = (events.MessageUndelivered(**shared),) if command.message else ()
+    undelivered = (_written(events.MessageUndelivered, command, **facts),) if command.message else ()
     match command.status:
         case DeliveryStatus.SENT | DeliveryStatus.DELAYED:
             return ()
         case DeliveryStatus.DELIVERED:
-            return (events.MessageDelivered(**shared),) if command.message else ()
+            return (_written(events.MessageDelivered, command, **facts),) if command.message else ()
         case DeliveryStatus.FAILED:
             return undelivered
         case DeliveryStatus.BOUNCED:
@@ -1259,15 +1065,9 @@ def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: 
 
 
 def _record_message(command: commands.RecordMessage, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    common = _common(now, Actor.PERSON, Grade.B, min(command.at, now))
     return (
-        events.MessageReceived(
-            **_common(now, Actor.PERSON, Grade.B, min(command.at, now)),
-            personal=_kept(standing.version + 1, text=command.text),
-            channel=command.channel,
-            line=command.line,
-            meaning=command.meaning,
-            backend=command.backend,
-        ),
+        _written(events.MessageReceived, command, **common, personal=_kept(standing.version + 1, text=command.text)),
     )
 
 
@@ -1275,26 +1075,5 @@ def _restore_line(command: commands.RestoreLine, standing: Standing, now: dateti
     _require_line(standing, command.channel, command.line)
     if standing.failure(command.channel, command.line) is None:
         return ()
-    return (
-        events.LineRestored(
-            **_common(now, Actor.STAFF, Grade.D),
-            channel=command.channel,
-            line=command.line,
-            personal=_kept(standing.version + 1, how=command.how),
-        ),
-    )
-
-
-def _withhold_message(command: commands.WithholdMessage, now: datetime) -> tuple[Event, ...]:
-    return (
-        events.MessageWithheld(
-            **_common(now, Actor.SYSTEM, Grade.B),
-            message=command.message,
-            channel=command.channel,
-            line=command.line,
-            question=command.question,
-            regulation=command.regulation,
-            reason=command.reason,
-            edition=command.edition,
-        ),
-    )
+    personal = _kept(standing.version + 1, how=command.how)
+    return (_written(events.LineRestored, command, **_common(now, Actor.STAFF, Grade.D), personal=personal),)

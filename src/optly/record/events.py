@@ -16,8 +16,7 @@ from typing import TypeAlias
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.parties import Subscriber
+from optly.contacts import AddressKind, Channel, Subscriber
 from optly.instants import is_aware, to_utc, to_utc_or_none
 
 

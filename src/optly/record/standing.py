@@ -15,8 +15,7 @@ from enum import StrEnum
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.parties import Subscriber
+from optly.contacts import AddressKind, Channel, Subscriber
 from optly.record.events import Choice, Defect, Engagement, LinkKind
 
 

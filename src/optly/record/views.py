@@ -11,9 +11,7 @@ from datetime import datetime
 
 import attrs
 
-from optly.contacts.addresses import Address, AddressKind, Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose, Wording
+from optly.contacts import Address, AddressKind, Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
 from optly.record.events import Choice, Event, LinkKind
 from optly.record.standing import Question, Standing

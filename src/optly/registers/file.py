@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from optly.contacts.addresses import PhoneNumber
+from optly.contacts import PhoneNumber
 from optly.errors import RegisterUnreadableError
 from optly.protocols import Clock, Listing, RegisterName
 from optly.registers._format import DAY_BITS, HEADER_SIZE, Header, read_header, unpack_day

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from optly.contacts.addresses import PhoneNumber
+from optly.contacts import PhoneNumber
 from optly.protocols import Clock, Listing, RegisterName
 from optly.registers._screening import answer, utc_now
 

@@ -1,17 +1,21 @@
 """
-Rendering of the templates, in plain text and HTML, and the alphabet of a text message.
+Rendering of the templates, in plain text and HTML, under the letterhead of an organisation.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Hashable
+from datetime import datetime
 from functools import cache, lru_cache
+from gettext import NullTranslations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import Catalogues, catalogue, direction, install, nearest
+import attrs
+
+from optly.contacts import Channel, Organisation
+from optly.locale.i18n import SOURCE, Catalogues, catalogue, direction, install, long_date, nearest
 from optly.messages import Content
 
 if TYPE_CHECKING:
@@ -56,26 +60,91 @@ def render(name: str, **facts: Any) -> str:
     return environment().get_template(name).render(**facts).strip() + "\n"
 
 
-def letter(
-    name: str, organisation: Organisation, subject: str, *, language: str, more: Catalogues, **facts: object
-) -> Content:
+def in_plain_letters(text: str) -> str:
     """
-    Render a message in both forms, plain text and HTML.
+    Return *text* without the typography that would make a text message cost twice as much.
+
+    Letters stay as they are: a word spelt with a ŵ or an ê is wrong without it.
     """
-    spoken = nearest(language, more)
-    text, html = (
-        render(
-            f"{name}.{form}.j2",
-            organisation=organisation,
-            subject=subject,
-            language=spoken,
-            direction=direction(spoken),
-            translations=catalogue(spoken, more),
-            **facts,
+    return text.translate(_PLAIN)
+
+
+@attrs.frozen(kw_only=True)
+class Letterhead:
+    """
+    What a message has whatever it says: who sends it, on which channel, in which language, and where its links lead.
+
+    Attributes:
+        link: Opens the page that the message is about; without one, the person's MyOptly page.
+        stop: Stops everything or, in a marketing message, its purpose.
+        language: The nearest language there is a catalogue for is used.
+        more: The catalogues of the host.
+    """
+
+    organisation: Organisation
+    channel: Channel = Channel.EMAIL
+    link: str = attrs.field(default="", repr=False)
+    stop: str = attrs.field(default="", repr=False)
+    language: str = SOURCE
+    more: Catalogues = ()
+
+    @property
+    def by_email(self) -> bool:
+        return self.channel is Channel.EMAIL
+
+    @property
+    def translations(self) -> NullTranslations:
+        return catalogue(self.language, self.more)
+
+    def day(self, at: datetime) -> str:
+        """
+        Return the date of an instant in words.
+        """
+        return long_date(at, nearest(self.language, self.more))
+
+    def filled(self, sentence: str, **facts: object) -> str:
+        """
+        Fill the name of the organisation, the link and *facts* into a sentence.
+        """
+        return sentence % {"organisation": self.organisation.name, "link": self.link, **facts}
+
+    def text(self, sentence: str, **facts: object) -> Content:
+        """
+        Return a sentence, filled, as a text message.
+        """
+        return Content(text=in_plain_letters(self.filled(sentence, **facts)))
+
+    def letter(self, name: str, subject: str, **facts: object) -> Content:
+        """
+        Render an email in both forms, plain text and HTML.
+        """
+        subject, language = self.filled(subject), nearest(self.language, self.more)
+        text, html = (
+            render(
+                f"{name}.{form}.j2",
+                organisation=self.organisation,
+                subject=subject,
+                link=self.link,
+                stop=self.stop,
+                language=language,
+                direction=direction(language),
+                translations=catalogue(language, self.more),
+                **facts,
+            )
+            for form in ("txt", "html")
         )
-        for form in ("txt", "html")
-    )
-    return Content(subject=subject, text=text, html=html)
+        return Content(subject=subject, text=text, html=html)
+
+    def circular(self, name: str, subject: str, **facts: Hashable) -> Content:
+        """
+        Render an email that differs only by its links from one person to the next. Rendered once for all of them.
+        """
+        pattern = _pattern(name, self.organisation, subject, self.language, self.more, **facts)
+        return Content(
+            subject=pattern.subject,
+            text=pattern.text.replace(_LINK, self.link).replace(_STOP, self.stop),
+            html=pattern.html.replace(_LINK, escape(self.link)).replace(_STOP, escape(self.stop)),
+        )
 
 
 @lru_cache(maxsize=256)
@@ -85,35 +154,5 @@ def _pattern(
     """
     Render a message with placeholders for the links, as it is the same for everyone who gets it that day.
     """
-    return letter(name, organisation, subject, language=language, more=more, link=_LINK, stop=_STOP, **facts)
-
-
-def circular(
-    name: str,
-    organisation: Organisation,
-    subject: str,
-    *,
-    link: str,
-    stop: str,
-    language: str,
-    more: Catalogues,
-    **facts: Hashable,
-) -> Content:
-    """
-    Render a message that differs only by its links from one person to the next. Rendered once for all of them.
-    """
-    pattern = _pattern(name, organisation, subject, language, more, **facts)
-    return Content(
-        subject=pattern.subject,
-        text=pattern.text.replace(_LINK, link).replace(_STOP, stop),
-        html=pattern.html.replace(_LINK, escape(link)).replace(_STOP, escape(stop)),
-    )
-
-
-def in_plain_letters(text: str) -> str:
-    """
-    Return *text* without the typography that would make a text message cost twice as much.
-
-    Letters stay as they are: a word spelt with a ŵ or an ê is wrong without it.
-    """
-    return text.translate(_PLAIN)
+    head = Letterhead(organisation=organisation, link=_LINK, stop=_STOP, language=language, more=more)
+    return head.letter(name, subject, **facts)

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import N_, Catalogues, catalogue, long_date, nearest
+from optly.contacts import AddressKind
+from optly.locale.i18n import N_
 from optly.messages import Content
-from optly.rendering._templates import in_plain_letters, letter
+from optly.rendering._templates import Letterhead
 
 _CHANGED = {
     AddressKind.EMAIL: N_("Your email address on MyOptly is now %(masked)s."),
@@ -20,34 +19,22 @@ _CHANGED = {
 }
 
 
-def changed_notice(
-    organisation: Organisation,
-    channel: Channel,
-    *,
-    kind: AddressKind,
-    masked: str,
-    link: str,
-    until: datetime,
-    language: str,
-    more: Catalogues = (),
-) -> Content:
+def changed_notice(head: Letterhead, *, kind: AddressKind, masked: str, until: datetime) -> Content:
     """
     Return the notice to the address on file so far that another address replaced it or was added.
 
     Args:
+        head: Its link undoes the change.
         kind: The kind of the new address.
         masked: Enough of the new address for its owner to recognise it.
-        link: Undoes the change.
         until: The last day on which it can be undone.
     """
-    _ = catalogue(language, more).gettext
-    day = long_date(until, nearest(language, more))
-    if channel is not Channel.EMAIL:
+    _ = head.translations.gettext
+    day = head.day(until)
+    if not head.by_email:
         # The dots of a masked address would make the text cost twice as much.
         changed = _(_CHANGED[kind]) % {"masked": masked.replace("•", "*")}
         text = _("%(organisation)s: %(changed)s Not you? Undo it until %(until)s: %(link)s")
-        facts = {"organisation": organisation.name, "changed": changed, "until": day, "link": link}
-        return Content(text=in_plain_letters(text % facts))
-    subject = _("%(organisation)s: your details have changed") % {"organisation": organisation.name}
+        return head.text(text, changed=changed, until=day)
     changed = _(_CHANGED[kind]) % {"masked": masked}
-    return letter("changed", organisation, subject, language=language, more=more, changed=changed, link=link, until=day)
+    return head.letter("changed", _("%(organisation)s: your details have changed"), changed=changed, until=day)

@@ -4,23 +4,11 @@ The message with a one-time code.
 
 from __future__ import annotations
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import Catalogues, catalogue
 from optly.messages import Content
-from optly.rendering._templates import in_plain_letters, letter
+from optly.rendering._templates import Letterhead
 
 
-def code_message(
-    organisation: Organisation,
-    channel: Channel,
-    digits: str,
-    *,
-    host: str,
-    minutes: int,
-    language: str,
-    more: Catalogues = (),
-) -> Content:
+def code_message(head: Letterhead, digits: str, *, host: str, minutes: int) -> Content:
     """
     Return the message with a one-time code.
 
@@ -32,9 +20,8 @@ def code_message(
 
     Source: Origin-bound one-time codes delivered via SMS, https://wicg.github.io/sms-one-time-codes/.
     """
-    translations = catalogue(language, more)
-    facts = {"organisation": organisation.name, "digits": digits, "num": minutes}
-    if channel is not Channel.EMAIL:
+    translations = head.translations
+    if not head.by_email:
         text = translations.ngettext(
             "%(digits)s is your MyOptly code for %(organisation)s. It works for one minute. Do not share it. "
             "Did not ask for it? Ignore this text.",
@@ -42,9 +29,7 @@ def code_message(
             "Did not ask for it? Ignore this text.",
             minutes,
         )
-        return Content(text=f"{in_plain_letters(text % facts)}\n\n@{host} #{digits}")
-    subject = translations.gettext("%(organisation)s: your code for MyOptly") % facts
+        return Content(text=f"{head.text(text, digits=digits, num=minutes).text}\n\n@{host} #{digits}")
+    subject = translations.gettext("%(organisation)s: your code for MyOptly")
     # Not a circular: those are cached, and a code must not stay in memory.
-    return letter(
-        "code", organisation, subject, language=language, more=more, digits=digits, host=host, minutes=minutes
-    )
+    return head.letter("code", subject, digits=digits, host=host, minutes=minutes)

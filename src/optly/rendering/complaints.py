@@ -6,23 +6,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import Catalogues, catalogue, long_date, nearest
+from optly.contacts import Organisation
+from optly.locale.i18n import long_date
 from optly.messages import Content
-from optly.rendering._templates import in_plain_letters, letter, wrapped
+from optly.rendering._templates import Letterhead, wrapped
 
 
-def complaint_received(
-    organisation: Organisation,
-    channel: Channel,
-    *,
-    reference: str,
-    on: datetime,
-    by: datetime,
-    language: str,
-    more: Catalogues = (),
-) -> Content:
+def complaint_received(head: Letterhead, *, reference: str, on: datetime, by: datetime) -> Content:
     """
     Return the acknowledgement of a complaint about how the person's data are used.
 
@@ -35,26 +25,16 @@ def complaint_received(
     https://www.legislation.gov.uk/ukpga/2025/18/section/103 (read 2026-11-24): receipt is acknowledged within 30 days;
     steps are taken, and progress and outcome told, without undue delay.
     """
-    _ = catalogue(language, more).gettext
-    spoken = nearest(language, more)
-    facts = {"organisation": organisation.name, "reference": reference, "on": long_date(on, spoken)}
-    if channel is not Channel.EMAIL:
+    _ = head.translations.gettext
+    received = head.day(on)
+    if not head.by_email:
         text = _(
             "%(organisation)s: on %(on)s we received your complaint about your data. Reference %(reference)s. "
             "We will look into it and tell you the outcome."
         )
-        return Content(text=in_plain_letters(text % facts))
-    subject = _("%(organisation)s: we have received your complaint") % facts
-    return letter(
-        "complaint",
-        organisation,
-        subject,
-        language=language,
-        more=more,
-        reference=reference,
-        on=facts["on"],
-        by=long_date(by, spoken),
-    )
+        return head.text(text, reference=reference, on=received)
+    subject = _("%(organisation)s: we have received your complaint")
+    return head.letter("complaint", subject, reference=reference, on=received, by=head.day(by))
 
 
 def complaint_alert(

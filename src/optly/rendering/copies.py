@@ -4,13 +4,11 @@ The letter with a copy of the person's data.
 
 from __future__ import annotations
 
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import Catalogues, catalogue
 from optly.messages import Content
-from optly.rendering._templates import letter
+from optly.rendering._templates import Letterhead
 
 
-def copy_message(organisation: Organisation, *, page: str, plain: str, language: str, more: Catalogues = ()) -> Content:
+def copy_message(head: Letterhead, *, page: str, plain: str) -> Content:
     """
     Return the letter with the copy of their data that the person asked for.
 
@@ -20,13 +18,5 @@ def copy_message(organisation: Organisation, *, page: str, plain: str, language:
     """
     from markupsafe import Markup
 
-    subject = catalogue(language, more).gettext("%(organisation)s: the copy of your data that you asked for")
-    return letter(
-        "copy",
-        organisation,
-        subject % {"organisation": organisation.name},
-        language=language,
-        more=more,
-        page=Markup(page),  # noqa: S704
-        plain=plain.strip(),
-    )
+    subject = head.translations.gettext("%(organisation)s: the copy of your data that you asked for")
+    return head.letter("copy", subject, page=Markup(page), plain=plain.strip())  # noqa: S704

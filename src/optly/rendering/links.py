@@ -4,23 +4,17 @@ The message with a new link to the person's MyOptly page.
 
 from __future__ import annotations
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import Catalogues, catalogue
 from optly.messages import Content
-from optly.rendering._templates import in_plain_letters, letter
+from optly.rendering._templates import Letterhead
 
 
-def link_message(
-    organisation: Organisation, channel: Channel, *, link: str, stop: str, language: str, more: Catalogues = ()
-) -> Content:
+def link_message(head: Letterhead) -> Content:
     """
     Return the message with the link that the person asked for.
     """
-    _ = catalogue(language, more).gettext
-    facts = {"organisation": organisation.name, "link": link}
-    if channel is not Channel.EMAIL:
-        text = _("%(organisation)s: your MyOptly page, as you asked: %(link)s Did not ask for it? Ignore this text.")
-        return Content(text=in_plain_letters(text % facts))
-    subject = _("%(organisation)s: your MyOptly page") % facts
-    return letter("link", organisation, subject, language=language, more=more, link=link, stop=stop)
+    _ = head.translations.gettext
+    if not head.by_email:
+        return head.text(
+            _("%(organisation)s: your MyOptly page, as you asked: %(link)s Did not ask for it? Ignore this text.")
+        )
+    return head.letter("link", _("%(organisation)s: your MyOptly page"))

@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.locale.i18n import N_, Catalogues, catalogue
+from optly.locale.i18n import N_
 from optly.messages import Content
-from optly.rendering._templates import circular
+from optly.rendering._templates import Letterhead
 from optly.rules.decision import Reason
 
 _BECAUSE = {
@@ -30,36 +28,17 @@ _BECAUSE_OTHERWISE = N_("You receive this because you are in contact with %(orga
 _SUBJECT, _CONTENT = "\ue000subject\ue000", "\ue000content\ue000"
 
 
-def marketing(
-    organisation: Organisation,
-    channel: Channel,
-    content: Content,
-    *,
-    reason: Reason,
-    link: str,
-    stop: str,
-    language: str,
-    more: Catalogues = (),
-) -> Content:
+def marketing(head: Letterhead, content: Content, *, reason: Reason) -> Content:
     """
     Return the host's own message with the identity and the links the law requires.
 
     The host's HTML goes in unchanged.
     """
-    if channel is not Channel.EMAIL:
-        text = catalogue(language, more).gettext("%(organisation)s: %(text)s Stop: %(link)s")
-        return Content(text=text % {"organisation": organisation.name, "text": content.text.strip(), "link": link})
-    frame = circular(
-        "marketing",
-        organisation,
-        _SUBJECT,
-        link=link,
-        stop=stop,
-        language=language,
-        more=more,
-        because=_BECAUSE.get(reason, _BECAUSE_OTHERWISE),
-        content=_CONTENT,
-    )
+    if not head.by_email:
+        text = head.translations.gettext("%(organisation)s: %(text)s Stop: %(link)s")
+        return Content(text=head.filled(text, text=content.text.strip()))
+    because = _BECAUSE.get(reason, _BECAUSE_OTHERWISE)
+    frame = head.circular("marketing", _SUBJECT, because=because, content=_CONTENT)
     html = frame.html.replace(_SUBJECT, escape(content.subject)).replace(_CONTENT, content.html) if content.html else ""
     return Content(subject=content.subject, text=frame.text.replace(_CONTENT, content.text.strip()), html=html)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.record.events import Defect
 from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind

@@ -12,7 +12,7 @@ from typing import Protocol, TypedDict
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.instants import is_aware, to_utc
 
 

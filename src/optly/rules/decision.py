@@ -9,8 +9,7 @@ from enum import StrEnum
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Subscriber
+from optly.contacts import Channel, Subscriber
 from optly.rules.communication import Listing, MessageKind
 
 

@@ -18,9 +18,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Wording
+from optly.contacts import Channel, Organisation, Wording
 
 
 class Severity(StrEnum):

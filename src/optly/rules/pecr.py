@@ -16,8 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Subscriber
+from optly.contacts import Channel, Subscriber
 from optly.record.events import Engagement
 from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
 from optly.rules._grounds import (

@@ -16,13 +16,11 @@ from optly._operations import access, choices, complaints, details, sessions, st
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.arguments import read_own
-from optly.contacts.addresses import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
+from optly.contacts import AddressKind, Channel, EmailAddress, Organisation, PhoneNumber, PostalAddress, Purpose
 from optly.links import Pages, StopScope
 from optly.protocols import Clock
 from optly.record.commands import Context
-from optly.record.consent import Complaint, Standing
+from optly.record.standing import Complaint, Standing
 from optly.record.views import AfterStop, Details, History, Opened
 
 

@@ -15,21 +15,9 @@ from typing import Any
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly import protocols
+from optly.contacts import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError
-from optly.protocols import (
-    Claim,
-    Commit,
-    Found,
-    Head,
-    Identifier,
-    MessageState,
-    OutboxMessage,
-    SealedLeaf,
-    Settlement,
-    StoredCode,
-    Suppression,
-)
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 
 
@@ -68,8 +56,8 @@ class Queued:
     """
 
     organisation: str
-    message: OutboxMessage
-    state: MessageState = MessageState.QUEUED
+    message: protocols.OutboxMessage
+    state: protocols.MessageState = protocols.MessageState.QUEUED
     until: datetime | None = None
 
 
@@ -90,19 +78,19 @@ class State:
     """
 
     contacts: dict[bytes, Contact] = attrs.field(factory=dict)
-    identifiers: dict[bytes, Identifier] = attrs.field(factory=dict)
-    suppressions: dict[bytes, dict[str, Suppression]] = attrs.field(factory=dict)
+    identifiers: dict[bytes, protocols.Identifier] = attrs.field(factory=dict)
+    suppressions: dict[bytes, dict[str, protocols.Suppression]] = attrs.field(factory=dict)
     wordings: dict[str, bytes] = attrs.field(factory=dict)
     outbox: dict[tuple[bytes, bytes], Queued] = attrs.field(factory=dict)
     settled: dict[tuple[bytes, bytes], Queued] = attrs.field(factory=dict)
-    codes: dict[bytes, StoredCode] = attrs.field(factory=dict)
+    codes: dict[bytes, protocols.StoredCode] = attrs.field(factory=dict)
     counters: dict[bytes, tuple[int, datetime]] = attrs.field(factory=dict)
     key_versions: dict[str, set[str]] = attrs.field(factory=dict)
     logs: dict[str, LogHead] = attrs.field(factory=dict)
     leaves: dict[tuple[str, int], Leaf] = attrs.field(factory=dict)
 
 
-def _live(code: StoredCode | None, now: datetime) -> StoredCode | None:
+def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredCode | None:
     return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
 
 
@@ -125,21 +113,21 @@ class MemoryStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> Found:
-        identifiers: dict[bytes, Identifier] = {}
-        suppressions: list[Suppression] = []
+    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+        identifiers: dict[bytes, protocols.Identifier] = {}
+        suppressions: list[protocols.Suppression] = []
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
                 if identifier := self._state.identifiers.get(idkey):
                     identifiers[idkey] = identifier
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
-        return Found(identifiers, suppressions)
+        return protocols.Found(identifiers, suppressions)
 
-    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         with self._reading:
             return {
-                subject: Head(
+                subject: protocols.Head(
                     version=contact.version,
                     hash=contact.hash,
                     snapshot=contact.snapshot,
@@ -162,7 +150,7 @@ class MemoryStorage:
                 if (contact := self._state.contacts.get(subject)) and contact.openings
             }
 
-    def append(self, commits: Sequence[Commit]) -> None:
+    def append(self, commits: Sequence[protocols.Commit]) -> None:
         with self._changing:
             _check(self._state, commits)
             for commit in commits:
@@ -192,26 +180,26 @@ class MemoryStorage:
 
     # ---- the outbox
 
-    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+    def enqueue(self, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:
         with self._changing:
             _check_ids(self._state, messages)
             _enqueue(self._state, organisation, messages)
             if messages:
                 self._changed("enqueue", organisation, messages)
 
-    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[protocols.OutboxMessage]:
         with self._reading:
             found = (
                 queued.message
                 for queued in self._state.outbox.values()
                 if queued.organisation == organisation
-                and queued.state is MessageState.QUEUED
+                and queued.state is protocols.MessageState.QUEUED
                 and queued.message.channel is channel
                 and queued.message.due_at <= now
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
-    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[protocols.OutboxMessage]:
         with self._reading:
             found = (
                 queued
@@ -220,7 +208,9 @@ class MemoryStorage:
             )
             return [queued.message for queued in nsmallest(limit, found, key=attrgetter("until"))]
 
-    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+    def messages(
+        self, organisation: str, state: protocols.MessageState, limit: int
+    ) -> Sequence[protocols.OutboxMessage]:
         with self._reading:
             found = (
                 queued.message
@@ -230,23 +220,25 @@ class MemoryStorage:
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
-    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+    def claim(
+        self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
+    ) -> Sequence[protocols.OutboxMessage]:
         with self._changing:
-            claimed: list[OutboxMessage] = []
+            claimed: list[protocols.OutboxMessage] = []
             for claim in claims:
                 name = (claim.subject, claim.message)
                 queued = self._state.outbox.get(name)
-                if queued is None or queued.state is not MessageState.QUEUED or queued.message.due_at > now:
+                if queued is None or queued.state is not protocols.MessageState.QUEUED or queued.message.due_at > now:
                     continue
                 message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
-                self._state.outbox[name] = Queued(queued.organisation, message, MessageState.SENDING, until)
+                self._state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.SENDING, until)
                 self._state.codes.update((code.key, code) for code in claim.codes)
                 claimed.append(message)
             if claimed:
                 self._changed("claim", claims, now, until)
             return claimed
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def settle(self, settlements: Sequence[protocols.Settlement]) -> None:
         with self._changing:
             settled = []
             for settlement in settlements:
@@ -256,7 +248,7 @@ class MemoryStorage:
             if settled:
                 self._changed("settle", settled)
 
-    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+    def backlog(self, organisation: str) -> Mapping[protocols.MessageState, int]:
         with self._reading:
             return Counter(
                 queued.state
@@ -267,7 +259,7 @@ class MemoryStorage:
 
     # ---- codes and counters
 
-    def put_codes(self, codes: Sequence[StoredCode]) -> None:
+    def put_codes(self, codes: Sequence[protocols.StoredCode]) -> None:
         with self._changing:
             self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
@@ -367,27 +359,27 @@ class MemoryStorage:
             head = self._state.logs.get(organisation)
             return [self._state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
 
-    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
         with self._reading:
             contact = self._state.contacts.get(subject)
             if contact is None or contact.sealed is None or contact.organisation != organisation:
                 return None
-            return SealedLeaf(index=contact.sealed, leaf=self._state.leaves[organisation, contact.sealed])
+            return protocols.SealedLeaf(index=contact.sealed, leaf=self._state.leaves[organisation, contact.sealed])
 
 
 # ---- what one commit does to the state
 
 
-def _is_claimed(state: State, settlement: Settlement) -> bool:
+def _is_claimed(state: State, settlement: protocols.Settlement) -> bool:
     queued = state.outbox.get((settlement.subject, settlement.message))
     return (
         queued is not None
-        and queued.state in (MessageState.SENDING, MessageState.IN_DOUBT)
+        and queued.state in (protocols.MessageState.SENDING, protocols.MessageState.IN_DOUBT)
         and queued.message.attempts == settlement.attempts
     )
 
 
-def _check(state: State, commits: Sequence[Commit]) -> None:
+def _check(state: State, commits: Sequence[protocols.Commit]) -> None:
     """
     Raise if any of *commits* cannot be written, before anything is changed.
     """
@@ -410,14 +402,14 @@ def _check(state: State, commits: Sequence[Commit]) -> None:
             raise ClaimLostError("the claim on a message was lost before its outcome was recorded")
 
 
-def _check_ids(state: State, messages: Sequence[OutboxMessage], *, forgotten: bool = False) -> None:
+def _check_ids(state: State, messages: Sequence[protocols.OutboxMessage], *, forgotten: bool = False) -> None:
     names = [(message.subject, message.message) for message in messages]
     taken = not forgotten and any(name in state.outbox or name in state.settled for name in names)
     if taken or len(set(names)) < len(names):
         raise ConflictError("the outbox already has a message with this id")
 
 
-def _check_addresses(state: State, commits: Sequence[Commit]) -> None:
+def _check_addresses(state: State, commits: Sequence[protocols.Commit]) -> None:
     forgotten = {commit.subject for commit in commits if commit.forget}
     released = {(idkey, commit.subject) for commit in commits for idkey in commit.release}
     owners: dict[bytes, bytes] = {}
@@ -437,7 +429,7 @@ def _revoke(state: State, subject: bytes) -> int:
     return len(keys)
 
 
-def _drop(state: State, commit: Commit) -> None:
+def _drop(state: State, commit: protocols.Commit) -> None:
     if commit.forget:
         if contact := state.contacts.get(commit.subject):
             contact.openings.clear()
@@ -453,7 +445,7 @@ def _drop(state: State, commit: Commit) -> None:
             del state.identifiers[idkey]
 
 
-def _write(state: State, commit: Commit) -> None:
+def _write(state: State, commit: protocols.Commit) -> None:
     contact = state.contacts.setdefault(commit.subject, Contact(commit.organisation, commit.head, commit.snapshot))
     contact.hash, contact.snapshot, contact.grown = commit.head, commit.snapshot, True
     contact.entries.extend(commit.entries)
@@ -472,19 +464,19 @@ def _write(state: State, commit: Commit) -> None:
         _settle(state, settlement)
 
 
-def _enqueue(state: State, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:
     for message in messages:
         state.outbox[message.subject, message.message] = Queued(organisation, message)
 
 
-def _settle(state: State, settlement: Settlement) -> None:
+def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
-    if settlement.state is MessageState.QUEUED:
+    if settlement.state is protocols.MessageState.QUEUED:
         message = attrs.evolve(queued.message, due_at=settlement.due_at or queued.message.due_at)
         state.outbox[name] = Queued(queued.organisation, message)
-    elif settlement.state is MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, queued.message, MessageState.IN_DOUBT)
+    elif settlement.state is protocols.MessageState.IN_DOUBT:
+        state.outbox[name] = Queued(queued.organisation, queued.message, protocols.MessageState.IN_DOUBT)
     else:
         message = attrs.evolve(queued.message, body=b"")
         state.settled[name] = Queued(queued.organisation, message, settlement.state)

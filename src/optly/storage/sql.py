@@ -8,21 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from optly.contacts.addresses import Channel
+from optly import protocols
+from optly.contacts import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
-from optly.protocols import (
-    Claim,
-    Commit,
-    Found,
-    Head,
-    Identifier,
-    MessageState,
-    OutboxMessage,
-    SealedLeaf,
-    Settlement,
-    StoredCode,
-    Suppression,
-)
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
@@ -58,25 +46,25 @@ class SQLStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> Found:
-        def work(session: Session) -> Found:
+    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+        def work(session: Session) -> protocols.Found:
             # In this order: an erasure between the two leaves a suppression where an identifier was.
             identifiers = {
-                idkey: Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
+                idkey: protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
                 for idkey, subject, line, version in session.lookup("identifiers", idkeys)
             }
             suppressions = [
-                Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=version)
+                protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=version)
                 for idkey, scope, at, version in session.lookup("suppressions", idkeys)
             ]
-            return Found(identifiers, suppressions)
+            return protocols.Found(identifiers, suppressions)
 
         return self._database.read(work)
 
-    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
-        def work(session: Session) -> Mapping[bytes, Head]:
+    def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
+        def work(session: Session) -> Mapping[bytes, protocols.Head]:
             return {
-                subject: Head(version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version)
+                subject: protocols.Head(version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version)
                 for subject, last, hash_, snapshot, version in session.lookup("heads", subjects)
             }
 
@@ -98,7 +86,7 @@ class SQLStorage:
             found.setdefault(subject, {})[slot] = Opening(salt, text)
         return found
 
-    def append(self, commits: Sequence[Commit]) -> None:
+    def append(self, commits: Sequence[protocols.Commit]) -> None:
         if commits:
             erase = any(commit.forget or commit.release for commit in commits)
             self._database.write(lambda session: _append(session, commits), erase=erase)
@@ -121,28 +109,32 @@ class SQLStorage:
 
     # ---- the outbox
 
-    def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+    def enqueue(self, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:
         if messages:
             rows = [_message_row(organisation, message) for message in sorted(messages, key=_key)]
             self._database.write(lambda session: _enqueue(session, rows))
 
-    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[protocols.OutboxMessage]:
         return self._messages("due", of=organisation, by=channel.value, now=to_micros(now), most=limit)
 
-    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[protocols.OutboxMessage]:
         return self._messages("overdue", of=organisation, now=to_micros(now), most=limit)
 
-    def messages(self, organisation: str, state: MessageState, limit: int) -> Sequence[OutboxMessage]:
+    def messages(
+        self, organisation: str, state: protocols.MessageState, limit: int
+    ) -> Sequence[protocols.OutboxMessage]:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
 
-    def _messages(self, which: str, **values: Any) -> Sequence[OutboxMessage]:
+    def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
         return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
 
-    def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+    def claim(
+        self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
+    ) -> Sequence[protocols.OutboxMessage]:
         wanted = sorted(claims, key=_key)
         lease = {"now": to_micros(now), "until": to_micros(until)}
 
-        def work(session: Session) -> Sequence[OutboxMessage]:
+        def work(session: Session) -> Sequence[protocols.OutboxMessage]:
             claimed = [claim for claim in wanted if session.change("claim", **_binds(claim), **lease)]
             session.change_each("put_code", [_code_row(code) for claim in claimed for code in claim.codes])
             names = {_key(claim) for claim in claimed}
@@ -151,17 +143,17 @@ class SQLStorage:
 
         return self._database.write(work) if claims else ()
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def settle(self, settlements: Sequence[protocols.Settlement]) -> None:
         if settlements:
             self._database.write(lambda session: _settle(session, settlements))
 
-    def backlog(self, organisation: str) -> Mapping[MessageState, int]:
+    def backlog(self, organisation: str) -> Mapping[protocols.MessageState, int]:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
-        return {MessageState(state): count for state, count in rows}
+        return {protocols.MessageState(state): count for state, count in rows}
 
     # ---- codes and counters
 
-    def put_codes(self, codes: Sequence[StoredCode]) -> None:
+    def put_codes(self, codes: Sequence[protocols.StoredCode]) -> None:
         rows = [_code_row(code) for code in sorted(codes, key=lambda code: code.key)]
         if rows:
             self._database.write(lambda session: session.change_each("put_code", rows))
@@ -264,12 +256,12 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, end=size))
         return [Leaf(subject=subject, version=version, head=head) for subject, version, head in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> SealedLeaf | None:
+    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
         rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
         if not rows:
             return None
         place, subject, version, head = rows[0]
-        return SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=head))
+        return protocols.SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=head))
 
 
 # ---- rows
@@ -286,16 +278,18 @@ def _text(value: object) -> str | None:
         return None
 
 
-def _subject(item: Commit | Leaf) -> bytes:
+def _subject(item: protocols.Commit | Leaf) -> bytes:
     return item.subject
 
 
-def _key(item: Claim | Settlement | OutboxMessage) -> tuple[bytes, bytes]:
+def _key(item: protocols.Claim | protocols.Settlement | protocols.OutboxMessage) -> tuple[bytes, bytes]:
     return item.subject, item.message
 
 
-def _message(subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, body: bytes) -> OutboxMessage:
-    return OutboxMessage(
+def _message(
+    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, body: bytes
+) -> protocols.OutboxMessage:
+    return protocols.OutboxMessage(
         subject=subject,
         message=message,
         channel=Channel(channel),
@@ -305,7 +299,7 @@ def _message(subject: bytes, message: bytes, channel: str, due_at: int, attempts
     )
 
 
-def _code_row(code: StoredCode) -> dict[str, Any]:
+def _code_row(code: protocols.StoredCode) -> dict[str, Any]:
     return {
         "code_key": code.key,
         "subject_id": code.subject,
@@ -314,13 +308,13 @@ def _code_row(code: StoredCode) -> dict[str, Any]:
     }
 
 
-def _message_row(organisation: str, message: OutboxMessage) -> dict[str, Any]:
+def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[str, Any]:
     return {
         "subject_id": message.subject,
         "message_id": message.message,
         "organisation": organisation,
         "channel": message.channel.value,
-        "state": MessageState.QUEUED.value,
+        "state": protocols.MessageState.QUEUED.value,
         "due_at": to_micros(message.due_at),
         "lease_until": None,
         "attempts": message.attempts,
@@ -328,7 +322,7 @@ def _message_row(organisation: str, message: OutboxMessage) -> dict[str, Any]:
     }
 
 
-def _binds(item: Claim | Settlement) -> dict[str, bytes]:
+def _binds(item: protocols.Claim | protocols.Settlement) -> dict[str, bytes]:
     return {"contact": item.subject, "message": item.message}
 
 
@@ -336,7 +330,7 @@ def _enqueue(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     session.change_each("put_message", rows, taken=ConflictError("the outbox already has a message with this id"))
 
 
-def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
+def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> int:
     """
     Record the outcome of messages, and return how many of them were still claimed.
     """
@@ -344,10 +338,10 @@ def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
     for settlement in sorted(settlements, key=_key):
         claim = {**_binds(settlement), "claimed": settlement.attempts}
         match settlement.state:
-            case MessageState.QUEUED:
+            case protocols.MessageState.QUEUED:
                 again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
                 requeue.append({**claim, "again_at": again_at})
-            case MessageState.IN_DOUBT:
+            case protocols.MessageState.IN_DOUBT:
                 doubt.append(claim)
             case _:
                 finish.append({**claim, "state_": settlement.state.value, "empty": b""})
@@ -358,7 +352,7 @@ def _settle(session: Session, settlements: Sequence[Settlement]) -> int:
 # ---- the one writing operation
 
 
-def _append(session: Session, commits: Sequence[Commit]) -> None:
+def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     # Always in the same order, so that two writers wait for each other and do not deadlock.
     commits = sorted(commits, key=_subject)
     _move_heads(session, commits)
@@ -395,7 +389,7 @@ def _append(session: Session, commits: Sequence[Commit]) -> None:
         raise ClaimLostError("the claim on a message was lost before its outcome was recorded")
 
 
-def _move_heads(session: Session, commits: Sequence[Commit]) -> None:
+def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
     moved = ConflictError("another change to the contact came first")
     new = [
         {
@@ -426,14 +420,14 @@ def _move_heads(session: Session, commits: Sequence[Commit]) -> None:
         raise moved
 
 
-def _drop(session: Session, commit: Commit) -> None:
+def _drop(session: Session, commit: protocols.Commit) -> None:
     if commit.forget:
         for name in ("forget_personal", "forget_identifiers", "forget_codes", "forget_outbox"):
             session.change(name, contact=commit.subject)
     session.change_each("release", [{"contact": commit.subject, "name": idkey} for idkey in commit.release])
 
 
-def _put_identifiers(session: Session, identifiers: Sequence[Identifier]) -> None:
+def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifier]) -> None:
     new = []
     for identifier in identifiers:
         if not session.change(
@@ -451,7 +445,7 @@ def _put_identifiers(session: Session, identifiers: Sequence[Identifier]) -> Non
     session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
 
 
-def _event_rows(commit: Commit) -> Iterator[dict[str, Any]]:
+def _event_rows(commit: protocols.Commit) -> Iterator[dict[str, Any]]:
     for entry in commit.entries:
         yield {
             "subject_id": commit.subject,

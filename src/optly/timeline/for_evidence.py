@@ -9,8 +9,7 @@ from datetime import datetime
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.purposes import Wording
+from optly.contacts import Channel, Wording
 from optly.record import events
 from optly.record.events import Choice, Event, Through
 from optly.record.ledger import Entry

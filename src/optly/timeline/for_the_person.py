@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from optly.contacts.purposes import Wording
+from optly.contacts import Wording
 from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 from optly.record import events
 from optly.record.events import Actor, Event

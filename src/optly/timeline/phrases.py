@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 import attrs
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.locale.i18n import N_
 from optly.record import events
 from optly.record.events import Actor, Event, Grade, Service

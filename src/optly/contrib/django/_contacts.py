@@ -5,7 +5,7 @@ The contact that a template or a member of staff names.
 from __future__ import annotations
 
 from optly.cli._contacts import find_contact
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from email.headerregistry import Address
 from email.utils import getaddresses
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 from django.conf import settings as site
 from django.core.mail import EmailAlternative, EmailMessage
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
 from optly.errors import UsageError
 from optly.messages import Content
-from optly.rendering import marketing
+from optly.rendering import Letterhead, marketing, unsubscribe_headers
 from optly.rules import Reason
 
 PURPOSE: Final = "X-Optly-Purpose"
@@ -60,43 +56,6 @@ class Recipient:
     text: str = attrs.field(repr=False)
     name: str = attrs.field(default="", repr=False)
     address: str = attrs.field(default="", repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Frame:
-    """
-    What is added to an email for one person.
-
-    Attributes:
-        link: The URL where they change what they receive.
-        stop: The headers with which a mail program unsubscribes. They contain the URL for the person.
-        catalogues: The directories of the site's own languages.
-    """
-
-    organisation: Organisation
-    reason: Reason
-    link: str = attrs.field(repr=False)
-    stop: Mapping[str, str] = attrs.field(repr=False)
-    language: str
-    catalogues: tuple[Path, ...] = ()
-
-    def around(self, text: str) -> tuple[str, str]:
-        """
-        Return a text followed by the sender's identity and the links, and those lines as HTML to append to a page.
-        """
-        framed = marketing(
-            self.organisation,
-            Channel.EMAIL,
-            Content(text=text, html=_HERE),
-            reason=self.reason,
-            link=self.link,
-            stop=self.stop["List-Unsubscribe"].strip("<>"),
-            language=self.language,
-            more=self.catalogues,
-        )
-        page = _PAGE.match(framed.html)
-        assert page is not None  # we rendered the page
-        return framed.text, f"<div{page[1]}>{page[2].replace(_HERE, '')}</div>"
 
 
 def mark_of(message: EmailMessage) -> Mark:
@@ -154,22 +113,32 @@ def is_for_the_site(message: EmailMessage) -> bool:
     return all(recipient.address.lower() in known for recipient in recipients_of(message))
 
 
-def personal(message: EmailMessage, recipient: Recipient, frame: Frame) -> EmailMessage:
+def personal(message: EmailMessage, recipient: Recipient, head: Letterhead, reason: Reason) -> EmailMessage:
     """
-    Return a copy of the email for one recipient, with its frame. The site's own email is not changed.
+    Return a copy of the email for one recipient, in the frame of marketing. The site's own email is not changed.
     """
     own = copy.copy(message)
     local, _, domain = recipient.address.rpartition("@")
     # Rebuilt from its parts, so that the email goes to the address that was looked up and to no other.
     own.to = [str(Address(recipient.name, local, domain)) if recipient.name else recipient.address]
     own.cc, own.bcc = [], []
-    own.extra_headers = {**_others(message, _REPLACED), **frame.stop}
+    own.extra_headers = {**_others(message, _REPLACED), **unsubscribe_headers(head.stop)}
     body = str(message.body or "")
-    text, below = frame.around(body)
+    text, below = _framed(body, head, reason)
     own.body = _with_end(body, below) if message.content_subtype == "html" else text
     if hasattr(message, "alternatives"):
         own.alternatives = [_alternative(each, below) for each in message.alternatives]
     return own
+
+
+def _framed(text: str, head: Letterhead, reason: Reason) -> tuple[str, str]:
+    """
+    Return a text followed by the sender's identity and the links, and those lines as HTML to append to a page.
+    """
+    framed = marketing(head, Content(text=text, html=_HERE), reason=reason)
+    page = _PAGE.match(framed.html)
+    assert page is not None  # we rendered the page
+    return framed.text, f"<div{page[1]}>{page[2].replace(_HERE, '')}</div>"
 
 
 def _others(message: EmailMessage, names: frozenset[str]) -> dict[str, Any]:

@@ -14,8 +14,7 @@ import attrs
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose
+from optly.contacts import Organisation, Purpose
 from optly.contrib._settings import HostSettings, read_settings, refuse_unknown
 from optly.contrib.django.signals import send_signals
 from optly.errors import ConfigurationError

@@ -19,15 +19,14 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.parties import Contact
+from optly.contacts import AddressKind, Channel, Contact
 from optly.contrib.django import get_manager, models
 from optly.contrib.django._contacts import contact_of
 from optly.errors import AddressError, UnknownContactError
 from optly.evidence import EvidencePack
 from optly.manager import ConsentManager
-from optly.record.consent import Standing
 from optly.record.events import Choice
+from optly.record.standing import Standing
 from optly.record.views import answer
 from optly.rules import Decision
 

@@ -20,30 +20,14 @@ import attrs
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
-from optly.contrib.django._email import (
-    PURPOSE,
-    Frame,
-    Recipient,
-    is_for_the_site,
-    mark_of,
-    personal,
-    recipients_of,
-    without_marks,
-)
+from optly import errors
+from optly.contacts import Channel, Contact
+from optly.contrib.django import _email
 from optly.contrib.django._mailers import inner_backend
 from optly.contrib.django._settings import Unmarked
 from optly.contrib.django._site import get_manager, get_settings
 from optly.contrib.django.signals import mail_withheld
-from optly.errors import (
-    MissingLineError,
-    NotPermittedError,
-    RetryableError,
-    UnknownContactError,
-    UnknownPurposeError,
-    UsageError,
-)
+from optly.rendering import Letterhead
 from optly.rules import Decision, Facts, RefusalCost
 
 _log = logging.getLogger("optly")
@@ -72,16 +56,16 @@ class MarketingEmail(EmailMultiAlternatives):
     def __init__(self, *args: Any, purpose: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Not changed in place: the dictionary belongs to the caller.
-        self.extra_headers: Any = {**self.extra_headers, PURPOSE: purpose}
+        self.extra_headers: Any = {**self.extra_headers, _email.PURPOSE: purpose}
 
 
-class UnmarkedMailError(UsageError):
+class UnmarkedMailError(errors.UsageError):
     """
     An email does not say whether it is marketing, and the site refuses such emails. Nothing was sent.
     """
 
 
-class MailWithheldError(NotPermittedError):
+class MailWithheldError(errors.NotPermittedError):
     """
     Emails were withheld. Everything that is allowed was sent.
 
@@ -138,14 +122,14 @@ class GatedEmailBackend(BaseEmailBackend):
         for message in (email.message for email in emails if email.refused):
             if not self.fail_silently:
                 raise UnmarkedMailError(
-                    f"an email does not say whether it is marketing: send a MarketingEmail, add the header {PURPOSE} "
-                    "or X-Optly-Kind: service, or set OPTLY['UNMARKED']"
+                    "an email does not say whether it is marketing: send a MarketingEmail, add the header "
+                    f"{_email.PURPOSE} or X-Optly-Kind: service, or set OPTLY['UNMARKED']"
                 )
-            for recipient in recipients_of(message):
+            for recipient in _email.recipients_of(message):
                 dispatch.withhold(message, recipient, None)
         try:
             dispatch.send([email for email in emails if not email.refused])
-        except RetryableError as error:
+        except errors.RetryableError as error:
             if not self.fail_silently:
                 raise
             _log.warning("gate unavailable; emails not sent", extra={"error": str(error)})
@@ -170,19 +154,19 @@ class _Email:
 
     message: EmailMessage = attrs.field(repr=False)
     purpose: str | None = None
-    recipients: tuple[Recipient, ...] = attrs.field(default=(), repr=False)
+    recipients: tuple[_email.Recipient, ...] = attrs.field(default=(), repr=False)
     refused: bool = False
 
 
 def _read(message: EmailMessage) -> _Email:
-    mark = mark_of(message)
+    mark = _email.mark_of(message)
     if mark.purpose is not None:
         known = get_manager().purposes
         if mark.purpose not in known:
-            raise UnknownPurposeError(f"no such purpose; the purposes are {', '.join(known)}")
-        return _Email(message=message, purpose=mark.purpose, recipients=recipients_of(message))
-    passes = mark.service or get_settings().unmarked is Unmarked.SERVICE or is_for_the_site(message)
-    return _Email(message=without_marks(message), refused=not passes)
+            raise errors.UnknownPurposeError(f"no such purpose; the purposes are {', '.join(known)}")
+        return _Email(message=message, purpose=mark.purpose, recipients=_email.recipients_of(message))
+    passes = mark.service or get_settings().unmarked is Unmarked.SERVICE or _email.is_for_the_site(message)
+    return _Email(message=_email.without_marks(message), refused=not passes)
 
 
 @attrs.define
@@ -228,7 +212,7 @@ class _Dispatch:
                 sent += self._inner.send_messages([own]) or 0
         return sent > 0
 
-    def withhold(self, message: EmailMessage, recipient: Recipient, decision: Decision | None) -> None:
+    def withhold(self, message: EmailMessage, recipient: _email.Recipient, decision: Decision | None) -> None:
         """
         Report an email that one recipient does not get.
         """
@@ -260,7 +244,7 @@ def _screen(emails: Sequence[_Email], purpose: str) -> Iterator[Decision]:
 
 
 def _record(
-    message: EmailMessage, recipient: Recipient, purpose: str, decision: Decision
+    message: EmailMessage, recipient: _email.Recipient, purpose: str, decision: Decision
 ) -> tuple[Decision, EmailMessage | None]:
     """
     Check an email again, record it and return the recipient's copy, or the decision against it.
@@ -270,20 +254,15 @@ def _record(
     manager, contact, line = get_manager(), Contact(decision.contact), decision.line
     try:
         language = manager.standing(contact).language
-        stop = manager.unsubscribe_headers(contact, purpose, line=line)
+        stop = manager.unsubscribe_headers(contact, purpose, line=line)["List-Unsubscribe"].strip("<>")
         link = manager.link(contact, line=line)
         decision = manager.record_communication(contact, Channel.EMAIL, purpose, line=line, **_KEPT)
-    except NotPermittedError as refusal:
+    except errors.NotPermittedError as refusal:
         return cast(Decision, refusal.decision), None
-    except (MissingLineError, UnknownContactError):
+    except (errors.MissingLineError, errors.UnknownContactError):
         # The contact was erased, or the address removed, since it was looked up.
         return _record(message, recipient, purpose, manager.check(recipient.address, Channel.EMAIL, purpose))
-    frame = Frame(
-        organisation=manager.organisation,
-        reason=decision.reason,
-        link=link,
-        stop=stop,
-        language=language,
-        catalogues=manager.catalogues,
+    head = Letterhead(
+        organisation=manager.organisation, link=link, stop=stop, language=language, more=manager.catalogues
     )
-    return decision, personal(message, recipient, frame)
+    return decision, _email.personal(message, recipient, head, decision.reason)

@@ -23,7 +23,7 @@ from typing import Final
 
 from django.dispatch import Signal
 
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.contrib._signals import SignalName, signals_for
 from optly.manager import ConsentManager
 from optly.record.events import Event

@@ -17,8 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from optly.cli import INSTALL, is_extra_missing
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.contrib._mounting import mount_path
 from optly.contrib.flask.settings import read_config, require_manager
 from optly.errors import ConfigurationError

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.contrib._mounting import mount_path
 from optly.contrib._settings import HostSettings, read_settings
 from optly.contrib.flask.signals import send_signals

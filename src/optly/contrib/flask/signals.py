@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 from blinker import Namespace
 from flask import Flask, current_app, has_app_context
 
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.contrib._signals import SignalName, signals_for
 from optly.record.events import Event
 

@@ -19,41 +19,12 @@ from typing import Final
 import attrs
 import msgspec
 
-from optly.errors import (
-    LineTakenError,
-    LinkExpiredError,
-    LinkInvalidError,
-    LinkRevokedError,
-    LinkSupersededError,
-    LinkUsedError,
-    OptlyError,
-    RetryableError,
-    SessionError,
-    TooManyTriesError,
-)
+from optly import errors
 from optly.portal import responses
+from optly.portal.api import problems
 from optly.portal.api.bodies import Sent
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS, Operation
-from optly.portal.api.problems import (
-    BAD_MEDIA_TYPE,
-    BAD_METHOD,
-    CODE_NEEDED,
-    FAILED,
-    LINK_INVALID,
-    MALFORMED,
-    NO_CODE,
-    NOT_FOR_THIS,
-    NOT_FOUND,
-    SESSION_OVER,
-    TOO_LARGE,
-    TOO_MANY,
-    UNFIT,
-    Kind,
-    Problem,
-    Refused,
-    kind_of,
-)
 from optly.portal.failures import RETRY_AFTER, log_failure
 from optly.portal.http import Refusal, read_json
 from optly.portal.problems import problem as page_about
@@ -64,20 +35,20 @@ _HERE: Final = "/api"
 _DESCRIPTION: Final = "/openapi.json"
 _BEARER = re.compile(r"bearer +([^\s,]+) *", re.ASCII | re.IGNORECASE)
 _PLACE = re.compile(r"`(\$[^`]*)`$")
-_REFUSALS: Final[Mapping[HTTPStatus, Kind]] = {
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: BAD_MEDIA_TYPE,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
+_REFUSALS: Final[Mapping[HTTPStatus, problems.Kind]] = {
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: problems.BAD_MEDIA_TYPE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: problems.TOO_LARGE,
 }
 
 _PROBLEM: Final = "application/problem+json"
 _ON_THE_PAGES: Final = (
-    LinkUsedError,
-    LinkExpiredError,
-    LinkSupersededError,
-    LinkRevokedError,
-    TooManyTriesError,
-    LineTakenError,
-    RetryableError,
+    errors.LinkUsedError,
+    errors.LinkExpiredError,
+    errors.LinkSupersededError,
+    errors.LinkRevokedError,
+    errors.TooManyTriesError,
+    errors.LineTakenError,
+    errors.RetryableError,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -98,13 +69,13 @@ def respond(visit: Visit) -> Response:
     visit = attrs.evolve(visit, credential=_credential(visit))
     try:
         return _answer(visit, path)
-    except Refused as refused:
+    except problems.Refused as refused:
         return _problem(visit, refused.kind, refused)
     except Refusal as refusal:
         return _problem(visit, _REFUSALS[refusal.status], refusal)
     except Exception as error:
-        kind = kind_of(error)
-        if kind is FAILED:
+        kind = problems.kind_of(error)
+        if kind is problems.FAILED:
             log_failure(error)
         return _problem(visit, kind, error)
 
@@ -124,22 +95,22 @@ def _answer(visit: Visit, path: str) -> Response:
         return responses.json(HTTPStatus.OK, describe(visit.self_service.pages.base_url))
     operations = OPERATIONS.get(path)
     if operations is None:
-        raise Refused(NOT_FOUND)
+        raise problems.Refused(problems.NOT_FOUND)
     _require(method, tuple(operations))
     operation = operations[method]
     if operation.takes_code and visit.credential is None:
-        raise Refused(NO_CODE)
+        raise problems.Refused(problems.NO_CODE)
     sent = _read(visit, operation) if method == "POST" else operation.takes()
     try:
         given = operation.run(visit, sent)
-    except (LinkInvalidError, SessionError) as error:
-        raise Refused(_why_closed(visit, error)) from None
+    except (errors.LinkInvalidError, errors.SessionError) as error:
+        raise problems.Refused(_why_closed(visit, error)) from None
     return responses.json(operation.status, _encode(given))
 
 
 def _require(method: str, allow: tuple[str, ...]) -> None:
     if method not in allow:
-        raise Refused(BAD_METHOD, allow=(*allow, "HEAD") if "GET" in allow else allow)
+        raise problems.Refused(problems.BAD_METHOD, allow=(*allow, "HEAD") if "GET" in allow else allow)
 
 
 def _read(visit: Visit, operation: Operation) -> Sent:
@@ -157,66 +128,66 @@ def _read(visit: Visit, operation: Operation) -> Sent:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The message may repeat what was sent; the place in it does not.
         place = _PLACE.search(str(error))
-        raise Refused(MALFORMED, where=place[1] if place else "") from None
+        raise problems.Refused(problems.MALFORMED, where=place[1] if place else "") from None
 
 
 # ---- problems
 
 
-def _why_closed(visit: Visit, error: LinkInvalidError | SessionError) -> Kind:
+def _why_closed(visit: Visit, error: errors.LinkInvalidError | errors.SessionError) -> problems.Kind:
     """
     Distinguish a code that opens nothing from one that opens something else.
     """
-    in_session = isinstance(error, SessionError)
+    in_session = isinstance(error, errors.SessionError)
     if _still_opens(visit):
-        return CODE_NEEDED if in_session else NOT_FOR_THIS
+        return problems.CODE_NEEDED if in_session else problems.NOT_FOR_THIS
     if in_session:
-        return SESSION_OVER
-    return LINK_INVALID if visit.site.limiter.may_miss(visit.client) else TOO_MANY
+        return problems.SESSION_OVER
+    return problems.LINK_INVALID if visit.site.limiter.may_miss(visit.client) else problems.TOO_MANY
 
 
 def _still_opens(visit: Visit) -> bool:
     # Looked up anew: the session may have ended since the request began.
     try:
         visit.self_service.enter(visit.code).open()
-    except OptlyError:
+    except errors.OptlyError:
         return False
     return True
 
 
-def _problem(visit: Visit, kind: Kind, error: Exception) -> Response:
+def _problem(visit: Visit, kind: problems.Kind, error: Exception) -> Response:
     at, detail = _told(visit, kind, error)
-    problem = Problem(
+    problem = problems.Problem(
         type=kind.type,
         title=kind.title,
         status=kind.status.value,
         detail=detail,
         at=at,
-        where=error.where if isinstance(error, Refused) else "",
+        where=error.where if isinstance(error, problems.Refused) else "",
     )
     return responses.json(kind.status, _encode(problem), *_headers(visit, kind, error), media_type=_PROBLEM)
 
 
-def _told(visit: Visit, kind: Kind, error: Exception) -> tuple[datetime | None, str]:
+def _told(visit: Visit, kind: problems.Kind, error: Exception) -> tuple[datetime | None, str]:
     """
     Return when it was or will be so, and what to say to the person: what the pages say, if they have a page for it.
     """
     if isinstance(error, _ON_THE_PAGES):
         found = page_about(error)
         return found.at, " ".join(found.in_language(visit.language, visit.site.look.catalogues))
-    text = str(error) if kind is UNFIT else kind.advice
+    text = str(error) if kind is problems.UNFIT else kind.advice
     return None, visit.say(visit.language, text) if text else ""
 
 
-def _headers(visit: Visit, kind: Kind, error: Exception) -> list[tuple[str, str]]:
+def _headers(visit: Visit, kind: problems.Kind, error: Exception) -> list[tuple[str, str]]:
     headers = []
-    if isinstance(error, Refused) and error.allow:
+    if isinstance(error, problems.Refused) and error.allow:
         headers.append(("allow", ", ".join(error.allow)))
     if kind.status is HTTPStatus.UNAUTHORIZED:
-        headers.append(("www-authenticate", "Bearer" if kind is NO_CODE else 'Bearer error="invalid_token"'))
+        headers.append(("www-authenticate", "Bearer" if kind is problems.NO_CODE else 'Bearer error="invalid_token"'))
     if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("retry-after", RETRY_AFTER))
-    if isinstance(error, TooManyTriesError):
+    if isinstance(error, errors.TooManyTriesError):
         wait = (error.until - visit.self_service.clock()).total_seconds()
         headers.append(("retry-after", str(max(0, ceil(wait)))))
     return headers

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from optly.contacts.addresses import AddressKind, Channel
-from optly.contacts.purposes import Purpose
-from optly.contacts.purposes import Wording as PinnedWording
-from optly.links import StopScope
+from optly.contacts import AddressKind, Channel
 from optly.record import views
-from optly.record.consent import Complaint
 from optly.record.events import LinkKind
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -41,6 +37,14 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     """
     Anything that is sent back.
     """
+
+    @classmethod
+    def of(cls, source: object, **facts: Any) -> Self:
+        """
+        Return what *source* says, in every field that *facts* leaves out.
+        """
+        same = {name: getattr(source, name) for name in cls.__struct_fields__ if name not in facts}
+        return cls(**same, **facts)
 
 
 # ---- sent
@@ -145,10 +149,6 @@ class Wording(Body, frozen=True):
     no: str
     language: str
 
-    @classmethod
-    def of(cls, wording: PinnedWording) -> Wording:
-        return cls(digest=wording.digest, **wording.fields())
-
 
 class Item(Body, frozen=True):
     """
@@ -161,22 +161,15 @@ class Item(Body, frozen=True):
     wording: Wording
     answer: Annotated[bool | None, Meta(description="What is on record; null for not answered.")]
 
-    @classmethod
-    def of(cls, item: views.Item) -> Item:
-        return cls(
-            channel=item.choice.channel,
-            purpose=item.choice.purpose,
-            title=item.title,
-            wording=Wording.of(item.wording),
-            answer=item.answer,
-        )
-
 
 def items(shown: Iterable[views.Item]) -> list[Item]:
     """
     Return items as they are sent back.
     """
-    return [Item.of(item) for item in shown]
+    return [
+        Item.of(item, channel=item.choice.channel, purpose=item.choice.purpose, wording=Wording.of(item.wording))
+        for item in shown
+    ]
 
 
 class UndoneStop(Body, frozen=True, tag_field="undoes", tag="stop"):
@@ -187,10 +180,6 @@ class UndoneStop(Body, frozen=True, tag_field="undoes", tag="stop"):
     stop: Annotated[_Stop, Meta(description="Its name, by which it is undone.")]
     items: list[Item]
     at: Instant
-
-    @classmethod
-    def of(cls, stop: views.UndoneStop) -> UndoneStop:
-        return cls(stop=str(stop.stop), items=items(stop.items), at=stop.at)
 
 
 class UndoneChange(Body, frozen=True, tag_field="undoes", tag="change"):
@@ -222,28 +211,20 @@ class Opened(Body, frozen=True):
     raised: Annotated[bool, Meta(description="Whether it is a session that a one-time code has raised.")]
     ends_at: Annotated[Instant | None, Meta(description="The last instant of the session.")]
 
-    @classmethod
-    def of(cls, opened: views.Opened) -> Opened:
-        return cls(
-            kind=opened.kind,
-            masked=opened.masked,
-            channel=opened.channel,
-            language=opened.language,
-            items=items(opened.items),
-            held=items(opened.held),
-            undo=_undo(opened.undo),
-            expires_at=opened.expires_at,
-            verifiable=opened.verifiable,
-            copyable=opened.copyable,
-            raised=opened.raised,
-            ends_at=opened.ends_at,
-        )
+
+def opened(shown: views.Opened) -> Opened:
+    """
+    Return what a link or a session opens, as it is sent back.
+    """
+    return Opened.of(shown, items=items(shown.items), held=items(shown.held), undo=_undo(shown.undo))
 
 
 def _undo(undo: views.UndoneStop | views.UndoneChange | None) -> UndoneStop | UndoneChange | None:
-    if isinstance(undo, views.UndoneChange):
-        return UndoneChange(kind=undo.kind, new=undo.new, old=undo.old, at=undo.at)
-    return None if undo is None else UndoneStop.of(undo)
+    return UndoneChange.of(undo) if isinstance(undo, views.UndoneChange) else _undone_stop(undo)
+
+
+def _undone_stop(stop: views.UndoneStop | None) -> UndoneStop | None:
+    return None if stop is None else UndoneStop.of(stop, stop=str(stop.stop), items=items(stop.items))
 
 
 class Saved(Body, frozen=True):
@@ -263,9 +244,12 @@ class Stopped(Body, frozen=True):
     undo: Annotated[UndoneStop | None, Meta(description="What the very same link can undo.")]
     told: Annotated[bool, Meta(description="Whether the person is sent a link that undoes it.")]
 
-    @classmethod
-    def of(cls, after: views.AfterStop) -> Stopped:
-        return cls(undo=None if after.undo is None else UndoneStop.of(after.undo), told=after.told)
+
+def stopped(after: views.AfterStop) -> Stopped:
+    """
+    Return what a stop did, as it is sent back.
+    """
+    return Stopped.of(after, undo=_undone_stop(after.undo))
 
 
 class Scope(Body, frozen=True):
@@ -277,11 +261,6 @@ class Scope(Body, frozen=True):
     purpose: str | None
     title: Annotated[str | None, Meta(description="The title of the purpose, if it is a purpose of today.")]
 
-    @classmethod
-    def of(cls, scope: StopScope, purpose: Purpose | None, language: str) -> Scope:
-        title = None if purpose is None else purpose.title_in(language)
-        return cls(channel=scope.channel, purpose=scope.purpose, title=title)
-
 
 class Session(Body, frozen=True):
     """
@@ -292,10 +271,6 @@ class Session(Body, frozen=True):
     masked: _Masked
     raised: Annotated[bool, Meta(description="Whether a one-time code has raised it.")]
     ends_at: Instant | None
-
-    @classmethod
-    def of(cls, session: str, opened: views.Opened) -> Session:
-        return cls(session=session, masked=opened.masked, raised=opened.raised, ends_at=opened.ends_at)
 
 
 class Line(Body, frozen=True):
@@ -318,17 +293,6 @@ class Details(Body, frozen=True):
     lines: list[Line]
     provable: Annotated[list[AddressKind], Meta(description="The kinds of address of which a new one can be given.")]
     proposed: Annotated[dict[str, _Masked], Meta(description="New addresses that wait for their code, by kind.")]
-
-    @classmethod
-    def of(cls, details: views.Details, languages: Iterable[str], proposed: dict[str, str]) -> Details:
-        return cls(
-            name=details.name,
-            language=details.language,
-            languages=list(languages),
-            lines=[Line(kind=line.kind, value=line.value) for line in details.lines],
-            provable=sorted(details.provable),
-            proposed=proposed,
-        )
 
 
 class Entry(Body, frozen=True):
@@ -370,7 +334,3 @@ class Complained(Body, frozen=True):
     reference: str
     at: Instant
     acknowledge_by: Annotated[Instant, Meta(description="The last instant at which to say that it came.")]
-
-    @classmethod
-    def of(cls, complaint: Complaint) -> Complained:
-        return cls(reference=complaint.id, at=complaint.at, acknowledge_by=complaint.acknowledge_by)

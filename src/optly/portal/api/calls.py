@@ -7,33 +7,11 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from optly.contacts.addresses import AddressKind
+from optly.contacts import AddressKind
 from optly.errors import SessionError, TooManyTriesError
 from optly.locale.i18n import languages
 from optly.portal import choosing, own
 from optly.portal.api import bodies
-from optly.portal.api.bodies import (
-    Answers,
-    Changes,
-    Complained,
-    Complaining,
-    Details,
-    Digits,
-    Empty,
-    Entry,
-    History,
-    Nothing,
-    Opened,
-    Proposal,
-    Saved,
-    Scope,
-    Sending,
-    Session,
-    Stopped,
-    Undoing,
-    Wanted,
-    Wording,
-)
 from optly.portal.api.problems import MALFORMED, NOT_OFFERED, TOO_MANY, WORDING_CHANGED, Refused
 from optly.portal.visit import Visit
 from optly.record.events import LinkKind
@@ -46,14 +24,14 @@ _LONGEST_NUMBER: Final = 9  # digits
 # ---- choices
 
 
-def opened(visit: Visit, _: Nothing) -> Opened:
+def opened(visit: Visit, _: bodies.Nothing) -> bodies.Opened:
     """
     Return what the link or the session opens: the question, the choices, or what can be undone.
     """
-    return Opened.of(visit.open())
+    return bodies.opened(visit.open())
 
 
-def answer(visit: Visit, body: Answers) -> Saved:
+def answer(visit: Visit, body: bodies.Answers) -> bodies.Saved:
     """
     Answer the question, or change the choices.
 
@@ -72,64 +50,65 @@ def answer(visit: Visit, body: Answers) -> Saved:
             raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
         answers[item.key] = each.answer
     after, recorded = choosing.record_answers(visit, before, answers)
-    return Saved(items=bodies.items(recorded), held=bodies.items(after.held))
+    return bodies.Saved(items=bodies.items(recorded), held=bodies.items(after.held))
 
 
-def confirm(visit: Visit, _: Nothing) -> Saved:
+def confirm(visit: Visit, _: bodies.Nothing) -> bodies.Saved:
     """
     Confirm what is held.
     """
     confirmed = choosing.confirm_held(visit)
     items = visit.open().items if confirmed is None else confirmed[1]
-    return Saved(items=bodies.items(items), held=[])
+    return bodies.Saved(items=bodies.items(items), held=[])
 
 
-def stop(visit: Visit, _: Nothing) -> Stopped:
+def stop(visit: Visit, _: bodies.Nothing) -> bodies.Stopped:
     """
     Stop everything, through a link of any kind, even one that can no longer answer.
     """
-    return Stopped.of(visit.me.stop(context=visit.context))
+    return bodies.stopped(visit.me.stop(context=visit.context))
 
 
-def undo(visit: Visit, body: Undoing) -> Opened:
+def undo(visit: Visit, body: bodies.Undoing) -> bodies.Opened:
     """
     Undo a stop or a change of address, and return what the link then opens. A second time, nothing happens.
     """
     choosing.undo_here(visit, visit.open(), None if body.stop is None else int(body.stop))
-    return Opened.of(visit.open())
+    return bodies.opened(visit.open())
 
 
-def stop_scope(visit: Visit, _: Nothing) -> Scope:
+def stop_scope(visit: Visit, _: bodies.Nothing) -> bodies.Scope:
     """
     Return what a stop link stops. The code is the last part of its address.
     """
     scope = visit.self_service.open_stop(visit.code)
     purpose = None if scope.purpose is None else visit.self_service.purposes.get(scope.purpose)
-    return Scope.of(scope, purpose, visit.language)
+    return bodies.Scope.of(scope, title=None if purpose is None else purpose.title_in(visit.language))
 
 
-def stop_by_link(visit: Visit, _: Nothing) -> Stopped:
+def stop_by_link(visit: Visit, _: bodies.Nothing) -> bodies.Stopped:
     """
     Stop what a stop link stops. Such a link never expires.
     """
-    return Stopped.of(visit.self_service.stop_by_token(visit.code, context=visit.context))
+    return bodies.stopped(visit.self_service.stop_by_token(visit.code, context=visit.context))
 
 
-def complain(visit: Visit, body: Complaining) -> Complained:
+def complain(visit: Visit, body: bodies.Complaining) -> bodies.Complained:
     """
     Record a complaint about how the person's data are used.
     """
-    return Complained.of(visit.me.complain(body.text))
+    complaint = visit.me.complain(body.text)
+    return bodies.Complained.of(complaint, reference=complaint.id)
 
 
 # ---- sessions
 
 
-def _session(visit: Visit, session: str) -> Session:
-    return Session.of(session, visit.self_service.enter(session).open(language=visit.chosen))
+def _session(visit: Visit, session: str) -> bodies.Session:
+    return bodies.Session.of(visit.self_service.enter(session).open(language=visit.chosen), session=session)
 
 
-def send_code(visit: Visit, _: Nothing) -> Session:
+def send_code(visit: Visit, _: bodies.Nothing) -> bodies.Session:
     """
     Have a one-time code sent to the line of the link, and begin a session that it will raise. In a session, have
     another code sent for it.
@@ -137,7 +116,7 @@ def send_code(visit: Visit, _: Nothing) -> Session:
     return _session(visit, visit.me.request_code())
 
 
-def enter_code(visit: Visit, body: Digits) -> Session:
+def enter_code(visit: Visit, body: bodies.Digits) -> bodies.Session:
     """
     Raise the session by the one-time code.
     """
@@ -151,34 +130,40 @@ def _count_digits(visit: Visit) -> None:
         raise Refused(TOO_MANY)
 
 
-def stay(visit: Visit, _: Nothing) -> Session:
+def stay(visit: Visit, _: bodies.Nothing) -> bodies.Session:
     """
     Extend the session.
     """
     return _session(visit, visit.me.stay())
 
 
-def finish(visit: Visit, _: Nothing) -> Empty:
+def finish(visit: Visit, _: bodies.Nothing) -> bodies.Empty:
     """
     End the session.
     """
     if visit.open().kind is not LinkKind.SESSION:
         raise SessionError("this is a link and no session")
     visit.self_service.finish(visit.code)
-    return Empty()
+    return bodies.Empty()
 
 
 # ---- details
 
 
-def details(visit: Visit, _: Nothing) -> Details:
+def details(visit: Visit, _: bodies.Nothing) -> bodies.Details:
     """
     Return what is held about the person, unmasked.
     """
     held = visit.me.details()
     proposed = {kind.value: visit.me.proposed(kind) for kind in sorted(held.provable)}
     waiting = {kind: masked for kind, masked in proposed.items() if masked}
-    return Details.of(held, languages(visit.site.look.catalogues), waiting)
+    return bodies.Details.of(
+        held,
+        languages=list(languages(visit.site.look.catalogues)),
+        lines=[bodies.Line.of(line) for line in held.lines],
+        provable=sorted(held.provable),
+        proposed=waiting,
+    )
 
 
 def _require_raised(visit: Visit) -> None:
@@ -186,7 +171,7 @@ def _require_raised(visit: Visit) -> None:
         raise SessionError("the session is not raised")
 
 
-def change(visit: Visit, body: Changes) -> Session:
+def change(visit: Visit, body: bodies.Changes) -> bodies.Session:
     """
     Change the name, the language or the postal address. If an address changed, the session has a new code.
     """
@@ -196,26 +181,26 @@ def change(visit: Visit, body: Changes) -> Session:
     return _session(visit, visit.me.change_details(**new))
 
 
-def propose_email(visit: Visit, body: Proposal) -> Sending:
+def propose_email(visit: Visit, body: bodies.Proposal) -> bodies.Sending:
     """
     Have a one-time code sent to a new email address. Nothing changes before it comes back.
     """
     return _propose(visit, AddressKind.EMAIL, body)
 
 
-def propose_phone(visit: Visit, body: Proposal) -> Sending:
+def propose_phone(visit: Visit, body: bodies.Proposal) -> bodies.Sending:
     """
     Have a one-time code sent to a new telephone number. Nothing changes before it comes back.
     """
     return _propose(visit, AddressKind.PHONE, body)
 
 
-def _propose(visit: Visit, kind: AddressKind, body: Proposal) -> Sending:
+def _propose(visit: Visit, kind: AddressKind, body: bodies.Proposal) -> bodies.Sending:
     _require_raised(visit)
-    return Sending(masked=own.propose(visit, kind, body.value))
+    return bodies.Sending(masked=own.propose(visit, kind, body.value))
 
 
-def prove_email(visit: Visit, body: Digits) -> Session:
+def prove_email(visit: Visit, body: bodies.Digits) -> bodies.Session:
     """
     Replace the email address by the new one, by the code that was sent there. Every other session of the person is
     over, and this one has a new code.
@@ -223,7 +208,7 @@ def prove_email(visit: Visit, body: Digits) -> Session:
     return _prove(visit, AddressKind.EMAIL, body)
 
 
-def prove_phone(visit: Visit, body: Digits) -> Session:
+def prove_phone(visit: Visit, body: bodies.Digits) -> bodies.Session:
     """
     Replace the telephone number by the new one, by the code that was sent there. Every other session of the person
     is over, and this one has a new code.
@@ -231,28 +216,28 @@ def prove_phone(visit: Visit, body: Digits) -> Session:
     return _prove(visit, AddressKind.PHONE, body)
 
 
-def _prove(visit: Visit, kind: AddressKind, body: Digits) -> Session:
+def _prove(visit: Visit, kind: AddressKind, body: bodies.Digits) -> bodies.Session:
     visit.open()
     _count_digits(visit)
     return _session(visit, visit.me.prove(kind, body.digits))
 
 
-def history(visit: Visit, _: Nothing) -> History:
+def history(visit: Visit, _: bodies.Nothing) -> bodies.History:
     """
     Return what happened, the latest first, fifty events at a time.
     """
     language = visit.language_for(visit.open())
     history = visit.me.history()
     entries, earlier = for_the_person.timeline(history, language, visit.site.look.catalogues, _last_before(visit))
-    return History(
+    return bodies.History(
         entries=[
-            Entry(
+            bodies.Entry(
                 number=number,
                 event=tag_of(event),
                 at=event.occurred_at,
                 what=entry.what,
                 details=list(entry.detail),
-                wording=None if entry.wording is None else Wording.of(entry.wording),
+                wording=None if entry.wording is None else bodies.Wording.of(entry.wording),
                 answer=entry.answer,
             )
             for number, event, entry in entries
@@ -279,17 +264,17 @@ def _last_before(visit: Visit) -> int | None:
             raise Refused(MALFORMED)
 
 
-def send_copy(visit: Visit, _: Nothing) -> Sending:
+def send_copy(visit: Visit, _: bodies.Nothing) -> bodies.Sending:
     """
     Have a copy of everything that is held sent to the person's email address.
     """
-    return Sending(masked=visit.me.send_copy())
+    return bodies.Sending(masked=visit.me.send_copy())
 
 
 # ---- without a link
 
 
-def send_link(visit: Visit, body: Wanted) -> Empty:
+def send_link(visit: Visit, body: bodies.Wanted) -> bodies.Empty:
     """
     Have a link sent to an address, if it is on record. The answer is the same whether it is or not, and also to someone
     who asks too often.
@@ -299,4 +284,4 @@ def send_link(visit: Visit, body: Wanted) -> Empty:
             visit.self_service.request_link(body.address, language=visit.language)
     except TooManyTriesError:
         pass
-    return Empty()
+    return bodies.Empty()

@@ -15,21 +15,7 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from optly.errors import (
-    AddressError,
-    AnswerError,
-    LineTakenError,
-    LinkExpiredError,
-    LinkRevokedError,
-    LinkSupersededError,
-    LinkUsedError,
-    MissingLineError,
-    NoBackendError,
-    RetryableError,
-    TooManyTriesError,
-    TooSoonError,
-    WrongDigitsError,
-)
+from optly import errors
 from optly.locale.i18n import N_
 
 
@@ -128,19 +114,19 @@ FAILED: Final = Kind("failed", HTTPStatus.INTERNAL_SERVER_ERROR, "Sorry, somethi
 
 # The first that matches: more specific errors come first.
 _OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
-    (LinkUsedError, LINK_USED),
-    (LinkExpiredError, LINK_EXPIRED),
-    (LinkSupersededError, LINK_SUPERSEDED),
-    (LinkRevokedError, LINK_REVOKED),
-    (WrongDigitsError, WRONG_DIGITS),
-    (TooManyTriesError, TOO_MANY),
-    (TooSoonError, TOO_SOON),
-    (AnswerError, UNFIT),
-    (AddressError, UNREADABLE),
-    (LineTakenError, LINE_TAKEN),
-    (NoBackendError, CANNOT_SEND),
-    (MissingLineError, CANNOT_SEND),
-    (RetryableError, BUSY),
+    (errors.LinkUsedError, LINK_USED),
+    (errors.LinkExpiredError, LINK_EXPIRED),
+    (errors.LinkSupersededError, LINK_SUPERSEDED),
+    (errors.LinkRevokedError, LINK_REVOKED),
+    (errors.WrongDigitsError, WRONG_DIGITS),
+    (errors.TooManyTriesError, TOO_MANY),
+    (errors.TooSoonError, TOO_SOON),
+    (errors.AnswerError, UNFIT),
+    (errors.AddressError, UNREADABLE),
+    (errors.LineTakenError, LINE_TAKEN),
+    (errors.NoBackendError, CANNOT_SEND),
+    (errors.MissingLineError, CANNOT_SEND),
+    (errors.RetryableError, BUSY),
 )
 
 

@@ -12,8 +12,7 @@ from typing import Final
 
 from django import template
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.contrib.django import get_manager
 from optly.contrib.django._contacts import contact_of
 
