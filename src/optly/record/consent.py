@@ -191,10 +191,13 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
     )
     given_at, defects = _given_at(event), event.defects
     given = [
-        _written(
-            StandingConsent,
-            choice,
+        StandingConsent(
+            channel=choice.channel,
+            purpose=choice.purpose,
+            line=choice.line,
+            wording=choice.wording,
             at=given_at,
+            expires_at=choice.expires_at,
             own=own,
             seq=seq,
             organisations=manner.organisations,
@@ -351,7 +354,15 @@ def _scopes(
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
     return tuple(
-        _written(StandingStop, choice, at=event.occurred_at, objection=False, seq=seq) for choice in event.choices
+        StandingStop(
+            channel=choice.channel,
+            purpose=choice.purpose,
+            line=choice.line,
+            at=event.occurred_at,
+            objection=False,
+            seq=seq,
+        )
+        for choice in event.choices
     )
 
 
