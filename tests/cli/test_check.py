@@ -19,8 +19,7 @@ from world import EMAIL, PHONE, World
 
 from optly import Act, Channel, Wording
 from optly.cli._commands import optly
-from optly.cli.check import answer
-from optly.cli.check.command import command
+from optly.cli.check import answer, command
 from optly.cli.check.facts import fact_options, gather, in_words
 from optly.contacts.parties import Subscriber
 from optly.record.events import Defect

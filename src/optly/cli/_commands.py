@@ -1,10 +1,9 @@
 """
-The commands by name. The module of each is loaded when it is needed.
+The commands by name. The module of each, which has that name too, is loaded when it is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
@@ -13,25 +12,19 @@ import click
 from optly.cli._terminal import plain
 from optly.errors import LedgerError, OptlyError, RetryableError, UsageError
 
-WITH_MANAGER: Final = {
-    "ask": "optly.cli.ask",
-    "check": "optly.cli.check.command",
-    "deliver": "optly.cli.deliver",
-    "evidence": "optly.cli.evidence",
-    "import-objections": "optly.cli.import_objections",
-    "outbox": "optly.cli.outbox",
-    "receive-mail": "optly.cli.receive_mail",
-    "reconcile": "optly.cli.reconcile",
-    "verify": "optly.cli.verify",
-    "worker": "optly.cli.worker",
-}
-_WITHOUT_MANAGER: Final = {
-    "demo": "optly.cli.demo",
-    "keys": "optly.cli.keys",
-    "lint": "optly.cli.lint",
-    "register": "optly.cli.register",
-    "verify-evidence": "optly.cli.verify_evidence",
-}
+WITH_MANAGER: Final = (
+    "ask",
+    "check",
+    "deliver",
+    "evidence",
+    "import-objections",
+    "outbox",
+    "receive-mail",
+    "reconcile",
+    "verify",
+    "worker",
+)
+_WITHOUT_MANAGER: Final = ("demo", "keys", "lint", "register", "verify-evidence")
 
 
 class Commands(click.Group):
@@ -40,16 +33,15 @@ class Commands(click.Group):
     wrong settings, 3 if the database cannot be read, and 1 for anything else.
     """
 
-    modules: ClassVar[Mapping[str, str]] = WITH_MANAGER | _WITHOUT_MANAGER
+    names: ClassVar[tuple[str, ...]] = (*WITH_MANAGER, *_WITHOUT_MANAGER)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.modules)
+        return sorted(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = self.modules.get(cmd_name)
-        if module is None:
+        if cmd_name not in self.names:
             return None
-        command: click.Command = import_module(module).command
+        command: click.Command = import_module(f"optly.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -28,7 +28,7 @@ class HostCommands(Commands):
         after_batch: Called by a worker after each batch, empty ones included.
     """
 
-    modules = WITH_MANAGER
+    names = WITH_MANAGER
 
     def __init__(
         self, *, manager: Callable[[], ConsentManager], program: str, after_batch: Callable[[], object] | None = None

@@ -4,11 +4,14 @@ How commands print their results.
 
 from __future__ import annotations
 
+import json
 from textwrap import wrap
-from typing import Final
+from typing import Any, Final
 
 import attrs
+import click
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 _SIGNS: Final = {"green": ("✓", "+"), "red": ("✗", "!"), "blue": ("•", "-")}
@@ -20,6 +23,22 @@ def plain(text: str) -> str:
     Return *text* on one line, without characters that control a terminal.
     """
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def print_json(value: Any) -> None:
+    """
+    Print a result for programs.
+    """
+    click.echo(json.dumps(value, indent=2))
+
+
+def progress_bar() -> Progress:
+    """
+    Return a bar that is shown on a terminal and removed at the end. It is disabled elsewhere.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @attrs.frozen

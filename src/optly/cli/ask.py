@@ -5,33 +5,30 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
+import re
 import signal
-import stat
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final
 
 import attrs
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from optly.cli._app import with_manager
 from optly.cli._contacts import find_contact
 from optly.cli._options import DAYS, INSTANT, one_of
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json, progress_bar
 from optly.cli._words import count, numbered_lines
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Contact
-from optly.errors import AddressError, MissingLineError, NotPermittedError, OptlyError
+from optly.errors import AddressError, MissingLineError, NotPermittedError
 from optly.manager import ConsentManager
 from optly.results import Asked
 from optly.rules import Solicited
@@ -42,15 +39,17 @@ _REPORT_EVERY: Final = 5.0  # seconds, when not on a terminal
 
 _OTHER_DELIMITERS: Final = ";\t"
 _NOT_UTF_8: Final = "The row is not UTF-8 text."
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")
 
 _MALFORMED: Final = "malformed"
 _NOT_ON_RECORD: Final = "not_on_record"
 _LISTED_TWICE: Final = "listed_twice"
+_MISSING_LINE: Final = "missing_line"
 _EXPLAINED: Final = {
     _MALFORMED: "The row cannot be read.",
     _NOT_ON_RECORD: "No contact has this address or id.",
     _LISTED_TWICE: "An earlier row names the same person.",
-    "missing_line": "The person has no recorded address or number for one of the channels.",
+    _MISSING_LINE: "The person has no recorded address or number for one of the channels.",
 }
 
 
@@ -90,17 +89,13 @@ def command(
     manager: ConsentManager,
     *,
     contacts: IO[bytes],
-    campaign: str,
     via: str,
     channels: tuple[str, ...],
-    purposes: tuple[str, ...],
     solicited_how: str | None,
     solicited_at: datetime | None,
-    language: str | None,
-    remind_after: timedelta | None,
-    expires_within: timedelta,
     refused: Path | None,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """
     Ask everyone on a list for consent, once each, if the gate allows it.
@@ -126,36 +121,36 @@ def command(
         raise click.UsageError("--solicited-how and --solicited-at go together")
     basis = None if solicited_how is None or solicited_at is None else Solicited(how=solicited_how, at=solicited_at)
     with _refused_file(refused, contacts) as file, _progress(contacts) as advance:
-        source = _Source.open(contacts)
-        tally = _Tally(writer=None if file is None else csv.writer(file), advance=advance)
-        tally.begin(source.header)
-        people = _People(manager, source, tally)
+        people = _People.of(contacts, manager, writer=file and csv.writer(file), advance=advance)
         remaining = iter(people)
-        with _interrupted_by_signals(tally):
+        with _interrupted_by_signals(people):
             while not people.all_read:
                 # Each call resumes where the last one stopped, as a second run does.
                 manager.request_consents(
                     islice(remaining, _BATCH),
-                    campaign=campaign,
                     via=Channel(via),
                     channels=[Channel(channel) for channel in channels],
-                    purposes=purposes,
                     basis=basis,
-                    language=language,
-                    expires_within=expires_within,
-                    remind_after=remind_after,
                     report=people.settle,
+                    **settings,
                 )
     if as_json:
-        click.echo(_as_json(tally))
+        print_json(
+            {
+                "asked": people.asked,
+                "before": people.before,
+                "not_asked": people.reasons,
+                "malformed_lines": people.malformed,
+            }
+        )
     else:
-        _print(tally, refused)
-    if tally.malformed:
+        _print(people, refused)
+    if people.malformed:
         raise click.exceptions.Exit(1)
 
 
 @contextmanager
-def _interrupted_by_signals(tally: _Tally) -> Iterator[None]:
+def _interrupted_by_signals(people: _People) -> Iterator[None]:
     """
     Treat SIGTERM like Ctrl-C, and end after either with a line on how to resume.
     """
@@ -163,14 +158,12 @@ def _interrupted_by_signals(tally: _Tally) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        done = count(people.asked, "contact")
         raise click.ClickException(
-            f"interrupted after asking {count(tally.asked, 'contact')}: run it again with the same --campaign to resume"
+            f"interrupted after asking {done}: run it again with the same --campaign to resume"
         ) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-# ---- reading the list
 
 
 @attrs.frozen(kw_only=True)
@@ -188,66 +181,21 @@ class _Row:
     flaw: str = ""
 
 
-@attrs.define
-class _Source:
-    """
-    A list of people. Empty rows are skipped.
-
-    Attributes:
-        header: The names of the columns, if the first row has them.
-        columns: The positions of the columns that identify the person.
-    """
-
-    _rows: Iterator[_Row]
-    header: Sequence[str] = ()
-    columns: Sequence[int] = (0,)
-
-    @classmethod
-    def open(cls, file: IO[bytes]) -> _Source:
-        """
-        Read the first row of *file*.
-
-        Raises:
-            click.BadParameter: It is missing, is not text, or has several columns without any of the known names.
-        """
-        rows = _rows(file)
-        first = next(rows, None)
-        if first is None:
-            raise click.BadParameter("the file is empty", param_hint="CONTACTS")
-        if first.flaw == _NOT_UTF_8:
-            raise click.BadParameter("this is not UTF-8 text", param_hint="CONTACTS")
-        names = [cell.strip().lower() for cell in first.cells]
-        columns = [names.index(name) for name in _COLUMNS if name in names]
-        if columns:
-            return cls(rows, first.cells, columns)
-        if len(names) > 1 or any(delimiter in names[0] for delimiter in _OTHER_DELIMITERS):
-            raise click.BadParameter(
-                "the first row must name the columns, separated by commas, including contact, email or phone",
-                param_hint="CONTACTS",
-            )
-        return cls(chain([first], rows))
-
-    def __iter__(self) -> Iterator[_Row]:
-        for row in self._rows:
-            width = len(self.header) or 1
-            if not row.flaw and len(row.cells) > width:
-                yield attrs.evolve(row, flaw=f"The row has more than {count(width, 'column')}.")
-            else:
-                yield row
-
-
 def _rows(file: IO[bytes]) -> Iterator[_Row]:
     """
-    Yield the rows of a CSV file, including those that cannot be read.
+    Yield the rows of a CSV file, including those that cannot be read. Empty rows are skipped.
     """
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for number, line in enumerate(_lines(file)):
-            # Bytes that are not UTF-8 are written back unchanged.
-            text = line.decode("utf-8", "surrogateescape")
-            taken.append(text if number else text.removeprefix("\ufeff"))
-            yield taken[-1]
+        try:
+            for number, line in enumerate(file):
+                # Bytes that are not UTF-8 are written back unchanged.
+                text = line.decode("utf-8", "surrogateescape")
+                taken.append(text if number else text.removeprefix("\ufeff"))
+                yield taken[-1]
+        except OSError as error:
+            raise click.ClickException(f"the list cannot be read: {error.strerror}") from error
 
     reader = csv.reader(lines(), strict=True, skipinitialspace=True)
     line = 1
@@ -261,143 +209,129 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
             cells, flaw = ["".join(taken).rstrip("\r\n")], f"The row is not valid CSV: {error}."
         while cells and not cells[-1].strip():
             cells.pop()
+        if not flaw and any(map(_ESCAPED.search, cells)):
+            flaw = _NOT_UTF_8
         if cells:
-            if not flaw and not all(cell.isascii() or _is_text(cell) for cell in cells):
-                flaw = _NOT_UTF_8
             yield _Row(line=line, cells=cells, flaw=flaw)
         line += len(taken)
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    try:
-        yield from file
-    except OSError as error:
-        raise click.ClickException(f"the list cannot be read: {error.strerror}") from error
+def _wrong_list(why: str) -> click.BadParameter:
+    return click.BadParameter(why, param_hint="CONTACTS")
 
 
-def _is_text(cell: str) -> bool:
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-@attrs.define
+@attrs.define(kw_only=True)
 class _People:
     """
-    Looks people up while the list is read, and counts the outcome for each row.
+    Looks people up while the list is read, counts the outcome for each row, and writes the rows that were not asked.
 
     Attributes:
         all_read: Whether the whole list has been read.
     """
 
     _manager: ConsentManager
-    _source: _Source
-    _tally: _Tally
+    _rows: Iterator[_Row]
+    _columns: Sequence[int]  # those that identify the person
+    _width: int
+    _writer: Any
+    _advance: Callable[[], None]
     _pending: dict[Contact, _Row] = attrs.field(factory=dict, init=False)
     _seen: set[bytes] = attrs.field(factory=set, init=False)
     all_read: bool = attrs.field(default=False, init=False)
-
-    def __iter__(self) -> Iterator[Contact]:
-        for row in self._source:
-            if row.flaw:
-                self._tally.refuse(row, _MALFORMED, row.flaw)
-                continue
-            try:
-                contact = self._contact(row)
-            except AddressError as error:
-                self._tally.refuse(row, _MALFORMED, _sentence(error))
-                continue
-            if contact is None:
-                self._tally.refuse(row, _NOT_ON_RECORD)
-            elif contact.subject in self._seen:
-                self._tally.refuse(row, _LISTED_TWICE)
-            else:
-                self._seen.add(contact.subject)
-                self._pending[contact] = row
-                yield contact
-        self.all_read = True
-
-    def settle(self, asked: Asked) -> None:
-        """
-        Count the outcome for one of them.
-        """
-        row = self._pending.pop(asked.contact)
-        if asked.refusal is not None:
-            self._tally.refuse(row, *_why(asked.refusal))
-        else:
-            self._tally.ask(before=asked.before)
-
-    def _contact(self, row: _Row) -> Contact | None:
-        """
-        Return the contact a row names, or None if there is no such contact.
-
-        Raises:
-            AddressError: It names no one.
-        """
-        cells = [row.cells[column].strip() if column < len(row.cells) else "" for column in self._source.columns]
-        named = next(filter(None, cells), "")
-        if not named:
-            raise AddressError("every column that identifies the person is empty")
-        return find_contact(self._manager, named)
-
-
-def _sentence(error: AddressError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _why(refusal: OptlyError) -> tuple[str, str]:
-    """
-    Return a code and a sentence.
-    """
-    match refusal:
-        case NotPermittedError():
-            return refusal.decision.reason, refusal.decision.explanation
-        case MissingLineError():
-            return "missing_line", _EXPLAINED["missing_line"]
-        case _:
-            return _NOT_ON_RECORD, _EXPLAINED[_NOT_ON_RECORD]
-
-
-# ---- reporting
-
-
-@attrs.define(kw_only=True)
-class _Tally:
-    """
-    Counts the outcomes, and writes the people who were not asked to a file if there is one.
-    """
-
-    _writer: Any
-    _advance: Callable[[], None]
     asked: int = attrs.field(default=0, init=False)
     before: int = attrs.field(default=0, init=False)
     reasons: Counter[str] = attrs.field(factory=Counter, init=False)
     explained: dict[str, str] = attrs.field(factory=dict, init=False)
     malformed: list[int] = attrs.field(factory=list, init=False)
 
-    def begin(self, header: Sequence[str]) -> None:
-        # A corrected copy can be used as a list, so the columns have the same names.
-        self._write("line", "reason", "explanation", *(header or ["contact"]))
+    @classmethod
+    def of(cls, file: IO[bytes], manager: ConsentManager, *, writer: Any, advance: Callable[[], None]) -> _People:
+        """
+        Read the first row of *file*, and write that of the file of those who were not asked.
 
-    def ask(self, *, before: bool) -> None:
-        self.asked += not before
-        self.before += before
-        self._advance()
+        Raises:
+            click.BadParameter: It is missing, is not text, or has several columns without any of the known names.
+        """
+        rows = _rows(file)
+        first = next(rows, None)
+        if first is None:
+            raise _wrong_list("the file is empty")
+        if first.flaw == _NOT_UTF_8:
+            raise _wrong_list("this is not UTF-8 text")
+        header = first.cells
+        names = [cell.strip().lower() for cell in header]
+        columns = [names.index(name) for name in _COLUMNS if name in names]
+        if not columns:
+            if len(names) > 1 or any(delimiter in names[0] for delimiter in _OTHER_DELIMITERS):
+                raise _wrong_list(
+                    "the first row must name the columns, separated by commas, including contact, email or phone"
+                )
+            # A corrected copy of the refused can be used as a list, so a lone column is named there.
+            rows, header, columns = chain([first], rows), ["contact"], [0]
+        if writer is not None:
+            writer.writerow(["line", "reason", "explanation", *header])
+        return cls(manager=manager, rows=rows, columns=columns, width=len(header), writer=writer, advance=advance)
 
-    def refuse(self, row: _Row, reason: str, explanation: str = "") -> None:
+    def __iter__(self) -> Iterator[Contact]:
+        for row in self._rows:
+            try:
+                contact = self._contact(row)
+            except AddressError as error:
+                text = str(error)
+                self._refuse(row, _MALFORMED, row.flaw or f"{text[:1].upper()}{text[1:]}.")
+                continue
+            if contact is None:
+                self._refuse(row, _NOT_ON_RECORD)
+            elif contact.subject in self._seen:
+                self._refuse(row, _LISTED_TWICE)
+            else:
+                self._seen.add(contact.subject)
+                self._pending[contact] = row
+                yield contact
+        self.all_read = True
+
+    def _contact(self, row: _Row) -> Contact | None:
+        """
+        Return the contact a row names, or None if there is no such contact.
+
+        Raises:
+            AddressError: It cannot be read or names no one.
+        """
+        if row.flaw:
+            raise AddressError(row.flaw)
+        if len(row.cells) > self._width:
+            raise AddressError(f"the row has more than {count(self._width, 'column')}")
+        cells = [row.cells[column].strip() for column in self._columns if column < len(row.cells)]
+        named = next(filter(None, cells), "")
+        if not named:
+            raise AddressError("every column that identifies the person is empty")
+        return find_contact(self._manager, named)
+
+    def settle(self, asked: Asked) -> None:
+        """
+        Count the outcome for one of them.
+        """
+        row = self._pending.pop(asked.contact)
+        match asked.refusal:
+            case None:
+                self.asked += not asked.before
+                self.before += asked.before
+                self._advance()
+            case NotPermittedError(decision=decision):
+                self._refuse(row, decision.reason, decision.explanation)
+            case MissingLineError():
+                self._refuse(row, _MISSING_LINE)
+            case _:
+                self._refuse(row, _NOT_ON_RECORD)
+
+    def _refuse(self, row: _Row, reason: str, explanation: str = "") -> None:
         self.reasons[reason] += 1
         self.explained.setdefault(reason, _EXPLAINED.get(reason, explanation))
         if reason == _MALFORMED:
             self.malformed.append(row.line)
-        self._write(row.line, reason, explanation or _EXPLAINED[reason], *row.cells)
-        self._advance()
-
-    def _write(self, *cells: object) -> None:
         if self._writer is not None:
-            self._writer.writerow(cells)
+            self._writer.writerow([row.line, reason, explanation or _EXPLAINED[reason], *row.cells])
+        self._advance()
 
 
 @contextmanager
@@ -441,10 +375,10 @@ def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
     """
     Show the progress: on a terminal in a bar that is removed at the end, elsewhere in a line at intervals.
     """
-    size = _size(file)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    size = None
+    with suppress(OSError, AttributeError):
+        size = os.fstat(file.fileno()).st_size or None  # that of a pipe is 0
+    with progress_bar() as shown:
         task = shown.add_task("Asking", total=size)
         done, reported_at = 0, time.monotonic()
 
@@ -452,49 +386,24 @@ def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
             nonlocal done, reported_at
             done += 1
             now = time.monotonic()
-            if console.is_terminal:
-                position = None if size is None else file.tell()
-                shown.update(task, completed=position, description=f"Asking, {count(done, 'row')} so far")
+            so_far = f"{count(done, 'row')} so far"
+            if not shown.disable:
+                shown.update(task, completed=size and file.tell(), description=f"Asking, {so_far}")
             elif now - reported_at >= _REPORT_EVERY:
                 reported_at = now
-                click.echo(
-                    f"{count(done, 'row')} so far{f', {file.tell() / size:.0%} of the list' if size else ''}", err=True
-                )
+                click.echo(f"{so_far}{f', {file.tell() / size:.0%} of the list' if size else ''}", err=True)
 
         yield advance
 
 
-def _size(file: IO[bytes]) -> int | None:
-    """
-    Return the size in bytes, if it is known.
-    """
-    try:
-        found = os.fstat(file.fileno())
-    except (OSError, AttributeError):
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-
-def _as_json(tally: _Tally) -> str:
-    return json.dumps(
-        {
-            "asked": tally.asked,
-            "before": tally.before,
-            "not_asked": dict(tally.reasons),
-            "malformed_lines": tally.malformed,
-        },
-        indent=2,
-    )
-
-
-def _print(tally: _Tally, refused: Path | None) -> None:
+def _print(people: _People, refused: Path | None) -> None:
     terminal = Terminal()
-    terminal.good("asked", f"{count(tally.asked, 'contact')}. A worker sends the questions.")
-    if tally.before:
-        terminal.note("asked before", f"{count(tally.before, 'contact')}, in an earlier run of this campaign.")
-    for reason, number in tally.reasons.most_common():
-        terminal.bad(reason, f"{count(number, 'row')}. {tally.explained[reason]}")
+    terminal.good("asked", f"{count(people.asked, 'contact')}. A worker sends the questions.")
+    if people.before:
+        terminal.note("asked before", f"{count(people.before, 'contact')}, in an earlier run of this campaign.")
+    for reason, number in people.reasons.most_common():
+        terminal.bad(reason, f"{count(number, 'row')}. {people.explained[reason]}")
         if reason == _MALFORMED:
-            terminal.under(numbered_lines(tally.malformed))
-    if tally.reasons and refused is not None:
+            terminal.under(numbered_lines(people.malformed))
+    if people.reasons and refused is not None:
         terminal.note("written to", str(refused))

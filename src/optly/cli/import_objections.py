@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Final
 
-import attrs
 import click
 
 from optly.cli._app import with_manager
 from optly.cli._options import INSTANT, one_of
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, numbered_lines
 from optly.contacts.addresses import AddressKind, Channel
 from optly.manager import ConsentManager
@@ -62,11 +60,11 @@ def command(
     at = manager.clock() if at is None else at
     if not quiet:
         click.echo(f"to resume if interrupted: --at {at.isoformat()}", err=True)
-    addresses = _Addresses(_lines(file), quiet=quiet)
-    imported = manager.import_objections(addresses, channel, how=how, at=at)
-    malformed = [addresses.lines[position - 1] for position in imported.malformed]
+    lines: list[int] = []
+    imported = manager.import_objections(_addresses(file, lines, quiet=quiet), channel, how=how, at=at)
+    malformed = [lines[position - 1] for position in imported.malformed]
     if as_json:
-        click.echo(json.dumps({"recorded": imported.recorded, "malformed_lines": malformed}, indent=2))
+        print_json({"recorded": imported.recorded, "malformed_lines": malformed})
     else:
         terminal = Terminal()
         terminal.good("recorded", f"{count(imported.recorded, 'objection')}.")
@@ -77,27 +75,17 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-@attrs.define
-class _Addresses:
+def _addresses(file: IO[bytes], lines: list[int], *, quiet: bool) -> Iterator[str]:
     """
-    The addresses of a list, in order.
-
-    Attributes:
-        lines: For each address read so far, the number of its line.
+    Yield the addresses of a list in order, and append the number of the line of each to *lines*.
     """
-
-    _text: Iterable[str]
-    _quiet: bool = attrs.field(kw_only=True)
-    lines: list[int] = attrs.field(factory=list, init=False)
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._text, 1):
-            if not (address := line.strip()):
-                continue
-            self.lines.append(number)
-            if len(self.lines) % _REPORT_EVERY == 0 and not self._quiet:
-                click.echo(f"{count(len(self.lines), 'line')} so far", err=True)
-            yield address
+    for number, line in enumerate(_lines(file), 1):
+        if not (address := line.strip()):
+            continue
+        lines.append(number)
+        if len(lines) % _REPORT_EVERY == 0 and not quiet:
+            click.echo(f"{count(len(lines), 'line')} so far", err=True)
+        yield address
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Final
 
 import click
 
 from optly.cli._options import one_of
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Wording
 from optly.rules.lint import Severity, WordingFinding, lint
+
+_SHOWN: Final = ("code", "severity", "channel", "explanation", "excerpt", "source")
 
 
 @click.command("lint")
@@ -55,31 +56,12 @@ def command(
     )
     invalid = any(finding.severity is Severity.INVALIDATING for finding in findings)
     if as_json:
-        click.echo(_as_json(findings, invalid=invalid))
+        rows = [{name: getattr(finding, name) for name in _SHOWN} for finding in findings]
+        print_json({"invalidating": invalid, "findings": rows})
     else:
         _print(findings, invalid=invalid)
     if invalid:
         raise click.exceptions.Exit(1)
-
-
-def _as_json(findings: Sequence[WordingFinding], *, invalid: bool) -> str:
-    return json.dumps(
-        {
-            "invalidating": invalid,
-            "findings": [
-                {
-                    "code": finding.code,
-                    "severity": finding.severity,
-                    "channel": finding.channel,
-                    "explanation": finding.explanation,
-                    "excerpt": finding.excerpt,
-                    "source": finding.source,
-                }
-                for finding in findings
-            ],
-        },
-        indent=2,
-    )
 
 
 def _print(findings: Sequence[WordingFinding], *, invalid: bool) -> None:

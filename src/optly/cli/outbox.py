@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
 
 from optly.cli._app import with_manager
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, instant
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
@@ -57,7 +56,7 @@ def command(manager: ConsentManager, *, listed: str | None, limit: int, as_json:
 
 def _print_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({name: backlog.get(state, 0) for name, state in _STATES.items()}, indent=2))
+        print_json({name: backlog.get(state, 0) for name, state in _STATES.items()})
         return
     terminal = Terminal()
     for name, state in _STATES.items():
@@ -69,21 +68,18 @@ def _print_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> Non
 
 def _print_messages(entries: Sequence[OutboxEntry], *, as_json: bool) -> None:
     if as_json:
-        click.echo(
-            json.dumps(
-                [
-                    {
-                        "message": entry.message,
-                        "contact": entry.contact.id,
-                        "channel": entry.channel,
-                        "due_at": entry.due_at.isoformat(),
-                        "attempts": entry.attempts,
-                        "why": entry.why,
-                    }
-                    for entry in entries
-                ],
-                indent=2,
-            )
+        print_json(
+            [
+                {
+                    "message": entry.message,
+                    "contact": entry.contact.id,
+                    "channel": entry.channel,
+                    "due_at": entry.due_at.isoformat(),
+                    "attempts": entry.attempts,
+                    "why": entry.why,
+                }
+                for entry in entries
+            ]
         )
         return
     terminal = Terminal()

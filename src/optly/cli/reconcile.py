@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
+import attrs
 import click
 
 from optly.cli._app import with_manager
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json
 from optly.contacts.parties import Contact
 from optly.manager import ConsentManager
 from optly.results import Doubt, Finding
@@ -65,7 +65,7 @@ def command(
         return
     doubts = manager.reconcile(resend=resend, limit=limit)
     if as_json:
-        click.echo(_as_json(doubts))
+        print_json([{**attrs.asdict(doubt), "contact": doubt.contact.id} for doubt in doubts])
     else:
         _print(doubts)
     if any(doubt.finding is not Finding.SENT and not doubt.resent for doubt in doubts):
@@ -77,22 +77,6 @@ def _resolve(manager: ConsentManager, contact: str, message: str, *, sent: bool)
         Terminal().bad("not found", "That contact has no message in doubt with that id.")
         raise click.exceptions.Exit(1)
     Terminal().good("settled", "Recorded as accepted." if sent else "Queued again.")
-
-
-def _as_json(doubts: Sequence[Doubt]) -> str:
-    return json.dumps(
-        [
-            {
-                "message": doubt.message,
-                "contact": doubt.contact.id,
-                "channel": doubt.channel,
-                "finding": doubt.finding,
-                "resent": doubt.resent,
-            }
-            for doubt in doubts
-        ],
-        indent=2,
-    )
 
 
 def _print(doubts: Sequence[Doubt]) -> None:

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from optly.cli._options import DAY, one_of
-from optly.cli._terminal import Terminal
-from optly.cli._words import count, day
+from optly.cli._terminal import Terminal, progress_bar
+from optly.cli._words import count, day, numbered_lines
 from optly.errors import RegisterUnreadableError
 from optly.protocols import RegisterName
 from optly.registers import Built, FileRegister, Step, build
@@ -57,11 +55,7 @@ def command() -> None:
 @click.argument("target", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), callback=_as_files)
 @click.option("--name", type=one_of(RegisterName), required=True, help="Which register this is.")
 @click.option("--as-of", required=True, help="Date of the copy, as given by its licensor.", **DAY)
-@click.option(
-    "--listed-on",
-    help="Listing date of numbers whose row has none.",
-    **DAY,
-)
+@click.option("--listed-on", help="Listing date of numbers whose row has none.", **DAY)
 @click.option("--column", type=click.IntRange(0), default=0, show_default=True, help="Column of the number, from 0.")
 @click.option("--date-column", type=click.IntRange(0), help="Column of the listing date, from 0.")
 @click.option("--delimiter", default=",", show_default=True, help="Separator of columns: a character, or tab.")
@@ -122,9 +116,7 @@ def _progress() -> Iterator[Any]:
     """
     Show the progress of the build on a terminal, and remove it at the end.
     """
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+    with progress_bar() as shown:
         tasks = {step: shown.add_task(doing, total=None) for step, doing in _DOING.items()}
 
         def report(step: Step, done: int, total: int) -> None:
@@ -141,9 +133,7 @@ def _print_built(built: Built, sources: tuple[Path, ...], target: Path) -> None:
     terminal.note("read", f"{count(len(sources), 'file')}; {count(built.duplicates, 'row')} repeated a number.")
     for source, lines in zip(sources, built.flawed_lines, strict=True):
         if lines:
-            terminal.bad(
-                "not read", f"{source.name}, {'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines))}"
-            )
+            terminal.bad("not read", f"{source.name}, {numbered_lines(lines, most=len(lines))}")
     if (more := built.flaws - sum(map(len, built.flawed_lines))) > 0:
         terminal.bad("not read", f"{count(more, 'more row')}, not listed here.")
 

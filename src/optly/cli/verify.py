@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import IO
 
 import click
 
 from optly.cli._app import with_manager
-from optly.cli._terminal import Terminal
+from optly.cli._terminal import Terminal, print_json
 from optly.manager import ConsentManager
 from optly.record.ledger import Verification
 
@@ -33,7 +32,7 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
     """
     result = manager.verify(checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"))
     if as_json:
-        click.echo(verification_json(result))
+        print_verification(result)
     else:
         terminal = Terminal()
         print_problems(result, terminal)
@@ -43,11 +42,11 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
         raise click.exceptions.Exit(1)
 
 
-def verification_json(result: Verification) -> str:
+def print_verification(result: Verification) -> None:
     """
-    Return a result as a JSON object.
+    Print a result as a JSON object.
     """
-    return json.dumps(
+    print_json(
         {
             "verified": bool(result),
             "events": result.events,
@@ -62,8 +61,7 @@ def verification_json(result: Verification) -> str:
                 }
                 for problem in result.problems
             ],
-        },
-        indent=2,
+        }
     )
 
 

@@ -9,7 +9,7 @@ from typing import IO, Final
 import click
 
 from optly.cli._terminal import Terminal
-from optly.cli.verify import print_problems, verification_json
+from optly.cli.verify import print_problems, print_verification
 from optly.errors import SerializationError
 from optly.evidence import EvidencePack, read, verify
 from optly.record.ledger import Verification
@@ -55,7 +55,7 @@ def command(file: IO[bytes], public_keys: tuple[bytes, ...], checkpoint: IO[byte
         checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"),
     )
     if as_json:
-        click.echo(verification_json(result))
+        print_verification(result)
     else:
         _print(result, content, trusted=bool(public_keys))
     if not result:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -120,19 +120,23 @@ class InboxPages:
             notice: What the button that was pressed did.
             pieces: Of the text message. Every other piece is a link.
         """
-        facts: dict[str, Any] = {
-            "address": ADA_EMAIL,
-            "number": ADA_PHONE,
-            "emails": self._acme.inbox.emails[::-1],
-            "texts": list(self._texts.items())[::-1],
-            "decisions": [(name, self._acme.gate(channel)) for channel, name in CHANNELS.items()],
-            "myoptly": self.myoptly,
-            "email": email,
-            "notice": notice,
-            "open_text": open_text,
-            "pieces": pieces,
-        }
-        return _response(_HTML, _environment().get_template("inbox.html.j2").render(**facts).encode())
+        page = (
+            _environment()
+            .get_template("inbox.html.j2")
+            .render(
+                address=ADA_EMAIL,
+                number=ADA_PHONE,
+                emails=self._acme.inbox.emails[::-1],
+                texts=list(self._texts.items())[::-1],
+                decisions=[(name, self._acme.gate(channel)) for channel, name in CHANNELS.items()],
+                myoptly=self.myoptly,
+                email=email,
+                notice=notice,
+                open_text=open_text,
+                pieces=pieces,
+            )
+        )
+        return _response(_HTML, page.encode())
 
 
 def _as_framed(html: str) -> str:

@@ -49,14 +49,6 @@ class Email:
         return {name: str(value) for name, value in self._parsed.items()}
 
     @property
-    def sender(self) -> str:
-        return self.headers.get("From", "")
-
-    @property
-    def recipient(self) -> str:
-        return self.headers.get("To", "")
-
-    @property
     def subject(self) -> str:
         return self.headers.get("Subject", "")
 

@@ -110,7 +110,7 @@ class _Script:
             report("Ada filled in the form on the website, so Acme asks: may we write by email, and by text message?")
         with self._step("delivered") as report:
             email, reply = self._deliver(1)
-            check(ADA_EMAIL in email.recipient, "the email is not addressed to Ada")
+            check(ADA_EMAIL in email.headers.get("To", ""), "the email is not addressed to Ada")
             link = self._link_in(email)
             check(link in email.text, "the plain text has another link than the HTML")
             report(f"“{email.subject}”. The mail server replied: {reply}")

@@ -4,7 +4,6 @@ A decision, explained to people and written for programs.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -53,6 +52,20 @@ _DUTIES: Final = {
     Duty.HAVE_LAWFUL_BASIS: "Have a lawful basis under the UK GDPR for using the address.",
     Duty.TELL_OF_RIGHT_TO_OBJECT: "Inform the person of the right to object.",
 }
+_SHOWN: Final = (
+    "allowed",
+    "reason",
+    "explanation",
+    "would_change_it",
+    "regulation",
+    "also",
+    "edition",
+    "fines",
+    "channel",
+    "purpose",
+    "kind",
+    "subscriber",
+)
 _DEFECTS: Final = frozenset(Defect)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -86,24 +99,13 @@ class Answer:
             evidence={number: events[number - 1] for number in decision.evidence},
         )
 
-    def as_json(self) -> str:
+    def as_json(self) -> Mapping[str, Any]:
         """
         Return it for programs. Names and codes do not change; there may be more of them in future.
         """
         decision = self.decision
-        values: dict[str, Any] = {
-            "allowed": decision.allowed,
-            "reason": decision.reason,
-            "explanation": decision.explanation,
-            "would_change_it": decision.would_change_it,
-            "regulation": decision.regulation,
-            "also": decision.also,
-            "edition": decision.edition,
-            "fines": decision.fines,
-            "channel": decision.channel,
-            "purpose": decision.purpose,
-            "kind": decision.kind,
-            "subscriber": decision.subscriber,
+        return {
+            **{name: getattr(decision, name) for name in _SHOWN},
             "at": decision.at.isoformat(),
             "contact": decision.contact or None,
             "line": decision.line,
@@ -121,7 +123,7 @@ class Answer:
                 {
                     "register": listing.register,
                     "listed": listing.listed_on is not None,
-                    "listed_on": _known_day(listing.listed_on),
+                    "listed_on": None if listing.listed_on in (None, UNDATED) else str(listing.listed_on),
                     "as_of": listing.as_of.isoformat(),
                     "checked_at": listing.checked_at.isoformat(),
                     "version": listing.version,
@@ -132,7 +134,6 @@ class Answer:
             "valid_until": None if decision.valid_until is None else decision.valid_until.isoformat(),
             "duties": decision.duties,
         }
-        return json.dumps(values, indent=2)
 
     def show(self, terminal: Terminal) -> None:
         """
@@ -188,10 +189,6 @@ def _plain_day(found: re.Match[str]) -> str:
         return day(date.fromisoformat(found[0]))
     except ValueError:
         return found[0]
-
-
-def _known_day(listed_on: date | None) -> str | None:
-    return None if listed_on in (None, UNDATED) else str(listed_on)
 
 
 def _holder(subscriber: Subscriber) -> str:

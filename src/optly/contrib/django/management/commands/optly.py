@@ -62,7 +62,7 @@ class Command(BaseCommand):
                     args=list(args) or ["--help"],
                     prog_name="manage.py optly",
                     standalone_mode=False,
-                    default_map=None if options["verbosity"] else {name: {"quiet": True} for name in commands.modules},
+                    default_map=None if options["verbosity"] else {name: {"quiet": True} for name in commands.names},
                 )
             except click.ClickException as error:
                 raise CommandError(error.format_message(), returncode=error.exit_code) from error
