@@ -514,7 +514,7 @@ def test_a_host_may_replace_a_part_or_a_block_of_it(tmp_path: Path) -> None:
     page = body(look, "choices")
     assert "Our own Acme Ltd" in page
     assert "Help with this page" in page
-    assert "Your details, and what is on record about you" in page
+    assert "Your details and history" in page
     assert "<p>More</p>" in page
 
 
