@@ -919,17 +919,8 @@ class AsyncConsentManager:
 
     async def open(self, code: str, *, language: str = "") -> Opened:
         """
-        Return what is behind a question link, a MyOptly link, an undo link or a session. Changes nothing.
-
-        Args:
-            code: The last part of the link's URL.
-            language: The language to show the choices in. Defaults to the contact's. A question keeps its own.
-
-        Raises:
-            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
-            LinkUsedError, LinkSupersededError, LinkExpiredError: The question can no longer be answered.
-            LinkRevokedError: The contact was erased, or the address the link was sent to is no longer on record.
-            SessionError: An address has changed since the session began.
+        Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
+        nothing. Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.open`.
         """
         return await (await self.self_service.enter(code)).open(language=language)
 
@@ -943,18 +934,9 @@ class AsyncConsentManager:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Record the answer to the question behind *code*, once. Choices that are not in *answers* stay unanswered.
+        Answer the question behind *code*, once. What is not in *answers* stays unanswered.
 
-        Args:
-            answers: Yes or no by channel and purpose.
-            context: Where the answer came from, if you wish to keep that.
-            language: The language of the page, recorded with the answer.
-            hold_within: A yes within this time after its link was sent may come from a program that presses every
-                button. It is held, and allows nothing until `confirm`. A no counts at once. None holds nothing.
-
-        Raises:
-            AnswerError: The answers do not fit the question, or there are none.
-            LinkError: As for `open`.
+        Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.answer`.
         """
         return await (await self.self_service.enter(code)).answer(
             answers, context=context, language=language, hold_within=hold_within
@@ -972,8 +954,7 @@ class AsyncConsentManager:
         """
         Change choices through the MyOptly link *code*, or in a session.
 
-        Arguments and errors as for `answer`. If *language* differs from the contact's, the wording agreed to is that of
-        *language*.
+        Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.choose`.
         """
         return await (await self.self_service.enter(code)).choose(
             answers, context=context, language=language, hold_within=hold_within
@@ -981,12 +962,9 @@ class AsyncConsentManager:
 
     async def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
         """
-        Confirm a held answer through the link it was given with. Harmless if nothing is held.
+        Confirm what was held, through the link it came through. Nothing happens if nothing waits.
 
-        Raises:
-            TooSoonError: It was confirmed within three seconds, too soon for a person to have read it.
-            LinkExpiredError: The time to confirm it is over.
-            LinkError: As for `open`.
+        Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.confirm`.
         """
         return await (await self.self_service.enter(code)).confirm(context=context, language=language)
 
@@ -994,15 +972,7 @@ class AsyncConsentManager:
         """
         Stop everything through a link of any kind, even one that can no longer answer.
 
-        If `receipts` are sent and the person had agreed to something, they are sent a notice with a link that undoes
-        the stop for thirty days.
-
-        Returns:
-            What `undo` would allow again through the same link, which is nothing for a question link; and whether a
-            notice is sent.
-
-        Raises:
-            LinkInvalidError, LinkRevokedError: As for `open`.
+        Arguments, result and errors as for `AsyncSelfService.enter` and `AsyncPerson.stop`.
         """
         return await (await self.self_service.enter(code)).stop(context=context)
 
@@ -1016,18 +986,10 @@ class AsyncConsentManager:
         hold_within: timedelta | None = None,
     ) -> Standing:
         """
-        Undo a stop or a change of address through the link sent for it; or the stop of event number *stop* through a
-        MyOptly link or in a session. A repeat is harmless.
+        Undo a stop or a change of address, through the link that was sent for it; or the stop with number *stop*
+        through a MyOptly link or in a session. A second time, nothing happens.
 
-        Only what the person had agreed to, and has not been stopped in another way since, is allowed again. It counts
-        as agreed to now.
-
-        Args:
-            context, language, hold_within: As for `answer`.
-
-        Raises:
-            LineTakenError: The earlier address now belongs to another contact.
-            LinkError: As for `open`.
+        Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.undo`.
         """
         return await (await self.self_service.enter(code)).undo(
             stop=stop, context=context, language=language, hold_within=hold_within
