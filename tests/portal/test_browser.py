@@ -274,7 +274,7 @@ def test_a_browser_that_keeps_no_cookie_answers_and_stops(browser: Browser) -> N
         page.goto(f"{link}/code")
         hand.press("Send me a code")
         assert hand.heading() == "You are signed out"
-        assert "your browser kept no cookie" in page.locator("main").inner_text()
+        assert "your browser did not store the cookie" in page.locator("main").inner_text()
         page.goto(link)
         hand = Hand(page)
         hand.press("Stop everything")
