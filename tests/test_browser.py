@@ -614,6 +614,7 @@ def test_the_handle_of_a_portal_is_visited() -> None:
     assert [("GET", "/l/a b", "x=%20"), ("HEAD", "/", "")] == [(each.method, each.path, each.query) for each in asked]
 
 
+@pytest.mark.server
 def test_a_server_is_visited(served: tuple[Site, str]) -> None:
     """
     Over HTTP, with the path as it was written.

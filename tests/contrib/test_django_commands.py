@@ -252,7 +252,8 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     Rather than that there is no such module.
     """
     script = """
-import sys, django_site
+import sys
+from contrib import django_site
 sys.modules["rich.console"] = None
 from django.core.management import call_command
 call_command("optly", "outbox")

@@ -42,9 +42,9 @@ class Copy:
     The bytes of a store's file and mark, and the state they stand for.
     """
 
-    data: bytes
-    mark: bytes
-    state: State
+    data: bytes = attrs.field(repr=False)
+    mark: bytes = attrs.field(repr=False)
+    state: State = attrs.field(repr=False)
 
     @classmethod
     def of(cls, storage: FileStorage, path: Path) -> Copy:
