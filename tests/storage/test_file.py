@@ -36,15 +36,19 @@ from optly.storage.memory import State
 from optly.testing.storage import NOW, TICK, Contact, at_once, claim_of, code, key, problems, stop, values_of
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Copy:
     """
     The bytes of a store's file and mark, and the state they stand for.
     """
 
-    data: bytes = attrs.field(repr=False)
-    mark: bytes = attrs.field(repr=False)
-    state: State = attrs.field(repr=False)
+    data: bytes
+    mark: bytes
+    state: State
+
+    def __repr__(self) -> str:
+        # Hypothesis prints the arguments of a test, and warns if they are very long.
+        return f"Copy({len(self.data)} bytes)"
 
     @classmethod
     def of(cls, storage: FileStorage, path: Path) -> Copy:
