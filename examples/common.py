@@ -14,10 +14,10 @@ from http import HTTPStatus
 from threading import Event, Thread
 from urllib.parse import parse_qsl
 
-from optly import Channel, ConsentManager, Content, Decision, Keys, Organisation, Purpose, Solicited, Subscriber
+from optly import Channel, ConsentManager, Content, Keys, Organisation, Purpose, Solicited, Subscriber
 from optly.backends import ConsoleBackend, SMTPBackend
 from optly.contacts.addresses import EmailAddress, PhoneNumber
-from optly.errors import AddressError, LineTakenError, NotPermittedError
+from optly.errors import AddressError, LineTakenError, NotPermittedError, Refusal
 from optly.storage import SQLStorage
 from optly.worker import work
 
@@ -161,7 +161,7 @@ def send_offer(manager: ConsentManager, form: Mapping[str, str]) -> Page:
     return HTTPStatus.OK, page("Sent", "<p>The offer is on its way.</p>")
 
 
-def not_sent(decision: Decision) -> Page:
+def not_sent(decision: Refusal) -> Page:
     """
     Say why nothing was sent.
     """
