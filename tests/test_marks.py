@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from processes import environment
 
 TESTS = Path(__file__).parent
@@ -48,6 +49,7 @@ def test_by_its_fixture(started):
 """
 
 
+@pytest.mark.slow
 def test_what_is_not_marked_and_reaches_for_something_fails(tmp_path: Path) -> None:
     """
     Whether or not there is such a thing here. A test is marked by itself or by its fixtures.

@@ -25,6 +25,8 @@ from world import EMAIL, EMAIL_OFFERS, PHONE, PURPOSES
 from optly.portal import Limits, Portal, Request, Response
 from optly.portal.cookies import cookie_name, csrf_of
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_LIMITS = Limits(**{field.name: None for field in attrs.fields(Limits)})
 LOOKING = ("GET", "HEAD", "OPTIONS")
 
@@ -345,7 +347,6 @@ def requests(draw: st.DrawFn, code: str, in_session: bool, cookie: str) -> Reque
     )
 
 
-@pytest.mark.slow
 @given(opener=openers, data=st.data())
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.DataObject) -> None:
@@ -359,7 +360,6 @@ def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.D
         ask(stage, data.draw(requests(code, opener in SESSIONS, cookie)))
 
 
-@pytest.mark.slow
 @given(opener=openers, data=st.data())
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whoever_walks_through_the_pages_comes_to_no_error(opener: Callable[[Stage], str], data: st.DataObject) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from optly.errors import (
@@ -36,19 +36,15 @@ from optly.storage.memory import State
 from optly.testing.storage import NOW, TICK, Contact, at_once, claim_of, code, key, problems, stop, values_of
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen
 class Copy:
     """
     The bytes of a store's file and mark, and the state they stand for.
     """
 
-    data: bytes
-    mark: bytes
-    state: State
-
-    def __repr__(self) -> str:
-        # Hypothesis prints the arguments of a test, and warns if they are very long.
-        return f"Copy({len(self.data)} bytes)"
+    data: bytes = attrs.field(repr=False)
+    mark: bytes = attrs.field(repr=False)
+    state: State = attrs.field(repr=False)
 
     @classmethod
     def of(cls, storage: FileStorage, path: Path) -> Copy:
@@ -171,20 +167,23 @@ def test_a_tail_that_was_never_acknowledged_is_cut_off(copies: tuple[Copy, Copy]
     assert after.data == path.read_bytes()
 
 
-FLIPS = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 7)), min_size=1, max_size=3)
+FLIPS = st.tuples(st.sampled_from(["data", "data", "mark"]), st.integers(0, 2**20), st.integers(0, 7))
 
 
-@given(st.sampled_from(["data", "data", "mark"]), FLIPS)
-def test_a_flipped_bit_is_never_silently_wrong(
-    copies: tuple[Copy, Copy], part: str, flips: list[tuple[int, int]]
-) -> None:
+@given(st.lists(FLIPS, min_size=1, max_size=3))
+def test_a_flipped_bit_is_never_silently_wrong(copies: tuple[Copy, Copy], flips: list[tuple[str, int, int]]) -> None:
     """
     Anywhere in the file or in its mark: the store opens with all that was acknowledged, or not at all.
     """
-    _, after = copies
+    before, after = copies
     changed = {"data": bytearray(after.data), "mark": bytearray(after.mark)}
-    for place, bit in flips:
+    for part, place, bit in flips:
         changed[part][place % len(changed[part])] ^= 1 << bit
+    # See the next test.
+    assume(
+        changed["mark"][128:] == after.mark[128:]
+        or changed["data"][len(before.data) :] == after.data[len(before.data) :]
+    )
     with tempfile.TemporaryDirectory() as directory:
         path = after.put(Path(directory), data=bytes(changed["data"]), mark=bytes(changed["mark"]))
         try:
@@ -195,17 +194,19 @@ def test_a_flipped_bit_is_never_silently_wrong(
         assert after.data == path.read_bytes()
 
 
-@pytest.mark.xfail(strict=True, reason="the newest mark and the last record damaged at once look like a torn tail")
-def test_a_damaged_mark_and_a_damaged_tail_are_told_from_a_crash(copies: tuple[Copy, Copy], tmp_path: Path) -> None:
+@pytest.mark.xfail(strict=True, reason="it looks like a crash while the last line was written, and the line is cut off")
+def test_a_flipped_bit_in_the_last_line_and_another_in_its_mark_are_found(
+    copies: tuple[Copy, Copy], tmp_path: Path
+) -> None:
     """
-    Two faults at once, which the store does not yet distinguish from a record that a crash cut short.
+    The older half of the mark says nothing of the line.
     """
     _, after = copies
     data, mark = bytearray(after.data), bytearray(after.mark)
-    data[-60] ^= 1
+    data[-10] ^= 1
     mark[128] ^= 1
     with pytest.raises(DamagedError):
-        state_in(after.put(tmp_path, data=bytes(data), mark=bytes(mark)))
+        FileStorage(after.put(tmp_path, data=bytes(data), mark=bytes(mark))).close()
 
 
 @pytest.mark.slow
