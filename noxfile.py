@@ -16,7 +16,7 @@ import nox
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
-PARALLEL = ("-n", "auto", "--dist", "loadfile")  # a file's own fixtures are made once
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 QUICK = ("-m", "not browser and not server and not slow")
 
 
