@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ import optly
 
 ROOT = Path(optly.__file__).parent
 
-# From the bottom to the top. A module may import from its own row and from those below it.
-ROWS: list[tuple[str, ...]] = [
+# From the bottom to the top. A package may import from its own layer and from those below it, for types too.
+LAYERS: list[tuple[str, ...]] = [
     ("errors", "_moved", "_lazy"),
     ("instants", "backoff", "canonical", "locale"),
     ("contacts", "keys"),
@@ -39,13 +40,13 @@ ROWS: list[tuple[str, ...]] = [
     ("cli",),
     ("contrib",),
 ]
-ROW = {name: index for index, row in enumerate(ROWS) for name in row}
+LAYER = {name: index for index, layer in enumerate(LAYERS) for name in layer}
 
-# Rooms side by side that know nothing of each other.
+# Packages in one layer that may not import each other.
 APART = [("backends", "storage", "registers"), ("cli", "testing")]
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -55,7 +56,7 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("optly."):
             found.add(node.module.split(".")[1])
         elif isinstance(node, ast.ImportFrom) and node.module == "optly":
-            found.update(alias.name for alias in node.names if alias.name in ROW)
+            found.update(alias.name for alias in node.names if alias.name in LAYER)
         elif isinstance(node, ast.Import):
             found.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("optly."))
         assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path.name} imports relatively"
@@ -68,24 +69,40 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py"
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_one_way(path: Path) -> None:
     """
-    Nothing knows of what stands above it, and rooms that stand apart do not know of each other.
+    No package imports one above it, and those that are kept apart do not import each other.
     """
-    here = room(path)
-    assert here in ROW, f"{here} has no place in the house yet"
+    here = package(path)
+    assert here in LAYER, f"{here} is in no layer yet"
     for there in imports(path):
         if here == there:
             continue
-        assert ROW[there] <= ROW[here], f"{here} imports {there}, which stands above it"
-        for rooms in APART:
-            assert not (here in rooms and there in rooms), f"{here} and {there} are to know nothing of each other"
+        assert LAYER[there] <= LAYER[here], f"{here} imports {there}, which is above it"
+        for packages in APART:
+            assert not (here in packages and there in packages), f"{here} may not import {there}"
 
 
-def test_every_room_of_the_list_is_there() -> None:
+def test_no_modules_import_each_other() -> None:
     """
-    The list is of this house and not of an older one.
+    There is no circle, not even one that only the type checker sees.
     """
-    built = {room(path) for path in FILES}
-    assert set(ROW) == built
+    names = {".".join(("optly", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    submodule = f"{node.module}.{alias.name}"
+                    graph[name].add(submodule if submodule in modules else node.module)
+    TopologicalSorter({name: below & modules.keys() for name, below in graph.items()}).prepare()
+
+
+def test_every_package_has_a_layer() -> None:
+    """
+    The list is of the packages that are there, and of no others.
+    """
+    built = {package(path) for path in FILES}
+    assert set(LAYER) == built
 
 
 PURE = (
@@ -105,7 +122,9 @@ PURE = (
 )
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room(path) in PURE], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if package(path) in PURE], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_the_core_does_no_io_and_knows_no_time(path: Path) -> None:
     """
     No file, no socket, no clock and no randomness in what decides.
@@ -160,4 +179,4 @@ def test_httpx_is_imported_in_one_file_at_most() -> None:
         if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "httpx" for a in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "httpx")
     ]
-    assert len({path for path in users if room(path) not in {"cli", "testing"}}) <= 1
+    assert len({path for path in users if package(path) not in {"cli", "testing"}}) <= 1
