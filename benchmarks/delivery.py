@@ -9,7 +9,6 @@ proxy that adds 20 ms to each round trip.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import itertools
 import pstats
@@ -17,7 +16,7 @@ import smtplib
 import tempfile
 from datetime import UTC, datetime
 
-from measure import Measured, Work, measure, table
+from measure import Measured, Work, measure, options, table
 from sink import Delay, sink
 
 from optly import Channel, ConsentManager, Keys, Organisation, Purpose, Subscriber
@@ -102,19 +101,17 @@ def measured(name: str, port: int, count: int, rounds: int, aim: str) -> Measure
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="how many questions over loopback, in five rounds")
-    parser.add_argument("--profile", action="store_true", help="show where the time goes")
-    given = parser.parse_args()
+    given = options(__doc__ or "", profile="show where the time goes")
+    near, far, rounds = (2, 2, 1) if given.small else (2000, 200, 5)
     with sink() as port:
         if given.profile:
-            made, work = delivered(port, given.count, 1)
+            made, work = delivered(port, near, 1)
             with made, cProfile.Profile() as profile:
-                work(given.count)
+                work(near)
             pstats.Stats(profile).sort_stats("tottime").print_stats(40)
             return
-        rows = [measured("a question, loopback", port, given.count // 5, 5, "at most 1")]
-        rows.append(measured("… 20 ms more", Delay(port, ADDED).port, 200, 3, "at most 0.2"))
+        rows = [measured("a question, loopback", port, near, rounds, "at most 1")]
+        rows.append(measured("… 20 ms more", Delay(port, ADDED).port, far, min(rounds, 3), "at most 0.2"))
     print(table(rows))
     for row in rows:
         print(f"{row.name}: {1 / row.path:,.0f}/s beside {1 / row.floor:,.0f}/s")

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measure import Measured, measure, table
+from measure import Measured, measure, options, table
 
 from optly import Channel, ConsentManager, Keys, Organisation, Purpose, Solicited
 from optly._operations.setup import system_clock
@@ -235,14 +235,15 @@ def importing(rounds: int) -> Measured:
 
 
 def main() -> None:
+    rounds, repeat = (1, 2) if options(__doc__ or "").small else (9, 5000)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         rows = [
-            answer_on_sqlite(directory, repeat=100, rounds=9),
-            check_on_sqlite(directory, repeat=2000),
-            check_in_memory(repeat=5000),
-            stop_link(repeat=5000),
-            importing(rounds=9),
+            answer_on_sqlite(directory, repeat=min(repeat, 100), rounds=rounds),
+            check_on_sqlite(directory, repeat=min(repeat, 2000)),
+            check_in_memory(repeat),
+            stop_link(repeat),
+            importing(rounds),
         ]
     print(table(rows))
 

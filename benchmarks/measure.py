@@ -4,6 +4,7 @@ Measuring a path beside its floor: both in the same run, in turns, so that a noi
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,21 @@ from collections.abc import Callable, Sequence
 import attrs
 
 Work = Callable[[int], object]
+
+
+def options(about: str, **flags: str) -> argparse.Namespace:
+    """
+    Read the command line of a benchmark.
+
+    Args:
+        about: What it measures.
+        flags: Its own switches, each with its help. Every benchmark has ``--small``, which the tests use.
+    """
+    parser = argparse.ArgumentParser(description=about.strip().partition("\n\n")[0])
+    parser.add_argument("--small", action="store_true", help="run everything once, to see that it runs")
+    for name, help in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=help)
+    return parser.parse_args()
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,6 @@ rendering the same template with the same facts: what lies between the two is Op
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import itertools
 import os
@@ -30,7 +29,7 @@ from urllib.parse import urlencode
 import attrs
 import pytest
 from load import Load, load
-from measure import Measured, Work, measure, table
+from measure import Measured, Work, measure, options, table
 from serving import Host, connect, manager, served
 
 from optly import ConsentManager, Subscriber
@@ -318,11 +317,8 @@ def databases(kind: str) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="fewer contacts and rounds")
-    parser.add_argument("--profile", action="store_true", help="show where the time goes, and measure nothing")
-    wanted = parser.parse_args()
-    contacts, rounds = (200, 2) if wanted.quick else (1000, 5)
+    wanted = options(__doc__ or "", quick="fewer contacts and rounds", profile="show where the time goes, and no more")
+    contacts, rounds = (12, 1) if wanted.small else (200, 2) if wanted.quick else (1000, 5)
     if wanted.profile:
         with databases("SQLite") as (url, _):
             profiled(World.make(url, contacts))
@@ -331,7 +327,7 @@ def main() -> None:
         try:
             with databases(kind) as (url, _):
                 print(f"\n{kind}, without a server; the floor is Jinja2\n")
-                print(table(list(alone(World.make(url, contacts), rounds=9))), flush=True)
+                print(table(list(alone(World.make(url, contacts), rounds=min(9, contacts // 12)))), flush=True)
             for interface, framework in (("WSGI", "Flask"), ("ASGI", "Starlette")):
                 with databases(kind) as (url, bare):
                     print(f"\n{kind}, {interface}, two processes; the floor is {framework}\n")

@@ -10,7 +10,6 @@ file and nothing else; for a question, the search alone.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import random
 import resource
@@ -21,6 +20,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+
+from measure import options
 
 from optly.contacts.addresses import PhoneNumber
 from optly.protocols import RegisterName
@@ -89,9 +90,8 @@ def searches(register: FileRegister, numbers: Sequence[PhoneNumber]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the register file.")
-    parser.add_argument("--full", action="store_true", help="twenty million numbers rather than one")
-    count = 20_000_000 if parser.parse_args().full else 1_000_000
+    given = options(__doc__ or "", full="twenty million numbers rather than one")
+    count = 1_000 if given.small else 20_000_000 if given.full else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "tps.txt"), Path(folder, "tps.register")
         write_licence_file(source, count)

@@ -7,7 +7,6 @@ How many communications `assess` decides in a second on one core, and where the 
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import pstats
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +14,7 @@ from statistics import median
 from time import perf_counter
 
 import attrs
+from measure import options
 
 from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
@@ -24,7 +24,7 @@ from optly.rules import UKPECR, Call, Communication, Decision, MessageKind
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 AIM = 100_000
-ROUNDS, COUNT = 7, 20_000
+COUNT = 20_000
 
 
 def _communication(channel: Channel) -> Communication:
@@ -96,25 +96,24 @@ def _seconds(work: list[tuple[Communication, Standing]], rules: UKPECR) -> float
     return (perf_counter() - start) / len(work)
 
 
-def _floor(decision: Decision) -> float:
+def _floor(decision: Decision, count: int) -> float:
     facts = {field.name: getattr(decision, field.name) for field in attrs.fields(Decision)}
     start = perf_counter()
-    for _ in range(COUNT):
+    for _ in range(count):
         Decision(**facts)
-    return (perf_counter() - start) / COUNT
+    return (perf_counter() - start) / count
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--profile", action="store_true", help="tell where the time goes")
-    arguments = parser.parse_args()
+    arguments = options(__doc__ or "", profile="show where the time goes")
+    rounds, count = (1, 8) if arguments.small else (7, COUNT)
     rules, kinds = UKPECR(), _standings()
-    mixed = [pair for _ in range(COUNT // len(kinds)) for pair in kinds.values()]
+    mixed = [pair for _ in range(count // len(kinds)) for pair in kinds.values()]
     print(f"{'':40}{'µs':>8}{'a second':>12}")
-    for name, work in {**{name: [pair] * COUNT for name, pair in kinds.items()}, "all of them in turn": mixed}.items():
-        each = median(_seconds(work, rules) for _ in range(ROUNDS))
+    for name, work in {**{name: [pair] * count for name, pair in kinds.items()}, "all of them in turn": mixed}.items():
+        each = median(_seconds(work, rules) for _ in range(rounds))
         print(f"{name:40}{each * 1e6:8.2f}{1 / each:12,.0f}")
-    floor = median(_floor(rules.assess(*kinds["email, consented"])) for _ in range(ROUNDS))
+    floor = median(_floor(rules.assess(*kinds["email, consented"]), count) for _ in range(rounds))
     print(f"{'floor: making one Decision':40}{floor * 1e6:8.2f}{1 / floor:12,.0f}")
     print(f"{'aim':40}{1e6 / AIM:8.2f}{AIM:12,}")
     if arguments.profile:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from measure import Measured, Work, measure, table
+from measure import Measured, Work, measure, options, table
 from sqlalchemy import create_engine
 
 from optly.contacts.addresses import Channel
@@ -38,8 +38,8 @@ APPEND = (
     "UPDATE optly_heads SET version = ?, hash = ?, snapshot = ?, dirty = 1 WHERE subject_id = ? AND version = ?",
     "INSERT INTO optly_events (subject_id, seq, hash, idem, payload) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO optly_personal (subject_id, slot, salt, value) VALUES (?, ?, ?, ?)",
-    "INSERT INTO optly_outbox (subject_id, message_id, organisation, state, due_at, lease_until, attempts, body) "
-    "VALUES (?, ?, 'acme', 0, ?, NULL, 0, ?)",
+    "INSERT INTO optly_outbox (subject_id, message_id, organisation, channel, state, due_at, lease_until, attempts, "
+    "body) VALUES (?, ?, 'acme', 'email', 0, ?, NULL, 0, ?)",
 )
 LOOK_UP = (
     "SELECT idkey, subject_id, line, key_version FROM optly_identifiers WHERE idkey = ?",
@@ -143,18 +143,18 @@ def database(
     return measured
 
 
-def sqlite(directory: str) -> list[Measured]:
+def sqlite(directory: str, repeat: int) -> list[Measured]:
     url = f"sqlite:///{directory}/optly.db"
     SQLStorage(url).key_versions("acme")  # makes the tables
     connection = sqlite3.connect(f"{directory}/optly.db", isolation_level=None)
     for setting in ("synchronous = FULL", "secure_delete = ON"):
         connection.execute(f"PRAGMA {setting}")
-    measured = database("SQLite", url, connection.execute, "BEGIN IMMEDIATE", repeat=300, aims=("≤ 1.6", "≤ 2"))
+    measured = database("SQLite", url, connection.execute, "BEGIN IMMEDIATE", repeat=repeat, aims=("≤ 1.6", "≤ 2"))
     connection.close()
     return measured
 
 
-def server(name: str, kind: str) -> Iterator[Measured]:
+def server(name: str, kind: str, repeat: int) -> Iterator[Measured]:
     with fresh_database(kind) as url:
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         cursor: Any = engine.raw_connection().cursor()
@@ -163,13 +163,13 @@ def server(name: str, kind: str) -> Iterator[Measured]:
             cursor.execute(sql.replace("?", "%s"), values)
             return cursor
 
-        yield from database(name, url, execute, "BEGIN", repeat=100, aims=("", ""))
+        yield from database(name, url, execute, "BEGIN", repeat=repeat, aims=("", ""))
         engine.dispose()
 
 
-def file(directory: str) -> Measured:
+def file(directory: str, repeat: int) -> Measured:
     storage = FileStorage(f"{directory}/optly.jsonl")
-    commits = answers([contact for _, contact in fill(storage)], 301)
+    commits = answers([contact for _, contact in fill(storage)], repeat + 1)
     before = os.stat(f"{directory}/optly.jsonl").st_size
     storage.append([commits.pop(0)])
     line = os.urandom(os.stat(f"{directory}/optly.jsonl").st_size - before)
@@ -183,7 +183,7 @@ def file(directory: str) -> Measured:
         "File: append",
         each([line], bare),
         each(commits, lambda commit: storage.append([commit])),
-        repeat=300,
+        repeat=repeat,
         rounds=ROUNDS,
     )
     os.close(fd)
@@ -192,11 +192,12 @@ def file(directory: str) -> Measured:
 
 
 def main() -> None:
+    repeat = 2 if options(__doc__ or "").small else 300
     with tempfile.TemporaryDirectory() as directory:
-        rows = [*sqlite(directory), file(directory)]
+        rows = [*sqlite(directory, repeat), file(directory, repeat)]
     for name, kind in (("PostgreSQL", "postgresql"), ("MariaDB", "mysql")):
         try:
-            rows += server(name, kind)
+            rows += server(name, kind, min(repeat, 100))
         except pytest.skip.Exception as missing:
             print(missing)
     print(table(rows))

@@ -310,7 +310,8 @@ class Standing:
 
         There can be several, because a yes that someone else collected counts beside the person's own.
         """
-        if self.stop(channel, purpose, line, at) is not None:
+        covering = self._covering(channel, purpose, line)
+        if covering and self._unlifted(covering, channel, purpose, line, at) is not None:
             return []
         running = [
             consent
@@ -320,7 +321,7 @@ class Standing:
             and consent.line == line
             and consent.runs(at)
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
-            and all(stop.at < consent.at for stop in self._covering(channel, purpose, line))
+            and all(stop.at < consent.at for stop in covering)
         ]
         running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
         return running
@@ -343,9 +344,13 @@ class Standing:
 
         A stop counts even if its clock puts it in the future. At the same instant as a yes, the stop wins.
         """
-        latest = max(self._covering(channel, purpose, line), key=lambda stop: stop.at, default=None)
-        if latest is None:
-            return None
+        covering = self._covering(channel, purpose, line)
+        return self._unlifted(covering, channel, purpose, line, at) if covering else None
+
+    def _unlifted(
+        self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
+    ) -> StandingStop | None:
+        latest = max(covering, key=lambda stop: stop.at)
         for consent in self.consents:
             if (
                 consent.own
