@@ -13,7 +13,8 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── UnknownChannelError     (also a LookupError)
     │   ├── UnknownContactError     (also a LookupError)
     │   ├── MissingLineError        (also a LookupError)
-    │   ├── LineTakenError          (also a ValueError)
+    │   ├── AmbiguousLineError      (also a LookupError)
+    │   ├── AmbiguousContactError   (also a LookupError)
     │   ├── NoBackendError          (also a LookupError)
     │   ├── HeaderError             (also a ValueError)
     │   └── ConfigurationError
@@ -36,7 +37,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   └── RegisterSourceError     (also a ValueError)
     ├── RetryableError              try again
     │   ├── ConflictError
-    │   ├── AddressTakenError       (a ConflictError)
+    │   ├── ReferenceTakenError     (a ConflictError)
     │   ├── ClaimLostError          (a ConflictError)
     │   ├── StorageLockedError
     │   ├── StorageUnavailableError
@@ -197,9 +198,15 @@ class MissingLineError(UsageError, LookupError):
     """
 
 
-class LineTakenError(UsageError, ValueError):
+class AmbiguousLineError(UsageError, LookupError):
     """
-    The address or number already belongs to another contact.
+    The contact has several addresses or numbers for the channel, and the call names none of them.
+    """
+
+
+class AmbiguousContactError(UsageError, LookupError):
+    """
+    The address has several holders, and the call does not say who is meant.
     """
 
 
@@ -371,9 +378,9 @@ class ConflictError(RetryableError):
     """
 
 
-class AddressTakenError(ConflictError):
+class ReferenceTakenError(ConflictError):
     """
-    Another contact got the address in the meantime.
+    Another contact got the reference in the meantime.
     """
 
 

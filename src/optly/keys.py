@@ -107,8 +107,17 @@ class Keys:
 
         Without the key, nobody can find out which address an index stands for.
         """
-        message = f"{organisation}\0{address.kind}\0{address.normal}".encode()
-        return tuple(hmac.digest(pepper, message, "sha256")[:16] for pepper in self._peppers)
+        return self._idkeys(f"{organisation}\0{address.kind}\0{address.normal}")
+
+    def reference_idkeys(self, organisation: str, reference: str) -> tuple[bytes, ...]:
+        """
+        Return the keyed hashes of a host's own *reference* for a contact, as `idkeys` does of an address.
+        """
+        return self._idkeys(f"{organisation}\0reference\0{reference}")
+
+    def _idkeys(self, message: str) -> tuple[bytes, ...]:
+        encoded = message.encode()
+        return tuple(hmac.digest(pepper, encoded, "sha256")[:16] for pepper in self._peppers)
 
     @cached_property
     def _signers(self) -> tuple[Ed25519PrivateKey, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from optly._operations.lines import Named
 from optly.contacts import addresses
 from optly.errors import NaiveDatetimeError
 from optly.messages import Content
@@ -31,6 +32,21 @@ def read_addresses(
         (account, addresses.AddressKind.ACCOUNT),
     )
     return [addresses.parse_address(text, kind) for text, kind in texts if text is not None]
+
+
+def read_line(
+    line: int | None,
+    email: str | addresses.EmailAddress | None = None,
+    phone: str | addresses.PhoneNumber | None = None,
+) -> Named:
+    """
+    Read which of a contact's lines a call means.
+
+    Raises:
+        AddressError: An address is malformed.
+    """
+    numbers = () if line is None else (line,)
+    return Named(numbers=numbers, addresses=tuple(read_addresses(email, phone, None, None)))
 
 
 def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addresses.Channel]:

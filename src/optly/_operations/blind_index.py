@@ -5,27 +5,34 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import attrs
 
 from optly.contacts import Address, Channel, parse_address
 from optly.keys import Keys
-from optly.protocols import Identifier, Suppression
-from optly.record.consent import stops_of
-from optly.record.events import Event, LineAdded, LineReinstated, LineRemoved
+from optly.protocols import Identifier, Reference, Suppression
+from optly.record.events import ContactErased, Event, LineAdded, LineLeft, LineReinstated
 from optly.record.ledger import Opening
 from optly.record.standing import Standing, StandingStop
 
 
-def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int, Address]:
+def line_values(standing: Standing, openings: Mapping[str, Opening], *, left: bool = True) -> dict[int, Address]:
     """
     Return the addresses of a contact's lines by number, including removed lines but not erased ones.
+
+    Args:
+        left: Whether to include lines that the contact has left.
     """
     return {
         line.number: parse_address(openings[slot].value, line.kind)
         for line in standing.lines
-        if (slot := f"line_{line.number}") in openings
+        if (slot := f"line_{line.number}") in openings and (left or not line.left)
     }
+
+
+# The scope of a suppression of all marketing.
+EVERYTHING: Final = "*/*"
 
 
 def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
@@ -55,7 +62,7 @@ def changes_index(events: Iterable[Event]) -> bool:
     """
     Whether any of these events changes index rows of addresses already on record.
     """
-    return any(isinstance(event, LineRemoved | LineReinstated) or stops_of(event, 0) for event in events)
+    return any(isinstance(event, LineLeft | LineReinstated | ContactErased) for event in events)
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +71,7 @@ class IndexChanges:
     The changes to the index that events make.
 
     Attributes:
-        release: Idkeys that no longer stand for a line of the contact.
+        release: Idkeys whose address the contact has left.
     """
 
     identifiers: Sequence[Identifier]
@@ -87,15 +94,28 @@ class BlindIndex:
         """
         return self._keys.idkeys(self._organisation, address)
 
-    def changes(
-        self, subject: bytes, first: int, events: Sequence[Event], values: Mapping[int, Address]
-    ) -> IndexChanges:
+    def reference_idkeys(self, reference: str) -> tuple[bytes, ...]:
+        """
+        Return every idkey under which a host's own reference may be found, the one of the current key first.
+        """
+        return self._keys.reference_idkeys(self._organisation, reference)
+
+    def reference(self, subject: bytes, reference: str) -> Reference:
+        """
+        Return the row that names a contact by a host's own reference.
+        """
+        idkey = self.reference_idkeys(reference)[0]
+        return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
+
+    def changes(self, subject: bytes, events: Sequence[Event], values: Mapping[int, Address]) -> IndexChanges:
         """
         Return the index rows that *events* add, release and suppress.
 
+        A contact is still found by an address that was removed from its record, so that its objections stand there;
+        only an address that it has left is free. An erasure leaves a suppression in its place.
+
         Args:
-            first: Number of the first of the events.
-            values: The addresses on record by line; needed only if `changes_index`.
+            values: The addresses on record by line, removed ones included; needed only if `changes_index`.
         """
         version = self._keys.all[0].version
         addresses = dict(values)
@@ -106,20 +126,16 @@ class BlindIndex:
             if isinstance(event, LineAdded | LineReinstated):
                 idkey = self.idkeys(addresses[event.line])[0]
                 identifiers.append(Identifier(idkey=idkey, subject=subject, line=event.line, key_version=version))
-        removed = {event.line for event in events if isinstance(event, LineRemoved)}
+        left = {event.line for event in events if isinstance(event, LineLeft)}
+        erased = [event for event in events if isinstance(event, ContactErased)]
         return IndexChanges(
             identifiers=identifiers,
-            release=[idkey for line in removed if line in addresses for idkey in self.idkeys(addresses[line])],
+            release=[idkey for line in left if line in addresses for idkey in self.idkeys(addresses[line])],
             suppressions=[
                 Suppression(
-                    idkey=self.idkeys(address)[0],
-                    scope=f"{stop.channel or '*'}/{stop.purpose or '*'}",
-                    at=stop.at,
-                    key_version=version,
+                    idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version
                 )
-                for seq, event in enumerate(events, first)
-                for stop in stops_of(event, seq)
-                for line, address in addresses.items()
-                if stop.line in (None, line) and (stop.channel is None or stop.channel.kind is address.kind)
+                for event in erased
+                for address in addresses.values()
             ],
         )

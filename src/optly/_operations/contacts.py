@@ -4,19 +4,19 @@ Contacts: adding, finding, changing and erasing them, and reading their records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from optly._operations.application import Application
 from optly._operations.blind_index import line_values
-from optly._operations.lines import require_line
-from optly._operations.repository import Plan, Planner
+from optly._operations.lines import Named, require_line
+from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber
-from optly.errors import AddressTakenError, ConflictError, LineTakenError
-from optly.record.commands import AddContact, ChangeDetails, EraseContact, NewLine, RestoreLine
+from optly.contacts.parties import stricter
+from optly.errors import AmbiguousContactError, AmbiguousLineError, ConflictError, MissingLineError, ReferenceTakenError, UsageError
+from optly.record.commands import AddContact, ChangeDetails, EraseContact, LeaveLine, NewLine, RestoreLine
 from optly.record.consent import fold
 from optly.record.events import Actor, Event
 from optly.record.ledger import Opening
@@ -25,28 +25,84 @@ from optly.record.standing import Standing
 _ATTEMPTS = 10
 
 
+async def holders(app: Application, address: Address) -> tuple[Contact, ...]:
+    """
+    Return the contacts who have an address now, in the order of their ids.
+    """
+    found = await app.storage.find(app.index.idkeys(address))
+    lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
+    records = await app.repository.load_all(sorted(lines)) if lines else {}
+    return tuple(
+        Contact(subject.hex()) for subject, record in records.items() if lines[subject] in record.standing.present()
+    )
+
+
 async def find(app: Application, address: Address) -> Contact | None:
     """
-    Return the contact whose line an address is, or None.
+    Return the contact who has an address, or None.
+
+    Raises:
+        AmbiguousContactError: Several contacts have it.
     """
-    matches = await app.storage.find(app.index.idkeys(address))
-    for identifier in matches.identifiers.values():
-        return Contact(identifier.subject.hex())
-    return None
+    found = await holders(app, address)
+    if len(found) > 1:
+        raise AmbiguousContactError("several contacts have this address: look at manager.holders")
+    return found[0] if found else None
 
 
-async def _by_address(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
-    return {address: await find(app, address) for address in addresses}
+async def referred(app: Application, reference: str) -> Contact | None:
+    """
+    Return the contact that the host names by a reference, or None.
+    """
+    subjects = (await app.storage.referred(app.index.reference_idkeys(reference))).values()
+    records = await app.repository.load_all(list(subjects)) if subjects else {}
+    return next((Contact(subject.hex()) for subject, record in records.items() if record.version), None)
 
 
 def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
     return NewLine(kind=address.kind, value=address.value, subscriber=held_by.get(address.kind))
 
 
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _implied_reference(addresses: Sequence[Address], name: str) -> str:
+    """
+    Return the reference that a contact without one is added under, so that the same call made twice at once adds one.
+    """
+    return "\0".join(["", _plain(name), *sorted(f"{address.kind}\0{address.normal}" for address in addresses)])
+
+
+async def _same(app: Application, addresses: Sequence[Address], name: str) -> Contact | None:
+    """
+    Return the contact that a call without a reference adds again: one who has every address given, under the same name.
+
+    A contact without a name stands for whoever has the address, and is the same as the first who gives one.
+    """
+    shared: set[Contact] | None = None
+    for address in addresses:
+        having = set(await holders(app, address))
+        shared = having if shared is None else shared & having
+    if not shared:
+        return None
+    subjects = sorted(contact.subject for contact in shared)
+    records, openings = await app.repository.load_all(subjects), await app.storage.openings(subjects)
+    names: dict[str, Contact] = {}
+    for subject in subjects:
+        slot = records[subject].standing.name
+        known = openings.get(subject, {}).get(slot) if slot is not None else None
+        names.setdefault("" if known is None else _plain(known.value), Contact(subject.hex()))
+    if not name and len(names) == 1:
+        return next(iter(names.values()))
+    return names.get(_plain(name)) or names.get("")
+
+
 async def add(
     app: Application,
     addresses: Sequence[Address],
     *,
+    reference: str = "",
     name: str,
     subscriber: Subscriber,
     language: str,
@@ -54,52 +110,72 @@ async def add(
     actor: Actor,
 ) -> Contact:
     """
-    Add a contact, or return the one already on record under one of the addresses, with the other addresses added.
+    Add a contact, or return the one already on record under the same reference or, without one, the same details.
 
-    Nothing else about an existing contact changes, so an import can neither widen nor undo what they chose.
+    A person is not inferred from a matching address: a contact who has only some of the addresses, or has another name,
+    is another one, and the address has one holder more. Of an existing contact only what is missing changes, and the
+    subscriber if the new fact is stricter, so that an import can neither widen nor undo what they chose.
     """
     for _ in range(_ATTEMPTS):
-        holders = await _by_address(app, addresses)
-        contacts = {contact for contact in holders.values() if contact is not None}
-        if len(contacts) > 1:
-            raise LineTakenError("the addresses belong to different contacts: nothing was changed")
-        new = [_line(address, held_by) for address, holder in holders.items() if holder is None]
-        command: AddContact | ChangeDetails
-        if contacts:
-            contact = contacts.pop()
-            if not new:
-                return contact
-            command = ChangeDetails(add=tuple(new), actor=actor)
-        else:
-            contact = Contact(app.settings.random(16).hex())
-            command = AddContact(name=name, subscriber=subscriber, language=language, lines=tuple(new), actor=actor)
+        known = await referred(app, reference) if reference else await _same(app, addresses, name)
+        if known is not None:
+            await _complete(app, known, addresses, name=name, subscriber=subscriber, held_by=held_by, actor=actor)
+            return known
+        contact = Contact(app.settings.random(16).hex())
+        lines = tuple(_line(address, held_by) for address in addresses)
+        command = AddContact(name=name, subscriber=subscriber, language=language, lines=lines, actor=actor)
+        named = reference or _implied_reference(addresses, name)
+        # Under an implied reference there may be somebody whose details have changed since.
+        free = bool(reference) or (bool(addresses) and await referred(app, named) is None)
+        references = (app.index.reference(contact.subject, named),) if free else ()
         try:
-            await app.repository.apply(contact, command)
-        except AddressTakenError:
+            await app.repository.apply(contact, Plan(command=command, references=references))
+        except ReferenceTakenError:
             continue  # another writer added them in the meantime: look them up again
         return contact
-    raise ConflictError("other writers kept changing the owners of these addresses: try again later")
+    raise ConflictError("other writers kept adding the same contact: try again later")
+
+
+async def _complete(
+    app: Application,
+    contact: Contact,
+    addresses: Sequence[Address],
+    *,
+    name: str,
+    subscriber: Subscriber,
+    held_by: Mapping[AddressKind, Subscriber],
+    actor: Actor,
+) -> None:
+    record = await app.repository.require(contact)
+    openings = await app.repository.openings_of(record)
+
+    def plan(standing: Standing, _now: datetime) -> Plan | None:
+        values, present = line_values(standing, openings), standing.present()
+        if not values.keys() >= set(present):
+            raise ConflictError("another address was added in the meantime: try again")
+        kept = [values[number] for number in present]
+        missing = tuple(_line(address, held_by) for address in addresses if address not in kept)
+        strict = stricter(standing.subscriber, subscriber)
+        unnamed = bool(name) and standing.name is not None and standing.name not in openings
+        if not missing and strict is standing.subscriber and not unnamed:
+            return None
+        return Plan(
+            command=ChangeDetails(
+                name=name if unnamed else None,
+                subscriber=None if strict is standing.subscriber else strict,
+                add=missing,
+                actor=actor,
+            )
+        )
+
+    await app.repository.apply(contact, plan, read=record)
 
 
 async def add_address(app: Application, address: Address, actor: Actor) -> Contact:
     """
-    Return the contact whose line an address is, adding one with that address alone if there is none.
+    Return the contact who has an address, adding one with that address alone if nobody or more than one has it.
     """
     return await add(app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor)
-
-
-@contextmanager
-def address_taken() -> Iterator[None]:
-    """
-    Raise in terms of lines that an address belongs to another contact.
-
-    Raises:
-        LineTakenError: The address belongs to another contact.
-    """
-    try:
-        yield
-    except AddressTakenError:
-        raise LineTakenError("the address belongs to another contact: nothing was changed") from None
 
 
 def plan_change(
@@ -107,6 +183,7 @@ def plan_change(
     addresses: Sequence[Address],
     *,
     actor: Actor,
+    replaces: Container[int] | None = None,
     name: str | None = None,
     subscriber: Subscriber | None = None,
     language: str | None = None,
@@ -117,6 +194,7 @@ def plan_change(
 
     Args:
         openings: The stored personal values of the contact.
+        replaces: The lines that the new addresses may replace; None for the only one of its kind.
     """
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -129,8 +207,10 @@ def plan_change(
                 raise ConflictError("another address was added in the meantime: try again")
             if address in [values[number] for number in present]:
                 continue
+            if replaces is None and len(present) > 1:
+                raise AmbiguousLineError("the contact has several addresses of this kind: say which one is replaced")
             add.append(_line(address, held_by))
-            remove.extend(present)
+            remove.extend(number for number in present if replaces is None or number in replaces)
         return Plan(
             command=ChangeDetails(
                 name=name, subscriber=subscriber, language=language, add=tuple(add), remove=tuple(remove), actor=actor
@@ -140,24 +220,62 @@ def plan_change(
     return plan
 
 
-async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
+async def change(
+    app: Application, contact: Contact, addresses: Sequence[Address], *, replaces: int | None, **details: Any
+) -> Standing:
     """
     Change a contact's details, as planned by `plan_change`.
     """
     record = await app.repository.require(contact)
-    planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
-    with address_taken():
-        return (await app.repository.apply(contact, planner, read=record)).standing
+    if replaces is not None and replaces not in record.standing.present():
+        raise MissingLineError(f"the contact has no line {replaces}")
+    named = None if replaces is None else (replaces,)
+    planner = plan_change(await app.repository.openings_of(record), addresses, replaces=named, **details)
+    return (await app.repository.apply(contact, planner, read=record)).standing
 
 
-async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
+async def leave_line(
+    app: Application, contact: Contact, named: Named, *, how: str, at: datetime | None, actor: Actor
+) -> Standing:
+    """
+    Record that a contact no longer has a line.
+    """
+    record = await app.repository.require(contact)
+    numbers = await numbers_of(app, record, named, removed=True)
+    if len(numbers) != 1:
+        raise UsageError("name the one address or number that the contact no longer has")
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        return Plan(command=LeaveLine(line=numbers[0], how=how, at=now if at is None else at, actor=actor))
+
+    return (await app.repository.apply(contact, plan, read=record)).standing
+
+
+async def numbers_of(app: Application, record: Record, named: Named, *, removed: bool = False) -> tuple[int, ...]:
+    """
+    Return the numbers of the lines of a contact that a call names.
+
+    Args:
+        removed: Whether lines that are no longer on record count as well.
+
+    Raises:
+        MissingLineError: An address is not one of the contact's.
+    """
+    if not named.addresses:
+        return named.numbers
+    values = line_values(record.standing, await app.repository.openings_of(record))
+    return named.numbered(values, values if removed else record.standing.present())
+
+
+async def restore_line(app: Application, contact: Contact, channel: Channel, named: Named, how: str) -> Standing:
     """
     Put a line back into use after its messages had failed.
     """
     record = await app.repository.require(contact)
+    numbers = await numbers_of(app, record, named)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
-        return Plan(command=RestoreLine(channel=channel, line=require_line(standing, channel), how=how))
+        return Plan(command=RestoreLine(channel=channel, line=require_line(standing, channel, numbers), how=how))
 
     return (await app.repository.apply(contact, plan, read=record)).standing
 

@@ -1,18 +1,22 @@
 """
-Contact points (*lines*): which line a channel reaches, and which channel messages to a line use.
+Contact points (*lines*): which of a contact's lines a channel reaches, and which channel messages to a line use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
-from optly.contacts import AddressKind, Channel
-from optly.errors import MissingLineError
+import attrs
+
+from optly.contacts import Address, AddressKind, Channel
+from optly.errors import AmbiguousLineError, MissingLineError
 from optly.record.standing import Standing
 
 # The channel for messages to a line of each kind.
 WRITTEN_TO_BY: Final = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
+
+_NAMES: Final = {AddressKind.EMAIL: "email address", AddressKind.PHONE: "telephone number"}
 
 
 def writes_to(kind: AddressKind, served: Container[Channel]) -> Channel | None:
@@ -23,18 +27,64 @@ def writes_to(kind: AddressKind, served: Container[Channel]) -> Channel | None:
     return channel if channel in served else None
 
 
-def require_line(standing: Standing, channel: Channel, number: int | None = None) -> int:
+@attrs.frozen(kw_only=True)
+class Named:
     """
-    Return the number of the line that *channel* reaches: the one with that *number*, or the first.
+    The lines that a call names, by number or by address. Empty for none: each channel then reaches the only line of its
+    kind.
+    """
+
+    numbers: tuple[int, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+    def numbered(self, values: Mapping[int, Address], present: Container[int]) -> tuple[int, ...]:
+        """
+        Return the numbers of the lines named.
+
+        Args:
+            values: The addresses of the contact by line.
+            present: The lines that are on record now.
+
+        Raises:
+            MissingLineError: An address is not one of the contact's.
+        """
+        found = list(self.numbers)
+        for address in self.addresses:
+            line = next((number for number, value in values.items() if value == address and number in present), None)
+            if line is None:
+                raise MissingLineError(f"the {_NAMES.get(address.kind, 'address')} given is not one of the contact's")
+            found.append(line)
+        return tuple(found)
+
+
+def require_lines(standing: Standing, channels: Iterable[Channel], named: Sequence[int] = ()) -> dict[Channel, int]:
+    """
+    Return the number of the line that each channel reaches: the one that is *named*, or the only one of its kind.
 
     Raises:
-        MissingLineError: There is no such line.
+        MissingLineError: There is no such line, or one that is named is reached by none of the channels.
+        AmbiguousLineError: There are several, and none is named.
     """
-    line = standing.line_for(channel, number)
-    if line is None:
-        needed = {AddressKind.EMAIL: "email address", AddressKind.PHONE: "telephone number"}
-        raise MissingLineError(f"the contact has no {needed.get(channel.kind, 'address')} for {channel}")
-    return line.number
+    reached = {}
+    for channel in channels:
+        present = [line.number for line in standing.lines if line.kind is channel.kind and not line.removed]
+        chosen = [number for number in present if number in named] or present
+        name = _NAMES.get(channel.kind, "address")
+        if not chosen:
+            raise MissingLineError(f"the contact has no {name} for {channel}")
+        if len(chosen) > 1:
+            raise AmbiguousLineError(f"the contact has more than one {name}: say which one is meant, with line=")
+        reached[channel] = chosen[0]
+    if not set(named) <= set(reached.values()):
+        raise MissingLineError("the line named is not one of the contact's that the channel reaches")
+    return reached
+
+
+def require_line(standing: Standing, channel: Channel, named: Sequence[int] = ()) -> int:
+    """
+    Return the number of the line that *channel* reaches, as `require_lines` does.
+    """
+    return require_lines(standing, [channel], named)[channel]
 
 
 def lines_of(standing: Standing) -> tuple[int, ...]:

@@ -19,12 +19,12 @@ from optly._operations.payload import encode, receipt
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
 from optly.contacts import Address, Channel, Contact, Wording
-from optly.protocols import AsyncStorage, Commit, Head, OutboxMessage, Settlement
+from optly.protocols import AsyncStorage, Commit, Found, Head, OutboxMessage, Reference, Settlement
 from optly.record.commands import Command
 from optly.record.consent import decide, fold
 from optly.record.events import ContactErased, Event
 from optly.record.ledger import GENESIS, Opening, extend
-from optly.record.standing import Standing, StandingStop
+from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
 
@@ -36,7 +36,7 @@ _WORDINGS: Final = 1000
 
 
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
-_SNAPSHOT_VERSION: Final = b"4"
+_SNAPSHOT_VERSION: Final = b"5"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
@@ -90,6 +90,7 @@ class Plan:
         settle: New states of messages in the outbox.
         wordings: Wordings that the events name.
         receipt_to: The channel and line for a receipt if the person agrees to something; None for no receipt.
+        references: What a host names the contact by.
     """
 
     command: Command
@@ -97,6 +98,7 @@ class Plan:
     settle: Sequence[Settlement] = ()
     wordings: Sequence[Wording] = ()
     receipt_to: tuple[Channel, int] | None = None
+    references: Sequence[Reference] = ()
 
 
 # Called with a contact and the events just recorded.
@@ -104,6 +106,16 @@ Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 
 # Plans a change from a standing and the time. None if there is nothing to do.
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
+
+
+def _suppressed(
+    lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found
+) -> dict[bytes, list[StandingStop]]:
+    return {
+        subject: stops_from(matching, lines_by_idkey)
+        for subject, lines_by_idkey in lines.items()
+        if (matching := [row for row in found.suppressions if row.idkey in lines_by_idkey])
+    }
 
 
 @attrs.frozen(kw_only=True)
@@ -175,8 +187,10 @@ class Repository:
     async def record(self, subject: bytes, head: Head | None) -> Record:
         """
         Build a record from its stored head. A read model that is behind the events is rebuilt, never trusted.
+
+        Another organisation's contact is not on record here, whatever the two share.
         """
-        if head is None:
+        if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
@@ -202,7 +216,8 @@ class Repository:
 
     async def with_suppressions(self, record: Record) -> tuple[Standing, dict[int, Address]]:
         """
-        Return the standing, including what is suppressed by address alone, and the addresses by line.
+        Return the standing, including what is suppressed by address alone and what other holders of its lines objected
+        to, and the addresses by line.
         """
         return (await self.all_with_suppressions([record]))[record.subject]
 
@@ -216,10 +231,12 @@ class Repository:
         openings = {record.subject: record.openings for record in records if record.openings is not None}
         openings |= await self.storage.openings(unread) if unread else {}
         values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
-        stops = await self.stops_by_address(values)
+        lines, found = await self._find_lines(values)
+        stops = _suppressed(lines, found)
+        others = await self._others(records, lines, found)
         return {
             record.subject: (
-                record.standing.with_stops(stops[record.subject]) if record.subject in stops else record.standing,
+                shared(record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())),
                 values[record.subject],
             )
             for record in records
@@ -234,21 +251,50 @@ class Repository:
         Args:
             contacts: The addresses of each contact by line.
         """
+        return _suppressed(*await self._find_lines(contacts))
+
+    async def _find_lines(
+        self, contacts: Mapping[bytes, Mapping[int, Address]]
+    ) -> tuple[dict[bytes, dict[bytes, int | None]], Found]:
+        """
+        Look up the lines of contacts: return the number of each line by contact and idkey, and what was found.
+        """
         lines: dict[bytes, dict[bytes, int | None]] = {
             subject: {idkey: line for line, address in values.items() for idkey in self.index.idkeys(address)}
             for subject, values in contacts.items()
         }
         idkeys = [idkey for lines_by_idkey in lines.values() for idkey in lines_by_idkey]
-        rows = (await self.storage.find(idkeys)).suppressions if idkeys else ()
-        return (
-            {
-                subject: stops_from(matching, lines_by_idkey)
-                for subject, lines_by_idkey in lines.items()
-                if (matching := [row for row in rows if row.idkey in lines_by_idkey])
-            }
-            if rows
-            else {}
-        )
+        return lines, await self.storage.find(idkeys) if idkeys else Found({}, ())
+
+    async def _others(
+        self, records: Sequence[Record], lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found
+    ) -> dict[bytes, list[CoHolder]]:
+        """
+        Return the other holders of the lines that contacts have now, by contact. One who shares nothing is left out.
+        """
+        sharing = [
+            (record.subject, line, holder)
+            for record in records
+            for idkey, line in lines[record.subject].items()
+            if line in record.standing.present()
+            for holder in found.holders.get(idkey, ())
+            if holder.subject != record.subject
+        ]
+        if not sharing:
+            return {}
+        loaded = await self.load_all(list({holder.subject for _, _, holder in sharing}))
+        others: dict[bytes, list[CoHolder]] = {}
+        for subject, line, holder in sharing:
+            if line is not None and loaded[holder.subject].version:
+                others.setdefault(subject, []).append(
+                    CoHolder(
+                        contact=holder.subject.hex(),
+                        line=line,
+                        number=holder.line,
+                        standing=loaded[holder.subject].standing,
+                    )
+                )
+        return others
 
     async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
         """
@@ -294,7 +340,7 @@ class Repository:
                 return applied
             try:
                 await self.storage.append([commit])
-            except (errors.AddressTakenError, errors.ClaimLostError):
+            except (errors.ReferenceTakenError, errors.ClaimLostError):
                 raise
             except errors.ConflictError:
                 continue
@@ -388,6 +434,7 @@ class Repository:
             forget=erases,
             release=index.release,
             identifiers=index.identifiers,
+            references=plan.references,
             suppressions=index.suppressions,
             wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
             queue=(*plan.queue, *self._receipts(record.subject, plan, events, after.standing, now)),
@@ -399,8 +446,8 @@ class Repository:
     async def _index_changes(self, record: Record, events: tuple[Event, ...], after: Standing) -> IndexChanges:
         values: Mapping[int, Address] = {}
         if record.version and changes_index(events):
-            values = line_values(after, await self.openings_of(record))
-        return self.index.changes(record.subject, record.version + 1, events, values)
+            values = line_values(after, await self.openings_of(record), left=False)
+        return self.index.changes(record.subject, events, values)
 
     def _receipts(
         self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime

@@ -16,6 +16,7 @@ from optly.record.events import (
     DetailsChanged,
     Event,
     LineAdded,
+    LineLeft,
     LineReinstated,
     LineRemoved,
     ObjectionRaised,
@@ -51,7 +52,7 @@ def signals_for(events: Sequence[Event]) -> Iterator[tuple[SignalName, Event]]:
                 yield SignalName.CONSENT_REFUSED, event
             case ConsentWithdrawn() | ObjectionRaised():
                 yield SignalName.CONSENT_WITHDRAWN, event
-            case DetailsChanged() | LineAdded() | LineRemoved() | LineReinstated() | ContactErased() if not is_new:
+            case DetailsChanged() | LineAdded() | LineRemoved() | LineLeft() | LineReinstated() | ContactErased() if not is_new:
                 yield SignalName.CONTACT_DETAILS_CHANGED, event
             case _:
                 pass

@@ -191,7 +191,7 @@ def _in_words(event: events.Event) -> tuple[str, str] | None:
             return "changed", "Ada changed her details."
         case events.LineAdded():
             return "changed", "A new address counts from now on: Ada entered the code that was sent to it."
-        case events.LineRemoved():
+        case events.LineRemoved() | events.LineLeft():
             return "changed", "An address was removed, and nothing may be sent to it."
         case events.LineReinstated():
             return "undone", "The earlier address counts again, with what was allowed on it."

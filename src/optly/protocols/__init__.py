@@ -27,6 +27,7 @@ from optly.protocols.values import Identifier as Identifier
 from optly.protocols.values import Listing as Listing
 from optly.protocols.values import MessageState as MessageState
 from optly.protocols.values import OutboxMessage as OutboxMessage
+from optly.protocols.values import Reference as Reference
 from optly.protocols.values import RegisterName as RegisterName
 from optly.protocols.values import SealedLeaf as SealedLeaf
 from optly.protocols.values import Settlement as Settlement

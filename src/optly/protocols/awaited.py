@@ -116,7 +116,12 @@ class AsyncStorage(Protocol):
 
     async def find(self, idkeys: Sequence[bytes]) -> values.Found:
         """
-        Look up idkeys: the contacts they belong to, and the suppressions for them.
+        Look up idkeys: the contacts that hold or held them, and the suppressions for them.
+        """
+
+    async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """
+        Look up references by their idkeys, and return the contact of each. An unknown one is left out.
         """
 
     async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, values.Head]:
@@ -149,7 +154,7 @@ class AsyncStorage(Protocol):
             ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was requeued, or is
                 gone.
             ConflictError: A contact is no longer at the expected version.
-            AddressTakenError: A new idkey belongs to another contact.
+            ReferenceTakenError: A new reference belongs to another contact.
         """
 
     async def committed(self, subject: bytes, idem: bytes) -> bool:

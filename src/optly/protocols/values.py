@@ -85,7 +85,7 @@ class Listing:
 @attrs.frozen(kw_only=True)
 class Identifier:
     """
-    The contact, and the line of that contact, that an address belongs to.
+    One holder of an address: a contact, and the line of that contact that the address is or was.
 
     Attributes:
         idkey: The blind index of the address: a keyed hash it is looked up by, 16 bytes.
@@ -95,6 +95,21 @@ class Identifier:
     idkey: bytes = attrs.field(repr=False)
     subject: bytes
     line: int
+    key_version: str
+
+
+@attrs.frozen(kw_only=True)
+class Reference:
+    """
+    The contact that a host names by a reference of its own.
+
+    Attributes:
+        idkey: A keyed hash of the reference, 16 bytes.
+        key_version: The version of the key it was made with.
+    """
+
+    idkey: bytes = attrs.field(repr=False)
+    subject: bytes
     key_version: str
 
 
@@ -117,10 +132,13 @@ class Suppression:
 @attrs.frozen
 class Found:
     """
-    The identifiers and suppressions recorded for some idkeys. An idkey that is not on record is left out.
+    The holders and suppressions recorded for some idkeys. An idkey that is not on record is left out.
+
+    Attributes:
+        holders: By idkey, the holders of the address in the order of their subjects.
     """
 
-    identifiers: Mapping[bytes, Identifier]
+    holders: Mapping[bytes, Sequence[Identifier]]
     suppressions: Sequence[Suppression]
 
 
@@ -130,12 +148,14 @@ class Head:
     The end of a contact's chain and the read model stored with it.
 
     Attributes:
+        organisation: Key of the organisation whose contact it is.
         version: Number of the last stored event.
         hash: Hash of the last event in the read model.
         snapshot: The read model, in a format private to Optly.
         snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
     """
 
+    organisation: str
     version: int
     hash: bytes = attrs.field(repr=False)
     snapshot: bytes = attrs.field(repr=False)
@@ -239,10 +259,11 @@ class Commit:
         entries: At least one.
         snapshot: The read model after the last entry.
         openings: Personal values to store, by slot. A slot that already holds a value is a conflict.
-        forget: Erase every personal value, identifier, code and outbox message of the contact before the rest of the
-            change is written.
-        release: Idkeys to remove from the contact. Another commit in the same call may take them.
+        forget: Erase every personal value, identifier, reference, code and outbox message of the contact before the
+            rest of the change is written.
+        release: Idkeys to remove from the contact.
         identifiers: Idkeys to add. One the contact already has is moved to the line given here.
+        references: References to add. One that another contact has is a conflict.
         suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept.
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
@@ -260,6 +281,7 @@ class Commit:
     forget: bool = False
     release: Sequence[bytes] = ()
     identifiers: Sequence[Identifier] = ()
+    references: Sequence[Reference] = ()
     suppressions: Sequence[Suppression] = ()
     wordings: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
     queue: Sequence[OutboxMessage] = ()

@@ -461,6 +461,21 @@ class RestoreLine:
 
 
 @attrs.frozen(kw_only=True)
+class LeaveLine:
+    """
+    Record that the contact no longer has a line, so that it is free for others.
+
+    Attributes:
+        how: How that is known.
+    """
+
+    line: int
+    how: str = attrs.field(repr=False)
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: events.Actor = events.Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
 class WithholdMessage:
     """
     Record that the gate refused a message just before it was sent.
@@ -505,6 +520,7 @@ Command: TypeAlias = (
     | RecordDelivery
     | RecordMessage
     | RestoreLine
+    | LeaveLine
     | WithholdMessage
     | EraseContact
 )

@@ -76,6 +76,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _line_added(standing, event, seq)
         case events.LineRemoved():
             return _line_removed(standing, event, seq)
+        case events.LineLeft():
+            return _line_left(standing, event, seq)
         case events.LineReinstated():
             return attrs.evolve(standing, version=seq, lines=_with_line(standing.lines, event.line, removed=False))
         case events.ConsentRequested():
@@ -145,12 +147,19 @@ def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standi
     return attrs.evolve(standing, version=seq, lines=(*standing.lines, line))
 
 
-def _line_removed(standing: Standing, event: events.LineRemoved, seq: int) -> Standing:
+def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
     return attrs.evolve(
         standing,
         version=seq,
         lines=_with_line(standing.lines, event.line, removed=True),
         held=tuple(answer for answer in standing.held if answer.choice.line != event.line),
+    )
+
+
+def _line_left(standing: Standing, event: events.LineLeft, seq: int) -> Standing:
+    after = _line_removed(standing, event, seq)
+    return attrs.evolve(
+        after, lines=tuple(attrs.evolve(line, left=True) if line.number == event.line else line for line in after.lines)
     )
 
 
@@ -550,6 +559,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _record_message(command, standing, now)
         case commands.RestoreLine():
             return _restore_line(command, standing, now)
+        case commands.LeaveLine():
+            return _leave_line(command, standing, now)
         case commands.WithholdMessage():
             return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
         case commands.EraseContact():
@@ -1088,3 +1099,15 @@ def _restore_line(command: commands.RestoreLine, standing: Standing, now: dateti
         return ()
     personal = _kept(standing.version + 1, how=command.how)
     return (_written(events.LineRestored, command, **_common(now, Actor.STAFF, Grade.D), personal=personal),)
+
+
+def _leave_line(command: commands.LeaveLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    line = next((line for line in standing.lines if line.number == command.line), None)
+    if line is None:
+        raise errors.MissingLineError(f"the contact never had a line {command.line}")
+    if not command.how.strip():
+        raise errors.UsageError("say how it is known that the contact no longer has this address or number")
+    if line.left:
+        return ()
+    common = _common(now, command.actor, Grade.D, command.at)
+    return (events.LineLeft(**common, line=line.number, personal=_kept(standing.version + 1, how=command.how)),)

@@ -255,6 +255,17 @@ class LineRemoved(Happened):
 
 
 @attrs.frozen(kw_only=True)
+class LineLeft(Happened):
+    """
+    The contact no longer has this address or number, and somebody else may have it now: they moved, or the number was
+    given to someone new. Their stops go along with them and no longer stand on it. How that is known is in the slot
+    ``how_N``.
+    """
+
+    line: int
+
+
+@attrs.frozen(kw_only=True)
 class LineReinstated(Happened):
     """
     The holder of a line undid its removal. What was allowed and stopped on it counts as before.
@@ -736,6 +747,7 @@ Event: TypeAlias = (
     | DetailsChanged
     | LineAdded
     | LineRemoved
+    | LineLeft
     | LineReinstated
     | ServiceRequested
     | ComplaintReceived

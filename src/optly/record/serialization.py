@@ -22,6 +22,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "details-changed/1": events.DetailsChanged,
     "line-added/1": events.LineAdded,
     "line-removed/1": events.LineRemoved,
+    "line-left/1": events.LineLeft,
     "line-reinstated/1": events.LineReinstated,
     "service-requested/1": events.ServiceRequested,
     "complaint-received/1": events.ComplaintReceived,

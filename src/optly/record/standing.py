@@ -16,6 +16,7 @@ from enum import StrEnum
 import attrs
 
 from optly.contacts import AddressKind, Channel, Subscriber
+from optly.contacts.parties import stricter
 from optly.record.events import Choice, Defect, Engagement, LinkKind
 
 
@@ -27,6 +28,7 @@ class Line:
     Attributes:
         subscriber: Who holds this line, where that differs from the contact.
         proved: Whether its holder showed that they read what is sent there before the line was added.
+        left: Whether the contact has left it, so that somebody else may have it now.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Line:
     removed: bool = False
     subscriber: Subscriber | None = None
     proved: bool = False
+    left: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +79,9 @@ class StandingStop:
 
     Attributes:
         objection: Whether it was an objection rather than a refusal or a withdrawal.
-        seq: Number of the event, or None for a suppression that is tied to the address alone.
+        seq: Number of the event, or None for a stop that is in no event of this contact: a suppression tied to the
+            address alone, or one of another holder.
+        holder: Id of the contact whose stop it is, if that is another holder of the line; empty otherwise.
     """
 
     channel: Channel | None
@@ -85,6 +90,7 @@ class StandingStop:
     at: datetime
     objection: bool
     seq: int | None
+    holder: str = ""
 
     @property
     def scope(self) -> tuple[Channel | None, str | None, int | None]:
@@ -382,6 +388,76 @@ class Standing:
         Return this standing with further stops, such as those tied to the address alone.
         """
         return attrs.evolve(self, stops=merge_stops(self.stops, stops))
+
+
+@attrs.frozen(kw_only=True)
+class CoHolder:
+    """
+    Another contact who has a line, or had it and has not left it.
+
+    Attributes:
+        contact: Id of that contact.
+        line: Number of the line in the record of the contact who shares it.
+        number: Its number in the other's record.
+    """
+
+    contact: str
+    line: int
+    number: int
+    standing: Standing
+
+    @property
+    def present(self) -> bool:
+        """
+        Whether they have the line now.
+        """
+        return self.number in self.standing.present()
+
+
+@attrs.frozen(kw_only=True)
+class SharedStanding(Standing):
+    """
+    The standing of a contact who shares lines with others.
+
+    An objection by one holder stops a line for all of them, and only that holder lifts it. A withdrawal ends only the
+    holder's own consent. Of what the holders are as subscribers, the stricter counts.
+    """
+
+    others: tuple[CoHolder, ...] = ()
+
+    def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+        own = super().stop(channel, purpose, line, at)
+        return self._objection(channel, purpose, line, at) if own is None else own
+
+    def running(self, channel: Channel, purpose: str, line: int, at: datetime) -> list[StandingConsent]:
+        if self._objection(channel, purpose, line, at) is not None:
+            return []
+        return super().running(channel, purpose, line, at)
+
+    def subscriber_of(self, number: int | None) -> Subscriber:
+        found = super().subscriber_of(number)
+        for other in self.others:
+            if other.line == number and other.present:
+                found = stricter(found, other.standing.subscriber_of(other.number))
+        return found
+
+    def _objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+        for other in self.others:
+            if other.line == line:
+                stop = other.standing.stop(channel, purpose, other.number, at)
+                if stop is not None and stop.objection:
+                    return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
+        return None
+
+
+def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
+    """
+    Return a standing in which the objections of the other holders of its lines stand as well.
+    """
+    if not others:
+        return standing
+    fields = {field.name: getattr(standing, field.name) for field in attrs.fields(Standing)}
+    return SharedStanding(**fields, others=tuple(others))
 
 
 def restorable(before: Standing, standing: Standing, stop: int, at: datetime) -> tuple[Choice, ...]:

@@ -128,8 +128,6 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     Args:
         channels: Channels the message counts as beside its own.
     """
-    if not standing.stops:
-        return None
     line = communication.line or 0
     scopes = ((communication.channel, line), *((channel, line) for channel in channels), *communication.asks)
     found = [
@@ -146,6 +144,8 @@ def refuse_stopped(
     """
     Return the refusal of what the person stopped.
     """
+    if stop.holder:
+        return refuse(communication, standing, Reason.OBJECTED_BY_HOLDER, regulation, *also, "UK GDPR 21(3)")
     if stop.seq is None:
         return refuse(communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also)
     return refuse(

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SERVICE = "service"
 
     OBJECTED = "objected"
+    OBJECTED_BY_HOLDER = "objected_by_holder"
     WITHDRAWN = "withdrawn"
     SUPPRESSED = "suppressed"
     NO_CONSENT = "no_consent"
@@ -94,6 +95,9 @@ _EXPLANATIONS = {
     Reason.OUTSIDE_PECR: "Post is outside the regulations, and nobody objected.",
     Reason.SERVICE: "The message promotes nothing, so that it is not direct marketing.",
     Reason.OBJECTED: "The person objected to marketing, and nothing they did since lifts that.",
+    Reason.OBJECTED_BY_HOLDER: (
+        "Someone else who has this line objected to marketing, and nothing they did since lifts that."
+    ),
     Reason.WITHDRAWN: "The person refused or withdrew consent, and nothing they did since lifts that.",
     Reason.SUPPRESSED: "This address is on the suppression list.",
     Reason.NO_CONSENT: "No consent is on record for this sender, channel, purpose and line.",
@@ -122,6 +126,7 @@ _EXPLANATIONS = {
 _LIFT = "Only the person can lift it, by choosing yes on their MyOptly page."
 _REMEDIES = {
     Reason.OBJECTED: _LIFT,
+    Reason.OBJECTED_BY_HOLDER: "Only the person who objected can lift it.",
     Reason.WITHDRAWN: _LIFT,
     Reason.SUPPRESSED: "Only the person can lift it, by an affirmative act of their own.",
     Reason.NO_CONSENT: "A consent that names this sender, channel and purpose, given on this line beforehand.",

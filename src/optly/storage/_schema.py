@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = 2
+VERSION = 3
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -112,11 +112,19 @@ Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channe
 identifiers = _table(
     "identifiers",
     Column("idkey", _binary(16), primary_key=True),
-    Column("subject_id", _binary(16), nullable=False),
+    Column("subject_id", _binary(16), primary_key=True),
     Column("line", Integer, nullable=False),
     Column("key_version", _code(16), nullable=False),
 )
 Index("optly_identifiers_subject", identifiers.c.subject_id)
+
+references = _table(
+    "references",
+    Column("idkey", _binary(16), primary_key=True),
+    Column("subject_id", _binary(16), nullable=False),
+    Column("key_version", _code(16), nullable=False),
+)
+Index("optly_references_subject", references.c.subject_id)
 
 suppressions = _table(
     "suppressions",

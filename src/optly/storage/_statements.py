@@ -85,6 +85,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "put_personal": insert(t.personal),
     "forget_personal": delete(t.personal).where(_is(t.personal.c.subject_id, "contact")),
     "forget_identifiers": delete(t.identifiers).where(_is(t.identifiers.c.subject_id, "contact")),
+    "forget_references": delete(t.references).where(_is(t.references.c.subject_id, "contact")),
     "forget_codes": delete(t.codes).where(_is(t.codes.c.subject_id, "contact")),
     "forget_outbox": delete(t.outbox).where(_is(t.outbox.c.subject_id, "contact")),
     "sealed": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
@@ -96,6 +97,10 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
     .values(line=bindparam("line_")),
     "put_identifier": insert(t.identifiers),
+    "own_reference": select(t.references.c.idkey).where(
+        _is(t.references.c.idkey, "name"), _is(t.references.c.subject_id, "contact")
+    ),
+    "put_reference": insert(t.references),
     "release": delete(t.identifiers).where(
         _is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact")
     ),
@@ -181,7 +186,7 @@ def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
 
 LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "heads": lambda count: select(
-        t.heads.c.subject_id, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
+        t.heads.c.subject_id, t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
     ).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
@@ -192,6 +197,9 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "identifiers": lambda count: select(
         t.identifiers.c.idkey, t.identifiers.c.subject_id, t.identifiers.c.line, t.identifiers.c.key_version
     ).where(_any_of(t.identifiers.c.idkey, count)),
+    "references": lambda count: select(t.references.c.idkey, t.references.c.subject_id).where(
+        _any_of(t.references.c.idkey, count)
+    ),
     "suppressions": lambda count: select(
         t.suppressions.c.idkey, t.suppressions.c.scope, t.suppressions.c.at, t.suppressions.c.key_version
     ).where(_any_of(t.suppressions.c.idkey, count)),

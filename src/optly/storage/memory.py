@@ -17,7 +17,7 @@ import attrs
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import AddressTakenError, ClaimLostError, ConflictError
+from optly.errors import ClaimLostError, ConflictError, ReferenceTakenError
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 
 
@@ -78,7 +78,8 @@ class State:
     """
 
     contacts: dict[bytes, Contact] = attrs.field(factory=dict)
-    identifiers: dict[bytes, protocols.Identifier] = attrs.field(factory=dict)
+    holders: dict[bytes, dict[bytes, protocols.Identifier]] = attrs.field(factory=dict)
+    references: dict[bytes, protocols.Reference] = attrs.field(factory=dict)
     suppressions: dict[bytes, dict[str, protocols.Suppression]] = attrs.field(factory=dict)
     wordings: dict[str, bytes] = attrs.field(factory=dict)
     outbox: dict[tuple[bytes, bytes], Queued] = attrs.field(factory=dict)
@@ -114,20 +115,29 @@ class MemoryStorage:
     # ---- contacts
 
     def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
-        identifiers: dict[bytes, protocols.Identifier] = {}
+        holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
-                if identifier := self._state.identifiers.get(idkey):
-                    identifiers[idkey] = identifier
+                if found := self._state.holders.get(idkey):
+                    holders[idkey] = [identifier for _, identifier in sorted(found.items())]
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
-        return protocols.Found(identifiers, suppressions)
+        return protocols.Found(holders, suppressions)
+
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        with self._reading:
+            return {
+                idkey: reference.subject
+                for idkey in idkeys
+                if (reference := self._state.references.get(idkey)) is not None
+            }
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         with self._reading:
             return {
                 subject: protocols.Head(
+                    organisation=contact.organisation,
                     version=contact.version,
                     hash=contact.hash,
                     snapshot=contact.snapshot,
@@ -392,7 +402,7 @@ def _check(state: State, commits: Sequence[protocols.Commit]) -> None:
         contact = state.contacts.get(commit.subject)
         if contact and not commit.forget and contact.openings.keys() & commit.openings.keys():
             raise ConflictError("a slot already holds a personal value")
-    _check_addresses(state, commits)
+    _check_references(state, commits)
     for commit in commits:
         _check_ids(state, commit.queue, forgotten=commit.forget)
     for commit in commits:
@@ -409,17 +419,16 @@ def _check_ids(state: State, messages: Sequence[protocols.OutboxMessage], *, for
         raise ConflictError("the outbox already has a message with this id")
 
 
-def _check_addresses(state: State, commits: Sequence[protocols.Commit]) -> None:
+def _check_references(state: State, commits: Sequence[protocols.Commit]) -> None:
     forgotten = {commit.subject for commit in commits if commit.forget}
-    released = {(idkey, commit.subject) for commit in commits for idkey in commit.release}
     owners: dict[bytes, bytes] = {}
     for commit in commits:
-        for identifier in commit.identifiers:
-            known = state.identifiers.get(identifier.idkey)
-            if known and known.subject not in forgotten and (known.idkey, known.subject) not in released:
-                owners.setdefault(identifier.idkey, known.subject)
-            if owners.setdefault(identifier.idkey, identifier.subject) != identifier.subject:
-                raise AddressTakenError("the address belongs to another contact")
+        for reference in commit.references:
+            known = state.references.get(reference.idkey)
+            if known is not None and known.subject not in forgotten:
+                owners.setdefault(reference.idkey, known.subject)
+            if owners.setdefault(reference.idkey, reference.subject) != reference.subject:
+                raise ReferenceTakenError("another contact has this reference")
 
 
 def _revoke(state: State, subject: bytes) -> int:
@@ -434,15 +443,22 @@ def _drop(state: State, commit: protocols.Commit) -> None:
         if contact := state.contacts.get(commit.subject):
             contact.openings.clear()
         _revoke(state, commit.subject)
-        for idkey in [key for key, row in state.identifiers.items() if row.subject == commit.subject]:
-            del state.identifiers[idkey]
+        for idkey in [key for key, found in state.holders.items() if commit.subject in found]:
+            _release(state, idkey, commit.subject)
+        for idkey in [key for key, row in state.references.items() if row.subject == commit.subject]:
+            del state.references[idkey]
         for messages in (state.outbox, state.settled):
             for name in [name for name in messages if name[0] == commit.subject]:
                 del messages[name]
     for idkey in commit.release:
-        identifier = state.identifiers.get(idkey)
-        if identifier and identifier.subject == commit.subject:
-            del state.identifiers[idkey]
+        _release(state, idkey, commit.subject)
+
+
+def _release(state: State, idkey: bytes, subject: bytes) -> None:
+    found = state.holders.get(idkey, {})
+    found.pop(subject, None)
+    if not found:
+        state.holders.pop(idkey, None)
 
 
 def _write(state: State, commit: protocols.Commit) -> None:
@@ -452,7 +468,8 @@ def _write(state: State, commit: protocols.Commit) -> None:
     contact.openings.update(commit.openings)
     contact.idems.add(commit.idem)
     for identifier in commit.identifiers:
-        state.identifiers[identifier.idkey] = identifier
+        state.holders.setdefault(identifier.idkey, {})[identifier.subject] = identifier
+    state.references.update((reference.idkey, reference) for reference in commit.references)
     for stop in commit.suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
         if stop.scope not in scopes or scopes[stop.scope].at < stop.at:

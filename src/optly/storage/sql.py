@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
+from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
@@ -49,23 +49,34 @@ class SQLStorage:
     def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
         def work(session: Session) -> protocols.Found:
             # In this order: an erasure between the two leaves a suppression where an identifier was.
-            identifiers = {
-                idkey: protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
-                for idkey, subject, line, version in session.lookup("identifiers", idkeys)
-            }
+            holders: dict[bytes, list[protocols.Identifier]] = {}
+            for idkey, subject, line, version in session.lookup("identifiers", idkeys):
+                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
+                holders.setdefault(idkey, []).append(identifier)
+            for several in holders.values():
+                several.sort(key=_subject)
             suppressions = [
                 protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=version)
                 for idkey, scope, at, version in session.lookup("suppressions", idkeys)
             ]
-            return protocols.Found(identifiers, suppressions)
+            return protocols.Found(holders, suppressions)
 
         return self._database.read(work)
+
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        return self._database.read(lambda session: dict(session.lookup("references", idkeys)))
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         def work(session: Session) -> Mapping[bytes, protocols.Head]:
             return {
-                subject: protocols.Head(version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version)
-                for subject, last, hash_, snapshot, version in session.lookup("heads", subjects)
+                subject: protocols.Head(
+                    organisation=organisation,
+                    version=last or 0,
+                    hash=hash_,
+                    snapshot=snapshot,
+                    snapshot_version=version,
+                )
+                for subject, organisation, last, hash_, snapshot, version in session.lookup("heads", subjects)
             }
 
         return self._database.read(work)
@@ -278,7 +289,7 @@ def _text(value: object) -> str | None:
         return None
 
 
-def _subject(item: protocols.Commit | Leaf) -> bytes:
+def _subject(item: protocols.Commit | protocols.Identifier | Leaf) -> bytes:
     return item.subject
 
 
@@ -371,7 +382,9 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
         taken=ConflictError("a slot already holds a personal value"),
     )
     identifiers = [identifier for commit in commits for identifier in commit.identifiers]
-    _put_identifiers(session, sorted(identifiers, key=lambda identifier: identifier.idkey))
+    _put_identifiers(session, sorted(identifiers, key=lambda identifier: (identifier.idkey, identifier.subject)))
+    references = [reference for commit in commits for reference in commit.references]
+    _put_references(session, sorted(references, key=lambda reference: reference.idkey))
     session.change_each(
         "put_suppression",
         [
@@ -422,7 +435,7 @@ def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
 
 def _drop(session: Session, commit: protocols.Commit) -> None:
     if commit.forget:
-        for name in ("forget_personal", "forget_identifiers", "forget_codes", "forget_outbox"):
+        for name in ("forget_personal", "forget_identifiers", "forget_references", "forget_codes", "forget_outbox"):
             session.change(name, contact=commit.subject)
     session.change_each("release", [{"contact": commit.subject, "name": idkey} for idkey in commit.release])
 
@@ -441,8 +454,17 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
                     "key_version": identifier.key_version,
                 }
             )
-    # The primary key is the real guard: two contacts may claim one address at the same time.
-    session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
+    session.change_each("put_identifier", new)
+
+
+def _put_references(session: Session, references: Sequence[protocols.Reference]) -> None:
+    new = [
+        {"idkey": reference.idkey, "subject_id": reference.subject, "key_version": reference.key_version}
+        for reference in references
+        if not session.rows("own_reference", name=reference.idkey, contact=reference.subject)
+    ]
+    # The primary key is the real guard: two contacts may be added under one reference at the same time.
+    session.change_each("put_reference", new, taken=ReferenceTakenError("another contact has this reference"))
 
 
 def _event_rows(commit: protocols.Commit) -> Iterator[dict[str, Any]]:

@@ -91,6 +91,9 @@ def phrase(event: Event) -> Phrase:
             return Phrase(f"{_KINDS[event.kind]} added ({_number(event.line)})", _ADDED[event.kind])
         case events.LineRemoved():
             return Phrase(f"Removed: {_number(event.line)}", N_("An address or number was removed"))
+        case events.LineLeft():
+            left = N_("An address or number was recorded as no longer yours")
+            return Phrase(f"Left: {_number(event.line)}", left)
         case events.LineReinstated():
             undone = N_("A change of address or number was undone")
             return Phrase(f"Removal undone: {_number(event.line)}", undone)

@@ -22,6 +22,7 @@ from optly.protocols import (
     Identifier,
     MessageState,
     OutboxMessage,
+    Reference,
     Settlement,
     Storage,
     StoredCode,
@@ -93,6 +94,9 @@ class Contact:
 
     def identifier(self, idkey: bytes, line: int = 1) -> Identifier:
         return Identifier(idkey=idkey, subject=self.subject, line=line, key_version="k1")
+
+    def reference(self, idkey: bytes) -> Reference:
+        return Reference(idkey=idkey, subject=self.subject, key_version="k1")
 
     def message(self, due_at: datetime = NOW, body: bytes = b"body", channel: Channel = Channel.EMAIL) -> OutboxMessage:
         return OutboxMessage(subject=self.subject, message=os.urandom(16), channel=channel, due_at=due_at, body=body)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from optly.errors import AddressTakenError, ConflictError
+from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import MessageState, OutboxMessage, Storage
 from optly.record.ledger import grow
 from optly.testing.storage._base import (
@@ -31,9 +31,24 @@ class ConcurrencyContract(Contract):
     What a store has to do when several threads use it at once.
     """
 
-    def test_of_those_that_claim_an_address_at_once_one_gets_it(self, storage: Storage, organisation: str) -> None:
+    def test_contacts_added_at_once_share_an_address(self, storage: Storage, organisation: str) -> None:
         """
-        The others raise `AddressTakenError`.
+        None is lost, and none waits for another.
+        """
+        idkey = key()
+        contacts = [Contact(organisation) for _ in range(6)]
+
+        def add(number: int) -> None:
+            contact = contacts[number]
+            storage.append([contact.commit(identifiers=[contact.identifier(idkey)])])
+
+        at_once(6, add)
+        holders = [row.subject for row in storage.find([idkey]).holders[idkey]]
+        assert sorted(contact.subject for contact in contacts) == holders
+
+    def test_of_those_that_take_a_reference_at_once_one_gets_it(self, storage: Storage, organisation: str) -> None:
+        """
+        The others raise `ReferenceTakenError`.
         """
         idkey = key()
         contacts = [Contact(organisation) for _ in range(6)]
@@ -41,13 +56,13 @@ class ConcurrencyContract(Contract):
         def claim(number: int) -> bool:
             contact = contacts[number]
             try:
-                storage.append([contact.commit(identifiers=[contact.identifier(idkey)])])
-            except AddressTakenError:
+                storage.append([contact.commit(references=[contact.reference(idkey)])])
+            except ReferenceTakenError:
                 return False
             return True
 
         assert at_once(6, claim).count(True) == 1
-        owner = storage.find([idkey]).identifiers[idkey].subject
+        owner = storage.referred([idkey])[idkey]
         assert [owner] == list(storage.subjects(organisation))
 
     def test_of_workers_that_claim_at_once_each_message_goes_to_one(self, storage: Storage, ada: Contact) -> None:

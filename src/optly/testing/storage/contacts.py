@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from optly.contacts.addresses import Channel
-from optly.errors import AddressTakenError, ConflictError
+from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import Head, Storage
 from optly.record.ledger import Entry, Opening
 from optly.testing.storage._base import BYTES, NOW, TICK, Contact, Contract, code, key, problems, stop, values_of
@@ -38,7 +38,9 @@ class ContactsContract(Contract):
         storage.append([second])
         assert [*first.entries, *second.entries] == list(storage.entries(ada.subject))
         assert {**first.openings, **second.openings} == values_of(storage, ada.subject)
-        head = Head(version=3, hash=second.head, snapshot=second.snapshot, snapshot_version=3)
+        head = Head(
+            organisation=ada.organisation, version=3, hash=second.head, snapshot=second.snapshot, snapshot_version=3
+        )
         assert {ada.subject: head} == storage.load([ada.subject])
         assert problems(storage, ada.organisation, ada.subject) == ()
 
@@ -53,14 +55,14 @@ class ContactsContract(Contract):
         assert list(storage.subjects(organisation)) == []
         assert not storage.committed(key(), key())
         found = storage.find([key()])
-        assert (found.identifiers, list(found.suppressions)) == ({}, [])
+        assert (found.holders, list(found.suppressions)) == ({}, [])
 
     def test_nothing_is_found_for_nothing(self, storage: Storage) -> None:
         """
         An empty list is not a special case for the caller.
         """
         found = storage.find([])
-        assert (found.identifiers, list(found.suppressions)) == ({}, [])
+        assert (found.holders, list(found.suppressions)) == ({}, [])
         assert storage.load([]) == {}
         assert storage.wordings([]) == {}
         assert list(storage.claim([], NOW, NOW)) == []
@@ -105,7 +107,7 @@ class ContactsContract(Contract):
         assert commit.entries == list(storage.entries(ada.subject))
         assert storage.load([ada.subject])[ada.subject].snapshot == BYTES
         assert {idkey: 1, other: 2} == {
-            name: row.line for name, row in storage.find([idkey, other]).identifiers.items()
+            name: row.line for name, rows in storage.find([idkey, other]).holders.items() for row in rows
         }
         assert {digest: BYTES} == storage.wordings([digest])
         assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 1))
@@ -134,7 +136,7 @@ class ContactsContract(Contract):
         wanted = [*islice(idkeys, 10), *(key() for _ in range(3000)), *idkeys]
         found = storage.find(wanted)
         assert {idkey: contact.subject for idkey, contact in idkeys.items()} == {
-            idkey: row.subject for idkey, row in found.identifiers.items()
+            idkey: row.subject for idkey, rows in found.holders.items() for row in rows
         }
         assert sorted(idkeys) == sorted(row.idkey for row in found.suppressions)
         subjects = [contact.subject for contact in contacts]
@@ -190,7 +192,7 @@ class ContactsContract(Contract):
         assert list(storage.entries(eve.subject)) == []
         assert values_of(storage, eve.subject) == {}
         found = storage.find([idkey])
-        assert (found.identifiers, list(found.suppressions)) == ({}, [])
+        assert (found.holders, list(found.suppressions)) == ({}, [])
         assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
         assert not storage.committed(eve.subject, new.idem)
 
@@ -222,24 +224,35 @@ class ContactsContract(Contract):
         storage.append([attrs.evolve(ada.commit(), openings=again, forget=True)])
         assert again == values_of(storage, ada.subject)
 
-    def test_an_address_has_one_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+    def test_an_address_has_several_holders(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
-        A second claim to it is refused with the whole of its change.
+        A household's number, a shared mailbox; each holder by a line of its own, in the order of their subjects.
         """
         idkey = key()
         storage.append([ada.commit(identifiers=[ada.identifier(idkey)])])
-        with pytest.raises(AddressTakenError):
-            storage.append([eve.commit(identifiers=[eve.identifier(key()), eve.identifier(idkey)])])
-        assert storage.find([idkey]).identifiers[idkey].subject == ada.subject
+        storage.append([eve.commit(identifiers=[eve.identifier(key()), eve.identifier(idkey, 2)])])
+        both = sorted([ada.identifier(idkey), eve.identifier(idkey, 2)], key=lambda row: row.subject)
+        assert both == storage.find([idkey]).holders[idkey]
+
+    def test_a_reference_has_one_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        A second contact under it is refused with the whole of its change; the same contact may be given it again.
+        """
+        idkey, other = key(), key()
+        storage.append([ada.commit(references=[ada.reference(idkey)])])
+        storage.append([ada.commit(references=[ada.reference(idkey), ada.reference(other)])])
+        with pytest.raises(ReferenceTakenError):
+            storage.append([eve.commit(references=[eve.reference(key()), eve.reference(idkey)])])
+        assert storage.referred([idkey, other, key()]) == {idkey: ada.subject, other: ada.subject}
         assert storage.load([eve.subject]) == {}
 
-    def test_two_new_contacts_cannot_have_one_address(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+    def test_two_new_contacts_cannot_have_one_reference(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         Not even in one call.
         """
         idkey = key()
-        with pytest.raises(AddressTakenError):
-            storage.append([contact.commit(identifiers=[contact.identifier(idkey)]) for contact in (ada, eve)])
+        with pytest.raises(ReferenceTakenError):
+            storage.append([contact.commit(references=[contact.reference(idkey)]) for contact in (ada, eve)])
         assert storage.load([ada.subject, eve.subject]) == {}
 
     def test_a_contact_may_name_its_own_address_again(self, storage: Storage, ada: Contact) -> None:
@@ -249,7 +262,7 @@ class ContactsContract(Contract):
         idkey = key()
         storage.append([ada.commit(identifiers=[ada.identifier(idkey, 1)])])
         storage.append([ada.commit(identifiers=[ada.identifier(idkey, 2)])])
-        assert storage.find([idkey]).identifiers == {idkey: ada.identifier(idkey, 2)}
+        assert storage.find([idkey]).holders == {idkey: [ada.identifier(idkey, 2)]}
 
     def test_a_stop_keeps_the_later_instant(self, storage: Storage, ada: Contact) -> None:
         """

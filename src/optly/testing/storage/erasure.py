@@ -31,18 +31,19 @@ class ErasureContract(Contract):
         Values, idkeys, codes and messages of the contact are erased. The chain, the suppressions, what the same change
         adds, and all other contacts stay.
         """
-        mine, hers, new = key(), key(), key()
+        mine, hers, shared, new = key(), key(), key(), key()
         codes = [code(ada.subject), code(eve.subject)]
         kept = ada.message()
         settled, claimed = ada.message(), ada.message()
         storage.append(
             [
                 ada.commit(
-                    identifiers=[ada.identifier(mine)],
+                    identifiers=[ada.identifier(mine), ada.identifier(shared)],
+                    references=[ada.reference(mine)],
                     queue=[ada.message(), settled, claimed],
                     suppressions=[stop(mine)],
                 ),
-                eve.commit(identifiers=[eve.identifier(hers)], queue=[eve.message(NOW + TICK)]),
+                eve.commit(identifiers=[eve.identifier(hers), eve.identifier(shared)], queue=[eve.message(NOW + TICK)]),
             ]
         )
         storage.put_codes(codes)
@@ -57,8 +58,13 @@ class ErasureContract(Contract):
         assert last.openings == values_of(storage, ada.subject)
         assert [*entries, *last.entries] == list(storage.entries(ada.subject))
         assert problems(storage, ada.organisation, ada.subject) == ()
-        found = storage.find([mine, hers, new])
-        assert {hers: eve.subject, new: ada.subject} == {name: row.subject for name, row in found.identifiers.items()}
+        found = storage.find([mine, hers, shared, new])
+        assert {
+            hers: [eve.identifier(hers)],
+            shared: [eve.identifier(shared)],
+            new: [ada.identifier(new)],
+        } == found.holders
+        assert storage.referred([mine]) == {}
         assert sorted(row.scope for row in found.suppressions) == ["*/*", "email/offers"]
         assert [storage.code(row.key, NOW) for row in codes] == [None, b"target"]
         assert [kept.message] == [row.message for row in storage.due(ada.organisation, Channel.EMAIL, NOW, 9)]
@@ -68,16 +74,16 @@ class ErasureContract(Contract):
 
     def test_a_released_address_is_free(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
-        Another contact may take it, in the same call too; another contact's address cannot be released.
+        Its contact holds it no longer, and others do; another contact's address cannot be released.
         """
         first, second = key(), key()
         storage.append([ada.commit(identifiers=[ada.identifier(first), ada.identifier(second)])])
         storage.append([eve.commit(release=[first])])
-        assert storage.find([first]).identifiers == {first: ada.identifier(first)}
+        assert storage.find([first]).holders == {first: [ada.identifier(first)]}
         storage.append([ada.commit(release=[first])])
-        assert storage.find([first]).identifiers == {}
+        assert storage.find([first]).holders == {}
         storage.append([eve.commit(identifiers=[eve.identifier(first)])])
         storage.append([eve.commit(identifiers=[eve.identifier(second)]), ada.commit(release=[second])])
-        assert {first: eve.identifier(first), second: eve.identifier(second)} == storage.find(
+        assert {first: [eve.identifier(first)], second: [eve.identifier(second)]} == storage.find(
             [first, second]
-        ).identifiers
+        ).holders
