@@ -65,7 +65,6 @@ def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
         opened,
         "choices",
         title=N_("Your choices"),
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if any(field.error for field in errors) else HTTPStatus.OK,
         manages=opened.kind is not LinkKind.QUESTION,
         until=None if opened.expires_at is None else long_date(opened.expires_at, language),
         groups=by_title(errors),
@@ -82,7 +81,6 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         opened,
         "held",
         title=N_("Was that you?"),
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         items=[attrs.evolve(item, answer=True) for item in opened.held],
         error=error,
     )
@@ -147,13 +145,8 @@ def _waiting(visit: Visit) -> Opened | None:
 
 
 def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
-    return visit.own_page(
-        opened,
-        "saved",
-        title=N_("Your choices are saved"),
-        items=items,
-        manages=opened.kind is not LinkKind.QUESTION,
-    )
+    manages = opened.kind is not LinkKind.QUESTION
+    return visit.own_page(opened, "saved", title=N_("Your choices are saved"), items=items, manages=manages)
 
 
 def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
@@ -210,10 +203,9 @@ def stop_everything(visit: Visit) -> Response:
     visit.form()
     after = visit.me.stop(context=visit.context)
     opened = visit.opened_or_none()
-    language = visit.language if opened is None else visit.language_for(opened)
-    what = visit.say(language, _EVERYTHING)
+    what = visit.say(visit.language_for(opened), _EVERYTHING)
     if opened is None:
-        return _stopped(visit, language, what, after)
+        return _stopped(visit, what, after)
     undo = None if after.undo is None else _undo(after.undo)
     return visit.own_page(opened, "stopped", title=N_("Stopped"), what=what, undo=undo, undo_sent=after.told)
 
@@ -222,31 +214,16 @@ def _undo(stop: UndoneStop) -> Undo:
     return Undo(items=[attrs.evolve(item, answer=True) for item in stop.items], stop=stop.stop)
 
 
-def _stopped(visit: Visit, language: str, what: str, after: AfterStop) -> Response:
-    return visit.page(
-        HTTPStatus.OK,
-        "stopped",
-        title=N_("Stopped"),
-        language=language,
-        what=what,
-        undo=None,
-        undo_sent=after.told,
-    )
+def _stopped(visit: Visit, what: str, after: AfterStop) -> Response:
+    return visit.page("stopped", title=N_("Stopped"), what=what, undo=None, undo_sent=after.told)
 
 
 def show_stop(visit: Visit) -> Response:
     """
     Show what a stop link stops, with a button.
     """
-    scope = visit.self_service.open_stop(visit.argument)
-    return visit.page(
-        HTTPStatus.OK,
-        "stop",
-        title=N_("Stop messages"),
-        language=visit.language,
-        token=visit.quoted,
-        what=_what(visit, scope),
-    )
+    what = _what(visit, visit.self_service.open_stop(visit.argument))
+    return visit.page("stop", title=N_("Stop messages"), token=visit.quoted, what=what)
 
 
 def stop(visit: Visit) -> Response:
@@ -259,7 +236,7 @@ def stop(visit: Visit) -> Response:
         raise Refusal(HTTPStatus.BAD_REQUEST)
     scope = visit.self_service.open_stop(visit.argument)
     after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
-    return _stopped(visit, visit.language, _what(visit, scope), after)
+    return _stopped(visit, _what(visit, scope), after)
 
 
 def _what(visit: Visit, scope: StopScope) -> str:
@@ -275,7 +252,7 @@ def _what(visit: Visit, scope: StopScope) -> str:
         what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
     if scope.channel is None:
         return what
-    return visit.say(language, _WHAT_BY) % {"what": what, "by": visit.say(language, BY[scope.channel])}
+    return visit.say(language, _WHAT_BY, what=what, by=visit.say(language, BY[scope.channel]))
 
 
 # ---- undoing
@@ -338,15 +315,8 @@ def _undo_page(visit: Visit, opened: Opened) -> Response:
 
 
 def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
-    language = visit.language_for(opened)
-    return visit.own_page(
-        opened,
-        "done",
-        title=N_("There is nothing to undo"),
-        heading=visit.say(language, N_("There is nothing to undo")),
-        texts=(visit.say(language, N_("This has already been undone, or you have since told us what you want.")),),
-        links=(),
-    )
+    text = N_("This has already been undone, or you have since told us what you want.")
+    return visit.own_done(opened, N_("There is nothing to undo"), visit.say(visit.language_for(opened), text))
 
 
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
@@ -360,14 +330,9 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
         return visit.own_page(after, "undone", title=N_("The stop is undone"), items=items)
     if opened.undo is None:
         return _nothing_to_undo(visit, after)
-    return visit.own_page(
+    return visit.own_done(
         after,
-        "done",
-        title=N_("The change is undone"),
-        heading=visit.say(language, N_("The change is undone")),
-        texts=(
-            visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
-            visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
-        ),
-        links=(),
+        N_("The change is undone"),
+        visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
+        visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
     )

@@ -81,16 +81,23 @@ class Look:
         require_readable(self.catalogues)
 
     def page(
-        self, status: HTTPStatus, template: str, *headers: tuple[str, str], carried: str = "", **facts: Any
+        self,
+        template: str,
+        *headers: tuple[str, str],
+        status: HTTPStatus = HTTPStatus.OK,
+        carried: str = "",
+        **facts: Any,
     ) -> Response:
         """
-        Return a page.
+        Return a page. One that shows an error in a form says so in its status.
 
         Args:
             carried: The language in which the page's links and forms go on; empty if none was chosen.
             facts: As for `facts`, with *template*.
         """
         given = self.facts(template, **facts)
+        if given["failed"] and status is HTTPStatus.OK:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
         text = self._text(given)
         if carried:
             text = self._carrying(text, carried)

@@ -166,11 +166,10 @@ def _problem(visit: Visit, found: ProblemPage, *, allow: Sequence[str] = ()) -> 
         headers.append(("retry-after", RETRY_AFTER))
     language = visit.language
     return visit.page(
-        found.status,
         "problem",
         *headers,
+        status=found.status,
         title=found.title,
-        language=language,
         code=visit.credential.code if found.can_stop and visit.credential is not None else None,
         home=visit.home if found.can_stop and visit.credential is not None else None,
         texts=found.in_language(language, visit.site.look.catalogues),

@@ -19,7 +19,7 @@ def show_help(visit: Visit) -> Response:
     """
     Show what these pages are and who to ask.
     """
-    return visit.page(HTTPStatus.OK, "help", title=N_("Help"), language=visit.language)
+    return visit.page("help", title=N_("Help"))
 
 
 def show_file(visit: Visit) -> Response:
@@ -47,14 +47,8 @@ def show_new_link(visit: Visit) -> Response:
 
 
 def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
-    return visit.page(
-        HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        "new_link",
-        title=N_("Send me a new link"),
-        language=visit.language,
-        value=value,
-        error=None if error is None else visit.say(visit.language, error),
-    )
+    error = None if error is None else visit.say(visit.language, error)
+    return visit.page("new_link", title=N_("Send me a new link"), value=value, error=error)
 
 
 def send_new_link(visit: Visit) -> Response:
@@ -73,17 +67,6 @@ def send_new_link(visit: Visit) -> Response:
         return _new_link(visit, typed, _NO_LINK_THERE)
     except TooManyTriesError:
         pass
-    heading = N_("Check your messages")
-    texts = (
-        N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes."),
-        N_("If it doesn’t arrive, check your spam folder or contact us."),
-    )
-    return visit.page(
-        HTTPStatus.OK,
-        "done",
-        title=heading,
-        language=visit.language,
-        heading=visit.say(visit.language, heading),
-        texts=[visit.say(visit.language, text) for text in texts],
-        links=(),
-    )
+    sent = N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes.")
+    missing = N_("If it doesn’t arrive, check your spam folder or contact us.")
+    return visit.done(N_("Check your messages"), *(visit.say(visit.language, text) for text in (sent, missing)))

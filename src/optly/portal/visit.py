@@ -4,7 +4,7 @@ One request: its credential, its language, and the pages it may be answered with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from optly.portal.hooks import Hooks
 from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
-from optly.portal.shown import SignedIn, Way
+from optly.portal.shown import Link, SignedIn, Way
 from optly.protocols.http import Request, Response
 from optly.record.commands import Context
 from optly.record.events import LinkKind
@@ -180,17 +180,20 @@ class Visit:
         wanted = parse_accept(",".join(self.request.values("accept-language")))
         return self.chosen or negotiate(wanted, languages(self.site.look.catalogues))
 
-    def language_for(self, opened: Opened) -> str:
+    def language_for(self, opened: Opened | None) -> str:
         """
         Return the language of a page for a known person: the one chosen, or their own.
         """
+        if opened is None:
+            return self.language
         return self.chosen or nearest(opened.language, self.site.look.catalogues)
 
-    def say(self, language: str, text: str) -> str:
+    def say(self, language: str, text: str, **facts: str) -> str:
         """
-        Return *text* in a language.
+        Return *text* in a language, with *facts* filled in.
         """
-        return catalogue(language, self.site.look.catalogues).gettext(text)
+        said = catalogue(language, self.site.look.catalogues).gettext(text)
+        return said % facts if facts else said
 
     # ---- forms
 
@@ -239,21 +242,13 @@ class Visit:
         except OptlyError:
             return None
 
-    def page(
-        self, status: HTTPStatus, template: str, *headers: tuple[str, str], title: str, language: str, **facts: Any
-    ) -> Response:
+    def page(self, template: str, *headers: tuple[str, str], title: str, language: str = "", **facts: Any) -> Response:
         """
-        Return a page for everyone, with its title in the language of the page.
+        Return a page for everyone, with its title in the language of the page; by default, that of an unknown visitor.
         """
-        return self.site.look.page(
-            status,
-            template,
-            *headers,
-            title=self.say(language, title),
-            language=language,
-            carried=self.chosen,
-            **facts,
-        )
+        language = language or self.language
+        title = self.say(language, title)
+        return self.site.look.page(template, *headers, title=title, language=language, carried=self.chosen, **facts)
 
     def own_page(
         self,
@@ -263,7 +258,6 @@ class Visit:
         title: str,
         place: str = "",
         here: str = "",
-        status: HTTPStatus = HTTPStatus.OK,
         **facts: Any,
     ) -> Response:
         """
@@ -276,7 +270,6 @@ class Visit:
         language = self.language_for(opened)
         credential = self.entered
         return self.site.look.page(
-            status,
             template,
             *headers,
             title=self.say(language, title),
@@ -291,6 +284,20 @@ class Visit:
             session=self._signed_in(opened, language),
             **facts,
         )
+
+    def done(self, heading: str, *texts: str, headers: Iterable[tuple[str, str]] = (), language: str = "") -> Response:
+        """
+        Return a page for everyone that says what was done, in texts that are translated already.
+        """
+        said = self.say(language or self.language, heading)
+        return self.page("done", *headers, title=heading, language=language, heading=said, texts=texts, links=())
+
+    def own_done(self, opened: Opened, heading: str, *texts: str, links: Sequence[Link] = ()) -> Response:
+        """
+        Return one of the visitor's own pages that says what was done, in texts that are translated already.
+        """
+        said = self.say(self.language_for(opened), heading)
+        return self.own_page(opened, "done", title=heading, heading=said, texts=texts, links=links)
 
     def _ways(self, opened: Opened, language: str, place: str) -> list[Way]:
         if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
