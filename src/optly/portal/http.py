@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 from optly.protocols.http import Request
@@ -51,6 +51,23 @@ class Elsewhere(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
+
+
+_Offered = TypeVar("_Offered")
+
+
+def by_method(request: Request, offered: Mapping[str, _Offered]) -> _Offered:
+    """
+    Return what is offered for the method of a request. HEAD is answered as GET.
+
+    Raises:
+        Refusal: There is nothing for that method.
+    """
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in offered:
+        allow = [*offered, "HEAD"] if "GET" in offered else list(offered)
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow=allow)
+    return offered[method]
 
 
 def relative_path(path: str, *prefixes: str) -> str:

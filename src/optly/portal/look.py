@@ -81,23 +81,16 @@ class Look:
         require_readable(self.catalogues)
 
     def page(
-        self,
-        template: str,
-        *headers: tuple[str, str],
-        status: HTTPStatus = HTTPStatus.OK,
-        carried: str = "",
-        **facts: Any,
+        self, status: HTTPStatus, template: str, *headers: tuple[str, str], carried: str = "", **facts: Any
     ) -> Response:
         """
-        Return a page. One that shows an error in a form says so in its status.
+        Return a page.
 
         Args:
             carried: The language in which the page's links and forms go on; empty if none was chosen.
             facts: As for `facts`, with *template*.
         """
         given = self.facts(template, **facts)
-        if given["failed"] and status is HTTPStatus.OK:
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
         text = self._text(given)
         if carried:
             text = self._carrying(text, carried)

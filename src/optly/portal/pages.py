@@ -45,8 +45,8 @@ from optly.errors import LinkInvalidError, SessionError
 from optly.links import is_session_code
 from optly.portal import api, choosing, own, public, sessions
 from optly.portal.cookies import session_in
-from optly.portal.failures import RETRY_AFTER, log_failure
-from optly.portal.http import Elsewhere, Refusal
+from optly.portal.http import Elsewhere, Refusal, by_method
+from optly.portal.logs import RETRY_AFTER, log_failure
 from optly.portal.problems import SESSION_OVER, TOO_MANY, ProblemPage, problem, refused
 from optly.portal.visit import Credential, Site, Visit, by_link, by_session
 from optly.protocols.http import Request, Response
@@ -92,7 +92,7 @@ def respond(site: Site, request: Request) -> Response:
 def _respond(visit: Visit) -> Response:
     try:
         visit, views = _find(visit)
-        return _answer(visit, views)
+        return by_method(visit.request, views)(visit)
     except Refusal as refusal:
         return _problem(visit, refused(refusal.status), allow=refusal.allow)
     except Elsewhere as elsewhere:
@@ -102,14 +102,6 @@ def _respond(visit: Visit) -> Response:
         if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log_failure(error)
         return _problem(visit, found)
-
-
-def _answer(visit: Visit, views: Views) -> Response:
-    method = "GET" if visit.request.method == "HEAD" else visit.request.method
-    if method not in views:
-        allow = [*views, "HEAD"] if "GET" in views else list(views)
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow=allow)
-    return views[method](visit)
 
 
 def _find(visit: Visit) -> tuple[Visit, Views]:

@@ -34,9 +34,19 @@ def show_file(visit: Visit) -> Response:
 
 def receive_webhook(visit: Visit) -> Response:
     """
-    Record what a provider reports.
+    Record what a provider reports to the backend of that name, and answer once all of it is recorded.
+
+    What cannot be recorded now raises, and the provider repeats the request: what was recorded of it then counts once.
     """
-    return visit.site.hooks.respond(visit.argument, visit.request)
+    site = visit.site
+    if visit.argument not in site.webhooks:
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    webhook = site.webhooks[visit.argument].webhook(visit.request, now=visit.self_service.clock())
+    for event in webhook.events:
+        received = site.receive(event)
+        if site.on_received is not None:
+            site.on_received(received)
+    return webhook.response
 
 
 def show_new_link(visit: Visit) -> Response:

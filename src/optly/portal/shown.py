@@ -15,19 +15,9 @@ from optly.record.views import Item
 class Link:
     """
     A link with its words.
-    """
-
-    label: str
-    href: str
-
-
-@attrs.frozen(kw_only=True)
-class Way:
-    """
-    A link to one of the visitor's own pages.
 
     Attributes:
-        current: Whether that is the page it stands on.
+        current: Whether it leads to the page it stands on.
     """
 
     label: str

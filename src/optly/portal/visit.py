@@ -4,7 +4,7 @@ One request: its credential, its language, and the pages it may be answered with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -15,16 +15,18 @@ import attrs
 
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
-from optly.portal.hooks import Hooks
 from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
-from optly.portal.shown import Link, SignedIn, Way
+from optly.portal.shown import Link, SignedIn
+from optly.protocols import WebhookBackend
 from optly.protocols.http import Request, Response
 from optly.record.commands import Context
 from optly.record.events import LinkKind
 from optly.record.views import Opened
+from optly.results import Received
 from optly.self_service import Person, SelfService
 
 
@@ -34,6 +36,9 @@ class Site:
     What is the same for every request.
 
     Attributes:
+        webhooks: The backends that receive webhooks, by name.
+        receive: Records an event that one of them reports.
+        on_received: Called with the result of each event, after it is recorded; None for nothing.
         hold_yes_within: How soon after its message a yes is held; None for never.
         proxies: How many proxies stand in front of the server.
     """
@@ -41,7 +46,9 @@ class Site:
     self_service: SelfService
     look: Look
     limiter: Limiter
-    hooks: Hooks
+    webhooks: Mapping[str, WebhookBackend]
+    receive: Callable[[DeliveryEvent | InboundMessage], Received]
+    on_received: Callable[[Received], object] | None = None
     keep_context: bool = False
     hold_yes_within: timedelta | None = None
     proxies: int = 0
@@ -246,9 +253,24 @@ class Visit:
         """
         Return a page for everyone, with its title in the language of the page; by default, that of an unknown visitor.
         """
-        language = language or self.language
+        return self._page(template, *headers, title=title, language=language or self.language, **facts)
+
+    def _page(
+        self,
+        template: str,
+        *headers: tuple[str, str],
+        title: str,
+        language: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        **facts: Any,
+    ) -> Response:
+        # Wherever a form is shown again with what is wrong in it, the status says so.
+        if facts.get("error") or facts.get("errors"):
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
         title = self.say(language, title)
-        return self.site.look.page(template, *headers, title=title, language=language, carried=self.chosen, **facts)
+        return self.site.look.page(
+            status, template, *headers, title=title, language=language, carried=self.chosen, **facts
+        )
 
     def own_page(
         self,
@@ -269,16 +291,15 @@ class Visit:
         """
         language = self.language_for(opened)
         credential = self.entered
-        return self.site.look.page(
+        return self._page(
             template,
             *headers,
-            title=self.say(language, title),
+            title=title,
             language=language,
             code=None if credential.in_session else credential.code,
             home=credential.home,
             csrf=credential.csrf,
             here=here or (f"{credential.home}/{place}" if place else credential.home),
-            carried=self.chosen,
             opened=opened,
             nav=tuple(self._ways(opened, language, place)),
             session=self._signed_in(opened, language),
@@ -299,7 +320,7 @@ class Visit:
         said = self.say(self.language_for(opened), heading)
         return self.own_page(opened, "done", title=heading, heading=said, texts=texts, links=links)
 
-    def _ways(self, opened: Opened, language: str, place: str) -> list[Way]:
+    def _ways(self, opened: Opened, language: str, place: str) -> list[Link]:
         if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
             return []
         ways = [("", N_("Your choices"))]
@@ -311,7 +332,7 @@ class Visit:
         ways += [("complaint", N_("Complain"))]
         home = self.home
         return [
-            Way(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
+            Link(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
             for name, label in ways
         ]
 

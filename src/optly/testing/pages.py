@@ -15,7 +15,7 @@ from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Purpose, Wording
 from optly.portal.choices import by_title, fields
-from optly.portal.shown import Input, Link, Option, Row, SignedIn, Undo, Way
+from optly.portal.shown import Input, Link, Option, Row, SignedIn, Undo
 from optly.record.events import Choice, LinkKind
 from optly.record.views import Item, Opened
 from optly.timeline.for_the_person import Day, Happening
@@ -77,7 +77,7 @@ def _ways(home: str, current: str, **labels: str) -> dict[str, Any]:
     places = {"": "Your choices", **labels, "complaint": "Complain"}
     return {
         "nav": [
-            Way(label=label, href=f"{home}/{place}".rstrip("/"), current=place == current)
+            Link(label=label, href=f"{home}/{place}".rstrip("/"), current=place == current)
             for place, label in places.items()
         ]
     }

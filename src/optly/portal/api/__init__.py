@@ -25,8 +25,8 @@ from optly.portal.api import problems
 from optly.portal.api.bodies import Sent
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS, Operation
-from optly.portal.failures import RETRY_AFTER, log_failure
-from optly.portal.http import Refusal, read_json
+from optly.portal.http import Refusal, by_method, read_json
+from optly.portal.logs import RETRY_AFTER, log_failure
 from optly.portal.problems import problem as page_about
 from optly.portal.visit import Credential, Visit, by_link
 from optly.protocols.http import Request, Response
@@ -36,6 +36,7 @@ _DESCRIPTION: Final = "/openapi.json"
 _BEARER = re.compile(r"bearer +([^\s,]+) *", re.ASCII | re.IGNORECASE)
 _PLACE = re.compile(r"`(\$[^`]*)`$")
 _REFUSALS: Final[Mapping[HTTPStatus, problems.Kind]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: problems.BAD_METHOD,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: problems.BAD_MEDIA_TYPE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: problems.TOO_LARGE,
 }
@@ -89,28 +90,20 @@ def _credential(visit: Visit) -> Credential | None:
 
 
 def _answer(visit: Visit, path: str) -> Response:
-    method = "GET" if visit.request.method == "HEAD" else visit.request.method
     if path == _DESCRIPTION:
-        _require(method, ("GET",))
-        return responses.json(HTTPStatus.OK, describe(visit.self_service.pages.base_url))
-    operations = OPERATIONS.get(path)
-    if operations is None:
+        description = by_method(visit.request, {"GET": describe})
+        return responses.json(HTTPStatus.OK, description(visit.self_service.pages.base_url))
+    if path not in OPERATIONS:
         raise problems.Refused(problems.NOT_FOUND)
-    _require(method, tuple(operations))
-    operation = operations[method]
+    operation = by_method(visit.request, OPERATIONS[path])
     if operation.takes_code and visit.credential is None:
         raise problems.Refused(problems.NO_CODE)
-    sent = _read(visit, operation) if method == "POST" else operation.takes()
+    sent = _read(visit, operation) if visit.request.method == "POST" else operation.takes()
     try:
         given = operation.run(visit, sent)
     except (errors.LinkInvalidError, errors.SessionError) as error:
         raise problems.Refused(_why_closed(visit, error)) from None
     return responses.json(operation.status, _encode(given))
-
-
-def _require(method: str, allow: tuple[str, ...]) -> None:
-    if method not in allow:
-        raise problems.Refused(problems.BAD_METHOD, allow=(*allow, "HEAD") if "GET" in allow else allow)
 
 
 def _read(visit: Visit, operation: Operation) -> Sent:
@@ -181,7 +174,7 @@ def _told(visit: Visit, kind: problems.Kind, error: Exception) -> tuple[datetime
 
 def _headers(visit: Visit, kind: problems.Kind, error: Exception) -> list[tuple[str, str]]:
     headers = []
-    if isinstance(error, problems.Refused) and error.allow:
+    if isinstance(error, Refusal) and error.allow:
         headers.append(("allow", ", ".join(error.allow)))
     if kind.status is HTTPStatus.UNAUTHORIZED:
         headers.append(("www-authenticate", "Bearer" if kind is problems.NO_CODE else 'Bearer error="invalid_token"'))
