@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from gettext import NullTranslations
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -21,6 +20,9 @@ from optly.errors import ConfigurationError, WordingError
 from optly.locale.i18n import N_, SOURCE, Catalogues, alone, is_tag, truncated
 
 _MAX_TEXT = 4000
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 # The host's title of a purpose goes into the question as it is, so the sentence must fit any title, uninflected.
 _QUESTIONS: Final = {
@@ -88,19 +90,7 @@ class Wording:
         return {"text": self.text, "hint": self.hint, "yes": self.yes, "no": self.no, "language": self.language}
 
 
-def _answers(said: NullTranslations) -> tuple[str, str]:
-    """
-    Return yes and no in the form that fits the verb of the questions.
-    """
-    # Translators: the answers to "May … send you …?", "May … telephone you …?" and so on.
-    return said.pgettext("an answer to May …?", "Yes"), said.pgettext("an answer to May …?", "No")
-
-
-def _frozen_texts(value: Mapping[str, str] | None) -> Mapping[str, str]:
-    return MappingProxyType(dict(value or {}))
-
-
-def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Mapping[tuple[Channel, str], Wording]:
+def _frozen(value: Mapping[_Key, _Value] | None) -> Mapping[_Key, _Value]:
     return MappingProxyType(dict(value or {}))
 
 
@@ -123,11 +113,9 @@ class Purpose:
     key: str = attrs.field(validator=is_key)
     title: str = attrs.field(validator=one_line)
     hint: str = _HINT
-    titles: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_texts, eq=False, repr=False)
-    hints: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_texts, eq=False, repr=False)
-    wordings: Mapping[tuple[Channel, str], Wording] = attrs.field(
-        factory=dict, converter=_frozen_wordings, eq=False, repr=False
-    )
+    titles: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
+    hints: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
+    wordings: Mapping[tuple[Channel, str], Wording] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
     validity: timedelta | None = None
 
     @titles.validator
@@ -185,7 +173,9 @@ class Purpose:
 
     def _translated(self, organisation: Organisation, channel: Channel, tag: str, more: Catalogues) -> Wording | None:
         said = alone(tag, more)
-        question, (yes, no) = said.gettext(_QUESTIONS[channel]), _answers(said)
+        question = said.gettext(_QUESTIONS[channel])
+        # Translators: the answers to "May … send you …?", "May … telephone you …?" and so on.
+        yes, no = said.pgettext("an answer to May …?", "Yes"), said.pgettext("an answer to May …?", "No")
         hint = self.hints.get(tag) or said.gettext(_HINT)
         if not (question and yes and no and hint):
             return None
