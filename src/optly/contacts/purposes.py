@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -20,9 +20,6 @@ from optly.errors import ConfigurationError, WordingError
 from optly.locale.i18n import N_, SOURCE, Catalogues, alone, is_tag, truncated
 
 _MAX_TEXT = 4000
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 # The host's title of a purpose goes into the question as it is, so the sentence must fit any title, uninflected.
 _QUESTIONS: Final = {
@@ -90,7 +87,12 @@ class Wording:
         return {"text": self.text, "hint": self.hint, "yes": self.yes, "no": self.no, "language": self.language}
 
 
-def _frozen(value: Mapping[_Key, _Value] | None) -> Mapping[_Key, _Value]:
+# Two, because with one for both a type checker would not know what a purpose takes.
+def _frozen_texts(value: Mapping[str, str] | None) -> Mapping[str, str]:
+    return MappingProxyType(dict(value or {}))
+
+
+def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Mapping[tuple[Channel, str], Wording]:
     return MappingProxyType(dict(value or {}))
 
 
@@ -113,9 +115,11 @@ class Purpose:
     key: str = attrs.field(validator=is_key)
     title: str = attrs.field(validator=one_line)
     hint: str = _HINT
-    titles: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
-    hints: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
-    wordings: Mapping[tuple[Channel, str], Wording] = attrs.field(factory=dict, converter=_frozen, eq=False, repr=False)
+    titles: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_texts, eq=False, repr=False)
+    hints: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_texts, eq=False, repr=False)
+    wordings: Mapping[tuple[Channel, str], Wording] = attrs.field(
+        factory=dict, converter=_frozen_wordings, eq=False, repr=False
+    )
     validity: timedelta | None = None
 
     @titles.validator

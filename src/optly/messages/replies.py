@@ -93,7 +93,7 @@ def read_reply(text: str) -> Reply:
     """
     text = text.lstrip()
     read = _plain(text[:LIMIT])
-    if _REACTION.fullmatch(read.strip()):
+    if _pattern("<reaction>").fullmatch(read.strip()):
         return Other()  # it repeats our message, including "reply STOP"
     if _stops(read):
         return Stops()
@@ -126,12 +126,6 @@ def _words(plain: str) -> str:
     """
     return " ".join(word if word.isalnum() or word == "\n" else "." for word in _WORD.findall(plain))
 
-
-# A phone's reaction to a message arrives as a text that quotes it. A stop sign has been replaced by a word before this.
-_REACTION: Final = re.compile(
-    r"(?:(?:loved|liked|disliked|laughed at|emphasi[sz]ed|questioned|removed an? [\w ]{1,20} from)"
-    r"|(?:reacted)?[^\w\n]{1,20}to)\s+[^\w\s“\"]*(?:“[^“”]*”|\"[^\"]*\")"
-)
 
 # ---- expressions
 
@@ -174,9 +168,6 @@ _HARMLESS: Final = r"\b<harmless>\b"
 
 
 def _stops(plain: str) -> bool:
-    """
-    Return whether there is a clear stop.
-    """
     said = _words(_SPELT.sub(_joined, plain))
     typed = re.sub(r"[\s.]", "", _pattern(_COURTESY).sub("", said))
     if _pattern(_FIRST).match(said) or _pattern("<slips>").fullmatch(typed):
@@ -196,8 +187,6 @@ def _joined(letters: re.Match[str]) -> str:
 _DOUBT: Final = re.compile("[?👎🖕❌✖🚫⛔🙅🙄]")
 
 _ORNAMENT: Final = frozenset({"So", "Sk", "Pi", "Pf", "Ps", "Pe"})  # emoji, quotes and brackets; no £, % or dash
-_NUMBER: Final = r"(?:(?:options?|numbers?|choices?|opsiwn|rhif) ?|# ?)?(20|1[0-9]|[1-9])\.?"
-_PICKS: Final = re.compile(rf"{_NUMBER}(?:(?: ?[,;&+] ?(?:and )?| ?and ?| (?:a|ac|n|plus) | ){_NUMBER})*")
 
 
 def _whole(plain: str) -> Reply:
@@ -215,7 +204,7 @@ def _whole(plain: str) -> Reply:
     if _pattern("<yes>").fullmatch(said) and not doubt:
         return Says(yes=True)
     listed = " ".join(_pattern(_COURTESY).sub(" ", _without_ornament(plain)).split()).strip(" .,")
-    if _PICKS.fullmatch(listed) and not doubt:
+    if _pattern("<picks>").fullmatch(listed) and not doubt:
         numbers = (int(number) for number in re.findall("[0-9]+", listed))
         return Picks(tuple(dict.fromkeys(numbers)))
     return Other()

@@ -14,10 +14,9 @@ from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkUsedError, TooSoonError
 from optly.links import StopScope
 from optly.locale.i18n import N_, long_date, long_datetime
-from optly.portal.choices import Field, Submission, by_title, fields, read
+from optly.portal.choices import Field, by_title, fields, read
 from optly.portal.http import Refusal, is_one_click, read_form
-from optly.portal.shown import Undo
-from optly.portal.visit import Visit
+from optly.portal.visit import Visit, quoted
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.standing import Standing
@@ -81,9 +80,13 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         opened,
         "held",
         title=N_("Was that you?"),
-        items=[attrs.evolve(item, answer=True) for item in opened.held],
+        items=_allowed(opened.held),
         error=error,
     )
+
+
+def _allowed(items: Sequence[Item]) -> tuple[Item, ...]:
+    return tuple(attrs.evolve(item, answer=True) for item in items)
 
 
 # ---- answering
@@ -98,20 +101,13 @@ def save(visit: Visit) -> Response:
     _require_choices(visit, opened)
     if opened.kind is LinkKind.UNDO:
         return _undo_by_link(visit, opened)
-    submission = read(opened.items, form)
-    if any(field.error for field in submission.fields):
-        return _choices(visit, opened, submission.fields)
+    answers, filled = read(opened.items, form)
+    if any(field.error for field in filled):
+        return _choices(visit, opened, filled)
     try:
-        return _saved(visit, opened, submission)
+        after, items = record_answers(visit, opened, answers)
     except AnswerError:
-        return _choices(visit, opened, _unanswered(submission.fields))
-
-
-def _saved(visit: Visit, opened: Opened, submission: Submission) -> Response:
-    """
-    Save what was chosen and show it as it is now recorded; or, if a yes is held, have it confirmed.
-    """
-    after, items = record_answers(visit, opened, submission.answers)
+        return _choices(visit, opened, _unanswered(filled))
     return _held(visit, after) if after.held else _record(visit, after, items)
 
 
@@ -190,7 +186,7 @@ def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
     visit.me.confirm(context=visit.context, language=language)
     if before is None or not before.held:
         return None
-    return before, [attrs.evolve(item, answer=True) for item in before.held]
+    return before, _allowed(before.held)
 
 
 # ---- stopping
@@ -210,8 +206,8 @@ def stop_everything(visit: Visit) -> Response:
     return visit.own_page(opened, "stopped", title=N_("Stopped"), what=what, undo=undo, undo_sent=after.told)
 
 
-def _undo(stop: UndoneStop) -> Undo:
-    return Undo(items=[attrs.evolve(item, answer=True) for item in stop.items], stop=stop.stop)
+def _undo(stop: UndoneStop) -> UndoneStop:
+    return attrs.evolve(stop, items=_allowed(stop.items))
 
 
 def _stopped(visit: Visit, what: str, after: AfterStop) -> Response:
@@ -223,7 +219,7 @@ def show_stop(visit: Visit) -> Response:
     Show what a stop link stops, with a button.
     """
     what = _what(visit, visit.self_service.open_stop(visit.argument))
-    return visit.page("stop", title=N_("Stop messages"), token=visit.quoted, what=what)
+    return visit.page("stop", title=N_("Stop messages"), token=quoted(visit.argument), what=what)
 
 
 def stop(visit: Visit) -> Response:
@@ -326,8 +322,7 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     if after.held:
         return _held(visit, after)
     if isinstance(opened.undo, UndoneStop):
-        items = [attrs.evolve(item, answer=True) for item in opened.undo.items]
-        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=items)
+        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=_allowed(opened.undo.items))
     if opened.undo is None:
         return _nothing_to_undo(visit, after)
     return visit.own_done(

@@ -40,17 +40,10 @@ class Refusal(Exception):
         self.allow = tuple(allow)
 
 
-class Elsewhere(Exception):
+class CodeNeeded(Exception):
     """
-    Something has to be done on another page first. Never leaves the portal.
-
-    Attributes:
-        path: The other page, below the mount.
+    A one-time code has to be entered first. Never leaves the portal.
     """
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
 
 
 _Offered = TypeVar("_Offered")
@@ -120,21 +113,17 @@ def read_form(request: Request) -> Mapping[str, tuple[str, ...]]:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if _BROKEN_ESCAPE.search(request.body):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    fields: dict[str, tuple[str, ...]] = {}
-    for name, value in _pairs(request.body):
-        fields[name] = (*fields.get(name, ()), value)
-    return fields
-
-
-def _pairs(body: bytes) -> list[tuple[str, str]]:
-    if not body:
-        return []
     try:
-        return parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_FIELDS
+        text = request.body.decode()
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=MAX_FIELDS
         )
     except ValueError:
         raise Refusal(HTTPStatus.BAD_REQUEST) from None
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        fields[name] = (*fields.get(name, ()), value)
+    return fields
 
 
 def read_json(request: Request) -> bytes:

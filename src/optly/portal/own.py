@@ -107,9 +107,6 @@ def _raised(visit: Visit) -> Opened:
 
 
 def show_details(visit: Visit) -> Response:
-    """
-    Show the details.
-    """
     opened = _raised(visit)
     details, language = visit.me.details(), visit.language_for(opened)
     rows = []
@@ -329,9 +326,6 @@ def _back(visit: Visit, language: str) -> tuple[Link, ...]:
 
 
 def show_complaint(visit: Visit) -> Response:
-    """
-    Show the complaint form.
-    """
     return _complaint(visit, visit.open())
 
 
@@ -349,9 +343,6 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
 
 
 def complain(visit: Visit) -> Response:
-    """
-    Record a complaint.
-    """
     form = visit.form()
     opened = visit.open()
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")

@@ -49,14 +49,10 @@ def receive_webhook(visit: Visit) -> Response:
     return webhook.response
 
 
-def show_new_link(visit: Visit) -> Response:
+def show_new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
     """
-    Show the form that has a link sent.
+    Show the form that has a link sent; after an error, with what was typed.
     """
-    return _new_link(visit)
-
-
-def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
     error = None if error is None else visit.say(visit.language, error)
     return visit.page("new_link", title=N_("Send me a new link"), value=value, error=error)
 
@@ -72,9 +68,9 @@ def send_new_link(visit: Visit) -> Response:
         if visit.site.limiter.may_send_link(visit.client):
             visit.self_service.request_link(typed, language=visit.language)
     except AddressError:
-        return _new_link(visit, typed, N_("Enter an email address, or a mobile number like 07911 123456"))
+        return show_new_link(visit, typed, N_("Enter an email address, or a mobile number like 07911 123456"))
     except NoBackendError:
-        return _new_link(visit, typed, _NO_LINK_THERE)
+        return show_new_link(visit, typed, _NO_LINK_THERE)
     except TooManyTriesError:
         pass
     sent = N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes.")

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import attrs
 
-from optly.record.views import Item
-
 
 @attrs.frozen(kw_only=True)
 class Link:
@@ -82,17 +80,3 @@ class Input:
     autocomplete: str = ""
     inputmode: str = ""
     options: Sequence[Option] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Undo:
-    """
-    A stop that can be undone.
-
-    Attributes:
-        items: What is allowed again then.
-        stop: The number of the stop, as the form sends it.
-    """
-
-    items: Sequence[Item]
-    stop: int

@@ -17,7 +17,7 @@ from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
-from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
+from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
 from optly.portal.shown import Link, SignedIn
@@ -55,41 +55,11 @@ class Site:
     api: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Credential:
+def quoted(text: str) -> str:
     """
-    What opens someone's own pages.
-
-    Attributes:
-        code: The code of a link, or that of a session.
-        home: Path of these pages.
-        in_session: Whether the code came in the cookie rather than in the path.
+    Return *text* as it stands in a path.
     """
-
-    code: str = attrs.field(repr=False)
-    home: str = attrs.field(repr=False)
-    in_session: bool
-
-    @property
-    def csrf(self) -> str | None:
-        """
-        The secret its forms hold; None where the path is the secret already.
-        """
-        return csrf_of(self.code) if self.in_session else None
-
-
-def by_link(mount: str, code: str) -> Credential:
-    """
-    Return the credential that the code in a path opens.
-    """
-    return Credential(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
-
-
-def by_session(mount: str, session: str) -> Credential:
-    """
-    Return the credential that the code in a cookie opens.
-    """
-    return Credential(code=session, home=f"{mount}/me", in_session=True)
+    return quote(text, safe="", errors="replace")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -99,13 +69,15 @@ class Visit:
 
     Attributes:
         argument: The variable part of the path.
-        credential: What opens the visitor's own pages; None on pages for everyone.
+        credential: The code of the link or the session that opens the visitor's own pages; None on pages for everyone.
+        in_session: Whether the code came in the cookie rather than in the path.
     """
 
     site: Site
     request: Request
     argument: str = attrs.field(default="", repr=False)
-    credential: Credential | None = None
+    credential: str | None = attrs.field(default=None, repr=False)
+    in_session: bool = False
 
     @property
     def self_service(self) -> SelfService:
@@ -123,14 +95,7 @@ class Visit:
         return self.site.look.mount
 
     @property
-    def quoted(self) -> str:
-        """
-        The variable part as it stands in a path.
-        """
-        return quote(self.argument, safe="", errors="replace")
-
-    @property
-    def entered(self) -> Credential:
+    def code(self) -> str:
         """
         The credential, on pages that have one.
         """
@@ -138,12 +103,11 @@ class Visit:
         return self.credential
 
     @property
-    def code(self) -> str:
-        return self.entered.code
-
-    @property
     def home(self) -> str:
-        return self.entered.home
+        """
+        Path of the visitor's own pages.
+        """
+        return f"{self.mount}/me" if self.in_session else f"{self.mount}/l/{quoted(self.code)}"
 
     @property
     def context(self) -> Context | None:
@@ -214,11 +178,7 @@ class Visit:
         if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
         form = read_form(self.request)
-        if (
-            self.credential is not None
-            and self.credential.in_session
-            and not is_csrf_of(self.credential.code, form.get("csrf", ()))
-        ):
+        if self.in_session and not is_csrf_of(self.code, form.get("csrf", ())):
             raise Refusal(HTTPStatus.FORBIDDEN)
         return form
 
@@ -235,10 +195,10 @@ class Visit:
         Redirect someone who has not entered a one-time code to the page where it is entered.
 
         Raises:
-            Elsewhere: They have not.
+            CodeNeeded: They have not.
         """
         if not opened.raised:
-            raise Elsewhere("/me/code")
+            raise CodeNeeded
 
     def opened_or_none(self) -> Opened | None:
         """
@@ -273,14 +233,7 @@ class Visit:
         )
 
     def own_page(
-        self,
-        opened: Opened,
-        template: str,
-        *headers: tuple[str, str],
-        title: str,
-        place: str = "",
-        here: str = "",
-        **facts: Any,
+        self, opened: Opened, template: str, *, title: str, place: str = "", here: str = "", **facts: Any
     ) -> Response:
         """
         Return one of the visitor's own pages.
@@ -289,20 +242,21 @@ class Visit:
             place: The last part of its path.
             here: Where it can be seen again, if not there.
         """
-        language = self.language_for(opened)
-        credential = self.entered
+        language, signed_in = self.language_for(opened), None
+        if opened.raised and opened.ends_at is not None:
+            signed_in = SignedIn(masked=opened.masked, until=clock_time(opened.ends_at, language))
         return self._page(
             template,
-            *headers,
             title=title,
             language=language,
-            code=None if credential.in_session else credential.code,
-            home=credential.home,
-            csrf=credential.csrf,
-            here=here or (f"{credential.home}/{place}" if place else credential.home),
+            # In a session the path is no secret, so the forms hold one.
+            code=None if self.in_session else self.code,
+            csrf=csrf_of(self.code) if self.in_session else None,
+            home=self.home,
+            here=here or (f"{self.home}/{place}" if place else self.home),
             opened=opened,
             nav=tuple(self._ways(opened, language, place)),
-            session=self._signed_in(opened, language),
+            session=signed_in,
             **facts,
         )
 
@@ -335,11 +289,6 @@ class Visit:
             Link(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
             for name, label in ways
         ]
-
-    def _signed_in(self, opened: Opened, language: str) -> SignedIn | None:
-        if not opened.raised or opened.ends_at is None:
-            return None
-        return SignedIn(masked=opened.masked, until=clock_time(opened.ends_at, language))
 
     def to(self, path: str, *headers: tuple[str, str]) -> Response:
         """

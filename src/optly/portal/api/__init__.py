@@ -28,7 +28,7 @@ from optly.portal.api.operations import OPERATIONS, Operation
 from optly.portal.http import Refusal, by_method, read_json
 from optly.portal.logs import RETRY_AFTER, log_failure
 from optly.portal.problems import problem as page_about
-from optly.portal.visit import Credential, Visit, by_link
+from optly.portal.visit import Visit
 from optly.protocols.http import Request, Response
 
 _HERE: Final = "/api"
@@ -67,7 +67,8 @@ def respond(visit: Visit) -> Response:
     Return the response to a request. Whatever goes wrong becomes a problem.
     """
     path = visit.request.path.removeprefix(_HERE).removesuffix("/")
-    visit = attrs.evolve(visit, credential=_credential(visit))
+    bearer = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
+    visit = attrs.evolve(visit, credential=None if bearer is None else bearer[1])
     try:
         return _answer(visit, path)
     except problems.Refused as refused:
@@ -79,14 +80,6 @@ def respond(visit: Visit) -> Response:
         if kind is problems.FAILED:
             log_failure(error)
         return _problem(visit, kind, error)
-
-
-def _credential(visit: Visit) -> Credential | None:
-    """
-    Return the credential with the code in the header, if there is one. It is not known yet what it opens.
-    """
-    found = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
-    return None if found is None else by_link(visit.mount, found[1])
 
 
 def _answer(visit: Visit, path: str) -> Response:
@@ -132,20 +125,16 @@ def _why_closed(visit: Visit, error: errors.LinkInvalidError | errors.SessionErr
     Distinguish a code that opens nothing from one that opens something else.
     """
     in_session = isinstance(error, errors.SessionError)
-    if _still_opens(visit):
+    try:
+        # Looked up anew: the session may have ended since the request began.
+        visit.self_service.enter(visit.code).open()
+    except errors.OptlyError:
+        pass
+    else:
         return problems.CODE_NEEDED if in_session else problems.NOT_FOR_THIS
     if in_session:
         return problems.SESSION_OVER
     return problems.LINK_INVALID if visit.site.limiter.may_miss(visit.client) else problems.TOO_MANY
-
-
-def _still_opens(visit: Visit) -> bool:
-    # Looked up anew: the session may have ended since the request began.
-    try:
-        visit.self_service.enter(visit.code).open()
-    except errors.OptlyError:
-        return False
-    return True
 
 
 def _problem(visit: Visit, kind: problems.Kind, error: Exception) -> Response:

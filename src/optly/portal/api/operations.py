@@ -4,7 +4,6 @@ Every operation of the API, once: both the answers and the description are made 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, get_type_hints
@@ -41,17 +40,6 @@ class Operation:
     status: HTTPStatus = HTTPStatus.OK
     takes_code: bool = True
     pages: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.run.__name__
-
-    @property
-    def says(self) -> str:
-        """
-        What it does, in the words of its docstring.
-        """
-        return inspect.getdoc(self.run) or ""
 
     @property
     def takes(self) -> type[Sent]:
