@@ -124,6 +124,13 @@ def problem(error: Exception) -> ProblemPage:
     """
     Return the page about *error*. Nothing of it is repeated but dates.
     """
+    return page_about(error) or (_NOT_FOUND if isinstance(error, errors.LinkError) else _FAILED)
+
+
+def page_about(error: Exception) -> ProblemPage | None:
+    """
+    Return the page that is about this very error, if there is one.
+    """
     match error:
         case errors.LinkUsedError():
             saved = N_("We saved your answer on %(at)s.")
@@ -145,12 +152,10 @@ def problem(error: Exception) -> ProblemPage:
             return attrs.evolve(TOO_MANY, texts=wait, at=error.until, to_the_minute=True)
         case errors.LineTakenError():
             return _TAKEN
-        case errors.LinkError():
-            return _NOT_FOUND
         case errors.RetryableError():
             return _BUSY
         case _:
-            return _FAILED
+            return None
 
 
 def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> ProblemPage:

@@ -27,7 +27,7 @@ from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS, Operation
 from optly.portal.http import Refusal, by_method, read_json
 from optly.portal.logs import RETRY_AFTER, log_failure
-from optly.portal.problems import problem as page_about
+from optly.portal.problems import page_about
 from optly.portal.visit import Visit
 from optly.protocols.http import Request, Response
 
@@ -42,15 +42,6 @@ _REFUSALS: Final[Mapping[HTTPStatus, problems.Kind]] = {
 }
 
 _PROBLEM: Final = "application/problem+json"
-_ON_THE_PAGES: Final = (
-    errors.LinkUsedError,
-    errors.LinkExpiredError,
-    errors.LinkSupersededError,
-    errors.LinkRevokedError,
-    errors.TooManyTriesError,
-    errors.LineTakenError,
-    errors.RetryableError,
-)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -154,8 +145,7 @@ def _told(visit: Visit, kind: problems.Kind, error: Exception) -> tuple[datetime
     """
     Return when it was or will be so, and what to say to the person: what the pages say, if they have a page for it.
     """
-    if isinstance(error, _ON_THE_PAGES):
-        found = page_about(error)
+    if (found := page_about(error)) is not None:
         return found.at, " ".join(found.in_language(visit.language, visit.site.look.catalogues))
     text = str(error) if kind is problems.UNFIT else kind.advice
     return None, visit.say(visit.language, text) if text else ""
