@@ -1,5 +1,5 @@
 """
-Pages for everyone: help, a new link, and the files.
+For everyone: help, a new link, the files, and what providers report.
 """
 
 from __future__ import annotations
