@@ -11,7 +11,7 @@ import re
 import unicodedata
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeAlias, assert_never
+from typing import ClassVar, TypeAlias, assert_never
 
 import attrs
 
@@ -116,8 +116,19 @@ def _domain(domain: str) -> tuple[str, str]:
     return found.domain, found.ascii_domain.lower()
 
 
+class _Unshown:
+    """
+    Shows only its type when it is printed.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
 @attrs.frozen(repr=False)
-class EmailAddress:
+class EmailAddress(_Unshown):
     """
     An email address. Equal to any other spelling of the same address, in case, Unicode composition or IDN form.
 
@@ -127,6 +138,7 @@ class EmailAddress:
             distinguishes it, and ``Ada@example.com`` must not escape a stop made for ``ada@example.com``.
     """
 
+    kind: ClassVar[AddressKind] = AddressKind.EMAIL
     value: str = attrs.field(eq=False)
     normal: str
 
@@ -159,10 +171,6 @@ class EmailAddress:
         return cls(value=value, normal=f"{caseless(local)}@{ascii_domain}")
 
     @property
-    def kind(self) -> AddressKind:
-        return AddressKind.EMAIL
-
-    @property
     def domain(self) -> str:
         """
         The domain in its IDNA form, in lower case.
@@ -185,12 +193,9 @@ class EmailAddress:
         local, _, domain = self.value.rpartition("@")
         return f"{local[0]}•••@{domain[0]}•••.{domain.rpartition('.')[2]}"
 
-    def __repr__(self) -> str:
-        return "<EmailAddress>"
-
 
 @attrs.frozen(repr=False)
-class PhoneNumber:
+class PhoneNumber(_Unshown):
     """
     A telephone number in E.164 form, ``+447911123456``.
 
@@ -198,6 +203,7 @@ class PhoneNumber:
     such a number can exist.
     """
 
+    kind: ClassVar[AddressKind] = AddressKind.PHONE
     value: str = attrs.field()
 
     @value.validator
@@ -216,10 +222,6 @@ class PhoneNumber:
         return cls(_parse_number(text, region))
 
     @property
-    def kind(self) -> AddressKind:
-        return AddressKind.PHONE
-
-    @property
     def normal(self) -> str:
         return self.value
 
@@ -229,9 +231,6 @@ class PhoneNumber:
         Enough of the number for its owner to recognise it: the last two digits.
         """
         return f"•••{self.value[-2:]}"
-
-    def __repr__(self) -> str:
-        return "<PhoneNumber>"
 
 
 @lru_cache(maxsize=4096)
@@ -250,11 +249,12 @@ def _parse_number(text: str, region: str) -> str:
 
 
 @attrs.frozen(repr=False)
-class PostalAddress:
+class PostalAddress(_Unshown):
     """
     A postal address, as the lines on an envelope.
     """
 
+    kind: ClassVar[AddressKind] = AddressKind.POST
     value: str = attrs.field(eq=False)
     normal: str
 
@@ -272,19 +272,12 @@ class PostalAddress:
         return cls(value="\n".join(lines), normal=" ".join(re.findall(r"\w+", caseless(" ".join(lines)))))
 
     @property
-    def kind(self) -> AddressKind:
-        return AddressKind.POST
-
-    @property
     def masked(self) -> str:
         return f"{self.value[0]}•••"
 
-    def __repr__(self) -> str:
-        return "<PostalAddress>"
-
 
 @attrs.frozen(repr=False)
-class Account:
+class Account(_Unshown):
     """
     An account that receives messages inside a service: an app, a push token, a social network.
 
@@ -292,6 +285,7 @@ class Account:
     service knows which names are the same.
     """
 
+    kind: ClassVar[AddressKind] = AddressKind.ACCOUNT
     value: str
 
     @classmethod
@@ -308,19 +302,12 @@ class Account:
         return cls(f"{caseless(service.strip())}:{unicodedata.normalize('NFC', name.strip())}")
 
     @property
-    def kind(self) -> AddressKind:
-        return AddressKind.ACCOUNT
-
-    @property
     def normal(self) -> str:
         return self.value
 
     @property
     def masked(self) -> str:
         return f"{self.value.partition(':')[0]}:•••"
-
-    def __repr__(self) -> str:
-        return "<Account>"
 
 
 Address: TypeAlias = EmailAddress | PhoneNumber | PostalAddress | Account

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from gettext import NullTranslations
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -88,14 +87,7 @@ class Wording:
         return {"text": self.text, "hint": self.hint, "yes": self.yes, "no": self.no, "language": self.language}
 
 
-def _answers(said: NullTranslations) -> tuple[str, str]:
-    """
-    Return yes and no in the form that fits the verb of the questions.
-    """
-    # Translators: the answers to "May … send you …?", "May … telephone you …?" and so on.
-    return said.pgettext("an answer to May …?", "Yes"), said.pgettext("an answer to May …?", "No")
-
-
+# Two, because with one for both a type checker would not know what a purpose takes.
 def _frozen_texts(value: Mapping[str, str] | None) -> Mapping[str, str]:
     return MappingProxyType(dict(value or {}))
 
@@ -185,7 +177,9 @@ class Purpose:
 
     def _translated(self, organisation: Organisation, channel: Channel, tag: str, more: Catalogues) -> Wording | None:
         said = alone(tag, more)
-        question, (yes, no) = said.gettext(_QUESTIONS[channel]), _answers(said)
+        question = said.gettext(_QUESTIONS[channel])
+        # Translators: the answers to "May … send you …?", "May … telephone you …?" and so on.
+        yes, no = said.pgettext("an answer to May …?", "Yes"), said.pgettext("an answer to May …?", "No")
         hint = self.hints.get(tag) or said.gettext(_HINT)
         if not (question and yes and no and hint):
             return None

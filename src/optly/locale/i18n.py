@@ -9,12 +9,13 @@ is loaded when a language other than English, or a date, is first needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -271,11 +272,7 @@ def parse_accept(header: str) -> tuple[str, ...]:
     """
     ranges = [found for part in header[:_LONGEST_HEADER].split(",") if (found := _RANGE.fullmatch(part))]
     weighed = [(float(found[2] or 1), found[1]) for found in ranges]
-    return tuple(tag for weight, tag in sorted(weighed, key=_unwanted) if weight)
-
-
-def _unwanted(weighed: tuple[float, str]) -> float:
-    return -weighed[0]
+    return tuple(tag for weight, tag in sorted(weighed, key=itemgetter(0), reverse=True) if weight)
 
 
 # ---- what CLDR knows of a language
@@ -337,7 +334,9 @@ def clock_time(at: datetime, language: str = SOURCE) -> str:
     """
     Return the time of an instant in the United Kingdom, such as ``14:05``.
     """
-    return _short_time(_in_london(at).time(), language)
+    from babel.dates import format_time
+
+    return format_time(_in_london(at).time(), "short", locale=_convention(language))
 
 
 def long_datetime(at: datetime, language: str = SOURCE) -> str:
@@ -355,12 +354,6 @@ def _long_date(day: date, language: str) -> str:
     return format_date(day, "long", locale=_convention(language))
 
 
-def _short_time(shown: time, language: str) -> str:
-    from babel.dates import format_time
-
-    return format_time(shown, "short", locale=_convention(language))
-
-
 # ---- templates
 
 
@@ -373,28 +366,17 @@ def install(environment: Environment) -> None:
     """
     from jinja2 import pass_context
 
-    @pass_context
-    def gettext(context: Context, message: str) -> str:
-        return _of(context).gettext(message)
+    def of(name: str) -> Callable[..., str]:
+        @pass_context
+        def translate(context: Context, *said: str | int) -> str:
+            translated: str = getattr(context["translations"], name)(*said)
+            return translated
 
-    @pass_context
-    def ngettext(context: Context, one: str, several: str, count: int) -> str:
-        return _of(context).ngettext(one, several, count)
-
-    @pass_context
-    def pgettext(context: Context, about: str, message: str) -> str:
-        return _of(context).pgettext(about, message)
-
-    @pass_context
-    def npgettext(context: Context, about: str, one: str, several: str, count: int) -> str:
-        return _of(context).npgettext(about, one, several, count)
+        return translate
 
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     extended: Any = environment  # by the extension
-    extended.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext)
-
-
-def _of(context: Context) -> NullTranslations:
-    translations: NullTranslations = context["translations"]
-    return translations
+    extended.install_gettext_callables(
+        of("gettext"), of("ngettext"), newstyle=True, pgettext=of("pgettext"), npgettext=of("npgettext")
+    )

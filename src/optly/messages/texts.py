@@ -38,19 +38,10 @@ class Encoding(StrEnum):
     GSM = "GSM-7"
     UCS2 = "UCS-2"
 
-    @property
-    def alone(self) -> int:
-        """
-        How many units fit in a text of one part: septets of GSM-7, or 16-bit units of UCS-2.
-        """
-        return 160 if self is Encoding.GSM else 70
 
-    @property
-    def joined(self) -> int:
-        """
-        How many units fit in each part of a longer text.
-        """
-        return 153 if self is Encoding.GSM else 67
+# How many units fit in a text of one part, and in each part of a longer one: septets of GSM-7, 16-bit units of UCS-2.
+_ALONE = {Encoding.GSM: 160, Encoding.UCS2: 70}
+_JOINED = {Encoding.GSM: 153, Encoding.UCS2: 67}
 
 
 @attrs.frozen
@@ -94,21 +85,15 @@ def segments(text: str) -> Segments:
     An escape and its septet stay in one part, and so do the halves of a surrogate pair, and, as far as they fit, the
     characters that are read as one, such as a letter and its accent or a flag.
     """
-    culprit = _culprit(text)
-    if culprit is None:
-        escapes = sum(map(text.count, _EXTENSION))
-        return _cut(Encoding.GSM, len(text) + escapes, (2 if letter in _EXTENSION else 1 for letter in text), None)
-    return _cut(Encoding.UCS2, _utf16(text), _clusters(text), culprit)
-
-
-def _culprit(text: str) -> Culprit | None:
+    pieces: Iterable[int]
     if _GSM.issuperset(text):
-        return None
-    return next(Culprit(letter, index) for index, letter in enumerate(text) if letter not in _GSM)
-
-
-def _cut(encoding: Encoding, units: int, pieces: Iterable[int], culprit: Culprit | None) -> Segments:
-    count = min(units, 1) if units <= encoding.alone else _packed(pieces, encoding.joined)
+        encoding, culprit = Encoding.GSM, None
+        units = len(text) + sum(map(text.count, _EXTENSION))
+        pieces = (2 if letter in _EXTENSION else 1 for letter in text)
+    else:
+        encoding, units, pieces = Encoding.UCS2, _utf16(text), _clusters(text)
+        culprit = next(Culprit(letter, index) for index, letter in enumerate(text) if letter not in _GSM)
+    count = min(units, 1) if units <= _ALONE[encoding] else _packed(pieces, _JOINED[encoding])
     return Segments(encoding=encoding, units=units, count=count, culprit=culprit)
 
 
@@ -132,7 +117,7 @@ def _clusters(text: str) -> Iterator[int]:
     """
     Yield the number of units of each group of characters that is read as one.
     """
-    room = Encoding.UCS2.joined
+    room = _JOINED[Encoding.UCS2]
     size, previous, half_a_flag = 0, "\n", False
     for letter in text:
         flag = "\U0001f1e6" <= letter <= "\U0001f1ff"

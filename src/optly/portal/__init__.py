@@ -19,7 +19,6 @@ import attrs
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.guard import TemplateFinding
-from optly.portal.hooks import Hooks
 from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
 from optly.portal.look import Look
@@ -96,12 +95,9 @@ class Portal:
                 clock=self_service.clock,
                 secret=secret,
             ),
-            hooks=Hooks(
-                backends=webhooks,
-                record=receive,
-                on_received=settings.get("on_received"),
-                clock=self_service.clock,
-            ),
+            webhooks=webhooks,
+            receive=receive,
+            on_received=settings.get("on_received"),
             keep_context=settings.get("keep_context", False),
             hold_yes_within=hold_yes_within,
             proxies=proxies,

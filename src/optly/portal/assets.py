@@ -15,6 +15,7 @@ import attrs
 from optly.portal.theme import Theme
 
 _PLAIN: Final = Theme()
+_MEDIA_TYPES: Final = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "png": "image/png"}
 
 
 @attrs.frozen(kw_only=True)
@@ -28,12 +29,13 @@ class Asset:
     body: bytes = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, file: str, media_type: str, body: bytes) -> Asset:
+    def of(cls, file: str, body: bytes) -> Asset:
         """
         Return *body* under a name made from *file* and a digest of the content.
         """
         stem, _, suffix = file.rpartition(".")
-        return cls(name=f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{suffix}", media_type=media_type, body=body)
+        name = f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{suffix}"
+        return cls(name=name, media_type=_MEDIA_TYPES[suffix], body=body)
 
 
 @cache
@@ -51,12 +53,12 @@ def assets(theme: Theme = _PLAIN) -> Mapping[str, Asset]:
     style = theme.style(_shipped("optly.css"))
     icon = _shipped("optly.svg").replace("currentColor", theme.light["main"])
     found = {
-        "optly.css": Asset.of("optly.css", "text/css; charset=utf-8", style.encode()),
-        "optly.svg": Asset.of("optly.svg", "image/svg+xml", icon.encode()),
+        "optly.css": Asset.of("optly.css", style.encode()),
+        "optly.svg": Asset.of("optly.svg", icon.encode()),
     }
     for name, logo in (("logo", theme.logo), ("logo-dark", theme.logo_dark)):
         if logo is not None:
-            found[name] = Asset.of(f"{name}.{logo.suffix}", logo.media_type, logo.body)
+            found[name] = Asset.of(f"{name}.{logo.suffix}", logo.body)
     return found
 
 

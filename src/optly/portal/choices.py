@@ -8,7 +8,7 @@ counts for no others; a no needs none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -68,20 +68,6 @@ class Field:
         return KEEP if self.item.answer is False else NO
 
 
-@attrs.frozen(kw_only=True)
-class Submission:
-    """
-    What was chosen on the form.
-
-    Attributes:
-        answers: What is to change, by channel and purpose.
-        fields: The form again, as it was filled in.
-    """
-
-    answers: Mapping[tuple[Channel, str], bool]
-    fields: tuple[Field, ...]
-
-
 def fields(items: Iterable[Item]) -> tuple[Field, ...]:
     """
     Return the form as it is first shown.
@@ -99,9 +85,12 @@ def by_title(shown: Iterable[Field]) -> Mapping[str, tuple[Field, ...]]:
     return groups
 
 
-def read(items: Iterable[Item], form: Mapping[str, tuple[str, ...]]) -> Submission:
+def read(
+    items: Iterable[Item], form: Mapping[str, tuple[str, ...]]
+) -> tuple[Mapping[tuple[Channel, str], bool], Sequence[Field]]:
     """
-    Return what was chosen. A field that is not in the form, or keeps what is on record, is not in the answers.
+    Return what is to change, by channel and purpose, and the form again as it was filled in. A field that is not in
+    the form, or keeps what is on record, changes nothing.
     """
     answers: dict[tuple[Channel, str], bool] = {}
     filled: list[Field] = []
@@ -116,4 +105,4 @@ def read(items: Iterable[Item], form: Mapping[str, tuple[str, ...]]) -> Submissi
         else:
             stale = len(sent) == 1 and sent[0].startswith("yes-")
             filled.append(attrs.evolve(field, error=_CHANGED if stale else _UNCLEAR))
-    return Submission(answers=answers, fields=tuple(filled))
+    return answers, filled

@@ -14,10 +14,9 @@ from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkUsedError, TooSoonError
 from optly.links import StopScope
 from optly.locale.i18n import N_, long_date, long_datetime
-from optly.portal.choices import Field, Submission, by_title, fields, read
+from optly.portal.choices import Field, by_title, fields, read
 from optly.portal.http import Refusal, is_one_click, read_form
-from optly.portal.shown import Undo
-from optly.portal.visit import Visit
+from optly.portal.visit import Visit, quoted
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.standing import Standing
@@ -65,7 +64,6 @@ def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
         opened,
         "choices",
         title=N_("Your choices"),
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if any(field.error for field in errors) else HTTPStatus.OK,
         manages=opened.kind is not LinkKind.QUESTION,
         until=None if opened.expires_at is None else long_date(opened.expires_at, language),
         groups=by_title(errors),
@@ -82,10 +80,13 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         opened,
         "held",
         title=N_("Was that you?"),
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        items=[attrs.evolve(item, answer=True) for item in opened.held],
+        items=_allowed(opened.held),
         error=error,
     )
+
+
+def _allowed(items: Sequence[Item]) -> tuple[Item, ...]:
+    return tuple(attrs.evolve(item, answer=True) for item in items)
 
 
 # ---- answering
@@ -100,20 +101,13 @@ def save(visit: Visit) -> Response:
     _require_choices(visit, opened)
     if opened.kind is LinkKind.UNDO:
         return _undo_by_link(visit, opened)
-    submission = read(opened.items, form)
-    if any(field.error for field in submission.fields):
-        return _choices(visit, opened, submission.fields)
+    answers, filled = read(opened.items, form)
+    if any(field.error for field in filled):
+        return _choices(visit, opened, filled)
     try:
-        return _saved(visit, opened, submission)
+        after, items = record_answers(visit, opened, answers)
     except AnswerError:
-        return _choices(visit, opened, _unanswered(submission.fields))
-
-
-def _saved(visit: Visit, opened: Opened, submission: Submission) -> Response:
-    """
-    Save what was chosen and show it as it is now recorded; or, if a yes is held, have it confirmed.
-    """
-    after, items = record_answers(visit, opened, submission.answers)
+        return _choices(visit, opened, _unanswered(filled))
     return _held(visit, after) if after.held else _record(visit, after, items)
 
 
@@ -147,13 +141,8 @@ def _waiting(visit: Visit) -> Opened | None:
 
 
 def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
-    return visit.own_page(
-        opened,
-        "saved",
-        title=N_("Your choices are saved"),
-        items=items,
-        manages=opened.kind is not LinkKind.QUESTION,
-    )
+    manages = opened.kind is not LinkKind.QUESTION
+    return visit.own_page(opened, "saved", title=N_("Your choices are saved"), items=items, manages=manages)
 
 
 def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
@@ -197,7 +186,7 @@ def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
     visit.me.confirm(context=visit.context, language=language)
     if before is None or not before.held:
         return None
-    return before, [attrs.evolve(item, answer=True) for item in before.held]
+    return before, _allowed(before.held)
 
 
 # ---- stopping
@@ -210,43 +199,27 @@ def stop_everything(visit: Visit) -> Response:
     visit.form()
     after = visit.me.stop(context=visit.context)
     opened = visit.opened_or_none()
-    language = visit.language if opened is None else visit.language_for(opened)
-    what = visit.say(language, _EVERYTHING)
+    what = visit.say(visit.language_for(opened), _EVERYTHING)
     if opened is None:
-        return _stopped(visit, language, what, after)
+        return _stopped(visit, what, after)
     undo = None if after.undo is None else _undo(after.undo)
     return visit.own_page(opened, "stopped", title=N_("Stopped"), what=what, undo=undo, undo_sent=after.told)
 
 
-def _undo(stop: UndoneStop) -> Undo:
-    return Undo(items=[attrs.evolve(item, answer=True) for item in stop.items], stop=stop.stop)
+def _undo(stop: UndoneStop) -> UndoneStop:
+    return attrs.evolve(stop, items=_allowed(stop.items))
 
 
-def _stopped(visit: Visit, language: str, what: str, after: AfterStop) -> Response:
-    return visit.page(
-        HTTPStatus.OK,
-        "stopped",
-        title=N_("Stopped"),
-        language=language,
-        what=what,
-        undo=None,
-        undo_sent=after.told,
-    )
+def _stopped(visit: Visit, what: str, after: AfterStop) -> Response:
+    return visit.page("stopped", title=N_("Stopped"), what=what, undo=None, undo_sent=after.told)
 
 
 def show_stop(visit: Visit) -> Response:
     """
     Show what a stop link stops, with a button.
     """
-    scope = visit.self_service.open_stop(visit.argument)
-    return visit.page(
-        HTTPStatus.OK,
-        "stop",
-        title=N_("Stop messages"),
-        language=visit.language,
-        token=visit.quoted,
-        what=_what(visit, scope),
-    )
+    what = _what(visit, visit.self_service.open_stop(visit.argument))
+    return visit.page("stop", title=N_("Stop messages"), token=quoted(visit.argument), what=what)
 
 
 def stop(visit: Visit) -> Response:
@@ -259,7 +232,7 @@ def stop(visit: Visit) -> Response:
         raise Refusal(HTTPStatus.BAD_REQUEST)
     scope = visit.self_service.open_stop(visit.argument)
     after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
-    return _stopped(visit, visit.language, _what(visit, scope), after)
+    return _stopped(visit, _what(visit, scope), after)
 
 
 def _what(visit: Visit, scope: StopScope) -> str:
@@ -275,7 +248,7 @@ def _what(visit: Visit, scope: StopScope) -> str:
         what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
     if scope.channel is None:
         return what
-    return visit.say(language, _WHAT_BY) % {"what": what, "by": visit.say(language, BY[scope.channel])}
+    return visit.say(language, _WHAT_BY, what=what, by=visit.say(language, BY[scope.channel]))
 
 
 # ---- undoing
@@ -338,15 +311,8 @@ def _undo_page(visit: Visit, opened: Opened) -> Response:
 
 
 def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
-    language = visit.language_for(opened)
-    return visit.own_page(
-        opened,
-        "done",
-        title=N_("There is nothing to undo"),
-        heading=visit.say(language, N_("There is nothing to undo")),
-        texts=(visit.say(language, N_("This has already been undone, or you have since told us what you want.")),),
-        links=(),
-    )
+    text = N_("This has already been undone, or you have since told us what you want.")
+    return visit.own_done(opened, N_("There is nothing to undo"), visit.say(visit.language_for(opened), text))
 
 
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
@@ -356,18 +322,12 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     if after.held:
         return _held(visit, after)
     if isinstance(opened.undo, UndoneStop):
-        items = [attrs.evolve(item, answer=True) for item in opened.undo.items]
-        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=items)
+        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=_allowed(opened.undo.items))
     if opened.undo is None:
         return _nothing_to_undo(visit, after)
-    return visit.own_page(
+    return visit.own_done(
         after,
-        "done",
-        title=N_("The change is undone"),
-        heading=visit.say(language, N_("The change is undone")),
-        texts=(
-            visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
-            visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
-        ),
-        links=(),
+        N_("The change is undone"),
+        visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
+        visit.say(language, N_("Anyone signed in to your pages has been signed out.")),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 from optly.protocols.http import Request
@@ -40,17 +40,27 @@ class Refusal(Exception):
         self.allow = tuple(allow)
 
 
-class Elsewhere(Exception):
+class CodeNeeded(Exception):
     """
-    Something has to be done on another page first. Never leaves the portal.
-
-    Attributes:
-        path: The other page, below the mount.
+    A one-time code has to be entered first. Never leaves the portal.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
+
+_Offered = TypeVar("_Offered")
+
+
+def by_method(request: Request, offered: Mapping[str, _Offered]) -> _Offered:
+    """
+    Return what is offered for the method of a request. HEAD is answered as GET.
+
+    Raises:
+        Refusal: There is nothing for that method.
+    """
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in offered:
+        allow = [*offered, "HEAD"] if "GET" in offered else list(offered)
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow=allow)
+    return offered[method]
 
 
 def relative_path(path: str, *prefixes: str) -> str:
@@ -103,21 +113,17 @@ def read_form(request: Request) -> Mapping[str, tuple[str, ...]]:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if _BROKEN_ESCAPE.search(request.body):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    fields: dict[str, tuple[str, ...]] = {}
-    for name, value in _pairs(request.body):
-        fields[name] = (*fields.get(name, ()), value)
-    return fields
-
-
-def _pairs(body: bytes) -> list[tuple[str, str]]:
-    if not body:
-        return []
     try:
-        return parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_FIELDS
+        text = request.body.decode()
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=MAX_FIELDS
         )
     except ValueError:
         raise Refusal(HTTPStatus.BAD_REQUEST) from None
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        fields[name] = (*fields.get(name, ()), value)
+    return fields
 
 
 def read_json(request: Request) -> bytes:

@@ -71,13 +71,6 @@ class Logo:
         """
         return "png" if self.body.startswith(_PNG) else "svg"
 
-    @property
-    def media_type(self) -> str:
-        """
-        The media type with which it is sent.
-        """
-        return "image/png" if self.body.startswith(_PNG) else "image/svg+xml"
-
 
 class _SVGReader:
     """

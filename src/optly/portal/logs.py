@@ -1,5 +1,6 @@
 """
-Keeping links out of logs. A server logs the path of every request, and here the path is the secret.
+What is logged: failures without personal data, and no links. A server logs the path of every request, and here the
+path is the secret.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+
+RETRY_AFTER: Final = "5"  # seconds
+
+_log = logging.getLogger("optly")
 
 # A slash may also be escaped: in a raw request line it can be, and in a path within a query it is.
 _SLASH: Final = r"(?:/|%2[fF])"
@@ -57,3 +62,21 @@ def _redacted(value: Any) -> Any:
         return value
     without = redact_links(text)
     return value if without == text else without
+
+
+def log_failure(error: Exception) -> None:
+    """
+    Log what failed and where, without the message and the traceback: either may contain personal data, which could not
+    be erased from a log.
+    """
+    _log.error("a page failed", extra={"error": type(error).__qualname__, "raised_at": _raised_at(error)})
+
+
+def _raised_at(error: Exception) -> str:
+    """
+    Return the module and the line that raised an error.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -4,6 +4,7 @@ The person's details, history and copy, in a session that a one-time code has ra
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -14,7 +15,7 @@ from optly.contacts import AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.locale.i18n import N_, language_name, languages, long_date
 from optly.portal.cookies import keeping
 from optly.portal.http import Refusal
-from optly.portal.sessions import tried, wrong_digits
+from optly.portal.sessions import TAKEN, by_digits, digits_page
 from optly.portal.shown import Input, Link, Option, Row
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -24,8 +25,6 @@ from optly.timeline.for_the_person import days
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 500
 
-_TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
-
 
 @attrs.frozen(kw_only=True)
 class _Detail:
@@ -34,7 +33,7 @@ class _Detail:
 
     Attributes:
         kind: The kind of address it is, or None.
-        proved: Whether it counts only after a code that was sent there has been entered.
+        type: Of its field, as in HTML.
     """
 
     name: str
@@ -44,10 +43,16 @@ class _Detail:
     kind: AddressKind | None = None
     type: str = "text"
     autocomplete: str = ""
-    inputmode: str = ""
-    proved: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """
+        Whether it counts only after a code that was sent there has been entered.
+        """
+        return self.kind in (AddressKind.EMAIL, AddressKind.PHONE)
 
 
+_LANGUAGE_HINT: Final = N_("For our messages and these pages.")
 DETAILS: Final = {
     detail.name: detail
     for detail in (
@@ -59,8 +64,6 @@ DETAILS: Final = {
             kind=AddressKind.EMAIL,
             type="email",
             autocomplete="email",
-            inputmode="email",
-            proved=True,
         ),
         _Detail(
             name="phone",
@@ -70,8 +73,6 @@ DETAILS: Final = {
             kind=AddressKind.PHONE,
             type="tel",
             autocomplete="tel",
-            inputmode="tel",
-            proved=True,
         ),
         _Detail(
             name="address",
@@ -81,12 +82,7 @@ DETAILS: Final = {
             kind=AddressKind.POST,
             autocomplete="street-address",
         ),
-        _Detail(
-            name="language",
-            label=N_("Language"),
-            title=N_("Change your language"),
-            hint=N_("For our messages and these pages."),
-        ),
+        _Detail(name="language", label=N_("Language"), title=N_("Change your language"), hint=_LANGUAGE_HINT),
     )
 }
 
@@ -111,14 +107,7 @@ def _raised(visit: Visit) -> Opened:
 
 
 def show_details(visit: Visit) -> Response:
-    """
-    Show the details.
-    """
     opened = _raised(visit)
-    return _details(visit, opened)
-
-
-def _details(visit: Visit, opened: Opened) -> Response:
     details, language = visit.me.details(), visit.language_for(opened)
     rows = []
     for detail in DETAILS.values():
@@ -165,7 +154,7 @@ def _change(visit: Visit, opened: Opened, detail: _Detail, value: str, error: st
         value=value,
         type=detail.type,
         autocomplete=detail.autocomplete,
-        inputmode=detail.inputmode,
+        inputmode=detail.type if detail.proved else "",
         options=options,
     )
     return visit.own_page(
@@ -174,7 +163,6 @@ def _change(visit: Visit, opened: Opened, detail: _Detail, value: str, error: st
         title=detail.title,
         here=f"{visit.home}/{detail.name}",
         place="details",
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         lead="",
         action=f"{visit.home}/{detail.name}",
         field=field,
@@ -201,7 +189,7 @@ def change(visit: Visit) -> Response:
     except errors.AddressError:
         return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
     except errors.LineTakenError:
-        return _change(visit, opened, detail, sent, _TAKEN)
+        return _change(visit, opened, detail, sent, TAKEN)
     except errors.TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
     return visit.to("/me/details", keeping(visit.self_service.pages, session))
@@ -259,18 +247,7 @@ def _prove(visit: Visit, opened: Opened, detail: _Detail, error: str | None = No
     masked = visit.me.proposed(detail.kind)
     if not masked:
         return visit.to(f"/me/{detail.name}")
-    return visit.own_page(
-        opened,
-        "code_enter",
-        title=N_("Enter the code"),
-        here=f"{visit.home}/{detail.name}/code",
-        place="details",
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        masked=masked,
-        action=f"{visit.home}/{detail.name}/code",
-        error=error,
-        resend=None,
-    )
+    return digits_page(visit, opened, f"{detail.name}/code", error, place="details", masked=masked)
 
 
 def prove(visit: Visit) -> Response:
@@ -281,17 +258,8 @@ def prove(visit: Visit) -> Response:
     opened = _raised(visit)
     detail = _detail(visit)
     assert detail.kind is not None
-    error = tried(visit, opened)
-    if error is None:
-        try:
-            session = visit.me.prove(detail.kind, form.get("digits", ("",))[-1])
-        except (errors.WrongDigitsError, errors.TooManyTriesError) as wrong:
-            error = wrong_digits(visit, opened, wrong)
-        except errors.LineTakenError:
-            error = visit.say(visit.language_for(opened), _TAKEN)
-        else:
-            return visit.to("/me/details", keeping(visit.self_service.pages, session))
-    return _prove(visit, opened, detail, error)
+    use, again = partial(visit.me.prove, detail.kind), partial(_prove, visit, opened, detail)
+    return by_digits(visit, opened, form, use, again)
 
 
 # ---- history and copy
@@ -344,34 +312,20 @@ def send_copy(visit: Visit) -> Response:
         masked = visit.me.send_copy()
     except errors.MissingLineError:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
-    return _done(
-        visit,
-        opened,
-        N_("The copy is on its way"),
-        (N_("We’ll send it to %(masked)s, usually within a few minutes."), {"masked": masked}),
-    )
-
-
-def _done(visit: Visit, opened: Opened, heading: str, *texts: tuple[str, dict[str, str]]) -> Response:
     language = visit.language_for(opened)
-    back = N_("Back to your choices")
-    return visit.own_page(
-        opened,
-        "done",
-        title=heading,
-        heading=visit.say(language, heading),
-        texts=[visit.say(language, text) % facts for text, facts in texts],
-        links=(Link(label=visit.say(language, back), href=visit.home),),
-    )
+    text = N_("We’ll send it to %(masked)s, usually within a few minutes.")
+    links = _back(visit, language)
+    return visit.own_done(opened, N_("The copy is on its way"), visit.say(language, text, masked=masked), links=links)
+
+
+def _back(visit: Visit, language: str) -> tuple[Link, ...]:
+    return (Link(label=visit.say(language, N_("Back to your choices")), href=visit.home),)
 
 
 # ---- complaints
 
 
 def show_complaint(visit: Visit) -> Response:
-    """
-    Show the complaint form.
-    """
     return _complaint(visit, visit.open())
 
 
@@ -381,7 +335,6 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
         "complaint",
         title=N_("Complain about how we use your data"),
         place="complaint",
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         action=f"{visit.home}/complaint",
         contact=visit.self_service.organisation.email,
         value=value,
@@ -390,9 +343,6 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
 
 
 def complain(visit: Visit) -> Response:
-    """
-    Record a complaint.
-    """
     form = visit.form()
     opened = visit.open()
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")
@@ -403,13 +353,15 @@ def complain(visit: Visit) -> Response:
     except errors.AnswerError:
         return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
     language = visit.language_for(opened)
-    return _done(
-        visit,
+    by = long_date(complaint.acknowledge_by, language)
+    return visit.own_done(
         opened,
         N_("We have your complaint"),
-        (N_("Its reference is %(reference)s."), {"reference": complaint.id}),
-        (
+        visit.say(language, N_("Its reference is %(reference)s."), reference=complaint.id),
+        visit.say(
+            language,
             N_("We will confirm that we have received it by %(date)s, and then tell you the outcome."),
-            {"date": long_date(complaint.acknowledge_by, language)},
+            date=by,
         ),
+        links=_back(visit, language),
     )

@@ -5,32 +5,6 @@ Looking at a page changes nothing (GET and HEAD); only a button does (POST). Beh
 and no cookie: the code in the path is the secret, and the forms post back to it. Below ``/me``, a cookie holds the code
 of a session, which is good for everything that the link at which it began is, and, once raised by a one-time code, for
 more.
-
-==============================  ==============  ===========================================================
-path                            method          page
-==============================  ==============  ===========================================================
-``/l/<code>``, ``/me``          GET, HEAD       the question, the choices, or what can be undone
-``/l/<code>``, ``/me``          POST            answer it, change them, or undo it
-``…/confirm``                   POST            confirm a yes that was held
-``…/stop``                      POST            stop everything
-``…/undo``                      POST            undo that
-``…/complaint``                 GET, POST       complain
-``…/code``                      GET, POST       have a one-time code sent; below ``/me``, enter it
-``/me/code/again``              POST            have another one sent
-``/me/details``                 GET, HEAD       the details
-``/me/<detail>``                GET, POST       change one of them
-``/me/<detail>/code``           GET, POST       enter the code that was sent to a new address
-``/me/history``                 GET, HEAD       what happened
-``/me/copy``                    GET, POST       have a copy of the data sent
-``/me/stay``, ``/me/finish``    POST            extend the session, end it
-``/u/<token>``                  GET, HEAD       what the stop link stops
-``/u/<token>``                  POST            stop it: the button on the page, or one in an email program
-``/new-link``                   GET, POST       have a link sent
-``/help``                       GET, HEAD       help
-``/static/<name>``              GET, HEAD       the style sheet, the icon and the logo
-``/hooks/<name>``               POST            what a provider reports to the backend with that name
-``/api/…``                      GET, POST       the JSON API, where the host switches it on
-==============================  ==============  ===========================================================
 """
 
 from __future__ import annotations
@@ -45,16 +19,16 @@ from optly.errors import LinkInvalidError, SessionError
 from optly.links import is_session_code
 from optly.portal import api, choosing, own, public, sessions
 from optly.portal.cookies import session_in
-from optly.portal.failures import RETRY_AFTER, log_failure
-from optly.portal.http import Elsewhere, Refusal
+from optly.portal.http import CodeNeeded, Refusal, by_method
+from optly.portal.logs import RETRY_AFTER, log_failure
 from optly.portal.problems import SESSION_OVER, TOO_MANY, ProblemPage, problem, refused
-from optly.portal.visit import Credential, Site, Visit, by_link, by_session
+from optly.portal.visit import Site, Visit
 from optly.protocols.http import Request, Response
 
 View: TypeAlias = Callable[[Visit], Response]
 Views: TypeAlias = Mapping[str, View]
 
-# What a link opens and a session too.
+# What a link opens, below ``/l/<code>``, and a session too, below ``/me``.
 _BY_ANY_CODE: Final[Mapping[tuple[str, ...], Views]] = {
     (): {"GET": choosing.show, "POST": choosing.save},
     ("confirm",): {"POST": choosing.confirm},
@@ -79,6 +53,18 @@ _IN_A_SESSION: Final[Mapping[tuple[str, ...], Views]] = {
     ("finish",): {"POST": sessions.finish},
 }
 
+_FOR_EVERYONE: Final[Mapping[str, Views]] = {
+    "new-link": {"GET": public.show_new_link, "POST": public.send_new_link},
+    "help": {"GET": public.show_help},
+}
+
+# Each is followed by the token of a stop link, the name of a file or that of a backend.
+_BY_NAME: Final[Mapping[str, Views]] = {
+    "u": {"GET": choosing.show_stop, "POST": choosing.stop},
+    "static": {"GET": public.show_file},
+    "hooks": {"POST": public.receive_webhook},
+}
+
 
 def respond(site: Site, request: Request) -> Response:
     """
@@ -92,24 +78,16 @@ def respond(site: Site, request: Request) -> Response:
 def _respond(visit: Visit) -> Response:
     try:
         visit, views = _find(visit)
-        return _answer(visit, views)
+        return by_method(visit.request, views)(visit)
     except Refusal as refusal:
         return _problem(visit, refused(refusal.status), allow=refusal.allow)
-    except Elsewhere as elsewhere:
-        return visit.to(elsewhere.path)
+    except CodeNeeded:
+        return visit.to("/me/code")
     except Exception as error:
         found = _what_went_wrong(visit, error)
         if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log_failure(error)
         return _problem(visit, found)
-
-
-def _answer(visit: Visit, views: Views) -> Response:
-    method = "GET" if visit.request.method == "HEAD" else visit.request.method
-    if method not in views:
-        allow = [*views, "HEAD"] if "GET" in views else list(views)
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow=allow)
-    return views[method](visit)
 
 
 def _find(visit: Visit) -> tuple[Visit, Views]:
@@ -119,39 +97,30 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
     Raises:
         Refusal: There is no such page.
     """
-    segments = visit.request.path.removeprefix("/").removesuffix("/").split("/")
-    match segments:
+    match visit.request.path.removeprefix("/").removesuffix("/").split("/"):
         case ["l", code, *rest] if tuple(rest) in _BY_A_LINK and not is_session_code(code):
-            return attrs.evolve(visit, credential=by_link(visit.mount, code)), _BY_A_LINK[tuple(rest)]
+            return attrs.evolve(visit, credential=code), _BY_A_LINK[tuple(rest)]
         case ["me", *rest] if tuple(rest) in _IN_A_SESSION:
-            return attrs.evolve(visit, credential=_session(visit)), _IN_A_SESSION[tuple(rest)]
+            return _in_session(visit), _IN_A_SESSION[tuple(rest)]
         case ["me", detail] if detail in own.DETAILS:
-            views: Views = {"GET": own.show_change, "POST": own.change}
-            return attrs.evolve(visit, credential=_session(visit), argument=detail), views
+            return _in_session(visit, detail), {"GET": own.show_change, "POST": own.change}
         case ["me", detail, "code"] if detail in own.PROVED:
-            views = {"GET": own.show_prove, "POST": own.prove}
-            return attrs.evolve(visit, credential=_session(visit), argument=detail), views
-        case ["u", token]:
-            return attrs.evolve(visit, argument=token), {"GET": choosing.show_stop, "POST": choosing.stop}
-        case ["new-link"]:
-            return visit, {"GET": public.show_new_link, "POST": public.send_new_link}
-        case ["help"]:
-            return visit, {"GET": public.show_help}
-        case ["static", name]:
-            return attrs.evolve(visit, argument=name), {"GET": public.show_file}
-        case ["hooks", name]:
-            return attrs.evolve(visit, argument=name), {"POST": public.receive_webhook}
+            return _in_session(visit, detail), {"GET": own.show_prove, "POST": own.prove}
+        case [name] if name in _FOR_EVERYONE:
+            return visit, _FOR_EVERYONE[name]
+        case [kind, name] if kind in _BY_NAME:
+            return attrs.evolve(visit, argument=name), _BY_NAME[kind]
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
 
-def _session(visit: Visit) -> Credential:
-    return by_session(visit.mount, session_in(visit.request, visit.self_service.pages))
+def _in_session(visit: Visit, detail: str = "") -> Visit:
+    code = session_in(visit.request, visit.self_service.pages)
+    return attrs.evolve(visit, credential=code, in_session=True, argument=detail)
 
 
 def _what_went_wrong(visit: Visit, error: Exception) -> ProblemPage:
-    in_session = visit.credential is not None and visit.credential.in_session
-    if isinstance(error, SessionError) or (in_session and isinstance(error, LinkInvalidError)):
+    if isinstance(error, SessionError) or (visit.in_session and isinstance(error, LinkInvalidError)):
         return SESSION_OVER
     if isinstance(error, LinkInvalidError) and not visit.site.limiter.may_miss(visit.client):
         return TOO_MANY
@@ -164,14 +133,12 @@ def _problem(visit: Visit, found: ProblemPage, *, allow: Sequence[str] = ()) -> 
         headers.append(("allow", ", ".join(allow)))
     if found.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("retry-after", RETRY_AFTER))
-    language = visit.language
     return visit.page(
-        found.status,
         "problem",
         *headers,
+        status=found.status,
         title=found.title,
-        language=language,
-        code=visit.credential.code if found.can_stop and visit.credential is not None else None,
+        code=visit.credential if found.can_stop else None,
         home=visit.home if found.can_stop and visit.credential is not None else None,
-        texts=found.in_language(language, visit.site.look.catalogues),
+        texts=found.in_language(visit.language, visit.site.look.catalogues),
     )

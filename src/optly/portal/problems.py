@@ -73,6 +73,27 @@ TOO_MANY: Final = ProblemPage(
     texts=(N_("Wait a while, then try again."), _STOP_LINK),
 )
 
+_TAKEN: Final = ProblemPage(
+    status=HTTPStatus.CONFLICT,
+    title=N_("We could not do that"),
+    texts=(N_("That address or number now belongs to another record. Contact us and we will put it right."),),
+)
+
+_BUSY: Final = ProblemPage(
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title=N_("We cannot do that at the moment"),
+    texts=(N_("Wait a moment, then go back and try again. It does no harm to try twice."),),
+)
+
+_FAILED: Final = ProblemPage(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    title=N_("Sorry, something went wrong"),
+    texts=(
+        N_("We have been notified. Try again later, or contact us."),
+        N_("To stop all messages, you can also use the stop link in any of them."),
+    ),
+)
+
 _REFUSED: Final = {
     HTTPStatus.BAD_REQUEST: N_("The form was damaged on the way to us. Go back, reload the page and choose again."),
     HTTPStatus.FORBIDDEN: N_(
@@ -103,67 +124,38 @@ def problem(error: Exception) -> ProblemPage:
     """
     Return the page about *error*. Nothing of it is repeated but dates.
     """
+    return page_about(error) or (_NOT_FOUND if isinstance(error, errors.LinkError) else _FAILED)
+
+
+def page_about(error: Exception) -> ProblemPage | None:
+    """
+    Return the page that is about this very error, if there is one.
+    """
     match error:
         case errors.LinkUsedError():
-            return _gone(
-                N_("You have already answered"),
-                N_("We saved your answer on %(at)s."),
-                _NEWER,
-                at=error.answered_at,
-            )
+            saved = N_("We saved your answer on %(at)s.")
+            return _gone(N_("You have already answered"), saved, _NEWER, at=error.answered_at)
         case errors.LinkExpiredError():
-            return _gone(
-                N_("It is too late to answer"),
-                N_("You could answer this question until %(at)s."),
-                N_("Nothing was changed. If you do not answer, we never take that as a yes."),
-                at=error.expired_at,
-            )
+            until = N_("You could answer this question until %(at)s.")
+            silence = N_("Nothing was changed. If you do not answer, we never take that as a yes.")
+            return _gone(N_("It is too late to answer"), until, silence, at=error.expired_at)
         case errors.LinkSupersededError():
-            return _gone(
-                N_("This question is closed"),
-                N_("You have since told us what you want, or we have asked you again. Only the latest counts."),
-                _NEWER,
-            )
+            why = N_("You have since told us what you want, or we have asked you again. Only the latest counts.")
+            return _gone(N_("This question is closed"), why, _NEWER)
         case errors.LinkRevokedError():
-            return _gone(
-                N_("This link no longer works"),
-                N_("It was switched off, the record it opened was erased, or it went to an address you no longer use."),
-                _STOP_LINK,
-                can_stop=False,
+            why = N_(
+                "It was switched off, the record it opened was erased, or it went to an address you no longer use."
             )
+            return _gone(N_("This link no longer works"), why, _STOP_LINK, can_stop=False)
         case errors.TooManyTriesError():
-            return ProblemPage(
-                status=HTTPStatus.TOO_MANY_REQUESTS,
-                title=N_("You have tried too many times"),
-                texts=(N_("Wait until %(at)s, then try again."), _NOTHING),
-                at=error.until,
-                to_the_minute=True,
-            )
+            wait = (N_("Wait until %(at)s, then try again."), _NOTHING)
+            return attrs.evolve(TOO_MANY, texts=wait, at=error.until, to_the_minute=True)
         case errors.LineTakenError():
-            return ProblemPage(
-                status=HTTPStatus.CONFLICT,
-                title=N_("We could not do that"),
-                texts=(
-                    N_("That address or number now belongs to another record. Contact us and we will put it right."),
-                ),
-            )
-        case errors.LinkError():
-            return _NOT_FOUND
+            return _TAKEN
         case errors.RetryableError():
-            return ProblemPage(
-                status=HTTPStatus.SERVICE_UNAVAILABLE,
-                title=N_("We cannot do that at the moment"),
-                texts=(N_("Wait a moment, then go back and try again. It does no harm to try twice."),),
-            )
+            return _BUSY
         case _:
-            return ProblemPage(
-                status=HTTPStatus.INTERNAL_SERVER_ERROR,
-                title=N_("Sorry, something went wrong"),
-                texts=(
-                    N_("We have been notified. Try again later, or contact us."),
-                    N_("To stop all messages, you can also use the stop link in any of them."),
-                ),
-            )
+            return None
 
 
 def _gone(title: str, *texts: str, at: datetime | None = None, can_stop: bool = True) -> ProblemPage:

@@ -1,5 +1,5 @@
 """
-Pages for everyone: help, a new link, and the files.
+For everyone: help, a new link, the files, and what providers report.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def show_help(visit: Visit) -> Response:
     """
     Show what these pages are and who to ask.
     """
-    return visit.page(HTTPStatus.OK, "help", title=N_("Help"), language=visit.language)
+    return visit.page("help", title=N_("Help"))
 
 
 def show_file(visit: Visit) -> Response:
@@ -34,27 +34,27 @@ def show_file(visit: Visit) -> Response:
 
 def receive_webhook(visit: Visit) -> Response:
     """
-    Record what a provider reports.
+    Record what a provider reports to the backend of that name, and answer once all of it is recorded.
+
+    What cannot be recorded now raises, and the provider repeats the request: what was recorded of it then counts once.
     """
-    return visit.site.hooks.respond(visit.argument, visit.request)
+    site = visit.site
+    if visit.argument not in site.webhooks:
+        raise Refusal(HTTPStatus.NOT_FOUND)
+    webhook = site.webhooks[visit.argument].webhook(visit.request, now=visit.self_service.clock())
+    for event in webhook.events:
+        received = site.receive(event)
+        if site.on_received is not None:
+            site.on_received(received)
+    return webhook.response
 
 
-def show_new_link(visit: Visit) -> Response:
+def show_new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
     """
-    Show the form that has a link sent.
+    Show the form that has a link sent; after an error, with what was typed.
     """
-    return _new_link(visit)
-
-
-def _new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
-    return visit.page(
-        HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        "new_link",
-        title=N_("Send me a new link"),
-        language=visit.language,
-        value=value,
-        error=None if error is None else visit.say(visit.language, error),
-    )
+    error = None if error is None else visit.say(visit.language, error)
+    return visit.page("new_link", title=N_("Send me a new link"), value=value, error=error)
 
 
 def send_new_link(visit: Visit) -> Response:
@@ -68,22 +68,11 @@ def send_new_link(visit: Visit) -> Response:
         if visit.site.limiter.may_send_link(visit.client):
             visit.self_service.request_link(typed, language=visit.language)
     except AddressError:
-        return _new_link(visit, typed, N_("Enter an email address, or a mobile number like 07911 123456"))
+        return show_new_link(visit, typed, N_("Enter an email address, or a mobile number like 07911 123456"))
     except NoBackendError:
-        return _new_link(visit, typed, _NO_LINK_THERE)
+        return show_new_link(visit, typed, _NO_LINK_THERE)
     except TooManyTriesError:
         pass
-    heading = N_("Check your messages")
-    texts = (
-        N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes."),
-        N_("If it doesn’t arrive, check your spam folder or contact us."),
-    )
-    return visit.page(
-        HTTPStatus.OK,
-        "done",
-        title=heading,
-        language=visit.language,
-        heading=visit.say(visit.language, heading),
-        texts=[visit.say(visit.language, text) for text in texts],
-        links=(),
-    )
+    sent = N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes.")
+    missing = N_("If it doesn’t arrive, check your spam folder or contact us.")
+    return visit.done(N_("Check your messages"), *(visit.say(visit.language, text) for text in (sent, missing)))

@@ -4,10 +4,13 @@ From a link to a session: requesting a one-time code, entering it, and extending
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
+from typing import Final
 
-from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
+from optly.errors import LineTakenError, LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping
 from optly.portal.http import Refusal
@@ -16,6 +19,8 @@ from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.views import Opened
 from optly.timeline.phrases import BY
+
+TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
 
 _WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
 _TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")
@@ -29,14 +34,13 @@ def show_send(visit: Visit) -> Response:
     opened = visit.open()
     if not opened.verifiable or opened.kind is LinkKind.UNDO:
         raise Refusal(HTTPStatus.NOT_FOUND)
-    language = visit.language_for(opened)
     return visit.own_page(
         opened,
         "code_send",
         title=N_("We need to check it’s you"),
         place="code",
         masked=opened.masked,
-        by=visit.say(language, BY[opened.channel]),
+        by=visit.say(visit.language_for(opened), BY[opened.channel]),
     )
 
 
@@ -59,17 +63,8 @@ def show_enter(visit: Visit) -> Response:
 
 
 def _enter(visit: Visit, opened: Opened, error: str | None = None) -> Response:
-    return visit.own_page(
-        opened,
-        "code_enter",
-        title=N_("Enter the code"),
-        place="code",
-        status=HTTPStatus.OK if error is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        masked=opened.masked,
-        action=f"{visit.home}/code",
-        error=error,
-        resend=f"{visit.home}/code/again",
-    )
+    again = f"{visit.home}/code/again"
+    return digits_page(visit, opened, "code", error, place="code", masked=opened.masked, resend=again)
 
 
 def enter(visit: Visit) -> Response:
@@ -78,34 +73,64 @@ def enter(visit: Visit) -> Response:
     """
     form = visit.form()
     opened = visit.open()
-    error = tried(visit, opened)
-    if error is None:
-        try:
-            session = visit.me.step_up(form.get("digits", ("",))[-1])
-        except (WrongDigitsError, TooManyTriesError) as wrong:
-            error = wrong_digits(visit, opened, wrong)
-        else:
-            return visit.to("/me/details", keeping(visit.self_service.pages, session))
-    return _enter(visit, opened, error)
+    return by_digits(visit, opened, form, visit.me.step_up, partial(_enter, visit, opened))
 
 
-def tried(visit: Visit, opened: Opened) -> str | None:
+# ---- digits, here and for a new address
+
+
+def digits_page(
+    visit: Visit, opened: Opened, path: str, error: str | None, *, place: str, masked: str, resend: str | None = None
+) -> Response:
     """
-    Count one attempt by this client, and return what to say if that was one too many.
+    Return the page with the field for the digits, whose own path is *path*.
+
+    Args:
+        resend: Where others are sent for.
     """
-    if visit.site.limiter.may_try_digits(visit.client):
-        return None
-    return visit.say(visit.language_for(opened), _TOO_MANY_HERE)
+    here = f"{visit.home}/{path}"
+    return visit.own_page(
+        opened,
+        "code_enter",
+        title=N_("Enter the code"),
+        here=here,
+        place=place,
+        masked=masked,
+        action=here,
+        error=error,
+        resend=resend,
+    )
 
 
-def wrong_digits(visit: Visit, opened: Opened, error: WrongDigitsError | TooManyTriesError) -> str:
+def by_digits(
+    visit: Visit,
+    opened: Opened,
+    form: Mapping[str, tuple[str, ...]],
+    use: Callable[[str], str],
+    again: Callable[[str], Response],
+) -> Response:
     """
-    Return what was wrong with the digits.
+    Use the digits that were entered, and go on to the details in the session they give.
+
+    Args:
+        use: Takes the digits and returns the code of the session.
+        again: Shows the field for the digits again, with what is wrong.
     """
     language = visit.language_for(opened)
-    if isinstance(error, TooManyTriesError):
-        return visit.say(language, _TOO_MANY) % {"time": clock_time(error.until, language)}
-    return visit.say(language, _WRONG)
+    if not visit.site.limiter.may_try_digits(visit.client):
+        return again(visit.say(language, _TOO_MANY_HERE))
+    try:
+        session = use(form.get("digits", ("",))[-1])
+    except TooManyTriesError as error:
+        return again(visit.say(language, _TOO_MANY, time=clock_time(error.until, language)))
+    except WrongDigitsError:
+        return again(visit.say(language, _WRONG))
+    except LineTakenError:
+        return again(visit.say(language, TAKEN))
+    return visit.to("/me/details", keeping(visit.self_service.pages, session))
+
+
+# ---- the session
 
 
 def stay(visit: Visit) -> Response:
@@ -121,20 +146,13 @@ def finish(visit: Visit) -> Response:
     End the session, and have the browser delete what it stored for it.
     """
     visit.form()
-    opened = visit.opened_or_none()
-    language = visit.language if opened is None else visit.language_for(opened)
+    language = visit.language_for(visit.opened_or_none())
     with suppress(LinkInvalidError):
         visit.self_service.finish(visit.code)
-    heading = N_("You are signed out")
-    texts = (N_("Nothing has been kept in this browser. To come back, use the link in any message from us."),)
-    return visit.page(
-        HTTPStatus.OK,
-        "done",
-        dropping(visit.self_service.pages),
-        ("clear-site-data", '"cache", "cookies"'),
-        title=heading,
+    text = N_("Nothing has been kept in this browser. To come back, use the link in any message from us.")
+    return visit.done(
+        N_("You are signed out"),
+        visit.say(language, text),
+        headers=(dropping(visit.self_service.pages), ("clear-site-data", '"cache", "cookies"')),
         language=language,
-        heading=visit.say(language, heading),
-        texts=[visit.say(language, text) for text in texts],
-        links=(),
     )

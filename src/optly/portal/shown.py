@@ -8,26 +8,14 @@ from collections.abc import Sequence
 
 import attrs
 
-from optly.record.views import Item
-
 
 @attrs.frozen(kw_only=True)
 class Link:
     """
     A link with its words.
-    """
-
-    label: str
-    href: str
-
-
-@attrs.frozen(kw_only=True)
-class Way:
-    """
-    A link to one of the visitor's own pages.
 
     Attributes:
-        current: Whether that is the page it stands on.
+        current: Whether it leads to the page it stands on.
     """
 
     label: str
@@ -92,17 +80,3 @@ class Input:
     autocomplete: str = ""
     inputmode: str = ""
     options: Sequence[Option] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Undo:
-    """
-    A stop that can be undone.
-
-    Attributes:
-        items: What is allowed again then.
-        stop: The number of the stop, as the form sends it.
-    """
-
-    items: Sequence[Item]
-    stop: int

@@ -4,7 +4,7 @@ One request: its credential, its language, and the pages it may be answered with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -15,16 +15,18 @@ import attrs
 
 from optly.errors import OptlyError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
-from optly.portal.hooks import Hooks
-from optly.portal.http import Elsewhere, Refusal, is_from_our_page, read_form
+from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.look import Look
-from optly.portal.shown import SignedIn, Way
+from optly.portal.shown import Link, SignedIn
+from optly.protocols import WebhookBackend
 from optly.protocols.http import Request, Response
 from optly.record.commands import Context
 from optly.record.events import LinkKind
 from optly.record.views import Opened
+from optly.results import Received
 from optly.self_service import Person, SelfService
 
 
@@ -34,6 +36,9 @@ class Site:
     What is the same for every request.
 
     Attributes:
+        webhooks: The backends that receive webhooks, by name.
+        receive: Records an event that one of them reports.
+        on_received: Called with the result of each event, after it is recorded; None for nothing.
         hold_yes_within: How soon after its message a yes is held; None for never.
         proxies: How many proxies stand in front of the server.
     """
@@ -41,48 +46,20 @@ class Site:
     self_service: SelfService
     look: Look
     limiter: Limiter
-    hooks: Hooks
+    webhooks: Mapping[str, WebhookBackend]
+    receive: Callable[[DeliveryEvent | InboundMessage], Received]
+    on_received: Callable[[Received], object] | None = None
     keep_context: bool = False
     hold_yes_within: timedelta | None = None
     proxies: int = 0
     api: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Credential:
+def quoted(text: str) -> str:
     """
-    What opens someone's own pages.
-
-    Attributes:
-        code: The code of a link, or that of a session.
-        home: Path of these pages.
-        in_session: Whether the code came in the cookie rather than in the path.
+    Return *text* as it stands in a path.
     """
-
-    code: str = attrs.field(repr=False)
-    home: str = attrs.field(repr=False)
-    in_session: bool
-
-    @property
-    def csrf(self) -> str | None:
-        """
-        The secret its forms hold; None where the path is the secret already.
-        """
-        return csrf_of(self.code) if self.in_session else None
-
-
-def by_link(mount: str, code: str) -> Credential:
-    """
-    Return the credential that the code in a path opens.
-    """
-    return Credential(code=code, home=f"{mount}/l/{quote(code, safe='', errors='replace')}", in_session=False)
-
-
-def by_session(mount: str, session: str) -> Credential:
-    """
-    Return the credential that the code in a cookie opens.
-    """
-    return Credential(code=session, home=f"{mount}/me", in_session=True)
+    return quote(text, safe="", errors="replace")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -92,13 +69,15 @@ class Visit:
 
     Attributes:
         argument: The variable part of the path.
-        credential: What opens the visitor's own pages; None on pages for everyone.
+        credential: The code of the link or the session that opens the visitor's own pages; None on pages for everyone.
+        in_session: Whether the code came in the cookie rather than in the path.
     """
 
     site: Site
     request: Request
     argument: str = attrs.field(default="", repr=False)
-    credential: Credential | None = None
+    credential: str | None = attrs.field(default=None, repr=False)
+    in_session: bool = False
 
     @property
     def self_service(self) -> SelfService:
@@ -116,14 +95,7 @@ class Visit:
         return self.site.look.mount
 
     @property
-    def quoted(self) -> str:
-        """
-        The variable part as it stands in a path.
-        """
-        return quote(self.argument, safe="", errors="replace")
-
-    @property
-    def entered(self) -> Credential:
+    def code(self) -> str:
         """
         The credential, on pages that have one.
         """
@@ -131,12 +103,11 @@ class Visit:
         return self.credential
 
     @property
-    def code(self) -> str:
-        return self.entered.code
-
-    @property
     def home(self) -> str:
-        return self.entered.home
+        """
+        Path of the visitor's own pages.
+        """
+        return f"{self.mount}/me" if self.in_session else f"{self.mount}/l/{quoted(self.code)}"
 
     @property
     def context(self) -> Context | None:
@@ -180,17 +151,20 @@ class Visit:
         wanted = parse_accept(",".join(self.request.values("accept-language")))
         return self.chosen or negotiate(wanted, languages(self.site.look.catalogues))
 
-    def language_for(self, opened: Opened) -> str:
+    def language_for(self, opened: Opened | None) -> str:
         """
         Return the language of a page for a known person: the one chosen, or their own.
         """
+        if opened is None:
+            return self.language
         return self.chosen or nearest(opened.language, self.site.look.catalogues)
 
-    def say(self, language: str, text: str) -> str:
+    def say(self, language: str, text: str, **facts: str) -> str:
         """
-        Return *text* in a language.
+        Return *text* in a language, with *facts* filled in.
         """
-        return catalogue(language, self.site.look.catalogues).gettext(text)
+        said = catalogue(language, self.site.look.catalogues).gettext(text)
+        return said % facts if facts else said
 
     # ---- forms
 
@@ -204,11 +178,7 @@ class Visit:
         if not is_from_our_page(self.request, self.self_service.pages.origin):
             raise Refusal(HTTPStatus.FORBIDDEN)
         form = read_form(self.request)
-        if (
-            self.credential is not None
-            and self.credential.in_session
-            and not is_csrf_of(self.credential.code, form.get("csrf", ()))
-        ):
+        if self.in_session and not is_csrf_of(self.code, form.get("csrf", ())):
             raise Refusal(HTTPStatus.FORBIDDEN)
         return form
 
@@ -225,10 +195,10 @@ class Visit:
         Redirect someone who has not entered a one-time code to the page where it is entered.
 
         Raises:
-            Elsewhere: They have not.
+            CodeNeeded: They have not.
         """
         if not opened.raised:
-            raise Elsewhere("/me/code")
+            raise CodeNeeded
 
     def opened_or_none(self) -> Opened | None:
         """
@@ -239,32 +209,31 @@ class Visit:
         except OptlyError:
             return None
 
-    def page(
-        self, status: HTTPStatus, template: str, *headers: tuple[str, str], title: str, language: str, **facts: Any
-    ) -> Response:
+    def page(self, template: str, *headers: tuple[str, str], title: str, language: str = "", **facts: Any) -> Response:
         """
-        Return a page for everyone, with its title in the language of the page.
+        Return a page for everyone, with its title in the language of the page; by default, that of an unknown visitor.
         """
-        return self.site.look.page(
-            status,
-            template,
-            *headers,
-            title=self.say(language, title),
-            language=language,
-            carried=self.chosen,
-            **facts,
-        )
+        return self._page(template, *headers, title=title, language=language or self.language, **facts)
 
-    def own_page(
+    def _page(
         self,
-        opened: Opened,
         template: str,
         *headers: tuple[str, str],
         title: str,
-        place: str = "",
-        here: str = "",
+        language: str,
         status: HTTPStatus = HTTPStatus.OK,
         **facts: Any,
+    ) -> Response:
+        # Wherever a form is shown again with what is wrong in it, the status says so.
+        if facts.get("error") or facts.get("errors"):
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+        title = self.say(language, title)
+        return self.site.look.page(
+            status, template, *headers, title=title, language=language, carried=self.chosen, **facts
+        )
+
+    def own_page(
+        self, opened: Opened, template: str, *, title: str, place: str = "", here: str = "", **facts: Any
     ) -> Response:
         """
         Return one of the visitor's own pages.
@@ -273,26 +242,39 @@ class Visit:
             place: The last part of its path.
             here: Where it can be seen again, if not there.
         """
-        language = self.language_for(opened)
-        credential = self.entered
-        return self.site.look.page(
-            status,
+        language, signed_in = self.language_for(opened), None
+        if opened.raised and opened.ends_at is not None:
+            signed_in = SignedIn(masked=opened.masked, until=clock_time(opened.ends_at, language))
+        return self._page(
             template,
-            *headers,
-            title=self.say(language, title),
+            title=title,
             language=language,
-            code=None if credential.in_session else credential.code,
-            home=credential.home,
-            csrf=credential.csrf,
-            here=here or (f"{credential.home}/{place}" if place else credential.home),
-            carried=self.chosen,
+            # In a session the path is no secret, so the forms hold one.
+            code=None if self.in_session else self.code,
+            csrf=csrf_of(self.code) if self.in_session else None,
+            home=self.home,
+            here=here or (f"{self.home}/{place}" if place else self.home),
             opened=opened,
             nav=tuple(self._ways(opened, language, place)),
-            session=self._signed_in(opened, language),
+            session=signed_in,
             **facts,
         )
 
-    def _ways(self, opened: Opened, language: str, place: str) -> list[Way]:
+    def done(self, heading: str, *texts: str, headers: Iterable[tuple[str, str]] = (), language: str = "") -> Response:
+        """
+        Return a page for everyone that says what was done, in texts that are translated already.
+        """
+        said = self.say(language or self.language, heading)
+        return self.page("done", *headers, title=heading, language=language, heading=said, texts=texts, links=())
+
+    def own_done(self, opened: Opened, heading: str, *texts: str, links: Sequence[Link] = ()) -> Response:
+        """
+        Return one of the visitor's own pages that says what was done, in texts that are translated already.
+        """
+        said = self.say(self.language_for(opened), heading)
+        return self.own_page(opened, "done", title=heading, heading=said, texts=texts, links=links)
+
+    def _ways(self, opened: Opened, language: str, place: str) -> list[Link]:
         if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
             return []
         ways = [("", N_("Your choices"))]
@@ -304,14 +286,9 @@ class Visit:
         ways += [("complaint", N_("Complain"))]
         home = self.home
         return [
-            Way(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
+            Link(label=self.say(language, label), href=f"{home}/{name}" if name else home, current=name == place)
             for name, label in ways
         ]
-
-    def _signed_in(self, opened: Opened, language: str) -> SignedIn | None:
-        if not opened.raised or opened.ends_at is None:
-            return None
-        return SignedIn(masked=opened.masked, until=clock_time(opened.ends_at, language))
 
     def to(self, path: str, *headers: tuple[str, str]) -> Response:
         """

@@ -36,19 +36,15 @@ def _request(environ: WSGIEnvironment, mount: str) -> Request:
     ]
     if content_type := environ.get("CONTENT_TYPE"):
         headers.append(("content-type", content_type))
+    root, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     return Request(
         method=environ["REQUEST_METHOD"],
-        path=_path(environ, mount),
+        path=relative_path((root + path).encode("latin-1").decode("utf-8", "replace"), mount, root),
         query=environ.get("QUERY_STRING", ""),
         headers=tuple(headers),
         body=_body(environ) if environ["REQUEST_METHOD"] == "POST" else b"",
         remote_addr=environ.get("REMOTE_ADDR", ""),
     )
-
-
-def _path(environ: WSGIEnvironment, mount: str) -> str:
-    root, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
-    return relative_path((root + path).encode("latin-1").decode("utf-8", "replace"), mount, root)
 
 
 def _body(environ: WSGIEnvironment) -> bytes:

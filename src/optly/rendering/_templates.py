@@ -54,9 +54,6 @@ def wrapped(text: str) -> str:
 
 
 def render(name: str, **facts: Any) -> str:
-    """
-    Render a template.
-    """
     return environment().get_template(name).render(**facts).strip() + "\n"
 
 

@@ -15,9 +15,9 @@ from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation
 from optly.contacts.purposes import Purpose, Wording
 from optly.portal.choices import by_title, fields
-from optly.portal.shown import Input, Link, Option, Row, SignedIn, Undo, Way
+from optly.portal.shown import Input, Link, Option, Row, SignedIn
 from optly.record.events import Choice, LinkKind
-from optly.record.views import Item, Opened
+from optly.record.views import Item, Opened, UndoneStop
 from optly.timeline.for_the_person import Day, Happening
 
 _CODE: Final = "sample"
@@ -77,7 +77,7 @@ def _ways(home: str, current: str, **labels: str) -> dict[str, Any]:
     places = {"": "Your choices", **labels, "complaint": "Complain"}
     return {
         "nav": [
-            Way(label=label, href=f"{home}/{place}".rstrip("/"), current=place == current)
+            Link(label=label, href=f"{home}/{place}".rstrip("/"), current=place == current)
             for place, label in places.items()
         ]
     }
@@ -115,7 +115,7 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
     yield "held", confirm | {"error": None}
     yield "held error", confirm | {"error": _ERROR}
     stopped = {**link, "title": "Stopped", "what": "marketing of any kind"}
-    yield "stopped", stopped | {"undo": Undo(items=yes, stop=1), "undo_sent": True}
+    yield "stopped", stopped | {"undo": UndoneStop(items=tuple(yes), stop=1, at=_UNTIL), "undo_sent": True}
     yield "stopped final", stopped | {"undo": None, "undo_sent": False}
     yield "undone", link | {"title": "The stop is undone", "items": yes}
     send = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 import attrs
@@ -62,7 +63,7 @@ def days(
     """
     happenings, earliest = timeline(history, language, catalogues, last)
     dated = [(long_date(event.occurred_at, language), happening) for _, event, happening in happenings]
-    grouped = groupby(dated, key=_date)
+    grouped = groupby(dated, key=itemgetter(0))
     return tuple(Day(date=date, items=[happening for _, happening in on_day]) for date, on_day in grouped), earliest
 
 
@@ -89,10 +90,6 @@ def timeline(
         for happening in _describe(event, history, language, translate)
     ]
     return happenings, shown[0][0] if len(numbered) > len(shown) else None
-
-
-def _date(dated: tuple[str, Happening]) -> str:
-    return dated[0]
 
 
 def _describe(event: Event, history: History, language: str, translate: _Translate) -> Iterator[Happening]:

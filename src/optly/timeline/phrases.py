@@ -42,20 +42,6 @@ PROVES: Final = {
     Grade.E: "asserted",
 }
 
-_KINDS: Final = {
-    AddressKind.EMAIL: "Email address",
-    AddressKind.PHONE: "Phone number",
-    AddressKind.POST: "Postal address",
-    AddressKind.ACCOUNT: "Account",
-}
-
-_ADDED: Final = {
-    AddressKind.EMAIL: N_("An email address was added"),
-    AddressKind.PHONE: N_("A phone number was added"),
-    AddressKind.POST: N_("A postal address was added"),
-    AddressKind.ACCOUNT: N_("An account was added"),
-}
-
 
 @attrs.frozen
 class Phrase:
@@ -70,6 +56,13 @@ class Phrase:
     evidence: str
     person: str
 
+
+_ADDED: Final = {
+    AddressKind.EMAIL: Phrase("Email address added", N_("An email address was added")),
+    AddressKind.PHONE: Phrase("Phone number added", N_("A phone number was added")),
+    AddressKind.POST: Phrase("Postal address added", N_("A postal address was added")),
+    AddressKind.ACCOUNT: Phrase("Account added", N_("An account was added")),
+}
 
 _SERVICES: Final = {
     Service.CODE: Phrase("Security code requested", N_("A security code was requested")),
@@ -88,7 +81,8 @@ def phrase(event: Event) -> Phrase:
         case events.DetailsChanged():
             return Phrase("Details changed", N_("Your details were changed"))
         case events.LineAdded():
-            return Phrase(f"{_KINDS[event.kind]} added ({_number(event.line)})", _ADDED[event.kind])
+            added = _ADDED[event.kind]
+            return attrs.evolve(added, evidence=f"{added.evidence} ({_number(event.line)})")
         case events.LineRemoved():
             return Phrase(f"Removed: {_number(event.line)}", N_("An address or number was removed"))
         case events.LineLeft():
@@ -135,8 +129,12 @@ def phrase(event: Event) -> Phrase:
             return Phrase(restored, N_("One of your addresses or numbers was confirmed to be working"))
         case events.AnswerHeld():
             return Phrase("Said yes too soon to count without confirmation", N_("We asked you to confirm your answer"))
+        case events.ConsentGiven() if event.defects:
+            return Phrase("Recorded as a yes that is not valid consent", N_("We recorded a yes that is not valid"))
+        case events.ConsentGiven() if event.actor is Actor.PERSON:
+            return Phrase("Said yes", N_("You said yes"))
         case events.ConsentGiven():
-            return _consent_given(event)
+            return Phrase("Said yes", N_("We recorded that you agreed"))
         case events.ConsentRefused():
             return Phrase("Said no", N_("You said no"))
         case events.ConsentWithdrawn():
@@ -155,11 +153,3 @@ def phrase(event: Event) -> Phrase:
 
 def _number(line: int) -> str:
     return f"address or number {line}"
-
-
-def _consent_given(event: events.ConsentGiven) -> Phrase:
-    if event.defects:
-        return Phrase("Recorded as a yes that is not valid consent", N_("We recorded a yes that is not valid"))
-    if event.actor is Actor.PERSON:
-        return Phrase("Said yes", N_("You said yes"))
-    return Phrase("Said yes", N_("We recorded that you agreed"))

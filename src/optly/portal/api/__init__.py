@@ -25,10 +25,10 @@ from optly.portal.api import problems
 from optly.portal.api.bodies import Sent
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS, Operation
-from optly.portal.failures import RETRY_AFTER, log_failure
-from optly.portal.http import Refusal, read_json
-from optly.portal.problems import problem as page_about
-from optly.portal.visit import Credential, Visit, by_link
+from optly.portal.http import Refusal, by_method, read_json
+from optly.portal.logs import RETRY_AFTER, log_failure
+from optly.portal.problems import page_about
+from optly.portal.visit import Visit
 from optly.protocols.http import Request, Response
 
 _HERE: Final = "/api"
@@ -36,20 +36,12 @@ _DESCRIPTION: Final = "/openapi.json"
 _BEARER = re.compile(r"bearer +([^\s,]+) *", re.ASCII | re.IGNORECASE)
 _PLACE = re.compile(r"`(\$[^`]*)`$")
 _REFUSALS: Final[Mapping[HTTPStatus, problems.Kind]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: problems.BAD_METHOD,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: problems.BAD_MEDIA_TYPE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: problems.TOO_LARGE,
 }
 
 _PROBLEM: Final = "application/problem+json"
-_ON_THE_PAGES: Final = (
-    errors.LinkUsedError,
-    errors.LinkExpiredError,
-    errors.LinkSupersededError,
-    errors.LinkRevokedError,
-    errors.TooManyTriesError,
-    errors.LineTakenError,
-    errors.RetryableError,
-)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -66,7 +58,8 @@ def respond(visit: Visit) -> Response:
     Return the response to a request. Whatever goes wrong becomes a problem.
     """
     path = visit.request.path.removeprefix(_HERE).removesuffix("/")
-    visit = attrs.evolve(visit, credential=_credential(visit))
+    bearer = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
+    visit = attrs.evolve(visit, credential=None if bearer is None else bearer[1])
     try:
         return _answer(visit, path)
     except problems.Refused as refused:
@@ -80,37 +73,21 @@ def respond(visit: Visit) -> Response:
         return _problem(visit, kind, error)
 
 
-def _credential(visit: Visit) -> Credential | None:
-    """
-    Return the credential with the code in the header, if there is one. It is not known yet what it opens.
-    """
-    found = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
-    return None if found is None else by_link(visit.mount, found[1])
-
-
 def _answer(visit: Visit, path: str) -> Response:
-    method = "GET" if visit.request.method == "HEAD" else visit.request.method
     if path == _DESCRIPTION:
-        _require(method, ("GET",))
-        return responses.json(HTTPStatus.OK, describe(visit.self_service.pages.base_url))
-    operations = OPERATIONS.get(path)
-    if operations is None:
+        description = by_method(visit.request, {"GET": describe})
+        return responses.json(HTTPStatus.OK, description(visit.self_service.pages.base_url))
+    if path not in OPERATIONS:
         raise problems.Refused(problems.NOT_FOUND)
-    _require(method, tuple(operations))
-    operation = operations[method]
+    operation = by_method(visit.request, OPERATIONS[path])
     if operation.takes_code and visit.credential is None:
         raise problems.Refused(problems.NO_CODE)
-    sent = _read(visit, operation) if method == "POST" else operation.takes()
+    sent = _read(visit, operation) if visit.request.method == "POST" else operation.takes()
     try:
         given = operation.run(visit, sent)
     except (errors.LinkInvalidError, errors.SessionError) as error:
         raise problems.Refused(_why_closed(visit, error)) from None
     return responses.json(operation.status, _encode(given))
-
-
-def _require(method: str, allow: tuple[str, ...]) -> None:
-    if method not in allow:
-        raise problems.Refused(problems.BAD_METHOD, allow=(*allow, "HEAD") if "GET" in allow else allow)
 
 
 def _read(visit: Visit, operation: Operation) -> Sent:
@@ -139,20 +116,16 @@ def _why_closed(visit: Visit, error: errors.LinkInvalidError | errors.SessionErr
     Distinguish a code that opens nothing from one that opens something else.
     """
     in_session = isinstance(error, errors.SessionError)
-    if _still_opens(visit):
+    try:
+        # Looked up anew: the session may have ended since the request began.
+        visit.self_service.enter(visit.code).open()
+    except errors.OptlyError:
+        pass
+    else:
         return problems.CODE_NEEDED if in_session else problems.NOT_FOR_THIS
     if in_session:
         return problems.SESSION_OVER
     return problems.LINK_INVALID if visit.site.limiter.may_miss(visit.client) else problems.TOO_MANY
-
-
-def _still_opens(visit: Visit) -> bool:
-    # Looked up anew: the session may have ended since the request began.
-    try:
-        visit.self_service.enter(visit.code).open()
-    except errors.OptlyError:
-        return False
-    return True
 
 
 def _problem(visit: Visit, kind: problems.Kind, error: Exception) -> Response:
@@ -172,8 +145,7 @@ def _told(visit: Visit, kind: problems.Kind, error: Exception) -> tuple[datetime
     """
     Return when it was or will be so, and what to say to the person: what the pages say, if they have a page for it.
     """
-    if isinstance(error, _ON_THE_PAGES):
-        found = page_about(error)
+    if (found := page_about(error)) is not None:
         return found.at, " ".join(found.in_language(visit.language, visit.site.look.catalogues))
     text = str(error) if kind is problems.UNFIT else kind.advice
     return None, visit.say(visit.language, text) if text else ""
@@ -181,7 +153,7 @@ def _told(visit: Visit, kind: problems.Kind, error: Exception) -> tuple[datetime
 
 def _headers(visit: Visit, kind: problems.Kind, error: Exception) -> list[tuple[str, str]]:
     headers = []
-    if isinstance(error, problems.Refused) and error.allow:
+    if isinstance(error, Refusal) and error.allow:
         headers.append(("allow", ", ".join(error.allow)))
     if kind.status is HTTPStatus.UNAUTHORIZED:
         headers.append(("www-authenticate", "Bearer" if kind is problems.NO_CODE else 'Bearer error="invalid_token"'))

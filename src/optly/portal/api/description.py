@@ -4,6 +4,7 @@ The description of the API (OpenAPI 3.1), made from what answers: the table of o
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
@@ -57,9 +58,9 @@ def describe(base_url: str) -> bytes:
 
 
 def _operation(method: str, operation: Operation) -> dict[str, Any]:
-    summary, _, more = operation.says.partition("\n\n")
+    summary, _, more = (inspect.getdoc(operation.run) or "").partition("\n\n")
     described: dict[str, Any] = {
-        "operationId": operation.name,
+        "operationId": operation.run.__name__,
         "summary": " ".join(summary.split()),
         "parameters": _parameters(operation),
         "responses": {

@@ -143,11 +143,9 @@ class Refused(Exception):
 
     Attributes:
         where: The place in the body that is wrong.
-        allow: The methods that the path takes.
     """
 
-    def __init__(self, kind: Kind, *, where: str = "", allow: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: Kind, *, where: str = "") -> None:
         super().__init__(kind.name)
         self.kind = kind
         self.where = where
-        self.allow = allow
