@@ -37,10 +37,6 @@ class Backend:
 
 @attrs.frozen(kw_only=True)
 class Application:
-    """
-    The settings, the repository and the ports.
-    """
-
     settings: Settings
     repository: Repository
     index: BlindIndex
@@ -60,9 +56,6 @@ class Application:
 
 
 async def close(app: Application) -> None:
-    """
-    Close the storage and the backends. Harmless when repeated.
-    """
     for backend in app.backends.values():
         await backend.one.close()
     await app.storage.close()

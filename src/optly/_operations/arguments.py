@@ -44,9 +44,6 @@ def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addre
 
 
 def read_content(content: Content | str) -> Content:
-    """
-    Wrap a plain string in `Content`.
-    """
     return Content(text=content) if isinstance(content, str) else content
 
 

@@ -39,9 +39,6 @@ def acknowledge_by(at: datetime) -> datetime:
 
 
 async def complain(access: Access, text: str) -> Complaint:
-    """
-    Record a complaint, send an acknowledgement, and alert the organisation.
-    """
     app = access.app
     access.require_line()
     if len(text) > LONGEST:
@@ -100,8 +97,5 @@ def _sendable(
 
 
 async def answer_complaint(app: Application, contact: Contact, complaint: str, how: str, *, resolved: bool) -> Standing:
-    """
-    Record that the person was sent an acknowledgement of their complaint, or its outcome.
-    """
     command = AnswerComplaint(complaint=complaint, how=how, resolved=resolved)
     return (await app.repository.apply(contact, command)).standing

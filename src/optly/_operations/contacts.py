@@ -26,9 +26,6 @@ _ATTEMPTS = 10
 
 
 async def find(app: Application, address: Address) -> Contact | None:
-    """
-    Return the contact whose line an address is, or None.
-    """
     matches = await app.storage.find(app.index.idkeys(address))
     for identifier in matches.identifiers.values():
         return Contact(identifier.subject.hex())
@@ -141,9 +138,6 @@ def plan_change(
 
 
 async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
-    """
-    Change a contact's details, as planned by `plan_change`.
-    """
     record = await app.repository.require(contact)
     planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
     with address_taken():
@@ -151,9 +145,6 @@ async def change(app: Application, contact: Contact, addresses: Sequence[Address
 
 
 async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
-    """
-    Put a line back into use after its messages had failed.
-    """
     record = await app.repository.require(contact)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -171,9 +162,6 @@ async def erase(app: Application, contact: Contact) -> None:
 
 
 async def standing(app: Application, contact: Contact, at: datetime | None) -> Standing:
-    """
-    Return the standing now, or as it was recorded at an instant.
-    """
     record = await app.repository.require(contact)
     return record.standing if at is None else fold(await recorded_until(app, record.subject, at))
 
@@ -187,9 +175,6 @@ async def recorded_until(app: Application, subject: bytes, at: datetime) -> list
 
 
 async def history(app: Application, contact: Contact) -> tuple[Event, ...]:
-    """
-    Return every event in order, with the personal values that are not erased.
-    """
     subject = (await app.repository.require(contact)).subject
     openings = await app.repository.openings(subject)
     return tuple(entry.event(openings) for entry in await app.storage.entries(subject))

@@ -49,9 +49,6 @@ async def deliver(app: Application, limit: int | None) -> Deliveries:
 
 
 async def deliver_batches(app: Application) -> Deliveries:
-    """
-    Send one batch on each channel. A worker calls this repeatedly, and can be stopped in between.
-    """
     deliveries = await doubt_overdue(app)
     for channel in app.backends:
         deliveries += (await _deliver_batch(app, channel, BATCH))[0]
@@ -60,9 +57,6 @@ async def deliver_batches(app: Application) -> Deliveries:
 
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
-    """
-    Seal the log and delete expired codes, if there were any deliveries.
-    """
     if deliveries.total:
         await seal(app)
         await app.storage.expire(app.settings.clock())

@@ -43,9 +43,6 @@ class _Proposal:
 
 
 async def details(access: Access) -> Details:
-    """
-    Return the details on record, unmasked.
-    """
     access.require_raised()
     standing, openings, values = access.record.standing, await access.openings(), await access.addresses()
     name = None if standing.name is None else openings.get(standing.name)
@@ -75,9 +72,6 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
 
 
 async def propose(access: Access, address: Address) -> None:
-    """
-    Send a one-time code to a new address.
-    """
     access.require_raised()
     app = access.app
     channel = lines.writes_to(address.kind, app.backends)
@@ -174,9 +168,6 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
 
 
 async def history(access: Access) -> History:
-    """
-    Return every event, with the wording that was shown.
-    """
     access.require_raised()
     openings = await access.openings()
     events = tuple(entry.event(openings) for entry in await access.app.storage.entries(access.record.subject))

@@ -26,9 +26,6 @@ _HELP_EVERY: Final = timedelta(hours=1)
 
 
 async def receive_message(app: Application, event: InboundMessage) -> Received:
-    """
-    Record what a person wrote, and act on it.
-    """
     if event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     try:

@@ -1,10 +1,8 @@
 """
-What the outbox holds: how many messages in each state, and which.
+What the outbox holds.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from optly._operations.application import Application
 from optly.contacts import Contact
@@ -13,17 +11,7 @@ from optly.record.events import MessageEvent, MessageWithheld
 from optly.results import OutboxEntry
 
 
-async def backlog(app: Application) -> Mapping[MessageState, int]:
-    """
-    Count the messages in each state.
-    """
-    return await app.storage.backlog(app.settings.organisation.key)
-
-
 async def messages(app: Application, state: MessageState, limit: int) -> list[OutboxEntry]:
-    """
-    Return messages in *state*, those due longest ago first, each with the reason for its state.
-    """
     rows = await app.storage.messages(app.settings.organisation.key, state, limit)
     return [
         OutboxEntry(

@@ -89,12 +89,12 @@ class Outcomes:
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
 
-    def defer(self, message: QueuedMessage, until: datetime) -> None:
+    def defer(self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred") -> None:
         """
         Put a message back into the queue, unsent, until an instant.
         """
         self.settlements.append(message.settled(MessageState.QUEUED, until))
-        self._count("deferred")
+        self._count(counted_as)
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
@@ -111,17 +111,7 @@ class Outcomes:
         if counted:
             self._count("withheld")
 
-    def retry(self, message: QueuedMessage, at: datetime) -> None:
-        """
-        Put a message that the provider could not take back into the queue.
-        """
-        self.settlements.append(message.settled(MessageState.QUEUED, at))
-        self._count("retried")
-
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
-        """
-        Record the final outcome of a message.
-        """
         settled = message.settled(_STATES[receipt.outcome])
         if message.recorded:
             code = "" if message.payload.kind is PayloadKind.CODE else mark(message.code)
@@ -131,9 +121,6 @@ class Outcomes:
         self._count(receipt.outcome.value)
 
     async def write(self, app: Application) -> None:
-        """
-        Write everything collected.
-        """
         try:
             written = await app.repository.apply_all(
                 [(record, _plan(command, settled)) for record, command, settled in self.changes]
@@ -156,7 +143,7 @@ def add_receipt(
         attempts = message.row.attempts
         if attempts < MAX_ATTEMPTS:
             delay = max(retry_delay(attempts, app.settings.random(4)), receipt.retry_after or timedelta(0))
-            outcomes.retry(message, app.settings.clock() + delay)
+            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")
             return
         reply = f"gave up after {attempts} attempts; the last reply was: {receipt.reply}"
         receipt = attrs.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)

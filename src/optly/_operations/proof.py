@@ -52,9 +52,6 @@ def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
 
 
 async def evidence(app: Application, contact: Contact, since: str | None) -> EvidencePack:
-    """
-    Seal the log and pack the evidence of what one contact was asked and answered.
-    """
     from optly.evidence import EvidencePack, Seal, wordings_named
 
     known = None if since is None else ledger.open_note(since, app.settings.keys.public_keys)

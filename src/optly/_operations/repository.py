@@ -43,9 +43,6 @@ _decode = msgspec.json.Decoder(Standing).decode
 
 
 def dump_standing(standing: Standing) -> bytes:
-    """
-    Encode a standing.
-    """
     return _SNAPSHOT_VERSION + _encode(standing)
 
 
@@ -189,9 +186,6 @@ class Repository:
         )
 
     async def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        """
-        Return the stored personal values of a contact, by slot.
-        """
         return (await self.storage.openings([subject])).get(subject, {})
 
     async def openings_of(self, record: Record) -> Mapping[str, Opening]:

@@ -21,9 +21,6 @@ from optly.rules import Decision, Facts, MessageKind
 
 
 async def send(app: Application, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
-    """
-    Gate a marketing message and queue it. Return its id, 32 hexadecimal digits.
-    """
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
@@ -86,9 +83,6 @@ async def record_communication(
     line: int | None,
     **facts: Unpack[Facts],
 ) -> Decision:
-    """
-    Gate a call or a message that the host makes itself, and record it.
-    """
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)

@@ -28,9 +28,6 @@ _HEAD_START: Final = timedelta(days=365)
 
 
 async def open_session(app: Application, target: links.LinkTarget, session: links.Session) -> str:
-    """
-    Store a session and return its code.
-    """
     code = links.make_code(app.settings.random(links.SESSION_BITS // 8))
     stored = StoredCode(
         key=links.code_key(code),
@@ -129,9 +126,6 @@ async def take_digits(app: Application, name: str, digits: str) -> None:
 
 
 async def step_up(access: Access, digits: str) -> str:
-    """
-    Raise a session with the digits that were sent, and return its new code.
-    """
     access.require_session()
     access.require_line()
     await take_digits(access.app, links.challenge(access.key), digits)
@@ -139,18 +133,12 @@ async def step_up(access: Access, digits: str) -> str:
 
 
 async def stay(access: Access) -> str:
-    """
-    Extend a session and return its new code.
-    """
     session = access.require_session()
     access.require_line()
     return await renew(access, raised=session.raised)
 
 
 async def finish(app: Application, code: str) -> None:
-    """
-    End a session. Harmless if it has already ended or never existed.
-    """
     key, now = links.code_key(links.read_code(code)), app.settings.clock()
     value = await app.storage.code(key, now)
     if value is not None and links.LinkTarget.load(value).session is not None:

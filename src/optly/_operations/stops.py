@@ -43,9 +43,6 @@ async def stop(access: Access, context: Context) -> AfterStop:
 
 
 async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
-    """
-    Stop what a stop link names. A repeat is harmless, and so is a contact that no longer exists.
-    """
     scope = app.settings.stop_links.read(token)
     contact = Contact(scope.contact)
     record = await app.repository.load(contact)

@@ -400,11 +400,10 @@ class AsyncConsentManager:
         return await ask.request_consent(
             self._app,
             contact,
-            ask.consent_request(
-                self._app,
+            ask.ConsentRequest(
                 via=Channel.of(via),
                 channels=read_channels(channels),
-                purposes=list(purposes),
+                purposes=purposes,
                 basis=basis,
                 language=language,
                 expires_within=expires_within,
@@ -447,11 +446,10 @@ class AsyncConsentManager:
             self._app,
             contacts,
             campaign,
-            ask.consent_request(
-                self._app,
+            ask.ConsentRequest(
                 via=Channel.of(via),
                 channels=read_channels(channels),
-                purposes=list(purposes),
+                purposes=purposes,
                 basis=basis,
                 language=language,
                 expires_within=expires_within,
@@ -854,7 +852,7 @@ class AsyncConsentManager:
         """
         Count the messages of the outbox in each state. States without messages are left out.
         """
-        return await outbox.backlog(self._app)
+        return await self._app.storage.backlog(self.organisation.key)
 
     async def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
         """

@@ -405,11 +405,10 @@ class ConsentManager:
             ask.request_consent(
                 self._app,
                 contact,
-                ask.consent_request(
-                    self._app,
+                ask.ConsentRequest(
                     via=Channel.of(via),
                     channels=read_channels(channels),
-                    purposes=list(purposes),
+                    purposes=purposes,
                     basis=basis,
                     language=language,
                     expires_within=expires_within,
@@ -454,11 +453,10 @@ class ConsentManager:
                 self._app,
                 contacts,
                 campaign,
-                ask.consent_request(
-                    self._app,
+                ask.ConsentRequest(
                     via=Channel.of(via),
                     channels=read_channels(channels),
-                    purposes=list(purposes),
+                    purposes=purposes,
                     basis=basis,
                     language=language,
                     expires_within=expires_within,
@@ -876,7 +874,7 @@ class ConsentManager:
         """
         Count the messages of the outbox in each state. States without messages are left out.
         """
-        return run_to_completion(outbox.backlog(self._app))
+        return self._app.storage.backlog(self.organisation.key)
 
     def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
         """

@@ -143,9 +143,6 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
 def refuse_stopped(
     communication: Communication, standing: Standing, stop: StandingStop, regulation: str, *also: str
 ) -> Decision:
-    """
-    Return the refusal of what the person stopped.
-    """
     if stop.seq is None:
         return refuse(communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also)
     return refuse(
