@@ -12,6 +12,7 @@ counts only from when it was given. A decision about the past is made on the sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 import attrs
@@ -61,16 +62,7 @@ _POST_DUTIES: Final = (Duty.HAVE_LAWFUL_BASIS, Duty.TELL_OF_RIGHT_TO_OBJECT)
 _AFFORDABLE: Final = (RefusalCost.FREE, RefusalCost.COST_OF_SENDING)
 
 
-def _allow_mail(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-    evidence: tuple[int, ...] = (),
-    duties: tuple[Duty, ...] = _MAIL_DUTIES,
-) -> Decision:
-    return allow(communication, standing, reason, *provisions, evidence=evidence, consent=consent, duties=duties)
+_allow_mail: Final = partial(allow, duties=_MAIL_DUTIES)
 
 
 def _allow_call(
@@ -276,33 +268,21 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     consent = consent_to(communication.sender, Channel.LIVE_CALL, communication, standing)
     if not call.authorised:
         nearest = "21B(2)(a)" if consent is not None else "21B(1)" if call.client is None else "21B(3)(a)"
-        return refuse(
-            communication,
-            standing,
-            Reason.CALLER_NOT_AUTHORISED,
-            nearest,
-            "21B(1)",
-            "21B(2)(a)",
-            "21B(3)(a)",
-            failed=("call.authorised",),
-        )
+        provisions = (nearest, "21B(1)", "21B(2)(a)", "21B(3)(a)")
+        failed = ("call.authorised",)
+        return refuse(communication, standing, Reason.CALLER_NOT_AUTHORISED, *provisions, failed=failed)
     if consent is not None:
         return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", consent=consent)
     client = call.client
     if client is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
-    incomplete = _incomplete(
-        communication,
-        standing,
-        (
-            ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
-            ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
-            ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
-            ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
-        ),
-        "21B(1)",
-        Reason.NOT_A_CLIENT,
+    conditions = (
+        ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
+        ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
+        ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
+        ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
     )
+    incomplete = _incomplete(communication, standing, conditions, "21B(1)", Reason.NOT_A_CLIENT)
     return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)"), incomplete)
 
 
@@ -450,9 +430,6 @@ def soft_opt_in(communication: Communication, standing: Standing) -> Decision | 
 
 
 def _by_sale(communication: Communication, standing: Standing, known: StandingSoftOptIn) -> Decision:
-    ground = _allow_mail(
-        communication, standing, Reason.SOFT_OPT_IN, "22(3)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
-    )
     conditions = (
         ("22(3)(a)", "obtained_by", known.obtained_by == communication.responsible),
         ("22(3)(a)", "in_sale", known.in_sale),
@@ -462,10 +439,20 @@ def _by_sale(communication: Communication, standing: Standing, known: StandingSo
         *_refusal_in_message("22(3)(c)", communication),
         ("22(3)", "dated", known.dated),
     )
-    return first(
-        ground,
-        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
-    )
+    return _softly(communication, standing, known.seq, Reason.SOFT_OPT_IN, "22(3)", conditions)
+
+
+def _softly(
+    communication: Communication,
+    standing: Standing,
+    seq: int,
+    reason: Reason,
+    regulation: str,
+    conditions: Iterable[_Condition],
+) -> Decision:
+    ground = _allow_mail(communication, standing, reason, regulation, "23", evidence=(seq,), duties=_SOFT_DUTIES)
+    incomplete = _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (seq,))
+    return first(ground, incomplete)
 
 
 def charity_soft_opt_in(communication: Communication, standing: Standing) -> Decision | None:
@@ -490,9 +477,6 @@ def charity_soft_opt_in(communication: Communication, standing: Standing) -> Dec
 
 
 def _by_charity(communication: Communication, standing: Standing, known: StandingCharitySoftOptIn) -> Decision:
-    ground = _allow_mail(
-        communication, standing, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
-    )
     charity = communication.charity
     conditions = (
         ("22(5)", "charity", charity is not None and charity.qualifies),
@@ -505,10 +489,7 @@ def _by_charity(communication: Communication, standing: Standing, known: Standin
         ("22(3A)(c)", "refused", known.refused is False),
         *_refusal_in_message("22(3A)(c)", communication),
     )
-    return first(
-        ground,
-        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
-    )
+    return _softly(communication, standing, known.seq, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", conditions)
 
 
 def identity_and_stop_address(communication: Communication, standing: Standing) -> Decision | None:

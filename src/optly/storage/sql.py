@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from optly import protocols
 from optly.contacts import Channel
 from optly.errors import AddressTakenError, ClaimLostError, ConflictError, DamagedError
@@ -360,7 +362,15 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
         _drop(session, commit)
 
     moved = ConflictError("another change to the contact came first")
-    session.change_each("put_event", [row for commit in commits for row in _event_rows(commit)], taken=moved)
+    session.change_each(
+        "put_event",
+        [
+            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            for commit in commits
+            for entry in commit.entries
+        ],
+        taken=moved,
+    )
     session.change_each(
         "put_personal",
         [
@@ -443,14 +453,3 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
             )
     # The primary key is the real guard: two contacts may claim one address at the same time.
     session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
-
-
-def _event_rows(commit: protocols.Commit) -> Iterator[dict[str, Any]]:
-    for entry in commit.entries:
-        yield {
-            "subject_id": commit.subject,
-            "seq": entry.seq,
-            "hash": entry.hash,
-            "idem": commit.idem,
-            "payload": entry.payload,
-        }
