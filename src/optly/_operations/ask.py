@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -25,8 +25,6 @@ from optly.rules import Decision, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
-
-T = TypeVar("T")
 
 
 @lru_cache(maxsize=1024)
@@ -99,7 +97,7 @@ def gate_request(
     return next((decision for decision in decisions if not decision), decisions[0])
 
 
-def _each_once(items: Iterable[T]) -> tuple[T, ...]:
+def _each_once(items: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(items))
 
 

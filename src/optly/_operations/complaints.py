@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+import attrs
+
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
@@ -53,31 +55,20 @@ async def complain(access: Access, text: str) -> Complaint:
         command = Complain(
             complaint=complaint, acknowledge_by=deadline, text=text, link=access.target.kind, code=access.mark
         )
-        payloads = [
-            (
-                Payload(
-                    kind=PayloadKind.COMPLAINT,
-                    channel=access.target.channel,
-                    line=access.target.line,
-                    language=standing.language,
-                    at=now,
-                    until=deadline,
-                    complaint=complaint,
-                ),
-                now,
-            )
-        ]
-        for due_at, reminder in ((now, False), (deadline - _REMINDED_BEFORE, True)):
-            alert = Payload(
-                kind=PayloadKind.ALERT,
-                channel=Channel.EMAIL,
-                line=0,
-                language="en",
-                until=deadline,
-                complaint=complaint,
-                reminder=reminder,
-            )
-            payloads.append((alert, due_at))
+        acknowledgement = Payload(
+            kind=PayloadKind.COMPLAINT,
+            channel=access.target.channel,
+            line=access.target.line,
+            language=standing.language,
+            at=now,
+            until=deadline,
+            complaint=complaint,
+        )
+        alert = Payload(
+            kind=PayloadKind.ALERT, channel=Channel.EMAIL, line=0, language="en", until=deadline, complaint=complaint
+        )
+        reminder = attrs.evolve(alert, reminder=True)
+        payloads = [(acknowledgement, now), (alert, now), (reminder, deadline - _REMINDED_BEFORE)]
         return Plan(command=command, queue=_sendable(app, access.contact, payloads))
 
     applied = await access.apply(plan)

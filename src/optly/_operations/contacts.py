@@ -32,10 +32,6 @@ async def find(app: Application, address: Address) -> Contact | None:
     return None
 
 
-async def _by_address(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
-    return {address: await find(app, address) for address in addresses}
-
-
 def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
     return NewLine(kind=address.kind, value=address.value, subscriber=held_by.get(address.kind))
 
@@ -56,7 +52,7 @@ async def add(
     Nothing else about an existing contact changes, so an import can neither widen nor undo what they chose.
     """
     for _ in range(_ATTEMPTS):
-        holders = await _by_address(app, addresses)
+        holders = {address: await find(app, address) for address in addresses}
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
             raise LineTakenError("the addresses belong to different contacts: nothing was changed")

@@ -4,11 +4,17 @@ What the outbox holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from optly._operations.application import Application
 from optly.contacts import Contact
 from optly.protocols import MessageState, OutboxMessage
 from optly.record.events import MessageEvent, MessageWithheld
 from optly.results import OutboxEntry
+
+
+async def backlog(app: Application) -> Mapping[MessageState, int]:
+    return await app.storage.backlog(app.settings.organisation.key)
 
 
 async def messages(app: Application, state: MessageState, limit: int) -> list[OutboxEntry]:

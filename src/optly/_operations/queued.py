@@ -60,9 +60,6 @@ class QueuedMessage:
         """
         return self.payload.line != 0
 
-    def settled(self, state: MessageState, due_at: datetime | None = None) -> Settlement:
-        return settlement(self.row, state, due_at)
-
 
 def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     """

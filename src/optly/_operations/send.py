@@ -24,21 +24,12 @@ async def send(app: Application, contact: Contact, channel: Channel, purpose: st
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
-    message = app.settings.random(16)
+    message, kind = app.settings.random(16), MessageKind.MARKETING
 
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel)
         decision = require_permission(
-            assess(
-                app,
-                standing,
-                channel,
-                purpose,
-                kind=MessageKind.MARKETING,
-                contact=contact.id,
-                line=line,
-                at=now,
-            )
+            assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
         )
         command = QueueMessage(
             message=message.hex(),

@@ -19,7 +19,7 @@ import attrs
 
 from optly.contacts import Channel, Subscriber
 from optly.record.events import Engagement
-from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
+from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingSoftOptIn
 from optly.rules._grounds import (
     Screening,
     allow,
@@ -63,28 +63,11 @@ _AFFORDABLE: Final = (RefusalCost.FREE, RefusalCost.COST_OF_SENDING)
 
 
 _allow_mail: Final = partial(allow, duties=_MAIL_DUTIES)
+_allow_call: Final = partial(allow, duties=_LIVE_DUTIES)
+_allow_fax: Final = partial(allow, duties=_FAX_DUTIES)
 
-
-def _allow_call(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-) -> Decision:
-    return allow(
-        communication, standing, reason, *provisions, "21(A1)", "24(1)(b)", consent=consent, duties=_LIVE_DUTIES
-    )
-
-
-def _allow_fax(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-) -> Decision:
-    return allow(communication, standing, reason, *provisions, "24(1)(a)", consent=consent, duties=_FAX_DUTIES)
+# What a call has to show and to say, beside the regulation that allows it.
+_ON_CALLS: Final = ("21(A1)", "24(1)(b)")
 
 
 # ---- calls
@@ -139,7 +122,7 @@ def _fax_ground(communication: Communication, standing: Standing) -> Decision:
     corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
     stop = stop_of(communication, standing)
     if is_solicited(communication, stop):
-        return _allow_fax(communication, standing, Reason.SOLICITED, "20(1)")
+        return _allow_fax(communication, standing, Reason.SOLICITED, "20(1)", "24(1)(a)")
     screening, registers = screen(communication, "fps")
     listed = screening is Screening.LISTED
     if stop is not None:
@@ -149,18 +132,18 @@ def _fax_ground(communication: Communication, standing: Standing) -> Decision:
             return refuse_stopped(communication, standing, stop, "20(6)", "20(1)(c)", "20(5)")
         return refuse_stopped(communication, standing, stop, "20(1)(b)")
     if corporate and screening is Screening.CLEAR:
-        return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)")
+        return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)", "24(1)(a)")
     consent = consent_to(communication.responsible, Channel.FAX, communication, standing)
     if consent is not None:
         provisions = ("20(2)", "20(5)") if screening is Screening.CLEAR else ("20(5)", "20(2)")
-        return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, consent=consent)
+        return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, "24(1)(a)", consent=consent)
     if not corporate:
         return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(a)", "20(2)")
     if listed:
         return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(c)", "20(5)", reason=Reason.LISTED)
     if screening is Screening.NOT_CHECKED:
         return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "20(1)(c)", failed=registers)
-    return _allow_fax(communication, standing, Reason.NEWLY_LISTED, "20(4)", "20(1)(c)")
+    return _allow_fax(communication, standing, Reason.NEWLY_LISTED, "20(4)", "20(1)(c)", "24(1)(a)")
 
 
 def calls(communication: Communication, standing: Standing) -> Decision:
@@ -178,7 +161,7 @@ def calls(communication: Communication, standing: Standing) -> Decision:
 
 def _call_ground(communication: Communication, standing: Standing) -> Decision:
     if is_solicited(communication, stop_of(communication, standing, Channel.LIVE_CALL)):
-        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)")
+        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)", *_ON_CALLS)
     call, subscriber = communication.call, standing.subscriber_of(communication.line)
     individual = edition_at(communication.at).pension_calls and not subscriber.corporate
     grounds = []
@@ -215,12 +198,12 @@ def live_calls(communication: Communication, standing: Standing) -> Decision:
             return refuse_stopped(communication, standing, stop, "21(5)", "21(1)(b)", "21(4)", "21(1)(a)", *attempt)
         return refuse_stopped(communication, standing, stop, "21(1)(a)", *attempt)
     if screening is Screening.CLEAR:
-        return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)")
+        return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)", *_ON_CALLS)
     if screening is Screening.NEWLY_LISTED:
-        return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)")
+        return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)", *_ON_CALLS)
     consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
     if consent is not None:
-        return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", consent=consent)
+        return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", *_ON_CALLS, consent=consent)
     if screening is Screening.NOT_CHECKED:
         return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "21(1)(b)", *attempt, failed=registers)
     return refuse_unconsented(
@@ -245,7 +228,7 @@ def claims_calls(communication: Communication, standing: Standing) -> Decision:
     consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
     if consent is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21A(1)", "21A(2)")
-    return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", consent=consent)
+    return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", *_ON_CALLS, consent=consent)
 
 
 def pension_calls(communication: Communication, standing: Standing) -> Decision:
@@ -272,7 +255,7 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
         failed = ("call.authorised",)
         return refuse(communication, standing, Reason.CALLER_NOT_AUTHORISED, *provisions, failed=failed)
     if consent is not None:
-        return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", consent=consent)
+        return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", *_ON_CALLS, consent=consent)
     client = call.client
     if client is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
@@ -283,7 +266,7 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
         ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
     )
     incomplete = _incomplete(communication, standing, conditions, "21B(1)", Reason.NOT_A_CLIENT)
-    return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)"), incomplete)
+    return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)", *_ON_CALLS), incomplete)
 
 
 def caller_identity(communication: Communication, standing: Standing) -> Decision | None:
