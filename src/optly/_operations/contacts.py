@@ -150,9 +150,6 @@ async def restore_line(app: Application, contact: Contact, channel: Channel, how
 
 
 async def erase(app: Application, contact: Contact) -> None:
-    """
-    Erase all personal data. The chain stays, and so do the suppressions under the blind index of the addresses.
-    """
     record = await app.repository.require(contact)
     await app.repository.apply(contact, EraseContact(), read=record)
 

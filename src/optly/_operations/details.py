@@ -57,9 +57,6 @@ async def details(access: Access) -> Details:
 
 
 async def change_own(access: Access, *, name: str | None, language: str | None, address: Address | None) -> str:
-    """
-    Change details that need no proof, and return the code of the session, which may be a new one.
-    """
     access.require_raised()
     if address is not None and address.kind in lines.WRITTEN_TO_BY:
         raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
@@ -114,19 +111,12 @@ async def _proposal(app: Application, key: bytes) -> _Proposal | None:
 
 
 async def proposed(access: Access, kind: AddressKind) -> str:
-    """
-    Return the new address waiting for its code, masked; empty for none.
-    """
     access.require_raised()
     stored = await _proposal(access.app, proposal_key(access.key, kind))
     return "" if stored is None else stored.address.masked
 
 
 async def prove(access: Access, kind: AddressKind, digits: str) -> str:
-    """
-    Add the new address with the digits that were sent there, notify the old one, and return the new code of the
-    session.
-    """
     access.require_raised()
     app, key = access.app, proposal_key(access.key, kind)
     stored = await _proposal(app, key)
@@ -180,9 +170,6 @@ async def history(access: Access) -> History:
 
 
 async def send_copy(access: Access) -> str:
-    """
-    Send a copy of all data to the contact's own email address, and return the address, masked.
-    """
     access.require_raised()
     app, standing, values = access.app, access.record.standing, await access.addresses()
     chosen = access.target.line if access.target.channel is Channel.EMAIL else None

@@ -151,9 +151,6 @@ class Repository:
         return (await self.load_all([contact.subject]))[contact.subject]
 
     async def load_all(self, subjects: Sequence[bytes]) -> dict[bytes, Record]:
-        """
-        Read contacts, as `load` does.
-        """
         heads = await self.storage.load(subjects)
         return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
 

@@ -60,11 +60,6 @@ async def renew(access: Access, *, raised: bool = True) -> str:
 
 
 async def request_code(access: Access) -> str:
-    """
-    Send a one-time code to the line that the link was sent to, and return the code of the session it will raise.
-
-    A repeat in that session sends another code, and either raises it.
-    """
     access.require_kind(LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
     app, target, now, code = access.app, access.target, access.app.settings.clock(), access.code
     if target.channel not in app.backends:
@@ -159,9 +154,6 @@ def read_line(text: str) -> Address:
 
 
 async def request_link(app: Application, text: str, language: str) -> None:
-    """
-    Queue a request for a new MyOptly link to an address. The same is done whether the address is on record or not.
-    """
     address = read_line(text)
     channel = writes_to(address.kind, app.backends)
     if channel is None:

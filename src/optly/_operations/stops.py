@@ -127,10 +127,6 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
 
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
-    """
-    Undo a stop or a change of address through the link sent for it; or, with the number of the stop, through a MyOptly
-    link or in a session. A repeat is harmless.
-    """
     app = access.app
     if access.target.undo is not None:
         if access.undo.stop is None:

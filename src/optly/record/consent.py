@@ -284,22 +284,15 @@ def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq
 def _complaint_answered(
     standing: Standing, event: events.ComplaintAcknowledged | events.ComplaintResolved, seq: int
 ) -> Standing:
-    return attrs.evolve(
-        standing,
-        version=seq,
-        complaints=tuple(
-            _answered_by(complaint, event) if complaint.id == event.complaint else complaint
-            for complaint in standing.complaints
-        ),
-    )
-
-
-def _answered_by(complaint: Complaint, event: events.ComplaintAcknowledged | events.ComplaintResolved) -> Complaint:
-    # Anyone who hears the outcome has heard that the complaint was received.
-    acknowledged = complaint.acknowledged_at or event.occurred_at
-    if isinstance(event, events.ComplaintResolved):
-        return attrs.evolve(complaint, acknowledged_at=acknowledged, resolved_at=event.occurred_at)
-    return attrs.evolve(complaint, acknowledged_at=acknowledged)
+    complaints = []
+    for complaint in standing.complaints:
+        if complaint.id == event.complaint:
+            # Anyone who hears the outcome has heard that the complaint was received.
+            complaint = attrs.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
+            if isinstance(event, events.ComplaintResolved):
+                complaint = attrs.evolve(complaint, resolved_at=event.occurred_at)
+        complaints.append(complaint)
+    return attrs.evolve(standing, version=seq, complaints=tuple(complaints))
 
 
 def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 1000
 _HASH: Final = 32
+
+_subject: Final = attrgetter("subject")
+_key: Final = attrgetter("subject", "message")
 
 
 class SQLStorage:
@@ -215,13 +219,7 @@ class SQLStorage:
         checkpoint: Checkpoint,
         previous_size: int,
     ) -> None:
-        head = {
-            "origin": checkpoint.origin,
-            "size": checkpoint.size,
-            "root": checkpoint.root,
-            "note": checkpoint.note.encode(),
-            "edge": b"".join(edge),
-        }
+        head = {**attrs.asdict(checkpoint), "note": checkpoint.note.encode(), "edge": b"".join(edge)}
         moved = {f"{name}_": value for name, value in head.items()}
         rows = [
             {
@@ -278,14 +276,6 @@ def _text(value: object) -> str | None:
         return value.decode() if isinstance(value, bytes) else None
     except UnicodeDecodeError:
         return None
-
-
-def _subject(item: protocols.Commit | Leaf) -> bytes:
-    return item.subject
-
-
-def _key(item: protocols.Claim | protocols.Settlement | protocols.OutboxMessage) -> tuple[bytes, bytes]:
-    return item.subject, item.message
 
 
 def _message(
