@@ -22,6 +22,10 @@ from optly.record.ledger import Opening
 from optly.record.standing import Standing, StandingStop
 
 
+def _context_or_none(context: Context | None) -> Context:
+    return Context() if context is None else context
+
+
 @attrs.frozen
 class Circumstances:
     """
@@ -33,7 +37,7 @@ class Circumstances:
         hold_within: A yes given within this time after its link was sent has to be confirmed; None for never.
     """
 
-    context: Context = attrs.field(converter=attrs.converters.default_if_none(factory=Context))
+    context: Context = attrs.field(converter=_context_or_none)
     language: str = ""
     hold_within: timedelta | None = None
 
