@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from optly._operations.application import Application
+from optly._operations.contacts import numbers_of
 from optly._operations.gate import assess, require_permission
-from optly._operations.lines import require_line
+from optly._operations.lines import Named, require_lines
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, Organisation, Purpose, Wording
@@ -152,7 +153,12 @@ def _apply_budget(app: Application, standing: Standing, decision: Decision, now:
 
 
 def plan_request(
-    app: Application, contact: Contact, request: ConsentRequest, question: str, messages: tuple[bytes, bytes]
+    app: Application,
+    contact: Contact,
+    request: ConsentRequest,
+    question: str,
+    messages: tuple[bytes, bytes],
+    numbers: Sequence[int] = (),
 ) -> Planner:
     """
     Return a planner that gates one question, pins its wording and queues it with its reminder.
@@ -160,12 +166,14 @@ def plan_request(
     Args:
         question: Its id. A question that was already asked is not asked again.
         messages: The ids of the message and of the reminder.
+        numbers: The lines it is sent to and asks about, where the contact has several of a kind.
     """
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
         if standing.question(question) is not None:
             return None
-        line = require_line(standing, request.via)
+        lines = require_lines(standing, (request.via, *request.channels), numbers)
+        line = lines[request.via]
         language = request.language or standing.language
         asked = [(app.settings.purpose(key), channel) for key in request.purposes for channel in request.channels]
         wordings = [_require_sound(app, purpose, channel, language) for purpose, channel in asked]
@@ -173,7 +181,7 @@ def plan_request(
             Choice(
                 channel=channel,
                 purpose=purpose.key,
-                line=require_line(standing, channel),
+                line=lines[channel],
                 wording=wording.digest,
                 expires_at=None if purpose.validity is None else now + purpose.validity,
             )
@@ -216,11 +224,12 @@ def plan_request(
     return plan
 
 
-async def request_consent(app: Application, contact: Contact, request: ConsentRequest) -> Question:
+async def request_consent(app: Application, contact: Contact, request: ConsentRequest, named: Named) -> Question:
     request.check(app)
     record = await app.repository.require(contact)
     question = app.settings.random(16).hex()
-    plan = plan_request(app, contact, request, question, (app.settings.random(16), app.settings.random(16)))
+    messages = (app.settings.random(16), app.settings.random(16))
+    plan = plan_request(app, contact, request, question, messages, await numbers_of(app, record, named))
     asked = (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing.question(question)
     assert asked is not None
     return asked

@@ -5,7 +5,7 @@ The gate: address → standing → rulebook → decision. Every check goes throu
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Unpack
 
@@ -14,11 +14,12 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
 from optly._operations.contacts import recorded_until
+from optly._operations.lines import Named, require_line
 from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address
 from optly.errors import AddressError, NotPermittedError, RegisterError
 from optly.protocols import Head, RegisterName, Suppression
 from optly.record.consent import fold
-from optly.record.standing import Standing
+from optly.record.standing import CoHolder, SharedStanding, Standing, StandingStop, shared
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
@@ -109,20 +110,40 @@ async def check_contact(
     channel: Channel,
     purpose: str,
     *,
+    named: Named,
     kind: MessageKind = MessageKind.MARKETING,
     at: datetime | None = None,
     **facts: Unpack[Facts],
 ) -> Decision:
+    """
+    Decide for one contact, by their own permissions alone.
+    """
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)
     now = app.settings.clock() if at is None else at
     if at is not None:
-        suppressed = [stop for stop in standing.stops if stop.seq is None and stop.at <= at]
-        standing = fold(await recorded_until(app, record.subject, at)).with_stops(suppressed)
-    line = standing.line_for(channel)
-    number = None if line is None else line.number
+        standing = await _as_of(app, record.subject, standing, at)
+    present = standing.present()
+    numbers = named.numbered(addresses, present)
+    reached = [line for line in standing.lines if line.number in present and line.kind is channel.kind]
+    number = require_line(standing, channel, numbers) if reached or numbers else None
     facts = await with_listings(app, channel, None if number is None else addresses.get(number), now, facts)
     return assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
+
+
+async def _as_of(app: Application, subject: bytes, standing: Standing, at: datetime) -> Standing:
+    """
+    Return what had been recorded by an instant of a contact, and of those who share lines with them.
+    """
+    suppressed = [stop for stop in standing.stops if stop.seq is None and stop.at <= at]
+    others = standing.others if isinstance(standing, SharedStanding) else ()
+    return shared(
+        fold(await recorded_until(app, subject, at)).with_stops(suppressed),
+        [
+            attrs.evolve(other, standing=fold(await recorded_until(app, bytes.fromhex(other.contact), at)))
+            for other in others
+        ],
+    )
 
 
 async def check_addresses(
@@ -135,33 +156,60 @@ async def check_addresses(
     at: datetime | None = None,
     **facts: Unpack[Facts],
 ) -> list[Decision]:
+    """
+    Decide for the line of each address: it is allowed where one of its holders allows it and none has objected there.
+    """
     idkeys_by_address = [app.index.idkeys(address) for address in addresses]
-    matches = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
-    subjects = {identifier.subject for identifier in matches.identifiers.values()}
+    found = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
+    subjects = {row.subject for rows in found.holders.values() for row in rows}
     heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
-    for row in matches.suppressions:
+    for row in found.suppressions:
         suppressions.setdefault(row.idkey, []).append(row)
     now = app.settings.clock() if at is None else at
     decisions = []
     for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
-        standing, contact, line = _UNKNOWN, "", None
-        for idkey in idkeys:
-            identifier = matches.identifiers.get(idkey)
-            if identifier is not None and (head := heads.get(identifier.subject)) is not None:
-                contact, line = identifier.subject.hex(), identifier.line
-                standing = (await app.repository.record(identifier.subject, head)).standing
-                if at is not None:
-                    standing = fold(await recorded_until(app, identifier.subject, at))
-                break
+        holders = []
+        for row in (row for idkey in idkeys for row in found.holders.get(idkey, ())):
+            record = await app.repository.record(row.subject, heads.get(row.subject))
+            if record.version:
+                standing = record.standing if at is None else fold(await recorded_until(app, row.subject, at))
+                holders.append(CoHolder(contact=row.subject.hex(), line=0, number=row.line, standing=standing))
+        stops: Sequence[StandingStop] = ()
         if suppressions and (rows := [row for idkey in idkeys for row in suppressions.get(idkey, ())]):
-            stops = stops_from(rows, dict.fromkeys(idkeys, line))
-            standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
+            stops = stops_from([row for row in rows if at is None or row.at <= at], dict.fromkeys(idkeys))
         known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
-        decisions.append(
+        verdicts = [
             assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
+            for contact, line, standing in _as_held(holders, channel, stops)
+        ]
+        decisions.append(
+            next((verdict for verdict in verdicts if verdict), None)
+            or max(verdicts, key=lambda verdict: len(verdict.evidence))
         )
     return decisions
+
+
+def _as_held(
+    holders: Sequence[CoHolder], channel: Channel, stops: Sequence[StandingStop]
+) -> Iterator[tuple[str, int | None, Standing]]:
+    """
+    Yield, for each contact who has an address now, their id, the number of the line and the standing to judge by; for
+    an address that nobody has now, one that knows only what was objected to there.
+
+    Args:
+        stops: What is suppressed by address alone.
+    """
+    having = [holder for holder in holders if holder.standing.line_for(channel, holder.number) is not None]
+    if not having:
+        yield "", None, shared(_UNKNOWN.with_stops(stops) if stops else _UNKNOWN, holders)
+    for holder in having:
+        standing, number = holder.standing, holder.number
+        if stops:
+            standing = standing.with_stops(attrs.evolve(stop, line=number) for stop in stops)
+        if len(holders) > 1:
+            standing = shared(standing, [attrs.evolve(other, line=number) for other in holders if other is not holder])
+        yield holder.contact, number, standing
 
 
 async def screen(

@@ -11,7 +11,7 @@ from typing import Final
 from optly._operations.application import Application
 from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
-from optly._operations.received import apply_once, holder, idempotency_key
+from optly._operations.received import apply_once, having, idempotency_key
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, parse_address
 from optly.errors import AddressError, LinkError
@@ -42,15 +42,19 @@ async def _message(app: Application, event: InboundMessage) -> Received:
         return Received(effect=Effect.UNKNOWN, event=event)
     reply = read_reply(event.text)
     stops = isinstance(reply, Stops) or event.keyword is Keyword.STOP
-    match = await holder(app, address, add=stops)
-    if match is None:
+    lines = await having(app, address, add=stops)
+    if not lines:
         return Received(effect=Effect.UNKNOWN, event=event)
-    contact, line = match
     if stops:
-        return await apply_once(app, event, contact, _stop(event, line), Effect.STOPPED)
-    answered = await _answer_question(app, event, contact, line, reply)
+        # Whoever of them wrote: it stops the line for all of them, and each record shows it.
+        done = [
+            await apply_once(app, event, contact, _stop(event, line), Effect.STOPPED) for contact, line in lines.items()
+        ]
+        return next((each for each in done if each.effect is Effect.STOPPED), done[0])
+    answered = await _answer_question(app, event, lines, reply)
     if answered is not None:
         return answered
+    contact, line = next(iter(lines.items()))
     return await _record_message(app, event, contact, line, reply)
 
 

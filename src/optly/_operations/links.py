@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from optly._operations.application import Application
-from optly._operations.lines import require_line
+from optly._operations.contacts import numbers_of
+from optly._operations.lines import Named, require_line
 from optly.contacts import Channel, Contact
 from optly.errors import UnknownContactError
 from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code
@@ -34,14 +35,14 @@ def new_code(app: Application, target: LinkTarget, until: datetime | None = None
     )
 
 
-async def link(app: Application, contact: Contact, channel: Channel, line: int | None) -> str:
+async def link(app: Application, contact: Contact, channel: Channel, named: Named) -> str:
     record = await app.repository.require(contact)
     if record.standing.erased_at is not None:
         raise UnknownContactError("the contact was erased")
     target = LinkTarget(
         kind=LinkKind.MANAGE,
         contact=contact.id,
-        line=require_line(record.standing, channel, line),
+        line=require_line(record.standing, channel, await numbers_of(app, record, named)),
         channel=channel,
         handed_over=False,
         made_at=app.settings.clock(),
@@ -57,11 +58,11 @@ async def revoke(app: Application, contact: Contact) -> int:
 
 
 async def stop_headers(
-    app: Application, contact: Contact, channel: Channel, purpose: str | None, line: int | None
+    app: Application, contact: Contact, channel: Channel, purpose: str | None, named: Named
 ) -> Mapping[str, str]:
     record = await app.repository.require(contact)
     if purpose is not None:
         app.settings.purpose(purpose)
-    number = require_line(record.standing, channel, line)
+    number = require_line(record.standing, channel, await numbers_of(app, record, named))
     scope = StopScope(contact=contact.id, line=number, channel=channel, purpose=purpose)
     return unsubscribe_headers(app.settings.pages.stop(app.settings.stop_links.sign(scope)))

@@ -8,7 +8,7 @@ at once, has no further effect.
 from __future__ import annotations
 
 from optly._operations.application import Application
-from optly._operations.contacts import add_address
+from optly._operations.contacts import add_address, holders
 from optly._operations.repository import Planner
 from optly.contacts import Address, Contact
 from optly.keys import sha256
@@ -36,23 +36,24 @@ async def line_of(app: Application, contact: Contact, address: Address) -> int |
     """
     Return the number of the contact's line that an address is; None if it is not one of theirs.
     """
-    matches = await app.storage.find(app.index.idkeys(address))
-    lines = (match.line for match in matches.identifiers.values() if match.subject == contact.subject)
-    return next(lines, None)
+    return (await _lines(app, address)).get(contact)
 
 
-async def holder(app: Application, address: Address, *, add: bool) -> tuple[Contact, int] | None:
+async def having(app: Application, address: Address, *, add: bool) -> dict[Contact, int]:
     """
-    Return the contact whose line an address is, and its number.
+    Return the contacts who have an address now, each with the number of that line.
 
     Args:
-        add: Whether to add a contact for an unknown address.
+        add: Whether to add a contact for an address that nobody has.
     """
-    matches = await app.storage.find(app.index.idkeys(address))
-    for match in matches.identifiers.values():
-        return Contact(match.subject.hex()), match.line
-    if not add:
-        return None
+    lines = await _lines(app, address)
+    present = {contact: lines[contact] for contact in await holders(app, address)}
+    if present or not add:
+        return present
     contact = await add_address(app, address, Actor.SYSTEM)
-    line = await line_of(app, contact, address)
-    return None if line is None else (contact, line)
+    return {contact: (await _lines(app, address))[contact]}
+
+
+async def _lines(app: Application, address: Address) -> dict[Contact, int]:
+    found = await app.storage.find(app.index.idkeys(address))
+    return {Contact(row.subject.hex()): row.line for rows in found.holders.values() for row in rows}

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from optly._operations.application import Application
-from optly._operations.contacts import add_address
-from optly._operations.lines import require_line
+from optly._operations.contacts import add_address, numbers_of
+from optly._operations.lines import Named, require_lines
 from optly._operations.repository import Plan
 from optly.contacts import Address, Channel, Contact, Wording, parse_address
 from optly.errors import AddressError, UsageError
@@ -23,6 +23,7 @@ from optly.results import Imported
 async def record_consent(
     app: Application,
     contact: Contact,
+    named: Named,
     *,
     channels: Sequence[Channel],
     purposes: Sequence[str],
@@ -31,13 +32,16 @@ async def record_consent(
     **facts: Any,
 ) -> Standing:
     validities = {key: app.settings.purpose(key).validity for key in purposes}
+    record = await app.repository.require(contact)
+    numbers = await numbers_of(app, record, named)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
+        lines = require_lines(standing, channels, numbers)
         choices = tuple(
             Choice(
                 channel=channel,
                 purpose=key,
-                line=require_line(standing, channel),
+                line=lines[channel],
                 wording=wording.digest,
                 expires_at=None if validity is None else at + validity,
             )
@@ -46,12 +50,13 @@ async def record_consent(
         )
         return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
 
-    return (await app.repository.apply(contact, plan, suppressions=True)).standing
+    return (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing
 
 
 async def record_soft_opt_in(
     app: Application,
     contact: Contact,
+    named: Named,
     kind: type[RecordSoftOptIn] | type[RecordCharitySoftOptIn],
     *,
     channels: Sequence[Channel],
@@ -65,11 +70,12 @@ async def record_soft_opt_in(
     if not channels:
         raise UsageError("a soft opt-in needs at least one channel")
     standing = Standing()
+    numbers = await numbers_of(app, await app.repository.require(contact), named)
     for channel in channels:
 
         def plan(standing: Standing, _now: datetime, channel: Channel = channel) -> Plan:
             # The lines of all channels are looked up before the first is recorded: all are recorded, or none.
-            lines = {required: require_line(standing, required) for required in channels}
+            lines = require_lines(standing, channels, numbers)
             return Plan(command=kind(channel=channel, line=lines[channel], **facts))
 
         standing = (await app.repository.apply(contact, plan)).standing
@@ -79,6 +85,7 @@ async def record_soft_opt_in(
 async def stop(
     app: Application,
     contact: Contact,
+    named: Named = Named(),
     *,
     objection: bool,
     channels: Sequence[Channel],
@@ -89,6 +96,10 @@ async def stop(
 ) -> Standing:
     for key in purposes:
         app.settings.purpose(key)
+    record = await app.repository.require(contact)
+    numbers = await numbers_of(app, record, named, removed=True)
+    if len(numbers) > 1:
+        raise UsageError("name one address or number for a stop, or none to stop them all")
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         return Plan(
@@ -96,13 +107,14 @@ async def stop(
                 objection=objection,
                 channels=tuple(channels),
                 purposes=tuple(purposes),
+                line=numbers[0] if numbers else None,
                 at=now if at is None else at,
                 actor=actor,
                 how=how,
             )
         )
 
-    return (await app.repository.apply(contact, plan)).standing
+    return (await app.repository.apply(contact, plan, read=record)).standing
 
 
 async def import_objections(

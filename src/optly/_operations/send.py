@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final, Unpack
 
 from optly._operations.application import Application
+from optly._operations.contacts import numbers_of
 from optly._operations.gate import assess, require_permission, with_listings
-from optly._operations.lines import require_line
+from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Channel, Contact
@@ -20,7 +21,9 @@ from optly.record.standing import Standing
 from optly.rules import Decision, Facts, MessageKind
 
 
-async def send(app: Application, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
+async def send(
+    app: Application, contact: Contact, channel: Channel, purpose: str, content: Content, named: Named
+) -> str:
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
@@ -71,20 +74,20 @@ async def record_communication(
     purpose: str,
     *,
     kind: MessageKind,
-    line: int | None,
+    named: Named,
     **facts: Unpack[Facts],
 ) -> Decision:
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)
-    number = require_line(standing, channel, line)
+    number = require_line(standing, channel, named.numbered(addresses, standing.present()))
     address = addresses.get(number)
     facts = await with_listings(app, channel, address, app.settings.clock(), {**_UNSTATED, **facts})
     decisions: list[Decision] = []
     communication = app.settings.random(16).hex()
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel, number)
+        line = require_line(standing, channel, (number,))
         decision = require_permission(
             assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
         )

@@ -170,7 +170,7 @@ async def send_requested_link(app: Application, payload: Payload) -> None:
     """
     address = parse_address(payload.address, payload.channel.kind)
     matches = await app.storage.find(app.index.idkeys(address))
-    for identifier in matches.identifiers.values():
+    for identifier in (row for rows in matches.holders.values() for row in rows):
         line = identifier.line
 
         def plan(

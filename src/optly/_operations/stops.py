@@ -13,7 +13,7 @@ from optly._operations.lines import writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Contact
-from optly.errors import AddressTakenError, LineTakenError, LinkInvalidError
+from optly.errors import LinkInvalidError
 from optly.links import UNDO_LIFE, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
@@ -178,7 +178,4 @@ async def successor(app: Application, subject: bytes, undo: Undo) -> int | None:
 
 async def _undo_change(access: Access, undo: Undo) -> Standing:
     command = UndoLine(added=await successor(access.app, access.record.subject, undo), removed=undo.removed)
-    try:
-        return (await access.apply(command)).standing
-    except AddressTakenError:
-        raise LineTakenError("the earlier address now belongs to another contact: nothing was changed") from None
+    return (await access.apply(command)).standing
