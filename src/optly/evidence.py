@@ -20,21 +20,9 @@ from optly.canonical import Json, canonical, timestamp
 from optly.contacts import Contact, Organisation, Wording
 from optly.errors import SerializationError, UsageError
 from optly.keys import Keys
+from optly.record import ledger
 from optly.record.events import Choice, Event
-from optly.record.ledger import (
-    Checkpoint,
-    Entry,
-    Finding,
-    Leaf,
-    Opening,
-    Problem,
-    Verification,
-    consistent,
-    included,
-    open_note,
-    origin,
-    verify_chain,
-)
+from optly.record.ledger import Entry, Finding, Opening, Problem, Verification
 
 if TYPE_CHECKING:
     from optly.timeline.for_evidence import Happening
@@ -364,7 +352,7 @@ def _signature_problems(pack: EvidencePack, trusted: Sequence[bytes]) -> list[Pr
 
 def _chain_problems(pack: EvidencePack) -> tuple[Problem, ...]:
     head = None if pack.seal is None else (pack.seal.version, pack.seal.head)
-    return verify_chain(pack.organisation, pack.contact, pack.entries, openings=pack.openings, head=head)
+    return ledger.verify_chain(pack.organisation, pack.contact, pack.entries, openings=pack.openings, head=head)
 
 
 def _wording_problems(pack: EvidencePack) -> list[Problem]:
@@ -388,36 +376,36 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
     seal = pack.seal
     if seal is None:
         return [Problem(Finding.LOG, pack.contact, None, "the pack does not say where the chain stands in the log")]
-    checkpoint = open_note(seal.checkpoint, trusted)
-    if checkpoint is None or checkpoint.origin != origin(pack.organisation):
+    checkpoint = ledger.open_note(seal.checkpoint, trusted)
+    if checkpoint is None or checkpoint.origin != ledger.origin(pack.organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
     problems = []
     leaf = _leaf(pack, seal)
-    if leaf is None or not included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
+    if leaf is None or not ledger.included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
         problems.append(Problem(Finding.LOG, pack.contact, seal.version, "the chain is not in the log as it claims"))
     if seal.version < len(pack.entries):
         detail = "the events from here on are not covered by the log"
         problems.append(Problem(Finding.LOG, pack.contact, seal.version + 1, detail))
     if kept is not None:
-        problems.extend(_against(checkpoint, seal, open_note(kept, trusted), pack.organisation))
+        problems.extend(_against(checkpoint, seal, ledger.open_note(kept, trusted), pack.organisation))
     return problems
 
 
 def _leaf(pack: EvidencePack, seal: Seal) -> bytes | None:
     try:
-        leaf = Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head)
+        leaf = ledger.Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head)
         return leaf.hash(pack.organisation)
     except SerializationError:
         return None
 
 
-def _against(now: Checkpoint, seal: Seal, kept: Checkpoint | None, organisation: str) -> list[Problem]:
-    if kept is None or kept.origin != origin(organisation):
+def _against(now: ledger.Checkpoint, seal: Seal, kept: ledger.Checkpoint | None, organisation: str) -> list[Problem]:
+    if kept is None or kept.origin != ledger.origin(organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")]
     if now.size < kept.size:
         return [Problem(Finding.TRUNCATED, "", None, "the pack rests on a log that is shorter than the one known")]
     growth = seal.growth if seal.since == kept.size else ()
-    if not consistent(kept.size, kept.root, now.size, now.root, growth):
+    if not ledger.consistent(kept.size, kept.root, now.size, now.root, growth):
         detail = "the pack does not show that its log only grew since the checkpoint that was kept"
         return [Problem(Finding.LOG, "", None, detail)]
     return []

@@ -211,17 +211,6 @@ class StopScope:
     purpose: str | None
 
 
-def _serializer(keys: Keys) -> URLSafeSerializer:
-    from itsdangerous import URLSafeSerializer
-
-    return URLSafeSerializer(
-        # From the oldest to the newest: the last one signs, all of them verify.
-        [key.derive("stop/1") for key in reversed(keys.all)],
-        salt=b"optly.stop.v1",
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
-
-
 @attrs.frozen
 class StopLinks:
     """
@@ -235,7 +224,12 @@ class StopLinks:
         """
         Return links that are signed with the current key and read with any of *keys*.
         """
-        return cls(_serializer(keys))
+        from itsdangerous import URLSafeSerializer
+
+        # From the oldest to the newest: the last one signs, all of them verify.
+        secrets = [key.derive("stop/1") for key in reversed(keys.all)]
+        signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        return cls(URLSafeSerializer(secrets, salt=b"optly.stop.v1", signer_kwargs=signing))
 
     def sign(self, scope: StopScope) -> str:
         """

@@ -183,9 +183,6 @@ class Access:
         return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
 
     async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:
-        """
-        Change the contact. Later calls see the change.
-        """
         applied = await self.app.repository.apply(self.contact, plan, suppressions=suppressions, read=self.record)
         self.record, self._stops = applied.record, None
         return applied

@@ -5,15 +5,24 @@ The application: what every operation of one manager works with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import attrs
 
 from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Repository
 from optly._operations.settings import Settings
-from optly.contacts import Channel
+from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import NoBackendError
-from optly.protocols import AsyncBatchBackend, AsyncMessageBackend, AsyncRegister, AsyncStorage, AsyncTracingBackend
+from optly.links import Pages
+from optly.protocols import (
+    AsyncBatchBackend,
+    AsyncMessageBackend,
+    AsyncRegister,
+    AsyncStorage,
+    AsyncTracingBackend,
+    Clock,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -37,10 +46,6 @@ class Backend:
 
 @attrs.frozen(kw_only=True)
 class Application:
-    """
-    The settings, the repository and the ports.
-    """
-
     settings: Settings
     repository: Repository
     index: BlindIndex
@@ -59,10 +64,50 @@ class Application:
             raise NoBackendError(f"no message backend serves {channel}: pass one to the manager")
 
 
+class Face:
+    """
+    What both faces show of the settings.
+    """
+
+    _app: Application
+
+    @property
+    def organisation(self) -> Organisation:
+        """
+        The organisation that asks.
+        """
+        return self._app.settings.organisation
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """
+        The purposes, by key.
+        """
+        return self._app.settings.purposes
+
+    @property
+    def pages(self) -> Pages:
+        """
+        The URLs of the MyOptly pages.
+        """
+        return self._app.settings.pages
+
+    @property
+    def catalogues(self) -> tuple[Path, ...]:
+        """
+        The directories with the host's own catalogues.
+        """
+        return self._app.settings.catalogues
+
+    @property
+    def clock(self) -> Clock:
+        """
+        The clock, which returns the current time.
+        """
+        return self._app.settings.clock
+
+
 async def close(app: Application) -> None:
-    """
-    Close the storage and the backends. Harmless when repeated.
-    """
     for backend in app.backends.values():
         await backend.one.close()
     await app.storage.close()

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from optly.contacts import addresses
 from optly.errors import NaiveDatetimeError
-from optly.messages import Content
 
 
 def read_addresses(
@@ -41,13 +40,6 @@ def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addre
         UnknownChannelError: A channel does not exist.
     """
     return [addresses.Channel.of(channel) for channel in channels]
-
-
-def read_content(content: Content | str) -> Content:
-    """
-    Wrap a plain string in `Content`.
-    """
-    return Content(text=content) if isinstance(content, str) else content
 
 
 def read_instant(at: datetime | None) -> datetime | None:

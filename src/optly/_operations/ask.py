@@ -4,10 +4,10 @@ Asking for consent: the request is gated, its wording pinned, and the question a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -97,58 +97,45 @@ def gate_request(
     return next((decision for decision in decisions if not decision), decisions[0])
 
 
+def _each_once(items: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(items))
+
+
 @attrs.frozen(kw_only=True)
 class ConsentRequest:
     """
-    A request for consent, checked as far as it does not depend on the contact.
+    A request for consent, as far as it does not depend on the contact.
 
     Attributes:
         via: The channel the question is sent on.
+        purposes: Their keys.
         basis: How the person came to ask for the question, if that is what allows it.
         language: The language of the question; None for each contact's own.
         remind_after: How long after the question to send a reminder; None for no reminder.
     """
 
     via: Channel
-    channels: Sequence[Channel]
-    purposes: Sequence[Purpose]
+    channels: Sequence[Channel] = attrs.field(converter=_each_once)
+    purposes: Sequence[str] = attrs.field(converter=_each_once)
     basis: Solicited | None
     language: str | None
     expires_within: timedelta
     remind_after: timedelta | None
 
+    def check(self, app: Application) -> None:
+        """
+        Refuse what can be asked of nobody.
 
-def consent_request(
-    app: Application,
-    *,
-    via: Channel,
-    channels: Sequence[Channel],
-    purposes: Sequence[str],
-    basis: Solicited | None,
-    language: str | None,
-    expires_within: timedelta,
-    remind_after: timedelta | None,
-) -> ConsentRequest:
-    """
-    Check a request for consent and return it.
-
-    Raises:
-        UsageError: It asks about nothing, or its reminder would not fall between the question and its expiry.
-    """
-    app.require_backend(via)
-    if not channels or not purposes:
-        raise UsageError("a question needs at least one channel and one purpose")
-    if remind_after is not None and not timedelta(0) < remind_after < expires_within:
-        raise UsageError("a reminder must come after the question and before the question expires")
-    return ConsentRequest(
-        via=via,
-        channels=tuple(dict.fromkeys(channels)),
-        purposes=tuple(app.settings.purpose(key) for key in dict.fromkeys(purposes)),
-        basis=basis,
-        language=language,
-        expires_within=expires_within,
-        remind_after=remind_after,
-    )
+        Raises:
+            UsageError: It asks about nothing, or its reminder would not fall between the question and its expiry.
+        """
+        app.require_backend(self.via)
+        if not self.channels or not self.purposes:
+            raise UsageError("a question needs at least one channel and one purpose")
+        if self.remind_after is not None and not timedelta(0) < self.remind_after < self.expires_within:
+            raise UsageError("a reminder must come after the question and before the question expires")
+        for key in self.purposes:
+            app.settings.purpose(key)
 
 
 def _apply_budget(app: Application, standing: Standing, decision: Decision, now: datetime) -> Decision:
@@ -180,21 +167,17 @@ def plan_request(
             return None
         line = require_line(standing, request.via)
         language = request.language or standing.language
-        wordings = {
-            (channel, purpose.key): _require_sound(app, purpose, channel, language)
-            for purpose in request.purposes
-            for channel in request.channels
-        }
+        asked = [(app.settings.purpose(key), channel) for key in request.purposes for channel in request.channels]
+        wordings = [_require_sound(app, purpose, channel, language) for purpose, channel in asked]
         choices = tuple(
             Choice(
                 channel=channel,
                 purpose=purpose.key,
                 line=require_line(standing, channel),
-                wording=wordings[channel, purpose.key].digest,
+                wording=wording.digest,
                 expires_at=None if purpose.validity is None else now + purpose.validity,
             )
-            for purpose in request.purposes
-            for channel in request.channels
+            for (purpose, channel), wording in zip(asked, wordings, strict=True)
         )
         basis = request.basis
         gate_args = (app, standing, contact, request.via, line, choices, basis)
@@ -228,15 +211,13 @@ def plan_request(
         if remind_at is not None:
             reminder = attrs.evolve(payload, kind=PayloadKind.REMINDER)
             queue.append(encode(reminder, contact.subject, messages[1], remind_at))
-        return Plan(command=command, queue=tuple(queue), wordings=tuple(wordings.values()))
+        return Plan(command=command, queue=tuple(queue), wordings=wordings)
 
     return plan
 
 
 async def request_consent(app: Application, contact: Contact, request: ConsentRequest) -> Question:
-    """
-    Ask one contact for consent.
-    """
+    request.check(app)
     record = await app.repository.require(contact)
     question = app.settings.random(16).hex()
     plan = plan_request(app, contact, request, question, (app.settings.random(16), app.settings.random(16)))

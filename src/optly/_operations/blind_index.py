@@ -82,9 +82,6 @@ class BlindIndex:
     _keys: Keys = attrs.field(repr=False)
 
     def idkeys(self, address: Address) -> tuple[bytes, ...]:
-        """
-        Return every idkey under which *address* may be found, the one of the current key first.
-        """
         return self._keys.idkeys(self._organisation, address)
 
     def changes(

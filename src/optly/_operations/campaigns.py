@@ -29,9 +29,7 @@ async def request_consents(
     request: ConsentRequest,
     report: Callable[[Asked], object] | None,
 ) -> Campaign:
-    """
-    Ask each contact on a list whom the gate allows to be asked, once for each campaign.
-    """
+    request.check(app)
     if not campaign.strip():
         raise UsageError("a campaign needs a name, so that a second run of it is recognised")
     asked = before = 0

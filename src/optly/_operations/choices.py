@@ -19,7 +19,7 @@ from optly.record.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
 from optly.record.consent import check_open
 from optly.record.events import LinkKind
 from optly.record.standing import Question, QuestionState, Standing
-from optly.record.views import Item, Opened, UndoneChange, choice_items, pinned_items, question_items
+from optly.record.views import Item, Opened, UndoneChange, choice_items, pinned_items
 
 
 def _question(access: Access) -> Question:
@@ -63,9 +63,6 @@ async def _held(access: Access, now: datetime) -> tuple[Item, ...]:
 
 
 async def open_link(access: Access, language: str) -> Opened:
-    """
-    Return what is behind a link. Changes nothing.
-    """
     app, target, now = access.app, access.target, access.app.settings.clock()
     if target.kind is LinkKind.UNDO:
         return await _open_undo(access, language)
@@ -93,7 +90,7 @@ async def open_link(access: Access, language: str) -> Opened:
         return attrs.evolve(
             opened,
             language=question.language,
-            items=question_items(question, app.settings.purposes, wordings),
+            items=pinned_items(question.choices, app.settings.purposes, wordings),
             expires_at=question.expires_at,
         )
     items: tuple[Item, ...] = ()
@@ -128,9 +125,6 @@ async def _open_undo(access: Access, language: str) -> Opened:
 
 
 async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
-    """
-    Answer the question behind a link.
-    """
     if access.target.kind is not LinkKind.QUESTION:
         raise LinkInvalidError("this link opens a MyOptly page and does not answer a question")
     access.require_line()
@@ -148,9 +142,6 @@ async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 
 
 async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
-    """
-    Change choices through a MyOptly link, or in a session.
-    """
     app = access.app
     access.require_kind(LinkKind.MANAGE, LinkKind.SESSION)
     if not access.manages:
@@ -184,9 +175,6 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 
 
 async def confirm(access: Access, how: Circumstances) -> Standing:
-    """
-    Confirm a held answer through the link it was given with. Harmless if nothing is held.
-    """
     access.require_line()
     command = ConfirmAnswer(code=access.mark, line=access.line, language=how.language, context=how.context)
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))

@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+import attrs
+
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
@@ -39,9 +41,6 @@ def acknowledge_by(at: datetime) -> datetime:
 
 
 async def complain(access: Access, text: str) -> Complaint:
-    """
-    Record a complaint, send an acknowledgement, and alert the organisation.
-    """
     app = access.app
     access.require_line()
     if len(text) > LONGEST:
@@ -56,31 +55,20 @@ async def complain(access: Access, text: str) -> Complaint:
         command = Complain(
             complaint=complaint, acknowledge_by=deadline, text=text, link=access.target.kind, code=access.mark
         )
-        payloads = [
-            (
-                Payload(
-                    kind=PayloadKind.COMPLAINT,
-                    channel=access.target.channel,
-                    line=access.target.line,
-                    language=standing.language,
-                    at=now,
-                    until=deadline,
-                    complaint=complaint,
-                ),
-                now,
-            )
-        ]
-        for due_at, reminder in ((now, False), (deadline - _REMINDED_BEFORE, True)):
-            alert = Payload(
-                kind=PayloadKind.ALERT,
-                channel=Channel.EMAIL,
-                line=0,
-                language="en",
-                until=deadline,
-                complaint=complaint,
-                reminder=reminder,
-            )
-            payloads.append((alert, due_at))
+        acknowledgement = Payload(
+            kind=PayloadKind.COMPLAINT,
+            channel=access.target.channel,
+            line=access.target.line,
+            language=standing.language,
+            at=now,
+            until=deadline,
+            complaint=complaint,
+        )
+        alert = Payload(
+            kind=PayloadKind.ALERT, channel=Channel.EMAIL, line=0, language="en", until=deadline, complaint=complaint
+        )
+        reminder = attrs.evolve(alert, reminder=True)
+        payloads = [(acknowledgement, now), (alert, now), (reminder, deadline - _REMINDED_BEFORE)]
         return Plan(command=command, queue=_sendable(app, access.contact, payloads))
 
     applied = await access.apply(plan)
@@ -100,8 +88,5 @@ def _sendable(
 
 
 async def answer_complaint(app: Application, contact: Contact, complaint: str, how: str, *, resolved: bool) -> Standing:
-    """
-    Record that the person was sent an acknowledgement of their complaint, or its outcome.
-    """
     command = AnswerComplaint(complaint=complaint, how=how, resolved=resolved)
     return (await app.repository.apply(contact, command)).standing

@@ -26,17 +26,10 @@ _ATTEMPTS = 10
 
 
 async def find(app: Application, address: Address) -> Contact | None:
-    """
-    Return the contact whose line an address is, or None.
-    """
     matches = await app.storage.find(app.index.idkeys(address))
     for identifier in matches.identifiers.values():
         return Contact(identifier.subject.hex())
     return None
-
-
-async def _by_address(app: Application, addresses: Sequence[Address]) -> dict[Address, Contact | None]:
-    return {address: await find(app, address) for address in addresses}
 
 
 def _line(address: Address, held_by: Mapping[AddressKind, Subscriber]) -> NewLine:
@@ -59,7 +52,7 @@ async def add(
     Nothing else about an existing contact changes, so an import can neither widen nor undo what they chose.
     """
     for _ in range(_ATTEMPTS):
-        holders = await _by_address(app, addresses)
+        holders = {address: await find(app, address) for address in addresses}
         contacts = {contact for contact in holders.values() if contact is not None}
         if len(contacts) > 1:
             raise LineTakenError("the addresses belong to different contacts: nothing was changed")
@@ -141,9 +134,6 @@ def plan_change(
 
 
 async def change(app: Application, contact: Contact, addresses: Sequence[Address], **details: Any) -> Standing:
-    """
-    Change a contact's details, as planned by `plan_change`.
-    """
     record = await app.repository.require(contact)
     planner = plan_change(await app.repository.openings(record.subject), addresses, **details)
     with address_taken():
@@ -151,9 +141,6 @@ async def change(app: Application, contact: Contact, addresses: Sequence[Address
 
 
 async def restore_line(app: Application, contact: Contact, channel: Channel, how: str) -> Standing:
-    """
-    Put a line back into use after its messages had failed.
-    """
     record = await app.repository.require(contact)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -163,17 +150,11 @@ async def restore_line(app: Application, contact: Contact, channel: Channel, how
 
 
 async def erase(app: Application, contact: Contact) -> None:
-    """
-    Erase all personal data. The chain stays, and so do the suppressions under the blind index of the addresses.
-    """
     record = await app.repository.require(contact)
     await app.repository.apply(contact, EraseContact(), read=record)
 
 
 async def standing(app: Application, contact: Contact, at: datetime | None) -> Standing:
-    """
-    Return the standing now, or as it was recorded at an instant.
-    """
     record = await app.repository.require(contact)
     return record.standing if at is None else fold(await recorded_until(app, record.subject, at))
 
@@ -187,9 +168,6 @@ async def recorded_until(app: Application, subject: bytes, at: datetime) -> list
 
 
 async def history(app: Application, contact: Contact) -> tuple[Event, ...]:
-    """
-    Return every event in order, with the personal values that are not erased.
-    """
     subject = (await app.repository.require(contact)).subject
     openings = await app.repository.openings(subject)
     return tuple(entry.event(openings) for entry in await app.storage.entries(subject))

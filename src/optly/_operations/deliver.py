@@ -18,6 +18,7 @@ from optly._operations.leases import BATCH, LEASE, claim, doubt_overdue, due
 from optly._operations.outcomes import FIRST_DELAY, Outcomes, add_receipt
 from optly._operations.prepare import load, prepare
 from optly._operations.proof import seal
+from optly._operations.queued import settlement
 from optly.contacts import Channel
 from optly.errors import UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
@@ -49,9 +50,6 @@ async def deliver(app: Application, limit: int | None) -> Deliveries:
 
 
 async def deliver_batches(app: Application) -> Deliveries:
-    """
-    Send one batch on each channel. A worker calls this repeatedly, and can be stopped in between.
-    """
     deliveries = await doubt_overdue(app)
     for channel in app.backends:
         deliveries += (await _deliver_batch(app, channel, BATCH))[0]
@@ -60,9 +58,6 @@ async def deliver_batches(app: Application) -> Deliveries:
 
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
-    """
-    Seal the log and delete expired codes, if there were any deliveries.
-    """
     if deliveries.total:
         await seal(app)
         await app.storage.expire(app.settings.clock())
@@ -89,7 +84,7 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
         ready = await prepare(app, messages, records, now, outcomes)
     except BaseException:
         # Nothing was sent. Without this, the whole batch would be in doubt.
-        queued = [message.settled(MessageState.QUEUED, now + FIRST_DELAY) for message in messages]
+        queued = [settlement(message.row, MessageState.QUEUED, now + FIRST_DELAY) for message in messages]
         await app.storage.settle([*queued, *outcomes.settlements])
         raise
     receipts = await _send(app, backend, [message.message for message in ready if message.message is not None], now)

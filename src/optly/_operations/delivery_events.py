@@ -44,9 +44,6 @@ class _Sent:
 
 
 async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
-    """
-    Record what a provider reports.
-    """
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
         return Received(effect=Effect.NOTED, event=event)
     if event.message:

@@ -43,9 +43,6 @@ class _Proposal:
 
 
 async def details(access: Access) -> Details:
-    """
-    Return the details on record, unmasked.
-    """
     access.require_raised()
     standing, openings, values = access.record.standing, await access.openings(), await access.addresses()
     name = None if standing.name is None else openings.get(standing.name)
@@ -60,9 +57,6 @@ async def details(access: Access) -> Details:
 
 
 async def change_own(access: Access, *, name: str | None, language: str | None, address: Address | None) -> str:
-    """
-    Change details that need no proof, and return the code of the session, which may be a new one.
-    """
     access.require_raised()
     if address is not None and address.kind in lines.WRITTEN_TO_BY:
         raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
@@ -75,9 +69,6 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
 
 
 async def propose(access: Access, address: Address) -> None:
-    """
-    Send a one-time code to a new address.
-    """
     access.require_raised()
     app = access.app
     channel = lines.writes_to(address.kind, app.backends)
@@ -120,19 +111,12 @@ async def _proposal(app: Application, key: bytes) -> _Proposal | None:
 
 
 async def proposed(access: Access, kind: AddressKind) -> str:
-    """
-    Return the new address waiting for its code, masked; empty for none.
-    """
     access.require_raised()
     stored = await _proposal(access.app, proposal_key(access.key, kind))
     return "" if stored is None else stored.address.masked
 
 
 async def prove(access: Access, kind: AddressKind, digits: str) -> str:
-    """
-    Add the new address with the digits that were sent there, notify the old one, and return the new code of the
-    session.
-    """
     access.require_raised()
     app, key = access.app, proposal_key(access.key, kind)
     stored = await _proposal(app, key)
@@ -174,9 +158,6 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
 
 
 async def history(access: Access) -> History:
-    """
-    Return every event, with the wording that was shown.
-    """
     access.require_raised()
     openings = await access.openings()
     events = tuple(entry.event(openings) for entry in await access.app.storage.entries(access.record.subject))
@@ -189,9 +170,6 @@ async def history(access: Access) -> History:
 
 
 async def send_copy(access: Access) -> str:
-    """
-    Send a copy of all data to the contact's own email address, and return the address, masked.
-    """
     access.require_raised()
     app, standing, values = access.app, access.record.standing, await access.addresses()
     chosen = access.target.line if access.target.channel is Channel.EMAIL else None

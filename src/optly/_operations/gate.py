@@ -113,9 +113,6 @@ async def check_contact(
     at: datetime | None = None,
     **facts: Unpack[Facts],
 ) -> Decision:
-    """
-    Decide a message or a call to a contact.
-    """
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)
     now = app.settings.clock() if at is None else at
@@ -138,9 +135,6 @@ async def check_addresses(
     at: datetime | None = None,
     **facts: Unpack[Facts],
 ) -> list[Decision]:
-    """
-    Decide a message or a call to each of these addresses, in order.
-    """
     idkeys_by_address = [app.index.idkeys(address) for address in addresses]
     matches = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
     subjects = {identifier.subject for identifier in matches.identifiers.values()}

@@ -1,5 +1,6 @@
 """
-Inbound messages: a stop, the answer to a question, a call for help, or anything else a person writes.
+Receiving: the delivery events of providers, and what people write: a stop, the answer to a question, a call for help,
+or anything else.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from optly._operations.application import Application
+from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, holder, idempotency_key
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, parse_address
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
-from optly.messages import InboundMessage, Keyword
+from optly.messages import DeliveryEvent, InboundMessage, Keyword
 from optly.messages.replies import Asks, Picks, Reply, Says, Starts, Stops, read_reply
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
 from optly.record.events import Meaning, Through
@@ -25,10 +27,13 @@ from optly.results import Effect, Received
 _HELP_EVERY: Final = timedelta(hours=1)
 
 
-async def receive_message(app: Application, event: InboundMessage) -> Received:
-    """
-    Record what a person wrote, and act on it.
-    """
+async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Received:
+    if isinstance(event, InboundMessage):
+        return await _message(app, event)
+    return await receive_delivery_event(app, event)
+
+
+async def _message(app: Application, event: InboundMessage) -> Received:
     if event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     try:

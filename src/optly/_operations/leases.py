@@ -87,7 +87,7 @@ async def doubt_overdue(app: Application) -> Deliveries:
             if message is None:
                 await _refuse(app, row)
                 continue
-            settled = message.settled(MessageState.IN_DOUBT)
+            settled = settlement(message.row, MessageState.IN_DOUBT)
             if message.recorded:
                 command = outcome_command(message, Receipt(outcome=Outcome.IN_DOUBT))
                 await settle(app, message.contact, command, settled)

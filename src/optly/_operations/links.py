@@ -35,9 +35,6 @@ def new_code(app: Application, target: LinkTarget, until: datetime | None = None
 
 
 async def link(app: Application, contact: Contact, channel: Channel, line: int | None) -> str:
-    """
-    Make a MyOptly link for a message on *channel* and return its URL.
-    """
     record = await app.repository.require(contact)
     if record.standing.erased_at is not None:
         raise UnknownContactError("the contact was erased")
@@ -55,9 +52,6 @@ async def link(app: Application, contact: Contact, channel: Channel, line: int |
 
 
 async def revoke(app: Application, contact: Contact) -> int:
-    """
-    Revoke every code of a contact, and return how many there were.
-    """
     await app.repository.require(contact)
     return await app.storage.revoke_codes(contact.subject)
 
@@ -65,9 +59,6 @@ async def revoke(app: Application, contact: Contact) -> int:
 async def stop_headers(
     app: Application, contact: Contact, channel: Channel, purpose: str | None, line: int | None
 ) -> Mapping[str, str]:
-    """
-    Return the headers with which a mail program stops one purpose, or all of them.
-    """
     record = await app.repository.require(contact)
     if purpose is not None:
         app.settings.purpose(purpose)

@@ -1,5 +1,5 @@
 """
-What the outbox holds: how many messages in each state, and which.
+What the outbox holds.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ from optly.results import OutboxEntry
 
 
 async def backlog(app: Application) -> Mapping[MessageState, int]:
-    """
-    Count the messages in each state.
-    """
     return await app.storage.backlog(app.settings.organisation.key)
 
 
 async def messages(app: Application, state: MessageState, limit: int) -> list[OutboxEntry]:
-    """
-    Return messages in *state*, those due longest ago first, each with the reason for its state.
-    """
     rows = await app.storage.messages(app.settings.organisation.key, state, limit)
     return [
         OutboxEntry(

@@ -4,6 +4,7 @@ The outcomes of sent messages: what is recorded, what is tried again, and when.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +12,7 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.payload import PayloadKind
-from optly._operations.queued import QueuedMessage
+from optly._operations.queued import QueuedMessage, settlement
 from optly._operations.repository import Plan, Record
 from optly.backoff import backoff
 from optly.contacts import Contact
@@ -80,63 +81,47 @@ class Outcomes:
 
     changes: list[tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = attrs.field(factory=list)
     settlements: list[Settlement] = attrs.field(factory=list)
-    counts: dict[str, int] = attrs.field(factory=dict)
+    counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
     def deliveries(self) -> Deliveries:
         return Deliveries(**self.counts)
 
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def defer(self, message: QueuedMessage, until: datetime) -> None:
+    def defer(self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred") -> None:
         """
         Put a message back into the queue, unsent, until an instant.
         """
-        self.settlements.append(message.settled(MessageState.QUEUED, until))
-        self._count("deferred")
+        self.settlements.append(settlement(message.row, MessageState.QUEUED, until))
+        self.counts[counted_as] += 1
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
         Record that a message is not sent, and why.
         """
-        self.changes.append((record, command, message.settled(MessageState.WITHHELD)))
-        self._count("withheld")
+        self.changes.append((record, command, settlement(message.row, MessageState.WITHHELD)))
+        self.counts["withheld"] += 1
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
         Take a message out of the queue without an event.
         """
-        self.settlements.append(message.settled(MessageState.WITHHELD))
+        self.settlements.append(settlement(message.row, MessageState.WITHHELD))
         if counted:
-            self._count("withheld")
-
-    def retry(self, message: QueuedMessage, at: datetime) -> None:
-        """
-        Put a message that the provider could not take back into the queue.
-        """
-        self.settlements.append(message.settled(MessageState.QUEUED, at))
-        self._count("retried")
+            self.counts["withheld"] += 1
 
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
-        """
-        Record the final outcome of a message.
-        """
-        settled = message.settled(_STATES[receipt.outcome])
+        settled = settlement(message.row, _STATES[receipt.outcome])
         if message.recorded:
             code = "" if message.payload.kind is PayloadKind.CODE else mark(message.code)
             self.changes.append((record, outcome_command(message, receipt, backend, code), settled))
         else:
             self.settlements.append(settled)
-        self._count(receipt.outcome.value)
+        self.counts[receipt.outcome.value] += 1
 
     async def write(self, app: Application) -> None:
-        """
-        Write everything collected.
-        """
         try:
             written = await app.repository.apply_all(
-                [(record, _plan(command, settled)) for record, command, settled in self.changes]
+                [(record, Plan(command=command, settle=(settled,))) for record, command, settled in self.changes]
             )
             for record, command, settled in self.changes:
                 if record.subject not in written:
@@ -156,15 +141,11 @@ def add_receipt(
         attempts = message.row.attempts
         if attempts < MAX_ATTEMPTS:
             delay = max(retry_delay(attempts, app.settings.random(4)), receipt.retry_after or timedelta(0))
-            outcomes.retry(message, app.settings.clock() + delay)
+            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")
             return
         reply = f"gave up after {attempts} attempts; the last reply was: {receipt.reply}"
         receipt = attrs.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)
     outcomes.finish(message, record, receipt, backend)
-
-
-def _plan(command: Command, settled: Settlement) -> Plan:
-    return Plan(command=command, settle=(settled,))
 
 
 async def settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
@@ -172,7 +153,7 @@ async def settle(app: Application, contact: Contact, command: Command, settled: 
     Record the outcome of one message together with the new state of its row.
     """
     try:
-        applied = await app.repository.apply(contact, _plan(command, settled))
+        applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)))
     except ClaimLostError:
         # The message was queued again in the meantime, or is gone. What is known now is still evidence.
         applied = await app.repository.apply(contact, command)

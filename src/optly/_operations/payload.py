@@ -115,9 +115,6 @@ def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, n
 
 
 def encode(payload: Payload, subject: bytes, message: bytes, due_at: datetime) -> OutboxMessage:
-    """
-    Return *payload* as a row of the outbox.
-    """
     return OutboxMessage(
         subject=subject, message=message, channel=payload.channel, due_at=due_at, body=msgspec.json.encode(payload)
     )

@@ -14,6 +14,7 @@ from optly.errors import ConflictError, LedgerError, SerializationError, UsageEr
 from optly.protocols import Head
 from optly.record import ledger
 from optly.record.consent import fold
+from optly.record.ledger import Finding, Problem
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -52,9 +53,6 @@ def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
 
 
 async def evidence(app: Application, contact: Contact, since: str | None) -> EvidencePack:
-    """
-    Seal the log and pack the evidence of what one contact was asked and answered.
-    """
     from optly.evidence import EvidencePack, Seal, wordings_named
 
     known = None if since is None else ledger.open_note(since, app.settings.keys.public_keys)
@@ -108,9 +106,7 @@ async def verify(app: Application, checkpoint: str | None) -> ledger.Verificatio
         events, erased = events + event_count, erased + erased_count
         sealed += not contact_problems
     problems.extend(
-        ledger.Problem(
-            ledger.Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left"
-        )
+        Problem(Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left")
         for subject in by_subject
     )
     return ledger.Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
@@ -121,7 +117,7 @@ def _log_problems(
     latest: tuple[ledger.Checkpoint, Sequence[bytes]] | None,
     leaves: Sequence[ledger.Leaf],
     known: str | None,
-) -> list[ledger.Problem]:
+) -> list[Problem]:
     key = app.settings.organisation.key
     hashes = [leaf.hash(key) for leaf in leaves]
     problems = []
@@ -133,15 +129,10 @@ def _log_problems(
             or opened.origin != ledger.origin(key)
             or (opened.size, opened.root) != (stored.size, stored.root)
         ):
-            problems.append(
-                ledger.Problem(
-                    ledger.Finding.SIGNATURE, "", None, "the head of the log is not signed with any of the keys given"
-                )
-            )
+            detail = "the head of the log is not signed with any of the keys given"
+            problems.append(Problem(Finding.SIGNATURE, "", None, detail))
         if len(leaves) != stored.size or ledger.merkle_root(hashes) != stored.root:
-            problems.append(
-                ledger.Problem(ledger.Finding.LOG, "", None, "the log does not match the root that its head signs")
-            )
+            problems.append(Problem(Finding.LOG, "", None, "the log does not match the root that its head signs"))
     if known is not None:
         problem = ledger.consistency_problem(known, app.settings.keys.public_keys, ledger.origin(key), hashes)
         problems.extend([] if problem is None else [problem])
@@ -150,7 +141,7 @@ def _log_problems(
 
 async def _verify_contact(
     app: Application, subject: bytes, leaves: Sequence[ledger.Leaf]
-) -> tuple[list[ledger.Problem], int, int]:
+) -> tuple[list[Problem], int, int]:
     """
     Return the problems of one contact, the number of its events and the number of erased values.
     """
@@ -159,7 +150,7 @@ async def _verify_contact(
     try:
         entries = await app.storage.entries(subject)
     except LedgerError:
-        return [ledger.Problem(ledger.Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
+        return [Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
     openings = await app.repository.openings(subject)
     problems = list(
         ledger.verify_chain(
@@ -174,10 +165,10 @@ async def _verify_contact(
     for leaf in leaves:
         if leaf.version > len(entries):
             detail = f"the log counts {leaf.version} events, but {len(entries)} are left"
-            problems.append(ledger.Problem(ledger.Finding.TRUNCATED, contact, len(entries) + 1, detail))
+            problems.append(Problem(Finding.TRUNCATED, contact, len(entries) + 1, detail))
         elif hashes.get(leaf.version, ledger.GENESIS) != leaf.head:
             detail = "the chain does not lead to the hash that was sealed"
-            problems.append(ledger.Problem(ledger.Finding.ALTERED, contact, leaf.version, detail))
+            problems.append(Problem(Finding.ALTERED, contact, leaf.version, detail))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
     erased = 0
@@ -189,10 +180,10 @@ async def _verify_contact(
     return problems, len(entries), erased
 
 
-def _read_model_problems(contact: str, head: Head, entries: Sequence[ledger.Entry]) -> list[ledger.Problem]:
+def _read_model_problems(contact: str, head: Head, entries: Sequence[ledger.Entry]) -> list[Problem]:
     standing = fold(entry.event() for entry in entries)
     stored = load_standing(head.snapshot)
     if head.snapshot_version != len(entries) or (stored is not None and stored != standing):
         detail = "the stored read model does not match the events"
-        return [ledger.Problem(ledger.Finding.READ_MODEL, contact, None, detail)]
+        return [Problem(Finding.READ_MODEL, contact, None, detail)]
     return []

@@ -60,12 +60,6 @@ class QueuedMessage:
         """
         return self.payload.line != 0
 
-    def settled(self, state: MessageState, due_at: datetime | None = None) -> Settlement:
-        """
-        Return the change that moves its row to *state*.
-        """
-        return settlement(self.row, state, due_at)
-
 
 def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     """

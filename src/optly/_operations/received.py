@@ -1,5 +1,8 @@
 """
 What delivery events and inbound messages share: each is applied once, to the line of an address.
+
+What an event leads to is committed under an idempotency key made from the event, so that one received again, or twice
+at once, has no further effect.
 """
 
 from __future__ import annotations
@@ -16,9 +19,6 @@ from optly.results import Effect, Received
 
 
 def idempotency_key(event: DeliveryEvent | InboundMessage) -> bytes:
-    """
-    Return the key under which what an event leads to is committed.
-    """
     return sha256(f"received\0{event.backend}\0{event.channel}\0{event.id}")[:16]
 
 

@@ -34,21 +34,11 @@ _NO_LIMIT: Final = 1_000_000
 
 
 async def reconcile(app: Application, *, resend: bool, limit: int) -> list[Doubt]:
-    """
-    Look into every message in doubt, and settle those whose outcome is found.
-
-    Args:
-        resend: Whether to queue again what the provider says it does not have. A message whose outcome stays unknown is
-            never sent again.
-    """
     rows = await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, limit)
     return [await _look_into(app, row, resend) for row in rows]
 
 
 async def resolve(app: Application, contact: Contact, message: str, *, sent: bool) -> bool:
-    """
-    Settle one doubt by hand. False if there is no such doubt.
-    """
     for row in await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, _NO_LIMIT):
         if row.message.hex() == message and row.subject == contact.subject:
             if sent:
@@ -86,9 +76,6 @@ async def _look_up(
     doubted_at: Sequence[datetime],
     resend: bool,
 ) -> Doubt:
-    """
-    Look a message up at the provider, if that is possible.
-    """
     backend = app.backends.get(payload.channel)
     if backend is None or backend.traces is None or not doubted_at:
         return doubt
@@ -111,9 +98,6 @@ async def _look_up(
 
 
 async def _carries_link(app: Application, text: str, message: str) -> bool:
-    """
-    Whether a text carries the link that was made for *message*.
-    """
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
         try:
             value = await app.storage.code(code_key(read_code(code)), app.settings.clock())

@@ -30,9 +30,6 @@ async def record_consent(
     at: datetime,
     **facts: Any,
 ) -> Standing:
-    """
-    Record a consent that was given elsewhere, unless it is refused.
-    """
     validities = {key: app.settings.purpose(key).validity for key in purposes}
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -90,9 +87,6 @@ async def stop(
     actor: Actor,
     how: str,
 ) -> Standing:
-    """
-    Record a withdrawal or an objection.
-    """
     for key in purposes:
         app.settings.purpose(key)
 
@@ -120,9 +114,6 @@ async def import_objections(
     actor: Actor,
     how: str,
 ) -> Imported:
-    """
-    Record an objection to all marketing for the holder of each address. Unknown addresses are added as contacts.
-    """
     recorded, malformed = 0, []
     for position, text in enumerate(addresses, 1):
         try:

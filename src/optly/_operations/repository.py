@@ -43,9 +43,6 @@ _decode = msgspec.json.Decoder(Standing).decode
 
 
 def dump_standing(standing: Standing) -> bytes:
-    """
-    Encode a standing.
-    """
     return _SNAPSHOT_VERSION + _encode(standing)
 
 
@@ -154,9 +151,6 @@ class Repository:
         return (await self.load_all([contact.subject]))[contact.subject]
 
     async def load_all(self, subjects: Sequence[bytes]) -> dict[bytes, Record]:
-        """
-        Read contacts, as `load` does.
-        """
         heads = await self.storage.load(subjects)
         return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
 
@@ -189,9 +183,6 @@ class Repository:
         )
 
     async def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        """
-        Return the stored personal values of a contact, by slot.
-        """
         return (await self.storage.openings([subject])).get(subject, {})
 
     async def openings_of(self, record: Record) -> Mapping[str, Opening]:

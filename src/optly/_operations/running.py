@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar, cast
-
-from optly.protocols import AsyncMessageBackend, AsyncRegister, AsyncStorage, MessageBackend, Register, Storage
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -64,9 +62,11 @@ def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     return call
 
 
-class _Awaited:
+class Awaited:
     """
     A port whose methods are awaited. Each method is wrapped when it is first used.
+
+    It satisfies the awaited protocol of the port, because both protocols are made from one source.
     """
 
     def __init__(self, port: object, wrap: Wrap) -> None:
@@ -78,27 +78,3 @@ class _Awaited:
             value = self._wrap(value)
             self.__dict__[name] = value
         return value
-
-
-# A wrapped port satisfies the awaited protocol method by method, because both protocols are made from one source.
-
-
-def awaited_storage(storage: Storage, wrap: Wrap) -> AsyncStorage:
-    """
-    Return a store whose methods are awaited.
-    """
-    return cast("AsyncStorage", _Awaited(storage, wrap))
-
-
-def awaited_register(register: Register, wrap: Wrap) -> AsyncRegister:
-    """
-    Return a register whose methods are awaited.
-    """
-    return cast("AsyncRegister", _Awaited(register, wrap))
-
-
-def awaited_backend(backend: MessageBackend | AsyncMessageBackend, wrap: Wrap) -> AsyncMessageBackend:
-    """
-    Return a message backend whose methods are awaited, including those of its optional protocols.
-    """
-    return cast("AsyncMessageBackend", _Awaited(backend, wrap))

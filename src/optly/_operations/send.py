@@ -21,27 +21,15 @@ from optly.rules import Decision, Facts, MessageKind
 
 
 async def send(app: Application, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
-    """
-    Gate a marketing message and queue it. Return its id, 32 hexadecimal digits.
-    """
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
-    message = app.settings.random(16)
+    message, kind = app.settings.random(16), MessageKind.MARKETING
 
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel)
         decision = require_permission(
-            assess(
-                app,
-                standing,
-                channel,
-                purpose,
-                kind=MessageKind.MARKETING,
-                contact=contact.id,
-                line=line,
-                at=now,
-            )
+            assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
         )
         command = QueueMessage(
             message=message.hex(),
@@ -86,9 +74,6 @@ async def record_communication(
     line: int | None,
     **facts: Unpack[Facts],
 ) -> Decision:
-    """
-    Gate a call or a message that the host makes itself, and record it.
-    """
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)

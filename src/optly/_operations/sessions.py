@@ -28,9 +28,6 @@ _HEAD_START: Final = timedelta(days=365)
 
 
 async def open_session(app: Application, target: links.LinkTarget, session: links.Session) -> str:
-    """
-    Store a session and return its code.
-    """
     code = links.make_code(app.settings.random(links.SESSION_BITS // 8))
     stored = StoredCode(
         key=links.code_key(code),
@@ -63,11 +60,6 @@ async def renew(access: Access, *, raised: bool = True) -> str:
 
 
 async def request_code(access: Access) -> str:
-    """
-    Send a one-time code to the line that the link was sent to, and return the code of the session it will raise.
-
-    A repeat in that session sends another code, and either raises it.
-    """
     access.require_kind(LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
     app, target, now, code = access.app, access.target, access.app.settings.clock(), access.code
     if target.channel not in app.backends:
@@ -129,9 +121,6 @@ async def take_digits(app: Application, name: str, digits: str) -> None:
 
 
 async def step_up(access: Access, digits: str) -> str:
-    """
-    Raise a session with the digits that were sent, and return its new code.
-    """
     access.require_session()
     access.require_line()
     await take_digits(access.app, links.challenge(access.key), digits)
@@ -139,18 +128,12 @@ async def step_up(access: Access, digits: str) -> str:
 
 
 async def stay(access: Access) -> str:
-    """
-    Extend a session and return its new code.
-    """
     session = access.require_session()
     access.require_line()
     return await renew(access, raised=session.raised)
 
 
 async def finish(app: Application, code: str) -> None:
-    """
-    End a session. Harmless if it has already ended or never existed.
-    """
     key, now = links.code_key(links.read_code(code)), app.settings.clock()
     value = await app.storage.code(key, now)
     if value is not None and links.LinkTarget.load(value).session is not None:
@@ -171,9 +154,6 @@ def read_line(text: str) -> Address:
 
 
 async def request_link(app: Application, text: str, language: str) -> None:
-    """
-    Queue a request for a new MyOptly link to an address. The same is done whether the address is on record or not.
-    """
     address = read_line(text)
     channel = writes_to(address.kind, app.backends)
     if channel is None:

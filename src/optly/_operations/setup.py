@@ -9,31 +9,17 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
+from optly import protocols
 from optly._operations.application import Application, Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Listener, Repository
-from optly._operations.running import Wrap, awaited_backend, awaited_register, awaited_storage
+from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
 from optly.errors import ConfigurationError
-from optly.protocols import (
-    AsyncBatchBackend,
-    AsyncMessageBackend,
-    AsyncTracingBackend,
-    BatchBackend,
-    MessageBackend,
-    Register,
-    Storage,
-    TakesReplies,
-    TracingBackend,
-    WebhookBackend,
-)
 
 
 def system_clock() -> datetime:
-    """
-    Return the current time.
-    """
     return datetime.now(UTC)
 
 
@@ -41,9 +27,9 @@ def make_application(
     wrap: Wrap,
     settings: Settings,
     *,
-    storage: Storage,
-    backends: Iterable[MessageBackend | AsyncMessageBackend],
-    registers: Iterable[Register],
+    storage: protocols.Storage,
+    backends: Iterable[protocols.MessageBackend | protocols.AsyncMessageBackend],
+    registers: Iterable[protocols.Register],
     on_events: Listener | None,
 ) -> Application:
     """
@@ -59,30 +45,23 @@ def make_application(
     if inspect.iscoroutinefunction(on_events):
         raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
     _require_keys(storage, settings)
-    return application(
-        wrap,
-        settings,
-        storage=storage,
-        backends=by_channel,
-        registers=registers,
-        on_events=on_events,
-    )
+    return application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
 
 
 def application(
     wrap: Wrap,
     settings: Settings,
     *,
-    storage: Storage,
+    storage: protocols.Storage,
     backends: Mapping[Channel, Backend],
-    registers: Iterable[Register] = (),
+    registers: Iterable[protocols.Register] = (),
     on_events: Listener | None,
 ) -> Application:
     """
     Combine settings and ports that have been checked.
     """
     index = BlindIndex(settings.organisation.key, settings.keys)
-    awaited = awaited_storage(storage, wrap)
+    awaited = cast("protocols.AsyncStorage", Awaited(storage, wrap))
     return Application(
         settings=settings,
         repository=Repository(
@@ -95,27 +74,31 @@ def application(
         index=index,
         storage=awaited,
         backends=backends,
-        registers=tuple(awaited_register(register, wrap) for register in registers),
+        registers=tuple(cast("protocols.AsyncRegister", Awaited(register, wrap)) for register in registers),
     )
 
 
-def _by_channel(backends: Iterable[MessageBackend | AsyncMessageBackend], wrap: Wrap) -> dict[Channel, Backend]:
+def _by_channel(
+    backends: Iterable[protocols.MessageBackend | protocols.AsyncMessageBackend], wrap: Wrap
+) -> dict[Channel, Backend]:
     by_channel: dict[Channel, Backend] = {}
     for backend in backends:
         if backend.channel in by_channel:
             raise ConfigurationError(f"two message backends serve {backend.channel}")
-        awaited = awaited_backend(backend, wrap)
+        awaited = Awaited(backend, wrap)
         by_channel[backend.channel] = Backend(
             name=backend.name,
-            one=awaited,
-            batch=cast("AsyncBatchBackend", awaited) if isinstance(backend, BatchBackend) else None,
-            traces=cast("AsyncTracingBackend", awaited) if isinstance(backend, TracingBackend) else None,
-            takes_replies=isinstance(backend, TakesReplies) and backend.takes_replies,
+            one=cast("protocols.AsyncMessageBackend", awaited),
+            batch=cast("protocols.AsyncBatchBackend", awaited) if isinstance(backend, protocols.BatchBackend) else None,
+            traces=cast("protocols.AsyncTracingBackend", awaited)
+            if isinstance(backend, protocols.TracingBackend)
+            else None,
+            takes_replies=isinstance(backend, protocols.TakesReplies) and backend.takes_replies,
         )
     return by_channel
 
 
-def _require_keys(storage: Storage, settings: Settings) -> None:
+def _require_keys(storage: protocols.Storage, settings: Settings) -> None:
     key = settings.organisation.key
     stored = storage.key_versions(key)
     current, *previous = [secret.version for secret in settings.keys.all]
@@ -128,8 +111,7 @@ def _require_keys(storage: Storage, settings: Settings) -> None:
         storage.add_key_version(key, current)
 
 
-def webhooks_of(backends: Iterable[MessageBackend | AsyncMessageBackend]) -> dict[str, WebhookBackend]:
-    """
-    Return the backends that receive webhooks, by name.
-    """
-    return {backend.name: backend for backend in backends if isinstance(backend, WebhookBackend)}
+def webhooks_of(
+    backends: Iterable[protocols.MessageBackend | protocols.AsyncMessageBackend],
+) -> dict[str, protocols.WebhookBackend]:
+    return {backend.name: backend for backend in backends if isinstance(backend, protocols.WebhookBackend)}

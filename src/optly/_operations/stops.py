@@ -43,9 +43,6 @@ async def stop(access: Access, context: Context) -> AfterStop:
 
 
 async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
-    """
-    Stop what a stop link names. A repeat is harmless, and so is a contact that no longer exists.
-    """
     scope = app.settings.stop_links.read(token)
     contact = Contact(scope.contact)
     record = await app.repository.load(contact)
@@ -130,10 +127,6 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
 
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
-    """
-    Undo a stop or a change of address through the link sent for it; or, with the number of the stop, through a MyOptly
-    link or in a session. A repeat is harmless.
-    """
     app = access.app
     if access.target.undo is not None:
         if access.undo.stop is None:

@@ -19,16 +19,16 @@ from optly._operations import (
     contacts,
     deliver,
     gate,
+    inbound,
     links,
     outbox,
     proof,
-    receive,
     reconcile,
     recording,
     send,
 )
-from optly._operations.application import close
-from optly._operations.arguments import read_addresses, read_channels, read_content, read_instant
+from optly._operations.application import Face, close
+from optly._operations.arguments import read_addresses, read_channels, read_instant
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
 from optly._operations.settings import Settings
@@ -49,7 +49,7 @@ from optly.contacts import (
     parse_address,
 )
 from optly.keys import Keys
-from optly.links import Pages, StopScope
+from optly.links import StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 _SCREEN_BATCH = 1000
 
 
-class AsyncConsentManager:
+class AsyncConsentManager(Face):
     """
     Asks for consent, records the answers, and decides what may be sent.
 
@@ -142,20 +142,8 @@ class AsyncConsentManager:
             catalogues=catalogues,
         )
         self._app = make_application(
-            in_threads,
-            settings,
-            storage=storage,
-            backends=self._backends,
-            registers=registers,
-            on_events=on_events,
+            in_threads, settings, storage=storage, backends=self._backends, registers=registers, on_events=on_events
         )
-
-    @property
-    def organisation(self) -> Organisation:
-        """
-        The organisation that asks.
-        """
-        return self._app.settings.organisation
 
     @property
     def storage(self) -> protocols.Storage:
@@ -163,34 +151,6 @@ class AsyncConsentManager:
         The storage, as it was passed in.
         """
         return self._storage
-
-    @property
-    def purposes(self) -> Mapping[str, Purpose]:
-        """
-        The purposes, by key.
-        """
-        return self._app.settings.purposes
-
-    @property
-    def pages(self) -> Pages:
-        """
-        The URLs of the MyOptly pages.
-        """
-        return self._app.settings.pages
-
-    @property
-    def catalogues(self) -> tuple[Path, ...]:
-        """
-        The directories with the host's own catalogues.
-        """
-        return self._app.settings.catalogues
-
-    @property
-    def clock(self) -> protocols.Clock:
-        """
-        The clock, which returns the current time.
-        """
-        return self._app.settings.clock
 
     @property
     def receipts(self) -> bool:
@@ -400,11 +360,10 @@ class AsyncConsentManager:
         return await ask.request_consent(
             self._app,
             contact,
-            ask.consent_request(
-                self._app,
+            ask.ConsentRequest(
                 via=Channel.of(via),
                 channels=read_channels(channels),
-                purposes=list(purposes),
+                purposes=purposes,
                 basis=basis,
                 language=language,
                 expires_within=expires_within,
@@ -447,11 +406,10 @@ class AsyncConsentManager:
             self._app,
             contacts,
             campaign,
-            ask.consent_request(
-                self._app,
+            ask.ConsentRequest(
                 via=Channel.of(via),
                 channels=read_channels(channels),
-                purposes=list(purposes),
+                purposes=purposes,
                 basis=basis,
                 language=language,
                 expires_within=expires_within,
@@ -773,7 +731,8 @@ class AsyncConsentManager:
             NoBackendError: No backend serves the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        return await send.send(self._app, contact, Channel.of(channel), purpose, read_content(content))
+        content = Content(text=content) if isinstance(content, str) else content
+        return await send.send(self._app, contact, Channel.of(channel), purpose, content)
 
     async def record_communication(
         self,
@@ -834,7 +793,7 @@ class AsyncConsentManager:
         - A text message with YES, or with the numbers of options, answers the question that is open for its number.
         - HELP is answered, START grants nothing, and any other message is kept for people to read.
         """
-        return await receive.receive(self._app, event)
+        return await inbound.receive(self._app, event)
 
     async def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
         """
@@ -1042,7 +1001,7 @@ class AsyncConsentManager:
             storage=self._storage,
             secret=self._app.settings.keys.all[0].derive("portal/limits/1"),
             webhooks=self._webhooks,
-            receive=lambda event: run_to_completion(receive.receive(app, event)),
+            receive=lambda event: run_to_completion(inbound.receive(app, event)),
             **settings,
         )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias, TypedDict, TypeVar, assert_never
 
 import attrs
@@ -189,24 +189,16 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and manner.organisations is None
         and not manner.collected_by
     )
-    given_at, defects = _given_at(event), event.defects
-    given = [
-        StandingConsent(
-            channel=choice.channel,
-            purpose=choice.purpose,
-            line=choice.line,
-            wording=choice.wording,
-            at=given_at,
-            expires_at=choice.expires_at,
-            own=own,
-            seq=seq,
-            organisations=manner.organisations,
-            collected_by=manner.collected_by,
-            defects=defects,
-        )
-        for choice in event.choices
-    ]
-    if defects:
+    facts = {
+        "at": _given_at(event),
+        "own": own,
+        "seq": seq,
+        "organisations": manner.organisations,
+        "collected_by": manner.collected_by,
+        "defects": event.defects,
+    }
+    given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
+    if event.defects:
         return attrs.evolve(standing, version=seq, unsound=_merge_consents(standing.unsound, given))
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
     touched = _scopes(event, seq) if own else ()
@@ -292,57 +284,36 @@ def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq
 def _complaint_answered(
     standing: Standing, event: events.ComplaintAcknowledged | events.ComplaintResolved, seq: int
 ) -> Standing:
-    return attrs.evolve(
-        standing,
-        version=seq,
-        complaints=tuple(
-            _answered_by(complaint, event) if complaint.id == event.complaint else complaint
-            for complaint in standing.complaints
-        ),
-    )
-
-
-def _answered_by(complaint: Complaint, event: events.ComplaintAcknowledged | events.ComplaintResolved) -> Complaint:
-    # Anyone who hears the outcome has heard that the complaint was received.
-    acknowledged = complaint.acknowledged_at or event.occurred_at
-    if isinstance(event, events.ComplaintResolved):
-        return attrs.evolve(complaint, acknowledged_at=acknowledged, resolved_at=event.occurred_at)
-    return attrs.evolve(complaint, acknowledged_at=acknowledged)
+    complaints = []
+    for complaint in standing.complaints:
+        if complaint.id == event.complaint:
+            # Anyone who hears the outcome has heard that the complaint was received.
+            complaint = attrs.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
+            if isinstance(event, events.ComplaintResolved):
+                complaint = attrs.evolve(complaint, resolved_at=event.occurred_at)
+        complaints.append(complaint)
+    return attrs.evolve(standing, version=seq, complaints=tuple(complaints))
 
 
 def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
     """
     Return what *event* stops.
     """
+    stop = partial(StandingStop, at=event.occurred_at, seq=seq)
     match event:
         case events.ConsentRefused():
             return _scopes(event, seq)
         case events.ConsentWithdrawn() | events.ObjectionRaised():
+            objection = isinstance(event, events.ObjectionRaised)
             return tuple(
-                StandingStop(
-                    channel=channel,
-                    purpose=purpose,
-                    line=event.line,
-                    at=event.occurred_at,
-                    objection=isinstance(event, events.ObjectionRaised),
-                    seq=seq,
-                )
+                stop(channel=channel, purpose=purpose, line=event.line, objection=objection)
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)
             )
         case events.SoftOptInRecorded() | events.CharitySoftOptInRecorded() if event.refused:
-            return (
-                StandingStop(
-                    channel=event.channel,
-                    purpose=None,
-                    line=event.line,
-                    at=event.occurred_at,
-                    objection=False,
-                    seq=seq,
-                ),
-            )
+            return (stop(channel=event.channel, purpose=None, line=event.line, objection=False),)
         case events.ContactErased():
-            return (StandingStop(channel=None, purpose=None, line=None, at=event.occurred_at, objection=True, seq=seq),)
+            return (stop(channel=None, purpose=None, line=None, objection=True),)
         case _:
             return ()
 
@@ -353,17 +324,8 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    return tuple(
-        StandingStop(
-            channel=choice.channel,
-            purpose=choice.purpose,
-            line=choice.line,
-            at=event.occurred_at,
-            objection=False,
-            seq=seq,
-        )
-        for choice in event.choices
-    )
+    facts = {"at": event.occurred_at, "objection": False, "seq": seq}
+    return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
 
 
 def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None = None) -> dict[str, Any]:
@@ -624,16 +586,12 @@ def _circumstances(seq: int, context: commands.Context) -> dict[str, str]:
 
 
 def _attached(seq: int, attachments: Sequence[commands.Attachment]) -> dict[str, str]:
-    return {
-        f"attachment_{seq}_{number}": canonical(
-            {
-                "name": attachment.name,
-                "media_type": attachment.media_type,
-                "content": b64encode(attachment.content).decode(),
-            }
-        ).decode()
-        for number, attachment in enumerate(attachments, 1)
-    }
+    kept = {}
+    for number, attachment in enumerate(attachments, 1):
+        content = b64encode(attachment.content).decode()
+        document = {"name": attachment.name, "media_type": attachment.media_type, "content": content}
+        kept[f"attachment_{seq}_{number}"] = canonical(document).decode()
+    return kept
 
 
 def _require_line(standing: Standing, channel: Channel, number: int) -> None:
@@ -721,38 +679,29 @@ def _answer(
         hold_until: The last instant at which a yes can be confirmed that does not count before; None if it counts now.
     """
     seq = standing.version + 1
+    personal = _circumstances(seq, command.context)
+    through: dict[str, Any] = {
+        "question": question,
+        "link": link,
+        "code": command.code,
+        "language": command.language,
+    }
     happened: list[Event] = []
     if hold_until is not None and yes:
-        held = events.AnswerHeld(
-            **_common(now, Actor.PERSON, Grade.B),
-            choices=tuple(yes),
-            until=hold_until,
-            question=question,
-            link=link,
-            code=command.code,
-            language=command.language,
-            personal=_circumstances(seq, command.context),
+        by_person = _common(now, Actor.PERSON, Grade.B)
+        happened.append(
+            events.AnswerHeld(**by_person, **through, choices=tuple(yes), until=hold_until, personal=personal)
         )
-        happened.append(held)
         yes = ()
+    act = Act.SAID_YES if link is None else Act.CHOSE_YES
     for grade in (Grade.A, Grade.B):
-        for kind, choices in ((events.ConsentGiven, yes), (events.ConsentRefused, no)):
+        for kind, choices in ((partial(events.ConsentGiven, act=act), yes), (events.ConsentRefused, no)):
             graded = tuple(choice for choice in choices if (choice.line == command.line) is (grade is Grade.A))
-            if not graded:
-                continue
-            shared: dict[str, Any] = {
-                **_common(now, Actor.PERSON, grade),
-                "choices": graded,
-                "question": question,
-                "link": link,
-                "code": command.code,
-                "language": command.language,
+            if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
-                "personal": {} if happened else {**_circumstances(seq, command.context), **_kept(seq, reply=reply)},
-            }
-            if kind is events.ConsentGiven:
-                shared["act"] = Act.SAID_YES if link is None else Act.CHOSE_YES
-            happened.append(kind(**shared))
+                kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
+                by_person = _common(now, Actor.PERSON, grade)
+                happened.append(kind(**by_person, **through, choices=graded, personal=kept))
     return tuple(happened)
 
 
@@ -838,15 +787,8 @@ def _confirm_answer(command: commands.ConfirmAnswer, standing: Standing, now: da
     still = [held for held in waiting if now <= held.until]
     if not still:
         raise errors.LinkExpiredError("the time to confirm the answer has passed", expired_at=waiting[0].until)
-    first = still[0]
-    return _answer(
-        command,
-        standing,
-        now,
-        yes=[held.choice for held in still],
-        question=first.question,
-        link=first.link,
-    )
+    yes, first = [held.choice for held in still], still[0]
+    return _answer(command, standing, now, yes=yes, question=first.question, link=first.link)
 
 
 def _undo_stop(command: commands.UndoStop, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1077,9 +1019,8 @@ def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: 
 
 def _record_message(command: commands.RecordMessage, standing: Standing, now: datetime) -> tuple[Event, ...]:
     common = _common(now, Actor.PERSON, Grade.B, min(command.at, now))
-    return (
-        _written(events.MessageReceived, command, **common, personal=_kept(standing.version + 1, text=command.text)),
-    )
+    personal = _kept(standing.version + 1, text=command.text)
+    return (_written(events.MessageReceived, command, **common, personal=personal),)
 
 
 def _restore_line(command: commands.RestoreLine, standing: Standing, now: datetime) -> tuple[Event, ...]:

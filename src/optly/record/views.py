@@ -14,7 +14,7 @@ import attrs
 from optly.contacts import Address, AddressKind, Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
 from optly.record.events import Choice, Event, LinkKind
-from optly.record.standing import Question, Standing
+from optly.record.standing import Standing
 
 
 @attrs.frozen(kw_only=True)
@@ -160,20 +160,11 @@ def answer(standing: Standing, choice: Choice, at: datetime) -> bool | None:
     return True if standing.consent(choice.channel, choice.purpose, choice.line, at) is not None else None
 
 
-def question_items(
-    question: Question, purposes: Mapping[str, Purpose], wordings: Mapping[str, Wording]
-) -> tuple[Item, ...]:
-    """
-    Return the items of *question* in the pinned words. None has an answer, whatever is on record: none is a default.
-    """
-    return pinned_items(question.choices, purposes, wordings)
-
-
 def pinned_items(
     choices: Iterable[Choice], purposes: Mapping[str, Purpose], wordings: Mapping[str, Wording]
 ) -> tuple[Item, ...]:
     """
-    Return items for *choices* in the words they name, without an answer.
+    Return items for *choices* in the words they name. None has an answer, whatever is on record: none is a default.
     """
     return tuple(
         Item(

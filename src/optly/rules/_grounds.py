@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import partial
 from typing import Final
 
 import attrs
@@ -43,21 +44,24 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
 def _answer(
     communication: Communication,
     standing: Standing,
-    allowed: bool,
     reason: Reason,
     regulation: str,
-    also: tuple[str, ...],
-    evidence: tuple[int, ...],
+    *also: str,
+    allowed: bool,
+    evidence: tuple[int, ...] = (),
     failed: tuple[str, ...] = (),
     consent: StandingConsent | None = None,
     duties: tuple[Duty, ...] = (),
 ) -> Decision:
+    """
+    Return the answer under *regulation*, which rests on the other provisions too.
+    """
     edition = edition_at(communication.at)
     return Decision(
         allowed=allowed,
         reason=reason,
         regulation=regulation,
-        also=also,
+        also=tuple(provision for provision in dict.fromkeys(also) if provision != regulation),
         channel=communication.channel,
         purpose=communication.purpose,
         kind=communication.kind,
@@ -76,36 +80,8 @@ def _answer(
     )
 
 
-def refuse(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    regulation: str,
-    *also: str,
-    evidence: tuple[int, ...] = (),
-    failed: tuple[str, ...] = (),
-) -> Decision:
-    """
-    Return a refusal under *regulation*, which rests on the other provisions too.
-    """
-    others = tuple(provision for provision in dict.fromkeys(also) if provision != regulation)
-    return _answer(communication, standing, False, reason, regulation, others, evidence, failed)
-
-
-def allow(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    regulation: str,
-    *also: str,
-    evidence: tuple[int, ...] = (),
-    consent: StandingConsent | None = None,
-    duties: tuple[Duty, ...] = (),
-) -> Decision:
-    """
-    Return a permission under *regulation*, with what is still to be done.
-    """
-    return _answer(communication, standing, True, reason, regulation, also, evidence, (), consent, duties)
+allow: Final = partial(_answer, allowed=True)
+refuse: Final = partial(_answer, allowed=False)
 
 
 def first(ground: Decision, *objections: Decision | None) -> Decision:
@@ -143,9 +119,6 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
 def refuse_stopped(
     communication: Communication, standing: Standing, stop: StandingStop, regulation: str, *also: str
 ) -> Decision:
-    """
-    Return the refusal of what the person stopped.
-    """
     if stop.seq is None:
         return refuse(communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also)
     return refuse(

@@ -141,37 +141,24 @@ class Call:
 class Listing(Protocol):
     """
     What a register answered about the number. :class:`optly.protocols.Listing` is one.
+
+    Attributes:
+        register: ``tps``, ``ctps`` or ``fps``.
+        listed_on: Since when the number is listed, or None where it is not.
+        as_of, version: The date and the name of the copy of the register that was asked.
+        checked_at: When it was asked. Aware.
     """
 
     @property
-    def register(self) -> str:
-        """
-        ``tps``, ``ctps`` or ``fps``.
-        """
-
+    def register(self) -> str: ...
     @property
-    def listed_on(self) -> date | None:
-        """
-        Since when the number is listed, or None where it is not.
-        """
-
+    def listed_on(self) -> date | None: ...
     @property
-    def as_of(self) -> date:
-        """
-        The date of the copy of the register that was asked.
-        """
-
+    def as_of(self) -> date: ...
     @property
-    def checked_at(self) -> datetime:
-        """
-        When it was asked. Aware.
-        """
-
+    def checked_at(self) -> datetime: ...
     @property
-    def version(self) -> str:
-        """
-        Names the copy.
-        """
+    def version(self) -> str: ...
 
 
 @attrs.frozen(kw_only=True)

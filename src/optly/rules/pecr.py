@@ -12,13 +12,14 @@ counts only from when it was given. A decision about the past is made on the sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
 from optly.contacts import Channel, Subscriber
 from optly.record.events import Engagement
-from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingConsent, StandingSoftOptIn
+from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingSoftOptIn
 from optly.rules._grounds import (
     Screening,
     allow,
@@ -61,38 +62,12 @@ _POST_DUTIES: Final = (Duty.HAVE_LAWFUL_BASIS, Duty.TELL_OF_RIGHT_TO_OBJECT)
 _AFFORDABLE: Final = (RefusalCost.FREE, RefusalCost.COST_OF_SENDING)
 
 
-def _allow_mail(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-    evidence: tuple[int, ...] = (),
-    duties: tuple[Duty, ...] = _MAIL_DUTIES,
-) -> Decision:
-    return allow(communication, standing, reason, *provisions, evidence=evidence, consent=consent, duties=duties)
+_allow_mail: Final = partial(allow, duties=_MAIL_DUTIES)
+_allow_call: Final = partial(allow, duties=_LIVE_DUTIES)
+_allow_fax: Final = partial(allow, duties=_FAX_DUTIES)
 
-
-def _allow_call(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-) -> Decision:
-    return allow(
-        communication, standing, reason, *provisions, "21(A1)", "24(1)(b)", consent=consent, duties=_LIVE_DUTIES
-    )
-
-
-def _allow_fax(
-    communication: Communication,
-    standing: Standing,
-    reason: Reason,
-    *provisions: str,
-    consent: StandingConsent | None = None,
-) -> Decision:
-    return allow(communication, standing, reason, *provisions, "24(1)(a)", consent=consent, duties=_FAX_DUTIES)
+# What a call has to show and to say, beside the regulation that allows it.
+_ON_CALLS: Final = ("21(A1)", "24(1)(b)")
 
 
 # ---- calls
@@ -147,7 +122,7 @@ def _fax_ground(communication: Communication, standing: Standing) -> Decision:
     corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
     stop = stop_of(communication, standing)
     if is_solicited(communication, stop):
-        return _allow_fax(communication, standing, Reason.SOLICITED, "20(1)")
+        return _allow_fax(communication, standing, Reason.SOLICITED, "20(1)", "24(1)(a)")
     screening, registers = screen(communication, "fps")
     listed = screening is Screening.LISTED
     if stop is not None:
@@ -157,18 +132,18 @@ def _fax_ground(communication: Communication, standing: Standing) -> Decision:
             return refuse_stopped(communication, standing, stop, "20(6)", "20(1)(c)", "20(5)")
         return refuse_stopped(communication, standing, stop, "20(1)(b)")
     if corporate and screening is Screening.CLEAR:
-        return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)")
+        return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)", "24(1)(a)")
     consent = consent_to(communication.responsible, Channel.FAX, communication, standing)
     if consent is not None:
         provisions = ("20(2)", "20(5)") if screening is Screening.CLEAR else ("20(5)", "20(2)")
-        return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, consent=consent)
+        return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, "24(1)(a)", consent=consent)
     if not corporate:
         return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(a)", "20(2)")
     if listed:
         return refuse_unconsented(communication, standing, Channel.FAX, "20(1)(c)", "20(5)", reason=Reason.LISTED)
     if screening is Screening.NOT_CHECKED:
         return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "20(1)(c)", failed=registers)
-    return _allow_fax(communication, standing, Reason.NEWLY_LISTED, "20(4)", "20(1)(c)")
+    return _allow_fax(communication, standing, Reason.NEWLY_LISTED, "20(4)", "20(1)(c)", "24(1)(a)")
 
 
 def calls(communication: Communication, standing: Standing) -> Decision:
@@ -186,7 +161,7 @@ def calls(communication: Communication, standing: Standing) -> Decision:
 
 def _call_ground(communication: Communication, standing: Standing) -> Decision:
     if is_solicited(communication, stop_of(communication, standing, Channel.LIVE_CALL)):
-        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)")
+        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)", *_ON_CALLS)
     call, subscriber = communication.call, standing.subscriber_of(communication.line)
     individual = edition_at(communication.at).pension_calls and not subscriber.corporate
     grounds = []
@@ -223,12 +198,12 @@ def live_calls(communication: Communication, standing: Standing) -> Decision:
             return refuse_stopped(communication, standing, stop, "21(5)", "21(1)(b)", "21(4)", "21(1)(a)", *attempt)
         return refuse_stopped(communication, standing, stop, "21(1)(a)", *attempt)
     if screening is Screening.CLEAR:
-        return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)")
+        return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)", *_ON_CALLS)
     if screening is Screening.NEWLY_LISTED:
-        return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)")
+        return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)", *_ON_CALLS)
     consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
     if consent is not None:
-        return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", consent=consent)
+        return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", *_ON_CALLS, consent=consent)
     if screening is Screening.NOT_CHECKED:
         return refuse(communication, standing, Reason.REGISTER_NOT_CHECKED, "21(1)(b)", *attempt, failed=registers)
     return refuse_unconsented(
@@ -253,7 +228,7 @@ def claims_calls(communication: Communication, standing: Standing) -> Decision:
     consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
     if consent is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21A(1)", "21A(2)")
-    return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", consent=consent)
+    return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", *_ON_CALLS, consent=consent)
 
 
 def pension_calls(communication: Communication, standing: Standing) -> Decision:
@@ -276,34 +251,22 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     consent = consent_to(communication.sender, Channel.LIVE_CALL, communication, standing)
     if not call.authorised:
         nearest = "21B(2)(a)" if consent is not None else "21B(1)" if call.client is None else "21B(3)(a)"
-        return refuse(
-            communication,
-            standing,
-            Reason.CALLER_NOT_AUTHORISED,
-            nearest,
-            "21B(1)",
-            "21B(2)(a)",
-            "21B(3)(a)",
-            failed=("call.authorised",),
-        )
+        provisions = (nearest, "21B(1)", "21B(2)(a)", "21B(3)(a)")
+        failed = ("call.authorised",)
+        return refuse(communication, standing, Reason.CALLER_NOT_AUTHORISED, *provisions, failed=failed)
     if consent is not None:
-        return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", consent=consent)
+        return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", *_ON_CALLS, consent=consent)
     client = call.client
     if client is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
-    incomplete = _incomplete(
-        communication,
-        standing,
-        (
-            ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
-            ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
-            ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
-            ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
-        ),
-        "21B(1)",
-        Reason.NOT_A_CLIENT,
+    conditions = (
+        ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
+        ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
+        ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
+        ("21B(3)(c)", "call.client.refusal_each_time", client.refusal_each_time),
     )
-    return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)"), incomplete)
+    incomplete = _incomplete(communication, standing, conditions, "21B(1)", Reason.NOT_A_CLIENT)
+    return first(_allow_call(communication, standing, Reason.EXISTING_CLIENT, "21B(3)", *_ON_CALLS), incomplete)
 
 
 def caller_identity(communication: Communication, standing: Standing) -> Decision | None:
@@ -450,9 +413,6 @@ def soft_opt_in(communication: Communication, standing: Standing) -> Decision | 
 
 
 def _by_sale(communication: Communication, standing: Standing, known: StandingSoftOptIn) -> Decision:
-    ground = _allow_mail(
-        communication, standing, Reason.SOFT_OPT_IN, "22(3)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
-    )
     conditions = (
         ("22(3)(a)", "obtained_by", known.obtained_by == communication.responsible),
         ("22(3)(a)", "in_sale", known.in_sale),
@@ -462,10 +422,20 @@ def _by_sale(communication: Communication, standing: Standing, known: StandingSo
         *_refusal_in_message("22(3)(c)", communication),
         ("22(3)", "dated", known.dated),
     )
-    return first(
-        ground,
-        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
-    )
+    return _softly(communication, standing, known.seq, Reason.SOFT_OPT_IN, "22(3)", conditions)
+
+
+def _softly(
+    communication: Communication,
+    standing: Standing,
+    seq: int,
+    reason: Reason,
+    regulation: str,
+    conditions: Iterable[_Condition],
+) -> Decision:
+    ground = _allow_mail(communication, standing, reason, regulation, "23", evidence=(seq,), duties=_SOFT_DUTIES)
+    incomplete = _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (seq,))
+    return first(ground, incomplete)
 
 
 def charity_soft_opt_in(communication: Communication, standing: Standing) -> Decision | None:
@@ -490,9 +460,6 @@ def charity_soft_opt_in(communication: Communication, standing: Standing) -> Dec
 
 
 def _by_charity(communication: Communication, standing: Standing, known: StandingCharitySoftOptIn) -> Decision:
-    ground = _allow_mail(
-        communication, standing, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", "23", evidence=(known.seq,), duties=_SOFT_DUTIES
-    )
     charity = communication.charity
     conditions = (
         ("22(5)", "charity", charity is not None and charity.qualifies),
@@ -505,10 +472,7 @@ def _by_charity(communication: Communication, standing: Standing, known: Standin
         ("22(3A)(c)", "refused", known.refused is False),
         *_refusal_in_message("22(3A)(c)", communication),
     )
-    return first(
-        ground,
-        _incomplete(communication, standing, conditions, "22(2)", Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)),
-    )
+    return _softly(communication, standing, known.seq, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", conditions)
 
 
 def identity_and_stop_address(communication: Communication, standing: Standing) -> Decision | None:

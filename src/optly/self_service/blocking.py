@@ -8,20 +8,18 @@ The pages and the JSON API stand on it. Use it to build pages of your own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import attrs
 
 from optly._operations import access, choices, complaints, details, sessions, stops
 from optly._operations.access import Access, Circumstances
-from optly._operations.application import Application
+from optly._operations.application import Application, Face
 from optly._operations.arguments import read_own
 from optly._operations.running import run_to_completion
-from optly.contacts import AddressKind, Channel, EmailAddress, Organisation, PhoneNumber, PostalAddress, Purpose
-from optly.links import Pages, StopScope
-from optly.protocols import Clock
+from optly.contacts import AddressKind, Channel, EmailAddress, PhoneNumber, PostalAddress
+from optly.links import StopScope
 from optly.record.commands import Context
 from optly.record.standing import Complaint, Standing
 from optly.record.views import AfterStop, Details, History, Opened
@@ -296,7 +294,7 @@ class Person:
 
 
 @attrs.frozen
-class SelfService:
+class SelfService(Face):
     """
     What people do for themselves with one organisation. Use a manager's ``self_service``. The blocking form.
 
@@ -305,41 +303,6 @@ class SelfService:
     """
 
     _app: Application = attrs.field(repr=False)
-
-    @property
-    def organisation(self) -> Organisation:
-        """
-        The organisation.
-        """
-        return self._app.settings.organisation
-
-    @property
-    def purposes(self) -> Mapping[str, Purpose]:
-        """
-        The purposes, by key.
-        """
-        return self._app.settings.purposes
-
-    @property
-    def pages(self) -> Pages:
-        """
-        The URLs of the MyOptly pages.
-        """
-        return self._app.settings.pages
-
-    @property
-    def catalogues(self) -> Sequence[Path]:
-        """
-        The directories with the host's own catalogues.
-        """
-        return self._app.settings.catalogues
-
-    @property
-    def clock(self) -> Clock:
-        """
-        The clock, which returns the current time.
-        """
-        return self._app.settings.clock
 
     def enter(self, code: str) -> Person:
         """

@@ -115,9 +115,6 @@ class Session:
         self._cursor.execute(sql)
 
     def rows(self, name: str, /, **values: Any) -> Sequence[tuple[Any, ...]]:
-        """
-        Return the rows that a statement selects.
-        """
         statement = self._statements[name]
         self._cursor.execute(statement.sql, statement.bind(values))
         rows: Sequence[tuple[Any, ...]] = self._cursor.fetchall()

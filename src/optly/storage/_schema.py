@@ -23,16 +23,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(at: datetime) -> int:
-    """
-    Return an aware datetime as the microseconds that are stored.
-    """
     return (at - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
-    """
-    Return the stored datetime, in UTC.
-    """
     return _EPOCH + timedelta(microseconds=micros)
 
 

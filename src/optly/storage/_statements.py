@@ -264,10 +264,6 @@ class Compiled:
 
 
 class Statements:
-    """
-    The statements, compiled for one database.
-    """
-
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from optly import protocols
 from optly.contacts import Channel
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 1000
 _HASH: Final = 32
+
+_subject: Final = attrgetter("subject")
+_key: Final = attrgetter("subject", "message")
 
 
 class SQLStorage:
@@ -213,13 +219,7 @@ class SQLStorage:
         checkpoint: Checkpoint,
         previous_size: int,
     ) -> None:
-        head = {
-            "origin": checkpoint.origin,
-            "size": checkpoint.size,
-            "root": checkpoint.root,
-            "note": checkpoint.note.encode(),
-            "edge": b"".join(edge),
-        }
+        head = {**attrs.asdict(checkpoint), "note": checkpoint.note.encode(), "edge": b"".join(edge)}
         moved = {f"{name}_": value for name, value in head.items()}
         rows = [
             {
@@ -276,14 +276,6 @@ def _text(value: object) -> str | None:
         return value.decode() if isinstance(value, bytes) else None
     except UnicodeDecodeError:
         return None
-
-
-def _subject(item: protocols.Commit | Leaf) -> bytes:
-    return item.subject
-
-
-def _key(item: protocols.Claim | protocols.Settlement | protocols.OutboxMessage) -> tuple[bytes, bytes]:
-    return item.subject, item.message
 
 
 def _message(
@@ -360,7 +352,15 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
         _drop(session, commit)
 
     moved = ConflictError("another change to the contact came first")
-    session.change_each("put_event", [row for commit in commits for row in _event_rows(commit)], taken=moved)
+    session.change_each(
+        "put_event",
+        [
+            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            for commit in commits
+            for entry in commit.entries
+        ],
+        taken=moved,
+    )
     session.change_each(
         "put_personal",
         [
@@ -443,14 +443,3 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
             )
     # The primary key is the real guard: two contacts may claim one address at the same time.
     session.change_each("put_identifier", new, taken=AddressTakenError("the address belongs to another contact"))
-
-
-def _event_rows(commit: protocols.Commit) -> Iterator[dict[str, Any]]:
-    for entry in commit.entries:
-        yield {
-            "subject_id": commit.subject,
-            "seq": entry.seq,
-            "hash": entry.hash,
-            "idem": commit.idem,
-            "payload": entry.payload,
-        }
