@@ -122,18 +122,12 @@ AnyManager: TypeAlias = Annotated[ConsentManager | AsyncConsentManager, Depends(
 
 
 def blocking_manager(manager: AnyManager) -> ConsentManager:
-    """
-    Return the blocking manager.
-    """
     if not isinstance(manager, ConsentManager):
         raise ConfigurationError("the manager is an AsyncConsentManager: depend on AsyncOptlyDep")
     return manager
 
 
 def async_manager(manager: AnyManager) -> AsyncConsentManager:
-    """
-    Return the async manager.
-    """
     if not isinstance(manager, AsyncConsentManager):
         raise ConfigurationError(
             "the manager is a ConsentManager, which blocks: depend on OptlyDep in a plain function"
