@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.demo import Terminal
 from optly.demo.acme import ADA_EMAIL, ADA_PHONE, OFFERS, Acme
 from optly.demo.mail import Email, press_unsubscribe

@@ -15,7 +15,7 @@ from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.check.answer import Answer
 from optly.cli.check.facts import fact_options, gather
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.manager import ConsentManager
 from optly.rules import MessageKind
 

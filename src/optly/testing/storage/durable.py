@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import StorageLockedError
 from optly.protocols import MessageState, Storage, StoredCode
 from optly.testing.storage._base import (

@@ -4,7 +4,7 @@ What an erasure removes, what it keeps, and the release of an address.
 
 from __future__ import annotations
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.protocols import MessageState, Storage
 from optly.testing.storage._base import (
     NOW,
