@@ -185,10 +185,6 @@ def at_once(count: int, work: Callable[[int], T]) -> list[T]:
 
 
 class Contract:
-    """
-    The fixtures of every chapter.
-    """
-
     @pytest.fixture
     def storage(self) -> Storage | Iterator[Storage]:
         """
