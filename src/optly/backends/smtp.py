@@ -189,8 +189,6 @@ class SMTPBackend:
         while (kept := self._take_kept()) is not None:
             kept.end()
 
-    # ---- writing
-
     def _write_or_refuse(self, message: Message) -> Letter | Receipt:
         try:
             return self._write(message)
@@ -214,8 +212,6 @@ class SMTPBackend:
             return letter if self._signer is None else letter.with_content(self._signer.sign(letter.content))
         except Exception as error:  # the same
             return not_sent(f"the message cannot be signed: {type(error).__name__}")
-
-    # ---- sending
 
     def _hand_over(self, messages: Sequence[Message], letters: Iterator[Letter | Receipt]) -> Sequence[Receipt]:
         batch = _Batch(len(messages), letters)

@@ -35,9 +35,6 @@ Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, A
 OwnLifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
-# ---- opening and closing
-
-
 def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan | None = None) -> Lifespan:
     """
     Return a lifespan for an application. It passes *manager* to requests, and closes it when the application stops.
@@ -61,9 +58,6 @@ def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan 
                 await run_in_threadpool(manager.close)
 
     return opened
-
-
-# ---- the pages
 
 
 def mount(
@@ -100,9 +94,6 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._application(scope, receive, send)
-
-
-# ---- dependencies
 
 
 def any_manager(connection: HTTPConnection) -> ConsentManager | AsyncConsentManager:

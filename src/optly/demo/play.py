@@ -90,8 +90,6 @@ class _Script:
         self.taken += 1
         self._terminal.good(name, " ".join(observed))
 
-    # ---- the steps
-
     def ask(self) -> str:
         """
         Return the link in the email.
@@ -276,8 +274,6 @@ class _Script:
             found = acme.manager.verify(checkpoint=checkpoint.note)
             check(found, f"the ledger does not verify: {'; '.join(map(str, found.problems))}")
             report(f"{found.events} events, {found.erased} personal values erased, and the log only grew.")
-
-    # ---- what they do and look at
 
     def _deliver(self, number: int) -> tuple[Email, str]:
         """

@@ -115,9 +115,9 @@ def build(
         flaws = [Flaws(path.name, flaw_limit) for path in paths]
         entries = _all_entries(paths, layout, flaws, report)
         runs: list[IO[bytes]] = []
-        while run := sorted(islice(entries, _RUN)):
+        while ordered := sorted(islice(entries, _RUN)):
             runs.append(stack.enter_context(tempfile.TemporaryFile(dir=target.parent)))
-            array("Q", run).tofile(runs[-1])
+            array("Q", ordered).tofile(runs[-1])
         if not runs:
             raise RegisterSourceError("the licence files hold no number")
         rows = sum(run.seek(0, os.SEEK_END) for run in runs) // ENTRY_SIZE

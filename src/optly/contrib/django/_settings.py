@@ -96,9 +96,6 @@ def read() -> Settings:
     )
 
 
-# ---- the site's own manager
-
-
 def _from_site(value: Any) -> Settings:
     found = _import(value, "MANAGER")
     if isinstance(found, ConsentManager):
@@ -114,9 +111,6 @@ def _from_site(value: Any) -> Settings:
         return made
 
     return Settings(make=make)
-
-
-# ---- a manager made from arguments
 
 
 def _from_arguments(given: HostSettings) -> Settings:
