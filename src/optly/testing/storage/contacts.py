@@ -10,7 +10,7 @@ from itertools import islice
 import attrs
 import pytest
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import AddressTakenError, ConflictError
 from optly.protocols import Head, Storage
 from optly.record.ledger import Entry, Opening
