@@ -81,6 +81,15 @@ class Subscriber(StrEnum):
         return self in _CORPORATE
 
 
+def stricter(first: Subscriber, second: Subscriber) -> Subscriber:
+    """
+    Return which of two facts about the subscriber of a line protects more. Unknown is no fact, and gives way.
+    """
+    if first is Subscriber.UNKNOWN or second is Subscriber.UNKNOWN:
+        return second if first is Subscriber.UNKNOWN else first
+    return second if first.corporate else first
+
+
 _CORPORATE = frozenset({Subscriber.COMPANY, Subscriber.LLP, Subscriber.PARTNERSHIP_SCOTLAND, Subscriber.PUBLIC_BODY})
 
 
