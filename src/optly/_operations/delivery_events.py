@@ -12,9 +12,9 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.contacts import find
-from optly._operations.received import apply_once, holder, line_of
+from optly._operations.received import apply_once, having, line_of
 from optly.contacts import Contact, parse_address
-from optly.errors import AddressError
+from optly.errors import AddressError, AmbiguousContactError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery
 from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
@@ -77,7 +77,7 @@ async def _recipient(app: Application, event: DeliveryEvent) -> Contact | None:
         return contact if (await app.repository.load(contact)).version else None
     try:
         return await find(app, parse_address(event.to, event.channel.kind))
-    except AddressError:
+    except (AddressError, AmbiguousContactError):
         return None
 
 
@@ -131,11 +131,14 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         address = parse_address(event.to, event.channel.kind)
     except AddressError:
         return Received(effect=Effect.UNKNOWN, event=event)
-    match = await holder(app, address, add=event.status is not DeliveryStatus.BOUNCED)
-    if match is None:
+    lines = await having(app, address, add=event.status is not DeliveryStatus.BOUNCED)
+    if not lines:
         return Received(effect=Effect.UNKNOWN, event=event)
-    contact, line = match
-    return await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
+    done = [
+        await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
+        for contact, line in lines.items()
+    ]
+    return next((each for each in done if each.effect is not Effect.REPEATED), done[0])
 
 
 def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:

@@ -5,6 +5,7 @@ or anything else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -74,11 +75,11 @@ def _stop(event: InboundMessage, line: int) -> Planner:
     return plan
 
 
-def _open_question(standing: Standing, channel: Channel, line: int, now: datetime) -> Question | None:
+def _still_open(standing: Standing, channel: Channel, line: int, now: datetime) -> list[Question]:
     """
-    Return the question that a reply from this line answers: the only one asked there that is still open.
+    Return the questions that a reply from this line may answer: those asked there that are still open.
     """
-    still_open = [
+    return [
         question
         for question in standing.questions
         if question.state is QuestionState.OPEN
@@ -86,7 +87,6 @@ def _open_question(standing: Standing, channel: Channel, line: int, now: datetim
         and question.line == line
         and now <= question.expires_at
     ]
-    return still_open[0] if len(still_open) == 1 else None
 
 
 def _answers(question: Question, reply: Reply) -> dict[tuple[Channel, str], bool]:
@@ -106,26 +106,35 @@ def _answers(question: Question, reply: Reply) -> dict[tuple[Channel, str], bool
 
 
 async def _answer_question(
-    app: Application, event: InboundMessage, contact: Contact, line: int, reply: Reply
+    app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply
 ) -> Received | None:
     """
     Record a text message as the answer to the question that is open for its number. None if it answers nothing.
 
-    An email answers nothing, because anyone can write one in another person's name.
+    An email answers nothing, because anyone can write one in another person's name. Where several holders of the number
+    were asked, nobody knows who of them answers, and it answers nothing either.
     """
     if event.channel is not Channel.SMS or not isinstance(reply, Says | Picks):
         return None
+    asked, now = [], app.settings.clock()
+    for contact, line in lines.items():
+        if await app.storage.committed(contact.subject, idempotency_key(event)):
+            return Received(effect=Effect.REPEATED, event=event, contact=contact)
+        standing = (await app.repository.load(contact)).standing
+        if _still_open(standing, event.channel, line, now):
+            asked.append((contact, line))
+    if len(asked) != 1:
+        return None
+    [(contact, line)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        question = _open_question(standing, event.channel, line, now)
-        answers = {} if question is None else _answers(question, reply)
-        if question is None or not answers:
+        still_open = _still_open(standing, event.channel, line, now)
+        answers = _answers(still_open[0], reply) if len(still_open) == 1 else {}
+        if not answers:
             return None
-        command = AnswerQuestion(question=question.id, answers=answers, line=line, reply=event.text)
+        command = AnswerQuestion(question=still_open[0].id, answers=answers, line=line, reply=event.text)
         return Plan(command=command, receipt_to=(event.channel, line))
 
-    if await app.storage.committed(contact.subject, idempotency_key(event)):
-        return Received(effect=Effect.REPEATED, event=event, contact=contact)
     try:
         applied = await app.repository.apply(contact, plan, idem=idempotency_key(event))
     except LinkError:  # the question can no longer be answered

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials as Kept  # type: ignore[import-untyped]
 
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,2}-[0-9]", re.ASCII)
+_SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}  # where they differ, by the first part of the region
 _WORD = re.compile(r"[!-~]+", re.ASCII)
 
 
@@ -31,14 +32,7 @@ def host(service: str, region: str) -> str:
     """
     if not _REGION.fullmatch(region):
         raise ConfigurationError("an AWS region is written like eu-west-2")
-    match region.partition("-")[0]:
-        case "cn":
-            suffix = "amazonaws.com.cn"
-        case "eusc":
-            suffix = "amazonaws.eu"
-        case _:
-            suffix = "amazonaws.com"
-    return f"{service}.{region}.{suffix}"
+    return f"{service}.{region}.{_SUFFIXES.get(region.partition('-')[0], 'amazonaws.com')}"
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +67,10 @@ def source(given: Credentials | Source | None) -> Source:
     Raises:
         ConfigurationError: botocore is not installed.
     """
-    _require_botocore()
+    try:
+        import botocore  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError:
+        raise ConfigurationError('Amazon SES needs an extra: python -m pip install "optly[ses]"') from None
     match given:
         case None:
             return Chain()
@@ -81,13 +78,6 @@ def source(given: Credentials | Source | None) -> Source:
             return lambda: given
         case _:
             return given
-
-
-def _require_botocore() -> None:
-    try:
-        import botocore  # type: ignore[import-untyped]  # noqa: F401
-    except ImportError:
-        raise ConfigurationError('Amazon SES needs an extra: python -m pip install "optly[ses]"') from None
 
 
 class Chain:

@@ -43,10 +43,6 @@ class Manners:
     notify: str | None
 
 
-def _wait() -> None:
-    pass
-
-
 class Conversation:
     """
     A connection that sends one email after the other. Not safe to share between threads.
@@ -106,14 +102,12 @@ class Conversation:
                 client.close()
         return conversation
 
-    def hand_over(
-        self, letter: Letter, following: Letter | None = None, *, meanwhile: Callable[[], None] = _wait
-    ) -> Receipt | None:
+    def hand_over(self, letter: Letter, following: Letter | None, *, meanwhile: Callable[[], None]) -> Receipt | None:
         """
         Send one email and return its outcome.
 
         Args:
-            following: The next email. Its envelope is sent in the same write.
+            following: The next email, if there is one. Its envelope is sent in the same write.
             meanwhile: Called while the server accepts the email.
 
         Returns:

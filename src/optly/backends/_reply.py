@@ -95,7 +95,7 @@ def without_quotes(text: str) -> str:
             break
         if length := _attribution(lines, number):
             number += length
-            if not _next_is_quoted(lines, number):
+            if not next(filter(None, lines[number:]), "").startswith(">"):
                 break  # A mail quoted without a mark: its end cannot be found.
             continue
         if not line.startswith((">", "|>")) and not _DEVICE_SIGNATURE.fullmatch(line):
@@ -117,11 +117,6 @@ def _attribution(lines: list[str], number: int) -> int:
         if joined.endswith(":") and _ATTRIBUTION.fullmatch(joined):
             return length
     return 0
-
-
-def _next_is_quoted(lines: list[str], number: int) -> bool:
-    following = next(filter(None, lines[number:]), "")
-    return following.startswith(">")
 
 
 def _begins_old_headers(lines: list[str], number: int) -> bool:
@@ -159,7 +154,7 @@ def _from_html(html: str) -> str:
             depth += (-1 if closes else 1) if name == skipped else 0
         elif not closes and name in _HIDDEN:
             skipped, depth = name, 1
-        elif not closes and _is_quote(name, attributes):
+        elif not closes and (name == "blockquote" or _values(_CLASS, attributes) & _QUOTES):
             written.append(_QUOTED)
             skipped, depth = name, 1
         elif _values(_ID, attributes) & _OLD_FROM_HERE:
@@ -169,10 +164,6 @@ def _from_html(html: str) -> str:
     if not depth:
         written.append(_words(visible[read:]))
     return "".join(written)
-
-
-def _is_quote(name: str, attributes: str) -> bool:
-    return name == "blockquote" or bool(_values(_CLASS, attributes) & _QUOTES)
 
 
 def _values(attribute: re.Pattern[str], attributes: str) -> set[str]:

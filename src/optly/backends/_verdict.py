@@ -38,10 +38,6 @@ _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
 
 
 class Step(IntEnum):
-    """
-    The step that a reply answers.
-    """
-
     MAIL = 0
     RCPT = 1
     DATA = 2

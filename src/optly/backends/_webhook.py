@@ -68,9 +68,6 @@ def our_id(text: str) -> str:
 
 
 def respond(status: HTTPStatus, body: bytes = b"", *, media_type: str = "") -> Response:
-    """
-    Return the response to the sender.
-    """
     headers = [("content-length", str(len(body)))]
     if media_type:
         headers.append(("content-type", media_type))

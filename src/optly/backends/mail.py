@@ -176,9 +176,6 @@ class _Arrival:
     return_path: ReturnPath | None
 
     def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
-        """
-        Classify the mail, and return its events.
-        """
         parts = list(_outer_parts(self.mail))
         if findings := [*_statuses(parts), *_complaints(parts)]:
             return self._events(parts, findings)
@@ -191,28 +188,27 @@ class _Arrival:
         reference = self.returned_to or _reference_inside(parts, self.return_path)
         if reference is None:
             return ()
-        if {finding.status for finding in findings} != {DeliveryStatus.BOUNCED}:
-            # The message was sent to one address. If that is a list of several people, some of them were reached.
-            findings = [_not_permanent(finding) for finding in findings]
-        events = {
-            event.id: event
-            for finding in findings
-            for event in [
-                DeliveryEvent(
-                    id=self._id(reference.contact, reference.message, finding.to, finding.action),
-                    backend=self.name,
-                    channel=Channel.EMAIL,
-                    status=finding.status,
-                    contact=reference.contact,
-                    message=reference.message,
-                    to=finding.to or reference.to,
-                    at=self.at,
-                    code=finding.code,
-                    status_code=finding.status_code,
-                    detail=finding.detail[:_LONGEST_DETAIL],
-                )
-            ]
-        }
+        events: dict[str, DeliveryEvent] = {}
+        all_bounced = all(finding.status is DeliveryStatus.BOUNCED for finding in findings)
+        for finding in findings:
+            status = finding.status
+            if status is DeliveryStatus.BOUNCED and not all_bounced:
+                # The message was sent to one address. If that is a list of several people, some of them were reached.
+                status = DeliveryStatus.FAILED
+            event_id = self._id(reference.contact, reference.message, finding.to, finding.action)
+            events[event_id] = DeliveryEvent(
+                id=event_id,
+                backend=self.name,
+                channel=Channel.EMAIL,
+                status=status,
+                contact=reference.contact,
+                message=reference.message,
+                to=finding.to or reference.to,
+                at=self.at,
+                code=finding.code,
+                status_code=finding.status_code,
+                detail=finding.detail[:_LONGEST_DETAIL],
+            )
         return tuple(events.values())
 
     def _message(self, automatic: bool) -> tuple[InboundMessage, ...]:
@@ -388,10 +384,6 @@ def _other_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
             status_code=status_code,
             detail=words,
         )
-
-
-def _not_permanent(finding: _Finding) -> _Finding:
-    return attrs.evolve(finding, status=DeliveryStatus.FAILED) if finding.status is DeliveryStatus.BOUNCED else finding
 
 
 # ---- who wrote it

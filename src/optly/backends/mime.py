@@ -320,16 +320,11 @@ def _check(message: Message) -> None:
         raise HeaderError("the id of a message must be 32 lower-case hexadecimal digits")
     if not _LANGUAGE.fullmatch(message.language):
         raise HeaderError("the language of a message must be a tag such as en or cy-GB")
-    if not all(map(_encodes, (message.subject, message.text, message.html, *message.headers.values()))):
-        raise UsageError("a message contains half of a surrogate pair, which is not a character")
-
-
-def _encodes(text: str) -> bool:
     try:
-        text.encode()
+        for text in (message.subject, message.text, message.html, *message.headers.values()):
+            text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        raise UsageError("a message contains half of a surrogate pair, which is not a character") from None
 
 
 def _mailbox(address: str, name: str = "") -> Address:

@@ -205,13 +205,15 @@ class SESBackend:
         check_limits(timeout=timeout, connections=connections)
         if configuration_set is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", configuration_set, re.ASCII):
             raise ConfigurationError("the name of a configuration set is letters, digits, dashes and underscores")
+        endpoint = (endpoint or f"https://{host('email', region)}").rstrip("/")
+        if not is_private(endpoint):
+            raise ConfigurationError("an endpoint is https://host, or http://host on this machine")
+        parsed = mime.Sender.parse(sender)
+        if parsed.address.ascii_value is None:
+            raise ConfigurationError("SES can only send from an address in ASCII")
         self.name = name
         self._region = region
-        self._account = Account(
-            endpoint=_endpoint(endpoint or f"https://{host('email', region)}"),
-            sender=_sender(sender),
-            configuration_set=configuration_set,
-        )
+        self._account = Account(endpoint=endpoint, sender=parsed, configuration_set=configuration_set)
         self._credentials = source(credentials)
         self._caller = Caller(timeout=timeout)
         self._fetcher = Caller(timeout=_FETCH_TIMEOUT)
@@ -282,17 +284,3 @@ class SESBackend:
         """
         self._caller.close()
         self._fetcher.close()
-
-
-def _sender(text: str) -> mime.Sender:
-    sender = mime.Sender.parse(text)
-    if sender.address.ascii_value is None:
-        raise ConfigurationError("SES can only send from an address in ASCII")
-    return sender
-
-
-def _endpoint(url: str) -> str:
-    host_alone = url.rstrip("/")
-    if not is_private(host_alone):
-        raise ConfigurationError("an endpoint is https://host, or http://host on this machine")
-    return host_alone

@@ -189,8 +189,6 @@ class SMTPBackend:
         while (kept := self._take_kept()) is not None:
             kept.end()
 
-    # ---- writing
-
     def _write_or_refuse(self, message: Message) -> Letter | Receipt:
         try:
             return self._write(message)
@@ -214,8 +212,6 @@ class SMTPBackend:
             return letter if self._signer is None else letter.with_content(self._signer.sign(letter.content))
         except Exception as error:  # the same
             return not_sent(f"the message cannot be signed: {type(error).__name__}")
-
-    # ---- sending
 
     def _hand_over(self, messages: Sequence[Message], letters: Iterator[Letter | Receipt]) -> Sequence[Receipt]:
         batch = _Batch(len(messages), letters)
@@ -296,15 +292,12 @@ class SMTPBackend:
                     conversation.end()
                     conversation = None
             if conversation is not None:
-                self._keep(conversation)
+                with self._lock:
+                    self._kept.append(conversation)
                 conversation = None
         finally:
             if conversation is not None:
                 conversation.drop()
-
-    def _keep(self, conversation: Conversation) -> None:
-        with self._lock:
-            self._kept.append(conversation)
 
     def _take_kept(self) -> Conversation | None:
         with self._lock:
@@ -360,9 +353,6 @@ class _Batch:
 
     @property
     def goes_on(self) -> bool:
-        """
-        Whether another email may be begun.
-        """
         return not self._stopped and time.monotonic() < self._until
 
     @property
@@ -373,9 +363,6 @@ class _Batch:
         return bool(self._ready) and self.goes_on
 
     def take(self) -> _Job | None:
-        """
-        Return an email to send, or None.
-        """
         with self._lock:
             if self._ready and self.goes_on:
                 return self._ready.popleft()
@@ -402,9 +389,6 @@ class _Batch:
         return None
 
     def settle(self, job: _Job, receipt: Receipt) -> None:
-        """
-        Record the outcome of an email.
-        """
         self._receipts[job.index] = receipt
 
     def give_back(self, *jobs: _Job | None, why: Receipt = _NOT_BEGUN) -> None:
@@ -416,9 +400,6 @@ class _Batch:
             self._why = why
 
     def stop(self) -> None:
-        """
-        Begin no further email.
-        """
         self._stopped = True
 
     def receipts(self) -> Sequence[Receipt]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -47,6 +47,7 @@ CONTACT_TAG, MESSAGE_TAG = "optly-contact", "optly-message"
 CONTACT_HEADER = "X-Optly-Contact"
 
 Json: TypeAlias = Mapping[str, Any]
+_Status: TypeAlias = Callable[[Json, Json], DeliveryStatus | None]
 
 
 def read(request: Request) -> Json:
@@ -67,21 +68,14 @@ def read(request: Request) -> Json:
 
 
 class Kind(StrEnum):
-    """
-    The kind of an SNS message.
-    """
-
     NOTIFICATION = "Notification"
     SUBSCRIBED = "SubscriptionConfirmation"
     UNSUBSCRIBED = "UnsubscribeConfirmation"
 
 
 # The signed parts, in this order.
-_SIGNED = {
-    Kind.NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    Kind.SUBSCRIBED: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
-    Kind.UNSUBSCRIBED: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
-}
+_SIGNED_IN_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_SIGNED_IN_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
 
 @attrs.frozen(kw_only=True)
@@ -90,18 +84,14 @@ class Envelope:
     The envelope SNS puts around a message. Not to be trusted until its signature is verified.
 
     Attributes:
-        topic: Its ARN.
         at: When it was published.
-        subscribe_url: Empty in a notification.
+        parts: The signed parts, by Amazon's names for them.
         signed: The bytes that are signed.
     """
 
     kind: Kind
-    id: str
-    topic: str
     at: datetime
-    message: str = attrs.field(repr=False)
-    subscribe_url: str = attrs.field(repr=False)
+    parts: Mapping[str, str] = attrs.field(repr=False)
     signed: bytes = attrs.field(repr=False)
     version: str
     signature: bytes = attrs.field(repr=False)
@@ -121,7 +111,8 @@ class Envelope:
             raise RejectedError(HTTPStatus.FORBIDDEN, "unsigned")
         try:
             kind = Kind(data["Type"])
-            parts = {name: data[name] for name in _SIGNED[kind] if name != "Subject" or data.get(name) is not None}
+            names = _SIGNED_IN_NOTIFICATION if kind is Kind.NOTIFICATION else _SIGNED_IN_CONFIRMATION
+            parts = {name: data[name] for name in names if name != "Subject" or data.get(name) is not None}
             at = datetime.fromisoformat(data["Timestamp"])
             signature = b64decode(data["Signature"], validate=True)
             version, certificate_url = data["SignatureVersion"], data["SigningCertURL"]
@@ -135,11 +126,8 @@ class Envelope:
             raise RejectedError(HTTPStatus.BAD_REQUEST, "envelope")
         return cls(
             kind=kind,
-            id=parts["MessageId"],
-            topic=parts["TopicArn"],
             at=at,
-            message=parts["Message"],
-            subscribe_url=parts.get("SubscribeURL", ""),
+            parts=parts,
             signed=signed,
             version=version,
             signature=signature,
@@ -155,11 +143,12 @@ class Envelope:
         Raises:
             RejectedError: It is not.
         """
-        if self.topic not in topics:
+        topic = self.parts["TopicArn"]
+        if topic not in topics:
             raise RejectedError(HTTPStatus.FORBIDDEN, "topic")
         if not -NEWEST <= now - self.at <= OLDEST:
             raise RejectedError(HTTPStatus.FORBIDDEN, "age")
-        if not _CERTIFICATE.fullmatch(_after_host(self.certificate_url, self.topic)):
+        if not _CERTIFICATE.fullmatch(_after_host(self.certificate_url, topic)):
             raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
 
     def verify(self, key: RSAPublicKey) -> None:
@@ -189,11 +178,12 @@ class Envelope:
         Raises:
             RejectedError: The URL does something else.
         """
-        query = _after_host(self.subscribe_url, self.topic)
+        url, topic = self.parts["SubscribeURL"], self.parts["TopicArn"]
+        query = _after_host(url, topic)
         parameters = parse_qs(query[1:]) if _QUERY.fullmatch(query) else {}
-        if (parameters.get("Action"), parameters.get("TopicArn")) != (["ConfirmSubscription"], [self.topic]):
+        if (parameters.get("Action"), parameters.get("TopicArn")) != (["ConfirmSubscription"], [topic]):
             raise RejectedError(HTTPStatus.FORBIDDEN, "confirmation")
-        return self.subscribe_url
+        return url
 
 
 def _after_host(url: str, topic: str) -> str:
@@ -338,7 +328,8 @@ def from_notification(envelope: Envelope, *, backend: str) -> tuple[DeliveryEven
     """
     Return the delivery events in an SNS notification. Empty if there are none.
     """
-    return events(json_object(envelope.message) or {}, backend=backend, name=envelope.id, at=envelope.at)
+    data = json_object(envelope.parts["Message"]) or {}
+    return events(data, backend=backend, name=envelope.parts["MessageId"], at=envelope.at)
 
 
 def from_eventbridge(data: Json, *, backend: str, now: datetime) -> tuple[DeliveryEvent, ...]:
@@ -365,14 +356,17 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
     https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (read 2026-11-23).
     """
     kind = _text(data, "eventType") or _text(data, "notificationType")
-    mail = _part(data, "mail")
-    about = _part(data, _ABOUT.get(kind, ""))
+    record = _RECORDS.get(kind)
+    if record is None:
+        return ()
+    mail, about = _part(data, "mail"), _part(data, record.about)
     contact, message = _names(mail)
+    code = "/".join(filter(None, (_text(about, part) for part in record.code)))[:100]
     timestamp = _text(about, "timestamp") or _text(mail, "timestamp")
     name = _text(about, "feedbackId") or _text(mail, "messageId") or name
     found = []
-    for index, recipient in enumerate(_recipients(kind, about, mail)):
-        status, to = _status(kind, about, recipient), _text(recipient, "emailAddress")
+    for index, recipient in enumerate(_recipients(record, about, mail)):
+        status, to = record.status(about, recipient), _text(recipient, "emailAddress")
         if status is not None and (to or contact):
             event = DeliveryEvent(
                 id=f"{kind}/{index}/{timestamp}/{name}"[:200],
@@ -383,7 +377,7 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
                 message=message,
                 to=to,
                 at=_instant(timestamp) or at,
-                code=_code(kind, about),
+                code=code,
                 status_code=_status_code(about, recipient),
                 detail=_detail(about, recipient),
             )
@@ -391,44 +385,10 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
     return tuple(found)
 
 
-# The field that holds the details of each kind of record.
-_ABOUT = {
-    "Bounce": "bounce",
-    "Complaint": "complaint",
-    "Delivery": "delivery",
-    "Send": "send",
-    "Reject": "reject",
-    "Rendering Failure": "failure",
-    "DeliveryDelay": "deliveryDelay",
-    "Subscription": "subscription",
-}
-_LISTS = {"Bounce": "bouncedRecipients", "Complaint": "complainedRecipients", "DeliveryDelay": "delayedRecipients"}
-
-
-def _recipients(kind: str, about: Json, mail: Json) -> Iterator[Json]:
-    listed = [entry for entry in _list(about, _LISTS.get(kind, "")) if isinstance(entry, dict)]
+def _recipients(record: _Record, about: Json, mail: Json) -> Sequence[Json]:
+    listed = [entry for entry in _list(about, record.recipients) if isinstance(entry, dict)]
     plain = [text for text in _list(about, "recipients") or _list(mail, "destination") if isinstance(text, str)]
-    yield from listed or [{"emailAddress": text} for text in plain] or [{}]
-
-
-def _status(kind: str, about: Json, recipient: Json) -> DeliveryStatus | None:
-    match kind:
-        case "Send":
-            return DeliveryStatus.SENT
-        case "Delivery":
-            return DeliveryStatus.DELIVERED
-        case "DeliveryDelay":
-            return DeliveryStatus.DELAYED
-        case "Reject" | "Rendering Failure":
-            return DeliveryStatus.FAILED
-        case "Bounce":
-            return _bounce(about, recipient)
-        case "Complaint":
-            return _complaint(about)
-        case "Subscription":
-            return DeliveryStatus.OPTED_OUT if _opted_out(about) else None
-        case _:
-            return None
+    return listed or [{"emailAddress": text} for text in plain] or [{}]
 
 
 def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
@@ -451,7 +411,7 @@ def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
             return DeliveryStatus.FAILED
 
 
-def _complaint(complaint: Json) -> DeliveryStatus | None:
+def _complaint(complaint: Json, _recipient: Json) -> DeliveryStatus | None:
     if _text(complaint, "complaintSubType") == "OnAccountSuppressionList":
         return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained about this email.
     if _text(complaint, "complaintFeedbackType") == "not-spam":
@@ -459,17 +419,54 @@ def _complaint(complaint: Json) -> DeliveryStatus | None:
     return DeliveryStatus.COMPLAINED
 
 
-def _opted_out(subscription: Json) -> bool:
-    """
-    Return whether the person unsubscribed from everything, or from a topic they had not unsubscribed from before.
-    """
+def _subscription(subscription: Json, _recipient: Json) -> DeliveryStatus | None:
+    # A stop is to unsubscribe from everything, or from a topic that the person had not unsubscribed from before.
     new, old = _part(subscription, "newTopicPreferences"), _part(subscription, "oldTopicPreferences")
-    return new.get("unsubscribeAll") is True or bool(_opted_out_topics(new) - _opted_out_topics(old))
+    stops = new.get("unsubscribeAll") is True or _opted_out_topics(new) - _opted_out_topics(old)
+    return DeliveryStatus.OPTED_OUT if stops else None
 
 
 def _opted_out_topics(preferences: Json) -> set[str]:
     statuses = [entry for entry in _list(preferences, "topicSubscriptionStatus") if isinstance(entry, dict)]
     return {_text(entry, "topicName") for entry in statuses if _text(entry, "subscriptionStatus") == "OptOut"}
+
+
+def _always(status: DeliveryStatus) -> _Status:
+    return lambda _about, _recipient: status
+
+
+@attrs.frozen
+class _Record:
+    """
+    Where a kind of record holds its facts.
+
+    Attributes:
+        about: The field with the details.
+        status: Returns the status for one recipient, from the details; None if there is nothing to report.
+        recipients: Where the details list the recipients, if each of them has details of its own.
+        code: The fields of the details that make up the code.
+    """
+
+    about: str
+    status: _Status
+    recipients: str = ""
+    code: tuple[str, ...] = ()
+
+
+_RECORDS = {
+    "Send": _Record("send", _always(DeliveryStatus.SENT)),
+    "Delivery": _Record("delivery", _always(DeliveryStatus.DELIVERED)),
+    "DeliveryDelay": _Record(
+        "deliveryDelay", _always(DeliveryStatus.DELAYED), "delayedRecipients", code=("delayType",)
+    ),
+    "Reject": _Record("reject", _always(DeliveryStatus.FAILED)),
+    "Rendering Failure": _Record("failure", _always(DeliveryStatus.FAILED)),
+    "Bounce": _Record("bounce", _bounce, "bouncedRecipients", code=("bounceType", "bounceSubType")),
+    "Complaint": _Record(
+        "complaint", _complaint, "complainedRecipients", code=("complaintSubType", "complaintFeedbackType")
+    ),
+    "Subscription": _Record("subscription", _subscription),
+}
 
 
 def _names(mail: Json) -> tuple[str, str]:
@@ -486,15 +483,6 @@ def _names(mail: Json) -> tuple[str, str]:
     contact = _first(tags, CONTACT_TAG) or headers.get(CONTACT_HEADER.lower(), "")
     message = _first(tags, MESSAGE_TAG) or (written[1] if written else "")
     return our_id(contact), our_id(message)
-
-
-def _code(kind: str, about: Json) -> str:
-    parts = {
-        "Bounce": ("bounceType", "bounceSubType"),
-        "Complaint": ("complaintSubType", "complaintFeedbackType"),
-        "DeliveryDelay": ("delayType",),
-    }.get(kind, ())
-    return "/".join(filter(None, (_text(about, part) for part in parts)))[:100]
 
 
 def _status_code(about: Json, recipient: Json) -> str:

@@ -68,16 +68,10 @@ class Account:
 
     @property
     def messages(self) -> str:
-        """
-        The URL of the account's messages.
-        """
         return f"{self.endpoint}/2010-04-01/Accounts/{self.sid}/Messages.json"
 
     @property
     def log_in(self) -> Mapping[str, str]:
-        """
-        The header that logs in.
-        """
         return {"Authorization": "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()}
 
 

@@ -1,5 +1,5 @@
 """
-Finding the contact that a person at the keyboard, or a row in a list, names.
+Finding the contact that a person at the keyboard, a row in a list or a template names.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
+from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
@@ -27,3 +27,17 @@ def find_contact(manager: ConsentManager, who: str) -> Contact | None:
     if _ID.fullmatch(who):
         return Contact(who.lower())
     return manager.find(who, Channel.EMAIL if "@" in who else Channel.SMS)
+
+
+def get_contact(manager: ConsentManager, who: Contact | str) -> Contact:
+    """
+    Return *who*, or the contact that `find_contact` finds.
+
+    Raises:
+        UnknownContactError: No contact has this address.
+        AddressError: It is neither an id nor an address.
+    """
+    found = who if isinstance(who, Contact) else find_contact(manager, who)
+    if found is None:
+        raise UnknownContactError("no contact has this address")
+    return found

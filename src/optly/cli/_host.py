@@ -42,9 +42,10 @@ class HostCommands(Commands):
         command = super().get_command(ctx, cmd_name)
         if command is None or command.callback is None:
             return None
+        run = unwrap(command.callback)
         adapted = copy(command)
         adapted.params = [parameter for parameter in command.params if parameter.name != "app"]
-        adapted.callback = self._with_manager(unwrap(command.callback))
+        adapted.callback = lambda **options: run(self._manager(), **options)
         adapted.help = (
             (command.help or "")
             .replace(" --app acme.consent:manager", "")
@@ -55,9 +56,3 @@ class HostCommands(Commands):
     def invoke(self, ctx: click.Context) -> Any:
         ctx.meta[AFTER_BATCH] = self._after_batch
         return super().invoke(ctx)
-
-    def _with_manager(self, command: Callable[..., None]) -> Callable[..., None]:
-        def call(**options: Any) -> None:
-            command(self._manager(), **options)
-
-        return call

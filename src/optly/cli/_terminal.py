@@ -44,7 +44,8 @@ def progress_bar() -> Progress:
 @attrs.frozen
 class Terminal:
     """
-    Prints results one by one: a sign, a name and a sentence.
+    Prints results one by one: a sign, a name and a sentence. A result is good if it is as it should be, bad if
+    something is wrong, and otherwise a note.
     """
 
     _console: Console = attrs.field(factory=lambda: Console(highlight=False))
@@ -56,21 +57,12 @@ class Terminal:
         self._write(Text(plain(text), style=style))
 
     def good(self, name: str, text: str) -> None:
-        """
-        Print something that is as it should be.
-        """
         self._item("green", name, text)
 
     def bad(self, name: str, text: str) -> None:
-        """
-        Print something that is wrong.
-        """
         self._item("red", name, text)
 
     def note(self, name: str, text: str) -> None:
-        """
-        Print something neutral.
-        """
         self._item("blue", name, text)
 
     def under(self, text: str) -> None:

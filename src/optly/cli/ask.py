@@ -26,8 +26,7 @@ from optly.cli._contacts import find_contact
 from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json, progress_bar
 from optly.cli._words import count, numbered_lines
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact
+from optly.contacts import Channel, Contact
 from optly.errors import AddressError, MissingLineError, NotPermittedError
 from optly.manager import ConsentManager
 from optly.results import Asked

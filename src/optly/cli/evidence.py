@@ -12,7 +12,7 @@ import click
 from optly.cli._app import with_manager
 from optly.cli._contacts import find_contact
 from optly.cli._options import one_of
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 

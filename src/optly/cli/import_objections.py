@@ -14,7 +14,7 @@ from optly.cli._app import with_manager
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, numbered_lines
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.manager import ConsentManager
 
 _REPORT_EVERY: Final = 1000  # addresses

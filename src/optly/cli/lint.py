@@ -11,9 +11,7 @@ import click
 
 from optly.cli._options import one_of
 from optly.cli._terminal import Terminal, print_json
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Wording
+from optly.contacts import Channel, Organisation, Wording
 from optly.rules.lint import Severity, WordingFinding, lint
 
 _SHOWN: Final = ("code", "severity", "channel", "explanation", "excerpt", "source")

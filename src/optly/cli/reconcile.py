@@ -12,7 +12,7 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._terminal import Terminal, print_json
-from optly.contacts.parties import Contact
+from optly.contacts import Contact
 from optly.manager import ConsentManager
 from optly.results import Doubt, Finding
 

@@ -43,9 +43,6 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
 
 
 def print_verification(result: Verification) -> None:
-    """
-    Print a result as a JSON object.
-    """
     print_json(
         {
             "verified": bool(result),
@@ -66,8 +63,5 @@ def print_verification(result: Verification) -> None:
 
 
 def print_problems(result: Verification, terminal: Terminal) -> None:
-    """
-    Print what is wrong with a record.
-    """
     for problem in result.problems:
         terminal.bad(problem.finding, str(problem))

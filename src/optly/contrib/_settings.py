@@ -17,8 +17,6 @@ from optly.manager import ConsentManager
 from optly.portal import PortalSettings
 
 _ARGUMENTS: Final = inspect.signature(ConsentManager).parameters
-MANAGER: Final = "MANAGER"
-PORTAL: Final = "PORTAL"
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +58,7 @@ def read_settings(
         ConfigurationError: A setting does not exist, or does not go with another.
     """
     arguments = {f"{prefix}{name.upper()}": name for name in _ARGUMENTS if name not in without}
-    manager, portal = f"{prefix}{MANAGER}", f"{prefix}{PORTAL}"
+    manager, portal = f"{prefix}MANAGER", f"{prefix}PORTAL"
     refuse_unknown(settings, [*arguments, manager, portal, *(f"{prefix}{name}" for name in further)], label)
     found = HostSettings(
         manager=settings.get(manager),

@@ -6,31 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import Final
 
-from optly.record.events import (
-    ConsentGiven,
-    ConsentRefused,
-    ConsentWithdrawn,
-    ContactAdded,
-    ContactErased,
-    DetailsChanged,
-    Event,
-    LineAdded,
-    LineLeft,
-    LineReinstated,
-    LineRemoved,
-    ObjectionRaised,
-)
+from optly.record import events
 
 
 class SignalName(StrEnum):
     """
-    The name of a signal.
-
-    CONSENT_GIVEN: A person said yes, and it counts as consent.
-    CONSENT_REFUSED: A person said no when asked.
-    CONSENT_WITHDRAWN: A person withdrew consent or objected.
-    CONTACT_DETAILS_CHANGED: A contact's details or addresses changed or were erased.
+    The name of a signal. The module of each framework says when it is sent.
     """
 
     CONSENT_GIVEN = "consent-given"
@@ -39,20 +22,27 @@ class SignalName(StrEnum):
     CONTACT_DETAILS_CHANGED = "contact-details-changed"
 
 
-def signals_for(events: Sequence[Event]) -> Iterator[tuple[SignalName, Event]]:
+_OF_DETAILS: Final = (
+    events.DetailsChanged,
+    events.LineAdded,
+    events.LineRemoved,
+    events.LineLeft,
+    events.LineReinstated,
+    events.ContactErased,
+)
+
+
+def signals_for(recorded: Sequence[events.Event]) -> Iterator[tuple[SignalName, events.Event]]:
     """
     Yield the signals to send. Adding a contact with their first addresses is not a change.
     """
-    is_new = any(isinstance(event, ContactAdded) for event in events)
-    for event in events:
-        match event:
-            case ConsentGiven() if not event.defects:
-                yield SignalName.CONSENT_GIVEN, event
-            case ConsentRefused():
-                yield SignalName.CONSENT_REFUSED, event
-            case ConsentWithdrawn() | ObjectionRaised():
-                yield SignalName.CONSENT_WITHDRAWN, event
-            case DetailsChanged() | LineAdded() | LineRemoved() | LineLeft() | LineReinstated() | ContactErased() if not is_new:
-                yield SignalName.CONTACT_DETAILS_CHANGED, event
-            case _:
-                pass
+    is_new = any(isinstance(event, events.ContactAdded) for event in recorded)
+    for event in recorded:
+        if isinstance(event, events.ConsentGiven) and not event.defects:
+            yield SignalName.CONSENT_GIVEN, event
+        elif isinstance(event, events.ConsentRefused):
+            yield SignalName.CONSENT_REFUSED, event
+        elif isinstance(event, events.ConsentWithdrawn | events.ObjectionRaised):
+            yield SignalName.CONSENT_WITHDRAWN, event
+        elif isinstance(event, _OF_DETAILS) and not is_new:
+            yield SignalName.CONTACT_DETAILS_CHANGED, event

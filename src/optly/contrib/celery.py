@@ -100,10 +100,6 @@ def install(app: Celery, manager: Callable[[], ConsentManager], *, name_prefix: 
 
 
 class _OnePerProcess:
-    """
-    Keeps one manager for each process.
-    """
-
     def __init__(self, make: Callable[[], ConsentManager]) -> None:
         self._make = make
         self._lock = Lock()

@@ -35,9 +35,6 @@ Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, A
 OwnLifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
 
-# ---- opening and closing
-
-
 def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan | None = None) -> Lifespan:
     """
     Return a lifespan for an application. It passes *manager* to requests, and closes it when the application stops.
@@ -61,9 +58,6 @@ def lifespan(manager: ConsentManager | AsyncConsentManager, around: OwnLifespan 
                 await run_in_threadpool(manager.close)
 
     return opened
-
-
-# ---- the pages
 
 
 def mount(
@@ -102,9 +96,6 @@ class _Endpoint:
         await self._application(scope, receive, send)
 
 
-# ---- dependencies
-
-
 def any_manager(connection: HTTPConnection) -> ConsentManager | AsyncConsentManager:
     """
     Return the manager from the lifespan.
@@ -122,18 +113,12 @@ AnyManager: TypeAlias = Annotated[ConsentManager | AsyncConsentManager, Depends(
 
 
 def blocking_manager(manager: AnyManager) -> ConsentManager:
-    """
-    Return the blocking manager.
-    """
     if not isinstance(manager, ConsentManager):
         raise ConfigurationError("the manager is an AsyncConsentManager: depend on AsyncOptlyDep")
     return manager
 
 
 def async_manager(manager: AnyManager) -> AsyncConsentManager:
-    """
-    Return the async manager.
-    """
     if not isinstance(manager, AsyncConsentManager):
         raise ConfigurationError(
             "the manager is a ConsentManager, which blocks: depend on OptlyDep in a plain function"

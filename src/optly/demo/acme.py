@@ -16,9 +16,7 @@ from typing import Final
 import attrs
 
 from optly.backends import MemoryBackend, SMTPBackend
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact, Organisation, Subscriber
-from optly.contacts.purposes import Purpose
+from optly.contacts import Channel, Contact, Organisation, Purpose, Subscriber
 from optly.demo.mail import Inbox, mail_server
 from optly.demo.web import Handle, WebServer
 from optly.evidence import EvidencePack
@@ -100,9 +98,6 @@ class Acme:
         return self.manager.check(self.ada, channel, OFFERS)
 
     def history(self) -> Sequence[Event]:
-        """
-        Return everything recorded about Ada.
-        """
         return self.manager.history(self.ada)
 
     def fingerprint(self) -> str:

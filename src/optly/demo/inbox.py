@@ -66,9 +66,6 @@ class InboxPages:
     myoptly: str = attrs.field(kw_only=True, repr=False)
 
     def handle(self, request: Request) -> Response:
-        """
-        Return the response to *request*.
-        """
         # Another site could point its name at this machine and read along.
         if request.values("host") != (urlsplit(self.origin).netloc,):
             return _response(status=HTTPStatus.MISDIRECTED_REQUEST)
@@ -82,7 +79,9 @@ class InboxPages:
             case "GET", ["email", number] if email := self._email(number):
                 return self._page(email=email)
             case "GET", ["email", number, "html"] if email := self._email(number):
-                return _response(_HTML, _as_framed(email.html).encode(), policy=_MAIL)
+                # Its links open in the whole window.
+                framed = _HEAD.sub(lambda head: f'{head[0]}<base target="_top">', email.html, count=1)
+                return _response(_HTML, framed.encode(), policy=_MAIL)
             case "POST", ["email", number, "stop"] if email := self._email(number):
                 return self._stop(request, email)
             case "GET", ["text", number] if message := self._texts.get(number):
@@ -137,13 +136,6 @@ class InboxPages:
             )
         )
         return _response(_HTML, page.encode())
-
-
-def _as_framed(html: str) -> str:
-    """
-    Return an email whose links open in the whole window.
-    """
-    return _HEAD.sub(lambda head: f'{head[0]}<base target="_top">', html, count=1)
 
 
 def _response(

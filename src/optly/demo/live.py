@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.demo import Terminal
 from optly.demo.acme import CHANNELS, Acme
 from optly.demo.web import Handle
@@ -105,9 +105,6 @@ class Company:
         self._open: set[Channel] = set()
 
     def ask(self) -> None:
-        """
-        Ask Ada, and send the question.
-        """
         self._acme.ask()
         self._terminal.good("asked", "Ada filled in Acme's form, so Acme asks: may we write by email, and by text?")
         self._deliver()

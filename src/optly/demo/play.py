@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.demo import Terminal
 from optly.demo.acme import ADA_EMAIL, ADA_PHONE, OFFERS, Acme
 from optly.demo.mail import Email, press_unsubscribe
@@ -89,8 +89,6 @@ class _Script:
             raise StepFailedError(reason, step=name) from error
         self.taken += 1
         self._terminal.good(name, " ".join(observed))
-
-    # ---- the steps
 
     def ask(self) -> str:
         """
@@ -276,8 +274,6 @@ class _Script:
             found = acme.manager.verify(checkpoint=checkpoint.note)
             check(found, f"the ledger does not verify: {'; '.join(map(str, found.problems))}")
             report(f"{found.events} events, {found.erased} personal values erased, and the log only grew.")
-
-    # ---- what they do and look at
 
     def _deliver(self, number: int) -> tuple[Email, str]:
         """

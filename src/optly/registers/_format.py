@@ -41,9 +41,6 @@ def pack_day(listed_on: date) -> int:
 
 
 def unpack_day(day: int) -> date:
-    """
-    Decode what `pack_day` encoded.
-    """
     return date.fromordinal(day + _EPOCH) if day else UNDATED
 
 

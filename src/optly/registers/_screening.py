@@ -18,9 +18,6 @@ MAX_AGE: Final = timedelta(days=28)
 
 
 def utc_now() -> datetime:
-    """
-    Return the current time.
-    """
     return datetime.now(UTC)
 
 

@@ -113,10 +113,11 @@ def build(
     report = progress or _ignore
     with ExitStack() as stack:
         flaws = [Flaws(path.name, flaw_limit) for path in paths]
-        runs = [
-            stack.enter_context(_spill(entries, target.parent))
-            for entries in _runs(_all_entries(paths, layout, flaws, report))
-        ]
+        entries = _all_entries(paths, layout, flaws, report)
+        runs: list[IO[bytes]] = []
+        while ordered := sorted(islice(entries, _RUN)):
+            runs.append(stack.enter_context(tempfile.TemporaryFile(dir=target.parent)))
+            array("Q", ordered).tofile(runs[-1])
         if not runs:
             raise RegisterSourceError("the licence files hold no number")
         rows = sum(run.seek(0, os.SEEK_END) for run in runs) // ENTRY_SIZE
@@ -149,17 +150,6 @@ def _all_entries(paths: Sequence[Path], layout: Layout, flaws: Sequence[Flaws], 
 
 def _read_so_far(progress: Progress, before: int, total: int, done: int) -> None:
     progress(Step.READING, before + done, total)
-
-
-def _runs(entries: Iterator[int]) -> Iterator[array[int]]:
-    while run := sorted(islice(entries, _RUN)):
-        yield array("Q", run)
-
-
-def _spill(run: array[int], folder: Path) -> IO[bytes]:
-    spilled = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 — the caller closes it
-    run.tofile(spilled)
-    return spilled
 
 
 def _merge(runs: Sequence[IO[bytes]]) -> Iterator[list[int]]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend, MessageBackend, WebhookBackend

@@ -191,9 +191,6 @@ def _from(page: Page, method: str) -> Headers:
     return tuple(headers.items())
 
 
-# ---- ways to send a request
-
-
 def _wsgi(application: WSGIApplication) -> Send:
     def send(method: str, url: str, headers: Headers, body: bytes) -> Page:
         parts = urlsplit(url)

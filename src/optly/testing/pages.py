@@ -11,9 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Organisation
-from optly.contacts.purposes import Purpose, Wording
+from optly.contacts import Channel, Organisation, Purpose, Wording
 from optly.portal.choices import by_title, fields
 from optly.portal.shown import Input, Link, Option, Row, SignedIn
 from optly.record.events import Choice, LinkKind

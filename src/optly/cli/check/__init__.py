@@ -14,8 +14,8 @@ from optly.cli._app import with_manager
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.check.answer import Answer
-from optly.cli.check.facts import fact_options, gather
-from optly.contacts.addresses import Channel
+from optly.cli.check.facts import SECTIONS, fact_options, gather
+from optly.contacts import Channel
 from optly.manager import ConsentManager
 from optly.rules import MessageKind
 
@@ -29,7 +29,7 @@ class _WithSections(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
-                sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
+                sections.setdefault(SECTIONS.get(parameter.name or "", "Options"), []).append(record)
         for name in sorted(sections, key=lambda name: name != "Options"):
             with formatter.section(name):
                 formatter.write_dl(sections[name])

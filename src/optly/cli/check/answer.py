@@ -14,8 +14,7 @@ import attrs
 from optly.cli._terminal import Terminal
 from optly.cli._words import day, instant
 from optly.cli.check.facts import in_words, left_open
-from optly.contacts.addresses import Channel
-from optly.contacts.parties import Contact, Subscriber
+from optly.contacts import Channel, Contact, Subscriber
 from optly.manager import ConsentManager
 from optly.protocols import UNDATED
 from optly.record.events import Defect, Event

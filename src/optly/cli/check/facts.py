@@ -18,16 +18,6 @@ _CLIENT: Final = "Facts of a client called about pensions (left out: counts agai
 _MESSAGE: Final = "Facts of a message (left out: as in the messages Optly sends)"
 
 
-class FactOption(click.Option):
-    """
-    An option with its own section in the help.
-    """
-
-    def __init__(self, names: Sequence[str], *, section: str, **settings: Any) -> None:
-        super().__init__(names, **settings)
-        self.section = section
-
-
 @attrs.frozen
 class _Fact:
     section: str
@@ -83,6 +73,8 @@ _FACTS: Final = (
     _Fact(_MESSAGE, "solicited_at", "When the person asked for this message, or to be asked.", INSTANT),
 )
 _BY_PATH: Final = {fact.path: fact for fact in _FACTS}
+# The sections of the help, by the names of the parameters.
+SECTIONS: Final = {fact.parameter: fact.section for fact in _FACTS}
 # What is on record, or should be.
 _MISSING: Final = {
     "line": "a contact with this address",
@@ -105,10 +97,7 @@ def fact_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     for fact in reversed(_FACTS):
         names = fact.option if fact.settings else f"{fact.option}/{fact.denial}"
-        option = click.option(
-            names, cls=FactOption, section=fact.section, default=None, help=fact.help, **fact.settings
-        )
-        command = option(command)
+        command = click.option(names, default=None, help=fact.help, **fact.settings)(command)
     return command
 
 

@@ -34,16 +34,6 @@ _END: Final = re.compile(r"</body\s*>", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
-class Mark:
-    """
-    How an email is marked: with the purpose it is marketing for, or as a service message. Neither if it is unmarked.
-    """
-
-    purpose: str | None = None
-    service: bool = False
-
-
-@attrs.frozen(kw_only=True)
 class Recipient:
     """
     A recipient of an email.
@@ -58,9 +48,10 @@ class Recipient:
     address: str = attrs.field(default="", repr=False)
 
 
-def mark_of(message: EmailMessage) -> Mark:
+def mark_of(message: EmailMessage) -> tuple[str | None, bool]:
     """
-    Return how an email is marked.
+    Return how an email is marked: the purpose it is marketing for, and whether it is a service message. An unmarked
+    email is neither.
 
     Raises:
         UsageError: It is marked in two ways, or with an unknown kind.
@@ -71,7 +62,7 @@ def mark_of(message: EmailMessage) -> Mark:
         raise UsageError(f"the header {KIND} of an email is {_SERVICE}, or is left out")
     if purpose is not None and kind is not None:
         raise UsageError(f"an email has {PURPOSE}, which makes it marketing, and {KIND}: leave one of them out")
-    return Mark(purpose=purpose, service=kind is not None)
+    return purpose, kind is not None
 
 
 def without_marks(message: EmailMessage) -> EmailMessage:

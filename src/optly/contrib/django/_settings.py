@@ -64,12 +64,12 @@ class Settings:
     """
 
     make: Callable[[], ConsentManager] = attrs.field(repr=False)
-    owned: bool
-    facts: Facts | None
-    keys: Keys | None = attrs.field(repr=False)
-    portal: Mapping[str, Any]
-    unmarked: Unmarked | None
-    inner_backend: str
+    owned: bool = True
+    facts: Facts | None = None
+    keys: Keys | None = attrs.field(default=None, repr=False)
+    portal: Mapping[str, Any] = attrs.field(factory=dict)
+    unmarked: Unmarked | None = None
+    inner_backend: str = _SMTP
 
 
 def read() -> Settings:
@@ -87,27 +87,20 @@ def read() -> Settings:
     given = read_settings(
         value, further=["UNMARKED", "EMAIL_INNER_BACKEND"], without=["on_events"], label=lambda name: f"OPTLY[{name!r}]"
     )
-    make = _from_site(given.manager) if "MANAGER" in value else _from_arguments(given)
+    found = _from_site(given.manager) if "MANAGER" in value else _from_arguments(given)
     return attrs.evolve(
-        make,
+        found,
         portal=given.portal,
         unmarked=_unmarked(value.get("UNMARKED")),
         inner_backend=_string(value.get("EMAIL_INNER_BACKEND", _SMTP), "EMAIL_INNER_BACKEND"),
     )
 
 
-def _settings(make: Callable[[], ConsentManager], *, owned: bool, facts: Facts | None, keys: Keys | None) -> Settings:
-    return Settings(make=make, owned=owned, facts=facts, keys=keys, portal={}, unmarked=None, inner_backend=_SMTP)
-
-
-# ---- the site's own manager
-
-
 def _from_site(value: Any) -> Settings:
     found = _import(value, "MANAGER")
     if isinstance(found, ConsentManager):
         facts = Facts(base_url=found.pages.base_url, backends=len(found.backends))
-        return _settings(lambda: found, owned=False, facts=facts, keys=None)
+        return Settings(make=lambda: found, owned=False, facts=facts)
     if not callable(found):
         raise ConfigurationError("OPTLY['MANAGER'] names neither a ConsentManager nor a function that returns one")
 
@@ -117,10 +110,7 @@ def _from_site(value: Any) -> Settings:
             raise ConfigurationError("the function that OPTLY['MANAGER'] names returned no ConsentManager")
         return made
 
-    return _settings(make, owned=True, facts=None, keys=None)
-
-
-# ---- a manager made from arguments
+    return Settings(make=make)
 
 
 def _from_arguments(given: HostSettings) -> Settings:
@@ -150,7 +140,7 @@ def _from_arguments(given: HostSettings) -> Settings:
             made["clock"] = _import(made["clock"], "CLOCK")
         return ConsentManager(**made, on_events=send_signals)
 
-    return _settings(make, owned=True, facts=Facts(base_url=base_url, backends=len(backends)), keys=keys)
+    return Settings(make=make, facts=Facts(base_url=base_url, backends=len(backends)), keys=keys)
 
 
 def _one_of(kind: type[T], value: Any, name: str) -> T:
@@ -199,7 +189,9 @@ def _build(value: Any, name: str) -> Any:
             raise ConfigurationError(
                 f"OPTLY[{name!r}] has a dictionary without BACKEND, the path of a class or a function"
             )
-        options = _mapping(value.get("OPTIONS", {}), f"{name}/OPTIONS")
+        options = value.get("OPTIONS", {})
+        if not isinstance(options, Mapping):
+            raise ConfigurationError(f"OPTLY['{name}/OPTIONS'] takes a dictionary")
         return _call(_import(value["BACKEND"], name), options, name)
     if isinstance(value, str):
         found = _import(value, name)
@@ -220,12 +212,6 @@ def _sequence(value: Any, name: str) -> list[Any]:
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigurationError(f"OPTLY[{name!r}] takes a list")
     return list(value)
-
-
-def _mapping(value: Any, name: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(f"OPTLY[{name!r}] takes a dictionary")
-    return value
 
 
 def _string(value: Any, name: str) -> str:

@@ -19,9 +19,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
+from optly.cli._contacts import get_contact
 from optly.contacts import AddressKind, Channel, Contact
 from optly.contrib.django import get_manager, models
-from optly.contrib.django._contacts import contact_of
 from optly.errors import AddressError, UnknownContactError
 from optly.evidence import EvidencePack
 from optly.manager import ConsentManager
@@ -95,7 +95,7 @@ class ContactAdmin(admin.ModelAdmin):
         self._require_permission(request)
         if request.method == "POST":
             try:
-                contact = contact_of(get_manager(), request.POST.get("who", ""))
+                contact = get_contact(get_manager(), request.POST.get("who", ""))
                 get_manager().standing(contact)
             except (AddressError, UnknownContactError) as error:
                 messages.error(request, f"Not found: {error}.")
@@ -118,7 +118,10 @@ class ContactAdmin(admin.ModelAdmin):
             contact=contact,
             name=_value(pack, standing.name or ""),
             standing=standing,
-            addresses=_addresses(standing, pack),
+            addresses=[
+                Address(kind=_KINDS[line.kind], value=_value(pack, f"line_{line.number}"), removed=line.removed)
+                for line in standing.lines
+            ],
             permissions=_permissions(manager, contact, standing),
             history=pack.timeline(),
         )
@@ -158,13 +161,6 @@ def _known(id: str) -> Contact:
     except UnknownContactError:
         raise Http404("There is no such contact.") from None
     return contact
-
-
-def _addresses(standing: Standing, pack: EvidencePack) -> list[Address]:
-    return [
-        Address(kind=_KINDS[line.kind], value=_value(pack, f"line_{line.number}"), removed=line.removed)
-        for line in standing.lines
-    ]
 
 
 def _value(pack: EvidencePack, slot: str) -> str:

@@ -21,7 +21,6 @@ The system checks of the setting ``OPTLY``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from django.conf import settings as site
 from django.core import checks
 from django.urls import Resolver404, resolve
 
+from optly.backends._hosts import is_this_machine
 from optly.contrib.django import _settings, get_manager, get_portal
 from optly.contrib.django._mailers import GATE, is_gated, problem_with
 from optly.contrib.django._settings import Facts, Settings
@@ -41,9 +41,6 @@ _SHORTEST: Final = 32
 
 
 def register() -> None:
-    """
-    Register the checks with Django.
-    """
     checks.register(check_setting)
     checks.register(check_store, checks.Tags.database)
 
@@ -93,7 +90,9 @@ def _facts(facts: Facts) -> Iterator[Any]:
     except ConfigurationError as error:
         yield checks.Error(str(error), id="optly.E001")
         return
-    if urlsplit(at.base_url).scheme != "https" and not _is_here(at.base_url):
+    url = urlsplit(at.base_url)
+    host = url.hostname or ""
+    if url.scheme != "https" and not (is_this_machine(host) or host.endswith(".localhost")):
         yield checks.Error(
             "links in messages would not be https, so others on the network could read and use them",
             hint="Begin BASE_URL with https.",
@@ -112,16 +111,6 @@ def _facts(facts: Facts) -> Iterator[Any]:
             hint="Add one to BACKENDS.",
             id="optly.W001",
         )
-
-
-def _is_here(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_mounted(path: str) -> bool:
@@ -181,15 +170,14 @@ def _databases() -> Iterator[Any]:
     if not isinstance(storage, str) or not storage.startswith("sqlite"):
         return
     file = urlsplit(storage).path.removeprefix("/")
+    if not file:  # in memory
+        return
     for database in site.DATABASES.values():
-        if database.get("ENGINE") == "django.db.backends.sqlite3" and _same_file(file, str(database.get("NAME"))):
+        name = Path(str(database.get("NAME")))
+        if database.get("ENGINE") == "django.db.backends.sqlite3" and Path(file).resolve() == name.resolve():
             yield checks.Warning(
                 "the data is in Django's own SQLite file, which only one of the two can write to at a time: "
                 "recording anything during one of Django's transactions waits until it times out",
                 hint="Use a separate file.",
                 id="optly.W004",
             )
-
-
-def _same_file(one: str, other: str) -> bool:
-    return bool(one) and Path(one).resolve() == Path(other).resolve()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import attrs
@@ -159,13 +160,13 @@ class _Email:
 
 
 def _read(message: EmailMessage) -> _Email:
-    mark = _email.mark_of(message)
-    if mark.purpose is not None:
+    purpose, is_service = _email.mark_of(message)
+    if purpose is not None:
         known = get_manager().purposes
-        if mark.purpose not in known:
+        if purpose not in known:
             raise errors.UnknownPurposeError(f"no such purpose; the purposes are {', '.join(known)}")
-        return _Email(message=message, purpose=mark.purpose, recipients=_email.recipients_of(message))
-    passes = mark.service or get_settings().unmarked is Unmarked.SERVICE or _email.is_for_the_site(message)
+        return _Email(message=message, purpose=purpose, recipients=_email.recipients_of(message))
+    passes = is_service or get_settings().unmarked is Unmarked.SERVICE or _email.is_for_the_site(message)
     return _Email(message=_email.without_marks(message), refused=not passes)
 
 
@@ -192,7 +193,7 @@ class _Dispatch:
             return
         opened = self._inner.open()
         try:
-            for purpose, run in groupby(emails, key=_purpose):
+            for purpose, run in groupby(emails, key=attrgetter("purpose")):
                 if purpose is None:
                     self.sent += self._inner.send_messages([email.message for email in run]) or 0
                 else:
@@ -232,10 +233,6 @@ class _Dispatch:
         mail_withheld.send_robust(
             sender=GatedEmailBackend, message=message, recipient=recipient.text, decision=decision
         )
-
-
-def _purpose(email: _Email) -> str | None:
-    return email.purpose
 
 
 def _screen(emails: Sequence[_Email], purpose: str) -> Iterator[Decision]:

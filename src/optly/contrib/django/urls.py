@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-untyped"
+# mypy: allow-subclassing-any, disable-error-code="import-untyped"
 """
 The MyOptly pages: ``path("my/", include("optly.contrib.django.urls"))``, where ``BASE_URL`` ends with ``/my``.
 """
@@ -6,22 +6,17 @@ The MyOptly pages: ``path("my/", include("optly.contrib.django.urls"))``, where 
 from __future__ import annotations
 
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from optly.contrib.django.views import pages
 
 
-class _Rest:
+class _Rest(StringConverter):
     """
     The rest of the path, even if it is empty or contains line breaks. The pages check it themselves.
     """
 
     regex = r"[\s\S]*"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
 
 
 register_converter(_Rest, "optly_rest")

@@ -15,22 +15,11 @@ try:
 except ModuleNotFoundError as missing:
     raise ConfigurationError(f"{missing.name} is missing: pip install 'optly[flask]'") from None
 
-from optly.contrib.flask.extension import AppState, FlaskOptly, current_manager
-from optly.contrib.flask.signals import (
-    consent_given,
-    consent_refused,
-    consent_withdrawn,
-    contact_details_changed,
-    send_signals,
-)
-
-__all__ = [
-    "AppState",
-    "FlaskOptly",
-    "consent_given",
-    "consent_refused",
-    "consent_withdrawn",
-    "contact_details_changed",
-    "current_manager",
-    "send_signals",
-]
+from optly.contrib.flask.extension import AppState as AppState
+from optly.contrib.flask.extension import FlaskOptly as FlaskOptly
+from optly.contrib.flask.extension import current_manager as current_manager
+from optly.contrib.flask.signals import consent_given as consent_given
+from optly.contrib.flask.signals import consent_refused as consent_refused
+from optly.contrib.flask.signals import consent_withdrawn as consent_withdrawn
+from optly.contrib.flask.signals import contact_details_changed as contact_details_changed
+from optly.contrib.flask.signals import send_signals as send_signals

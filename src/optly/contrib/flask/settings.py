@@ -35,25 +35,19 @@ def read_config(app: Flask) -> tuple[str, Callable[[], ConsentManager], Mapping[
     mount = config.get(f"{_PREFIX}{_MOUNT}")
     if mount is not None:
         mount = f"/{mount.strip('/')}"
-    make, base_path = _maker(app, settings)
-    if base_path is None:
-        base_path = mount
-    if base_path is None:
-        manager = require_manager(make())
-        make, base_path = (lambda: manager), manager.pages.path
-    return mount_path(base_path, given=mount, root=app.config["APPLICATION_ROOT"]), make, settings.portal
-
-
-def _maker(app: Flask, settings: HostSettings) -> tuple[Callable[[], ConsentManager], str | None]:
-    """
-    Return a function that makes the manager, and the path of its `base_url` if that is known already.
-    """
     manager = settings.manager
+    make: Callable[[], ConsentManager]
+    base_path: str | None
     if manager is None:
-        return _from_arguments(app, settings)
-    if isinstance(manager, ConsentManager):
-        return (lambda: manager), manager.pages.path
-    return (manager if callable(manager) else lambda: manager), None
+        make, base_path = _from_arguments(app, settings)
+    elif isinstance(manager, ConsentManager):
+        make, base_path = (lambda: manager), manager.pages.path
+    else:
+        make, base_path = (manager if callable(manager) else lambda: manager), mount
+    if base_path is None:
+        made = require_manager(make())
+        make, base_path = (lambda: made), made.pages.path
+    return mount_path(base_path, given=mount, root=app.config["APPLICATION_ROOT"]), make, settings.portal
 
 
 def _from_arguments(app: Flask, settings: HostSettings) -> tuple[Callable[[], ConsentManager], str]:

@@ -12,32 +12,33 @@ A store that ends with its process takes `StorageContract` and provides a `stora
 fresh names, so all of them may share one database. Each chapter can also be run alone, by subclassing it.
 """
 
-from optly.testing.storage._base import (
-    BYTES,
-    NOW,
-    TICK,
-    WORDING,
-    Contact,
-    Opener,
-    append_again,
-    at_once,
-    checkpoint,
-    claim_of,
-    code,
-    key,
-    problems,
-    seal,
-    settlement,
-    stop,
-    values_of,
-)
-from optly.testing.storage.codes import CodesContract
-from optly.testing.storage.concurrency import ConcurrencyContract
-from optly.testing.storage.contacts import ContactsContract
-from optly.testing.storage.durable import DurableContract, append_many, everything, try_to_open
-from optly.testing.storage.erasure import ErasureContract
-from optly.testing.storage.log import LogContract
-from optly.testing.storage.outbox import OutboxContract
+from optly.testing.storage._base import BYTES as BYTES
+from optly.testing.storage._base import NOW as NOW
+from optly.testing.storage._base import TICK as TICK
+from optly.testing.storage._base import WORDING as WORDING
+from optly.testing.storage._base import Contact as Contact
+from optly.testing.storage._base import Opener as Opener
+from optly.testing.storage._base import append_again as append_again
+from optly.testing.storage._base import at_once as at_once
+from optly.testing.storage._base import checkpoint as checkpoint
+from optly.testing.storage._base import claim_of as claim_of
+from optly.testing.storage._base import code as code
+from optly.testing.storage._base import key as key
+from optly.testing.storage._base import problems as problems
+from optly.testing.storage._base import seal as seal
+from optly.testing.storage._base import settlement as settlement
+from optly.testing.storage._base import stop as stop
+from optly.testing.storage._base import values_of as values_of
+from optly.testing.storage.codes import CodesContract as CodesContract
+from optly.testing.storage.concurrency import ConcurrencyContract as ConcurrencyContract
+from optly.testing.storage.contacts import ContactsContract as ContactsContract
+from optly.testing.storage.durable import DurableContract as DurableContract
+from optly.testing.storage.durable import append_many as append_many
+from optly.testing.storage.durable import everything as everything
+from optly.testing.storage.durable import try_to_open as try_to_open
+from optly.testing.storage.erasure import ErasureContract as ErasureContract
+from optly.testing.storage.log import LogContract as LogContract
+from optly.testing.storage.outbox import OutboxContract as OutboxContract
 
 
 class StorageContract(
@@ -52,36 +53,3 @@ class DurableStorageContract(DurableContract, StorageContract):
     """
     What a store that outlives its process has to do. Subclass it and give it an `opener` fixture.
     """
-
-
-__all__ = [
-    "BYTES",
-    "NOW",
-    "TICK",
-    "WORDING",
-    "CodesContract",
-    "ConcurrencyContract",
-    "Contact",
-    "ContactsContract",
-    "DurableContract",
-    "DurableStorageContract",
-    "ErasureContract",
-    "LogContract",
-    "Opener",
-    "OutboxContract",
-    "StorageContract",
-    "append_again",
-    "append_many",
-    "at_once",
-    "checkpoint",
-    "claim_of",
-    "code",
-    "everything",
-    "key",
-    "problems",
-    "seal",
-    "settlement",
-    "stop",
-    "try_to_open",
-    "values_of",
-]

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 import pytest
 
-from optly.contacts.addresses import AddressKind, Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import ConflictError
 from optly.protocols import (
     Claim,
@@ -189,10 +189,6 @@ def at_once(count: int, work: Callable[[int], T]) -> list[T]:
 
 
 class Contract:
-    """
-    The fixtures of every chapter.
-    """
-
     @pytest.fixture
     def storage(self) -> Storage | Iterator[Storage]:
         """

@@ -11,19 +11,8 @@ import attrs
 from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import MessageState, OutboxMessage, Storage
 from optly.record.ledger import grow
-from optly.testing.storage._base import (
-    NOW,
-    WORDING,
-    Contact,
-    Contract,
-    append_again,
-    at_once,
-    checkpoint,
-    claim_of,
-    code,
-    key,
-    problems,
-)
+from optly.testing.storage import _base as base
+from optly.testing.storage._base import Contact, Contract
 
 
 class ConcurrencyContract(Contract):
@@ -35,14 +24,14 @@ class ConcurrencyContract(Contract):
         """
         None is lost, and none waits for another.
         """
-        idkey = key()
+        idkey = base.key()
         contacts = [Contact(organisation) for _ in range(6)]
 
         def add(number: int) -> None:
             contact = contacts[number]
             storage.append([contact.commit(identifiers=[contact.identifier(idkey)])])
 
-        at_once(6, add)
+        base.at_once(6, add)
         holders = [row.subject for row in storage.find([idkey]).holders[idkey]]
         assert sorted(contact.subject for contact in contacts) == holders
 
@@ -50,7 +39,7 @@ class ConcurrencyContract(Contract):
         """
         The others raise `ReferenceTakenError`.
         """
-        idkey = key()
+        idkey = base.key()
         contacts = [Contact(organisation) for _ in range(6)]
 
         def claim(number: int) -> bool:
@@ -61,7 +50,7 @@ class ConcurrencyContract(Contract):
                 return False
             return True
 
-        assert at_once(6, claim).count(True) == 1
+        assert base.at_once(6, claim).count(True) == 1
         owner = storage.referred([idkey])[idkey]
         assert [owner] == list(storage.subjects(organisation))
 
@@ -77,10 +66,10 @@ class ConcurrencyContract(Contract):
             return [
                 message
                 for start in range(0, len(mine), 5)
-                for message in storage.claim([claim_of(m) for m in mine[start : start + 5]], NOW, NOW)
+                for message in storage.claim([base.claim_of(m) for m in mine[start : start + 5]], base.NOW, base.NOW)
             ]
 
-        sending = [message for messages in at_once(4, claim) for message in messages]
+        sending = [message for messages in base.at_once(4, claim) for message in messages]
         assert sorted(message.message for message in messages) == sorted(message.message for message in sending)
 
     def test_of_those_that_use_a_name_at_once_one_does(self, storage: Storage, ada: Contact) -> None:
@@ -97,28 +86,28 @@ class ConcurrencyContract(Contract):
                 return False
             return True
 
-        assert at_once(6, enqueue).count(True) == 1
+        assert base.at_once(6, enqueue).count(True) == 1
         assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 3}
 
     def test_of_those_that_take_a_code_at_once_one_gets_it(self, storage: Storage, ada: Contact) -> None:
         """
         The others get None.
         """
-        once = code(ada.subject)
+        once = base.code(ada.subject)
         storage.put_codes([once])
-        taken = at_once(8, lambda _: storage.take_code(once.key, NOW))
+        taken = base.at_once(8, lambda _: storage.take_code(once.key, base.NOW))
         assert [value for value in taken if value is not None] == [b"target"]
 
     def test_of_those_that_count_at_once_each_gets_its_own_number(self, storage: Storage) -> None:
         """
         No two get the same.
         """
-        name = key()
+        name = base.key()
 
         def count(_: int) -> list[int]:
-            return [storage.count(name, NOW, NOW) for _ in range(5)]
+            return [storage.count(name, base.NOW, base.NOW) for _ in range(5)]
 
-        assert list(range(1, 31)) == sorted(number for numbers in at_once(6, count) for number in numbers)
+        assert list(range(1, 31)) == sorted(number for numbers in base.at_once(6, count) for number in numbers)
 
     def test_of_those_that_seal_at_once_one_does(self, storage: Storage, ada: Contact) -> None:
         """
@@ -128,14 +117,14 @@ class ConcurrencyContract(Contract):
 
         def seal(number: int) -> bool:
             edge = grow((), 0, [ada.leaf.hash(ada.organisation)])
-            head = attrs.evolve(checkpoint(ada.organisation, 1, edge), note=f"{number}\n")
+            head = attrs.evolve(base.checkpoint(ada.organisation, 1, edge), note=f"{number}\n")
             try:
                 storage.seal(ada.organisation, [ada.leaf], edge, head, 0)
             except ConflictError:
                 return False
             return True
 
-        assert at_once(5, seal).count(True) == 1
+        assert base.at_once(5, seal).count(True) == 1
         assert [ada.leaf] == list(storage.log_leaves(ada.organisation, 9))
 
     def test_threads_that_append_to_one_contact_lose_nothing(self, storage: Storage, ada: Contact) -> None:
@@ -145,11 +134,11 @@ class ConcurrencyContract(Contract):
 
         def append(_: int) -> None:
             for _ in range(5):
-                append_again(storage, ada.organisation, ada.subject)
+                base.append_again(storage, ada.organisation, ada.subject)
 
-        at_once(4, append)
+        base.at_once(4, append)
         assert len(storage.entries(ada.subject)) == 20
-        assert problems(storage, ada.organisation, ada.subject) == ()
+        assert base.problems(storage, ada.organisation, ada.subject) == ()
 
     def test_threads_that_append_to_many_contacts_do_not_hinder_one_another(
         self, storage: Storage, organisation: str
@@ -161,14 +150,16 @@ class ConcurrencyContract(Contract):
 
         def append(number: int) -> int:
             order = contacts if number % 2 else contacts[::-1]
-            commits = [Contact(organisation, contact.subject).commit(wordings={WORDING: b"x"}) for contact in order]
+            commits = [
+                Contact(organisation, contact.subject).commit(wordings={base.WORDING: b"x"}) for contact in order
+            ]
             try:
                 storage.append(commits)
             except ConflictError:
                 return 0
             return 1
 
-        assert sum(at_once(4, append)) == 1
+        assert sum(base.at_once(4, append)) == 1
         assert {contact.subject: 1 for contact in contacts} == {
             subject: head.version for subject, head in storage.load([c.subject for c in contacts]).items()
         }

@@ -4,21 +4,10 @@ What an erasure removes, what it keeps, and the release of an address.
 
 from __future__ import annotations
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.protocols import MessageState, Storage
-from optly.testing.storage._base import (
-    NOW,
-    TICK,
-    Contact,
-    Contract,
-    claim_of,
-    code,
-    key,
-    problems,
-    settlement,
-    stop,
-    values_of,
-)
+from optly.testing.storage import _base as base
+from optly.testing.storage._base import Contact, Contract
 
 
 class ErasureContract(Contract):
@@ -31,8 +20,8 @@ class ErasureContract(Contract):
         Values, idkeys, codes and messages of the contact are erased. The chain, the suppressions, what the same change
         adds, and all other contacts stay.
         """
-        mine, hers, shared, new = key(), key(), key(), key()
-        codes = [code(ada.subject), code(eve.subject)]
+        mine, hers, shared, new = (base.key() for _ in range(4))
+        codes = [base.code(ada.subject), base.code(eve.subject)]
         kept = ada.message()
         settled, claimed = ada.message(), ada.message()
         storage.append(
@@ -41,42 +30,45 @@ class ErasureContract(Contract):
                     identifiers=[ada.identifier(mine), ada.identifier(shared)],
                     references=[ada.reference(mine)],
                     queue=[ada.message(), settled, claimed],
-                    suppressions=[stop(mine)],
+                    suppressions=[base.stop(mine)],
                 ),
-                eve.commit(identifiers=[eve.identifier(hers), eve.identifier(shared)], queue=[eve.message(NOW + TICK)]),
+                eve.commit(
+                    identifiers=[eve.identifier(hers), eve.identifier(shared)],
+                    queue=[eve.message(base.NOW + base.TICK)],
+                ),
             ]
         )
         storage.put_codes(codes)
-        sending = storage.claim([claim_of(settled), claim_of(claimed)], NOW, NOW)
-        storage.settle([settlement(message) for message in sending if message.message == settled.message])
+        sending = storage.claim([base.claim_of(settled), base.claim_of(claimed)], base.NOW, base.NOW)
+        storage.settle([base.settlement(message) for message in sending if message.message == settled.message])
         entries = list(storage.entries(ada.subject))
         last = ada.commit(
-            forget=True, identifiers=[ada.identifier(new)], queue=[kept], suppressions=[stop(mine, NOW + TICK, "*/*")]
+            forget=True,
+            identifiers=[ada.identifier(new)],
+            queue=[kept],
+            suppressions=[base.stop(mine, base.NOW + base.TICK, "*/*")],
         )
         storage.append([last])
 
-        assert last.openings == values_of(storage, ada.subject)
+        assert last.openings == base.values_of(storage, ada.subject)
         assert [*entries, *last.entries] == list(storage.entries(ada.subject))
-        assert problems(storage, ada.organisation, ada.subject) == ()
+        assert base.problems(storage, ada.organisation, ada.subject) == ()
         found = storage.find([mine, hers, shared, new])
-        assert {
-            hers: [eve.identifier(hers)],
-            shared: [eve.identifier(shared)],
-            new: [ada.identifier(new)],
-        } == found.holders
+        left = {hers: [eve.identifier(hers)], shared: [eve.identifier(shared)], new: [ada.identifier(new)]}
+        assert left == found.holders
         assert storage.referred([mine]) == {}
         assert sorted(row.scope for row in found.suppressions) == ["*/*", "email/offers"]
-        assert [storage.code(row.key, NOW) for row in codes] == [None, b"target"]
-        assert [kept.message] == [row.message for row in storage.due(ada.organisation, Channel.EMAIL, NOW, 9)]
+        assert [storage.code(row.key, base.NOW) for row in codes] == [None, b"target"]
+        assert [kept.message] == [row.message for row in storage.due(ada.organisation, Channel.EMAIL, base.NOW, 9)]
         assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 2}
-        assert list(storage.overdue(ada.organisation, NOW + TICK, 9)) == []
-        assert set(values_of(storage, eve.subject)) == {"line_1"}
+        assert list(storage.overdue(ada.organisation, base.NOW + base.TICK, 9)) == []
+        assert set(base.values_of(storage, eve.subject)) == {"line_1"}
 
     def test_a_released_address_is_free(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         Its contact holds it no longer, and others do; another contact's address cannot be released.
         """
-        first, second = key(), key()
+        first, second = base.key(), base.key()
         storage.append([ada.commit(identifiers=[ada.identifier(first), ada.identifier(second)])])
         storage.append([eve.commit(release=[first])])
         assert storage.find([first]).holders == {first: [ada.identifier(first)]}

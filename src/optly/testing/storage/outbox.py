@@ -9,7 +9,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from optly.contacts.addresses import Channel
+from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError
 from optly.protocols import MessageState, Storage
 from optly.testing.storage._base import NOW, TICK, Contact, Contract, claim_of, code, key, settlement, values_of

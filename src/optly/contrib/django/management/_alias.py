@@ -5,22 +5,20 @@ The commands of earlier versions, such as ``manage.py optly_check``. They will b
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from optly.contrib.django.management.commands.optly import Command
 
 
-class Alias(Command):
+def alias(command: str) -> type[Command]:
     """
-    An old name of a command.
-
-    Attributes:
-        command: The command after ``manage.py optly`` that it runs.
+    Return the old name of a command: a command that runs ``manage.py optly`` *command*.
     """
 
-    command: ClassVar[str]
+    class Alias(Command):
+        def handle(self, *args: str, **options: Any) -> None:
+            if options["verbosity"]:
+                self.stderr.write(f"This command is deprecated. Use: manage.py optly {command}")
+            super().handle(command, *args, **options)
 
-    def handle(self, *args: str, **options: Any) -> None:
-        if options["verbosity"]:
-            self.stderr.write(f"This command is deprecated. Use: manage.py optly {self.command}")
-        super().handle(self.command, *args, **options)
+    return Alias

@@ -12,9 +12,9 @@ from typing import Final
 
 from django import template
 
+from optly.cli._contacts import get_contact
 from optly.contacts import Channel, Contact
 from optly.contrib.django import get_manager
-from optly.contrib.django._contacts import contact_of
 
 register: Final = template.Library()
 
@@ -25,7 +25,7 @@ def optly_preferences_url(contact: Contact | str, channel: Channel | str = Chann
     Make a MyOptly link for a message to the contact. Each call makes a new one, so use it once per email.
     """
     manager = get_manager()
-    return manager.link(contact_of(manager, contact), channel)
+    return manager.link(get_contact(manager, contact), channel)
 
 
 @register.simple_tag
@@ -35,7 +35,8 @@ def optly_unsubscribe_url(
     """
     Return the URL of the page that stops messages for *purpose*, or for every purpose, on that channel.
     """
-    return _headers(contact, purpose, channel)["List-Unsubscribe"].strip("<>")
+    headers: Mapping[str, str] = optly_unsubscribe_headers(contact, purpose, channel)
+    return headers["List-Unsubscribe"].strip("<>")
 
 
 @register.simple_tag
@@ -45,9 +46,5 @@ def optly_unsubscribe_headers(
     """
     Return the headers that let mail programs unsubscribe, for ``{% … as headers %}``.
     """
-    return _headers(contact, purpose, channel)
-
-
-def _headers(contact: Contact | str, purpose: str | None, channel: Channel | str) -> Mapping[str, str]:
     manager = get_manager()
-    return manager.unsubscribe_headers(contact_of(manager, contact), purpose, channel=channel)
+    return manager.unsubscribe_headers(get_contact(manager, contact), purpose, channel=channel)

@@ -1,6 +1,3 @@
-# mypy: allow-subclassing-any, disable-error-code="import-untyped"
-from optly.contrib.django.management._alias import Alias
+from optly.contrib.django.management._alias import alias
 
-
-class Command(Alias):
-    command = "verify"
+Command = alias("verify")
