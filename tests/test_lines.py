@@ -4,15 +4,16 @@ Where a contact has two addresses of a kind, what is made for one of them is abo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from world import EMAIL, PURPOSES, World, world
 
-from optly import Act, Actor, Channel, Contact
+from optly import Act, Actor, Channel, Contact, Solicited, Wording
 from optly.contacts.addresses import EmailAddress
-from optly.errors import MissingLineError, NotPermittedError
-from optly.record.events import CommunicationMade
+from optly.errors import AmbiguousLineError, MissingLineError, NotPermittedError
+from optly.record.events import CommunicationMade, Engagement
 from optly.rules import RefusalCost
 
 SECOND = "countess@example.com"
@@ -27,15 +28,12 @@ SAID: dict[str, Any] = {
 FIRST, PHONES, SECONDS = 1, 2, 3
 
 
-@pytest.fixture
-def here() -> World:
+def agreed(here: World, address: str) -> None:
     """
-    Somebody is on record who agreed to offers at her first address, and has a second.
+    Have her agree to offers at an address of hers.
     """
-    here = world()
-    ada = here.add()
     here.manager.record_consent(
-        ada,
+        ada_of(here),
         channels=[Channel.EMAIL],
         purposes=["offers"],
         wording=PURPOSES[0].wording(here.manager.organisation, Channel.EMAIL),
@@ -43,10 +41,25 @@ def here() -> World:
         how="on her account page",
         at=here.clock(),
         actor=Actor.PERSON,
+        email=address,
     )
+
+
+def world_with_two_lines() -> World:
+    """
+    Somebody is on record who agreed to offers at her first address, and has a second.
+    """
+    here = world()
+    ada = here.add()
+    agreed(here, EMAIL)
     here.later()
-    assert ada == here.add(email=SECOND)
+    here.manager.add_line(ada, email=SECOND)
     return here
+
+
+@pytest.fixture
+def here() -> World:
+    return world_with_two_lines()
 
 
 def ada_of(here: World) -> Contact:
@@ -68,10 +81,10 @@ def test_a_communication_is_gated_and_recorded_on_the_line_that_is_used(here: Wo
     assert FIRST == made.line
 
 
-@pytest.mark.parametrize(("line", "allowed"), [(FIRST, False), (SECONDS, True), (None, False)])
-def test_a_stop_link_stops_the_line_it_was_made_for(here: World, line: int | None, allowed: bool) -> None:
+@pytest.mark.parametrize(("line", "allowed"), [(FIRST, False), (SECONDS, True)])
+def test_a_stop_link_stops_the_line_it_was_made_for(here: World, line: int, allowed: bool) -> None:
     """
-    Without a line it is the first.
+    And not the other.
     """
     stop = here.manager.unsubscribe_headers(ada_of(here), "offers", line=line)["List-Unsubscribe"]
     here.manager.stop_by_token(stop.strip("<>").rpartition("/")[2])
@@ -99,3 +112,106 @@ def test_a_line_that_the_channel_cannot_reach_is_none(here: World, line: int) ->
     with pytest.raises(MissingLineError):
         here.manager.unsubscribe_headers(ada, "offers", line=line)
     assert before == here.manager.history(ada)
+
+
+def acts(here: World, **line: Any) -> dict[str, Callable[[], object]]:
+    """
+    Return everything that is bound to one of the lines of a contact, by the name of its method.
+    """
+    manager, ada, wording = here.manager, ada_of(here), Wording(text="May Acme Ltd email me offers?")
+    collected: dict[str, Any] = {"channels": [Channel.EMAIL], "at": here.clock(), "refusal_offered": True, **line}
+    return {
+        "request_consent": lambda: manager.request_consent(
+            ada,
+            via=Channel.EMAIL,
+            channels=[Channel.EMAIL],
+            purposes=["offers"],
+            basis=Solicited(how="form", at=here.clock()),
+            **line,
+        ),
+        "record_consent": lambda: manager.record_consent(
+            ada,
+            channels=[Channel.EMAIL],
+            purposes=["offers"],
+            wording=wording,
+            act=Act.TICKED_BOX,
+            how="paper",
+            at=here.clock(),
+            **line,
+        ),
+        "record_soft_opt_in": lambda: manager.record_soft_opt_in(
+            ada, similar_purposes=["offers"], goods="bicycles", **collected
+        ),
+        "record_charity_soft_opt_in": lambda: manager.record_charity_soft_opt_in(
+            ada, engagement=Engagement.SUPPORT, **collected
+        ),
+        "check": lambda: manager.check(ada, Channel.EMAIL, "offers", **line),
+        "send": lambda: manager.send(ada, Channel.EMAIL, "offers", "Hello", **line),
+        "record_communication": lambda: manager.record_communication(ada, Channel.EMAIL, "offers", **line, **SAID),
+        "link": lambda: manager.link(ada, **line),
+        "unsubscribe_headers": lambda: manager.unsubscribe_headers(ada, "offers", **line),
+        "restore_line": lambda: manager.restore_line(ada, Channel.EMAIL, how="rang them", **line),
+    }
+
+
+@pytest.mark.parametrize("method", sorted(acts(world_with_two_lines())))
+def test_an_act_names_its_line_where_there_are_several(here: World, method: str) -> None:
+    """
+    By its number or by its value; without either nothing happens.
+    """
+    before = here.manager.history(ada_of(here))
+    with pytest.raises(AmbiguousLineError):
+        acts(here)[method]()
+    with pytest.raises(MissingLineError):
+        acts(here, email="nobody@example.com")[method]()
+    assert before == here.manager.history(ada_of(here))
+    acts(here, line=FIRST)[method]()
+    acts(here, email=EMAIL.upper())[method]()
+
+
+@pytest.mark.parametrize("stop", ["withdraw", "record_objection"])
+def test_a_stop_that_names_no_line_stops_them_all(here: World, stop: str) -> None:
+    """
+    One that names a line stops that one.
+    """
+    ada = ada_of(here)
+    agreed(here, SECOND)
+    getattr(here.manager, stop)(ada, email=SECOND)
+    assert [True, False] == [bool(here.manager.check(address, Channel.EMAIL, "offers")) for address in (EMAIL, SECOND)]
+    getattr(here.manager, stop)(ada)
+    assert [False, False] == [bool(here.manager.check(address, Channel.EMAIL, "offers")) for address in (EMAIL, SECOND)]
+
+
+def test_consent_of_a_new_address_does_not_land_on_the_old(here: World) -> None:
+    """
+    Nor a soft opt-in, nor a question.
+    """
+    ada = ada_of(here)
+    here.manager.withdraw(ada, email=EMAIL)
+    here.later()
+    agreed(here, SECOND)
+    assert [False, True] == [bool(here.manager.check(address, Channel.EMAIL, "offers")) for address in (EMAIL, SECOND)]
+    asked = here.manager.request_consent(
+        ada,
+        via=Channel.EMAIL,
+        channels=[Channel.EMAIL],
+        purposes=["news"],
+        basis=Solicited(how="form", at=here.clock()),
+        email=SECOND,
+    )
+    assert (SECONDS, [SECONDS]) == (asked.line, [choice.line for choice in asked.choices])
+    here.manager.deliver()
+    assert SECOND == here.emails.outbox[-1].to
+
+
+def test_a_new_address_replaces_the_one_that_is_named(here: World) -> None:
+    """
+    Where there are several, one has to be named, and the other stays.
+    """
+    ada = ada_of(here)
+    with pytest.raises(AmbiguousLineError):
+        here.manager.change_details(ada, email="third@example.com")
+    here.manager.change_details(ada, email="third@example.com", replaces=SECONDS)
+    assert here.manager.find(EMAIL) == ada
+    assert here.manager.find(SECOND) is None
+    assert here.manager.find("third@example.com") == ada

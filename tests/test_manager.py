@@ -30,10 +30,10 @@ from optly import (
 from optly._operations.outcomes import MAX_ATTEMPTS
 from optly.backends import MemoryBackend
 from optly.errors import (
+    AmbiguousContactError,
     AddressError,
     AnswerError,
     ConfigurationError,
-    LineTakenError,
     LinkError,
     LinkExpiredError,
     LinkInvalidError,
@@ -472,34 +472,63 @@ def test_keys_rotate_without_breaking_what_is_out_there(w: World) -> None:
         world(w.storage, keys=Keys(current="the key that comes after it"))
 
 
-def test_putting_somebody_on_record_twice_changes_nothing(w: World) -> None:
+def test_adding_a_contact_again_changes_nothing(w: World) -> None:
     """
-    The same contact comes back, with further lines added; nobody's choices or kind change by an import.
+    The same details give the same contact; nobody's choices or language change by an import.
+    """
+    ada = w.add()
+    version = w.manager.standing(ada).version
+    again = w.manager.add_contact(name=" ada  LOVELACE ", email=EMAIL.upper(), language="cy")
+    assert [again, w.add(), w.manager.add_contact(email=EMAIL)] == [ada, ada, ada]
+    assert w.manager.standing(ada).version == version
+    assert w.manager.find(PHONE, Channel.SMS) == ada
+
+
+def test_a_person_is_not_inferred_from_a_matching_address(w: World) -> None:
+    """
+    Neither by another name nor by an address beside the one that matches: each is a contact, and the line has two
+    holders.
     """
     ada = w.add(phone=None)
-    again = w.manager.add_contact(
-        name="Someone", email=EMAIL.upper(), phone=PHONE, subscriber=Subscriber.COMPANY, language="cy"
-    )
-    assert again == ada
-    assert w.manager.find(PHONE, Channel.SMS) == ada
-    assert w.manager.standing(ada).subscriber is Subscriber.INDIVIDUAL
-    assert w.manager.standing(ada).language == "en"
+    bob = w.manager.add_contact(name="Bob", email=EMAIL)
+    eve = w.manager.add_contact(name="Ada Lovelace", email=EMAIL, phone=PHONE)
+    assert len({ada, bob, eve}) == 3
+    assert set(w.manager.holders(EMAIL)) == {ada, bob, eve}
+    assert w.manager.holders(PHONE, Channel.SMS) == (eve,)
+    with pytest.raises(AmbiguousContactError):
+        w.manager.find(EMAIL)
+    assert len(w.manager.standing(ada).present()) == 1
+
+
+def test_a_reference_names_one_contact(w: World) -> None:
+    """
+    Whatever else the host says of it: addresses that were missing are added, and the same import again changes nothing.
+    """
+    ada = w.manager.add_contact(reference="crm-17", name="Ada", email=EMAIL)
+    assert w.manager.add_contact(reference="crm-17", name="Ada King", email=EMAIL, phone=PHONE) == ada
     version = w.manager.standing(ada).version
-    assert w.add() == ada
+    assert w.manager.add_contact(reference="crm-17", name="Ada", email=EMAIL, phone=PHONE) == ada
     assert w.manager.standing(ada).version == version
+    assert w.manager.find_reference("crm-17") == ada
+    assert w.manager.find_reference("crm-18") is None
+    assert w.manager.add_contact(reference="crm-18", name="Ada", email=EMAIL) != ada
+    w.manager.erase(ada)
+    assert w.manager.find_reference("crm-17") is None
 
 
-def test_one_line_has_one_holder(w: World) -> None:
+def test_the_stricter_kind_of_subscriber_is_kept(w: World) -> None:
     """
-    Two contacts cannot be made one by giving both their addresses, nor one's address to the other.
+    Whichever import came last; an import that does not know changes nothing.
     """
-    w.add(phone=None)
-    bob = w.manager.add_contact(phone=PHONE)
-    with pytest.raises(LineTakenError):
-        w.add()
-    with pytest.raises(LineTakenError):
-        w.manager.change_details(bob, email=EMAIL)
-    assert w.manager.standing(bob).version == 2
+    for kinds, kept in (
+        ([Subscriber.COMPANY, Subscriber.SOLE_TRADER], Subscriber.SOLE_TRADER),
+        ([Subscriber.SOLE_TRADER, Subscriber.COMPANY], Subscriber.SOLE_TRADER),
+        ([Subscriber.COMPANY, Subscriber.UNKNOWN], Subscriber.COMPANY),
+        ([Subscriber.UNKNOWN, Subscriber.COMPANY], Subscriber.COMPANY),
+    ):
+        address = f"info@{'-'.join(kinds).replace('_', '')}.example.com"
+        [bakery] = {w.manager.add_contact(email=address, subscriber=kind) for kind in kinds}
+        assert w.manager.standing(bakery).subscriber is kept
 
 
 def test_consent_does_not_move_to_a_new_address_but_a_stop_stays_on_the_old(w: World) -> None:
@@ -514,7 +543,7 @@ def test_consent_does_not_move_to_a_new_address_but_a_stop_stays_on_the_old(w: W
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers")
     w.manager.record_objection(ada)
     stranger = w.manager.add_contact(email=EMAIL)
-    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.SUPPRESSED
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.OBJECTED_BY_HOLDER
     assert stranger != ada
 
 

@@ -146,7 +146,7 @@ def wait(minutes: int) -> Step:
 
 
 def imported_again() -> Step:
-    return lambda history: history.w.add(subscriber=Subscriber.COMPANY, name="Somebody")
+    return lambda history: history.w.add(subscriber=Subscriber.COMPANY, language="cy")
 
 
 def marketed(channel: Channel, purpose: str) -> Step:

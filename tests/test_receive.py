@@ -322,7 +322,7 @@ def test_a_stop_for_an_address_nobody_has_is_there_before_them(w: World) -> None
     assert w.manager.receive(event).effect is Effect.STOPPED
     w.later()
     ada = w.add(subscriber=Subscriber.COMPANY)
-    assert w.manager.check(ada, Channel.EMAIL, "offers").reason is Reason.OBJECTED
+    assert w.manager.check(ada, Channel.EMAIL, "offers").reason is Reason.OBJECTED_BY_HOLDER
 
 
 def test_a_report_about_nobody_changes_nothing(w: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -578,7 +578,7 @@ def test_a_stop_from_a_number_nobody_has_is_there_before_them(w: World) -> None:
     assert w.manager.receive(text(w, "stop")).effect is Effect.STOPPED
     w.later()
     ada = w.add(subscriber=Subscriber.COMPANY)
-    assert w.manager.check(ada, Channel.SMS, "offers").reason is Reason.OBJECTED
+    assert w.manager.check(ada, Channel.SMS, "offers").reason is Reason.OBJECTED_BY_HOLDER
 
 
 def test_a_stop_by_email_stops_email(w: World) -> None:

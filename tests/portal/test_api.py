@@ -136,7 +136,6 @@ def test_the_types_of_problems_never_change_their_names() -> None:
         "cannot-send": 409,
         "code-needed": 403,
         "failed": 500,
-        "line-taken": 409,
         "link-expired": 410,
         "link-invalid": 401,
         "link-revoked": 410,
@@ -611,18 +610,6 @@ def test_a_new_address_has_to_be_new_and_an_address(acme: Acme, program: Program
     before = acme.record()
     assert program.post("/me/email", session, {"value": value}).problem == problem
     assert before == acme.record()
-
-
-def test_the_address_of_somebody_else_cannot_be_taken(acme: Acme, program: Program) -> None:
-    """
-    Whoever reads there can prove it, and still it is on another record.
-    """
-    acme.manager.add_contact(name="Bob", email=NEW)
-    session = program.raised(acme, acme.myoptly())
-    program.post("/me/email", session, {"value": NEW})
-    taken = program.post("/me/email/proof", session, {"digits": latest_digits(acme.world)})
-    assert (409, "line-taken") == (taken.status, taken.problem)
-    assert {"kind": "email", "value": EMAIL} in program.get("/me/details", session).body["lines"]
 
 
 def test_a_change_of_address_is_undone_by_the_link_that_was_sent(acme: Acme, program: Program) -> None:

@@ -129,9 +129,7 @@ class BlindIndex:
             identifiers=identifiers,
             release=[idkey for line in left if line in addresses for idkey in self.idkeys(addresses[line])],
             suppressions=[
-                Suppression(
-                    idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version
-                )
+                Suppression(idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version)
                 for event in erased
                 for address in addresses.values()
             ],

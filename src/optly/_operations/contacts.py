@@ -15,7 +15,14 @@ from optly._operations.lines import Named, require_line
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber
 from optly.contacts.parties import stricter
-from optly.errors import AmbiguousContactError, AmbiguousLineError, ConflictError, MissingLineError, ReferenceTakenError, UsageError
+from optly.errors import (
+    AmbiguousContactError,
+    AmbiguousLineError,
+    ConflictError,
+    MissingLineError,
+    ReferenceTakenError,
+    UsageError,
+)
 from optly.record.commands import AddContact, ChangeDetails, EraseContact, LeaveLine, NewLine, RestoreLine
 from optly.record.consent import fold
 from optly.record.events import Actor, Event
@@ -123,7 +130,14 @@ async def add(
             return known
         contact = Contact(app.settings.random(16).hex())
         lines = tuple(_line(address, held_by) for address in addresses)
-        command = AddContact(name=name, subscriber=subscriber, language=language, lines=lines, actor=actor)
+        command = AddContact(
+            name=name,
+            subscriber=subscriber,
+            language=language,
+            lines=lines,
+            anonymous=not name and not reference and len(lines) == 1,
+            actor=actor,
+        )
         named = reference or _implied_reference(addresses, name)
         # Under an implied reference there may be somebody whose details have changed since.
         free = bool(reference) or (bool(addresses) and await referred(app, named) is None)
@@ -145,7 +159,7 @@ async def _complete(
     subscriber: Subscriber,
     held_by: Mapping[AddressKind, Subscriber],
     actor: Actor,
-) -> None:
+) -> Standing:
     record = await app.repository.require(contact)
     openings = await app.repository.openings_of(record)
 
@@ -168,7 +182,7 @@ async def _complete(
             )
         )
 
-    await app.repository.apply(contact, plan, read=record)
+    return (await app.repository.apply(contact, plan, read=record)).standing
 
 
 async def add_address(app: Application, address: Address, actor: Actor) -> Contact:
@@ -232,6 +246,22 @@ async def change(
     named = None if replaces is None else (replaces,)
     planner = plan_change(await app.repository.openings_of(record), addresses, replaces=named, **details)
     return (await app.repository.apply(contact, planner, read=record)).standing
+
+
+async def add_lines(
+    app: Application,
+    contact: Contact,
+    addresses: Sequence[Address],
+    *,
+    held_by: Mapping[AddressKind, Subscriber],
+    actor: Actor,
+) -> Standing:
+    """
+    Add the addresses that a contact does not have yet.
+    """
+    return await _complete(
+        app, contact, addresses, name="", subscriber=Subscriber.UNKNOWN, held_by=held_by, actor=actor
+    )
 
 
 async def leave_line(

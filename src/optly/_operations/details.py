@@ -63,8 +63,7 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
     before = access.require_raised().lines
     addresses = [] if address is None else [address]
     planner = contacts.plan_change(await access.openings(), addresses, name=name, language=language, actor=Actor.PERSON)
-    with contacts.address_taken():
-        after = (await access.apply(planner)).standing
+    after = (await access.apply(planner)).standing
     return access.code if lines.lines_of(after) == before else await sessions.renew(access)
 
 
@@ -131,8 +130,7 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
         notified = replaces[0] if replaces else access.target.line
         return Plan(command=command, queue=_notice(access, standing, notified, undo, now))
 
-    with contacts.address_taken():
-        applied = await access.apply(plan)
+    applied = await access.apply(plan)
     await app.storage.take_code(key, app.settings.clock())
     added = applied.standing.lines[-1].number
     if access.target.line not in applied.standing.present():

@@ -170,11 +170,11 @@ async def check_addresses(
     decisions = []
     for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
         holders = []
-        for row in (row for idkey in idkeys for row in found.holders.get(idkey, ())):
-            record = await app.repository.record(row.subject, heads.get(row.subject))
+        for holder in (holder for idkey in idkeys for holder in found.holders.get(idkey, ())):
+            record = await app.repository.record(holder.subject, heads.get(holder.subject))
             if record.version:
-                standing = record.standing if at is None else fold(await recorded_until(app, row.subject, at))
-                holders.append(CoHolder(contact=row.subject.hex(), line=0, number=row.line, standing=standing))
+                standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
+                holders.append(CoHolder(contact=holder.subject.hex(), line=0, number=holder.line, standing=standing))
         stops: Sequence[StandingStop] = ()
         if suppressions and (rows := [row for idkey in idkeys for row in suppressions.get(idkey, ())]):
             stops = stops_from([row for row in rows if at is None or row.at <= at], dict.fromkeys(idkeys))

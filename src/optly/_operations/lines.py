@@ -65,18 +65,21 @@ def require_lines(standing: Standing, channels: Iterable[Channel], named: Sequen
         MissingLineError: There is no such line, or one that is named is reached by none of the channels.
         AmbiguousLineError: There are several, and none is named.
     """
-    reached = {}
-    for channel in channels:
-        present = [line.number for line in standing.lines if line.kind is channel.kind and not line.removed]
-        chosen = [number for number in present if number in named] or present
+    reached: dict[Channel, int] = {}
+    lines = {
+        channel: [line.number for line in standing.lines if line.kind is channel.kind and not line.removed]
+        for channel in channels
+    }
+    if not set(named) <= {number for numbers in lines.values() for number in numbers}:
+        raise MissingLineError("the line named is not one of the contact's that the channel reaches")
+    for channel, numbers in lines.items():
         name = _NAMES.get(channel.kind, "address")
+        chosen = [number for number in numbers if number in named] or numbers
         if not chosen:
             raise MissingLineError(f"the contact has no {name} for {channel}")
         if len(chosen) > 1:
             raise AmbiguousLineError(f"the contact has more than one {name}: say which one is meant, with line=")
         reached[channel] = chosen[0]
-    if not set(named) <= set(reached.values()):
-        raise MissingLineError("the line named is not one of the contact's that the channel reaches")
     return reached
 
 

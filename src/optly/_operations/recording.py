@@ -85,7 +85,7 @@ async def record_soft_opt_in(
 async def stop(
     app: Application,
     contact: Contact,
-    named: Named = Named(),
+    named: Named,
     *,
     objection: bool,
     channels: Sequence[Channel],
@@ -134,6 +134,6 @@ async def import_objections(
             malformed.append(position)
             continue
         contact = await add_address(app, address, actor)
-        await stop(app, contact, objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
+        await stop(app, contact, Named(), objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
         recorded += 1
     return Imported(recorded=recorded, malformed=tuple(malformed))

@@ -105,9 +105,7 @@ Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
 
-def _suppressed(
-    lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found
-) -> dict[bytes, list[StandingStop]]:
+def _suppressed(lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found) -> dict[bytes, list[StandingStop]]:
     return {
         subject: stops_from(matching, lines_by_idkey)
         for subject, lines_by_idkey in lines.items()
@@ -276,7 +274,7 @@ class Repository:
         loaded = await self.load_all(list({holder.subject for _, _, holder in sharing}))
         others: dict[bytes, list[CoHolder]] = {}
         for subject, line, holder in sharing:
-            if line is not None and loaded[holder.subject].version:
+            if loaded[holder.subject].version:
                 others.setdefault(subject, []).append(
                     CoHolder(
                         contact=holder.subject.hex(),

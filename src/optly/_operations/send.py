@@ -27,10 +27,11 @@ async def send(
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
+    numbers = await numbers_of(app, record, named)
     message, kind = app.settings.random(16), MessageKind.MARKETING
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel)
+        line = require_line(standing, channel, numbers)
         decision = require_permission(
             assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
         )

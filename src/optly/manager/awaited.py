@@ -28,7 +28,7 @@ from optly._operations import (
     send,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import read_addresses, read_channels, read_instant
+from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
 from optly._operations.settings import Settings
@@ -197,6 +197,7 @@ class AsyncConsentManager(Face):
     async def add_contact(
         self,
         *,
+        reference: str = "",
         name: str = "",
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -210,10 +211,16 @@ class AsyncConsentManager(Face):
         """
         Add a contact. This alone permits no message to them.
 
-        If one of the addresses is already on record, its contact is returned: the other addresses are added to it and
-        nothing else changes. So a repeat is harmless, and an import never widens permission.
+        A person is never inferred from a matching address. With a *reference* the contact of that reference is
+        returned; without one, the contact who has every address given, under the same name. Otherwise a contact is
+        added, who may share addresses with others: a household's landline, a shared mailbox. Addresses that an existing
+        contact lacks are added, and of two kinds of subscriber the stricter is kept; nothing else changes. So a repeat
+        is harmless, and an import never widens permission.
+
+        Never pass on what a visitor typed and nobody proved: that is what `sign_up` is for.
 
         Args:
+            reference: Your own name for the contact, such as a customer number. Kept as a keyed hash.
             subscriber: What kind of subscriber holds the addresses. Unknown subscribers are protected as individuals.
             held_by: The subscriber for one kind of address, if it differs from the rest, such as a director's own
                 mailbox.
@@ -222,11 +229,11 @@ class AsyncConsentManager(Face):
 
         Raises:
             AddressError: An address is malformed.
-            LineTakenError: The addresses belong to different contacts.
         """
         return await contacts.add(
             self._app,
             read_addresses(email, phone, address, account),
+            reference=reference,
             name=name,
             subscriber=subscriber,
             language=language,
@@ -243,9 +250,24 @@ class AsyncConsentManager(Face):
 
         Raises:
             AddressError: The address is malformed.
+            AmbiguousContactError: Several contacts have it.
             UnknownChannelError: There is no such channel.
         """
         return await contacts.find(self._app, parse_address(address, Channel.of(channel).kind))
+
+    async def holders(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> tuple[Contact, ...]:
+        """
+        Return every contact who has an address, in the order of their ids; empty if nobody has it.
+
+        Arguments and errors as for `find`.
+        """
+        return await contacts.holders(self._app, parse_address(address, Channel.of(channel).kind))
+
+    async def find_reference(self, reference: str) -> Contact | None:
+        """
+        Return the contact that was added under a reference of yours, or None.
+        """
+        return await contacts.referred(self._app, reference)
 
     async def change_details(
         self,
@@ -259,17 +281,22 @@ class AsyncConsentManager(Face):
         subscriber: Subscriber | None = None,
         held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
+        replaces: int | None = None,
         actor: Actor = Actor.STAFF,
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
 
         A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
-        address.
+        address until the contact has left that (see `leave_line`).
+
+        Args:
+            replaces: Number of the line that a new address replaces. Needed where the contact has several of its kind.
 
         Raises:
             AddressError: An address is malformed.
-            LineTakenError: An address belongs to another contact.
+            AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
+            MissingLineError: The contact has no line with the number *replaces*.
             UnknownContactError: There is no such contact.
         """
         return await contacts.change(
@@ -280,7 +307,68 @@ class AsyncConsentManager(Face):
             language=language,
             addresses=read_addresses(email, phone, address, account),
             held_by=held_by,
+            replaces=replaces,
             actor=actor,
+        )
+
+    async def add_line(
+        self,
+        contact: Contact,
+        *,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Add addresses to a contact, beside those they have. One they have already is left as it is.
+
+        Nothing is allowed on a new address yet. Others may have it too.
+
+        Args:
+            held_by: The subscriber for one kind of address, if it differs from the contact.
+            actor: Who adds them.
+
+        Raises:
+            AddressError: An address is malformed.
+            UnknownContactError: There is no such contact.
+        """
+        addresses = read_addresses(email, phone, address, account)
+        return await contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor)
+
+    async def leave_line(
+        self,
+        contact: Contact,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Record that a contact no longer has an address or number: they moved out, or the number was given to someone
+        new. It is then free for others. The contact's stops go along with them.
+
+        Without this a contact's objections still stand on an address that was removed from their record, for nobody
+        knows whether it is theirs.
+
+        Args:
+            line, email, phone: The number or the value of the line.
+            how: How that is known, for the evidence.
+            at: Since when. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Raises:
+            UsageError: No line is named, or *how* is empty.
+            MissingLineError: The line is not one of the contact's.
+            UnknownContactError: There is no such contact.
+        """
+        return await contacts.leave_line(
+            self._app, contact, read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
         )
 
     async def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
@@ -334,6 +422,9 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Question:
         """
         Queue a question that asks a contact for consent. `deliver` sends it.
@@ -349,9 +440,12 @@ class AsyncConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            line, email, phone: The number or the value of the line it is sent to, or asks about. Needed where the
+                contact has several of a kind.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why.
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
             NoBackendError: No backend serves *via*.
@@ -369,6 +463,7 @@ class AsyncConsentManager(Face):
                 expires_within=expires_within,
                 remind_after=remind_after,
             ),
+            read_line(line, email, phone),
         )
 
     async def request_consents(
@@ -433,6 +528,9 @@ class AsyncConsentManager(Face):
         unsound: Unsound = Unsound.REFUSE,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
@@ -448,8 +546,11 @@ class AsyncConsentManager(Face):
             unsound: Whether a consent that is not valid is refused, or recorded with its defects.
             actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
                 such a consent can lift a stop.
+            line, email, phone: The number or the value of the line it was done with. Needed where the contact has
+                several of a kind.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             StopStandsError: The person stopped this, and the consent is not reported by the person.
             UsageError: The consent is not valid, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
@@ -457,6 +558,7 @@ class AsyncConsentManager(Face):
         return await recording.record_consent(
             self._app,
             contact,
+            read_line(line, email, phone),
             channels=read_channels(channels),
             purposes=list(purposes),
             wording=wording,
@@ -483,6 +585,9 @@ class AsyncConsentManager(Face):
         in_sale: bool = True,
         obtained_by: str | None = None,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that details were collected in a sale, which may allow messages about similar products without consent.
@@ -497,12 +602,19 @@ class AsyncConsentManager(Face):
             in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
             obtained_by: Key of the organisation that collected the details. Defaults to this one.
             how: Where and how they were collected, for the evidence.
+            line, email, phone: The number or the value of the line it was done with. Needed where the contact has
+                several of a kind.
+
+        Raises:
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
+            MissingLineError: The contact has no address for one of the channels.
 
         Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
         """
         return await recording.record_soft_opt_in(
             self._app,
             contact,
+            read_line(line, email, phone),
             RecordSoftOptIn,
             channels=read_channels(channels),
             similar_purposes=tuple(similar_purposes),
@@ -527,6 +639,9 @@ class AsyncConsentManager(Face):
         purpose_held: bool | None = True,
         obtained_by: str | None = None,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a charity collected details from someone who was interested in its purposes or supported them,
@@ -541,7 +656,7 @@ class AsyncConsentManager(Face):
             refusal_offered: Whether a simple, free way to refuse was offered at that time. None if unknown.
             refused: Whether the person refused, which stops the channel. None if unknown.
             purpose_held: Whether the purpose in question was one of the charity's own at that time. None if unknown.
-            channels, obtained_by, how: As for `record_soft_opt_in`.
+            channels, obtained_by, how, line, email, phone: As for `record_soft_opt_in`, and so are the errors.
 
         Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
         https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
@@ -549,6 +664,7 @@ class AsyncConsentManager(Face):
         return await recording.record_soft_opt_in(
             self._app,
             contact,
+            read_line(line, email, phone),
             RecordCharitySoftOptIn,
             channels=read_channels(channels),
             engagement=engagement,
@@ -569,6 +685,9 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a contact withdrew consent for channels and purposes. None named means all of them.
@@ -579,13 +698,16 @@ class AsyncConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            line, email, phone: The number or the value of the line they named. Without it, every line is stopped.
 
         Raises:
+            MissingLineError: The line named is not, and never was, one of the contact's.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return await recording.stop(
             self._app,
             contact,
+            read_line(line, email, phone),
             objection=False,
             channels=read_channels(channels),
             purposes=list(purposes),
@@ -603,6 +725,9 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
@@ -614,6 +739,7 @@ class AsyncConsentManager(Face):
         return await recording.stop(
             self._app,
             contact,
+            read_line(line, email, phone),
             objection=True,
             channels=read_channels(channels),
             purposes=list(purposes),
@@ -661,15 +787,20 @@ class AsyncConsentManager(Face):
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
         Decide whether a marketing message may be sent, or a call made. Changes nothing.
 
         Args:
-            who: The address it would go to, or a contact, whose first line for the channel is used.
+            who: The address it would go to, which is allowed where one of its holders allows it and none has objected
+                on it; or a contact, whose permissions alone then count.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
+            line, email, phone: For a contact with several lines for the channel, the one that is meant.
             facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
                 message is assumed to be one that `send` would make, which names the sender and offers a free way to
                 stop; no other fact is assumed in the sender's favour.
@@ -679,12 +810,14 @@ class AsyncConsentManager(Face):
 
         Raises:
             AddressError: The address is malformed.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         channel, at = Channel.of(channel), read_instant(at)
         self._app.settings.purpose(purpose)
         if isinstance(who, Contact):
-            return await gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts)
+            named = read_line(line, email, phone)
+            return await gate.check_contact(self._app, who, channel, purpose, named=named, kind=kind, at=at, **facts)
         address = parse_address(who, channel.kind)
         return (await gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts))[0]
 
@@ -716,23 +849,39 @@ class AsyncConsentManager(Face):
             for decision in await gate.screen(self._app, batch, channel, purpose, kind=kind, **facts):
                 yield decision
 
-    async def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+    async def send(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str,
+        content: Content | str,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> str:
         """
         Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
 
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
+
+        Args:
+            line, email, phone: The number or the value of the line it goes to. Needed where the contact has several for
+                the channel.
 
         Returns:
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        return await send.send(self._app, contact, Channel.of(channel), purpose, content)
+        named = read_line(line, email, phone)
+        return await send.send(self._app, contact, Channel.of(channel), purpose, content, named)
 
     async def record_communication(
         self,
@@ -742,6 +891,8 @@ class AsyncConsentManager(Face):
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
@@ -752,15 +903,22 @@ class AsyncConsentManager(Face):
 
         Args:
             kind, facts: As for `check`, but no fact is assumed in the sender's favour.
-            line: Number of the line to use, as in a decision. Defaults to the first for the channel.
+            line, email, phone: As for `send`.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why. Nothing was recorded.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return await send.record_communication(
-            self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts
+            self._app,
+            contact,
+            Channel.of(channel),
+            purpose,
+            kind=kind,
+            named=read_line(line, email, phone),
+            **facts,
         )
 
     async def deliver(self, *, limit: int | None = None) -> Deliveries:
@@ -795,19 +953,31 @@ class AsyncConsentManager(Face):
         """
         return await inbound.receive(self._app, event)
 
-    async def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+    async def restore_line(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        *,
+        how: str,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> Standing:
         """
         Put a line back into use after a provider reported that messages to it fail, because someone has checked that
         it works.
 
         Args:
             how: How that was checked, for the evidence.
+            line, email, phone: As for `send`.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             UnknownContactError: There is no such contact.
         """
-        return await contacts.restore_line(self._app, contact, Channel.of(channel), how)
+        named = read_line(line, email, phone)
+        return await contacts.restore_line(self._app, contact, Channel.of(channel), named, how)
 
     async def backlog(self) -> Mapping[protocols.MessageState, int]:
         """
@@ -844,7 +1014,15 @@ class AsyncConsentManager(Face):
 
     # ---- links
 
-    async def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
+    async def link(
+        self,
+        contact: Contact,
+        channel: Channel | str = Channel.EMAIL,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> str:
         """
         Make a MyOptly link for a message on *channel* and return its URL. It works until it is revoked.
 
@@ -852,12 +1030,14 @@ class AsyncConsentManager(Face):
         link. The links in messages that Optly itself sends prove more.
 
         Args:
-            line: Number of the line the message goes to, as in a decision. Defaults to the first for the channel.
+            line, email, phone: The number or the value of the line the message goes to. Needed where the contact has
+                several for the channel.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
         """
-        return await links.link(self._app, contact, Channel.of(channel), line)
+        return await links.link(self._app, contact, Channel.of(channel), read_line(line, email, phone))
 
     async def unsubscribe_headers(
         self,
@@ -866,6 +1046,8 @@ class AsyncConsentManager(Face):
         *,
         channel: Channel | str = Channel.EMAIL,
         line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Mapping[str, str]:
         """
         Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
@@ -874,7 +1056,8 @@ class AsyncConsentManager(Face):
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
-        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, line)
+        named = read_line(line, email, phone)
+        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, named)
 
     async def open(self, code: str, *, language: str = "") -> Opened:
         """

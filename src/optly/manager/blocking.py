@@ -30,7 +30,7 @@ from optly._operations import (
     send,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import read_addresses, read_channels, read_instant
+from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
 from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
 from optly._operations.settings import Settings
@@ -197,6 +197,7 @@ class ConsentManager(Face):
     def add_contact(
         self,
         *,
+        reference: str = "",
         name: str = "",
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -210,10 +211,16 @@ class ConsentManager(Face):
         """
         Add a contact. This alone permits no message to them.
 
-        If one of the addresses is already on record, its contact is returned: the other addresses are added to it and
-        nothing else changes. So a repeat is harmless, and an import never widens permission.
+        A person is never inferred from a matching address. With a *reference* the contact of that reference is
+        returned; without one, the contact who has every address given, under the same name. Otherwise a contact is
+        added, who may share addresses with others: a household's landline, a shared mailbox. Addresses that an existing
+        contact lacks are added, and of two kinds of subscriber the stricter is kept; nothing else changes. So a repeat
+        is harmless, and an import never widens permission.
+
+        Never pass on what a visitor typed and nobody proved: that is what `sign_up` is for.
 
         Args:
+            reference: Your own name for the contact, such as a customer number. Kept as a keyed hash.
             subscriber: What kind of subscriber holds the addresses. Unknown subscribers are protected as individuals.
             held_by: The subscriber for one kind of address, if it differs from the rest, such as a director's own
                 mailbox.
@@ -222,12 +229,12 @@ class ConsentManager(Face):
 
         Raises:
             AddressError: An address is malformed.
-            LineTakenError: The addresses belong to different contacts.
         """
         return run_to_completion(
             contacts.add(
                 self._app,
                 read_addresses(email, phone, address, account),
+                reference=reference,
                 name=name,
                 subscriber=subscriber,
                 language=language,
@@ -245,9 +252,24 @@ class ConsentManager(Face):
 
         Raises:
             AddressError: The address is malformed.
+            AmbiguousContactError: Several contacts have it.
             UnknownChannelError: There is no such channel.
         """
         return run_to_completion(contacts.find(self._app, parse_address(address, Channel.of(channel).kind)))
+
+    def holders(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> tuple[Contact, ...]:
+        """
+        Return every contact who has an address, in the order of their ids; empty if nobody has it.
+
+        Arguments and errors as for `find`.
+        """
+        return run_to_completion(contacts.holders(self._app, parse_address(address, Channel.of(channel).kind)))
+
+    def find_reference(self, reference: str) -> Contact | None:
+        """
+        Return the contact that was added under a reference of yours, or None.
+        """
+        return run_to_completion(contacts.referred(self._app, reference))
 
     def change_details(
         self,
@@ -261,17 +283,22 @@ class ConsentManager(Face):
         subscriber: Subscriber | None = None,
         held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
+        replaces: int | None = None,
         actor: Actor = Actor.STAFF,
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
 
         A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
-        address.
+        address until the contact has left that (see `leave_line`).
+
+        Args:
+            replaces: Number of the line that a new address replaces. Needed where the contact has several of its kind.
 
         Raises:
             AddressError: An address is malformed.
-            LineTakenError: An address belongs to another contact.
+            AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
+            MissingLineError: The contact has no line with the number *replaces*.
             UnknownContactError: There is no such contact.
         """
         return run_to_completion(
@@ -283,7 +310,70 @@ class ConsentManager(Face):
                 language=language,
                 addresses=read_addresses(email, phone, address, account),
                 held_by=held_by,
+                replaces=replaces,
                 actor=actor,
+            )
+        )
+
+    def add_line(
+        self,
+        contact: Contact,
+        *,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        address: str | PostalAddress | None = None,
+        account: str | Account | None = None,
+        held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Add addresses to a contact, beside those they have. One they have already is left as it is.
+
+        Nothing is allowed on a new address yet. Others may have it too.
+
+        Args:
+            held_by: The subscriber for one kind of address, if it differs from the contact.
+            actor: Who adds them.
+
+        Raises:
+            AddressError: An address is malformed.
+            UnknownContactError: There is no such contact.
+        """
+        addresses = read_addresses(email, phone, address, account)
+        return run_to_completion(contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor))
+
+    def leave_line(
+        self,
+        contact: Contact,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
+        """
+        Record that a contact no longer has an address or number: they moved out, or the number was given to someone
+        new. It is then free for others. The contact's stops go along with them.
+
+        Without this a contact's objections still stand on an address that was removed from their record, for nobody
+        knows whether it is theirs.
+
+        Args:
+            line, email, phone: The number or the value of the line.
+            how: How that is known, for the evidence.
+            at: Since when. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Raises:
+            UsageError: No line is named, or *how* is empty.
+            MissingLineError: The line is not one of the contact's.
+            UnknownContactError: There is no such contact.
+        """
+        return run_to_completion(
+            contacts.leave_line(
+                self._app, contact, read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
             )
         )
 
@@ -338,6 +428,9 @@ class ConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Question:
         """
         Queue a question that asks a contact for consent. `deliver` sends it.
@@ -353,9 +446,12 @@ class ConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            line, email, phone: The number or the value of the line it is sent to, or asks about. Needed where the
+                contact has several of a kind.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why.
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
             NoBackendError: No backend serves *via*.
@@ -374,6 +470,7 @@ class ConsentManager(Face):
                     expires_within=expires_within,
                     remind_after=remind_after,
                 ),
+                read_line(line, email, phone),
             )
         )
 
@@ -441,6 +538,9 @@ class ConsentManager(Face):
         unsound: Unsound = Unsound.REFUSE,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
@@ -456,8 +556,11 @@ class ConsentManager(Face):
             unsound: Whether a consent that is not valid is refused, or recorded with its defects.
             actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
                 such a consent can lift a stop.
+            line, email, phone: The number or the value of the line it was done with. Needed where the contact has
+                several of a kind.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             StopStandsError: The person stopped this, and the consent is not reported by the person.
             UsageError: The consent is not valid, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
@@ -466,6 +569,7 @@ class ConsentManager(Face):
             recording.record_consent(
                 self._app,
                 contact,
+                read_line(line, email, phone),
                 channels=read_channels(channels),
                 purposes=list(purposes),
                 wording=wording,
@@ -493,6 +597,9 @@ class ConsentManager(Face):
         in_sale: bool = True,
         obtained_by: str | None = None,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that details were collected in a sale, which may allow messages about similar products without consent.
@@ -507,6 +614,12 @@ class ConsentManager(Face):
             in_sale: Whether it was in the course of a sale, or negotiations for one, to this person.
             obtained_by: Key of the organisation that collected the details. Defaults to this one.
             how: Where and how they were collected, for the evidence.
+            line, email, phone: The number or the value of the line it was done with. Needed where the contact has
+                several of a kind.
+
+        Raises:
+            AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
+            MissingLineError: The contact has no address for one of the channels.
 
         Source: PECR reg 22(3), https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
         """
@@ -514,6 +627,7 @@ class ConsentManager(Face):
             recording.record_soft_opt_in(
                 self._app,
                 contact,
+                read_line(line, email, phone),
                 RecordSoftOptIn,
                 channels=read_channels(channels),
                 similar_purposes=tuple(similar_purposes),
@@ -539,6 +653,9 @@ class ConsentManager(Face):
         purpose_held: bool | None = True,
         obtained_by: str | None = None,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a charity collected details from someone who was interested in its purposes or supported them,
@@ -553,7 +670,7 @@ class ConsentManager(Face):
             refusal_offered: Whether a simple, free way to refuse was offered at that time. None if unknown.
             refused: Whether the person refused, which stops the channel. None if unknown.
             purpose_held: Whether the purpose in question was one of the charity's own at that time. None if unknown.
-            channels, obtained_by, how: As for `record_soft_opt_in`.
+            channels, obtained_by, how, line, email, phone: As for `record_soft_opt_in`, and so are the errors.
 
         Source: PECR reg 22(3A), by the Data (Use and Access) Act 2025 s. 114,
         https://www.legislation.gov.uk/ukpga/2025/18/section/114 (read 2026-11-23).
@@ -562,6 +679,7 @@ class ConsentManager(Face):
             recording.record_soft_opt_in(
                 self._app,
                 contact,
+                read_line(line, email, phone),
                 RecordCharitySoftOptIn,
                 channels=read_channels(channels),
                 engagement=engagement,
@@ -583,6 +701,9 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a contact withdrew consent for channels and purposes. None named means all of them.
@@ -593,14 +714,17 @@ class ConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            line, email, phone: The number or the value of the line they named. Without it, every line is stopped.
 
         Raises:
+            MissingLineError: The line named is not, and never was, one of the contact's.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
             recording.stop(
                 self._app,
                 contact,
+                read_line(line, email, phone),
                 objection=False,
                 channels=read_channels(channels),
                 purposes=list(purposes),
@@ -619,6 +743,9 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Standing:
         """
         Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
@@ -631,6 +758,7 @@ class ConsentManager(Face):
             recording.stop(
                 self._app,
                 contact,
+                read_line(line, email, phone),
                 objection=True,
                 channels=read_channels(channels),
                 purposes=list(purposes),
@@ -681,15 +809,20 @@ class ConsentManager(Face):
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
         Decide whether a marketing message may be sent, or a call made. Changes nothing.
 
         Args:
-            who: The address it would go to, or a contact, whose first line for the channel is used.
+            who: The address it would go to, which is allowed where one of its holders allows it and none has objected
+                on it; or a contact, whose permissions alone then count.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
+            line, email, phone: For a contact with several lines for the channel, the one that is meant.
             facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
                 message is assumed to be one that `send` would make, which names the sender and offers a free way to
                 stop; no other fact is assumed in the sender's favour.
@@ -699,12 +832,16 @@ class ConsentManager(Face):
 
         Raises:
             AddressError: The address is malformed.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         channel, at = Channel.of(channel), read_instant(at)
         self._app.settings.purpose(purpose)
         if isinstance(who, Contact):
-            return run_to_completion(gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts))
+            named = read_line(line, email, phone)
+            return run_to_completion(
+                gate.check_contact(self._app, who, channel, purpose, named=named, kind=kind, at=at, **facts)
+            )
         address = parse_address(who, channel.kind)
         return run_to_completion(
             gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts)
@@ -738,23 +875,39 @@ class ConsentManager(Face):
             for decision in run_to_completion(gate.screen(self._app, batch, channel, purpose, kind=kind, **facts)):
                 yield decision
 
-    def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+    def send(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str,
+        content: Content | str,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> str:
         """
         Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
 
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
+
+        Args:
+            line, email, phone: The number or the value of the line it goes to. Needed where the contact has several for
+                the channel.
 
         Returns:
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, content))
+        named = read_line(line, email, phone)
+        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, content, named))
 
     def record_communication(
         self,
@@ -764,6 +917,8 @@ class ConsentManager(Face):
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
         **facts: Unpack[Facts],
     ) -> Decision:
         """
@@ -774,15 +929,24 @@ class ConsentManager(Face):
 
         Args:
             kind, facts: As for `check`, but no fact is assumed in the sender's favour.
-            line: Number of the line to use, as in a decision. Defaults to the first for the channel.
+            line, email, phone: As for `send`.
 
         Raises:
             NotPermittedError: The gate refuses; ``decision`` says why. Nothing was recorded.
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
-            send.record_communication(self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
+            send.record_communication(
+                self._app,
+                contact,
+                Channel.of(channel),
+                purpose,
+                kind=kind,
+                named=read_line(line, email, phone),
+                **facts,
+            )
         )
 
     def deliver(self, *, limit: int | None = None) -> Deliveries:
@@ -817,19 +981,31 @@ class ConsentManager(Face):
         """
         return run_to_completion(inbound.receive(self._app, event))
 
-    def restore_line(self, contact: Contact, channel: Channel | str, *, how: str) -> Standing:
+    def restore_line(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        *,
+        how: str,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> Standing:
         """
         Put a line back into use after a provider reported that messages to it fail, because someone has checked that
         it works.
 
         Args:
             how: How that was checked, for the evidence.
+            line, email, phone: As for `send`.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.restore_line(self._app, contact, Channel.of(channel), how))
+        named = read_line(line, email, phone)
+        return run_to_completion(contacts.restore_line(self._app, contact, Channel.of(channel), named, how))
 
     def backlog(self) -> Mapping[protocols.MessageState, int]:
         """
@@ -866,7 +1042,15 @@ class ConsentManager(Face):
 
     # ---- links
 
-    def link(self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None) -> str:
+    def link(
+        self,
+        contact: Contact,
+        channel: Channel | str = Channel.EMAIL,
+        *,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> str:
         """
         Make a MyOptly link for a message on *channel* and return its URL. It works until it is revoked.
 
@@ -874,12 +1058,14 @@ class ConsentManager(Face):
         link. The links in messages that Optly itself sends prove more.
 
         Args:
-            line: Number of the line the message goes to, as in a decision. Defaults to the first for the channel.
+            line, email, phone: The number or the value of the line the message goes to. Needed where the contact has
+                several for the channel.
 
         Raises:
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
         """
-        return run_to_completion(links.link(self._app, contact, Channel.of(channel), line))
+        return run_to_completion(links.link(self._app, contact, Channel.of(channel), read_line(line, email, phone)))
 
     def unsubscribe_headers(
         self,
@@ -888,6 +1074,8 @@ class ConsentManager(Face):
         *,
         channel: Channel | str = Channel.EMAIL,
         line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
     ) -> Mapping[str, str]:
         """
         Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
@@ -896,7 +1084,8 @@ class ConsentManager(Face):
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
-        return run_to_completion(links.stop_headers(self._app, contact, Channel.of(channel), purpose, line))
+        named = read_line(line, email, phone)
+        return run_to_completion(links.stop_headers(self._app, contact, Channel.of(channel), purpose, named))
 
     def open(self, code: str, *, language: str = "") -> Opened:
         """

@@ -15,7 +15,7 @@ from optly.contacts import AddressKind, EmailAddress, PhoneNumber, parse_address
 from optly.locale.i18n import N_, language_name, languages, long_date
 from optly.portal.cookies import keeping
 from optly.portal.http import Refusal
-from optly.portal.sessions import TAKEN, by_digits, digits_page
+from optly.portal.sessions import by_digits, digits_page
 from optly.portal.shown import Input, Link, Option, Row
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -188,8 +188,6 @@ def change(visit: Visit) -> Response:
         return _change(visit, opened, detail, sent, str(error))
     except errors.AddressError:
         return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
-    except errors.LineTakenError:
-        return _change(visit, opened, detail, sent, TAKEN)
     except errors.TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
     return visit.to("/me/details", keeping(visit.self_service.pages, session))

@@ -73,11 +73,6 @@ TOO_MANY: Final = ProblemPage(
     texts=(N_("Wait a while, then try again."), _STOP_LINK),
 )
 
-_TAKEN: Final = ProblemPage(
-    status=HTTPStatus.CONFLICT,
-    title=N_("We could not do that"),
-    texts=(N_("That address or number now belongs to another record. Contact us and we will put it right."),),
-)
 
 _BUSY: Final = ProblemPage(
     status=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -150,8 +145,6 @@ def page_about(error: Exception) -> ProblemPage | None:
         case errors.TooManyTriesError():
             wait = (N_("Wait until %(at)s, then try again."), _NOTHING)
             return attrs.evolve(TOO_MANY, texts=wait, at=error.until, to_the_minute=True)
-        case errors.LineTakenError():
-            return _TAKEN
         case errors.RetryableError():
             return _BUSY
         case _:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Final
 
-from optly.errors import LineTakenError, LinkInvalidError, TooManyTriesError, WrongDigitsError
+from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping
 from optly.portal.http import Refusal
@@ -19,8 +18,6 @@ from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.views import Opened
 from optly.timeline.phrases import BY
-
-TAKEN: Final = N_("This belongs to someone else’s record. Please contact us")
 
 _WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
 _TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")
@@ -125,8 +122,6 @@ def by_digits(
         return again(visit.say(language, _TOO_MANY, time=clock_time(error.until, language)))
     except WrongDigitsError:
         return again(visit.say(language, _WRONG))
-    except LineTakenError:
-        return again(visit.say(language, TAKEN))
     return visit.to("/me/details", keeping(visit.self_service.pages, session))
 
 

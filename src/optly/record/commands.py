@@ -58,12 +58,16 @@ class NewLine:
 class AddContact:
     """
     Add a contact.
+
+    Attributes:
+        anonymous: Whether it stands for whoever has its one address, because nothing else is known of them.
     """
 
     name: str = attrs.field(default="", repr=False)
     subscriber: Subscriber = Subscriber.UNKNOWN
     language: str = "en"
     lines: tuple[NewLine, ...] = ()
+    anonymous: bool = False
     actor: events.Actor = events.Actor.STAFF
 
 

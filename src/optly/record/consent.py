@@ -129,6 +129,7 @@ def _contact_added(standing: Standing, event: events.ContactAdded, seq: int) -> 
         subscriber=event.subscriber,
         language=event.language,
         name="name_1" if seq == 1 else None,
+        anonymous=event.anonymous,
     )
 
 
@@ -139,12 +140,14 @@ def _details_changed(standing: Standing, event: events.DetailsChanged, seq: int)
         subscriber=event.subscriber or standing.subscriber,
         language=event.language or standing.language,
         name=event.name or standing.name,
+        anonymous=standing.anonymous and event.name is None,
     )
 
 
 def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standing:
     line = Line(number=event.line, kind=event.kind, subscriber=event.subscriber, proved=event.grade is Grade.A)
-    return attrs.evolve(standing, version=seq, lines=(*standing.lines, line))
+    anonymous = standing.anonymous and not standing.lines
+    return attrs.evolve(standing, version=seq, lines=(*standing.lines, line), anonymous=anonymous)
 
 
 def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
@@ -628,7 +631,11 @@ def _add_contact(command: commands.AddContact, standing: Standing, now: datetime
         raise errors.UsageError("the contact is on record already")
     common = _common(now, command.actor, Grade.D)
     added = events.ContactAdded(
-        **common, subscriber=command.subscriber, language=command.language, personal=_kept(1, name=command.name)
+        **common,
+        subscriber=command.subscriber,
+        language=command.language,
+        anonymous=command.anonymous,
+        personal=_kept(1, name=command.name),
     )
     return (added, *_new_lines(command.lines, standing, common))
 

@@ -210,10 +210,14 @@ class Happened:
 class ContactAdded(Happened):
     """
     A contact was added. Their name, if known, is in the slot ``name_1``.
+
+    Attributes:
+        anonymous: Whether it stands for whoever has its one address, because nothing else is known of them.
     """
 
     subscriber: Subscriber
     language: str
+    anonymous: bool = False
 
 
 @attrs.frozen(kw_only=True)

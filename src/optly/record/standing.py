@@ -237,6 +237,7 @@ class Standing:
     Attributes:
         version: Number of the last event; 0 if the contact is not on record.
         name: The slot the name is in, or None.
+        anonymous: Whether the contact stands for whoever has its one address, because nothing else is known of them.
         lines: Every line there has ever been; those removed are marked.
         unsound: What was recorded as consent but is not, so that a refusal can say why.
         contacted: Whether the organisation has sent them a message that a provider accepted, called them, or written.
@@ -249,6 +250,7 @@ class Standing:
     subscriber: Subscriber = Subscriber.UNKNOWN
     language: str = "en"
     name: str | None = None
+    anonymous: bool = False
     lines: tuple[Line, ...] = ()
     consents: tuple[StandingConsent, ...] = ()
     stops: tuple[StandingStop, ...] = ()
@@ -421,6 +423,9 @@ class SharedStanding(Standing):
 
     An objection by one holder stops a line for all of them, and only that holder lifts it. A withdrawal ends only the
     holder's own consent. Of what the holders are as subscribers, the stricter counts.
+
+    A holder of whom only the address is known may be anyone who has it: whoever proves to read there lifts what they
+    stopped, for themselves.
     """
 
     others: tuple[CoHolder, ...] = ()
@@ -443,7 +448,7 @@ class SharedStanding(Standing):
 
     def _objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
         for other in self.others:
-            if other.line == line:
+            if other.line == line and not other.standing.anonymous:
                 stop = other.standing.stop(channel, purpose, other.number, at)
                 if stop is not None and stop.objection:
                     return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
@@ -456,6 +461,13 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
     """
     if not others:
         return standing
+    standing = standing.with_stops(
+        attrs.evolve(stop, line=other.line, seq=None, holder=other.contact)
+        for other in others
+        if other.standing.anonymous
+        for stop in other.standing.stops
+        if stop.objection and stop.line in (None, other.number)
+    )
     fields = {field.name: getattr(standing, field.name) for field in attrs.fields(Standing)}
     return SharedStanding(**fields, others=tuple(others))
 

@@ -131,7 +131,6 @@ class AsyncPerson:
             context, language, hold_within: As for `answer`.
 
         Raises:
-            LineTakenError: The earlier address now belongs to another contact.
             LinkError: As for `open`.
         """
         return await stops.undo(self._access, stop, Circumstances(context, language, hold_within))
@@ -203,7 +202,6 @@ class AsyncPerson:
 
         Raises:
             AddressError: The address is malformed.
-            LineTakenError: It belongs to another contact.
             SessionError: As for `details`.
         """
         return await details.change_own(self._access, name=name, language=language, address=read_own(address))
@@ -240,7 +238,6 @@ class AsyncPerson:
 
         Raises:
             WrongDigitsError, TooManyTriesError: As for `step_up`.
-            LineTakenError: The address belongs to another contact.
             SessionError: As for `details`.
         """
         return await details.prove(self._access, kind, digits)

@@ -134,7 +134,6 @@ class Person:
             context, language, hold_within: As for `answer`.
 
         Raises:
-            LineTakenError: The earlier address now belongs to another contact.
             LinkError: As for `open`.
         """
         return run_to_completion(stops.undo(self._access, stop, Circumstances(context, language, hold_within)))
@@ -206,7 +205,6 @@ class Person:
 
         Raises:
             AddressError: The address is malformed.
-            LineTakenError: It belongs to another contact.
             SessionError: As for `details`.
         """
         return run_to_completion(
@@ -245,7 +243,6 @@ class Person:
 
         Raises:
             WrongDigitsError, TooManyTriesError: As for `step_up`.
-            LineTakenError: The address belongs to another contact.
             SessionError: As for `details`.
         """
         return run_to_completion(details.prove(self._access, kind, digits))

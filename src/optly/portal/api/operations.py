@@ -90,7 +90,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     },
     "/me/confirm": {"POST": Operation(calls.confirm, (*_OF_A_PERSON, *_CLOSED, problems.TOO_SOON))},
     "/me/stop": {"POST": Operation(calls.stop, _OF_A_PERSON)},
-    "/me/undo": {"POST": Operation(calls.undo, (*_OF_A_PERSON, *_CLOSED, problems.NOT_FOR_THIS, problems.LINE_TAKEN))},
+    "/me/undo": {"POST": Operation(calls.undo, (*_OF_A_PERSON, *_CLOSED, problems.NOT_FOR_THIS))},
     "/me/complaints": {"POST": Operation(calls.complain, (*_OF_A_PERSON, problems.UNFIT), HTTPStatus.CREATED)},
     "/me/codes": {
         "POST": Operation(
@@ -102,20 +102,20 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/me/session/finish": {"POST": _raised(calls.finish)},
     "/me/details": {
         "GET": _raised(calls.details),
-        "POST": _raised(calls.change, problems.UNFIT, problems.UNREADABLE, problems.LINE_TAKEN),
+        "POST": _raised(calls.change, problems.UNFIT, problems.UNREADABLE),
     },
     "/me/email": {
         "POST": _raised(
             calls.propose_email, problems.UNFIT, problems.UNREADABLE, problems.CANNOT_SEND, status=HTTPStatus.ACCEPTED
         )
     },
-    "/me/email/proof": {"POST": _raised(calls.prove_email, problems.WRONG_DIGITS, problems.LINE_TAKEN)},
+    "/me/email/proof": {"POST": _raised(calls.prove_email, problems.WRONG_DIGITS)},
     "/me/phone": {
         "POST": _raised(
             calls.propose_phone, problems.UNFIT, problems.UNREADABLE, problems.CANNOT_SEND, status=HTTPStatus.ACCEPTED
         )
     },
-    "/me/phone/proof": {"POST": _raised(calls.prove_phone, problems.WRONG_DIGITS, problems.LINE_TAKEN)},
+    "/me/phone/proof": {"POST": _raised(calls.prove_phone, problems.WRONG_DIGITS)},
     "/me/history": {"GET": _raised(calls.history, pages=True)},
     "/me/copy": {"POST": _raised(calls.send_copy, problems.CANNOT_SEND, status=HTTPStatus.ACCEPTED)},
     "/stop-link": {

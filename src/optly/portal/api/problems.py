@@ -101,7 +101,6 @@ TOO_SOON: Final = Kind(
     "The confirmation came too quickly",
     N_("Please read this, then press again."),
 )
-LINE_TAKEN: Final = Kind("line-taken", HTTPStatus.CONFLICT, "The address belongs to another record")
 CANNOT_SEND: Final = Kind("cannot-send", HTTPStatus.CONFLICT, "Nothing can be sent there")
 TOO_MANY: Final = Kind(
     "too-many-tries",
@@ -123,7 +122,6 @@ _OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (errors.TooSoonError, TOO_SOON),
     (errors.AnswerError, UNFIT),
     (errors.AddressError, UNREADABLE),
-    (errors.LineTakenError, LINE_TAKEN),
     (errors.NoBackendError, CANNOT_SEND),
     (errors.MissingLineError, CANNOT_SEND),
     (errors.RetryableError, BUSY),

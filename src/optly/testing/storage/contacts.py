@@ -38,7 +38,9 @@ class ContactsContract(Contract):
         storage.append([second])
         assert [*first.entries, *second.entries] == list(storage.entries(ada.subject))
         assert {**first.openings, **second.openings} == values_of(storage, ada.subject)
-        head = Head(organisation=ada.organisation, version=3, hash=second.head, snapshot=second.snapshot, snapshot_version=3)
+        head = Head(
+            organisation=ada.organisation, version=3, hash=second.head, snapshot=second.snapshot, snapshot_version=3
+        )
         assert {ada.subject: head} == storage.load([ada.subject])
         assert problems(storage, ada.organisation, ada.subject) == ()
 
