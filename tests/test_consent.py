@@ -219,6 +219,11 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_staff(events.LineRemoved, line=1),
         {"lines": ONE_REMOVED.lines, "held": (held(SMS_OFFERS),)},
     ),
+    "a line is left": (
+        FULL,
+        happened(events.LineLeft, line=1),
+        {"lines": (attrs.evolve(LINES[0], removed=True, left=True), *LINES[1:]), "held": (held(SMS_OFFERS),)},
+    ),
     "a line comes back": (ONE_REMOVED, happened(events.LineReinstated, line=1), {"lines": LINES}),
     "consent is requested": (
         FULL,
@@ -1323,6 +1328,23 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         commands.RestoreLine(channel=EMAIL, line=1, how="called them"),
         MissingLineError,
     ),
+    "leave a line": (
+        FULL,
+        commands.LeaveLine(line=1, how="moved out", at=BEFORE),
+        (by_staff(events.LineLeft, line=1, occurred_at=BEFORE, personal={"how_11": "moved out"}),),
+    ),
+    "leave a line that was removed": (
+        ONE_REMOVED,
+        commands.LeaveLine(line=1, how="moved out", at=NOW),
+        (by_staff(events.LineLeft, line=1, personal={f"how_{ONE_REMOVED.version + 1}": "moved out"}),),
+    ),
+    "leave a line again": (
+        attrs.evolve(FULL, lines=(attrs.evolve(LINES[0], removed=True, left=True), *LINES[1:])),
+        commands.LeaveLine(line=1, how="moved out", at=NOW),
+        (),
+    ),
+    "leave a line that never was": (FULL, commands.LeaveLine(line=9, how="moved out", at=NOW), MissingLineError),
+    "leave a line without evidence": (FULL, commands.LeaveLine(line=1, how=" ", at=NOW), UsageError),
     "withhold a message": (
         FULL,
         commands.WithholdMessage(question="1" * 32, **MESSAGE, **GATED),

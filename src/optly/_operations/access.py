@@ -193,7 +193,7 @@ async def resolve(app: Application, code: str) -> Access:
     Return the access that a code gives.
 
     Raises:
-        LinkInvalidError: It is not one of our codes, was revoked, or has expired.
+        LinkInvalidError: It is not one of our codes or not this organisation's, was revoked, or has expired.
         LinkRevokedError: The contact was erased.
         SessionError: An address has changed since the session began.
     """
@@ -203,7 +203,9 @@ async def resolve(app: Application, code: str) -> Access:
         raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
     target = LinkTarget.load(value)
     record = await app.repository.load(Contact(target.contact))
-    if not record.version or record.standing.erased_at is not None:
+    if not record.version:
+        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+    if record.standing.erased_at is not None:
         raise LinkRevokedError("the record behind this link was erased")
     session = target.session
     if session is not None and session.lines != lines_of(record.standing):

@@ -12,14 +12,14 @@ from optly._operations.application import Application
 from optly._operations.ask import ConsentRequest, plan_request
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Contact
-from optly.errors import MissingLineError, NotPermittedError, UnknownContactError, UsageError
+from optly.errors import AmbiguousLineError, MissingLineError, NotPermittedError, UnknownContactError, UsageError
 from optly.keys import sha256
 from optly.results import Asked, Campaign
 
 _BATCH: Final = 100
 
 # Refusals that concern one contact of a list, not the rest.
-_REFUSALS: Final = (NotPermittedError, MissingLineError, UnknownContactError)
+_REFUSALS: Final = (NotPermittedError, AmbiguousLineError, MissingLineError, UnknownContactError)
 
 
 async def request_consents(

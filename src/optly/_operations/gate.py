@@ -24,6 +24,7 @@ from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
 _UNKNOWN: Final = Standing()
+_ORDER: Final = {reason: number for number, reason in enumerate(Reason)}
 
 # Which registers must be checked before a number is called or faxed. PECR regs 20(1)(c) and 21(1)(b).
 _REGISTERS: Final = {
@@ -183,11 +184,16 @@ async def check_addresses(
             assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
             for contact, line, standing in _as_held(holders, channel, stops)
         ]
-        decisions.append(
-            next((verdict for verdict in verdicts if verdict), None)
-            or max(verdicts, key=lambda verdict: len(verdict.evidence))
-        )
+        decisions.append(next((verdict for verdict in verdicts if verdict), None) or min(verdicts, key=_tells))
     return decisions
+
+
+def _tells(refusal: Decision) -> tuple[bool, int, int]:
+    """
+    Return what orders the refusals of a line by how much each explains: an objection, then what rests on most evidence.
+    """
+    objected = refusal.reason in (Reason.OBJECTED, Reason.OBJECTED_BY_HOLDER)
+    return not objected, -len(refusal.evidence), _ORDER[refusal.reason]
 
 
 def _as_held(

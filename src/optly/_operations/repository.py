@@ -176,6 +176,12 @@ class Repository:
             raise errors.UnknownContactError("there is no such contact")
         return record
 
+    async def is_known(self, contact: Contact) -> bool:
+        """
+        Return whether a contact is on record with this organisation, though it may have been erased.
+        """
+        return bool((await self.load(contact)).version)
+
     async def record(self, subject: bytes, head: Head | None) -> Record:
         """
         Build a record from its stored head. A read model that is behind the events is rebuilt, never trusted.

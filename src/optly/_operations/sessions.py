@@ -136,7 +136,8 @@ async def stay(access: Access) -> str:
 async def finish(app: Application, code: str) -> None:
     key, now = links.code_key(links.read_code(code)), app.settings.clock()
     value = await app.storage.code(key, now)
-    if value is not None and links.LinkTarget.load(value).session is not None:
+    target = None if value is None else links.LinkTarget.load(value)
+    if target is not None and target.session is not None and await app.repository.is_known(Contact(target.contact)):
         await app.storage.take_code(key, now)
 
 

@@ -40,5 +40,10 @@ async def count(app: Application, action: str, key: str, limits: Limits) -> None
     now = app.settings.clock()
     for limit, within in limits:
         seconds = int(within.total_seconds())
-        if await app.storage.count(sha256(f"often\0{action}\0{seconds}\0{key}"), now, now + within) > limit:
+        if (
+            await app.storage.count(
+                sha256(f"often\0{app.settings.organisation.key}\0{action}\0{seconds}\0{key}"), now, now + within
+            )
+            > limit
+        ):
             raise TooManyTriesError("too many attempts: wait and try again later", until=now + within)

@@ -1182,7 +1182,7 @@ class AsyncConsentManager(Face):
         return Portal.of(
             SelfService(app),
             storage=self._storage,
-            secret=self._app.settings.keys.all[0].derive("portal/limits/1"),
+            secret=self._app.settings.keys.all[0].derive(f"portal/limits/1/{self.organisation.key}"),
             webhooks=self._webhooks,
             receive=lambda event: run_to_completion(inbound.receive(app, event)),
             **settings,

@@ -1210,7 +1210,7 @@ class ConsentManager(Face):
         return Portal.of(
             SelfService(app),
             storage=self._storage,
-            secret=self._app.settings.keys.all[0].derive("portal/limits/1"),
+            secret=self._app.settings.keys.all[0].derive(f"portal/limits/1/{self.organisation.key}"),
             webhooks=self._webhooks,
             receive=lambda event: run_to_completion(inbound.receive(app, event)),
             **settings,
