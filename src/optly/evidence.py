@@ -9,7 +9,7 @@ receives a pack should compare the public key with the one the organisation publ
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -232,13 +232,17 @@ class EvidencePack:
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
-    def timeline(self) -> tuple[Happening, ...]:
+    def timeline(self, *, hidden: Container[int] = ()) -> tuple[Happening, ...]:
         """
         Return every event in words, in order.
+
+        Args:
+            hidden: Numbers of lines whose events are returned without personal values.
         """
+        from optly.record.views import without_values
         from optly.timeline.for_evidence import timeline
 
-        return timeline(self.entries, self.events, self.wordings)
+        return timeline(self.entries, without_values(self.events, hidden), self.wordings)
 
     def to_html(self) -> str:
         """

@@ -95,6 +95,20 @@ class Access:
             raise LinkInvalidError("this link undoes nothing")
         return self.target.undo
 
+    @property
+    def reached(self) -> frozenset[int]:
+        """
+        The lines that whoever came this way has shown to be theirs.
+        """
+        return self.record.standing.reached(self.target.line)
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """
+        The lines, removed ones included, whose values they do not see.
+        """
+        return frozenset(line.number for line in self.record.standing.lines) - self.reached
+
     # ---- requirements
 
     def require_session(self) -> Session:

@@ -202,6 +202,7 @@ def plan_change(
     subscriber: Subscriber | None = None,
     language: str | None = None,
     held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+    through: int | None = None,
 ) -> Planner:
     """
     Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
@@ -209,6 +210,7 @@ def plan_change(
     Args:
         openings: The stored personal values of the contact.
         replaces: The lines that the new addresses may replace; None for the only one of its kind.
+        through: The line the person came through, if it is they who change them.
     """
 
     def plan(standing: Standing, _now: datetime) -> Plan:
@@ -227,7 +229,13 @@ def plan_change(
             remove.extend(number for number in present if replaces is None or number in replaces)
         return Plan(
             command=ChangeDetails(
-                name=name, subscriber=subscriber, language=language, add=tuple(add), remove=tuple(remove), actor=actor
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                add=tuple(add),
+                remove=tuple(remove),
+                through=through,
+                actor=actor,
             )
         )
 

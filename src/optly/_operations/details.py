@@ -12,6 +12,7 @@ import msgspec
 from optly._operations import contacts, lines, sessions, throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
+from optly._operations.blind_index import line_values
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Address, AddressKind, Channel, parse_address
@@ -21,7 +22,7 @@ from optly.protocols import OutboxMessage, StoredCode
 from optly.record.commands import NewLine, ProveLine
 from optly.record.events import Actor, Service
 from optly.record.standing import Standing
-from optly.record.views import Details, History
+from optly.record.views import Details, History, without_values
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +47,16 @@ async def details(access: Access) -> Details:
     access.require_raised()
     standing, openings, values = access.record.standing, await access.openings(), await access.addresses()
     name = None if standing.name is None else openings.get(standing.name)
+    reached = access.reached
     return Details(
         name="" if name is None else name.value,
         language=standing.language,
-        lines=tuple(values[number] for number in standing.present() if number in values),
+        lines=tuple(values[number] for number in standing.present() if number in values and number in reached),
+        masked=tuple(
+            (values[number].kind, values[number].masked)
+            for number in standing.present()
+            if number in values and number not in reached
+        ),
         provable=frozenset(
             kind for kind in lines.WRITTEN_TO_BY if lines.writes_to(kind, access.app.backends) is not None
         ),
@@ -62,7 +69,15 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
         raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
     before = access.require_raised().lines
     addresses = [] if address is None else [address]
-    planner = contacts.plan_change(await access.openings(), addresses, name=name, language=language, actor=Actor.PERSON)
+    planner = contacts.plan_change(
+        await access.openings(),
+        addresses,
+        replaces=access.record.standing.present(),
+        name=name,
+        language=language,
+        through=access.target.line,
+        actor=Actor.PERSON,
+    )
     after = (await access.apply(planner)).standing
     return access.code if lines.lines_of(after) == before else await sessions.renew(access)
 
@@ -74,7 +89,7 @@ async def propose(access: Access, address: Address) -> None:
     if channel is None:
         raise NoBackendError("no message backend can send a code to an address of this kind")
     values = await access.addresses()
-    if address in [values[number] for number in access.record.standing.present() if number in values]:
+    if address in [values[number] for number in access.record.standing.present() if number in access.reached]:
         raise AnswerError("this address is already on record")
     await throttle.count(app, "proposal", access.contact.id, throttle.PROPOSALS)
     key, name = proposal_key(access.key, address.kind), challenge(access.key, address.value)
@@ -122,10 +137,16 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
     if stored is None:
         raise WrongDigitsError("no new address is waiting for a code: enter it again")
     await sessions.take_digits(app, stored.challenge, digits)
+    openings = await access.openings()
 
     def plan(standing: Standing, now: datetime) -> Plan:
+        through, new = access.target.line, NewLine(kind=kind, value=stored.value)
+        values = line_values(standing, openings)
+        for number in standing.present():
+            if values.get(number) == stored.address:
+                return Plan(command=ProveLine(line=new, through=through, proves=number))
         replaces = tuple(line.number for line in standing.lines if line.kind is kind and not line.removed)
-        command = ProveLine(line=NewLine(kind=kind, value=stored.value), replaces=replaces)
+        command = ProveLine(line=new, replaces=replaces, through=through)
         undo = Undo(added=len(standing.lines) + 1, removed=replaces, at=now)
         notified = replaces[0] if replaces else access.target.line
         return Plan(command=command, queue=_notice(access, standing, notified, undo, now))
@@ -158,7 +179,8 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
 async def history(access: Access) -> History:
     access.require_raised()
     openings = await access.openings()
-    events = tuple(entry.event(openings) for entry in await access.app.storage.entries(access.record.subject))
+    entries = await access.app.storage.entries(access.record.subject)
+    events = without_values((entry.event(openings) for entry in entries), access.hidden)
     digests = {choice.wording for event in events for choice in getattr(event, "choices", ())}
     return History(
         events=events,

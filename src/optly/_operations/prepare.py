@@ -171,7 +171,10 @@ async def _variables(
             added = addresses[message.payload.undo.added or 0]
             return attrs.evolve(variables, kind=added.kind, masked=added.masked)
         case PayloadKind.COPY:
-            story = (await proof.evidence(app, message.contact, None)).timeline()
+            record = await app.repository.require(message.contact)
+            lines = {line.number for line in record.standing.lines}
+            hidden = lines - record.standing.reached(message.payload.line)
+            story = (await proof.evidence(app, message.contact, None)).timeline(hidden=hidden)
             return attrs.evolve(variables, page=as_fragment(story), plain=as_text(story))
         case _:
             return variables

@@ -18,7 +18,7 @@ from optly.links import UNDO_LIFE, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
 from optly.record.consent import decide, fold
-from optly.record.events import Actor, Choice, LineAdded, LineReinstated, LineRemoved, LinkKind
+from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated, LineRemoved, LinkKind
 from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
@@ -109,9 +109,8 @@ def _notice(
     return (encode(payload, contact.subject, app.settings.random(16), now),)
 
 
-async def _ended(app: Application, subject: bytes, standing: Standing, stop: int, now: datetime) -> tuple[Choice, ...]:
-    events = [entry.event() for entry in await app.storage.entries(subject)]
-    return restorable(fold(events[: stop - 1]), standing, stop, now)
+async def _events(access: Access) -> list[Event]:
+    return [entry.event() for entry in await access.app.storage.entries(access.record.subject)]
 
 
 async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | None:
@@ -119,7 +118,8 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
     Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
     app = access.app
-    choices = await _ended(app, access.record.subject, await access.standing(), stop, app.settings.clock())
+    before = fold((await _events(access))[: stop - 1])
+    choices = restorable(before, await access.standing(), stop, app.settings.clock())
     if not choices:
         return None
     wordings = await app.repository.wordings(choice.wording for choice in choices)
@@ -135,13 +135,16 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
     elif not access.manages or stop is None:
         raise LinkInvalidError("this link undoes nothing")
     access.require_line()
-    number = stop
-    choices = await _ended(app, access.record.subject, access.record.standing, number, app.settings.clock())
+    number, events = stop, await _events(access)
+    choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
+    # A stop on another line is undone by whoever made it: through the notice of it, or the link it came through.
+    own = access.target.undo is not None or getattr(events[number - 1], "code", "") == access.mark
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         command = UndoStop(
             stop=number,
             choices=choices,
+            own=own,
             line=access.line,
             link=access.target.kind,
             code=access.mark,

@@ -94,7 +94,8 @@ def _value(details: Details, detail: _Detail) -> str:
         return details.name
     if detail.name == "language":
         return details.language
-    return ", ".join(line.value for line in details.lines if line.kind is detail.kind)
+    shown = [line.value for line in details.lines if line.kind is detail.kind]
+    return ", ".join([*shown, *(masked for kind, masked in details.masked if kind is detail.kind)])
 
 
 def _raised(visit: Visit) -> Opened:
@@ -283,10 +284,12 @@ def show_history(visit: Visit) -> Response:
 
 
 def _copy_goes_to(visit: Visit, opened: Opened) -> str:
-    lines = visit.me.details().lines if opened.copyable else ()
-    for line in lines:
-        if line.kind is AddressKind.EMAIL:
-            return line.masked
+    if opened.copyable:
+        details = visit.me.details()
+        known = [*((line.kind, line.masked) for line in details.lines), *details.masked]
+        for kind, masked in known:
+            if kind is AddressKind.EMAIL:
+                return masked
     raise Refusal(HTTPStatus.NOT_FOUND)
 
 

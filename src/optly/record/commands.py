@@ -75,6 +75,9 @@ class AddContact:
 class ChangeDetails:
     """
     Change a contact's details. None leaves a detail as it is.
+
+    Attributes:
+        through: The line the person came through, if it is they who change them.
     """
 
     name: str | None = attrs.field(default=None, repr=False)
@@ -82,6 +85,7 @@ class ChangeDetails:
     language: str | None = None
     add: tuple[NewLine, ...] = ()
     remove: tuple[int, ...] = ()
+    through: int | None = None
     actor: events.Actor = events.Actor.STAFF
 
 
@@ -209,11 +213,13 @@ class UndoStop:
     Attributes:
         stop: Number of the event that stopped it.
         choices: What the person had agreed to at that time, in the words they agreed to.
+        own: Whether the stop came through the same link or line, so that undoing it is up to whoever reads there.
         line, link, code, language, hold: As for a change of choices.
     """
 
     stop: int
     choices: tuple[events.Choice, ...]
+    own: bool = False
     line: int | None
     link: events.LinkKind
     code: str = ""
@@ -225,14 +231,18 @@ class UndoStop:
 @attrs.frozen(kw_only=True)
 class ProveLine:
     """
-    Add an address whose holder has shown that they read what is sent there.
+    Add an address whose holder has shown that they read what is sent there, or prove one that is on record.
 
     Attributes:
         replaces: Numbers of the lines it replaces.
+        through: The line the person came through.
+        proves: Number of the line that it proves, if it is on record already.
     """
 
     line: NewLine
     replaces: tuple[int, ...] = ()
+    through: int
+    proves: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -74,6 +74,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _details_changed(standing, event, seq)
         case events.LineAdded():
             return _line_added(standing, event, seq)
+        case events.LineProved():
+            return _line_proved(standing, event, seq)
         case events.LineRemoved():
             return _line_removed(standing, event, seq)
         case events.LineLeft():
@@ -145,9 +147,23 @@ def _details_changed(standing: Standing, event: events.DetailsChanged, seq: int)
 
 
 def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standing:
-    line = Line(number=event.line, kind=event.kind, subscriber=event.subscriber, proved=event.grade is Grade.A)
+    line = Line(
+        number=event.line,
+        kind=event.kind,
+        subscriber=event.subscriber,
+        proved=event.grade is Grade.A,
+        through=() if event.through is None else (event.through,),
+    )
     anonymous = standing.anonymous and not standing.lines
     return attrs.evolve(standing, version=seq, lines=(*standing.lines, line), anonymous=anonymous)
+
+
+def _line_proved(standing: Standing, event: events.LineProved, seq: int) -> Standing:
+    lines = tuple(
+        attrs.evolve(line, proved=True, through=(*line.through, event.through)) if line.number == event.line else line
+        for line in standing.lines
+    )
+    return attrs.evolve(standing, version=seq, lines=lines)
 
 
 def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
@@ -200,6 +216,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and event.grade in (Grade.A, Grade.B)
         and manner.organisations is None
         and not manner.collected_by
+        and not event.elsewhere
     )
     facts = {
         "at": _given_at(event),
@@ -613,13 +630,16 @@ def _require_line(standing: Standing, channel: Channel, number: int) -> None:
         raise errors.MissingLineError(f"the contact has no line {number} that {channel} can reach")
 
 
-def _new_lines(lines: Sequence[commands.NewLine], standing: Standing, common: _Common) -> list[Event]:
+def _new_lines(
+    lines: Sequence[commands.NewLine], standing: Standing, common: _Common, through: int | None = None
+) -> list[Event]:
     return [
         events.LineAdded(
             **common,
             line=number,
             kind=line.kind,
             subscriber=line.subscriber,
+            through=through,
             personal={f"line_{number}": line.value},
         )
         for number, line in enumerate(lines, len(standing.lines) + 1)
@@ -658,7 +678,7 @@ def _change_details(command: commands.ChangeDetails, standing: Standing, now: da
         if number not in present:
             raise errors.MissingLineError(f"the contact has no line {number}")
         happened.append(events.LineRemoved(**common, line=number))
-    return (*happened, *_new_lines(command.add, standing, common))
+    return (*happened, *_new_lines(command.add, standing, common, command.through))
 
 
 def _ask_for_consent(command: commands.AskForConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -686,6 +706,7 @@ def _answer(
     question: str | None = None,
     link: LinkKind | None,
     reply: str = "",
+    own: bool = False,
     hold_until: datetime | None = None,
 ) -> tuple[Event, ...]:
     """
@@ -694,6 +715,7 @@ def _answer(
     The answer proves something about that line only, and about none if it is unknown who was given the link.
 
     Args:
+        own: Whether it lifts a stop on any line, because it takes back what came through the same line.
         hold_until: The last instant at which a yes can be confirmed that does not count before; None if it counts now.
     """
     seq = standing.version + 1
@@ -712,8 +734,17 @@ def _answer(
         )
         yes = ()
     act = Act.SAID_YES if link is None else Act.CHOSE_YES
+    given = partial(events.ConsentGiven, act=act)
+    reached = standing.reached(command.line)
+    lifting = [choice for choice in yes if own or command.line is None or choice.line in reached]
+    elsewhere = [choice for choice in yes if choice not in lifting]
+    answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
+        (given, lifting),
+        (partial(given, elsewhere=True), elsewhere),
+        (events.ConsentRefused, no),
+    )
     for grade in (Grade.A, Grade.B):
-        for kind, choices in ((partial(events.ConsentGiven, act=act), yes), (events.ConsentRefused, no)):
+        for kind, choices in answers:
             graded = tuple(choice for choice in choices if (choice.line == command.line) is (grade is Grade.A))
             if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
@@ -816,14 +847,19 @@ def _undo_stop(command: commands.UndoStop, standing: Standing, now: datetime) ->
         if stopped and standing.line_for(choice.channel, choice.line) is not None:
             again.append(choice)
     hold_until = now + HELD_FOR if command.hold else None
-    return _answer(command, standing, now, yes=again, link=command.link, hold_until=hold_until)
+    return _answer(command, standing, now, yes=again, link=command.link, own=command.own, hold_until=hold_until)
 
 
 def _prove_line(command: commands.ProveLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
     if not set(standing.present()).issuperset(command.replaces):
         raise errors.LinkSupersededError("the address this was to replace is no longer on record")
+    by_person = _common(now, Actor.PERSON, Grade.A)
+    if command.proves is not None:
+        if command.proves not in standing.present():
+            raise errors.LinkSupersededError("the address this was to prove is no longer on record")
+        return (events.LineProved(**by_person, line=command.proves, through=command.through),)
     gone = [events.LineRemoved(**_common(now, Actor.PERSON, Grade.B), line=number) for number in command.replaces]
-    return (*gone, *_new_lines([command.line], standing, _common(now, Actor.PERSON, Grade.A)))
+    return (*gone, *_new_lines([command.line], standing, by_person, command.through))
 
 
 def _undo_line(command: commands.UndoLine, standing: Standing, now: datetime) -> tuple[Event, ...]:

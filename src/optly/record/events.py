@@ -242,11 +242,27 @@ class LineAdded(Happened):
     Attributes:
         subscriber: Who holds this line, where that differs from the contact: a director's private mailbox belongs to an
             individual.
+        through: The line through which the person added it, or None if someone else did.
     """
 
     line: int
     kind: AddressKind
     subscriber: Subscriber | None = None
+    through: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LineProved(Happened):
+    """
+    The person who reads one line showed that they read another as well, with a one-time code that was sent there.
+
+    Attributes:
+        line: The line that was proved.
+        through: The line they came through.
+    """
+
+    line: int
+    through: int
 
 
 @attrs.frozen(kw_only=True)
@@ -549,6 +565,7 @@ class ConsentGiven(Happened):
     Attributes:
         choices: What they agreed to, each with the digest of its wording.
         act: What the person did.
+        elsewhere: Whether it came through a line that proves nothing of those it is about. It then lifts no stop there.
         question: The question this answers, or None.
         link, code: The kind and the mark of the link it came through, or None and empty. An answer by a message from
             the person came through no link, and its words are in the slot ``reply_N``.
@@ -563,6 +580,7 @@ class ConsentGiven(Happened):
     code: str = ""
     manner: Manner | None = None
     language: str = ""
+    elsewhere: bool = False
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -750,6 +768,7 @@ Event: TypeAlias = (
     ContactAdded
     | DetailsChanged
     | LineAdded
+    | LineProved
     | LineRemoved
     | LineLeft
     | LineReinstated

@@ -21,6 +21,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "contact-added/1": events.ContactAdded,
     "details-changed/1": events.DetailsChanged,
     "line-added/1": events.LineAdded,
+    "line-proved/1": events.LineProved,
     "line-removed/1": events.LineRemoved,
     "line-left/1": events.LineLeft,
     "line-reinstated/1": events.LineReinstated,

@@ -29,6 +29,7 @@ class Line:
         subscriber: Who holds this line, where that differs from the contact.
         proved: Whether its holder showed that they read what is sent there before the line was added.
         left: Whether the contact has left it, so that somebody else may have it now.
+        through: The lines through which the person added or proved it.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Line:
     subscriber: Subscriber | None = None
     proved: bool = False
     left: bool = False
+    through: tuple[int, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -269,6 +271,16 @@ class Standing:
         Return the numbers of the lines that are on record now.
         """
         return tuple(line.number for line in self.lines if not line.removed)
+
+    def reached(self, line: int | None) -> frozenset[int]:
+        """
+        Return the lines that someone who reads a line has shown to be theirs: itself, and those that were added or
+        proved through it, or through one of these.
+        """
+        found: set[int] = set() if line is None else {line}
+        while more := {other.number for other in self.lines if found.intersection(other.through)} - found:
+            found |= more
+        return frozenset(found)
 
     def complaint(self, id: str) -> Complaint | None:
         """

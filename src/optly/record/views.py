@@ -6,7 +6,7 @@ There are three answers, not two: an unanswered question is shown as such, never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -123,16 +123,18 @@ class UndoneChange:
 @attrs.frozen(kw_only=True)
 class Details:
     """
-    The details held about a contact, unmasked.
+    The details held about a contact, as far as the person who looks at them may see them.
 
     Attributes:
-        lines: The addresses on record, in the order in which they were added.
+        lines: The addresses the person may see: the one they came through, and those they have shown to be theirs.
+        masked: The others on record, masked, each with its kind.
         provable: The kinds of address a code can be sent to, and so the kinds a new one can be added of.
     """
 
     name: str = attrs.field(repr=False)
     language: str
     lines: tuple[Address, ...] = attrs.field(repr=False)
+    masked: tuple[tuple[AddressKind, str], ...] = attrs.field(default=(), repr=False)
     provable: frozenset[AddressKind]
 
 
@@ -149,6 +151,15 @@ class History:
     events: tuple[Event, ...] = attrs.field(repr=False)
     wordings: Mapping[str, Wording]
     lines: Mapping[int, str] = attrs.field(repr=False)
+
+
+def without_values(happened: Iterable[Event], hidden: Container[int]) -> tuple[Event, ...]:
+    """
+    Return events without the personal values of those about a line that is *hidden*.
+    """
+    return tuple(
+        attrs.evolve(event, personal={}) if getattr(event, "line", None) in hidden else event for event in happened
+    )
 
 
 def answer(standing: Standing, choice: Choice, at: datetime) -> bool | None:

@@ -83,6 +83,10 @@ def phrase(event: Event) -> Phrase:
         case events.LineAdded():
             added = _ADDED[event.kind]
             return attrs.evolve(added, evidence=f"{added.evidence} ({_number(event.line)})")
+        case events.LineProved():
+            return Phrase(
+                f"Proved: {_number(event.line)}", N_("You entered a code that we sent to an address or number")
+            )
         case events.LineRemoved():
             return Phrase(f"Removed: {_number(event.line)}", N_("An address or number was removed"))
         case events.LineLeft():

@@ -282,6 +282,15 @@ class Line(Body, frozen=True):
     value: str
 
 
+class MaskedLine(Body, frozen=True):
+    """
+    An address on record that the person has not shown to be theirs. A code that is sent there shows it.
+    """
+
+    kind: AddressKind
+    masked: _Masked
+
+
 class Details(Body, frozen=True):
     """
     What is held of a person.
@@ -290,7 +299,8 @@ class Details(Body, frozen=True):
     name: str
     language: str
     languages: Annotated[list[str], Meta(description="What the language can be changed to.")]
-    lines: list[Line]
+    lines: Annotated[list[Line], Meta(description="The address they came through, and those they showed to be theirs.")]
+    masked: Annotated[list[MaskedLine], Meta(description="The other addresses on record.")]
     provable: Annotated[list[AddressKind], Meta(description="The kinds of address of which a new one can be given.")]
     proposed: Annotated[dict[str, _Masked], Meta(description="New addresses that wait for their code, by kind.")]
 

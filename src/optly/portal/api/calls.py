@@ -161,6 +161,7 @@ def details(visit: Visit, _: bodies.Nothing) -> bodies.Details:
         held,
         languages=list(languages(visit.site.look.catalogues)),
         lines=[bodies.Line.of(line) for line in held.lines],
+        masked=[bodies.MaskedLine(kind=kind, masked=masked) for kind, masked in held.masked],
         provable=sorted(held.provable),
         proposed=waiting,
     )
