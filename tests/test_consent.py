@@ -219,6 +219,11 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_staff(events.LineRemoved, line=1),
         {"lines": ONE_REMOVED.lines, "held": (held(SMS_OFFERS),)},
     ),
+    "a line is proved from another": (
+        FULL,
+        happened(events.LineProved, grade=Grade.A, line=2, through=1),
+        {"lines": (LINES[0], attrs.evolve(LINES[1], proved=True, through=(1,)))},
+    ),
     "a line is left": (
         FULL,
         happened(events.LineLeft, line=1),
@@ -723,7 +728,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
             ),
             happened(
                 events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, question="1" * 32,
-                link=LinkKind.QUESTION,
+                link=LinkKind.QUESTION, elsewhere=True,
             ),
         ),
     ),
@@ -798,8 +803,18 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         commands.ChangeChoices(yes=(SMS_OFFERS,), no=(EMAIL_OFFERS,), line=1, code="mark", language="en"),
         (
             happened(events.ConsentRefused, grade=Grade.A, choices=(EMAIL_OFFERS,), **HERE),
-            happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, **HERE),
+            happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, elsewhere=True, **HERE),
         ),
+    ),
+    "choose yes through another line again": (
+        attrs.evolve(FULL, stops=(), consents=(yes_to(SMS_OFFERS, own=False),)),
+        commands.ChangeChoices(yes=(SMS_OFFERS,), no=(), line=1),
+        (),
+    ),
+    "choose yes through another line that was proved": (
+        attrs.evolve(FULL, lines=(LINES[0], attrs.evolve(LINES[1], through=(1,)))),
+        commands.ChangeChoices(yes=(SMS_OFFERS,), no=(), line=1),
+        (happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, link=LinkKind.MANAGE),),
     ),
     "choose through a link of nobody knows whom": (
         FULL,
@@ -851,7 +866,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         commands.ConfirmAnswer(code="mark", line=1, language="en"),
         (
             happened(events.ConsentGiven, grade=Grade.A, choices=(EMAIL_OFFERS,), act=Act.CHOSE_YES, **HERE),
-            happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, **HERE),
+            happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, elsewhere=True, **HERE),
         ),
     ),
     "confirm as soon as it can be read, at the last instant": (
@@ -907,18 +922,28 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     ),
     "prove a line that replaces another": (
         FULL,
-        commands.ProveLine(line=NEW_LINE, replaces=(1,)),
+        commands.ProveLine(line=NEW_LINE, replaces=(1,), through=1),
         (
             happened(events.LineRemoved, line=1),
             happened(
-                events.LineAdded, grade=Grade.A, line=3, kind=AddressKind.EMAIL,
+                events.LineAdded, grade=Grade.A, line=3, kind=AddressKind.EMAIL, through=1,
                 personal={"line_3": "new@example.com"},
             ),
         ),
     ),
+    "prove a line that is on record": (
+        FULL,
+        commands.ProveLine(line=NEW_LINE, through=1, proves=2),
+        (happened(events.LineProved, grade=Grade.A, line=2, through=1),),
+    ),
+    "prove a line that was on record": (
+        ONE_REMOVED,
+        commands.ProveLine(line=NEW_LINE, through=2, proves=1),
+        LinkSupersededError,
+    ),
     "prove a line in place of one that is gone": (
         ONE_REMOVED,
-        commands.ProveLine(line=NEW_LINE, replaces=(1,)),
+        commands.ProveLine(line=NEW_LINE, replaces=(1,), through=1),
         LinkSupersededError,
     ),
     "undo a change of line": (

@@ -30,8 +30,8 @@ from optly import (
 from optly._operations.outcomes import MAX_ATTEMPTS
 from optly.backends import MemoryBackend
 from optly.errors import (
-    AmbiguousContactError,
     AddressError,
+    AmbiguousContactError,
     AnswerError,
     ConfigurationError,
     LinkError,

@@ -16,7 +16,7 @@ from optly.contacts.addresses import AddressKind
 from optly.errors import LinkError, LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.messages import Message
 from optly.protocols import Storage
-from optly.record.events import LinkKind
+from optly.record.events import LineAdded, LinkKind
 from optly.testing.messages import code_in
 from optly.testing.storage import Opener
 
@@ -78,8 +78,9 @@ def lines(w: World, contact: Contact) -> tuple[str, ...]:
     """
     Return the addresses on record.
     """
-    session = raised(w, link_of(w, contact, Channel.SMS), Channel.SMS)
-    return tuple(line.value for line in w.manager.self_service.details(session).lines)
+    added = [event for event in w.manager.history(contact) if isinstance(event, LineAdded)]
+    values = {event.line: event.personal[f"line_{event.line}"] for event in added}
+    return tuple(values[number] for number in w.manager.standing(contact).present())
 
 
 def everything_in(storage: Storage) -> str:

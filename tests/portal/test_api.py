@@ -21,7 +21,7 @@ from portal.sessions import NEW, latest_digits, undo_of
 from portal.visitor import HEADERS, WELSH, Acme, Visitor
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS
 
-from optly.contacts.addresses import Channel
+from optly.contacts.addresses import Channel, PhoneNumber
 from optly.contacts.purposes import Purpose, Wording
 from optly.errors import ConflictError, DamagedError, StorageUnavailableError, UsageError
 from optly.portal import Limits
@@ -547,7 +547,8 @@ def test_details_are_shown_and_changed(acme: Acme, program: Program) -> None:
         "name": "Ada Lovelace",
         "language": "en",
         "languages": ["en", "cy"],
-        "lines": [{"kind": "email", "value": EMAIL}, {"kind": "phone", "value": PHONE}],
+        "lines": [{"kind": "email", "value": EMAIL}],
+        "masked": [{"kind": "phone", "masked": PhoneNumber.parse(PHONE).masked}],
         "provable": ["email", "phone"],
         "proposed": {},
     }

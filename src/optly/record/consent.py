@@ -815,7 +815,8 @@ def _change_choices(command: commands.ChangeChoices, standing: Standing, now: da
     for choice in command.yes:
         # A yes to other words is another yes, and one that someone else reported does not stand in for the person's.
         known = standing.consent(choice.channel, choice.purpose, choice.line, now)
-        if known is None or not known.own or known.wording != choice.wording:
+        lifts = command.line is None or choice.line in standing.reached(command.line)
+        if known is None or (lifts and not known.own) or known.wording != choice.wording:
             yes.append(choice)
     no = []
     for choice in command.no:
