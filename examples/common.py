@@ -8,16 +8,17 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import escape
 from http import HTTPStatus
+from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import parse_qsl
 
-from optly import Channel, ConsentManager, Content, Keys, Organisation, Purpose, Solicited, Subscriber
+from optly import Channel, ConsentManager, Content, Keys, Organisation, Purpose
 from optly.backends import ConsoleBackend, SMTPBackend
 from optly.contacts.addresses import EmailAddress, PhoneNumber
-from optly.errors import AddressError, LineTakenError, NotPermittedError, Refusal
+from optly.errors import AddressError, NotPermittedError, Refusal
 from optly.storage import SQLStorage
 from optly.worker import work
 
@@ -28,7 +29,7 @@ def open_manager() -> ConsentManager:
     """
     Make a manager with the settings in the environment.
     """
-    smtp = os.environ.get("OPTLY_EXAMPLE_SMTP")
+    smtp, texts = os.environ.get("OPTLY_EXAMPLE_SMTP"), os.environ.get("OPTLY_EXAMPLE_TEXTS")
     return ConsentManager(
         organisation=Organisation(
             key="acme",
@@ -42,7 +43,11 @@ def open_manager() -> ConsentManager:
             Purpose(key="news", title="News about what we do"),
         ],
         storage=SQLStorage(os.environ.get("OPTLY_EXAMPLE_DATABASE", "sqlite:///optly-example.db")),
-        backends=[SMTPBackend(smtp, sender="Acme <hello@acme.example.com>") if smtp else ConsoleBackend()],
+        backends=[
+            SMTPBackend(smtp, sender="Acme <hello@acme.example.com>") if smtp else ConsoleBackend(),
+            # Texts go onto the console, or into a file.
+            ConsoleBackend(Channel.SMS, stream=Path(texts).open("a", buffering=1) if texts else None),
+        ],
         keys=Keys(current=os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")),
         base_url=os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),
     )
@@ -79,6 +84,13 @@ def until_stopped() -> Iterator[None]:
 
 Page = tuple[HTTPStatus, str]
 
+# The tick boxes of the sign-up form: what each is about, and its label.
+BOXES = {
+    "email_offers": ((Channel.EMAIL, "offers"), "Acme may email me offers and discounts"),
+    "email_news": ((Channel.EMAIL, "news"), "Acme may email me news"),
+    "sms_offers": ((Channel.SMS, "offers"), "Acme may text me offers and discounts"),
+}
+
 
 def home(form: Mapping[str, str] | None = None, problems: Mapping[str, str] | None = None) -> str:
     """
@@ -92,44 +104,42 @@ def home(form: Mapping[str, str] | None = None, problems: Mapping[str, str] | No
         for name, label, kind in [
             ("name", "Your name", "text"),
             ("email", "Email address", "email"),
-            ("phone", "Mobile number, if we may ask about texts", "tel"),
+            ("phone", "Mobile number, for texts", "tel"),
         ]
+    )
+    boxes = "".join(
+        f'<p><input id="{name}" name="{name}" type="checkbox"{" checked" if name in form else ""}>'
+        f'<label for="{name}">{label}</label></p>'
+        for name, (_, label) in BOXES.items()
     )
     return page(
         "Hear from Acme",
         (f'<ul role="alert">{wrong}</ul>' if wrong else "")
-        + f'<form method="post" action="/" novalidate>{fields}<button>Sign up</button></form>'
-        + "<p>We will email you to ask what you would like to hear about, and send nothing else until you answer.</p>",
+        + f'<form method="post" action="/" novalidate>{fields}{boxes}<button>Sign up</button></form>'
+        + "<p>We will write once to check that the address is yours, and send nothing else until you answer.</p>",
     )
 
 
 def sign_up(manager: ConsentManager, form: Mapping[str, str]) -> Page:
     """
-    Add a contact and ask them by email. The form they have just filled in is the basis for asking.
+    Have a question sent to what was typed. Nothing counts before it is answered.
     """
+    email, phone = form.get("email", "").strip(), form.get("phone", "").strip()
+    ticked = [box for name, (box, _) in BOXES.items() if name in form]
     problems = {}
-    if not form.get("name", "").strip():
-        problems["name"] = "Enter your name"
-    if not is_valid(EmailAddress.parse, form.get("email", "")):
+    if not ticked:
+        problems["email_offers"] = "Tick what you would like to hear about"
+    if (email or any(channel is Channel.EMAIL for channel, _ in ticked)) and not is_valid(EmailAddress.parse, email):
         problems["email"] = "Enter an email address, such as name@example.com"
-    phone = form.get("phone", "").strip()
-    if phone and not is_valid(PhoneNumber.parse, phone):
-        problems["phone"] = "Enter a mobile number, such as 07911 123456, or leave it empty"
+    if (phone or any(channel is Channel.SMS for channel, _ in ticked)) and not is_valid(PhoneNumber.parse, phone):
+        problems["phone"] = "Enter a mobile number, such as 07911 123456"
     if problems:
         return HTTPStatus.UNPROCESSABLE_ENTITY, home(form, problems)
+    manager.sign_up(
+        name=form.get("name", ""), email=email or None, phone=phone or None, ticked=ticked, how="sign-up form"
+    )
     # The page is the same for everyone, so that nobody learns from it who is a contact or what they chose.
-    with suppress(LineTakenError, NotPermittedError):
-        contact = manager.add_contact(
-            name=form["name"].strip(), email=form["email"], phone=phone or None, subscriber=Subscriber.INDIVIDUAL
-        )
-        manager.request_consent(
-            contact,
-            via=Channel.EMAIL,
-            channels=[Channel.EMAIL, Channel.SMS] if phone else [Channel.EMAIL],
-            purposes=["offers", "news"],
-            basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
-        )
-    return HTTPStatus.OK, page("Check your email", "<p>Follow the link to choose what you want to hear about.</p>")
+    return HTTPStatus.OK, page("Check your messages", "<p>Follow the link we have sent to confirm that it was you.</p>")
 
 
 def offer() -> str:

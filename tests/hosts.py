@@ -44,6 +44,7 @@ class Host:
 
     url: str
     inbox: Inbox
+    texts: Path
 
     def mails(self, to: str = "") -> list[EmailMessage]:
         """
@@ -106,6 +107,7 @@ def running(name: str, directory: Path) -> Iterator[Host]:
             "OPTLY_EXAMPLE_BASE_URL": f"{url}/my",
             "OPTLY_EXAMPLE_DATABASE": f"sqlite:///{directory / 'optly.db'}",
             "OPTLY_EXAMPLE_SMTP": f"smtp://{server}",
+            "OPTLY_EXAMPLE_TEXTS": str(directory / "texts"),
             "OPTLY_EXAMPLE_KEY": "a key for nothing but this very test",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
         }
@@ -119,7 +121,7 @@ def running(name: str, directory: Path) -> Iterator[Host]:
                 return _answers(url)
 
             wait_for(up)
-            yield Host(url, inbox)
+            yield Host(url, inbox, directory / "texts")
             site.send_signal(signal.SIGTERM)
             assert 0 == site.wait(PATIENCE), path.read_text()
             assert "Traceback" not in path.read_text()

@@ -12,6 +12,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI, Form
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
 
 from examples import common
 from optly.contrib.fastapi import OptlyDep, lifespan, mount
@@ -43,12 +44,25 @@ def home() -> str:
     return common.home()
 
 
+class SignUp(BaseModel):
+    """
+    What a visitor typed and ticked. A box that is not ticked is not sent.
+    """
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    email_offers: str | None = None
+    email_news: str | None = None
+    sms_offers: str | None = None
+
+
 @app.post("/")
-def sign_up(optly: OptlyDep, name: Field = "", email: Field = "", phone: Field = "") -> HTMLResponse:
+def sign_up(optly: OptlyDep, form: Annotated[SignUp, Form()]) -> HTMLResponse:
     """
-    Add a contact and ask them.
+    Have a question sent to what was typed.
     """
-    status, html = common.sign_up(optly, {"name": name, "email": email, "phone": phone})
+    status, html = common.sign_up(optly, form.model_dump(exclude_none=True))
     return HTMLResponse(html, status)
 
 

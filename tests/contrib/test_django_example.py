@@ -20,7 +20,7 @@ def test_the_same_page_for_everybody_and_the_admin_behind_a_log_in(tmp_path: Pat
     with running("django", tmp_path) as acme, httpx.Client(base_url=acme.url, follow_redirects=True) as client:
         token = re.search('csrfmiddlewaretoken" value="([^"]+)', client.get("/").text)
         assert token is not None
-        form = {"name": "Ada", "email": "ada@example.com", "phone": "", "csrfmiddlewaretoken": token[1]}
+        form = {"email": "ada@example.com", "email_offers": "on", "csrfmiddlewaretoken": token[1]}
         first, second = client.post("/", data=form), client.post("/", data=form)
         assert first.text == second.text
         assert client.post("/", data={**form, "csrfmiddlewaretoken": ""}).status_code == 403

@@ -80,7 +80,9 @@ class Walker:
         self.opens(self.host.url, "Hear from Acme")
         self.fills("Your name", "Ada Lovelace")
         self.fills("Email address", email)
-        self.presses("Sign up", "Check your email")
+        for box in ("email_offers", "email_news"):
+            self.chooses(box)
+        self.presses("Sign up", "Check your messages")
 
     def offers(self, email: str) -> str:
         """

@@ -5,15 +5,17 @@ The forms.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from django import forms
 from django.http import HttpRequest
 
+from optly import Channel
 from optly.contacts.addresses import EmailAddress, PhoneNumber
 from optly.errors import AddressError
 
 EMAIL = "Enter an email address, such as name@example.com"
-PHONE = "Enter a mobile number, such as 07911 123456, or leave it empty"
+PHONE = "Enter a mobile number, such as 07911 123456"
 
 
 def read_by(parse: Callable[[str], object], message: str) -> Callable[[str], None]:
@@ -30,9 +32,10 @@ def read_by(parse: Callable[[str], object], message: str) -> Callable[[str], Non
     return validate
 
 
-def email_field() -> forms.CharField:
+def email_field(*, required: bool = True) -> forms.CharField:
     return forms.CharField(
         label="Email address",
+        required=required,
         error_messages={"required": EMAIL},
         validators=[read_by(EmailAddress.parse, EMAIL)],
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
@@ -52,22 +55,47 @@ class Form(forms.Form):
 
 class SignUp(Form):
     """
-    Who to ask.
+    Whom to ask, and about what.
     """
+
+    BOXES: ClassVar = {
+        "email_offers": (Channel.EMAIL, "offers"),
+        "email_news": (Channel.EMAIL, "news"),
+        "sms_offers": (Channel.SMS, "offers"),
+    }
 
     name = forms.CharField(
         label="Your name",
         max_length=200,
-        error_messages={"required": "Enter your name"},
+        required=False,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    email = email_field()
+    email = email_field(required=False)
     phone = forms.CharField(
-        label="Mobile number, if we may ask about texts",
+        label="Mobile number, for texts",
         required=False,
         validators=[read_by(PhoneNumber.parse, PHONE)],
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
     )
+    email_offers = forms.BooleanField(label="Acme may email me offers and discounts", required=False)
+    email_news = forms.BooleanField(label="Acme may email me news", required=False)
+    sms_offers = forms.BooleanField(label="Acme may text me offers and discounts", required=False)
+
+    @property
+    def ticked(self) -> list[tuple[Channel, str]]:
+        """
+        What was ticked, each box by its channel and purpose.
+        """
+        return [box for name, box in self.BOXES.items() if self.cleaned_data.get(name)]
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.ticked:
+            self.add_error("email_offers", "Tick what you would like to hear about")
+        for channel, field, message in ((Channel.EMAIL, "email", EMAIL), (Channel.SMS, "phone", PHONE)):
+            typed = self.cleaned_data.get(field) or field in self.errors
+            if not typed and any(channel is box for box, _ in self.ticked):
+                self.add_error(field, message)
 
 
 class Offer(Form):

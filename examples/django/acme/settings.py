@@ -83,7 +83,8 @@ OPTLY = {
     "BACKENDS": [
         {"BACKEND": "optly.backends.SMTPBackend", "OPTIONS": {"url": SMTP, "sender": SENDER}}
         if SMTP
-        else "optly.backends.ConsoleBackend"
+        else "optly.backends.ConsoleBackend",
+        {"BACKEND": "acme.texts.backend", "OPTIONS": {}},
     ],
     "KEYS": [os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")],
     "BASE_URL": os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),

@@ -4,44 +4,32 @@ Two pages: one to sign up on, and one to send offers from.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from acme.forms import Form, Offer, SignUp
-from optly import Channel, Solicited, Subscriber
 from optly.contrib.django import get_manager
 from optly.contrib.django.mail import MailWithheldError, MarketingEmail
-from optly.errors import LineTakenError, NotPermittedError
 
 
 def sign_up(request: HttpRequest) -> HttpResponse:
     """
-    Add a contact and ask them by email. The form they have just filled in is the basis for asking.
+    Have a question sent to what was typed. Nothing counts before it is answered.
     """
     form = SignUp(request)
     if not form.is_valid():
         return show(request, form, title="Hear from Acme", button="Sign up")
-    manager, phone = get_manager(), form.cleaned_data["phone"]
+    get_manager().sign_up(
+        name=form.cleaned_data["name"],
+        email=form.cleaned_data["email"] or None,
+        phone=form.cleaned_data["phone"] or None,
+        ticked=form.ticked,
+        how="sign-up form",
+    )
     # The page is the same for everyone, so that nobody learns from it who is a contact or what they chose.
-    with suppress(LineTakenError, NotPermittedError):
-        contact = manager.add_contact(
-            name=form.cleaned_data["name"],
-            email=form.cleaned_data["email"],
-            phone=phone or None,
-            subscriber=Subscriber.INDIVIDUAL,
-        )
-        manager.request_consent(
-            contact,
-            via=Channel.EMAIL,
-            channels=[Channel.EMAIL, Channel.SMS] if phone else [Channel.EMAIL],
-            purposes=["offers", "news"],
-            basis=Solicited(how="sign-up form", at=datetime.now(UTC)),
-        )
-    return done(request, "Check your email", "Follow the link to choose what you want to hear about.")
+    return done(request, "Check your messages", "Follow the link we have sent to confirm that it was you.")
 
 
 def send_offer(request: HttpRequest) -> HttpResponse:

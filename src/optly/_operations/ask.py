@@ -4,7 +4,7 @@ Asking for consent: the request is gated, its wording pinned, and the question a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,7 @@ class ConsentRequest:
     Attributes:
         via: The channel the question is sent on.
         purposes: Their keys.
+        only: The channels and purposes that are asked about, if not each channel for each purpose.
         basis: How the person came to ask for the question, if that is what allows it.
         language: The language of the question; None for each contact's own.
         remind_after: How long after the question to send a reminder; None for no reminder.
@@ -118,6 +119,7 @@ class ConsentRequest:
     via: Channel
     channels: Sequence[Channel] = attrs.field(converter=_each_once)
     purposes: Sequence[str] = attrs.field(converter=_each_once)
+    only: Container[tuple[Channel, str]] | None = None
     basis: Solicited | None
     language: str | None
     expires_within: timedelta
@@ -175,7 +177,12 @@ def plan_request(
         lines = require_lines(standing, (request.via, *request.channels), numbers)
         line = lines[request.via]
         language = request.language or standing.language
-        asked = [(app.settings.purpose(key), channel) for key in request.purposes for channel in request.channels]
+        asked = [
+            (app.settings.purpose(key), channel)
+            for key in request.purposes
+            for channel in request.channels
+            if request.only is None or (channel, key) in request.only
+        ]
         wordings = [_require_sound(app, purpose, channel, language) for purpose, channel in asked]
         choices = tuple(
             Choice(

@@ -12,6 +12,7 @@ import attrs
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.repository import Plan
+from optly._operations.sign_up import take_name
 from optly._operations.stops import undone_stop
 from optly.contacts import Channel
 from optly.errors import AnswerError, LinkInvalidError, SessionError
@@ -138,7 +139,8 @@ async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
         context=how.context,
     )
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
-    return (await access.apply(plan)).standing
+    standing = (await access.apply(plan)).standing
+    return standing if command.hold else await take_name(access, command.question, standing)
 
 
 async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
@@ -176,6 +178,10 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 
 async def confirm(access: Access, how: Circumstances) -> Standing:
     access.require_line()
+    asked = {held.question for held in access.record.standing.held if held.code == access.mark}
     command = ConfirmAnswer(code=access.mark, line=access.line, language=how.language, context=how.context)
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
-    return (await access.apply(plan)).standing
+    standing = (await access.apply(plan)).standing
+    for question in asked - {None}:
+        standing = await take_name(access, question or "", standing)
+    return standing

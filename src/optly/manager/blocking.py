@@ -28,6 +28,7 @@ from optly._operations import (
     reconcile,
     recording,
     send,
+    sign_up,
 )
 from optly._operations.application import Face, close
 from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
@@ -35,6 +36,7 @@ from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
 from optly._operations.settings import Settings
 from optly._operations.setup import application, make_application, system_clock, webhooks_of
+from optly._operations.sign_up import Check
 from optly.contacts import (
     Account,
     Address,
@@ -522,6 +524,62 @@ class ConsentManager(Face):
                 report,
             )
         )
+
+    def sign_up(
+        self,
+        *,
+        ticked: Iterable[tuple[Channel | str, str]],
+        how: str,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+        name: str = "",
+        wording: Wording | None = None,
+        language: str | None = None,
+        expires_within: timedelta = timedelta(days=30),
+        check: Check | None = None,
+    ) -> None:
+        """
+        Take a sign-up form: queue a question to each address typed, about what was ticked for it. `deliver` sends it.
+
+        Nothing is agreed to before the question is answered, which proves that the visitor reads there (double opt-in).
+        What was typed is attached to no record before, and shows and changes none. What channels of email ask about
+        goes to the email address and what those of a telephone ask about to the number, for an address proves itself
+        and nothing else; afterwards people add the other on their MyOptly page. The name is kept for whoever is not on
+        record yet, once they have answered.
+
+        Returns the same whether the address is on record, has stopped everything or was asked too often, so show
+        every visitor the same page. An address gets at most three such questions an hour and six a day.
+
+        Args:
+            ticked: The channel and the purpose of each box that was ticked. No other is asked about.
+            how: Which form it was, such as ``newsletter form on the home page``, for the evidence.
+            email, phone, name: What the visitor typed.
+            wording: The words beside the boxes, kept with the question as evidence of what was asked for.
+            language: The language of the question, a BCP 47 tag. Defaults to the contact's.
+            expires_within: How long after now the question can be answered.
+            check: Your own check against bots, called once the budget allows a question. If it returns False, nothing
+                is sent.
+
+        Raises:
+            AddressError: An address is malformed.
+            MissingLineError: A channel was ticked whose address was not typed.
+            UsageError: Nothing was ticked, or a channel that no message can prove, such as post.
+            NoBackendError: No backend serves email, or texts.
+            UnsoundWordingError: A consent to the wording of the question would not be valid.
+            UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
+        """
+        typed = read_addresses(email, phone, None, None)
+        form = sign_up.Form(
+            name=" ".join(name.split()),
+            email=next((address for address in typed if isinstance(address, EmailAddress)), None),
+            phone=next((address for address in typed if isinstance(address, PhoneNumber)), None),
+            ticked=sign_up.read_ticked(ticked),
+            wording=wording,
+            how=how,
+            language=language,
+            expires_within=expires_within,
+        )
+        run_to_completion(sign_up.sign_up(self._app, form, check))
 
     def record_consent(
         self,

@@ -1,0 +1,350 @@
+"""
+The sign-up form: what a visitor typed is proved before it counts, and is attached to nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, awaited, world
+
+from optly import Act, Actor, Channel, Contact, Subscriber, Wording
+from optly.backends import MemoryBackend
+from optly.contacts import AddressKind, PhoneNumber
+from optly.errors import (
+    AddressError,
+    AnswerError,
+    MissingLineError,
+    NoBackendError,
+    UnknownChannelError,
+    UnknownPurposeError,
+    UsageError,
+)
+from optly.record.events import ConsentRequested, Grade, LinkKind
+from optly.rules import Reason
+from optly.testing.messages import code_in
+
+MALLORY = "mallory@evil.example.com"
+EMAIL_NEWS = (Channel.EMAIL, "news")
+
+
+@pytest.fixture
+def w() -> World:
+    return world()
+
+
+def signs_up(w: World, *ticked: tuple[Channel, str], **typed: Any) -> None:
+    """
+    Fill in the form, press its button, and let the worker run.
+    """
+    w.manager.sign_up(ticked=ticked or [EMAIL_OFFERS], how="newsletter form", **typed)
+    w.manager.deliver()
+
+
+def only(w: World, address: str, channel: Channel = Channel.EMAIL) -> Contact:
+    found = w.manager.find(address, channel)
+    assert found is not None
+    return found
+
+
+def test_a_form_counts_once_its_question_is_answered(w: World) -> None:
+    """
+    Before that nothing is allowed and no name is on record; then what was ticked is, proved by the address itself.
+    """
+    signs_up(w, EMAIL_OFFERS, email=" Ada@Example.com", name=" Ada  Lovelace ")
+    assert w.manager.check(EMAIL, *EMAIL_OFFERS).reason is Reason.NO_CONSENT
+    [message] = w.emails.outbox
+    opened = w.manager.open(code_in(message))
+    assert [EMAIL_OFFERS] == [item.key for item in opened.items]
+    w.manager.answer(code_in(message), {EMAIL_OFFERS: True})
+    decision = w.manager.check(EMAIL, *EMAIL_OFFERS)
+    assert decision.reason is Reason.CONSENTED
+    ada = only(w, EMAIL)
+    given = w.manager.history(ada)[decision.evidence[0] - 1]
+    assert (Actor.PERSON, Grade.A) == (given.actor, given.grade)
+    assert w.manager.add_contact(name="Ada Lovelace", email=EMAIL) == ada
+
+
+def test_the_name_waits_for_the_answer(w: World) -> None:
+    """
+    An answer that may be a program's gives none; its confirmation does.
+    """
+    signs_up(w, EMAIL_OFFERS, email=EMAIL, name="Ada")
+    code = code_in(w.emails.outbox[-1])
+    w.manager.answer(code, {EMAIL_OFFERS: True}, hold_within=timedelta(minutes=1))
+    assert w.manager.standing(only(w, EMAIL)).anonymous
+    w.later()
+    w.manager.confirm(code)
+    assert not w.manager.standing(only(w, EMAIL)).anonymous
+    assert "Ada" in {value for event in w.manager.history(only(w, EMAIL)) for value in event.personal.values()}
+
+
+def test_what_was_ticked_and_the_words_are_kept(w: World) -> None:
+    """
+    The question shows how it came to be asked.
+    """
+    wording = Wording(text="Acme may email me offers.", hint="I can stop at any time.")
+    signs_up(w, EMAIL_OFFERS, EMAIL_NEWS, email=EMAIL, wording=wording)
+    [asked] = [event for event in w.manager.history(only(w, EMAIL)) if isinstance(event, ConsentRequested)]
+    [how] = asked.personal.values()
+    for text in ("newsletter form", "email/offers", "email/news", wording.text, wording.hint):
+        assert text in how
+
+
+def test_each_address_is_asked_about_its_own_channels(w: World) -> None:
+    """
+    The email about emails and the text about texts; neither answer counts for the other.
+    """
+    signs_up(w, EMAIL_OFFERS, SMS_OFFERS, email=EMAIL, phone=PHONE)
+    assert ([EMAIL], [PHONE]) == ([mail.to for mail in w.emails.outbox], [text.to for text in w.texts.outbox])
+    w.manager.answer(code_in(w.emails.outbox[0]), {EMAIL_OFFERS: True})
+    assert [True, False] == [bool(w.manager.check(EMAIL, *EMAIL_OFFERS)), bool(w.manager.check(PHONE, *SMS_OFFERS))]
+    w.manager.answer(code_in(w.texts.outbox[0]), {SMS_OFFERS: True})
+    assert w.manager.check(PHONE, *SMS_OFFERS)
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"ticked": []}, UsageError),
+        ({"email": "nobody"}, AddressError),
+        ({"email": None}, MissingLineError),
+        ({"ticked": [SMS_OFFERS]}, MissingLineError),
+        ({"ticked": [(Channel.POST, "offers")]}, UsageError),
+        ({"ticked": [(Channel.EMAIL, "nothing")]}, UnknownPurposeError),
+        ({"ticked": [("pigeon", "offers")]}, UnknownChannelError),
+    ],
+)
+def test_a_form_that_cannot_be_meant_is_an_error_and_changes_nothing(
+    w: World, form: dict[str, Any], error: type[Exception]
+) -> None:
+    """
+    Of whatever is on record.
+    """
+    with pytest.raises(error):
+        w.manager.sign_up(**{"ticked": [EMAIL_OFFERS], "how": "form", "email": EMAIL, **form})
+    w.manager.deliver()
+    assert [] == w.emails.outbox
+    assert w.manager.find(EMAIL) is None
+
+
+def test_nobody_can_be_asked_without_a_backend() -> None:
+    """
+    The host learns it at once.
+    """
+    w = world(backends=[MemoryBackend(channel=Channel.SMS)])
+    with pytest.raises(NoBackendError):
+        w.manager.sign_up(ticked=[EMAIL_OFFERS], how="form", email=EMAIL)
+
+
+def test_a_bot_spends_the_budget_of_an_address(w: World) -> None:
+    """
+    Three questions an hour and six a day, whatever is typed beside the address; the caller sees no difference.
+    """
+    for number in range(5):
+        signs_up(w, EMAIL_OFFERS, email=EMAIL.upper(), name=f"Bot {number}")
+        w.later()
+    assert 3 == len(w.emails.outbox)
+    for _ in range(5):
+        w.later(timedelta(hours=1, seconds=1))
+        signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    assert 6 == len(w.emails.outbox)
+    assert 1 == len(w.manager.holders(EMAIL))
+
+
+def test_the_hosts_own_check_is_asked(w: World) -> None:
+    """
+    Nothing is sent or added where it says no.
+    """
+    asked: list[bool] = []
+
+    def check() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    signs_up(w, EMAIL_OFFERS, email=EMAIL, check=check)
+    assert ([], None) == (w.emails.outbox, w.manager.find(EMAIL))
+    signs_up(w, EMAIL_OFFERS, email=EMAIL, check=check)
+    assert [EMAIL] == [mail.to for mail in w.emails.outbox]
+
+
+def test_the_same_awaited() -> None:
+    """
+    A check may be awaited there.
+    """
+
+    async def job() -> None:
+        emails = MemoryBackend(channel=Channel.EMAIL)
+        async with awaited(emails) as manager:
+
+            async def check() -> bool:
+                await asyncio.sleep(0)
+                return True
+
+            await manager.sign_up(ticked=[EMAIL_OFFERS], how="form", email=EMAIL, check=check)
+            await manager.deliver()
+            await manager.answer(code_in(emails.outbox[0]), {EMAIL_OFFERS: True})
+            assert await manager.check(EMAIL, *EMAIL_OFFERS)
+
+    asyncio.run(job())
+
+
+# ---- strangers
+
+
+def known(w: World) -> Contact:
+    """
+    Put Ada on record with everything about her, and have her object.
+    """
+    ada = w.manager.add_contact(
+        name="Ada Lovelace",
+        email=EMAIL,
+        phone=PHONE,
+        address="7 Secret Lane, Leeds LS1 1AA",
+        subscriber=Subscriber.INDIVIDUAL,
+    )
+    w.manager.record_objection(ada, how="telephone")
+    w.later()
+    return ada
+
+
+FORMS = [
+    {"email": MALLORY, "phone": PHONE},
+    {"email": EMAIL, "phone": "+447911123457"},
+    {"email": EMAIL, "phone": PHONE},
+    {"email": MALLORY, "phone": "+447911123457"},
+]
+
+
+@pytest.mark.parametrize("typed", FORMS)
+def test_a_form_changes_nothing_on_record(w: World, typed: dict[str, str]) -> None:
+    """
+    Whoever types somebody's address is attached to nobody, learns nothing and lifts nothing.
+    """
+    ada = known(w)
+    before = w.manager.history(ada)
+    signs_up(w, EMAIL_OFFERS, SMS_OFFERS, name="Mallory", **typed)
+    assert before == w.manager.history(ada)
+    for mail in [*w.emails.outbox, *w.texts.outbox]:
+        assert mail.to not in (EMAIL, PHONE)
+        code = code_in(mail)
+        with pytest.raises(AnswerError):
+            w.manager.answer(code, {(Channel.POST, "offers"): True})
+        choice = EMAIL_OFFERS if mail.channel is Channel.EMAIL else SMS_OFFERS
+        w.manager.answer(code, {choice: True})
+    own = w.manager.self_service
+    for address in (MALLORY, "+447911123457"):
+        own.request_link(address)
+    w.manager.deliver()
+    w.manager.deliver()
+    for link in [mail for mail in [*w.emails.outbox, *w.texts.outbox] if "your link" in (mail.subject or mail.text)]:
+        person = own.enter(code_in(link))
+        assert person is not None
+    assert before == w.manager.history(ada)
+    assert not w.manager.check(EMAIL, *EMAIL_OFFERS)
+    assert not w.manager.check(PHONE, *SMS_OFFERS)
+
+
+steps = st.lists(st.sampled_from([*range(len(FORMS)), "link", "no"]), max_size=8)
+
+
+@pytest.mark.slow
+@given(steps)
+def test_promise_16_an_address_proves_itself_and_nothing_else(chosen: list[int | str]) -> None:
+    """
+    Whatever a stranger types, asks for and answers, with the mailbox and the number that are theirs.
+    """
+    w = world()
+    ada = known(w)
+    before = w.manager.history(ada)
+    for step in chosen:
+        if isinstance(step, int):
+            signs_up(w, EMAIL_OFFERS, SMS_OFFERS, name="Mallory", **FORMS[step])
+        elif step == "link":
+            w.manager.self_service.request_link(MALLORY)
+            w.manager.deliver()
+            w.manager.deliver()
+        for mail in [*w.emails.outbox, *w.texts.outbox]:
+            assert mail.to not in (EMAIL, PHONE)
+            person = w.manager.self_service.enter(code_in(mail))
+            opened = person.open()
+            answers = {item.key: step != "no" for item in opened.items}
+            if opened.kind is LinkKind.QUESTION and answers:
+                person.answer(answers)
+            elif answers:
+                person.choose(answers)
+        w.emails.outbox.clear()
+        w.texts.outbox.clear()
+        w.later(timedelta(hours=2))
+        assert before == w.manager.history(ada)
+        assert not w.manager.check(EMAIL, *EMAIL_OFFERS)
+        assert not w.manager.check(PHONE, *SMS_OFFERS)
+
+
+def test_a_person_sees_only_the_line_they_came_through(w: World) -> None:
+    """
+    The others are masked until a code that was sent there came back in the same session.
+    """
+    ada = w.add(address="7 Secret Lane, Leeds LS1 1AA")
+    own = w.manager.self_service
+    session = own.request_code(w.manager.link(ada).rpartition("/")[2])
+    w.manager.deliver()
+    session = own.step_up(session, _digits(w.emails))
+    details = own.details(session)
+    assert [EMAIL] == [line.value for line in details.lines]
+    assert {AddressKind.PHONE, AddressKind.POST} == {kind for kind, _ in details.masked}
+    shown = [value for event in own.history(session).events for value in event.personal.values()]
+    assert PHONE not in shown
+    assert not any("Secret Lane" in value for value in shown)
+
+    own.propose(session, PhoneNumber.parse(PHONE))
+    w.manager.deliver()
+    session = own.prove(session, AddressKind.PHONE, _digits(w.texts))
+    assert [EMAIL, PHONE] == [line.value for line in own.details(session).lines]
+
+
+def _digits(backend: MemoryBackend) -> str:
+    """
+    Return the latest one-time code that was sent.
+    """
+    found = [digits for message in backend.outbox for digits in re.findall(r"(?<![\w/])\d{6}(?!\w)", message.text)]
+    return found[-1]
+
+
+def test_a_yes_through_one_line_lifts_no_stop_on_another(w: World) -> None:
+    """
+    Until that other was proved from the first.
+    """
+    ada = w.add()
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.SMS],
+        purposes=["offers"],
+        wording=Wording(text="May Acme Ltd text me offers?"),
+        act=Act.TICKED_BOX,
+        how="account page",
+        at=w.clock(),
+    )
+    w.later()
+    w.manager.record_objection(ada, phone=PHONE)
+    w.later()
+    code = code_in(w.ask(ada, channels=[Channel.EMAIL]))
+    w.manager.answer(code, {EMAIL_OFFERS: True})
+    session = w.manager.self_service.request_code(code)
+    w.manager.deliver()
+    session = w.manager.self_service.step_up(session, _digits(w.emails))
+    w.manager.choose(session, {SMS_OFFERS: True})
+    assert w.manager.check(PHONE, *SMS_OFFERS).reason is Reason.OBJECTED
+
+    w.manager.self_service.propose(session, PhoneNumber.parse(PHONE))
+    w.manager.deliver()
+    session = w.manager.self_service.prove(session, AddressKind.PHONE, _digits(w.texts))
+    w.later()
+    w.manager.choose(session, {SMS_OFFERS: True})
+    assert w.manager.check(PHONE, *SMS_OFFERS)
