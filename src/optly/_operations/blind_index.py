@@ -4,7 +4,7 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -17,17 +17,14 @@ from optly.record.ledger import Opening
 from optly.record.standing import Standing, StandingStop
 
 
-def line_values(standing: Standing, openings: Mapping[str, Opening], *, left: bool = True) -> dict[int, Address]:
+def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int, Address]:
     """
     Return the addresses of a contact's lines by number, including removed lines but not erased ones.
-
-    Args:
-        left: Whether to include lines that the contact has left.
     """
     return {
         line.number: parse_address(openings[slot].value, line.kind)
         for line in standing.lines
-        if (slot := f"line_{line.number}") in openings and (left or not line.left)
+        if (slot := f"line_{line.number}") in openings
     }
 
 
@@ -104,7 +101,9 @@ class BlindIndex:
         idkey = self.reference_idkeys(reference)[0]
         return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
 
-    def changes(self, subject: bytes, events: Sequence[Event], values: Mapping[int, Address]) -> IndexChanges:
+    def changes(
+        self, subject: bytes, events: Sequence[Event], values: Mapping[int, Address], left: Container[int] = ()
+    ) -> IndexChanges:
         """
         Return the index rows that *events* add, release and suppress.
 
@@ -113,6 +112,7 @@ class BlindIndex:
 
         Args:
             values: The addresses on record by line, removed ones included; needed only if `changes_index`.
+            left: The lines that the contact had left before.
         """
         version = self._keys.all[0].version
         addresses = dict(values)
@@ -123,14 +123,15 @@ class BlindIndex:
             if isinstance(event, LineAdded | LineReinstated):
                 idkey = self.idkeys(addresses[event.line])[0]
                 identifiers.append(Identifier(idkey=idkey, subject=subject, line=event.line, key_version=version))
-        left = {event.line for event in events if isinstance(event, LineLeft)}
+        leaving = {event.line for event in events if isinstance(event, LineLeft)}
         erased = [event for event in events if isinstance(event, ContactErased)]
         return IndexChanges(
             identifiers=identifiers,
-            release=[idkey for line in left if line in addresses for idkey in self.idkeys(addresses[line])],
+            release=[idkey for line in leaving if line in addresses for idkey in self.idkeys(addresses[line])],
             suppressions=[
                 Suppression(idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version)
                 for event in erased
-                for address in addresses.values()
+                for line, address in addresses.items()
+                if line not in left
             ],
         )

@@ -301,8 +301,8 @@ async def numbers_of(app: Application, record: Record, named: Named, *, removed:
     """
     if not named.addresses:
         return named.numbers
-    values = line_values(record.standing, await app.repository.openings_of(record))
-    return named.numbered(values, values if removed else record.standing.present())
+    values, present = line_values(record.standing, await app.repository.openings_of(record)), record.standing.present()
+    return named.numbered(values, (*present, *reversed(values)) if removed else present)
 
 
 async def restore_line(app: Application, contact: Contact, channel: Channel, named: Named, how: str) -> Standing:

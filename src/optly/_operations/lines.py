@@ -37,20 +37,20 @@ class Named:
     numbers: tuple[int, ...] = ()
     addresses: tuple[Address, ...] = ()
 
-    def numbered(self, values: Mapping[int, Address], present: Container[int]) -> tuple[int, ...]:
+    def numbered(self, values: Mapping[int, Address], among: Sequence[int]) -> tuple[int, ...]:
         """
         Return the numbers of the lines named.
 
         Args:
             values: The addresses of the contact by line.
-            present: The lines that are on record now.
+            among: The lines to look for an address among, the ones to prefer first.
 
         Raises:
             MissingLineError: An address is not one of the contact's.
         """
         found = list(self.numbers)
         for address in self.addresses:
-            line = next((number for number, value in values.items() if value == address and number in present), None)
+            line = next((number for number in among if values.get(number) == address), None)
             if line is None:
                 raise MissingLineError(f"the {_NAMES.get(address.kind, 'address')} given is not one of the contact's")
             found.append(line)

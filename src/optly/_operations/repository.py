@@ -441,8 +441,9 @@ class Repository:
     async def _index_changes(self, record: Record, events: tuple[Event, ...], after: Standing) -> IndexChanges:
         values: Mapping[int, Address] = {}
         if record.version and changes_index(events):
-            values = line_values(after, await self.openings_of(record), left=False)
-        return self.index.changes(record.subject, events, values)
+            values = line_values(after, await self.openings_of(record))
+        left = {line.number for line in record.standing.lines if line.left}
+        return self.index.changes(record.subject, events, values, left)
 
     def _receipts(
         self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime

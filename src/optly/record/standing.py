@@ -367,6 +367,13 @@ class Standing:
         covering = self._covering(channel, purpose, line)
         return self._unlifted(covering, channel, purpose, line, at) if covering else None
 
+    def objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+        """
+        Return the latest objection that covers this and has not been lifted, or None, also where a withdrawal came after it.
+        """
+        covering = [stop for stop in self._covering(channel, purpose, line) if stop.objection]
+        return self._unlifted(covering, channel, purpose, line, at) if covering else None
+
     def _unlifted(
         self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
     ) -> StandingStop | None:
@@ -461,8 +468,8 @@ class SharedStanding(Standing):
     def _objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
         for other in self.others:
             if other.line == line and not other.standing.anonymous:
-                stop = other.standing.stop(channel, purpose, other.number, at)
-                if stop is not None and stop.objection:
+                stop = other.standing.objection(channel, purpose, other.number, at)
+                if stop is not None:
                     return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
         return None
 

@@ -1,0 +1,298 @@
+"""
+Several people on one line, against a model of plain set operations: who joins, leaves, stops, says yes, is erased,
+changes address, and whose number is given to somebody new. Two organisations share each store.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from world import ACME, World, world
+
+from optly import Act, Actor, Channel, Contact, Organisation, Subscriber, Wording
+from optly.protocols import Storage
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
+
+OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
+STORES: dict[str, Callable[[Path], Storage]] = {
+    "memory": lambda _directory: MemoryStorage(),
+    "file": lambda directory: FileStorage(directory / "optly.jsonl"),
+    "sqlite": lambda directory: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
+}
+NAMES = ("Ada", "Bob", "Cat")
+NUMBERS = ("+447911123450", "+447911123451")
+KEYS = ("acme", "other")
+
+people = st.sampled_from(NAMES)
+numbers = st.sampled_from(NUMBERS)
+organisations = st.sampled_from(KEYS)
+
+
+@attrs.define
+class Person:
+    """
+    What the model knows of one contact: sets of numbers, and nothing else.
+
+    Attributes:
+        has: The numbers on their record now.
+        had: Those that were removed from it, and not left.
+        agreed: Where they agreed to texts.
+        stopped: Where they objected, also by an objection to everything.
+        everything: Whether they objected to everything, and so on every number they come to have.
+    """
+
+    has: set[str] = attrs.field(factory=set)
+    had: set[str] = attrs.field(factory=set)
+    agreed: set[str] = attrs.field(factory=set)
+    stopped: set[str] = attrs.field(factory=set)
+    everything: bool = False
+
+
+class Household(RuleBasedStateMachine):
+    """
+    Three people, two numbers, two organisations, one store.
+    """
+
+    store = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        storage = STORES[self.store](Path(self.directory.name))
+        first = world(storage, organisation=ACME)
+        self.worlds: dict[str, World] = {
+            "acme": first,
+            "other": world(storage, organisation=OTHER, clock=first.clock),
+        }
+        self.storage = storage
+        self.contacts: dict[tuple[str, str], Contact] = {}
+        self.model: dict[tuple[str, str], Person] = {}
+
+    def teardown(self) -> None:
+        for each in self.worlds.values():
+            assert each.manager.verify()
+        self.storage.close()
+        self.directory.cleanup()
+
+    @initialize()
+    def begin(self) -> None:
+        """
+        All of them have the first number, as a household has a landline.
+        """
+        for key in KEYS:
+            for name in NAMES:
+                self.joins(key, name, NUMBERS[0])
+
+    def later(self) -> None:
+        self.worlds["acme"].clock.advance(timedelta(minutes=1))
+
+    def known(self, key: str, name: str) -> bool:
+        return (key, name) in self.contacts
+
+    # ---- what happens
+
+    @rule(key=organisations, name=people, number=numbers)
+    def joins(self, key: str, name: str, number: str) -> None:
+        """
+        A number comes onto somebody's record, beside what is there.
+        """
+        manager, person = self.worlds[key].manager, self.model.setdefault((key, name), Person())
+        if self.known(key, name):
+            manager.add_line(self.contacts[key, name], phone=number)
+        else:
+            contact = manager.add_contact(reference=name, name=name, phone=number, subscriber=Subscriber.INDIVIDUAL)
+            self.contacts[key, name] = contact
+            assert manager.find_reference(name) == contact
+        if number not in person.has:
+            person.has.add(number)
+            person.had.discard(number)
+            if person.everything:
+                person.stopped.add(number)
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def leaves(self, key: str, name: str, number: str) -> None:
+        """
+        They moved out, or the number was given to somebody new: it is free of them, and of their stop.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has | person.had:
+            self.worlds[key].manager.leave_line(self.contacts[key, name], phone=number, how="letter")
+            for kept in (person.has, person.had, person.agreed):
+                kept.discard(number)
+            if number in person.stopped:
+                # Their stop goes along with them.
+                person.stopped.discard(number)
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def stops(self, key: str, name: str, number: str) -> None:
+        """
+        They object on one number.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            self.worlds[key].manager.record_objection(self.contacts[key, name], phone=number)
+            person.stopped.add(number)
+            person.agreed.discard(number)
+        self.later()
+
+    @rule(key=organisations, name=people)
+    def stops_everything(self, key: str, name: str) -> None:
+        """
+        They object to all marketing, and name no number.
+        """
+        if self.known(key, name):
+            person = self.model[key, name]
+            self.worlds[key].manager.record_objection(self.contacts[key, name])
+            person.everything = True
+            person.stopped |= person.has | person.had
+            person.agreed.clear()
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def takes_back(self, key: str, name: str, number: str) -> None:
+        """
+        They withdraw what they agreed to on one number: that ends only their own.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            self.worlds[key].manager.withdraw(self.contacts[key, name], phone=number)
+            person.agreed.discard(number)
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def says_yes(self, key: str, name: str, number: str) -> None:
+        """
+        They agree on one number, in a session the host vouches for: that lifts their own stop there.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            self.agrees(key, name, number, actor=Actor.PERSON)
+            person.agreed.add(number)
+            person.stopped.discard(number)
+        self.later()
+
+    def agrees(self, key: str, name: str, number: str, **details: Any) -> None:
+        w = self.worlds[key]
+        w.manager.record_consent(
+            self.contacts[key, name],
+            channels=[Channel.SMS],
+            purposes=["offers"],
+            wording=Wording(text=f"May {w.manager.organisation.name} text me offers on its products?"),
+            act=Act.TICKED_BOX,
+            how="account page",
+            at=w.clock(),
+            phone=number,
+            **details,
+        )
+
+    @rule(key=organisations, name=people, number=numbers, new=numbers)
+    def changes(self, key: str, name: str, number: str, new: str) -> None:
+        """
+        A colleague replaces one number by another: no consent moves, and the stop goes along and stays.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has and new not in person.has | person.had:
+            standing = self.worlds[key].manager.standing(self.contacts[key, name])
+            values = self.values(key, name)
+            [line] = [each for each in standing.present() if values[each] == number]
+            self.worlds[key].manager.change_details(self.contacts[key, name], phone=new, replaces=line)
+            person.has.remove(number)
+            person.had.add(number)
+            person.has.add(new)
+            person.agreed.discard(number)
+            person.agreed.discard(new)
+            if number in person.stopped or person.everything:
+                person.stopped.add(new)
+        self.later()
+
+    def values(self, key: str, name: str) -> dict[int, str]:
+        history = self.worlds[key].manager.history(self.contacts[key, name])
+        return {
+            event.line: value
+            for event in history
+            for slot, value in event.personal.items()
+            if slot == f"line_{getattr(event, 'line', '')}"
+        }
+
+    @precondition(lambda self: self.contacts)
+    @rule(key=organisations, name=people)
+    def is_erased(self, key: str, name: str) -> None:
+        """
+        Everything of them goes; what they had stays stopped.
+        """
+        if self.known(key, name):
+            person = self.model.pop((key, name))
+            self.worlds[key].manager.erase(self.contacts.pop((key, name)))
+            for (at, _), other in self.model.items():
+                if at == key:  # an erasure objects to everything, and ends every yes that was given there before
+                    other.agreed -= person.has | person.had
+        self.later()
+
+    # ---- what has to hold
+
+    def expected(self, key: str, number: str) -> bool:
+        """
+        Whether a text may go to a number: somebody who has it agreed, and nobody who has or had it objects.
+        """
+        mine = [person for (organisation, _), person in self.model.items() if organisation == key]
+        agreed = any(number in person.has & person.agreed for person in mine)
+        objected = any(number in (person.has | person.had) & person.stopped for person in mine)
+        return agreed and not objected
+
+    @invariant()
+    def the_gate_agrees_with_the_model(self) -> None:
+        for key in KEYS:
+            manager = self.worlds[key].manager
+            for number in NUMBERS:
+                decision = manager.check(number, Channel.SMS, "offers")
+                assert self.expected(key, number) == decision.allowed, (key, number, decision.reason)
+                if decision:
+                    holder = next(name for (at, name), c in self.contacts.items() if c.id == decision.contact)
+                    assert number in self.model[key, holder].agreed & self.model[key, holder].has
+
+    @invariant()
+    def a_contact_is_allowed_by_their_own_yes_alone(self) -> None:
+        for (key, name), contact in self.contacts.items():
+            person, manager = self.model[key, name], self.worlds[key].manager
+            for number in person.has:
+                decision = manager.check(contact, Channel.SMS, "offers", phone=number)
+                free = not any(
+                    number in (other.has | other.had) & other.stopped
+                    for (at, _), other in self.model.items()
+                    if at == key
+                )
+                assert (number in person.agreed and free) == decision.allowed
+
+    @invariant()
+    def each_organisation_has_its_own_holders(self) -> None:
+        for key in KEYS:
+            for number in NUMBERS:
+                having = {
+                    self.contacts[at, name]
+                    for (at, name), person in self.model.items()
+                    if at == key and number in person.has
+                }
+                assert having == set(self.worlds[key].manager.holders(number, Channel.SMS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", STORES)
+def test_a_household_is_what_the_model_says(store: str) -> None:
+    """
+    After every step, on every store.
+    """
+    machine = type("Household", (Household,), {"store": store})
+    test = machine.TestCase
+    test.settings = settings(max_examples=300 if store == "memory" else 40, stateful_step_count=20, deadline=None)
+    test().runTest()
