@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Unpack
+from typing import Final, TypeAlias, Unpack
 
 import attrs
 
@@ -23,6 +23,9 @@ from optly.record.standing import CoHolder, SharedStanding, Standing, StandingSt
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
 _log = logging.getLogger("optly")
+# A contact, the number of a line in their record, and their standing.
+_Held: TypeAlias = tuple[str, "int | None", Standing]
+
 _UNKNOWN: Final = Standing()
 _ORDER: Final = {reason: number for number, reason in enumerate(Reason)}
 
@@ -171,20 +174,27 @@ async def check_addresses(
     decisions = []
     for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
         holders = []
-        for holder in (holder for idkey in idkeys for holder in found.holders.get(idkey, ())):
+        for holder in [holder for idkey in idkeys for holder in found.holders.get(idkey, ())]:
             record = await app.repository.record(holder.subject, heads.get(holder.subject))
             if record.version:
                 standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
-                holders.append(CoHolder(contact=holder.subject.hex(), line=0, number=holder.line, standing=standing))
-        stops: Sequence[StandingStop] = ()
-        if suppressions and (rows := [row for idkey in idkeys for row in suppressions.get(idkey, ())]):
-            stops = stops_from([row for row in rows if at is None or row.at <= at], dict.fromkeys(idkeys))
+                holders.append((holder.subject.hex(), holder.line, standing))
+        rows: list[Suppression] = []
+        if suppressions:
+            rows = [row for idkey in idkeys for row in suppressions.get(idkey, ()) if at is None or row.at <= at]
+        held: Sequence[_Held] = holders
+        if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
+            held = list(_as_held(holders, stops_from(rows, dict.fromkeys(idkeys))))
         known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
-        verdicts = [
-            assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
-            for contact, line, standing in _as_held(holders, channel, stops)
-        ]
-        decisions.append(next((verdict for verdict in verdicts if verdict), None) or min(verdicts, key=_tells))
+        refusals = []
+        for contact, line, standing in held:
+            verdict = assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
+            if verdict.allowed:
+                break
+            refusals.append(verdict)
+        else:
+            verdict = min(refusals, key=_tells)
+        decisions.append(verdict)
     return decisions
 
 
@@ -196,26 +206,22 @@ def _tells(refusal: Decision) -> tuple[bool, int, int]:
     return not objected, -len(refusal.evidence), _ORDER[refusal.reason]
 
 
-def _as_held(
-    holders: Sequence[CoHolder], channel: Channel, stops: Sequence[StandingStop]
-) -> Iterator[tuple[str, int | None, Standing]]:
+def _as_held(holders: Sequence[tuple[str, int, Standing]], stops: Sequence[StandingStop]) -> Iterator[_Held]:
     """
-    Yield, for each contact who has an address now, their id, the number of the line and the standing to judge by; for
-    an address that nobody has now, one that knows only what was objected to there.
+    Yield each contact who has an address now, with the standing to judge by: what the others objected to on the line
+    stands against it as well. For an address that nobody has now, yield one that knows only what was objected to there.
 
     Args:
         stops: What is suppressed by address alone.
     """
-    having = [holder for holder in holders if holder.standing.line_for(channel, holder.number) is not None]
+    having = [holder for holder in holders if holder[2].has(holder[1])]
     if not having:
-        yield "", None, shared(_UNKNOWN.with_stops(stops) if stops else _UNKNOWN, holders)
+        others = [CoHolder(contact, 0, number, standing) for contact, number, standing in holders]
+        yield "", None, shared(_UNKNOWN.with_stops(stops), others)
     for holder in having:
-        standing, number = holder.standing, holder.number
-        if stops:
-            standing = standing.with_stops(attrs.evolve(stop, line=number) for stop in stops)
-        if len(holders) > 1:
-            standing = shared(standing, [attrs.evolve(other, line=number) for other in holders if other is not holder])
-        yield holder.contact, number, standing
+        contact, line, standing = holder
+        others = [CoHolder(other[0], line, other[1], other[2]) for other in holders if other is not holder]
+        yield contact, line, shared(standing.with_stops(attrs.evolve(stop, line=line) for stop in stops), others)
 
 
 async def screen(

@@ -266,6 +266,19 @@ class Standing:
     complaints: tuple[Complaint, ...] = ()
     erased_at: datetime | None = None
 
+    def line(self, number: int) -> Line | None:
+        """
+        Return the line with that number, also if it was removed, or None. Lines are numbered from 1 without a gap.
+        """
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else None
+
+    def has(self, number: int) -> bool:
+        """
+        Return whether the line with that number is on record now.
+        """
+        line = self.line(number)
+        return line is not None and not line.removed
+
     def present(self) -> tuple[int, ...]:
         """
         Return the numbers of the lines that are on record now.
@@ -307,10 +320,8 @@ class Standing:
         """
         Return what the law treats the holder of a line as.
         """
-        for line in self.lines:
-            if line.number == number:
-                return line.subscriber or self.subscriber
-        return self.subscriber
+        line = None if number is None else self.line(number)
+        return self.subscriber if line is None else line.subscriber or self.subscriber
 
     def question(self, id: str) -> Question | None:
         """
@@ -411,7 +422,7 @@ class Standing:
         return attrs.evolve(self, stops=merge_stops(self.stops, stops))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class CoHolder:
     """
     Another contact who has a line, or had it and has not left it.
@@ -432,7 +443,7 @@ class CoHolder:
         """
         Whether they have the line now.
         """
-        return self.number in self.standing.present()
+        return self.standing.has(self.number)
 
 
 @attrs.frozen(kw_only=True)

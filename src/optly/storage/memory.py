@@ -120,7 +120,8 @@ class MemoryStorage:
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
                 if found := self._state.holders.get(idkey):
-                    holders[idkey] = [identifier for _, identifier in sorted(found.items())]
+                    rows = [*found.values()]
+                    holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
         return protocols.Found(holders, suppressions)
