@@ -46,7 +46,9 @@ def open_manager() -> ConsentManager:
         backends=[
             SMTPBackend(smtp, sender="Acme <hello@acme.example.com>") if smtp else ConsoleBackend(),
             # Texts go onto the console, or into a file.
-            ConsoleBackend(Channel.SMS, stream=Path(texts).open("a", buffering=1) if texts else None),
+            ConsoleBackend(Channel.SMS, stream=Path(texts).open("a", buffering=1))
+            if texts
+            else ConsoleBackend(Channel.SMS),
         ],
         keys=Keys(current=os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")),
         base_url=os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),
@@ -126,9 +128,9 @@ def sign_up(manager: ConsentManager, form: Mapping[str, str]) -> Page:
     """
     email, phone = form.get("email", "").strip(), form.get("phone", "").strip()
     ticked = [box for name, (box, _) in BOXES.items() if name in form]
+    if not ticked:  # the question itself then asks about everything by email
+        ticked = [box for box, _ in BOXES.values() if box[0] is Channel.EMAIL]
     problems = {}
-    if not ticked:
-        problems["email_offers"] = "Tick what you would like to hear about"
     if (email or any(channel is Channel.EMAIL for channel, _ in ticked)) and not is_valid(EmailAddress.parse, email):
         problems["email"] = "Enter an email address, such as name@example.com"
     if (phone or any(channel is Channel.SMS for channel, _ in ticked)) and not is_valid(PhoneNumber.parse, phone):

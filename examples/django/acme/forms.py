@@ -84,14 +84,13 @@ class SignUp(Form):
     @property
     def ticked(self) -> list[tuple[Channel, str]]:
         """
-        What was ticked, each box by its channel and purpose.
+        What was ticked, each box by its channel and purpose. If none was, the question asks about everything by email.
         """
-        return [box for name, box in self.BOXES.items() if self.cleaned_data.get(name)]
+        ticked = [box for name, box in self.BOXES.items() if self.cleaned_data.get(name)]
+        return ticked or [box for box in self.BOXES.values() if box[0] is Channel.EMAIL]
 
     def clean(self) -> None:
         super().clean()
-        if not self.ticked:
-            self.add_error("email_offers", "Tick what you would like to hear about")
         for channel, field, message in ((Channel.EMAIL, "email", EMAIL), (Channel.SMS, "phone", PHONE)):
             typed = self.cleaned_data.get(field) or field in self.errors
             if not typed and any(channel is box for box, _ in self.ticked):

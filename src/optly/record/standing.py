@@ -380,7 +380,7 @@ class Standing:
 
     def objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
         """
-        Return the latest objection that covers this and has not been lifted, or None, also where a withdrawal came after it.
+        Return the latest objection that covers this and has not been lifted, or None. A withdrawal may have come after.
         """
         covering = [stop for stop in self._covering(channel, purpose, line) if stop.objection]
         return self._unlifted(covering, channel, purpose, line, at) if covering else None
