@@ -13,7 +13,7 @@ import attrs
 from optly import rendering
 from optly._operations.application import Application
 from optly._operations.payload import Payload, PayloadKind
-from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, Wording
+from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, PostalAddress, Wording
 from optly.links import STEP_UP_LIFE, StopScope
 from optly.locale.i18n import nearest
 from optly.messages import Content, Message
@@ -181,4 +181,6 @@ def _warn_about_length(message: str, text: str) -> None:
 def _destination(address: Address) -> str:
     if isinstance(address, EmailAddress):
         return address.ascii_value or address.value
+    if isinstance(address, PostalAddress):
+        return ", ".join(address.value.splitlines())  # a message goes to an address on one line
     return address.value
