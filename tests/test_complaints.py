@@ -120,6 +120,15 @@ def test_two_exchanged_letters_are_noticed(complaint: str, places: tuple[int, in
     assert (key if same == key else None) == read_reference(same)
 
 
+def test_the_reference_that_the_documentation_shows_is_one() -> None:
+    """
+    Once times 5, twice 14, three times 2, four times 9, five times 0, minus five times 15: nothing is left of 23.
+    """
+    assert "7K4D2M" == read_reference("CMP-7K4D-2M")
+    assert [5, 14, 2, 9, 0, 15] == [ALPHABET.index(letter) for letter in "7K4D2M"]
+    assert 0 == (5 + 2 * 14 + 3 * 2 + 4 * 9 - 5 * 15) % 23
+
+
 @pytest.mark.parametrize("text", ["", "CMP", "CMP-", "CMP-0O1I-LL", "CMP-7K4D-2MX", "7K4D2", "complaint", "é" * 6])
 def test_what_is_no_reference_is_not_read(text: str) -> None:
     """

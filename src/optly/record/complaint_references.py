@@ -40,11 +40,11 @@ def _check(places: list[int]) -> int:
     """
     Return the place of the letter that checks the others. One wrong letter, or two exchanged, change it.
 
-    Each letter counts by its position, and the sum with the check letter is divisible by the prime 23, as in the ISBN.
+    Much as in the ISBN: the five letters count once, twice, … five times, the check letter minus five times, and the
+    sum is divisible by the prime 23. No two count alike, which is what shows an exchange.
     """
     total = sum(position * place for position, place in enumerate(places, 1))
-    # Position 6 times the check letter has to be minus the total.
-    return -total * pow(len(places) + 1, -1, len(ALPHABET)) % len(ALPHABET)
+    return total * pow(_LENGTH, -1, len(ALPHABET)) % len(ALPHABET)
 
 
 def reference_of(complaint: str) -> str:
