@@ -595,7 +595,7 @@ class Through(StrEnum):
     How a stop reached us, where it was neither through a link nor recorded by staff.
 
     REPLY: The person wrote to us.
-    COMPLAINT: They marked a message as spam, and their provider reported that.
+    COMPLAINT: A spam report: they marked a message as spam, and their mail provider reported that.
     PROVIDER: They opted out with the provider that sends our messages.
     """
 
