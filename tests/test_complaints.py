@@ -12,12 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from world import ACME, EMAIL, PHONE, World, awaited, world
 
-from optly import Channel, Organisation
+from optly import Act, Channel, Organisation
 from optly._operations.complaints import LONGEST, acknowledge_by
 from optly._operations.leases import LEASE
 from optly.backends import MemoryBackend
@@ -30,7 +31,7 @@ from optly.errors import (
     UnknownContactError,
     UsageError,
 )
-from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Outcome, Receipt
+from optly.messages import Content, DeliveryEvent, DeliveryStatus, Fault, Outcome, Receipt
 from optly.protocols import MessageState, Storage
 from optly.record.complaint_references import ALPHABET, read_reference, reference_key, reference_of
 from optly.record.events import (
@@ -713,6 +714,76 @@ def test_an_address_that_no_email_reaches_is_refused(email: str) -> None:
     """
     with pytest.raises(ConfigurationError, match=r"Organisation\.email"):
         world(organisation=Organisation(key="acme", name="Acme Ltd", address="Leeds", email=email))
+
+
+NOBODY = attrs.evolve(ACME, email="")
+
+
+def marketed(w: World) -> list[str]:
+    """
+    Ask and market to Ada, deliver, and return the subjects of what was sent.
+    """
+    ada = w.add()
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=w.manager.purposes["offers"].wording(w.manager.organisation, Channel.EMAIL),
+        act=Act.TICKED_BOX,
+        how="paper form",
+        at=w.clock() - TICK,
+    )
+    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="An offer", text="Hello"))
+    w.manager.deliver()
+    return [message.subject for message in w.emails.outbox]
+
+
+def test_nothing_is_sent_while_nobody_would_hear_of_a_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    No marketing and no question, as start-up says in the log. It waits, and goes once there is an address or a hook.
+    """
+    w = world(organisation=NOBODY)
+    assert ["WARNING"] == [record.levelname for record in caplog.records if "hear of complaints" in record.message]
+    assert [] == marketed(w)
+    assert {MessageState.QUEUED: 1} == w.manager.backlog()
+    caplog.clear()
+    w.later(timedelta(hours=2))
+    hooked = world(w.storage, organisation=NOBODY, clock=w.clock, on_events=lambda _contact, _events: None)
+    hooked.manager.deliver()
+    assert ["An offer"] == [message.subject for message in hooked.emails.outbox]
+    assert ["An offer"] == marketed(world())
+    assert [] == caplog.records
+
+
+def test_stops_pages_and_the_gate_work_though_nobody_hears_of_complaints() -> None:
+    """
+    And what the person asked for is sent: a complaint is acknowledged, and listed for whoever looks.
+    """
+    w = world(organisation=NOBODY)
+    ada = w.add()
+    code = w.manager.link(ada).rpartition("/")[2]
+    complaint = w.manager.self_service.complain(code, "Too many letters.")
+    session = w.manager.self_service.request_code(code)
+    w.manager.deliver()
+    assert session
+    assert 2 == len(sent_to(w, EMAIL)) == len(w.emails.outbox)
+    assert [complaint.reference] == [each.reference for each in w.manager.complaints()]
+    w.manager.stop(code)
+    assert not w.manager.check(ada, Channel.EMAIL, "offers")
+
+
+def test_start_up_says_that_no_email_alerts_the_organisation(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Where no backend could send it; a manager that sends nothing at all has nothing to say.
+    """
+    world(backends=[MemoryBackend(channel=Channel.SMS)])
+    assert ["WARNING"] == [
+        record.levelname for record in caplog.records if "alerts the organisation to complaints" in record.message
+    ]
+    caplog.clear()
+    world(backends=[])
+    world(backends=[MemoryBackend(channel=Channel.SMS)], on_events=lambda _contact, _events: None)
+    assert [] == caplog.records
 
 
 # ---- awaited

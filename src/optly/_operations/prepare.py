@@ -79,6 +79,9 @@ async def prepare(
     contacts = await app.repository.all_with_suppressions(list(records.values()))
     permissions = []
     for message in messages:
+        if message.payload.kind.promotes and not app.hears_complaints:
+            outcomes.defer(message, now + LONGEST_DELAY)
+            continue
         quiet_until = rates.quiet_until(app, message.payload, now)
         if quiet_until is not None:
             outcomes.defer(message, quiet_until)
