@@ -43,8 +43,10 @@ from optly.record.events import (
     Grade,
     MessageAccepted,
 )
+from optly.record.views import History
 from optly.results import ComplaintState, DoubtFinding, RecordedComplaint
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.timeline.for_the_person import days
 
 EVE = "eve@example.org"
 TEXT = "You rang my late mother."
@@ -408,6 +410,39 @@ def test_the_outcome_reaches_someone_who_was_erased(w: World) -> None:
     assert w.manager.verify()
 
 
+def test_the_outcome_reaches_someone_on_no_record_whose_record_was_erased(w: World) -> None:
+    """
+    Whether it was queued before or is queued after.
+    """
+    first, second = by_telephone(w, EVE, name="Eve"), by_telephone(w, EVE, name="Eve")
+    w.manager.resolve_complaint(None, first.reference, outcome="The first.", send=True)
+    for complaint in (first, second):
+        w.manager.erase(complaint.contact)
+    w.manager.resolve_complaint(None, second.reference, outcome="The second.", send=True)
+    w.manager.deliver()
+    texts = " ".join(message.text for message in sent_to(w, EVE))
+    assert all(held in texts for held in ("The first.", "The second."))
+    for complaint in (first, second):
+        found = w.manager.complaint(complaint.id)
+        assert (ComplaintState.RESOLVED, None, "", "") == (found.state, found.reply_to, found.name, found.text)
+    assert w.manager.verify()
+
+
+def test_the_person_sees_the_outcome_in_their_history(w: World) -> None:
+    """
+    With the reference, and staff see both in the evidence.
+    """
+    ada = w.add()
+    complaint = by_telephone(w, ada)
+    w.manager.resolve_complaint(ada, complaint.id, outcome=OUTCOME, send=True)
+    w.manager.deliver()
+    history = History(events=w.manager.history(ada), wordings={}, lines={})
+    told = [text for day in days(history, "en", (), None)[0] for item in day.items for text in item.detail]
+    assert {complaint.reference, TEXT, OUTCOME} <= set(told)
+    page = w.manager.evidence(ada).to_html()
+    assert all(shown in page for shown in (complaint.reference, "You were right."))
+
+
 @pytest.mark.parametrize("store", ["sqlite", "file"])
 def test_where_to_reply_leaves_the_disk_with_the_outcome(tmp_path: Path, store: str) -> None:
     """
@@ -609,6 +644,36 @@ def test_an_outcome_in_doubt_resolves_once_it_is_known_to_be_sent(w: World) -> N
     assert (ComplaintState.SENDING, EmailAddress.parse(EVE)) == (found.state, found.reply_to)
     sent = sent_to(w, EVE)[0]
     assert w.manager.resolve_doubt(complaint.contact, sent.id, sent=True)
+    assert ComplaintState.RESOLVED is w.manager.complaint(complaint.id).state
+
+
+def test_an_outcome_in_doubt_that_came_back_can_be_sent_again(w: World) -> None:
+    """
+    And the first one is not sent after it.
+    """
+    complaint = by_telephone(w, EVE, send=False)
+    w.emails.answer = lambda _message: Receipt(outcome=Outcome.IN_DOUBT)
+    w.manager.resolve_complaint(None, complaint.id, outcome="The first.", send=True)
+    w.manager.deliver()
+    first = sent_to(w, EVE)[0]
+    w.manager.receive(
+        DeliveryEvent(
+            id="1",
+            backend="memory",
+            channel=Channel.EMAIL,
+            status=DeliveryStatus.BOUNCED,
+            message=first.id,
+            contact=complaint.contact.id,
+            at=w.clock(),
+        )
+    )
+    w.manager.resolve_complaint(None, complaint.id, outcome="The second.", send=True)
+    assert w.manager.resolve_doubt(complaint.contact, first.id, sent=False)
+    w.emails.answer = lambda _message: Receipt(outcome=Outcome.ACCEPTED)
+    for _ in range(2):
+        w.manager.deliver()
+    assert 1 == sum("The second." in message.text for message in sent_to(w, EVE))
+    assert 1 == sum("The first." in message.text for message in sent_to(w, EVE))
     assert ComplaintState.RESOLVED is w.manager.complaint(complaint.id).state
 
 

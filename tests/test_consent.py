@@ -532,6 +532,11 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_provider(events.MessageRefused, **MESSAGE),
         {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW),)},
     ),
+    "the outcome of a complaint is not delivered": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_provider(events.MessageUndelivered, **MESSAGE),
+        {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW),)},
+    ),
     "the outcome of a complaint is withheld": (
         attrs.evolve(FULL, complaints=(SENDING,)),
         by_system(events.MessageWithheld, **MESSAGE, **GATED),

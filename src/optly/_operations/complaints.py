@@ -2,9 +2,9 @@
 Complaints: recorded from any door, acknowledged, reported to the organisation with a reminder before the deadline, and
 answered.
 
-A complaint of a contact is in the contact's record. That of someone who is not on record has a record of its own, under
-its id. Both are in the organisation's list, with where to reply; that is kept until the person has heard the outcome,
-even if the contact is erased. For the same reason messages about a complaint are queued under its id.
+A complaint of a contact is in the contact's record. That of someone who is not on record has a record of its own. Both
+are in the organisation's list, with where to reply; that is kept until the person has heard the outcome, even if the
+contact is erased. For the same reason messages about a complaint are queued under its id.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from optly.instants import london
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
 from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
-from optly.record.complaint_references import read_reference, reference_key
+from optly.record.complaint_references import read_reference, record_of, reference_key
 from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved
 from optly.record.standing import Complaint, Standing
 from optly.results import RecordedComplaint
@@ -168,7 +168,7 @@ async def record(
     if holder is not None and name:
         raise UsageError("name= is for someone who is not on record: the contact has a name already")
     complaint = await _new_id(app)
-    contact = Contact(complaint) if holder is None else Contact(holder.subject.hex())
+    contact = Contact(record_of(complaint)) if holder is None else Contact(holder.subject.hex())
     reply = None if holder is None else await _own_reply(app, holder)
     if reply_to is not None:
         chosen = holder.standing.language if holder is not None and language is None else language or "en"
@@ -354,7 +354,7 @@ def _recorded(row: StoredComplaint, record: Record) -> RecordedComplaint | None:
         id=complaint.id,
         reference=complaint.reference,
         contact=Contact(row.subject.hex()),
-        on_record=row.subject != row.complaint,
+        on_record=row.subject.hex() != record_of(complaint.id),
         at=complaint.at,
         acknowledge_by=complaint.acknowledge_by,
         acknowledged_at=complaint.acknowledged_at,

@@ -167,7 +167,7 @@ async def _gate_answer(
         message.payload = attrs.evolve(message.payload, line=0)
     else:
         message.payload = attrs.evolve(message.payload, line=line.number)
-    obsolete = second_gate.is_obsolete(message.payload, (), standing)
+    obsolete = second_gate.is_obsolete(message.payload, (), standing) or _is_replaced(message, standing)
     decision = None
     if line is not None and not obsolete:
         decision = second_gate.gate_queued(app, message.contact, message.payload, (), standing, now)
@@ -180,6 +180,14 @@ async def _gate_answer(
         reason = "too_late" if decision is None else decision.reason
     outcomes.withhold(message, record, attrs.evolve(_withholding(app, message, decision), reason=reason))
     return None
+
+
+def _is_replaced(message: QueuedMessage, standing: Standing) -> bool:
+    """
+    Whether another message reports the outcome of the complaint, because this one was taken for lost.
+    """
+    complaint = standing.complaint(message.payload.complaint or "")
+    return message.payload.kind is PayloadKind.OUTCOME and complaint is not None and complaint.message != message.id
 
 
 def _reaches(payload: Payload, standing: Standing) -> bool:

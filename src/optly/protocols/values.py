@@ -236,8 +236,7 @@ class StoredComplaint:
     Attributes:
         reference: What people read out, in capital letters and digits alone; unique in the organisation.
         complaint: Its id, 16 random bytes.
-        subject: The contact whose record it is in. If the person is not on record, the complaint has a record of its
-            own, and this is the same as `complaint`.
+        subject: The contact whose record it is in, or the record of its own if the person is not on record.
         due_at: The last instant at which to acknowledge it.
         open: Whether the person has not been informed of the outcome yet.
         reply: Where to reply, in a format private to Optly. It holds personal data, survives the erasure of the

@@ -7,6 +7,7 @@ the id, and a sixth that checks them. None of the letters and digits is taken fo
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from typing import Final
@@ -56,6 +57,15 @@ def reference_of(complaint: str) -> str:
     """
     key = reference_key(complaint)
     return f"{_PREFIX}-{key[:4]}-{key[4:]}"
+
+
+def record_of(complaint: str) -> str:
+    """
+    Return the id of the record that a complaint of someone who is not on record is in, 32 hexadecimal digits.
+
+    It is not the id of the complaint, under which messages are queued: erasing the record leaves those.
+    """
+    return hashlib.sha256(b"optly/complaint/1\0" + bytes.fromhex(complaint)).hexdigest()[:32]
 
 
 def read_reference(text: str) -> str | None:

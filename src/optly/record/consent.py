@@ -106,15 +106,9 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _complaint_received(standing, event, seq)
         case events.ComplaintAcknowledged() | events.ComplaintDecided() | events.ComplaintResolved():
             return _complaint_answered(standing, event, seq)
-        case events.MessageRefused() | events.MessageWithheld():
+        case events.MessageRefused() | events.MessageUndelivered() | events.MessageWithheld():
             return attrs.evolve(standing, version=seq, complaints=_untold(standing.complaints, event.message))
-        case (
-            events.MessageQueued()
-            | events.ServiceRequested()
-            | events.MessageDoubted()
-            | events.MessageUndelivered()
-            | events.MessageReceived()
-        ):
+        case events.MessageQueued() | events.ServiceRequested() | events.MessageDoubted() | events.MessageReceived():
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
@@ -307,7 +301,7 @@ def _complaint_answered(standing: Standing, event: _AnswerToComplaint, seq: int)
 
 def _untold(complaints: tuple[Complaint, ...], message: str) -> tuple[Complaint, ...]:
     """
-    Return *complaints* after a message was not sent: whose outcome it was to report, nobody was informed.
+    Return *complaints* after a message did not reach the person. An outcome that it was to report can be sent again.
     """
     return tuple(
         attrs.evolve(complaint, message="") if complaint.message == message else complaint for complaint in complaints
