@@ -21,8 +21,9 @@ from world import ACME, EMAIL, PHONE, World, awaited, world
 from optly import Act, Channel, Organisation
 from optly._operations.complaints import LONGEST, acknowledge_by
 from optly._operations.leases import LEASE
+from optly._operations.running import run_to_completion
 from optly.backends import MemoryBackend
-from optly.contacts import EmailAddress
+from optly.contacts import AddressKind, EmailAddress
 from optly.errors import (
     AddressError,
     ConfigurationError,
@@ -33,6 +34,7 @@ from optly.errors import (
 )
 from optly.messages import Content, DeliveryEvent, DeliveryStatus, Fault, Outcome, Receipt
 from optly.protocols import MessageState, Storage
+from optly.record.commands import ChangeDetails, NewLine
 from optly.record.complaint_references import ALPHABET, read_reference, reference_key, reference_of
 from optly.record.events import (
     Actor,
@@ -478,6 +480,27 @@ def test_the_outcome_goes_to_the_address_that_the_person_has_now(w: World) -> No
     assert own.reference in " ".join(message.text for message in sent_to(w, "ada@new.example.com"))
     assert given_.reference in " ".join(message.text for message in sent_to(w, EVE))
     assert [] == sent_to(w, EMAIL)
+
+
+def test_no_answer_goes_to_an_address_that_the_person_gave_up(w: World) -> None:
+    """
+    Someone else may read there now. An outcome that was not queued yet goes to another address of theirs.
+    """
+    ada = w.add(email=None)
+    before, after = by_telephone(w, ada), by_telephone(w, ada, send=False)
+    w.manager.resolve_complaint(ada, before.id, outcome="The first.", send=True)
+    command = ChangeDetails(remove=(1,), add=(NewLine(kind=AddressKind.EMAIL, value=EVE),), actor=Actor.STAFF)
+    run_to_completion(w.manager._app.repository.apply(ada, command))
+    w.manager.resolve_complaint(ada, after.id, outcome="The second.", send=True)
+    w.manager.deliver()
+    assert [] == sent_to(w, PHONE)
+    assert ["The second."] == [
+        line
+        for message in sent_to(w, EVE)
+        for line in message.text.splitlines()
+        if line.startswith("The ") and "." in line
+    ]
+    assert ComplaintState.RECEIVED is w.manager.complaint(before.id).state
 
 
 def test_a_refused_outcome_leaves_the_complaint_open(w: World) -> None:

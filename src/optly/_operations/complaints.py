@@ -413,7 +413,10 @@ async def send_outcome(
     record = await app.repository.require(contact)
     row = await stored(app, complaint)
     reply = None if row is None else _read_reply(row)
-    if reply is None and record.standing.erased_at is None:
+    if record.standing.erased_at is None and (
+        reply is None or (reply.line and record.standing.line_for(reply.channel) is None)
+    ):
+        # Someone else may read at an address that the person has given up.
         reply = await _own_reply(app, record)
     known = record.standing.complaint(complaint)
     if known is not None and (known.resolved_at is not None or known.message):

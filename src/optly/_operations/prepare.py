@@ -156,23 +156,25 @@ async def _gate_answer(
     outcomes: Outcomes,
 ) -> _Permission | None:
     """
-    Gate an answer to a complaint. It goes to the contact's line on that channel, or to the address that is kept with
-    the complaint: so also to someone who is not on record, or no longer.
+    Gate an answer to a complaint. It goes to the contact's line on that channel; to the address that is kept with the
+    complaint, if the person gave one for the reply, is not on record, or was erased.
     """
-    line = None
-    if message.payload.line and standing.erased_at is None:
-        channel, number = message.payload.channel, message.payload.line
-        line = standing.line_for(channel, number) or standing.line_for(channel)
-    if line is None:
+    kept, line = message.payload.line == 0 or standing.erased_at is not None, None
+    if kept:
         message.payload = attrs.evolve(message.payload, line=0)
     else:
-        message.payload = attrs.evolve(message.payload, line=line.number)
+        channel, number = message.payload.channel, message.payload.line
+        line = standing.line_for(channel, number) or standing.line_for(channel)
+        message.payload = attrs.evolve(message.payload, line=number if line is None else line.number)
     obsolete = second_gate.is_obsolete(message.payload, (), standing) or _is_replaced(message, standing)
     decision = None
     if line is not None and not obsolete:
         decision = second_gate.gate_queued(app, message.contact, message.payload, (), standing, now)
     if not obsolete and (decision is None or decision):
-        address = await complaints.reply_address(app, message.payload) if line is None else addresses.get(line.number)
+        if kept:
+            address = await complaints.reply_address(app, message.payload)
+        else:  # someone else may read at an address that the person has given up
+            address = None if line is None else addresses.get(line.number)
         if address is not None:
             return _Permission(message=message, address=address)
         reason = "line_gone"
