@@ -75,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         backend = Pretending()
         made = ConsentManager(
-            organisation=Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds"),
+            organisation=Organisation(key="acme", name="Acme Ltd", address="Leeds", email="a@example.com"),
             purposes=[Purpose(key="offers", title="Offers")],
             storage=SQLStorage(f"sqlite:///{directory}/optly.db"),
             backends=[backend],

@@ -34,7 +34,7 @@ ANSWERS = {(Channel.EMAIL, "offers"): True, (Channel.SMS, "offers"): False}
 
 def manager(storage: Storage, backend: MemoryBackend) -> ConsentManager:
     return ConsentManager(
-        organisation=Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds"),
+        organisation=Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds", email="a@example.com"),
         purposes=[Purpose(key="offers", title="Offers")],
         storage=storage,
         backends=[backend],

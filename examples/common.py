@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import parse_qsl
 
-from optly import Channel, ConsentManager, Content, Keys, Organisation, Purpose
+from optly import Channel, ConsentManager, Content, Keys, Organisation, Purpose, backends
 from optly.backends import ConsoleBackend, SMTPBackend
 from optly.contacts.addresses import EmailAddress, PhoneNumber
 from optly.errors import AddressError, NotPermittedError, Refusal
@@ -46,9 +46,7 @@ def open_manager() -> ConsentManager:
         backends=[
             SMTPBackend(smtp, sender="Acme <hello@acme.example.com>") if smtp else ConsoleBackend(),
             # Texts go onto the console, or into a file.
-            ConsoleBackend(Channel.SMS, stream=Path(texts).open("a", buffering=1))
-            if texts
-            else ConsoleBackend(Channel.SMS),
+            backends.ConsoleBackend(Channel.SMS, stream=Path(texts).open("a", buffering=1) if texts else None),
         ],
         keys=Keys(current=os.environ.get("OPTLY_EXAMPLE_KEY", "an example key, which is not secret")),
         base_url=os.environ.get("OPTLY_EXAMPLE_BASE_URL", "http://127.0.0.1:8000/my"),

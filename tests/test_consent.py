@@ -107,6 +107,7 @@ ABOUT_NEWS = question("2" * 32, EMAIL_NEWS)
 EMAIL_FAILED = StandingFailure(channel=EMAIL, line=1, at=BEFORE, seq=5)
 SMS_FAILED = StandingFailure(channel=SMS, line=2, at=BEFORE, seq=6)
 COMPLAINT = Complaint(id="c" * 32, at=BEFORE, acknowledge_by=LATER)
+SENDING = attrs.evolve(COMPLAINT, decided_at=NOW, message="d" * 32)
 SALE = StandingSoftOptIn(
     channel=EMAIL, line=1, obtained_by="acme", in_sale=True, similar_purposes=("offers",), refusal_offered=True,
     at=BEFORE, seq=7,
@@ -530,6 +531,36 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         FULL,
         by_staff(events.ComplaintResolved, complaint="c" * 32),
         {"complaints": (attrs.evolve(COMPLAINT, acknowledged_at=NOW, resolved_at=NOW),)},
+    ),
+    "the outcome of a complaint is queued": (
+        FULL,
+        by_staff(events.ComplaintDecided, complaint="c" * 32, message="d" * 32),
+        {"complaints": (SENDING,)},
+    ),
+    "the outcome of a complaint is refused": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_provider(events.MessageRefused, **MESSAGE),
+        {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW),)},
+    ),
+    "the outcome of a complaint is not delivered": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_provider(events.MessageUndelivered, **MESSAGE),
+        {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW),)},
+    ),
+    "the outcome of a complaint is withheld": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_system(events.MessageWithheld, **MESSAGE, **GATED),
+        {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW),)},
+    ),
+    "the outcome of a complaint is in doubt": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_system(events.MessageDoubted, **MESSAGE),
+        {},
+    ),
+    "the outcome of a complaint was sent": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        by_system(events.ComplaintResolved, complaint="c" * 32, message="d" * 32),
+        {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW, acknowledged_at=NOW, resolved_at=NOW),)},
     ),
     "a message is queued": (FULL, by_system(events.MessageQueued, purpose="offers", **MESSAGE, **GATED), {}),
     "a message is refused": (FULL, by_provider(events.MessageRefused, **MESSAGE), {}),
@@ -991,6 +1022,67 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         commands.Complain(complaint="f" * 32, acknowledge_by=LATER, text=" ", link=LinkKind.MANAGE),
         AnswerError,
     ),
+    "complain by telephone": (
+        FULL,
+        commands.Complain(
+            complaint="f" * 32, acknowledge_by=LATER, text="Too many emails.", at=BEFORE, how="telephone",
+            actor=Actor.STAFF,
+        ),
+        (
+            by_staff(
+                events.ComplaintReceived, occurred_at=BEFORE, complaint="f" * 32, acknowledge_by=LATER,
+                personal={"text_11": "Too many emails.", "how_11": "telephone"},
+            ),
+        ),
+    ),
+    "complain and be on no record": (
+        Standing(),
+        commands.Complain(
+            complaint="f" * 32, acknowledge_by=LATER, text="Too many emails.", how="letter", name="Eve",
+            actor=Actor.STAFF, apart=True,
+        ),
+        (
+            by_staff(
+                events.ComplaintReceived, complaint="f" * 32, acknowledge_by=LATER,
+                personal={"text_1": "Too many emails.", "how_1": "letter", "name_1": "Eve"},
+            ),
+        ),
+    ),
+    "complain in the future": (
+        FULL,
+        commands.Complain(complaint="f" * 32, acknowledge_by=LATER, text="No.", at=LATER),
+        UsageError,
+    ),
+    "decide a complaint": (
+        FULL,
+        commands.DecideComplaint(complaint="c" * 32, outcome=" You were right. ", message="d" * 32),
+        (
+            by_staff(
+                events.ComplaintDecided, Grade.B, complaint="c" * 32, message="d" * 32,
+                personal={"outcome_11": "You were right."},
+            ),
+        ),
+    ),
+    "decide a complaint while its outcome is being sent": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        commands.DecideComplaint(complaint="c" * 32, outcome="You were right.", message="e" * 32),
+        (),
+    ),
+    "decide a complaint that is resolved": (
+        attrs.evolve(FULL, complaints=(attrs.evolve(COMPLAINT, resolved_at=BEFORE),)),
+        commands.DecideComplaint(complaint="c" * 32, outcome="You were right.", message="d" * 32),
+        (),
+    ),
+    "decide no complaint of theirs": (
+        FULL,
+        commands.DecideComplaint(complaint="f" * 32, outcome="You were right.", message="d" * 32),
+        UsageError,
+    ),
+    "decide a complaint and not say what": (
+        FULL,
+        commands.DecideComplaint(complaint="c" * 32, outcome=" ", message="d" * 32),
+        UsageError,
+    ),
     "acknowledge a complaint": (
         FULL,
         commands.AnswerComplaint(complaint="c" * 32, how="by post", resolved=False),
@@ -1218,6 +1310,21 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
             by_system(events.ComplaintAcknowledged, complaint="c" * 32, message="d" * 32),
         ),
     ),
+    "record the outcome of a complaint as accepted": (
+        attrs.evolve(FULL, complaints=(SENDING,)),
+        commands.RecordOutcome(outcome=Outcome.ACCEPTED, complaint="c" * 32, **MESSAGE),
+        (
+            by_provider(events.MessageAccepted, **MESSAGE),
+            by_system(events.ComplaintResolved, complaint="c" * 32, message="d" * 32),
+        ),
+    ),
+    "record an answer to a complaint as refused for an address on no record": (
+        FULL,
+        commands.RecordOutcome(
+            outcome=Outcome.REFUSED, fault=Fault.ADDRESS, message="d" * 32, channel=EMAIL, line=0, complaint="c" * 32
+        ),
+        (by_provider(events.MessageRefused, message="d" * 32, channel=EMAIL, line=0),),
+    ),
     "record a second receipt of a complaint as accepted": (
         attrs.evolve(FULL, complaints=(attrs.evolve(COMPLAINT, acknowledged_at=BEFORE),)),
         commands.RecordOutcome(outcome=Outcome.ACCEPTED, complaint="c" * 32, **MESSAGE),
@@ -1408,17 +1515,20 @@ def test_every_command_has_a_row() -> None:
 @pytest.mark.parametrize("row", DECIDED)
 def test_what_is_erased_or_was_never_there_stays_so(row: str, standing: Standing) -> None:
     """
-    No command makes anything of a contact who was erased or never added, but the adding and the end of a message.
+    No command makes anything of a contact who was erased or never added, but the adding, the end of a message, the
+    answer to a complaint, and a complaint of someone who is on no record.
     """
     _, command, _ = DECIDED[row]
-    if isinstance(command, commands.AddContact) and not standing.version:
+    apart = isinstance(command, commands.Complain) and command.apart
+    if (isinstance(command, commands.AddContact) or apart) and not standing.version:
         return
     try:
         decided = decide(command, standing, now=NOW)
     except (UnknownContactError, UsageError):
         return
     assert standing.erased_at is not None
-    assert all(isinstance(event, events.MessageEvent | events.ComplaintAcknowledged) for event in decided)
+    answers = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
+    assert all(isinstance(event, events.MessageEvent | answers) for event in decided)
     assert not any(event.personal for event in decided)
 
 

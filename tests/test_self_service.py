@@ -594,8 +594,8 @@ def test_a_complaint_is_recorded_acknowledged_and_told(w: World) -> None:
     w.manager.deliver()
     told = {message.to: message for message in w.emails.outbox}
     assert told.keys() == {EMAIL, ACME.email}
-    assert complaint.id in told[EMAIL].text
-    for held in (complaint.id, ada.id):
+    assert complaint.reference in told[EMAIL].text
+    for held in (complaint.reference, ada.id):
         assert held in told[ACME.email].text
     assert not any(secret in told[ACME.email].text for secret in ("father", EMAIL, "Lovelace"))
     acknowledged = events_of(w, ada, ComplaintAcknowledged)
@@ -628,7 +628,7 @@ def test_a_complaint_that_nobody_acknowledged_comes_before_the_organisation_agai
     w.later(timedelta(microseconds=1))
     w.manager.deliver()
     assert [message.to for message in w.emails.outbox] == [ACME.email]
-    assert complaint.id in w.emails.outbox[0].text
+    assert complaint.reference in w.emails.outbox[0].text
     w.manager.resolve_complaint(ada, complaint.id, how="We stopped the letters, and wrote so.")
     standing = w.manager.standing(ada).complaint(complaint.id)
     assert standing is not None
@@ -657,15 +657,21 @@ def test_a_complaint_says_something(w: World) -> None:
 
 def test_the_words_of_a_complaint_are_erased_with_everything_else(w: World) -> None:
     """
-    That there was one stays.
+    That there was one stays, and it is acknowledged all the same: where to reply is kept with it.
     """
     ada = w.add()
-    w.manager.self_service.complain(link_of(w, ada), "You wrote to my late father.")
+    complaint = w.manager.self_service.complain(link_of(w, ada), "You wrote to my late father.")
     w.manager.erase(ada)
     assert w.manager.verify()
     assert len(events_of(w, ada, ComplaintReceived)) == 1
     assert "father" not in repr([event.personal for event in w.manager.history(ada)])
-    assert w.manager.deliver().total == 0
+    w.manager.deliver()
+    assert {EMAIL, ACME.email} == {message.to for message in w.emails.outbox}
+    acknowledged = w.manager.standing(ada).complaint(complaint.id)
+    assert acknowledged is not None
+    assert w.clock() == acknowledged.acknowledged_at
+    assert {} == {slot: value for event in w.manager.history(ada) for slot, value in event.personal.items()}
+    assert w.manager.verify()
 
 
 @given(days=st.floats(min_value=0, max_value=3650))

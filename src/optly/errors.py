@@ -12,6 +12,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── UnknownPurposeError     (also a LookupError)
     │   ├── UnknownChannelError     (also a LookupError)
     │   ├── UnknownContactError     (also a LookupError)
+    │   ├── UnknownComplaintError   (also a LookupError)
     │   ├── MissingLineError        (also a LookupError)
     │   ├── AmbiguousLineError      (also a LookupError)
     │   ├── AmbiguousContactError   (also a LookupError)
@@ -189,6 +190,12 @@ class UnknownChannelError(UsageError, LookupError):
 class UnknownContactError(UsageError, LookupError):
     """
     There is no such contact, or it was erased.
+    """
+
+
+class UnknownComplaintError(UsageError, LookupError):
+    """
+    There is no such complaint, or its reference was mistyped: every reference ends with a letter that checks it.
     """
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import attrs
 
-from optly.contacts import Contact
+from optly.contacts import Address, Contact
 from optly.errors import OptlyError
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.protocols import MessageState
@@ -139,6 +139,80 @@ class Received:
     effect: Effect
     event: DeliveryEvent | InboundMessage
     contact: Contact | None = None
+
+
+class ComplaintState(StrEnum):
+    """
+    How far a complaint has come.
+
+    RECEIVED: It is not acknowledged yet.
+    ACKNOWLEDGED: The person knows that it was received, and not yet the outcome.
+    SENDING: The outcome is queued, being sent, or in doubt.
+    RESOLVED: The person was informed of the outcome.
+    """
+
+    RECEIVED = "received"
+    ACKNOWLEDGED = "acknowledged"
+    SENDING = "sending"
+    RESOLVED = "resolved"
+
+
+@attrs.frozen(kw_only=True)
+class RecordedComplaint:
+    """
+    A complaint about how someone's data are used. All times are aware and in UTC.
+
+    Attributes:
+        id: Random id, 32 hexadecimal digits.
+        reference: What people read out, such as ``CMP-7K4D-2M``.
+        contact: Whose record it is in; for someone who is not on record, a record of the complaint alone. History,
+            evidence and erasure work with either.
+        on_record: Whether it was made by a contact.
+        at: When it was received.
+        acknowledge_by: The last instant at which to acknowledge it: the end of the thirtieth day in the United Kingdom,
+            counted from the day on which it was received.
+        decided_at: When the outcome was last queued to be sent.
+        resolved_at: When the person was informed of the outcome.
+        sending: Whether a message with the outcome is queued, being sent or in doubt.
+        text: The complaint in the person's own words. Like the next four, it is left out of lists.
+        how: In which way it was made; empty for one made through the pages.
+        name: The name of a person who is not on record.
+        reply_to: Where to reply. Erased when the complaint is resolved.
+        outcome: The outcome that was recorded or sent.
+    """
+
+    id: str
+    reference: str
+    contact: Contact
+    on_record: bool
+    at: datetime
+    acknowledge_by: datetime
+    acknowledged_at: datetime | None = None
+    decided_at: datetime | None = None
+    resolved_at: datetime | None = None
+    sending: bool = False
+    text: str = attrs.field(default="", repr=False)
+    how: str = attrs.field(default="", repr=False)
+    name: str = attrs.field(default="", repr=False)
+    reply_to: Address | None = attrs.field(default=None, repr=False)
+    outcome: str = attrs.field(default="", repr=False)
+
+    @property
+    def state(self) -> ComplaintState:
+        """
+        How far it has come.
+        """
+        if self.resolved_at is not None:
+            return ComplaintState.RESOLVED
+        if self.sending:
+            return ComplaintState.SENDING
+        return ComplaintState.RECEIVED if self.acknowledged_at is None else ComplaintState.ACKNOWLEDGED
+
+    def is_overdue(self, now: datetime) -> bool:
+        """
+        Whether the time to acknowledge it has passed without an acknowledgement. The last instant is in time.
+        """
+        return self.acknowledged_at is None and now > self.acknowledge_by
 
 
 class DoubtFinding(StrEnum):

@@ -30,7 +30,9 @@ APPLICATION = """
         @staticmethod
         def manager():
             return ConsentManager(
-                organisation=Organisation(key="acme", name="Acme Ltd", address="1 High Street, Leeds LS1 1AA"),
+                organisation=Organisation(
+                    key="acme", name="Acme Ltd", address="1 High Street, Leeds", email="privacy@acme.example.com"
+                ),
                 purposes=[Purpose(key="offers", title="Offers")],
                 storage=FileStorage("optly.jsonl"),
                 keys=Keys(current="a key that is only used in tests"),

@@ -50,6 +50,8 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
     assert re.findall(r"^  ([a-z][a-z-]*)  ", result.output, re.M) == [
         "ask",
         "check",
+        "complaint",
+        "complaints",
         "deliver",
         "demo",
         "evidence",
@@ -59,6 +61,7 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
         "outbox",
         "receive-mail",
         "reconcile",
+        "record-complaint",
         "register",
         "verify",
         "verify-evidence",

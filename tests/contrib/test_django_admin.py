@@ -135,8 +135,35 @@ def test_a_complaint_is_shown_with_its_deadline(shop: Shop) -> None:
     code = shop.manager.link(ada).rpartition("/")[2]
     complaint = shop.manager.self_service.complain(code, "You write too often.")
     page = text(signed_in_again().get(page_of(ada)))
-    for shown in ("Complaints", complaint.id, "You write too often.", "not yet", complaint.acknowledge_by.isoformat()):
+    for shown in (
+        "Complaints",
+        complaint.reference,
+        "You write too often.",
+        "not yet",
+        complaint.acknowledge_by.isoformat(),
+    ):
         assert shown in page
+
+
+def test_open_complaints_are_listed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Those of contacts and those of people on no record, without personal data, and linked to what there is of each.
+    """
+    ada = shop.add()
+    client = signed_in()
+    assert "There is no open complaint." in text(client.get("/admin/optly/contact/complaints/"))
+    mine = shop.manager.record_complaint(ada, text="You write too often.", how="telephone")
+    other = shop.manager.record_complaint(text="You rang me.", how="letter", name="Eve", reply_to="eve@example.org")
+    closed = shop.manager.record_complaint(text="You rang me.", how="letter")
+    shop.manager.resolve_complaint(None, closed.reference, how="by post")
+    page = text(client.get("/admin/optly/contact/complaints/"))
+    for shown in (mine.reference, other.reference, "not on record", page_of(ada), page_of(other.contact)):
+        assert shown in page
+    for hidden in (closed.reference, "Eve", "eve@example.org", "You rang me.", "There are more."):
+        assert hidden not in page
+    assert "You rang me." in text(client.get(page_of(other.contact)))
+    monkeypatch.setattr("optly.contrib.django.admin._MOST_COMPLAINTS", 1)
+    assert "There are more." in text(client.get("/admin/optly/contact/complaints/"))
 
 
 @pytest.mark.parametrize("form", ["json", "html"])
@@ -165,7 +192,7 @@ def test_there_is_nothing_else(shop: Shop, path: str) -> None:
     assert HTTPStatus.NOT_FOUND == signed_in().get(url).status_code
 
 
-@pytest.mark.parametrize("path", ["", "{id}/", "{id}/evidence.json", "{id}/evidence.html"])
+@pytest.mark.parametrize("path", ["", "complaints/", "{id}/", "{id}/evidence.json", "{id}/evidence.html"])
 def test_without_the_permission_nothing_is_shown(shop: Shop, path: str) -> None:
     """
     Not to staff who have none, and to nobody else.

@@ -22,7 +22,7 @@ from optly.errors import ConflictError
 from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, Storage, StoredCode, Suppression
 from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.testing.storage import NOW, TICK, Contact, checkpoint
+from optly.testing.storage import NOW, TICK, Contact, checkpoint, complaint
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +31,7 @@ ORGANISATIONS = ("acme", "other")
 SUBJECTS = [bytes([n]) * 16 for n in range(3)]
 STRANGER = bytes([3]) * 16  # on nobody's record
 NAMES = [bytes([n]) * 16 for n in (100, 101)]
+REFERENCES = ("AAAAA2", "BBBBB2", "CCCCC2")
 KEYS = [bytes([n]) * 32 for n in (200, 201)]
 INSTANTS = [NOW + n * TICK for n in range(3)]
 
@@ -162,6 +163,18 @@ class Stores(RuleBasedStateMachine):
             self.ask("committed", commit.subject, commit.idem)
 
     @rule(
+        subject=subjects,
+        add=st.lists(st.tuples(st.sampled_from(REFERENCES), st.integers(0, 1)), max_size=2),
+        close=st.lists(st.sampled_from(REFERENCES), max_size=2),
+    )
+    def complain(self, subject: bytes, add: list[tuple[str, int]], close: list[str]) -> None:
+        ada = self.contacts[subject]
+        before = ada.version, ada.head
+        commit = ada.commit(complaints=[complaint(ada, reference, days) for reference, days in add], closed=close)
+        if self.ask("append", [commit]) is not None:
+            ada.version, ada.head = before
+
+    @rule(
         organisation=st.sampled_from(ORGANISATIONS),
         messages=st.lists(st.builds(waiting, anybody, names, instants), max_size=3),
     )
@@ -239,7 +252,7 @@ class Stores(RuleBasedStateMachine):
             self.ask("entries", subject)
             self.ask("openings", [subject])
         found = [storage.find(NAMES) for storage in self.stores]
-        assert [found[0].identifiers] * 3 == [each.identifiers for each in found]
+        assert [found[0].holders] * 3 == [each.holders for each in found]
         stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
         assert stops[:1] * 3 == stops
         self.ask("wordings", ["0" * 64])
@@ -251,6 +264,10 @@ class Stores(RuleBasedStateMachine):
             for state in MessageState:
                 self.ask("messages", organisation, state, 9)
             self.ask("backlog", organisation)
+            for reference in REFERENCES:
+                self.ask("complaint", organisation, reference)
+            for open in (True, False, None):
+                self.ask("complaints", organisation, open, None, 9)
             self.ask("key_versions", organisation)
             self.ask("log_leaves", organisation, 99)
             heads = [storage.log_head(organisation) for storage in self.stores]

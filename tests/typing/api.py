@@ -35,7 +35,7 @@ from optly.record.consent import Complaint, Question, Standing
 from optly.record.events import Event
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.views import AfterStop, Details, History, Opened
-from optly.results import Asked, Campaign, Doubt, OutboxEntry, Received
+from optly.results import Asked, Campaign, ComplaintState, Doubt, OutboxEntry, Received, RecordedComplaint
 from optly.rules import Duty, Reason
 from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -162,6 +162,14 @@ assert_type(manager.self_service.details("session"), Details)
 assert_type(manager.self_service.history("session"), History)
 assert_type(manager.self_service.complain("code", "Too many letters."), Complaint)
 assert_type(manager.find("ada@example.com"), Contact | None)
+assert_type(manager.record_complaint(ada, text="Too many letters.", how="telephone", at=now), RecordedComplaint)
+assert_type(manager.record_complaint("eve@example.org", text="No.", how="email", name="Eve"), RecordedComplaint)
+assert_type(manager.record_complaint(text="No.", how="letter", reply_to=None, send=False), RecordedComplaint)
+assert_type(manager.complaints(open=None), Iterator[RecordedComplaint])
+assert_type(manager.complaint("CMP-7K4D-2M").state, ComplaintState)
+assert_type(manager.acknowledge_complaint(None, "CMP-7K4D-2M", how="by telephone"), Standing)
+assert_type(manager.resolve_complaint(ada, "CMP-7K4D-2M", outcome="You were right.", send=True), Standing)
+assert_type(manager.complaint_letter("CMP-7K4D-2M", outcome="You were right."), Content)
 
 
 def refused(error: NotPermittedError | UnsoundWordingError, decision: Decision) -> None:

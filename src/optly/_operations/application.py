@@ -53,6 +53,13 @@ class Application:
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
 
+    @property
+    def hears_complaints(self) -> bool:
+        """
+        Whether the organisation has an address that people can complain to, or a listener that hears of complaints.
+        """
+        return bool(self.settings.organisation.email) or self.repository.listener is not None
+
     def require_backend(self, channel: Channel) -> None:
         """
         Raise unless messages can be sent on a channel.

@@ -1,26 +1,43 @@
 """
-Complaints: recorded, acknowledged, and reported to the organisation, with a reminder before the deadline.
+Complaints: recorded from any door, acknowledged, reported to the organisation with a reminder before the deadline, and
+answered.
+
+A complaint of a contact is in the contact's record. That of someone who is not on record has a record of its own. Both
+are in the organisation's list, with where to reply; that is kept until the person has heard the outcome, even if the
+contact is erased. For the same reason messages about a complaint are queued under its id.
 """
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 import attrs
+import msgspec
 
+from optly import rendering
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
+from optly._operations.blind_index import line_values
 from optly._operations.payload import Payload, PayloadKind, encode
-from optly._operations.repository import Plan
-from optly.contacts import Channel, Contact
-from optly.errors import AnswerError
+from optly._operations.repository import Plan, Record
+from optly.contacts import Address, AddressKind, Channel, Contact, parse_address
+from optly.errors import AddressError, AnswerError, ConflictError, LedgerError, UnknownComplaintError, UsageError
 from optly.instants import london
-from optly.protocols import OutboxMessage
-from optly.record.commands import AnswerComplaint, Complain
+from optly.messages import Content
+from optly.protocols import OutboxMessage, StoredComplaint
+from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
+from optly.record.complaint_references import read_reference, record_of, reference_key
+from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved
 from optly.record.standing import Complaint, Standing
+from optly.results import RecordedComplaint
 from optly.rules.editions import uk_date
+
+_log = logging.getLogger("optly")
 
 # The day on which it is received is the first. DPA 2018 s. 164A(3).
 ACKNOWLEDGED_WITHIN: Final = timedelta(days=30)
@@ -29,6 +46,37 @@ ACKNOWLEDGED_WITHIN: Final = timedelta(days=30)
 _REMINDED_BEFORE: Final = timedelta(days=7)
 
 LONGEST: Final = 5000  # characters
+
+_PAGE: Final = 500
+_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NUMBER: Final = re.compile(r"\+?[0-9() .-]+", re.ASCII)
+
+# The channel for a reply to an address of each kind, in the order in which one is chosen.
+_REPLIES_BY: Final = {
+    AddressKind.EMAIL: Channel.EMAIL,
+    AddressKind.PHONE: Channel.SMS,
+    AddressKind.POST: Channel.POST,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """
+    Where to reply to a complaint, as it is kept with the complaint.
+
+    Attributes:
+        line: Number of the contact's line that it is; 0 if it is no line of theirs.
+        language: The language to reply in.
+    """
+
+    channel: Channel
+    value: str = attrs.field(repr=False)
+    line: int = 0
+    language: str = "en"
+
+    @property
+    def address(self) -> Address:
+        return parse_address(self.value, self.channel.kind)
 
 
 def acknowledge_by(at: datetime) -> datetime:
@@ -40,36 +88,51 @@ def acknowledge_by(at: datetime) -> datetime:
     return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
+def read_reply_address(address: str | Address) -> Address:
+    """
+    Read where to reply: an email address, a telephone number or a postal address.
+
+    Raises:
+        AddressError: It is malformed, or of another kind.
+    """
+    if isinstance(address, str):
+        kind = AddressKind.POST
+        if "@" in address:
+            kind = AddressKind.EMAIL
+        elif _NUMBER.fullmatch(address.strip()):
+            kind = AddressKind.PHONE
+        address = parse_address(address, kind)
+    if address.kind not in _REPLIES_BY:
+        raise AddressError("a reply goes to an email address, a telephone number or a postal address")
+    return address
+
+
+# ---- recording
+
+
 async def complain(access: Access, text: str) -> Complaint:
     app = access.app
     access.require_line()
-    if len(text) > LONGEST:
-        raise AnswerError(f"the complaint is longer than {LONGEST} characters")
-    if not text.strip():
-        raise AnswerError("the complaint is empty: say what is wrong")
+    _require_text(text, AnswerError)
     await throttle.count(app, "complaint", access.contact.id, throttle.COMPLAINTS)
-    complaint = app.settings.random(16).hex()
+    complaint = await _new_id(app)
+    values = await access.addresses()
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        deadline = acknowledge_by(now)
         command = Complain(
-            complaint=complaint, acknowledge_by=deadline, text=text, link=access.target.kind, code=access.mark
+            complaint=complaint,
+            acknowledge_by=acknowledge_by(now),
+            text=text,
+            link=access.target.kind,
+            code=access.mark,
         )
-        acknowledgement = Payload(
-            kind=PayloadKind.COMPLAINT,
+        reply = Reply(
             channel=access.target.channel,
+            value=values[access.target.line].value,
             line=access.target.line,
             language=standing.language,
-            at=now,
-            until=deadline,
-            complaint=complaint,
         )
-        alert = Payload(
-            kind=PayloadKind.ALERT, channel=Channel.EMAIL, line=0, language="en", until=deadline, complaint=complaint
-        )
-        reminder = attrs.evolve(alert, reminder=True)
-        payloads = [(acknowledgement, now), (alert, now), (reminder, deadline - _REMINDED_BEFORE)]
-        return Plan(command=command, queue=_sendable(app, access.contact, payloads))
+        return _plan(app, access.contact, command, now, reply, send=True)
 
     applied = await access.apply(plan)
     recorded = applied.standing.complaint(complaint)
@@ -77,16 +140,333 @@ async def complain(access: Access, text: str) -> Complaint:
     return recorded
 
 
-def _sendable(
-    app: Application, contact: Contact, payloads: list[tuple[Payload, datetime]]
-) -> tuple[OutboxMessage, ...]:
-    return tuple(
-        encode(payload, contact.subject, app.settings.random(16), due_at)
-        for payload, due_at in payloads
-        if payload.channel in app.backends and (payload.line or app.settings.organisation.email)
+async def record(
+    app: Application,
+    contact: Contact | None,
+    *,
+    text: str,
+    at: datetime | None,
+    how: str,
+    name: str,
+    reply_to: Address | None,
+    language: str | None,
+    actor: Actor,
+    send: bool,
+) -> RecordedComplaint:
+    """
+    Record a complaint that was made in another way than through a link.
+
+    Args:
+        contact: Who made it; None for someone who is not on record. An erased contact is not on record.
+    """
+    _require_text(text, UsageError)
+    if not how.strip():
+        raise UsageError("say in which way the complaint was made, such as how='telephone'")
+    holder = None if contact is None else await app.repository.require(contact)
+    if holder is not None and holder.standing.erased_at is not None:
+        holder = None
+    if holder is not None and name:
+        raise UsageError("name= is for someone who is not on record: the contact has a name already")
+    complaint = await _new_id(app)
+    contact = Contact(record_of(complaint)) if holder is None else Contact(holder.subject.hex())
+    reply = None if holder is None else await _own_reply(app, holder)
+    if reply_to is not None:
+        chosen = holder.standing.language if holder is not None and language is None else language or "en"
+        reply = Reply(channel=_REPLIES_BY[reply_to.kind], value=reply_to.value, language=chosen)
+    elif reply is not None and language is not None:
+        reply = attrs.evolve(reply, language=language)
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        command = Complain(
+            complaint=complaint,
+            acknowledge_by=acknowledge_by(now if at is None else at),
+            text=text,
+            at=at,
+            how=how.strip(),
+            name=name.strip(),
+            actor=actor,
+            apart=holder is None,
+        )
+        return _plan(app, contact, command, now, reply, send=send)
+
+    await app.repository.apply(contact, plan, read=holder)
+    return await find(app, complaint)
+
+
+def _require_text(text: str, error: type[AnswerError | UsageError]) -> None:
+    if len(text) > LONGEST:
+        raise error(f"the complaint is longer than {LONGEST} characters")
+    if not text.strip():
+        raise error("the complaint is empty: say what is wrong")
+
+
+async def _new_id(app: Application) -> str:
+    """
+    Return a new id whose reference is not taken.
+    """
+    for _ in range(100):
+        complaint = app.settings.random(16).hex()
+        if await app.storage.complaint(app.settings.organisation.key, reference_key(complaint)) is None:
+            return complaint
+    raise ConflictError("no reference for a complaint is free: try again")
+
+
+async def _own_reply(app: Application, record: Record) -> Reply | None:
+    """
+    Return where to reply to a contact: on a channel that is served, if there is one.
+    """
+    values = line_values(record.standing, await app.repository.openings_of(record))
+    own = [
+        Reply(channel=channel, value=values[line.number].value, line=line.number, language=record.standing.language)
+        for channel in _REPLIES_BY.values()
+        if (line := record.standing.line_for(channel)) is not None and line.number in values
+    ]
+    return next((reply for reply in own if reply.channel in app.backends), own[0] if own else None)
+
+
+def _plan(
+    app: Application, contact: Contact, command: Complain, now: datetime, reply: Reply | None, *, send: bool
+) -> Plan:
+    deadline = command.acknowledge_by
+    alert = Payload(
+        kind=PayloadKind.ALERT,
+        channel=Channel.EMAIL,
+        line=0,
+        language="en",
+        until=deadline,
+        complaint=command.complaint,
+        contact=contact.id,
+    )
+    reminded_at = deadline - _REMINDED_BEFORE
+    due: list[tuple[Payload, datetime]] = []
+    if reply is not None and send:
+        acknowledgement = attrs.evolve(
+            alert,
+            kind=PayloadKind.COMPLAINT,
+            channel=reply.channel,
+            line=reply.line,
+            language=reply.language,
+            at=command.at or now,
+        )
+        due.append((acknowledgement, now))
+    if app.settings.organisation.email:
+        due.append((alert, now))
+        if reminded_at > now:
+            due.append((attrs.evolve(alert, reminder=True), reminded_at))
+    return Plan(
+        command=command,
+        queue=[_queued(app, payload, at) for payload, at in due if payload.channel in app.backends],
+        reply=b"" if reply is None else msgspec.json.encode(reply),
     )
 
 
-async def answer_complaint(app: Application, contact: Contact, complaint: str, how: str, *, resolved: bool) -> Standing:
-    command = AnswerComplaint(complaint=complaint, how=how, resolved=resolved)
+def _queued(app: Application, payload: Payload, due_at: datetime, message: bytes | None = None) -> OutboxMessage:
+    assert payload.complaint is not None
+    return encode(payload, bytes.fromhex(payload.complaint), message or app.settings.random(16), due_at)
+
+
+# ---- the list
+
+
+async def stored(app: Application, complaint: str) -> StoredComplaint | None:
+    """
+    Return the entry of the complaint with this id or this reference, however it is typed; None if there is none.
+    """
+    text = complaint.strip().lower()
+    key = reference_key(text) if _ID.fullmatch(text) else read_reference(complaint)
+    row = None if key is None else await app.storage.complaint(app.settings.organisation.key, key)
+    # Another complaint may have the reference that would be made from this id.
+    return row if row is None or not _ID.fullmatch(text) or row.complaint.hex() == text else None
+
+
+async def require(app: Application, complaint: str) -> StoredComplaint:
+    row = await stored(app, complaint)
+    if row is None:
+        raise UnknownComplaintError("there is no complaint with this reference")
+    return row
+
+
+async def find(app: Application, complaint: str) -> RecordedComplaint:
+    row = await require(app, complaint)
+    found = _recorded(row, await app.repository.load(Contact(row.subject.hex())))
+    if found is None:
+        raise UnknownComplaintError("the record of this complaint is missing")
+    openings = await app.repository.openings(row.subject)
+    texts: dict[str, str] = {}
+    for entry in await app.storage.entries(row.subject):
+        event = entry.event(openings)
+        if isinstance(event, ComplaintReceived | ComplaintDecided | ComplaintResolved) and event.complaint == found.id:
+            values = {slot.partition("_")[0]: value for slot, value in event.personal.items()}
+            if not isinstance(event, ComplaintReceived):
+                values.pop("how", None)
+            texts |= values
+    reply = _read_reply(row)
+    return attrs.evolve(
+        found,
+        text=texts.get("text", ""),
+        how=texts.get("how", ""),
+        name=texts.get("name", ""),
+        outcome=texts.get("outcome", ""),
+        reply_to=None if reply is None else reply.address,
+    )
+
+
+async def page(
+    app: Application, open: bool | None, after: StoredComplaint | None
+) -> tuple[list[RecordedComplaint], StoredComplaint | None]:
+    """
+    Return one part of the list, and the last entry of it; None for that if there are no more.
+
+    A complaint whose record cannot be read is logged and left out, so that it does not hide the others.
+
+    Args:
+        after: The last entry of the part before.
+    """
+    rows = await app.storage.complaints(app.settings.organisation.key, open, after, _PAGE)
+    records = await _records(app, rows)
+    found = [_recorded(row, records[row.subject]) for row in rows if row.subject in records]
+    return [complaint for complaint in found if complaint is not None], rows[-1] if len(rows) == _PAGE else None
+
+
+async def _records(app: Application, rows: Sequence[StoredComplaint]) -> dict[bytes, Record]:
+    subjects = [row.subject for row in rows]
+    try:
+        return await app.repository.load_all(subjects)
+    except LedgerError:
+        records: dict[bytes, Record] = {}
+        for row in rows:
+            try:
+                records |= await app.repository.load_all([row.subject])
+            except LedgerError as error:
+                _log.error(
+                    "complaint cannot be listed, because its record cannot be read",
+                    extra={"complaint": row.complaint.hex(), "error": str(error)},
+                )
+        return records
+
+
+def _recorded(row: StoredComplaint, record: Record) -> RecordedComplaint | None:
+    complaint = record.standing.complaint(row.complaint.hex())
+    if complaint is None:
+        _log.error("complaint is listed but not in its record", extra={"complaint": row.complaint.hex()})
+        return None
+    return RecordedComplaint(
+        id=complaint.id,
+        reference=complaint.reference,
+        contact=Contact(row.subject.hex()),
+        on_record=row.subject.hex() != record_of(complaint.id),
+        at=complaint.at,
+        acknowledge_by=complaint.acknowledge_by,
+        acknowledged_at=complaint.acknowledged_at,
+        decided_at=complaint.decided_at,
+        resolved_at=complaint.resolved_at,
+        sending=bool(complaint.message),
+    )
+
+
+# ---- answering
+
+
+async def locate(app: Application, contact: Contact | None, complaint: str) -> tuple[Contact, str]:
+    """
+    Return whose record a complaint is in, and its id.
+
+    Args:
+        contact: Who made it; None to find it by the complaint alone.
+    """
+    if contact is not None and _ID.fullmatch(complaint):
+        return contact, complaint
+    row = await require(app, complaint)
+    if contact is not None and contact.subject != row.subject:
+        raise UnknownComplaintError("the contact made no such complaint")
+    return Contact(row.subject.hex()), row.complaint.hex()
+
+
+async def answer_complaint(
+    app: Application,
+    contact: Contact | None,
+    complaint: str,
+    *,
+    how: str,
+    outcome: str = "",
+    resolved: bool,
+    actor: Actor,
+) -> Standing:
+    contact, complaint = await locate(app, contact, complaint)
+    command = AnswerComplaint(complaint=complaint, how=how, outcome=outcome, resolved=resolved, actor=actor)
     return (await app.repository.apply(contact, command)).standing
+
+
+async def send_outcome(
+    app: Application, contact: Contact | None, complaint: str, *, outcome: str, actor: Actor
+) -> Standing:
+    """
+    Record the outcome, and queue it as a message to the person.
+
+    Raises:
+        UsageError: There is nowhere to reply.
+        NoBackendError: No backend serves the channel to reply on.
+    """
+    contact, complaint = await locate(app, contact, complaint)
+    if len(outcome) > LONGEST:
+        raise UsageError(f"the outcome is longer than {LONGEST} characters")
+    record = await app.repository.require(contact)
+    row = await stored(app, complaint)
+    reply = None if row is None else _read_reply(row)
+    if record.standing.erased_at is None and (
+        reply is None or (reply.line and record.standing.line_for(reply.channel) is None)
+    ):
+        # Someone else may read at an address that the person has given up.
+        reply = await _own_reply(app, record)
+    known = record.standing.complaint(complaint)
+    if known is not None and (known.resolved_at is not None or known.message):
+        return record.standing  # sent, or on its way: a repeat sends nothing
+    if reply is None:
+        raise UsageError("there is nowhere to reply: inform the person in another way, and say how")
+    app.require_backend(reply.channel)
+    message = app.settings.random(16)
+    payload = Payload(
+        kind=PayloadKind.OUTCOME,
+        channel=reply.channel,
+        line=reply.line,
+        language=reply.language,
+        complaint=complaint,
+        contact=contact.id,
+        content=Content(text=outcome.strip()),
+    )
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        command = DecideComplaint(complaint=complaint, outcome=outcome, message=message.hex(), actor=actor)
+        return Plan(command=command, queue=(_queued(app, payload, now, message),))
+
+    return (await app.repository.apply(contact, plan, read=record)).standing
+
+
+async def letter(app: Application, complaint: str, outcome: str) -> Content:
+    """
+    Return a letter to print: with the outcome or, without one, the acknowledgement.
+    """
+    found = await find(app, complaint)
+    reply = _read_reply(await require(app, complaint))
+    head = rendering.Letterhead(
+        organisation=app.settings.organisation,
+        channel=Channel.POST,
+        language="en" if reply is None else reply.language,
+        more=app.settings.catalogues,
+    )
+    if outcome.strip():
+        return rendering.complaint_outcome(head, reference=found.reference, outcome=outcome.strip())
+    return rendering.complaint_received(head, reference=found.reference, on=found.at, by=found.acknowledge_by)
+
+
+def _read_reply(row: StoredComplaint) -> Reply | None:
+    return msgspec.json.decode(row.reply, type=Reply) if row.reply else None
+
+
+async def reply_address(app: Application, payload: Payload) -> Address | None:
+    """
+    Return the address that is kept with a complaint; None if it was erased or there is none.
+    """
+    row = await stored(app, payload.complaint or "")
+    reply = None if row is None else _read_reply(row)
+    return None if reply is None or reply.channel is not payload.channel else reply.address

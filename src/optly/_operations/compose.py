@@ -13,11 +13,12 @@ import attrs
 from optly import rendering
 from optly._operations.application import Application
 from optly._operations.payload import Payload, PayloadKind
-from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, Wording
+from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, PostalAddress, Wording
 from optly.links import STEP_UP_LIFE, StopScope
 from optly.locale.i18n import nearest
 from optly.messages import Content, Message
 from optly.messages.texts import segments
+from optly.record.complaint_references import reference_of
 from optly.rules import Reason
 
 _log = logging.getLogger("optly")
@@ -52,6 +53,7 @@ _INFORMATION_ONLY: Final = frozenset(
         PayloadKind.CHANGED,
         PayloadKind.COMPLAINT,
         PayloadKind.ALERT,
+        PayloadKind.OUTCOME,
     }
 )
 
@@ -144,14 +146,22 @@ def _content(
         case PayloadKind.COMPLAINT:
             assert payload.at is not None
             assert payload.until is not None
-            reference = payload.complaint or ""
+            assert payload.complaint is not None
+            reference = reference_of(payload.complaint)
             return rendering.complaint_received(head, reference=reference, on=payload.at, by=payload.until)
+        case PayloadKind.OUTCOME:
+            assert payload.complaint is not None
+            assert payload.content is not None
+            return rendering.complaint_outcome(
+                head, reference=reference_of(payload.complaint), outcome=payload.content.text
+            )
         case PayloadKind.ALERT:
             assert payload.until is not None
+            assert payload.complaint is not None
             return rendering.complaint_alert(
                 head.organisation,
                 contact=contact.id,
-                reference=payload.complaint or "",
+                reference=reference_of(payload.complaint),
                 by=payload.until,
                 reminder=payload.reminder,
             )
@@ -171,4 +181,6 @@ def _warn_about_length(message: str, text: str) -> None:
 def _destination(address: Address) -> str:
     if isinstance(address, EmailAddress):
         return address.ascii_value or address.value
+    if isinstance(address, PostalAddress):
+        return ", ".join(address.value.splitlines())  # a message goes to an address on one line
     return address.value

@@ -89,7 +89,7 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
         raise
     receipts = await _send(app, backend, [message.message for message in ready if message.message is not None], now)
     for message, receipt in zip(ready, receipts, strict=True):
-        add_receipt(app, outcomes, message, records[message.row.subject], receipt, backend.name)
+        add_receipt(app, outcomes, message, records[message.contact.subject], receipt, backend.name)
     await outcomes.write(app)
     broken = any(receipt.fault is Fault.BACKEND for receipt in receipts)
     return outcomes.deliveries, not broken and room == len(rows)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optly._operations import complaints
 from optly._operations.application import Application
 from optly.contacts import Contact
 from optly.protocols import MessageState, OutboxMessage
@@ -22,20 +23,30 @@ async def messages(app: Application, state: MessageState, limit: int) -> list[Ou
     return [
         OutboxEntry(
             message=row.message.hex(),
-            contact=Contact(row.subject.hex()),
+            contact=(contact := await _holder(app, row)),
             channel=row.channel.value,
             state=state,
             due_at=row.due_at,
             attempts=row.attempts,
-            why="" if state is MessageState.QUEUED else await _why(app, row),
+            why="" if state is MessageState.QUEUED else await _why(app, row, contact.subject),
         )
         for row in rows
     ]
 
 
-async def _why(app: Application, row: OutboxMessage) -> str:
-    openings = await app.repository.openings(row.subject)
-    for entry in reversed(await app.storage.entries(row.subject)):
+async def _holder(app: Application, row: OutboxMessage) -> Contact:
+    """
+    Return the contact whose record a message concerns, also if it is queued under the id of a complaint.
+    """
+    contact = Contact(row.subject.hex())
+    if not await app.storage.load([row.subject]) and (complaint := await complaints.stored(app, contact.id)):
+        return Contact(complaint.subject.hex())
+    return contact
+
+
+async def _why(app: Application, row: OutboxMessage, subject: bytes) -> str:
+    openings = await app.repository.openings(subject)
+    for entry in reversed(await app.storage.entries(subject)):
         event = entry.event(openings)
         if isinstance(event, MessageEvent) and event.message == row.message.hex():
             if isinstance(event, MessageWithheld):

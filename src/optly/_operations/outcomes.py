@@ -58,7 +58,7 @@ def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "",
         outcome=receipt.outcome,
         fault=receipt.fault,
         question=message.payload.question,
-        complaint=message.payload.complaint,
+        complaint=message.payload.answered,
         backend=backend,
         status=receipt.status,
         code=code,
@@ -112,20 +112,26 @@ class Outcomes:
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
         settled = settlement(message.row, _STATES[receipt.outcome])
         if message.recorded:
-            code = "" if message.payload.kind is PayloadKind.CODE else mark(message.code)
+            code = "" if message.payload.kind is PayloadKind.CODE or not message.code else mark(message.code)
             self.changes.append((record, outcome_command(message, receipt, backend, code), settled))
         else:
             self.settlements.append(settled)
         self.counts[receipt.outcome.value] += 1
 
     async def write(self, app: Application) -> None:
+        first: dict[bytes, tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = {}
+        others = []
+        for change in self.changes:
+            # A contact has a second one if a message of the batch answers their complaint.
+            if first.setdefault(change[0].subject, change) is not change:
+                others.append(change)
         try:
             written = await app.repository.apply_all(
-                [(record, Plan(command=command, settle=(settled,))) for record, command, settled in self.changes]
+                [(record, Plan(command=command, settle=(settled,))) for record, command, settled in first.values()]
             )
-            for record, command, settled in self.changes:
-                if record.subject not in written:
-                    await settle(app, Contact(record.subject.hex()), command, settled)
+            unwritten = [change for subject, change in first.items() if subject not in written]
+            for record, command, settled in (*unwritten, *others):
+                await settle(app, Contact(record.subject.hex()), command, settled)
         finally:
             # These messages are known to be unsent, whatever keeps the others from being recorded.
             await app.storage.settle(self.settlements)

@@ -11,7 +11,7 @@ from enum import StrEnum
 import attrs
 import msgspec
 
-from optly.contacts import Channel
+from optly.contacts import Channel, Contact
 from optly.errors import DamagedError
 from optly.links import Undo
 from optly.messages import Content
@@ -28,6 +28,7 @@ class PayloadKind(StrEnum):
     LINK: That link, sent if the address is on record.
     STOPPED, CHANGED: A notice of a stop or a change of address, with a link that undoes it.
     COMPLAINT: The acknowledgement of a complaint.
+    OUTCOME: The outcome of a complaint.
     ALERT: The notice of a complaint to the organisation itself.
     """
 
@@ -44,6 +45,7 @@ class PayloadKind(StrEnum):
     CHANGED = "changed"
     COMPLAINT = "complaint"
     ALERT = "alert"
+    OUTCOME = "outcome"
 
     @property
     def promotes(self) -> bool:
@@ -66,13 +68,15 @@ class Payload:
             acknowledged in time.
         choices: The choices that a receipt confirms or a notice says are stopped.
         at: When those choices were made, the stop or the change was, or the complaint was received.
-        content: The content of a marketing message.
+        content: The content of a marketing message, or the outcome of a complaint as text.
         address: The address someone entered, where no other is known.
         challenge: Name of the challenge that a one-time code answers.
         proposal: The key under which the proposed address is stored, in hexadecimal digits.
         undo: What the link in the message undoes.
         complaint: Id of the complaint it is about.
         reminder: Whether the organisation was alerted before.
+        contact: The contact whose record it concerns, if it is not in their outbox: a message about a complaint is
+            queued under the id of the complaint, so that it outlives the erasure of the contact.
     """
 
     kind: PayloadKind
@@ -91,6 +95,31 @@ class Payload:
     undo: Undo | None = None
     complaint: str | None = None
     reminder: bool = False
+    contact: str = ""
+
+    @property
+    def answered(self) -> str | None:
+        """
+        The id of the complaint that it acknowledges or whose outcome it reports, or None.
+        """
+        return self.complaint if self.kind in (PayloadKind.COMPLAINT, PayloadKind.OUTCOME) else None
+
+    @property
+    def recorded(self) -> bool:
+        """
+        Whether its outcome is recorded as an event of the contact: if it goes to one of their lines, or answers a
+        complaint.
+        """
+        return self.line != 0 or self.answered is not None
+
+    def holder(self, row: OutboxMessage) -> Contact:
+        """
+        Return the contact whose record it concerns.
+
+        Args:
+            row: Its row of the outbox.
+        """
+        return Contact(self.contact or row.subject.hex())
 
 
 def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, now: datetime) -> Payload | None:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import attrs
 
-from optly._operations import details, proof, rates, second_gate, sessions
+from optly._operations import complaints, details, proof, rates, second_gate, sessions
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
 from optly._operations.outcomes import LONGEST_DELAY, Outcomes
@@ -54,13 +54,13 @@ async def load(
     Read the contacts of a batch, and defer messages to one whose record cannot be read.
     """
     try:
-        return await app.repository.load_all([message.row.subject for message in messages]), list(messages)
+        return await app.repository.load_all([message.contact.subject for message in messages]), list(messages)
     except LedgerError:
         records: dict[bytes, Record] = {}
         readable = []
         for message in messages:
             try:
-                records |= await app.repository.load_all([message.row.subject])
+                records |= await app.repository.load_all([message.contact.subject])
             except LedgerError as error:
                 facts = {"contact": message.contact.id, "error": str(error)}
                 _log.error("contact record cannot be read, so nothing is sent to the contact", extra=facts)
@@ -79,12 +79,15 @@ async def prepare(
     contacts = await app.repository.all_with_suppressions(list(records.values()))
     permissions = []
     for message in messages:
+        if message.payload.kind.promotes and not app.hears_complaints:
+            outcomes.defer(message, now + LONGEST_DELAY)
+            continue
         quiet_until = rates.quiet_until(app, message.payload, now)
         if quiet_until is not None:
             outcomes.defer(message, quiet_until)
             continue
-        standing, addresses = contacts[message.row.subject]
-        permission = await _gate(app, message, records[message.row.subject], standing, addresses, now, outcomes)
+        standing, addresses = contacts[message.contact.subject]
+        permission = await _gate(app, message, records[message.contact.subject], standing, addresses, now, outcomes)
         if permission is not None:
             permissions.append(permission)
     late = await rates.beyond_domain_rates(app, [permission.address for permission in permissions], now)
@@ -96,7 +99,7 @@ async def prepare(
         if index in late:
             outcomes.defer(message, late[index])
             continue
-        _, addresses = contacts[message.row.subject]
+        _, addresses = contacts[message.contact.subject]
         message.message = compose(
             app,
             message.id,
@@ -123,6 +126,8 @@ async def _gate(
     Gate one message a second time. None, and added to *outcomes*, if it may not be sent.
     """
     payload = message.payload
+    if payload.answered is not None:
+        return await _gate_answer(app, message, record, standing, addresses, now, outcomes)
     if not message.recorded:
         address = await _unrecorded_address(app, payload, standing)
         if address is None:
@@ -139,6 +144,52 @@ async def _gate(
     else:
         outcomes.withhold(message, record, _withholding(app, message, decision))
     return None
+
+
+async def _gate_answer(
+    app: Application,
+    message: QueuedMessage,
+    record: Record,
+    standing: Standing,
+    addresses: Mapping[int, Address],
+    now: datetime,
+    outcomes: Outcomes,
+) -> _Permission | None:
+    """
+    Gate an answer to a complaint. It goes to the contact's line on that channel; to the address that is kept with the
+    complaint, if the person gave one for the reply, is not on record, or was erased.
+    """
+    kept, line = message.payload.line == 0 or standing.erased_at is not None, None
+    if kept:
+        message.payload = attrs.evolve(message.payload, line=0)
+    else:
+        channel, number = message.payload.channel, message.payload.line
+        line = standing.line_for(channel, number) or standing.line_for(channel)
+        message.payload = attrs.evolve(message.payload, line=number if line is None else line.number)
+    obsolete = second_gate.is_obsolete(message.payload, (), standing) or _is_replaced(message, standing)
+    decision = None
+    if line is not None and not obsolete:
+        decision = second_gate.gate_queued(app, message.contact, message.payload, (), standing, now)
+    if not obsolete and (decision is None or decision):
+        if kept:
+            address = await complaints.reply_address(app, message.payload)
+        else:  # someone else may read at an address that the person has given up
+            address = None if line is None else addresses.get(line.number)
+        if address is not None:
+            return _Permission(message=message, address=address)
+        reason = "line_gone"
+    else:
+        reason = "too_late" if decision is None else decision.reason
+    outcomes.withhold(message, record, attrs.evolve(_withholding(app, message, decision), reason=reason))
+    return None
+
+
+def _is_replaced(message: QueuedMessage, standing: Standing) -> bool:
+    """
+    Whether another message reports the outcome of the complaint, because this one was taken for lost.
+    """
+    complaint = standing.complaint(message.payload.complaint or "")
+    return message.payload.kind is PayloadKind.OUTCOME and complaint is not None and complaint.message != message.id
 
 
 def _reaches(payload: Payload, standing: Standing) -> bool:

@@ -56,9 +56,9 @@ class QueuedMessage:
     @property
     def recorded(self) -> bool:
         """
-        Whether its outcome is recorded as an event of the contact: not if it goes to none of their lines.
+        Whether its outcome is recorded as an event of the contact.
         """
-        return self.payload.line != 0
+        return self.payload.recorded
 
 
 def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
@@ -66,11 +66,12 @@ def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     Read a row of the outbox and make the code that its message will carry. None, and logged, if the row is damaged.
     """
     try:
-        payload, contact = decode(row), Contact(row.subject.hex())
+        payload = decode(row)
     except DamagedError as error:
         facts = {"message_id": row.message.hex(), "contact": row.subject.hex(), "error": str(error)}
         _log.error("queued message cannot be read and is not sent", extra=facts)
         return None
+    contact = payload.holder(row)
     code, stored = _new_code(app, row, payload, contact)
     return QueuedMessage(row=row, contact=contact, payload=payload, code=code, stored=stored)
 
@@ -83,7 +84,7 @@ def _new_code(
         digits = make_step_up(app.settings.random(8))
         key = step_up_key(app.settings.keys, payload.challenge, digits)
         return digits, StoredCode(key=key, subject=row.subject, value=b"", expires_at=now + STEP_UP_LIFE)
-    if not payload.line:
+    if not payload.line or payload.answered is not None:
         return "", None
     kind = LinkKind.MANAGE if payload.question is None else LinkKind.QUESTION
     target = LinkTarget(

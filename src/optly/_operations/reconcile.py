@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from optly._operations import complaints
 from optly._operations.application import Application
 from optly._operations.outcomes import settle
 from optly._operations.payload import Payload, decode
@@ -21,6 +22,7 @@ from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage
 from optly.record.commands import RecordOutcome
+from optly.record.complaint_references import reference_of
 from optly.record.events import MessageAccepted, MessageDelivered, MessageDoubted, MessageEvent, MessageUndelivered
 from optly.results import Doubt, DoubtFinding
 
@@ -40,7 +42,7 @@ async def reconcile(app: Application, *, resend: bool, limit: int) -> list[Doubt
 
 async def resolve(app: Application, contact: Contact, message: str, *, sent: bool) -> bool:
     for row in await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, _NO_LIMIT):
-        if row.message.hex() == message and row.subject == contact.subject:
+        if row.message.hex() == message and contact.subject in (row.subject, _holder(row)):
             if sent:
                 await _accept(app, row, decode(row), Receipt(outcome=Outcome.ACCEPTED), "")
             else:
@@ -49,8 +51,18 @@ async def resolve(app: Application, contact: Contact, message: str, *, sent: boo
     return False
 
 
+def _holder(row: OutboxMessage) -> bytes:
+    """
+    Return the contact whose record a message concerns.
+    """
+    try:
+        return decode(row).holder(row).subject
+    except DamagedError:
+        return row.subject
+
+
 async def _look_into(app: Application, row: OutboxMessage, resend: bool) -> Doubt:
-    contact, message = Contact(row.subject.hex()), row.message.hex()
+    contact, message = Contact(_holder(row).hex()), row.message.hex()
     doubt = Doubt(message=message, contact=contact, channel=row.channel.value, finding=DoubtFinding.UNKNOWN)
     try:
         payload = decode(row)
@@ -58,9 +70,13 @@ async def _look_into(app: Application, row: OutboxMessage, resend: bool) -> Doub
         return doubt
     events = [
         event
-        for event in (entry.event() for entry in await app.storage.entries(row.subject))
+        for event in (entry.event() for entry in await app.storage.entries(contact.subject))
         if isinstance(event, MessageEvent) and event.message == message
     ]
+    if payload.answered is not None and any(isinstance(event, MessageDelivered) for event in events):
+        # Recorded as accepted too, because what follows for the complaint follows from that.
+        await _accept(app, row, payload, Receipt(outcome=Outcome.ACCEPTED), "")
+        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
     if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in events):
         await app.storage.settle([settlement(row, MessageState.ACCEPTED)])
         return attrs.evolve(doubt, finding=DoubtFinding.SENT)
@@ -80,14 +96,17 @@ async def _look_up(
     if backend is None or backend.traces is None or not doubted_at:
         return doubt
     _, addresses = await app.repository.with_suppressions(await app.repository.load(doubt.contact))
-    if payload.line not in addresses:
+    address = addresses.get(payload.line)
+    if address is None and payload.answered is not None:
+        address = await complaints.reply_address(app, payload)
+    if address is None:
         return doubt
     try:
-        traces = await backend.traces.trace(addresses[payload.line].value, row.due_at - _CLOCK_TOLERANCE)
+        traces = await backend.traces.trace(address.value, row.due_at - _CLOCK_TOLERANCE)
     except RetryableError:
         return doubt
     for trace in traces:
-        if await _carries_link(app, trace.text, doubt.message):
+        if await _carries_link(app, trace.text, doubt.message) or _carries_reference(trace.text, payload):
             await _accept(app, row, payload, trace.receipt, backend.name)
             return attrs.evolve(doubt, finding=DoubtFinding.SENT)
     if app.settings.clock() < max(doubted_at) + _TOO_SOON:
@@ -108,16 +127,30 @@ async def _carries_link(app: Application, text: str, message: str) -> bool:
     return False
 
 
+def _carries_reference(text: str, payload: Payload) -> bool:
+    """
+    Whether a text is the answer to the complaint that is in doubt: it has no link, but names the complaint.
+    """
+    if payload.answered is None or reference_of(payload.answered) not in text:
+        return False
+    # An acknowledgement names it too, so the outcome has to be in it word for word.
+    return payload.content is None or " ".join(payload.content.text.split()) in " ".join(text.split())
+
+
 async def _accept(app: Application, row: OutboxMessage, payload: Payload, receipt: Receipt, backend: str) -> None:
+    if not payload.recorded:
+        await app.storage.settle([settlement(row, MessageState.ACCEPTED)])
+        return
     command = RecordOutcome(
         message=row.message.hex(),
         channel=payload.channel,
         line=payload.line,
         outcome=Outcome.ACCEPTED,
         question=payload.question,
+        complaint=payload.answered,
         backend=backend,
         status=receipt.status,
         provider_id=receipt.provider_id,
         reply=receipt.reply,
     )
-    await settle(app, Contact(row.subject.hex()), command, settlement(row, MessageState.ACCEPTED))
+    await settle(app, payload.holder(row), command, settlement(row, MessageState.ACCEPTED))

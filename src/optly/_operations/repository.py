@@ -19,10 +19,11 @@ from optly._operations.payload import encode, receipt
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
 from optly.contacts import Address, Channel, Contact, Wording
-from optly.protocols import AsyncStorage, Commit, Found, Head, OutboxMessage, Reference, Settlement
+from optly.protocols import AsyncStorage, Commit, Found, Head, OutboxMessage, Reference, Settlement, StoredComplaint
 from optly.record.commands import Command
+from optly.record.complaint_references import reference_key
 from optly.record.consent import decide, fold
-from optly.record.events import ContactErased, Event
+from optly.record.events import ComplaintReceived, ComplaintResolved, ContactErased, Event
 from optly.record.ledger import GENESIS, Opening, extend
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
@@ -88,6 +89,7 @@ class Plan:
         wordings: Wordings that the events name.
         receipt_to: The channel and line for a receipt if the person agrees to something; None for no receipt.
         references: What a host names the contact by.
+        reply: Where to reply to the complaint that the command makes, as it is stored.
     """
 
     command: Command
@@ -96,6 +98,7 @@ class Plan:
     wordings: Sequence[Wording] = ()
     receipt_to: tuple[Channel, int] | None = None
     references: Sequence[Reference] = ()
+    reply: bytes = attrs.field(default=b"", repr=False)
 
 
 # Called with a contact and the events just recorded.
@@ -434,6 +437,18 @@ class Repository:
             wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
             queue=(*plan.queue, *self._receipts(record.subject, plan, events, after.standing, now)),
             settle=plan.settle,
+            complaints=[
+                StoredComplaint(
+                    reference=reference_key(event.complaint),
+                    complaint=bytes.fromhex(event.complaint),
+                    subject=record.subject,
+                    due_at=event.acknowledge_by,
+                    reply=plan.reply,
+                )
+                for event in events
+                if isinstance(event, ComplaintReceived)
+            ],
+            closed=[reference_key(event.complaint) for event in events if isinstance(event, ComplaintResolved)],
             idem=idem,
         )
         return commit, after

@@ -52,6 +52,9 @@ def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing)
         case PayloadKind.CHANGED:
             assert payload.undo is not None
             return payload.undo.added not in standing.present()
+        case PayloadKind.OUTCOME:
+            complaint = standing.complaint(payload.complaint or "")
+            return complaint is None or complaint.resolved_at is not None
         case PayloadKind.COMPLAINT | PayloadKind.ALERT:
             complaint = standing.complaint(payload.complaint or "")
             needless = payload.kind is PayloadKind.COMPLAINT or payload.reminder

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from optly.contacts import Organisation, Purpose
-from optly.errors import ConfigurationError, UnknownPurposeError
+from optly.contacts import EmailAddress, Organisation, Purpose
+from optly.errors import AddressError, ConfigurationError, UnknownPurposeError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.locale.i18n import require_readable
@@ -29,6 +29,20 @@ def _by_key(purposes: Iterable[Purpose]) -> Mapping[str, Purpose]:
     if not by_key:
         raise ConfigurationError("a manager needs at least one purpose")
     return by_key
+
+
+def _reachable(_instance: object, _attribute: object, organisation: Organisation) -> None:
+    """
+    Refuse an address for complaints that no email reaches: each would fail only when someone complains.
+    """
+    try:
+        if organisation.email:
+            EmailAddress.parse(organisation.email)
+    except AddressError:
+        raise ConfigurationError(
+            "Organisation.email is not an email address: enter one without a name, such as privacy@acme.example.com, "
+            "or leave it empty"
+        ) from None
 
 
 def _readable(catalogues: Iterable[Path]) -> tuple[Path, ...]:
@@ -49,7 +63,7 @@ class Settings:
         catalogues: Directories with the host's own catalogues, which take precedence over ours.
     """
 
-    organisation: Organisation
+    organisation: Organisation = attrs.field(validator=_reachable)
     purposes: Mapping[str, Purpose] = attrs.field(converter=_by_key)
     keys: Keys
     pages: Pages = attrs.field(converter=Pages)

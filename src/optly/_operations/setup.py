@@ -5,6 +5,7 @@ Setting up: from the arguments of a manager to the application that its operatio
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
@@ -17,6 +18,8 @@ from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
 from optly.errors import ConfigurationError
+
+_log = logging.getLogger("optly")
 
 
 def system_clock() -> datetime:
@@ -45,7 +48,25 @@ def make_application(
     if inspect.iscoroutinefunction(on_events):
         raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
     _require_keys(storage, settings)
-    return application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
+    app = application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
+    _warn_about_complaints(app)
+    return app
+
+
+def _warn_about_complaints(app: Application) -> None:
+    """
+    Log what keeps the organisation from hearing of complaints.
+    """
+    if not app.hears_complaints:
+        _log.warning(
+            "no marketing is sent, because the organisation would not hear of complaints: give it an email address, or "
+            "pass on_events"
+        )
+    elif app.repository.listener is None and app.backends and Channel.EMAIL not in app.backends:
+        _log.warning(
+            "no email alerts the organisation to complaints: pass a message backend for email, or on_events, or read "
+            "the list of complaints"
+        )
 
 
 def application(

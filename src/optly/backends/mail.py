@@ -1,5 +1,5 @@
 """
-Parses mail that comes back: delivery reports, complaints, automatic replies and replies. Pure.
+Parses mail that comes back: delivery reports, spam reports, automatic replies and replies. Pure.
 
 Nothing in such a mail can be trusted. A report counts only if it identifies one of our messages in a way that its
 author cannot have guessed: by a signed return path, or by the id of a message, 128 random bits that were sent only to
@@ -177,7 +177,7 @@ class _Arrival:
 
     def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
         parts = list(_outer_parts(self.mail))
-        if findings := [*_statuses(parts), *_complaints(parts)]:
+        if findings := [*_statuses(parts), *_spam_reports(parts)]:
             return self._events(parts, findings)
         automatic = _is_automatic(self.mail)
         if automatic and (findings := list(_other_bounces(self.head, parts))):
@@ -341,7 +341,7 @@ def _character(digits: str) -> str:
     return chr(number) if 0x7F < number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else ""
 
 
-def _complaints(parts: Sequence[Mail]) -> Iterator[_Finding]:
+def _spam_reports(parts: Sequence[Mail]) -> Iterator[_Finding]:
     """
     Parse the reports of RFC 5965, which a mailbox provider sends when someone marks a message as spam.
     """

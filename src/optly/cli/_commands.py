@@ -15,12 +15,15 @@ from optly.errors import LedgerError, OptlyError, RetryableError, UsageError
 WITH_MANAGER: Final = (
     "ask",
     "check",
+    "complaint",
+    "complaints",
     "deliver",
     "evidence",
     "import-objections",
     "outbox",
     "receive-mail",
     "reconcile",
+    "record-complaint",
     "verify",
     "worker",
 )

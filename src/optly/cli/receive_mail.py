@@ -58,7 +58,7 @@ def _retry(why: str) -> click.exceptions.Exit:
 @with_manager
 def command(manager: ConsentManager, *, recipient: str) -> None:
     """
-    Read one email from standard input: a bounce, a complaint or a reply.
+    Read one email from standard input: a bounce, a spam report or a reply.
 
     For a mail system that runs a program for each email. Prints one line with the outcome, without personal data.
     Receiving an email twice changes nothing. The exit code is 0 if the email was recorded or has nothing to record, and

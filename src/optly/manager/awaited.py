@@ -50,6 +50,7 @@ from optly.contacts import (
     Wording,
     parse_address,
 )
+from optly.errors import UsageError
 from optly.keys import Keys
 from optly.links import StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
@@ -59,7 +60,7 @@ from optly.record.events import Act, Actor, Engagement, Event, Manner
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
-from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received
+from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received, RecordedComplaint
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
 
@@ -1005,7 +1006,7 @@ class AsyncConsentManager(Face):
         Receiving an event again changes nothing, and the order in which events arrive makes no difference in the end.
 
         - A permanent bounce takes the line out of use on that channel; `restore_line` puts it back.
-        - A complaint, an opt-out reported by a provider, and a stop in any plain words are objections.
+        - A spam report, an opt-out reported by a provider, and a stop in any plain words are objections.
         - A text message with YES, or with the numbers of options, answers the question that is open for its number.
         - HELP is answered, START grants nothing, and any other message is kept for people to read.
         """
@@ -1253,31 +1254,161 @@ class AsyncConsentManager(Face):
         """
         return AsyncSelfService(self._app)
 
-    async def acknowledge_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+    # ---- complaints
+
+    async def record_complaint(
+        self,
+        who: Contact | str | Address | None = None,
+        *,
+        text: str,
+        how: str,
+        at: datetime | None = None,
+        name: str = "",
+        reply_to: str | Address | None = None,
+        language: str | None = None,
+        actor: Actor = Actor.STAFF,
+        send: bool = True,
+    ) -> RecordedComplaint:
+        """
+        Record a complaint about how someone's data are used that was not made through the pages.
+
+        It is acknowledged by a message to the person, if a backend serves a channel to reply on. The organisation is
+        alerted as for a complaint through the pages.
+
+        Args:
+            who: The contact who complained. An address does not say whose complaint it is, so with an address, or with
+                None, the complaint is kept apart from every contact, and an address is where to reply. An erased
+                contact is treated like someone who is not on record.
+            text: The complaint, in the person's own words as far as possible: up to 5,000 characters.
+            how: In which way it was made, such as ``telephone``, ``letter``, ``email`` or ``in person``.
+            at: When it was received. Defaults to now. The thirty days count from its day.
+            name: The name of someone who is not on record.
+            reply_to: Where to reply: an email address, a telephone number for a text, or a postal address. Defaults to
+                the contact's own, by email if there is one. It is erased when the complaint is resolved.
+            language: The language to reply in, a BCP 47 tag. Defaults to the contact's, or to English.
+            actor: Who records it.
+            send: Whether to send an acknowledgement. Without it, record one with `acknowledge_complaint`.
+
+        Raises:
+            UsageError: The text is empty or too long, *how* is empty, *at* is in the future, or a contact is given a
+                name.
+            AddressError: The address to reply to is malformed, or of another kind.
+            UnknownContactError: There is no such contact.
+
+        Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
+        https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
+        """
+        contact = who if isinstance(who, Contact) else None
+        address = reply_to
+        if address is None and who is not None and not isinstance(who, Contact):
+            address = who
+        return await complaints.record(
+            self._app,
+            contact,
+            text=text,
+            at=read_instant(at),
+            how=how,
+            name=name,
+            reply_to=None if address is None else complaints.read_reply_address(address),
+            language=language,
+            actor=actor,
+            send=send,
+        )
+
+    async def complaints(self, *, open: bool | None = True) -> AsyncIterator[RecordedComplaint]:
+        """
+        Return the organisation's complaints, those to be acknowledged first at the front, as they are read. Memory does
+        not grow with their number. Their texts are left out (see `complaint`).
+
+        Args:
+            open: Those whose outcome the person has not been informed of; False for the others, None for all.
+        """
+        after: protocols.StoredComplaint | None = None
+        while True:
+            found, after = await complaints.page(self._app, open, after)
+            for complaint in found:
+                yield complaint
+            if after is None:
+                return
+
+    async def complaint(self, reference: str) -> RecordedComplaint:
+        """
+        Return a complaint with its text and where to reply.
+
+        Args:
+            reference: Its reference, however it is typed: in small letters, with or without ``CMP`` and the hyphens; or
+                its id.
+
+        Raises:
+            UnknownComplaintError: There is none, or the reference was mistyped.
+        """
+        return await complaints.find(self._app, reference)
+
+    async def acknowledge_complaint(
+        self, contact: Contact | None, complaint: str, *, how: str, actor: Actor = Actor.STAFF
+    ) -> Standing:
         """
         Record that a complaint was acknowledged in another way than by the message Optly sends.
 
         Args:
-            complaint: Id of the complaint, as in `Standing.complaints`.
+            contact: Who made it; None if the complaint alone says that.
+            complaint: Its reference or its id.
             how: How it was acknowledged.
 
         Raises:
             UsageError: The contact made no such complaint, or *how* is empty.
         """
-        return await complaints.answer_complaint(self._app, contact, complaint, how, resolved=False)
+        return await complaints.answer_complaint(self._app, contact, complaint, how=how, resolved=False, actor=actor)
 
-    async def resolve_complaint(self, contact: Contact, complaint: str, *, how: str) -> Standing:
+    async def resolve_complaint(
+        self,
+        contact: Contact | None,
+        complaint: str,
+        *,
+        how: str = "",
+        outcome: str = "",
+        send: bool = False,
+        actor: Actor = Actor.STAFF,
+    ) -> Standing:
         """
-        Record that a contact was informed of the outcome of their complaint.
+        Send a person the outcome of their complaint, or record that they were informed of it in another way.
+
+        A sent outcome goes through the outbox, so `deliver` sends it, once, and its sending is in the evidence. The
+        complaint is resolved when the provider accepts the message. If that is refused, the complaint stays open, and
+        the outcome can be sent again. While a message is under way, or after the complaint is resolved, a repeat
+        changes nothing. Someone who was erased is sent it too, at the address that is kept with the complaint.
 
         Args:
-            complaint: Id of the complaint, as in `Standing.complaints`.
-            how: The outcome, and how they were informed.
+            contact, complaint: As for `acknowledge_complaint`.
+            how: How the person was informed, if the outcome is not sent.
+            outcome: The outcome, in plain text: up to 5,000 characters. An empty line begins a new paragraph.
+            send: Whether to send the outcome.
 
         Raises:
-            UsageError: As for `acknowledge_complaint`.
+            UsageError: The contact made no such complaint; there is nowhere to reply; or what is needed is missing:
+                *outcome* if it is sent, and *how* otherwise.
+            NoBackendError: No backend serves the channel to reply on. For a letter, print `complaint_letter`.
         """
-        return await complaints.answer_complaint(self._app, contact, complaint, how, resolved=True)
+        if send:
+            if how:
+                raise UsageError("how= is for an outcome that is not sent: leave it out, or leave out send=True")
+            return await complaints.send_outcome(self._app, contact, complaint, outcome=outcome, actor=actor)
+        return await complaints.answer_complaint(
+            self._app, contact, complaint, how=how, outcome=outcome, resolved=True, actor=actor
+        )
+
+    async def complaint_letter(self, complaint: str, *, outcome: str = "") -> Content:
+        """
+        Return a letter to print, as plain text and HTML: with the outcome or, without one, the acknowledgement. Nothing
+        is recorded: once it is posted, use `resolve_complaint` or `acknowledge_complaint`.
+
+        Args:
+            complaint: The reference or the id.
+
+        Raises:
+            UnknownComplaintError: There is no such complaint.
+        """
+        return await complaints.letter(self._app, complaint, outcome)
 
     # ---- proof
 

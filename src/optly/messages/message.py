@@ -144,7 +144,8 @@ class DeliveryStatus(StrEnum):
     DELIVERED: Delivered to the recipient.
     FAILED: Not delivered, for a reason that says nothing lasting about the address.
     BOUNCED: Not delivered, because the address permanently accepts no messages.
-    COMPLAINED: The person marked it as unwanted.
+    COMPLAINED: A spam report: the person marked it as unwanted, and their mail provider reported that. Not a complaint
+        about how their data are used, which people make through the pages or to staff.
     OPTED_OUT: The person asked the provider to stop.
     """
 

@@ -358,7 +358,11 @@ def complain(visit: Visit) -> Response:
     return visit.own_done(
         opened,
         N_("We have your complaint"),
-        visit.say(language, N_("Its reference is %(reference)s."), reference=complaint.id),
+        visit.say(
+            language,
+            N_("Its reference is %(reference)s. Keep it: you can use it when you contact us about the complaint."),
+            reference=complaint.reference,
+        ),
         visit.say(
             language,
             N_("We will confirm that we have received it by %(date)s, and then tell you the outcome."),

@@ -230,6 +230,25 @@ class AsyncStorage(Protocol):
         Return how many messages are in each state; a state without any is left out.
         """
 
+    # ---- complaints
+
+    async def complaint(self, organisation: str, reference: str) -> values.StoredComplaint | None:
+        """
+        Return the complaint of an organisation with this reference, or None.
+        """
+
+    async def complaints(
+        self, organisation: str, open: bool | None, after: values.StoredComplaint | None, limit: int
+    ) -> Sequence[values.StoredComplaint]:
+        """
+        Return complaints of an organisation, those due first and then by reference, so that a caller can read all of
+        them part by part.
+
+        Args:
+            open: Only those that are open, or only those that are closed; None for both.
+            after: The last one of the part before; None for the first part.
+        """
+
     # ---- codes and counters
 
     async def put_codes(self, codes: Sequence[values.StoredCode]) -> None:

@@ -249,6 +249,29 @@ class Settlement:
 
 
 @attrs.frozen(kw_only=True)
+class StoredComplaint:
+    """
+    The entry of one complaint in the list of an organisation.
+
+    Attributes:
+        reference: What people read out, in capital letters and digits alone; unique in the organisation.
+        complaint: Its id, 16 random bytes.
+        subject: The contact whose record it is in, or the record of its own if the person is not on record.
+        due_at: The last instant at which to acknowledge it.
+        open: Whether the person has not been informed of the outcome yet.
+        reply: Where to reply, in a format private to Optly. It holds personal data, survives the erasure of the
+            contact, and is emptied when the complaint is closed.
+    """
+
+    reference: str
+    complaint: bytes
+    subject: bytes
+    due_at: datetime
+    open: bool = True
+    reply: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class Commit:
     """
     One change to one contact. A store writes all of it or none of it.
@@ -268,6 +291,9 @@ class Commit:
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.
+        complaints: Complaints to add to the list of the organisation. A reference that is taken is a conflict.
+        closed: References of complaints to close: they stay in the list, and where to reply is erased. One that is not
+            in the list is left out.
         idem: 16 bytes that identify this commit, so that a repeat is recognised.
     """
 
@@ -286,6 +312,8 @@ class Commit:
     wordings: Mapping[str, bytes] = attrs.field(factory=dict, repr=False)
     queue: Sequence[OutboxMessage] = ()
     settle: Sequence[Settlement] = ()
+    complaints: Sequence[StoredComplaint] = ()
+    closed: Sequence[str] = ()
     idem: bytes = attrs.field(repr=False)
 
 

@@ -280,13 +280,23 @@ class Complain:
     Attributes:
         complaint: Random id, 32 hexadecimal digits.
         acknowledge_by: The last instant at which to acknowledge it.
+        link, code: As for an answer; None and empty if it was made in another way.
+        at: When it was received; None for now.
+        how: In which way it was made, such as ``telephone``, if not through a link.
+        name: The name of a person who is not on record.
+        apart: Whether the person is not on record, so that the complaint has a record of its own.
     """
 
     complaint: str
     acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
     text: str = attrs.field(repr=False)
-    link: events.LinkKind
+    link: events.LinkKind | None = None
     code: str = ""
+    at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    how: str = attrs.field(default="", repr=False)
+    name: str = attrs.field(default="", repr=False)
+    actor: events.Actor = events.Actor.PERSON
+    apart: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -295,13 +305,31 @@ class AnswerComplaint:
     Record that a complaint was acknowledged to the person, or that they were informed of the outcome.
 
     Attributes:
-        how: How they were informed; if the complaint is resolved, also the outcome.
+        how: How they were informed.
+        outcome: The outcome, if they were informed of it.
         resolved: Whether this resolves the complaint.
     """
 
     complaint: str
     how: str = attrs.field(repr=False)
+    outcome: str = attrs.field(default="", repr=False)
     resolved: bool
+    actor: events.Actor = events.Actor.STAFF
+
+
+@attrs.frozen(kw_only=True)
+class DecideComplaint:
+    """
+    Decide the outcome of a complaint, to be sent to the person.
+
+    Attributes:
+        message: The message that informs them, 32 hexadecimal digits.
+    """
+
+    complaint: str
+    outcome: str = attrs.field(repr=False)
+    message: str
+    actor: events.Actor = events.Actor.STAFF
 
 
 class Unsound(StrEnum):
@@ -408,7 +436,7 @@ class RecordOutcome:
     Record the outcome of sending a message.
 
     Attributes:
-        complaint: The complaint that the message acknowledges, if any.
+        complaint: The complaint that the message acknowledges or whose outcome it reports, if any.
     """
 
     message: str
@@ -526,6 +554,7 @@ Command: TypeAlias = (
     | RequestService
     | Complain
     | AnswerComplaint
+    | DecideComplaint
     | RecordConsent
     | Stop
     | RecordSoftOptIn

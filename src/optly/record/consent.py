@@ -108,17 +108,11 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _line_restored(standing, event, seq)
         case events.ComplaintReceived():
             return _complaint_received(standing, event, seq)
-        case events.ComplaintAcknowledged() | events.ComplaintResolved():
+        case events.ComplaintAcknowledged() | events.ComplaintDecided() | events.ComplaintResolved():
             return _complaint_answered(standing, event, seq)
-        case (
-            events.MessageQueued()
-            | events.ServiceRequested()
-            | events.MessageRefused()
-            | events.MessageDoubted()
-            | events.MessageUndelivered()
-            | events.MessageWithheld()
-            | events.MessageReceived()
-        ):
+        case events.MessageRefused() | events.MessageUndelivered() | events.MessageWithheld():
+            return attrs.evolve(standing, version=seq, complaints=_untold(standing.complaints, event.message))
+        case events.MessageQueued() | events.ServiceRequested() | events.MessageDoubted() | events.MessageReceived():
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
@@ -310,18 +304,37 @@ def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq
     return attrs.evolve(standing, version=seq, complaints=(*standing.complaints, complaint))
 
 
-def _complaint_answered(
-    standing: Standing, event: events.ComplaintAcknowledged | events.ComplaintResolved, seq: int
-) -> Standing:
+_AnswerToComplaint: TypeAlias = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
+
+
+def _complaint_answered(standing: Standing, event: _AnswerToComplaint, seq: int) -> Standing:
     complaints = []
     for complaint in standing.complaints:
         if complaint.id == event.complaint:
-            # Anyone who hears the outcome has heard that the complaint was received.
-            complaint = attrs.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
-            if isinstance(event, events.ComplaintResolved):
-                complaint = attrs.evolve(complaint, resolved_at=event.occurred_at)
+            match event:
+                case events.ComplaintAcknowledged():
+                    complaint = attrs.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
+                case events.ComplaintDecided():
+                    complaint = attrs.evolve(complaint, decided_at=event.occurred_at, message=event.message)
+                case events.ComplaintResolved():
+                    complaint = attrs.evolve(
+                        complaint,
+                        # Anyone who hears the outcome has heard that the complaint was received.
+                        acknowledged_at=complaint.acknowledged_at or event.occurred_at,
+                        resolved_at=event.occurred_at,
+                        message="",
+                    )
         complaints.append(complaint)
     return attrs.evolve(standing, version=seq, complaints=tuple(complaints))
+
+
+def _untold(complaints: tuple[Complaint, ...], message: str) -> tuple[Complaint, ...]:
+    """
+    Return *complaints* after a message did not reach the person. An outcome that it was to report can be sent again.
+    """
+    return tuple(
+        attrs.evolve(complaint, message="") if complaint.message == message else complaint for complaint in complaints
+    )
 
 
 def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
@@ -496,6 +509,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
     """
     if isinstance(command, commands.AddContact):
         return _add_contact(command, standing, now)
+    if isinstance(command, commands.Complain) and command.apart and not standing.version:
+        return _complain(command, standing, now)
     if not standing.version:
         raise _unknown()
     if standing.erased_at is not None:
@@ -527,6 +542,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _complain(command, standing, now)
         case commands.AnswerComplaint():
             return _answer_complaint(command, standing, now)
+        case commands.DecideComplaint():
+            return _decide_complaint(command, standing, now)
         case commands.RecordConsent():
             return _record_consent(command, standing, now)
         case commands.Stop():
@@ -553,10 +570,17 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
 
 def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple[Event, ...]:
     """
-    Decide for a contact who was erased: erasure stopped everything, and only a message under way still has an outcome.
+    Decide for a contact who was erased: erasure stopped everything. Only a message under way still has an outcome, and
+    a complaint is still answered.
     """
     if isinstance(command, commands.RecordOutcome):
         return _record_outcome(command, standing, now)
+    if isinstance(command, commands.AnswerComplaint):
+        return _answer_complaint(command, standing, now)
+    if isinstance(command, commands.DecideComplaint):
+        return _decide_complaint(command, standing, now)
+    if isinstance(command, commands.WithholdMessage) and any(c.message == command.message for c in standing.complaints):
+        return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
     if isinstance(
         command,
         commands.EraseContact
@@ -878,8 +902,10 @@ def _complain(command: commands.Complain, standing: Standing, now: datetime) -> 
         raise errors.AnswerError("the complaint is empty: say what is wrong")
     if standing.complaint(command.complaint) is not None:
         return ()
-    personal = _kept(standing.version + 1, text=command.text.strip())
-    return (_written(events.ComplaintReceived, command, **_common(now, Actor.PERSON, Grade.B), personal=personal),)
+    personal = _kept(standing.version + 1, text=command.text.strip(), how=command.how, name=command.name)
+    grade = Grade.B if command.actor is Actor.PERSON else Grade.D
+    common = _common(now, command.actor, grade, command.at)
+    return (_written(events.ComplaintReceived, command, **common, personal=personal),)
 
 
 def _answer_complaint(command: commands.AnswerComplaint, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -888,14 +914,28 @@ def _answer_complaint(command: commands.AnswerComplaint, standing: Standing, now
         raise errors.UsageError("the contact made no such complaint")
     if not command.how.strip():
         raise errors.UsageError("say how the person was informed")
-    common = _common(now, Actor.STAFF, Grade.D)
-    kept = _kept(standing.version + 1, how=command.how)
+    common = _common(now, command.actor, Grade.D)
+    # Nothing personal may come back after an erasure.
+    kept = {} if standing.erased_at else _kept(standing.version + 1, how=command.how, outcome=command.outcome)
     if command.resolved:
         resolved = events.ComplaintResolved(**common, complaint=complaint.id, personal=kept)
         return () if complaint.resolved_at else (resolved,)
     if complaint.acknowledged_at is not None:
         return ()
     return (events.ComplaintAcknowledged(**common, complaint=complaint.id, personal=kept),)
+
+
+def _decide_complaint(command: commands.DecideComplaint, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    complaint = standing.complaint(command.complaint)
+    if complaint is None:
+        raise errors.UsageError("the contact made no such complaint")
+    if not command.outcome.strip():
+        raise errors.UsageError("say what the outcome is: it is sent to the person")
+    if complaint.resolved_at is not None or complaint.message:
+        return ()
+    kept = {} if standing.erased_at else _kept(standing.version + 1, outcome=command.outcome.strip())
+    common = _common(now, command.actor, Grade.B)
+    return (events.ComplaintDecided(**common, complaint=complaint.id, message=command.message, personal=kept),)
 
 
 def _record_consent(command: commands.RecordConsent, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1009,9 +1049,11 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
 
 def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:
     complaint = standing.complaint(command.complaint or "")
+    common = _common(now, Actor.SYSTEM, Grade.B)
+    if complaint is not None and complaint.message == command.message:
+        return (events.ComplaintResolved(**common, complaint=complaint.id, message=command.message),)
     if complaint is None or complaint.acknowledged_at is not None:
         return ()
-    common = _common(now, Actor.SYSTEM, Grade.B)
     return (events.ComplaintAcknowledged(**common, complaint=complaint.id, message=command.message),)
 
 
@@ -1022,9 +1064,9 @@ def _consequences(
     command: _Report, fault: Fault | None, standing: Standing, at: datetime, now: datetime
 ) -> tuple[Event, ...]:
     """
-    Return what follows for the line of a message that the provider did not deliver.
+    Return what follows for the line of a message that the provider did not deliver: nothing if it went to none.
     """
-    if standing.erased_at is not None:
+    if standing.erased_at is not None or not command.line:
         return ()
     if fault is Fault.ADDRESS:
         status = command.status if isinstance(command, commands.RecordOutcome) else command.status_code
@@ -1064,6 +1106,8 @@ def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: 
             return undelivered
         case DeliveryStatus.BOUNCED:
             return (*undelivered, *_consequences(command, Fault.ADDRESS, standing, at, now))
+        case DeliveryStatus.COMPLAINED if not command.line:
+            return ()  # the answer to a complaint, sent to an address that is on no record
         case DeliveryStatus.COMPLAINED:
             return _stopped_through(command, Through.COMPLAINT, standing, at, now)
         case DeliveryStatus.OPTED_OUT:

@@ -327,7 +327,8 @@ class ServiceRequested(Happened):
 @attrs.frozen(kw_only=True)
 class ComplaintReceived(Happened):
     """
-    The person complained about how their data are used. Their words are in the slot ``text_N``.
+    The person complained about how their data are used. Their words are in the slot ``text_N``. If they did so in
+    another way than through a link, that is in ``how_N``, and the name of a person who is not on record in ``name_N``.
 
     Attributes:
         complaint: Random id, 32 hexadecimal digits.
@@ -358,12 +359,30 @@ class ComplaintAcknowledged(Happened):
 
 
 @attrs.frozen(kw_only=True)
-class ComplaintResolved(Happened):
+class ComplaintDecided(Happened):
     """
-    The person was informed of the outcome of their complaint. The outcome is in the slot ``how_N``.
+    The outcome of the complaint was decided and queued to be sent. It is in the slot ``outcome_N``.
+
+    Attributes:
+        message: The message that informs the person of it.
     """
 
     complaint: str
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class ComplaintResolved(Happened):
+    """
+    The person was informed of the outcome of their complaint. How, if not by one of our messages, is in the slot
+    ``how_N``, and the outcome, if it is not in an earlier event, in ``outcome_N``.
+
+    Attributes:
+        message: The message that informed them, or empty.
+    """
+
+    complaint: str
+    message: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -609,7 +628,7 @@ class Through(StrEnum):
     How a stop reached us, where it was neither through a link nor recorded by staff.
 
     REPLY: The person wrote to us.
-    COMPLAINT: They marked a message as spam, and their provider reported that.
+    COMPLAINT: A spam report: they marked a message as spam, and their mail provider reported that.
     PROVIDER: They opted out with the provider that sends our messages.
     """
 
@@ -775,6 +794,7 @@ Event: TypeAlias = (
     | ServiceRequested
     | ComplaintReceived
     | ComplaintAcknowledged
+    | ComplaintDecided
     | ComplaintResolved
     | ConsentRequested
     | MessageQueued

@@ -28,6 +28,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "service-requested/1": events.ServiceRequested,
     "complaint-received/1": events.ComplaintReceived,
     "complaint-acknowledged/1": events.ComplaintAcknowledged,
+    "complaint-decided/1": events.ComplaintDecided,
     "complaint-resolved/1": events.ComplaintResolved,
     "consent-requested/1": events.ConsentRequested,
     "message-queued/1": events.MessageQueued,

@@ -17,6 +17,7 @@ import attrs
 
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import stricter
+from optly.record.complaint_references import reference_of
 from optly.record.events import Choice, Defect, Engagement, LinkKind
 
 
@@ -187,6 +188,9 @@ class Complaint:
         id: Random name, 32 hexadecimal digits.
         at: When it was received.
         acknowledge_by: The last instant at which to acknowledge it.
+        resolved_at: When the person was informed of the outcome.
+        decided_at: When its outcome was last decided and queued to be sent.
+        message: The message with the outcome, while it is queued, being sent or in doubt; otherwise empty.
     """
 
     id: str
@@ -194,6 +198,15 @@ class Complaint:
     acknowledge_by: datetime
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
+    decided_at: datetime | None = None
+    message: str = ""
+
+    @property
+    def reference(self) -> str:
+        """
+        What people read out, such as ``CMP-7K4D-2M``.
+        """
+        return reference_of(self.id)
 
 
 class QuestionState(StrEnum):

@@ -12,6 +12,7 @@ May import `messages`, `rules` and what they may import.
 from optly.rendering._templates import Letterhead as Letterhead
 from optly.rendering._templates import render as render
 from optly.rendering.complaints import complaint_alert as complaint_alert
+from optly.rendering.complaints import complaint_outcome as complaint_outcome
 from optly.rendering.complaints import complaint_received as complaint_received
 from optly.rendering.promotions import marketing as marketing
 from optly.rendering.promotions import unsubscribe_headers as unsubscribe_headers

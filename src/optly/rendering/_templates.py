@@ -90,6 +90,13 @@ class Letterhead:
         return self.channel is Channel.EMAIL
 
     @property
+    def on_paper(self) -> bool:
+        """
+        Whether it is a letter to print.
+        """
+        return self.channel is Channel.POST
+
+    @property
     def translations(self) -> NullTranslations:
         return catalogue(self.language, self.more)
 

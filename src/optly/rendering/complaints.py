@@ -1,9 +1,10 @@
 """
-The acknowledgement of a complaint, and the alert to the organisation that there is one.
+The acknowledgement of a complaint, its outcome, and the alert to the organisation that there is one.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from optly.contacts import Organisation
@@ -17,7 +18,7 @@ def complaint_received(head: Letterhead, *, reference: str, on: datetime, by: da
     Return the acknowledgement of a complaint about how the person's data are used.
 
     Args:
-        reference: The id of the complaint.
+        reference: The reference of the complaint.
         on: When it was received.
         by: The last day on which the law lets it be acknowledged.
 
@@ -27,7 +28,7 @@ def complaint_received(head: Letterhead, *, reference: str, on: datetime, by: da
     """
     _ = head.translations.gettext
     received = head.day(on)
-    if not head.by_email:
+    if not (head.by_email or head.on_paper):
         text = _(
             "%(organisation)s: on %(on)s we received your complaint about your data. Reference %(reference)s. "
             "We will look into it and tell you the outcome."
@@ -37,11 +38,31 @@ def complaint_received(head: Letterhead, *, reference: str, on: datetime, by: da
     return head.letter("complaint", subject, reference=reference, on=received, by=head.day(by))
 
 
+def complaint_outcome(head: Letterhead, *, reference: str, outcome: str) -> Content:
+    """
+    Return the message with the outcome of a complaint, in the organisation's own words.
+
+    Args:
+        reference: The reference of the complaint.
+        outcome: Plain text; an empty line begins a new paragraph.
+
+    Source: as for `complaint_received`; section 164A(4)(b), the outcome is told without undue delay.
+    """
+    _ = head.translations.gettext
+    if not (head.by_email or head.on_paper):
+        text = _("%(organisation)s: the outcome of your complaint %(reference)s: %(outcome)s")
+        return head.text(text, reference=reference, outcome=" ".join(outcome.split()))
+    subject = _("%(organisation)s: the outcome of your complaint")
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", outcome) if part.strip()]
+    return head.letter("complaint_outcome", subject, reference=reference, paragraphs=paragraphs)
+
+
 def complaint_alert(
     organisation: Organisation, *, contact: str, reference: str, by: datetime, reminder: bool = False
 ) -> Content:
     """
-    Return the alert to the organisation itself, in English. It names the complaint and the contact by their ids only.
+    Return the alert to the organisation itself, in English. It names the complaint by its reference and the contact by
+    their id.
 
     Args:
         contact: The id of the contact.

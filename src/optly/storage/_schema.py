@@ -182,4 +182,16 @@ leaves = _table(
 )
 Index("optly_leaves_subject", leaves.c.subject_id)
 
+complaints = _table(
+    "complaints",
+    Column("organisation", _code(48), primary_key=True),
+    Column("reference", _code(16), primary_key=True),
+    Column("complaint_id", _binary(16), nullable=False),
+    Column("subject_id", _binary(16), nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("is_open", SmallInteger, nullable=False),
+    Column("reply", _blob(), nullable=False),
+)
+Index("optly_complaints_due", complaints.c.organisation, complaints.c.is_open, complaints.c.due_at)
+
 schema_version = _table("schema_version", Column("version", Integer, primary_key=True, autoincrement=False))

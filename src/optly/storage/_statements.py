@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Dialect, Table, bindparam, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import Dialect, Table, and_, bindparam, case, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
@@ -27,6 +27,7 @@ UNROUTED: Final = frozenset(
         *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
+        *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
     }
 )
 
@@ -57,6 +58,26 @@ _message = (
     t.outbox.c.body,
 )
 _live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
+_complaint = (
+    t.complaints.c.reference,
+    t.complaints.c.complaint_id,
+    t.complaints.c.subject_id,
+    t.complaints.c.due_at,
+    t.complaints.c.is_open,
+    t.complaints.c.reply,
+)
+_next_complaints = (
+    select(*_complaint)
+    .where(
+        _is(t.complaints.c.organisation, "of"),
+        or_(
+            t.complaints.c.due_at > bindparam("due"),
+            and_(_is(t.complaints.c.due_at, "due"), t.complaints.c.reference > bindparam("after")),
+        ),
+    )
+    .order_by(t.complaints.c.due_at, t.complaints.c.reference)
+    .limit(bindparam("most"))
+)
 _last_event = select(func.max(t.events.c.seq)).where(t.events.c.subject_id == t.heads.c.subject_id).scalar_subquery()
 
 STATEMENTS: Final[Mapping[str, ClauseElement]] = {
@@ -174,6 +195,15 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.logs.c.organisation, "of"), _is(t.logs.c.size, "previous"))
     .values(**{name: bindparam(f"{name}_") for name in ("origin", "size", "root", "note", "edge")}),
     "put_leaf": insert(t.leaves),
+    "put_complaint": insert(t.complaints),
+    "close_complaint": update(t.complaints)
+    .where(_is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name"))
+    .values(is_open=literal_column("0"), reply=bindparam("empty")),
+    "complaint": select(*_complaint).where(
+        _is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name")
+    ),
+    "complaints": _next_complaints.where(_is(t.complaints.c.is_open, "open")),
+    "all_complaints": _next_complaints,
     "log_leaves": select(t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
     .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place < bindparam("end"))
     .order_by(t.leaves.c.place),

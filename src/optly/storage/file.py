@@ -80,7 +80,7 @@ class FileStorage(MemoryStorage):
     are synced together; one process at a time may use it.
 
     Beside the file are its mark and its lock; back up the mark with it. Every erasure rewrites the whole file without
-    what was erased, so a clean-up should make its erasures in few calls.
+    what was erased, and so does closing a complaint, so a clean-up should make its erasures in few calls.
 
     Args:
         path: The path of the file, which is created if it is missing. Not on a network file system, whose locks are not
@@ -120,7 +120,7 @@ class FileStorage(MemoryStorage):
     def _changed(self, operation: str, *args: Any) -> None:
         if self._journal is None:
             return
-        if operation == "append" and any(c.forget or c.release for c in args[0]):
+        if operation == "append" and any(c.forget or c.release or c.closed for c in args[0]):
             self._journal.replace(self._rows())
         else:
             self._journal.add(_write((operation, args)))

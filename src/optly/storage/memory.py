@@ -89,6 +89,7 @@ class State:
     key_versions: dict[str, set[str]] = attrs.field(factory=dict)
     logs: dict[str, LogHead] = attrs.field(factory=dict)
     leaves: dict[tuple[str, int], Leaf] = attrs.field(factory=dict)
+    complaints: dict[tuple[str, str], protocols.StoredComplaint] = attrs.field(factory=dict)
 
 
 def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredCode | None:
@@ -268,6 +269,25 @@ class MemoryStorage:
                 if queued.organisation == organisation
             )
 
+    # ---- complaints
+
+    def complaint(self, organisation: str, reference: str) -> protocols.StoredComplaint | None:
+        with self._reading:
+            return self._state.complaints.get((organisation, reference))
+
+    def complaints(
+        self, organisation: str, open: bool | None, after: protocols.StoredComplaint | None, limit: int
+    ) -> Sequence[protocols.StoredComplaint]:
+        with self._reading:
+            found = (
+                complaint
+                for (owner, _), complaint in self._state.complaints.items()
+                if owner == organisation
+                and open in (None, complaint.open)
+                and (after is None or _when_due(complaint) > _when_due(after))
+            )
+            return nsmallest(limit, found, key=_when_due)
+
     # ---- codes and counters
 
     def put_codes(self, codes: Sequence[protocols.StoredCode]) -> None:
@@ -404,6 +424,9 @@ def _check(state: State, commits: Sequence[protocols.Commit]) -> None:
         if contact and not commit.forget and contact.openings.keys() & commit.openings.keys():
             raise ConflictError("a slot already holds a personal value")
     _check_references(state, commits)
+    references = [(commit.organisation, complaint.reference) for commit in commits for complaint in commit.complaints]
+    if len(set(references)) < len(references) or any(reference in state.complaints for reference in references):
+        raise ConflictError("another complaint has this reference")
     for commit in commits:
         _check_ids(state, commit.queue, forgotten=commit.forget)
     for commit in commits:
@@ -430,6 +453,10 @@ def _check_references(state: State, commits: Sequence[protocols.Commit]) -> None
                 owners.setdefault(reference.idkey, known.subject)
             if owners.setdefault(reference.idkey, reference.subject) != reference.subject:
                 raise ReferenceTakenError("another contact has this reference")
+
+
+def _when_due(complaint: protocols.StoredComplaint) -> tuple[datetime, str]:
+    return complaint.due_at, complaint.reference
 
 
 def _revoke(state: State, subject: bytes) -> int:
@@ -480,6 +507,11 @@ def _write(state: State, commit: protocols.Commit) -> None:
     _enqueue(state, commit.organisation, commit.queue)
     for settlement in commit.settle:
         _settle(state, settlement)
+    for complaint in commit.complaints:
+        state.complaints[commit.organisation, complaint.reference] = complaint
+    for reference in commit.closed:
+        if known := state.complaints.get((commit.organisation, reference)):
+            state.complaints[commit.organisation, reference] = attrs.evolve(known, open=False, reply=b"")
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 1000
 _HASH: Final = 32
+_BEFORE_ALL: Final = -(2**63)  # microseconds: before every time that a column holds
 
 _subject: Final = attrgetter("subject")
 _key: Final = attrgetter("subject", "message")
@@ -105,7 +106,7 @@ class SQLStorage:
 
     def append(self, commits: Sequence[protocols.Commit]) -> None:
         if commits:
-            erase = any(commit.forget or commit.release for commit in commits)
+            erase = any(commit.forget or commit.release or commit.closed for commit in commits)
             self._database.write(lambda session: _append(session, commits), erase=erase)
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
@@ -167,6 +168,27 @@ class SQLStorage:
     def backlog(self, organisation: str) -> Mapping[protocols.MessageState, int]:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
         return {protocols.MessageState(state): count for state, count in rows}
+
+    # ---- complaints
+
+    def complaint(self, organisation: str, reference: str) -> protocols.StoredComplaint | None:
+        rows = self._database.read(lambda session: session.rows("complaint", of=organisation, name=reference))
+        return _stored_complaint(*rows[0]) if rows else None
+
+    def complaints(
+        self, organisation: str, open: bool | None, after: protocols.StoredComplaint | None, limit: int
+    ) -> Sequence[protocols.StoredComplaint]:
+        values: dict[str, Any] = {
+            "of": organisation,
+            "due": _BEFORE_ALL if after is None else to_micros(after.due_at),
+            "after": "" if after is None else after.reference,
+            "most": limit,
+        }
+        name = "all_complaints"
+        if open is not None:
+            name, values["open"] = "complaints", int(open)
+        rows = self._database.read(lambda session: session.rows(name, **values))
+        return [_stored_complaint(*row) for row in rows]
 
     # ---- codes and counters
 
@@ -302,6 +324,31 @@ def _message(
     )
 
 
+def _stored_complaint(
+    reference: str, complaint: bytes, subject: bytes, due_at: int, is_open: int, reply: bytes
+) -> protocols.StoredComplaint:
+    return protocols.StoredComplaint(
+        reference=reference,
+        complaint=complaint,
+        subject=subject,
+        due_at=from_micros(due_at),
+        open=bool(is_open),
+        reply=reply,
+    )
+
+
+def _complaint_row(organisation: str, complaint: protocols.StoredComplaint) -> dict[str, Any]:
+    return {
+        "organisation": organisation,
+        "reference": complaint.reference,
+        "complaint_id": complaint.complaint,
+        "subject_id": complaint.subject,
+        "due_at": to_micros(complaint.due_at),
+        "is_open": int(complaint.open),
+        "reply": complaint.reply,
+    }
+
+
 def _code_row(code: protocols.StoredCode) -> dict[str, Any]:
     return {
         "code_key": code.key,
@@ -400,6 +447,23 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     settled = [settlement for commit in commits for settlement in commit.settle]
     if _settle(session, settled) < len(settled):
         raise ClaimLostError("the claim on a message was lost before its outcome was recorded")
+    _list_complaints(session, commits)
+
+
+def _list_complaints(session: Session, commits: Sequence[protocols.Commit]) -> None:
+    session.change_each(
+        "put_complaint",
+        [_complaint_row(commit.organisation, complaint) for commit in commits for complaint in commit.complaints],
+        taken=ConflictError("another complaint has this reference"),
+    )
+    session.change_each(
+        "close_complaint",
+        [
+            {"of": commit.organisation, "name": reference, "empty": b""}
+            for commit in commits
+            for reference in commit.closed
+        ],
+    )
 
 
 def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:

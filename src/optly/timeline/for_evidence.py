@@ -11,6 +11,7 @@ import attrs
 
 from optly.contacts import Channel, Wording
 from optly.record import events
+from optly.record.complaint_references import reference_of
 from optly.record.events import Choice, Event, Through
 from optly.record.ledger import Entry
 from optly.rendering import render
@@ -164,11 +165,21 @@ def _facts(event: Event) -> dict[str, str]:
             pass
     for name, label in _LABELS.items():
         if value := getattr(event, name, None):
-            facts[label] = f"a {value} link" if name == "link" else str(value)
+            facts[label] = _value(name, value)
     for slot, value in event.personal.items():
         name, _, _ = slot.partition("_")
         facts[name.capitalize()] = "(attached in the JSON form)" if name == "attachment" else value
     return facts
+
+
+def _value(name: str, value: object) -> str:
+    match name:
+        case "link":
+            return f"a {value} link"
+        case "complaint":
+            return f"{reference_of(str(value))} ({value})"
+        case _:
+            return str(value)
 
 
 def _answers(event: Event, wordings: Mapping[str, Wording]) -> tuple[Answer, ...]:

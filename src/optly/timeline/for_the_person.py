@@ -14,6 +14,7 @@ import attrs
 from optly.contacts import Wording
 from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 from optly.record import events
+from optly.record.complaint_references import reference_of
 from optly.record.events import Actor, Event
 from optly.record.views import History
 from optly.timeline.phrases import BY, phrase
@@ -130,4 +131,7 @@ def _detail(event: Event, history: History, translate: _Translate) -> Iterator[s
     if event.actor is Actor.STAFF and not isinstance(event, events.ConsentRequested):
         yield translate(N_("Our staff recorded this."))
     if isinstance(event, events.ComplaintReceived):
+        yield reference_of(event.complaint)
         yield from (text for slot, text in event.personal.items() if slot.startswith("text_"))
+    if isinstance(event, events.ComplaintDecided | events.ComplaintResolved):
+        yield from (text for slot, text in event.personal.items() if slot.startswith("outcome_"))

@@ -101,6 +101,8 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Complaint received", N_("You made a complaint"))
         case events.ComplaintAcknowledged():
             return Phrase("Complaint acknowledged", N_("We confirmed that we have your complaint"))
+        case events.ComplaintDecided():
+            return Phrase("Outcome of the complaint queued", N_("We decided the outcome of your complaint"))
         case events.ComplaintResolved():
             return Phrase("Complaint resolved", N_("We told you the outcome of your complaint"))
         case events.ConsentRequested():

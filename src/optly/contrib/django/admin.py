@@ -1,6 +1,6 @@
 # mypy: allow-subclassing-any, disable-error-code="import-untyped, untyped-decorator"
 """
-Contacts and their history in the admin, for staff with the permission ``optly.view_contact``.
+Contacts, their history and complaints in the admin, for staff with the permission ``optly.view_contact``.
 
 Everything is read through the manager; nothing can be added, changed or deleted. The address a contact is looked up by
 is sent in the body of a form, so that it does not appear in a URL.
@@ -9,6 +9,7 @@ is sent in the body of a form, so that it does not appear in a URL.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -36,6 +37,7 @@ _KINDS = {
     AddressKind.POST: "Post",
     AddressKind.ACCOUNT: "Account",
 }
+_MOST_COMPLAINTS = 200
 _ANSWERS = {True: "yes", False: "no", None: "not answered"}
 
 
@@ -84,6 +86,7 @@ class ContactAdmin(admin.ModelAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.changelist_view), name="optly_contact_changelist"),
+            path("complaints/", view(self.complaints_view), name="optly_contact_complaints"),
             path("<str:id>/", view(self.contact_view), name="optly_contact_change"),
             path("<str:id>/evidence.<str:form>", view(self.evidence_view), name="optly_contact_evidence"),
         ]
@@ -102,6 +105,24 @@ class ContactAdmin(admin.ModelAdmin):
             else:
                 return redirect("admin:optly_contact_change", contact.id)
         return self._page(request, "look_up", title="Look up a contact", **(extra_context or {}))
+
+    def complaints_view(self, request: HttpRequest) -> HttpResponse:
+        """
+        List the open complaints, without personal data.
+        """
+        self._require_permission(request)
+        now = get_manager().clock()
+        found = [
+            (complaint, complaint.is_overdue(now))
+            for complaint in islice(get_manager().complaints(), _MOST_COMPLAINTS + 1)
+        ]
+        return self._page(
+            request,
+            "complaints",
+            title="Complaints",
+            complaints=found[:_MOST_COMPLAINTS],
+            more=len(found) > _MOST_COMPLAINTS,
+        )
 
     def contact_view(self, request: HttpRequest, id: str) -> HttpResponse:
         """

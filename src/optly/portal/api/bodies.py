@@ -341,6 +341,6 @@ class Complained(Body, frozen=True):
     A complaint that was recorded.
     """
 
-    reference: str
-    at: Instant
+    reference: Annotated[str, Meta(description="What the person can read out about the complaint.")]
+    at: Annotated[Instant, Meta(description="When it was received.")]
     acknowledge_by: Annotated[Instant, Meta(description="The last instant at which to say that it came.")]

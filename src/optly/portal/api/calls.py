@@ -98,7 +98,7 @@ def complain(visit: Visit, body: bodies.Complaining) -> bodies.Complained:
     Record a complaint about how the person's data are used.
     """
     complaint = visit.me.complain(body.text)
-    return bodies.Complained.of(complaint, reference=complaint.id)
+    return bodies.Complained.of(complaint, reference=complaint.reference)
 
 
 # ---- sessions

@@ -30,6 +30,8 @@ from optly.testing.storage._base import settlement as settlement
 from optly.testing.storage._base import stop as stop
 from optly.testing.storage._base import values_of as values_of
 from optly.testing.storage.codes import CodesContract as CodesContract
+from optly.testing.storage.complaints import ComplaintsContract as ComplaintsContract
+from optly.testing.storage.complaints import complaint as complaint
 from optly.testing.storage.concurrency import ConcurrencyContract as ConcurrencyContract
 from optly.testing.storage.contacts import ContactsContract as ContactsContract
 from optly.testing.storage.durable import DurableContract as DurableContract
@@ -42,7 +44,13 @@ from optly.testing.storage.outbox import OutboxContract as OutboxContract
 
 
 class StorageContract(
-    ContactsContract, ErasureContract, OutboxContract, CodesContract, LogContract, ConcurrencyContract
+    ContactsContract,
+    ErasureContract,
+    OutboxContract,
+    ComplaintsContract,
+    CodesContract,
+    LogContract,
+    ConcurrencyContract,
 ):
     """
     What every store has to do. Subclass it and give it a `storage` fixture.

@@ -36,6 +36,7 @@ Opener: TypeAlias = "Callable[[], Storage]"
 
 NOW: Final = datetime(2026, 11, 24, 12, 0, 0, 123_457, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
+DAY: Final = timedelta(days=1)
 BYTES: Final = bytes(range(256)) * 2 + b"\0\0\xff"
 WORDING: Final = "c0ffee" + "0" * 58
 

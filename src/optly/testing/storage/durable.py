@@ -18,6 +18,7 @@ from optly.errors import StorageLockedError
 from optly.protocols import MessageState, Storage, StoredCode
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
+from optly.testing.storage.complaints import complaint
 
 
 class DurableContract(Contract):
@@ -47,7 +48,8 @@ class DurableContract(Contract):
         self, storage: Storage, opener: base.Opener, ada: Contact, eve: Contact
     ) -> None:
         """
-        All of it: contacts, addresses, stops, wordings, messages in each state, codes, counters, keys and the log.
+        All of it: contacts, addresses, stops, wordings, messages in each state, complaints, codes, counters, keys and
+        the log.
         """
         organisation = ada.organisation
         queued, claimed, back, done = (ada.message() for _ in range(4))
@@ -61,6 +63,7 @@ class DurableContract(Contract):
                     suppressions=[base.stop(mine)],
                     wordings={base.WORDING: b"x"},
                     queue=[queued, claimed, back, done],
+                    complaints=[complaint(ada, "AAAAA2", 1), complaint(ada, "BBBBB2")],
                 ),
                 eve.commit(identifiers=[eve.identifier(hers)], suppressions=[base.stop(hers)]),
             ]
@@ -78,7 +81,7 @@ class DurableContract(Contract):
         storage.take_code(taken.key, base.NOW)
         storage.count(counter, base.NOW, base.NOW)
         storage.add_key_version(organisation, "k1")
-        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])])])
+        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=["BBBBB2"])])
         storage.append([eve.commit(forget=True, suppressions=[base.stop(hers, base.NOW + base.TICK)])])
         before = everything(storage, ada, eve, [mine, hers], [kept, taken])
         storage.close()
@@ -159,6 +162,7 @@ def everything(
         "overdue": list(storage.overdue(organisation, late, 9)),
         "backlog": dict(storage.backlog(organisation)),
         "codes": [storage.code(row.key, base.NOW) for row in codes],
+        "complaints": list(storage.complaints(organisation, None, None, 9)),
         "keys": storage.key_versions(organisation),
         "log_head": (log_head[0], list(log_head[1])),
         "leaves": list(storage.log_leaves(organisation, 99)),
