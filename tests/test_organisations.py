@@ -17,7 +17,7 @@ from services import MYSQL, POSTGRESQL, fresh_database
 from world import ACME, EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Organisation, Subscriber, Wording
-from optly.errors import LinkInvalidError, SessionError, UnknownContactError, UsageError
+from optly.errors import LinkInvalidError, SessionError, UnknownComplaintError, UnknownContactError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.protocols import MessageState, Storage
 from optly.protocols.http import Request
@@ -102,6 +102,7 @@ def about(w: World, contact: Contact) -> dict[str, Callable[[], object]]:
         "acknowledge_complaint": lambda: m.acknowledge_complaint(contact, "0" * 32, how="letter"),
         "resolve_complaint": lambda: m.resolve_complaint(contact, "0" * 32, how="letter"),
         "evidence": lambda: m.evidence(contact),
+        "record_complaint": lambda: m.record_complaint(contact, text="Too many letters", how="telephone"),
     }
 
 
@@ -136,7 +137,7 @@ def test_another_organisations_contact_is_not_there(acme: World, other: World) -
     before = acme.manager.history(ada)
     for name, call in about(other, ada).items():
         assert outcome(about(other, UNKNOWN)[name]) == outcome(call), name
-        with pytest.raises(UnknownContactError):
+        with pytest.raises((UnknownContactError, UnknownComplaintError)):
             call()
     assert before == acme.manager.history(ada)
     assert acme.allowed()
@@ -264,6 +265,17 @@ def test_tries_at_one_organisation_use_up_none_of_anothers(acme: World, other: W
     acme.manager.self_service.request_link(EMAIL)
     acme.manager.deliver()
     assert [EMAIL] == [message.to for message in acme.emails.outbox]
+
+
+def test_another_organisations_complaint_is_not_there(acme: World, other: World) -> None:
+    """
+    Neither in the list nor by its reference.
+    """
+    recorded = acme.manager.record_complaint(acme.add(), text="Too many letters", how="telephone")
+    assert [recorded.reference] == [complaint.reference for complaint in acme.manager.complaints()]
+    assert [] == list(other.manager.complaints(open=None))
+    with pytest.raises(UnknownComplaintError):
+        other.manager.complaint(recorded.reference)
 
 
 # ---- interleaved

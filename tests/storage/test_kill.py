@@ -91,8 +91,8 @@ def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> Non
             assert problems(storage, "acme", subject) == ()
             assert there >= versions[subject]
             assert subject == shared or there % 2 == 0
-        found = storage.find(list(idkeys)).identifiers
-        assert idkeys == {idkey: row.subject for idkey, row in found.items()}
+        found = storage.find(list(idkeys)).holders
+        assert idkeys == {idkey: row.subject for idkey, [row] in found.items()}
         assert all(storage.code(key, NOW) == b"target" for key in codes)
         waiting = [message.message for message in storage.due("acme", Channel.EMAIL, NOW, 100_000)]
         assert queued <= set(waiting)
