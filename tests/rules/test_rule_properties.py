@@ -160,7 +160,7 @@ def calls(draw: st.DrawFn) -> Call:
         contact_requested=draw(DENIED_OR_NOT),
         gives_contact=draw(UNKNOWN_OR_NOT),
         contact_is_free=draw(UNKNOWN_OR_NOT),
-        recorded=draw(st.sampled_from([None, None, False, True])),
+        recorded=draw(st.sampled_from(["as_the_channel_says", "as_the_channel_says", None, False, True])),
         claims_management=draw(DENIED_OR_NOT),
         pensions=draw(DENIED_OR_NOT),
         authorised=draw(UNKNOWN_OR_NOT),
@@ -301,7 +301,7 @@ def poorer(communication: Communication) -> list[Communication]:
     """
     Return the message as it is known with each of its facts missing in turn.
 
-    What `recorded` leaves open the channel says, and whatever kind of message it is, is no fact that can be missing.
+    Whatever kind of message it is, is no fact that can be missing.
     """
     call, client, charity = communication.call, communication.call.client, communication.charity
     names = (
@@ -316,7 +316,7 @@ def poorer(communication: Communication) -> list[Communication]:
         "charitable_only",
         "delivered",
     )
-    of_calls = [field.name for field in attrs.fields(Call) if field.name != "recorded"]
+    of_calls = [field.name for field in attrs.fields(Call)]
     clients = [] if client is None else [without(client, field.name) for field in attrs.fields(ClientRelationship)]
     return [
         *(without(communication, name) for name in names),

@@ -104,6 +104,7 @@ def plan_change(
     subscriber: Subscriber | None = None,
     language: str | None = None,
     held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
+    how: str = "",
 ) -> Planner:
     """
     Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
@@ -126,7 +127,13 @@ def plan_change(
             remove.extend(present)
         return Plan(
             command=ChangeDetails(
-                name=name, subscriber=subscriber, language=language, add=tuple(add), remove=tuple(remove), actor=actor
+                name=name,
+                subscriber=subscriber,
+                language=language,
+                add=tuple(add),
+                remove=tuple(remove),
+                actor=actor,
+                how=how,
             )
         )
 

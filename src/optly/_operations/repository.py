@@ -36,7 +36,7 @@ _WORDINGS: Final = 1000
 
 
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
-_SNAPSHOT_VERSION: Final = b"4"
+_SNAPSHOT_VERSION: Final = b"5"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode

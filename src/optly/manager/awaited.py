@@ -260,6 +260,7 @@ class AsyncConsentManager(Face):
         held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
         actor: Actor = Actor.STAFF,
+        how: str = "",
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
@@ -267,7 +268,13 @@ class AsyncConsentManager(Face):
         A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
         address.
 
+        Args:
+            subscriber: What kind of subscriber they are. One that is protected more than the kind on record is taken
+                as it is. One that is protected less, such as a company after a sole trader, needs evidence.
+            how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
+
         Raises:
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
             AddressError: An address is malformed.
             LineTakenError: An address belongs to another contact.
             UnknownContactError: There is no such contact.
@@ -281,6 +288,7 @@ class AsyncConsentManager(Face):
             addresses=read_addresses(email, phone, address, account),
             held_by=held_by,
             actor=actor,
+            how=how,
         )
 
     async def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
@@ -334,6 +342,7 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
     ) -> Question:
         """
         Queue a question that asks a contact for consent. `deliver` sends it.
@@ -349,8 +358,10 @@ class AsyncConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
 
         Raises:
+            UsageError: The organisation does not trade under that name.
             NotPermittedError: The gate refuses; ``decision`` says why.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
@@ -368,6 +379,7 @@ class AsyncConsentManager(Face):
                 language=language,
                 expires_within=expires_within,
                 remind_after=remind_after,
+                trading_as=trading_as,
             ),
         )
 
@@ -383,6 +395,7 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         report: Callable[[Asked], object] | None = None,
     ) -> Campaign:
         """
@@ -396,7 +409,8 @@ class AsyncConsentManager(Face):
             campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
                 allow it.
             report: Called with the result for each contact, for a progress bar or a log.
-            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+            via, channels, purposes, basis, language, expires_within, remind_after, trading_as: As for
+                `request_consent`.
 
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
@@ -414,6 +428,7 @@ class AsyncConsentManager(Face):
                 language=language,
                 expires_within=expires_within,
                 remind_after=remind_after,
+                trading_as=trading_as,
             ),
             report,
         )
@@ -569,6 +584,7 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
     ) -> Standing:
         """
         Record that a contact withdrew consent for channels and purposes. None named means all of them.
@@ -579,8 +595,12 @@ class AsyncConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            organisation: Key of the organisation they said it to, if that is another: an instigator. It then covers
+                what is sent by or at the instigation of that one. By default it is this organisation, and covers
+                everything it sends or calls about, for others too.
 
         Raises:
+            UsageError: *organisation* cannot be the key of one.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return await recording.stop(
@@ -592,6 +612,7 @@ class AsyncConsentManager(Face):
             at=at,
             actor=actor,
             how=how,
+            organisation=organisation,
         )
 
     async def record_objection(
@@ -603,6 +624,7 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
     ) -> Standing:
         """
         Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
@@ -620,6 +642,7 @@ class AsyncConsentManager(Face):
             at=at,
             actor=actor,
             how=how,
+            organisation=organisation,
         )
 
     async def import_objections(
@@ -657,7 +680,7 @@ class AsyncConsentManager(Face):
         self,
         who: str | Address | Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
@@ -668,6 +691,8 @@ class AsyncConsentManager(Face):
 
         Args:
             who: The address it would go to, or a contact, whose first line for the channel is used.
+            purpose: Key of the purpose, or of each purpose of one message. All have to be allowed; the decision is the
+                first refusal, or the permission, and names them all.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
             facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
@@ -681,18 +706,21 @@ class AsyncConsentManager(Face):
             AddressError: The address is malformed.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        channel, at = Channel.of(channel), read_instant(at)
-        self._app.settings.purpose(purpose)
-        if isinstance(who, Contact):
-            return await gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts)
-        address = parse_address(who, channel.kind)
-        return (await gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts))[0]
+        channel, at, decisions = Channel.of(channel), read_instant(at), []
+        for key in self._app.settings.each_purpose(purpose):
+            if isinstance(who, Contact):
+                decisions.append(await gate.check_contact(self._app, who, channel, key, kind=kind, at=at, **facts))
+            else:
+                address = parse_address(who, channel.kind)
+                found = await gate.check_addresses(self._app, [address], channel, key, kind=kind, at=at, **facts)
+                decisions += found
+        return gate.together(decisions)
 
     def screen(
         self,
         addresses: Iterable[str | Address],
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         **facts: Unpack[Facts],
@@ -706,39 +734,59 @@ class AsyncConsentManager(Face):
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
         channel = Channel.of(channel)
-        self._app.settings.purpose(purpose)
-        return self._screen(iter(addresses), channel, purpose, kind, facts)
+        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
 
     async def _screen(
-        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+        self,
+        addresses: Iterator[str | Address],
+        channel: Channel,
+        purposes: Sequence[str],
+        kind: MessageKind,
+        facts: Facts,
     ) -> AsyncIterator[Decision]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in await gate.screen(self._app, batch, channel, purpose, kind=kind, **facts):
-                yield decision
+            for_each = [await gate.screen(self._app, batch, channel, key, kind=kind, **facts) for key in purposes]
+            for decisions in zip(*for_each, strict=True):
+                yield gate.together(decisions)
 
-    async def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+    async def send(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str | Sequence[str],
+        content: Content | str,
+        *,
+        trading_as: str | None = None,
+    ) -> str:
         """
         Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
 
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
 
+        Args:
+            purpose: Key of the purpose, or of each purpose of the message: all have to be allowed.
+            trading_as: The trading name to write in, one of `Organisation.names`. The footer names the legal person
+                too.
+
         Returns:
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
+            UsageError: The organisation does not trade under that name, or there is no purpose.
             NotPermittedError: The gate refuses; ``decision`` says why.
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        return await send.send(self._app, contact, Channel.of(channel), purpose, content)
+        purposes = self._app.settings.each_purpose(purpose)
+        return await send.send(self._app, contact, Channel.of(channel), purposes, content, trading_as=trading_as)
 
     async def record_communication(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
@@ -751,7 +799,8 @@ class AsyncConsentManager(Face):
         attempt counts.
 
         Args:
-            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            purpose, kind, facts: As for `check`, but no fact is assumed in the sender's favour. A message that was
+                asked for grants the wish, unless `delivered` or `Call.connected` is False.
             line: Number of the line to use, as in a decision. Defaults to the first for the channel.
 
         Raises:
@@ -760,7 +809,13 @@ class AsyncConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return await send.record_communication(
-            self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts
+            self._app,
+            contact,
+            Channel.of(channel),
+            self._app.settings.each_purpose(purpose),
+            kind=kind,
+            line=line,
+            **facts,
         )
 
     async def deliver(self, *, limit: int | None = None) -> Deliveries:

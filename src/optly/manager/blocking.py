@@ -262,6 +262,7 @@ class ConsentManager(Face):
         held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
         language: str | None = None,
         actor: Actor = Actor.STAFF,
+        how: str = "",
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
@@ -269,7 +270,13 @@ class ConsentManager(Face):
         A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
         address.
 
+        Args:
+            subscriber: What kind of subscriber they are. One that is protected more than the kind on record is taken
+                as it is. One that is protected less, such as a company after a sole trader, needs evidence.
+            how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
+
         Raises:
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
             AddressError: An address is malformed.
             LineTakenError: An address belongs to another contact.
             UnknownContactError: There is no such contact.
@@ -284,6 +291,7 @@ class ConsentManager(Face):
                 addresses=read_addresses(email, phone, address, account),
                 held_by=held_by,
                 actor=actor,
+                how=how,
             )
         )
 
@@ -338,6 +346,7 @@ class ConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
     ) -> Question:
         """
         Queue a question that asks a contact for consent. `deliver` sends it.
@@ -353,8 +362,10 @@ class ConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
 
         Raises:
+            UsageError: The organisation does not trade under that name.
             NotPermittedError: The gate refuses; ``decision`` says why.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
             MissingLineError: The contact has no address for one of the channels.
@@ -373,6 +384,7 @@ class ConsentManager(Face):
                     language=language,
                     expires_within=expires_within,
                     remind_after=remind_after,
+                    trading_as=trading_as,
                 ),
             )
         )
@@ -389,6 +401,7 @@ class ConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         report: Callable[[Asked], object] | None = None,
     ) -> Campaign:
         """
@@ -402,7 +415,8 @@ class ConsentManager(Face):
             campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
                 allow it.
             report: Called with the result for each contact, for a progress bar or a log.
-            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+            via, channels, purposes, basis, language, expires_within, remind_after, trading_as: As for
+                `request_consent`.
 
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
@@ -421,6 +435,7 @@ class ConsentManager(Face):
                     language=language,
                     expires_within=expires_within,
                     remind_after=remind_after,
+                    trading_as=trading_as,
                 ),
                 report,
             )
@@ -583,6 +598,7 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
     ) -> Standing:
         """
         Record that a contact withdrew consent for channels and purposes. None named means all of them.
@@ -593,8 +609,12 @@ class ConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            organisation: Key of the organisation they said it to, if that is another: an instigator. It then covers
+                what is sent by or at the instigation of that one. By default it is this organisation, and covers
+                everything it sends or calls about, for others too.
 
         Raises:
+            UsageError: *organisation* cannot be the key of one.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
@@ -607,6 +627,7 @@ class ConsentManager(Face):
                 at=at,
                 actor=actor,
                 how=how,
+                organisation=organisation,
             )
         )
 
@@ -619,6 +640,7 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
     ) -> Standing:
         """
         Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
@@ -637,6 +659,7 @@ class ConsentManager(Face):
                 at=at,
                 actor=actor,
                 how=how,
+                organisation=organisation,
             )
         )
 
@@ -677,7 +700,7 @@ class ConsentManager(Face):
         self,
         who: str | Address | Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
@@ -688,6 +711,8 @@ class ConsentManager(Face):
 
         Args:
             who: The address it would go to, or a contact, whose first line for the channel is used.
+            purpose: Key of the purpose, or of each purpose of one message. All have to be allowed; the decision is the
+                first refusal, or the permission, and names them all.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
             facts: Facts about the message or the call that only the host knows (see :class:`~optly.rules.Facts`). A
@@ -701,20 +726,25 @@ class ConsentManager(Face):
             AddressError: The address is malformed.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        channel, at = Channel.of(channel), read_instant(at)
-        self._app.settings.purpose(purpose)
-        if isinstance(who, Contact):
-            return run_to_completion(gate.check_contact(self._app, who, channel, purpose, kind=kind, at=at, **facts))
-        address = parse_address(who, channel.kind)
-        return run_to_completion(
-            gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts)
-        )[0]
+        channel, at, decisions = Channel.of(channel), read_instant(at), []
+        for key in self._app.settings.each_purpose(purpose):
+            if isinstance(who, Contact):
+                decisions.append(
+                    run_to_completion(gate.check_contact(self._app, who, channel, key, kind=kind, at=at, **facts))
+                )
+            else:
+                address = parse_address(who, channel.kind)
+                found = run_to_completion(
+                    gate.check_addresses(self._app, [address], channel, key, kind=kind, at=at, **facts)
+                )
+                decisions += found
+        return gate.together(decisions)
 
     def screen(
         self,
         addresses: Iterable[str | Address],
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         **facts: Unpack[Facts],
@@ -728,39 +758,63 @@ class ConsentManager(Face):
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
         channel = Channel.of(channel)
-        self._app.settings.purpose(purpose)
-        return self._screen(iter(addresses), channel, purpose, kind, facts)
+        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
 
     def _screen(
-        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+        self,
+        addresses: Iterator[str | Address],
+        channel: Channel,
+        purposes: Sequence[str],
+        kind: MessageKind,
+        facts: Facts,
     ) -> Iterator[Decision]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in run_to_completion(gate.screen(self._app, batch, channel, purpose, kind=kind, **facts)):
-                yield decision
+            for_each = [
+                run_to_completion(gate.screen(self._app, batch, channel, key, kind=kind, **facts)) for key in purposes
+            ]
+            for decisions in zip(*for_each, strict=True):
+                yield gate.together(decisions)
 
-    def send(self, contact: Contact, channel: Channel | str, purpose: str, content: Content | str) -> str:
+    def send(
+        self,
+        contact: Contact,
+        channel: Channel | str,
+        purpose: str | Sequence[str],
+        content: Content | str,
+        *,
+        trading_as: str | None = None,
+    ) -> str:
         """
         Queue a marketing message, if the gate allows it. `deliver` gates it again and sends it.
 
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
 
+        Args:
+            purpose: Key of the purpose, or of each purpose of the message: all have to be allowed.
+            trading_as: The trading name to write in, one of `Organisation.names`. The footer names the legal person
+                too.
+
         Returns:
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
+            UsageError: The organisation does not trade under that name, or there is no purpose.
             NotPermittedError: The gate refuses; ``decision`` says why.
             MissingLineError: The contact has no address for the channel.
             NoBackendError: No backend serves the channel.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, content))
+        purposes = self._app.settings.each_purpose(purpose)
+        return run_to_completion(
+            send.send(self._app, contact, Channel.of(channel), purposes, content, trading_as=trading_as)
+        )
 
     def record_communication(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
@@ -773,7 +827,8 @@ class ConsentManager(Face):
         attempt counts.
 
         Args:
-            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            purpose, kind, facts: As for `check`, but no fact is assumed in the sender's favour. A message that was
+                asked for grants the wish, unless `delivered` or `Call.connected` is False.
             line: Number of the line to use, as in a decision. Defaults to the first for the channel.
 
         Raises:
@@ -782,7 +837,15 @@ class ConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
-            send.record_communication(self._app, contact, Channel.of(channel), purpose, kind=kind, line=line, **facts)
+            send.record_communication(
+                self._app,
+                contact,
+                Channel.of(channel),
+                self._app.settings.each_purpose(purpose),
+                kind=kind,
+                line=line,
+                **facts,
+            )
         )
 
     def deliver(self, *, limit: int | None = None) -> Deliveries:

@@ -103,6 +103,7 @@ class Defect(StrEnum):
     CHILD = "child"
     UNPROVEN = "unproven"
     TOO_OLD = "too_old"
+    DORMANT = "dormant"
 
 
 @attrs.frozen(kw_only=True)
@@ -220,6 +221,8 @@ class ContactAdded(Happened):
 class DetailsChanged(Happened):
     """
     The contact's details changed. None means that a detail did not change.
+
+    How it is known that the subscriber is of a kind that is protected less than before is in the slot ``how_N``.
 
     Attributes:
         name: The slot the new name is in.
@@ -367,6 +370,9 @@ class ConsentRequested(Happened):
 class MessageQueued(Happened):
     """
     A marketing message passed the gate and was queued.
+
+    Attributes:
+        also_for: Further purposes of the same message, each of which passed the gate.
     """
 
     message: str
@@ -376,6 +382,7 @@ class MessageQueued(Happened):
     regulation: str
     reason: str
     edition: str
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -596,6 +603,8 @@ class Stopped(Happened):
         link, code: The kind and the mark of the link it came through, or None and empty.
         through: How it reached us, if neither through a link nor recorded by staff. What the person wrote is in the
             slot ``how_N``.
+        organisation: Key of the organisation it was made to, if that is another than the one that keeps this record. It
+            covers what is sent by or at the instigation of that one.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -604,6 +613,7 @@ class Stopped(Happened):
     link: LinkKind | None = None
     code: str = ""
     through: Through | None = None
+    organisation: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -712,6 +722,8 @@ class CommunicationMade(Happened):
         communication: Random id, 32 hexadecimal digits.
         regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
         checks: What the registers said beforehand.
+        also_for: Further purposes of the same message or call, each of which passed the gate.
+        solicited_at: When the person asked for it, if that was the reason and it was not in vain.
     """
 
     communication: str
@@ -722,6 +734,8 @@ class CommunicationMade(Happened):
     reason: str
     edition: str
     checks: tuple[Checked, ...] = ()
+    also_for: tuple[str, ...] = ()
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,8 @@ BY: Final = {
     Channel.SMS: N_("by text message"),
     Channel.MMS: N_("by picture message"),
     Channel.VOICEMAIL: N_("by voicemail"),
+    Channel.WHATSAPP: N_("by WhatsApp"),
+    Channel.RCS: N_("by RCS message"),
     Channel.SOCIAL_DM: N_("by direct message"),
     Channel.IN_APP: N_("in the app"),
     Channel.PUSH: N_("by push notification"),
