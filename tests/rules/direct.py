@@ -219,6 +219,10 @@ def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (email, (no(9), yes(5, manner=Manner(organisations=("acme",)))), refused),
         (email, (no(9), yes(5, manner=Manner(collected_by="partner"))), refused),
         (email, (no(9), yes(5, act=Act.PRE_TICKED)), {"reason": Reason.OBJECTED}),
+        # Someone who may decide for the holder is no stranger.
+        (email, (yes(5, manner=Manner(by_holder=False, authorised=True)),), allowed),
+        (email, (yes(5, manner=Manner(by_holder=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
+        (email, (yes(5, manner=Manner(by_holder=None, authorised=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
         # What is no consent neither counts nor takes the place of one.
         (email, (yes(9), yes(5, act=Act.PRE_TICKED)), {"allowed": True, "evidence": (1,)}),
         (email, (yes(9, act=Act.SILENCE),), {"reason": Reason.CONSENT_UNSOUND, "failed": (Defect.NOT_AFFIRMATIVE,)}),

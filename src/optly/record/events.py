@@ -120,6 +120,8 @@ class Manner:
             None where it is that one alone.
         chosen_singly: Whether each of several organisations could be chosen separately.
         by_holder: Whether the holder of the line gave it.
+        authorised: Whether someone else gave it who may decide for the holder, such as an attorney under a lasting
+            power of attorney. The evidence has to say under what.
         of_age: Whether the person was 13 or older, or a holder of parental responsibility allowed it.
         collected_by: Who collected it, if it was someone else; empty otherwise.
         unproven: Which evidence is missing.
@@ -138,6 +140,7 @@ class Manner:
     of_age: bool | None = True
     collected_by: str = ""
     unproven: tuple[Evidence, ...] = ()
+    authorised: bool | None = None
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -150,7 +153,7 @@ class Manner:
             (Defect.CHANNEL_NOT_NAMED, not self.channel_named),
             (Defect.SENDER_NOT_NAMED, not self.sender_named),
             (Defect.NO_CHOICE_OF_SENDER, not self.chosen_singly),
-            (Defect.NOT_THE_HOLDER, not self.by_holder),
+            (Defect.NOT_THE_HOLDER, not (self.by_holder or self.authorised)),
             (Defect.CHILD, not self.of_age),
             (Defect.UNPROVEN, bool(self.unproven)),
         )
