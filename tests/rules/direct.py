@@ -955,12 +955,48 @@ def _ages_set() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         ),
         *(
             (
+                communication(email),
+                fold([yes(4 * 365, actor=Actor.STAFF, manner=Manner(collected_by="broker")), *events]),
+                {"allowed": bool(events)},
+            )
+            for events in ((), (_made(4 * 365 - 9, "consented"),))
+        ),
+        *(
+            (
                 communication(email, kind=MessageKind.SOLICITED, solicited=Solicited(how="form", at=AT - age)),
                 Standing(),
                 {"allowed": age == timedelta(days=2)},
             )
             for age in (timedelta(days=2), timedelta(days=2) + TICK)
         ),
+    ]
+
+
+def _late() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask a rulebook for which a consent is dormant before one that someone else collected is too old.
+    """
+    message = communication(Channel.EMAIL)
+    return [
+        (message, Standing(consents=(consent(Channel.EMAIL, at=at, **given),)), {"failed": failed})
+        for given in ({}, {"collected_by": "broker", "own": False})
+        for at, failed in (
+            (datetime(2025, 11, 23, 10, tzinfo=UTC), ()),
+            (datetime(2025, 11, 23, 10, tzinfo=UTC) - TICK, (Defect.DORMANT,)),
+        )
+    ]
+
+
+def _in_february() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask at the end of the shortest month.
+    """
+    given = Standing(
+        consents=(consent(Channel.EMAIL, at=datetime(2026, 1, 31, 10, tzinfo=UTC), collected_by="broker", own=False),)
+    )
+    end = datetime(2026, 2, 28, 10, tzinfo=UTC)
+    return [
+        (communication(Channel.EMAIL, at=end + late), given, {"allowed": not late}) for late in (timedelta(0), TICK)
     ]
 
 
@@ -1112,6 +1148,8 @@ QUESTIONS = (
     *_named(_what_it_is(), "kind"),
     *_named(_ages(), "age"),
     *_named(_ages_set(), "set", dormant_months=None, solicited_within=timedelta(days=2)),
+    *_named(_late(), "late", first_contact_months=48, dormant_months=12),
+    *_named(_in_february(), "february", first_contact_months=1),
     *_named(_words_of_law(), "law"),
     *_named(_questions(), "facts"),
     *_named(_histories(), "history"),

@@ -54,6 +54,10 @@ MODULES = {
     "optly.rules._grounds": ((*RULES[2:], *TESTS), ()),
     "optly.rules.pecr": (TESTS, ()),
 }
+_OLD_ENOUGH = (
+    "set_aside_old: consent.purpose == communication.purpose and months is not None and "
+    "((communication.at - consent.at).days >= months * _SHORTEST_MONTH)"
+)
 # Changes that change no answer, and why.
 HARMLESS = {
     "Standing.running: covering and self._unlifted(covering, channel, purpose, line, at) is not None → "
@@ -66,6 +70,11 @@ HARMLESS = {
     "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
     "stop_of: 0 → -1": "nor -1",
     "set_aside_old: not old → False": "only saves time",
+    "_SHORTEST_MONTH: 28 → 27": "only saves time",
+    f"{_OLD_ENOUGH} → consent.purpose == communication.purpose and months is not None": "only saves time",
+    f"{_OLD_ENOUGH} → months is not None and (communication.at - consent.at).days >= months * _SHORTEST_MONTH": (
+        "only saves time"
+    ),
     "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
     "→ communication.charity is None and self.charity is not None": "only saves time",
     "consent_to: communication.line is None → False": "no consent is for no line",

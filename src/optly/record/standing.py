@@ -431,13 +431,10 @@ class Standing:
     def _unlifted(
         self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
     ) -> StandingStop | None:
-        yes = [
-            consent
-            for consent in self.consents
-            if consent.channel is channel and consent.purpose == purpose and consent.line == line and consent.runs(at)
-        ]
-        standing = [stop for stop in covering if not any(_lifts(consent, stop) for consent in yes)] if yes else covering
-        return max(standing, key=lambda stop: stop.at, default=None)
+        for consent in self.consents:
+            if consent.channel is channel and consent.purpose == purpose and consent.line == line and consent.runs(at):
+                covering = [stop for stop in covering if not _lifts(consent, stop)]
+        return max(covering, key=_instant, default=None)
 
     def stopped_only_by(self, seq: int, channel: Channel, purpose: str, line: int, at: datetime) -> bool:
         """
@@ -458,6 +455,10 @@ class Standing:
         Return this standing with further stops, such as those tied to the address alone.
         """
         return attrs.evolve(self, stops=merge_stops(self.stops, stops))
+
+
+def _instant(stop: StandingStop) -> datetime:
+    return stop.at
 
 
 def _lifts(consent: StandingConsent, stop: StandingStop) -> bool:

@@ -22,6 +22,7 @@ from optly.rules.editions import Fines, edition_at, months_later, uk_date
 # Days after which a listing counts: at 27 the caller is excused, at 28 refused. Reg 2(5), which counts whole days since
 # August 2025, may excuse the 28th day too; nothing decided that, and it is not relied on.
 LISTED_DAYS: Final = 28
+_SHORTEST_MONTH: Final = 28
 # How old a copy of a register may be, in days, the last included. Industry's rule, from the same period.
 COPY_DAYS: Final = 28
 # What a stop of a body that is no natural person is honoured under, where no regulation protects it. The ICO recommends
@@ -217,11 +218,18 @@ def set_aside_old(
     """
     if communication.first_contact is False:
         return standing
+    soonest = first_contact_months if dormant_months is None else min(first_contact_months, dormant_months)
     kept: list[StandingConsent] = []
     old: list[StandingConsent] = []
     for consent in standing.consents:
         defect = None
-        if consent.purpose == communication.purpose:
+        months = soonest if consent.collected_by else dormant_months
+        # Counting months takes time, and a consent younger than so many of the shortest cannot be too old.
+        if (
+            consent.purpose == communication.purpose
+            and months is not None
+            and (communication.at - consent.at).days >= months * _SHORTEST_MONTH
+        ):
             used = standing.used(consent)
             borrowed = consent.collected_by not in ("", communication.responsible)
             if borrowed and used is None and months_later(consent.at, first_contact_months) < communication.at:
@@ -251,7 +259,13 @@ def consent_to(
     running = standing.running(
         channel, communication.purpose, communication.line, communication.at, parties=communication.parties
     )
-    return next((consent for consent in running if all(_covers(consent, communication, one) for one in parties)), None)
+    for consent in running:
+        for party in parties:
+            if not _covers(consent, communication, party):
+                break
+        else:
+            return consent
+    return None
 
 
 def _covers(consent: StandingConsent, communication: Communication, party: str) -> bool:

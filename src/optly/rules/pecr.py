@@ -11,7 +11,7 @@ counts only from when it was given. A decision about the past is made on the sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
@@ -343,15 +343,14 @@ def electronic_mail(communication: Communication, standing: Standing) -> Decisio
     if ground:
         return first(ground, identity_and_stop_address(communication, standing))
     # Whatever the ground, a message that hides its sender or cannot be stopped breaches reg 23 as well.
-    lacking = tuple(_known_to_lack(communication))
+    lacking = _known_to_lack(communication)
     return attrs.evolve(ground, also=(*ground.also, *lacking)) if lacking else ground
 
 
-def _known_to_lack(communication: Communication) -> Iterator[str]:
-    if communication.shows_identity is False:
-        yield "23(a)"
-    if communication.gives_stop_address is False or communication.refusal_cost is RefusalCost.MORE:
-        yield "23(b)"
+def _known_to_lack(communication: Communication) -> tuple[str, ...]:
+    identity = ("23(a)",) if communication.shows_identity is False else ()
+    unstoppable = communication.gives_stop_address is False or communication.refusal_cost is RefusalCost.MORE
+    return (*identity, "23(b)") if unstoppable else identity
 
 
 def _mail_ground(communication: Communication, standing: Standing) -> Decision:
@@ -661,6 +660,12 @@ class UKPECR:
         return _wanting(decision, fact)
 
 
+_PROMOTES_NOTHING: Final[Mapping[MessageKind, Reason]] = {
+    MessageKind.SERVICE: Reason.SERVICE,
+    MessageKind.RESEARCH: Reason.MARKET_RESEARCH,
+}
+
+
 def _not_marketing(communication: Communication) -> Reason | None:
     """
     Return why a message is not direct marketing, or None if it is.
@@ -671,12 +676,12 @@ def _not_marketing(communication: Communication) -> Reason | None:
     https://www.dwfgroup.com, and on market research, as in https://tpsonline.org.uk/faq (as reported 2026-11-23).
     """
     kind = communication.kind
-    needed = communication.public_task.strip() and communication.public_authority
+    needed = communication.public_authority and communication.public_task.strip()
     if needed and kind in (MessageKind.SERVICE, MessageKind.MARKETING):
         return Reason.PUBLIC_TASK
     if communication.promotional is not False:
         return None
-    return {MessageKind.SERVICE: Reason.SERVICE, MessageKind.RESEARCH: Reason.MARKET_RESEARCH}.get(kind)
+    return _PROMOTES_NOTHING.get(kind)
 
 
 def _claimed_in_vain(communication: Communication, asked: Communication) -> str | None:
