@@ -72,6 +72,7 @@ def test_an_objection_may_name_whom_it_was_made_to() -> None:
     objection = w.manager.history(ada)[-1]
     assert isinstance(objection, ObjectionRaised)
     assert objection.organisation == "insurer"
+    assert "Made to" in w.manager.evidence(ada).to_html()
     w.later()
     assert w.allowed()
     assert w.manager.check(EMAIL, Channel.EMAIL, "offers", instigator="insurer").reason is Reason.OBJECTED
@@ -159,6 +160,7 @@ def test_a_message_for_several_purposes_needs_all_of_them() -> None:
     queued, made = w.manager.history(ada)[-2:]
     assert isinstance(queued, MessageQueued)
     assert isinstance(made, CommunicationMade)
+    assert "by email, offers, news" in w.manager.evidence(ada).to_html()
     assert [("offers", ("news",))] * 2 == [(event.purpose, event.also_for) for event in (queued, made)]
 
 
@@ -205,6 +207,7 @@ def test_one_wish_is_granted_once_and_ages() -> None:
     assert w.manager.check(EMAIL, Channel.EMAIL, "offers", **ask)
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", at=w.clock() + timedelta(days=31), **ask)
     w.manager.record_communication(ada, Channel.EMAIL, "offers", **ask, **FAIR)
+    assert wish.at.isoformat() in w.manager.evidence(ada).to_html()
     again = w.manager.check(EMAIL, Channel.EMAIL, "offers", **ask)
     assert (Reason.NO_CONSENT, ("consent", "solicited")) == (again.reason, again.failed)
     with pytest.raises(NotPermittedError):
