@@ -356,3 +356,44 @@ def test_only_a_name_of_the_organisation_can_be_used() -> None:
             ada, via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"], trading_as="Bigger Deal"
         )
     assert w.emails.outbox == []
+
+
+# ---- channels of a mobile number
+
+
+@pytest.mark.parametrize(
+    ("channel", "named"), [(Channel.WHATSAPP, "WhatsApp"), (Channel.RCS, "RCS message")], ids=["whatsapp", "rcs"]
+)
+def test_a_mobile_number_has_channels_of_its_own(channel: Channel, named: str) -> None:
+    """
+    A yes to one is none to the others, and people can be asked about each.
+    """
+    w = world()
+    ada = w.add()
+    w.manager.record_consent(
+        ada,
+        channels=[channel],
+        purposes=["offers"],
+        wording=Wording(text=f"May Acme Ltd send you offers by {named}?"),
+        act=Act.TICKED_BOX,
+        how="sign-up form",
+        at=w.clock(),
+    )
+    w.later()
+    decision = w.manager.check("07911 123456", channel, "offers")
+    assert (True, "22(2)") == (decision.allowed, decision.regulation)
+    for other in {Channel.WHATSAPP, Channel.RCS, Channel.SMS, Channel.SOCIAL_DM} - {channel}:
+        address = PHONE if other is not Channel.SOCIAL_DM else "app:ada"
+        assert not w.manager.check(address, other, "offers")
+    question = w.manager.request_consent(
+        ada,
+        via=Channel.EMAIL,
+        channels=[channel],
+        purposes=["news"],
+        basis=Solicited(how="asked for it", at=w.clock()),
+    )
+    w.manager.deliver()
+    assert f"by {named}?" in w.emails.outbox[-1].text
+    assert [channel] == [choice.channel for choice in question.choices]
+    w.manager.record_objection(ada)
+    assert w.manager.check(PHONE, channel, "offers").reason is Reason.OBJECTED

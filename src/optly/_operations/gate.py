@@ -74,9 +74,9 @@ def together(decisions: Sequence[Decision]) -> Decision:
     """
     Return the decision on one message for several purposes, from that on each: all have to be allowed.
     """
-    decision = next((decision for decision in decisions if not decision), decisions[0])
     if len(decisions) == 1:
-        return decision
+        return decisions[0]
+    decision = next((decision for decision in decisions if not decision), decisions[0])
     others = tuple(one.purpose for one in decisions if one is not decision)
     # The duties of every purpose are due, and what expires first is the limit of all.
     ends = [one.valid_until for one in decisions if one.valid_until is not None]

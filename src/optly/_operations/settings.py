@@ -82,7 +82,9 @@ class Settings:
             UnknownPurposeError: There is no such purpose.
             UsageError: There are none.
         """
-        named = (keys,) if isinstance(keys, str) else tuple(dict.fromkeys(keys))
+        if isinstance(keys, str):
+            return (self.purpose(keys).key,)
+        named = tuple(dict.fromkeys(keys))
         if not named:
             raise UsageError("a message needs at least one purpose")
         for key in named:

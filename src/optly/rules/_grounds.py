@@ -71,7 +71,7 @@ def _answer(
         allowed=allowed,
         reason=reason,
         regulation=regulation,
-        also=tuple(provision for provision in dict.fromkeys(also) if provision not in named),
+        also=tuple([provision for provision in dict.fromkeys(also) if provision not in named]),
         channel=communication.channel,
         purpose=communication.purpose,
         title=communication.title,

@@ -615,7 +615,8 @@ class UKPECR:
         dormant_months: How long a consent counts without being renewed or used: since it was given, or since the latest
             marketing on record for that channel, purpose and line. None for no limit. The regulations say "for the
             time being" and give no number, and the ICO says that consent is likely to degrade. Three years is a
-            cautious choice of ours. It also sets aside what dates from before the UK GDPR and was never confirmed.
+            cautious choice of ours. It also sets aside what dates from before the UK GDPR and was neither renewed
+            nor used since.
         solicited_within: How long after the person asked for a message it still answers their wish. No law gives a
             number; thirty days is a cautious choice of ours.
         charity: That the sender is a charity, where the message does not say it.
