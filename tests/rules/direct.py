@@ -685,7 +685,17 @@ def _whose_consent() -> list[tuple[Communication, Standing, dict[str, Any]]]:
             for instigator in ("", "insurer")
         ),
         # A stop that names an organisation covers what it sends or instigates, and nothing else.
-        (for_insurer, Standing(consents=(both,), stops=(at_insurer,)), {"allowed": False, "reason": Reason.OBJECTED}),
+        (
+            for_insurer,
+            Standing(consents=(both,), stops=(at_insurer,)),
+            {"allowed": False, "reason": Reason.OBJECTED, "failed": ("organisation",)},
+        ),
+        (
+            for_insurer,
+            Standing(consents=(both,), stops=(stop(organisation="insurer", seq=None),)),
+            {"reason": Reason.SUPPRESSED, "failed": ("organisation",)},
+        ),
+        (communication(email), Standing(stops=(stop(seq=None),)), {"reason": Reason.SUPPRESSED, "failed": ()}),
         (communication(email), Standing(consents=(consent(email),), stops=(at_insurer,)), {"allowed": True}),
         (for_insurer, Standing(consents=(both,), stops=(stop(),)), {"allowed": False}),
         (for_insurer, Standing(consents=(both,), stops=(stop(organisation="other"),)), {"allowed": True}),

@@ -125,6 +125,14 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         )
     ),
     (
+        communication(Channel.EMAIL, title=OFFERS, instigator="insurer"),
+        Standing(stops=(stop(organisation="insurer"),)),
+        "The person objected to marketing, and nothing they did since allows emails about offers and discounts on our "
+        "products. They said so to one of the organisations that the message is from.",
+        "Only the person can lift it, by a later yes of their own to emails about offers and discounts on our products "
+        "that names the organisation they said no to.",
+    ),
+    (
         communication(Channel.EMAIL, title=OFFERS, kind=MessageKind.SERVICE),
         Standing(),
         "Nobody has recorded a yes from this person to emails about offers and discounts on our products. It promotes "

@@ -145,8 +145,10 @@ def refuse_stopped(
     right = POLICY if corporate else RIGHT_TO_OBJECT
     if regulation == RIGHT_TO_OBJECT:
         regulation = right
+    failed = () if stop.organisation is None else ("organisation",)
     if stop.seq is None:
-        return refuse(communication, standing, Reason.SUPPRESSED, right, *_beside(right, regulation), *also)
+        further = (*_beside(right, regulation), *also)
+        return refuse(communication, standing, Reason.SUPPRESSED, right, *further, failed=failed)
     personal = () if corporate else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
     return refuse(
         communication,
@@ -156,6 +158,7 @@ def refuse_stopped(
         *also,
         *personal,
         evidence=(stop.seq,),
+        failed=failed,
     )
 
 

@@ -146,6 +146,7 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
 
 # What is missing or speaks against it, by the codes of `Decision.failed`. A fact that is not known counts as a no.
 PARTS: Final[Mapping[str, str]] = {
+    "organisation": "They said so to one of the organisations that the message is from.",
     "organisations": "The yes on record was given to another organisation.",
     "solicited": "It is not known that they asked for it, their wish was granted before, or they asked too long ago.",
     "promotional": "It promotes something, or nobody said that it does not, so it is marketing.",
@@ -199,6 +200,7 @@ _IN_PARTS: Final = frozenset(
         Reason.NOT_ON_RECORD,
         Reason.OBJECTED,
         Reason.WITHDRAWN,
+        Reason.SUPPRESSED,
     }
 )
 
@@ -331,7 +333,11 @@ class Decision:
         party = "company or body" if self.subscriber.corporate else "person"
         # A MyOptly page is for people who can be written to, and changes nothing about letters and faxes.
         paged = self.contact and self.channel not in (Channel.FAX, Channel.POST) and not self.subscriber.corporate
-        lifting = "choosing yes on their MyOptly page" if paged else f"a later yes of their own to {self._what}"
+        lifting = f"a later yes of their own to {self._what}"
+        if "organisation" in self.failed:
+            lifting = f"{lifting} that names the organisation they said no to"
+        elif paged:
+            lifting = "choosing yes on their MyOptly page"
         return sentence.format(who=f"this {party}", Who=f"The {party}", party=party, what=self._what, lifting=lifting)
 
     @property
