@@ -209,7 +209,7 @@ def test_one_wish_is_granted_once_and_ages() -> None:
     w.manager.record_communication(ada, Channel.EMAIL, "offers", **ask, **FAIR)
     assert wish.at.isoformat() in w.manager.evidence(ada).to_html()
     again = w.manager.check(EMAIL, Channel.EMAIL, "offers", **ask)
-    assert (Reason.NO_CONSENT, ("consent", "solicited")) == (again.reason, again.failed)
+    assert (Reason.NO_CONSENT, ("consent", "attempt")) == (again.reason, again.failed)
     with pytest.raises(NotPermittedError):
         w.manager.record_communication(ada, Channel.EMAIL, "offers", **ask, **FAIR)
     anew = Solicited(how="asked once more", at=w.clock())

@@ -894,7 +894,10 @@ def _ages() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     ]
     wish = Solicited(how="form", at=AT - timedelta(days=30))
     asked = communication(Channel.EMAIL, kind=MessageKind.SOLICITED, solicited=wish)
-    in_vain = {"allowed": False, "reason": Reason.NO_CONSENT, "failed": ("consent", "solicited")}
+
+    def in_vain(fact: str) -> dict[str, Any]:
+        return {"allowed": False, "reason": Reason.NO_CONSENT, "failed": ("consent", fact)}
+
     granted = _made(1, "solicited", solicited_at=wish.at)
     return [
         (email, Standing(consents=(consent(Channel.EMAIL, at=old),)), limit),
@@ -928,11 +931,11 @@ def _ages() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         ),
         # A wish ages, and is granted once.
         (asked, Standing(), {"allowed": True, "reason": Reason.SOLICITED}),
-        (attrs.evolve(asked, at=AT + TICK), Standing(), in_vain),
-        (attrs.evolve(asked, solicited=None), Standing(), in_vain),
-        (attrs.evolve(asked, attempt=2), Standing(), in_vain),
+        (attrs.evolve(asked, at=AT + TICK), Standing(), in_vain("solicited.at")),
+        (attrs.evolve(asked, solicited=None), Standing(), in_vain("solicited")),
+        (attrs.evolve(asked, attempt=2), Standing(), in_vain("attempt")),
         (asked, Standing(stops=(stop(at=wish.at),)), {"reason": Reason.OBJECTED, "failed": ()}),
-        (asked, fold([granted]), in_vain),
+        (asked, fold([granted]), in_vain("attempt")),
         (asked, fold([attrs.evolve(granted, line=2)]), {"allowed": True}),
         (asked, fold([attrs.evolve(granted, solicited_at=wish.at - TICK)]), {"allowed": True}),
         (asked, fold([attrs.evolve(granted, solicited_at=None)]), {"allowed": True}),

@@ -82,9 +82,10 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
     (
         communication(Channel.WHATSAPP),
         Standing(consents=(consent(Channel.WHATSAPP, organisations=("other",)),)),
-        "Nobody has recorded a yes from this person to WhatsApp messages about “offers”. The yes on record was given "
-        "to another organisation.",
-        "A yes from this person to WhatsApp messages about “offers”, given to you on this line beforehand.",
+        "Nobody has recorded a yes from this person to WhatsApp messages about “offers”. The yes on record does not "
+        "name the organisation that this is for.",
+        "A yes from this person to WhatsApp messages about “offers” that names the organisation this is for, given on "
+        "this line beforehand.",
     ),
     (
         communication(Channel.EMAIL, title=OFFERS),

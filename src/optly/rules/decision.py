@@ -147,8 +147,10 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
 # What is missing or speaks against it, by the codes of `Decision.failed`. A fact that is not known counts as a no.
 PARTS: Final[Mapping[str, str]] = {
     "organisation": "They said so to one of the organisations that the message is from.",
-    "organisations": "The yes on record was given to another organisation.",
-    "solicited": "It is not known that they asked for it, their wish was granted before, or they asked too long ago.",
+    "organisations": "The yes on record does not name the organisation that this is for.",
+    "solicited": "It is not known that they asked for it.",
+    "solicited.at": "They asked for it too long ago.",
+    "attempt": "They asked for it once, and got it.",
     "promotional": "It promotes something, or nobody said that it does not, so it is marketing.",
     "public_authority": "A public task counts only for an organisation that says it is a public authority.",
     "instigator": "The person is a client of the caller, and not of the organisation that the call is made for.",
@@ -232,6 +234,8 @@ _REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.ASKED_ENOUGH: "Waiting, or the person’s own wish to be asked.",
 }
 
+_NAMED: Final = "A yes from {who} to {what} that names the organisation this is for, given on this line beforehand."
+
 # Where a decision rests on no rule of law.
 NO_RULE: Final = "not a rule of law"
 
@@ -303,6 +307,8 @@ class Decision:
         """
         What would change the answer, in a sentence for people. Empty for a message that is allowed.
         """
+        if self.reason in (Reason.NO_CONSENT, Reason.LISTED) and "organisations" in self.failed:
+            return self._filled(_NAMED)
         return self._filled(_REMEDIES.get(self.reason, ""))
 
     @property

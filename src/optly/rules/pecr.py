@@ -656,7 +656,7 @@ class UKPECR:
             )
         asked = without_spent_wish(communication, standing, self.solicited_within)
         decision = _BY_CHANNEL[communication.channel](asked, standing)
-        if decision or (fact := _claimed_in_vain(communication, asked)) is None:
+        if decision or (fact := _claimed_in_vain(communication, asked, self.solicited_within)) is None:
             return decision
         return _wanting(decision, fact)
 
@@ -685,15 +685,20 @@ def _not_marketing(communication: Communication) -> Reason | None:
     return _PROMOTES_NOTHING.get(kind)
 
 
-def _claimed_in_vain(communication: Communication, asked: Communication) -> str | None:
+def _claimed_in_vain(communication: Communication, asked: Communication, within: timedelta) -> str | None:
     """
     Return the fact for want of which a message is treated as marketing like any other; None if there is none.
+
+    Args:
+        asked: The message without a wish that was granted before or is too old.
     """
     if communication.kind in (MessageKind.SERVICE, MessageKind.RESEARCH):
         return "public_authority" if communication.public_task.strip() else "promotional"
-    if communication.kind is MessageKind.SOLICITED and asked.solicited is None:
+    if communication.kind is not MessageKind.SOLICITED or asked.solicited is not None:
+        return None
+    if communication.solicited is None:
         return "solicited"
-    return None
+    return "solicited.at" if communication.at - communication.solicited.at > within else "attempt"
 
 
 def _nothing_conveyed(communication: Communication, standing: Standing) -> Decision | None:
