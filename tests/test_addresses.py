@@ -98,7 +98,50 @@ def test_numbers_become_e164(text: str, expected: str) -> None:
     assert expected == PhoneNumber.parse(text).value
 
 
-@pytest.mark.parametrize("text", ["", "12", "hello", "+447700900123", "0161 715 7000 ext 12"])
+# The first and the last number of each range that Ofcom keeps free for drama.
+DRAMA = [
+    ("0113 496 0000", "0113 496 0999"),
+    ("0114 496 0000", "0114 496 0999"),
+    ("0115 496 0000", "0115 496 0999"),
+    ("0116 496 0000", "0116 496 0999"),
+    ("0117 496 0000", "0117 496 0999"),
+    ("0118 496 0000", "0118 496 0999"),
+    ("0121 496 0000", "0121 496 0999"),
+    ("0131 496 0000", "0131 496 0999"),
+    ("0141 496 0000", "0141 496 0999"),
+    ("0151 496 0000", "0151 496 0999"),
+    ("0161 496 0000", "0161 496 0999"),
+    ("020 7946 0000", "020 7946 0999"),
+    ("0191 498 0000", "0191 498 0999"),
+    ("028 9649 6000", "028 9649 6999"),
+    ("029 2018 0000", "029 2018 0999"),
+    ("01632 960000", "01632 960999"),
+    ("07700 900000", "07700 900999"),
+    ("08081 570000", "08081 570999"),
+    ("0909 8790000", "0909 8790999"),
+    ("03069 990000", "03069 990999"),
+]
+
+
+@pytest.mark.parametrize(("first", "last"), DRAMA)
+def test_numbers_for_drama_are_numbers(first: str, last: str) -> None:
+    """
+    Nobody has them, and everyone who tests an application types them.
+    """
+    for text in (first, last):
+        assert f"+44{text.replace(' ', '')[1:]}" == PhoneNumber.parse(text).value
+
+
+@pytest.mark.parametrize("text", ["01632 959999", "01632 961000", "+1 7700 900123"])
+def test_what_lies_beside_them_is_not(text: str) -> None:
+    """
+    A number is for drama in its thousand, and in the United Kingdom, alone.
+    """
+    with pytest.raises(AddressError):
+        PhoneNumber.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "12", "hello", "+441632123456", "0161 715 7000 ext 12"])
 def test_what_is_no_number_is_refused_without_being_repeated(text: str) -> None:
     """
     Neither the error nor its arguments hold what was given.

@@ -250,7 +250,8 @@ def test_a_service_message_is_no_marketing_unless_it_promotes() -> None:
     """
     w = world()
     w.add()
-    assert w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE)
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE, promotional=False)
+    assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE)
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE, promotional=True)
     assert not w.manager.check(EMAIL, Channel.EMAIL, "offers", kind=MessageKind.SERVICE, promotional=None)
 

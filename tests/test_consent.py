@@ -47,9 +47,11 @@ from optly.record.events import (
     Through,
 )
 from optly.record.standing import (
+    AnsweredWish,
     Complaint,
     HeldAnswer,
     Line,
+    PendingUse,
     Question,
     QuestionState,
     Standing,
@@ -58,6 +60,7 @@ from optly.record.standing import (
     StandingFailure,
     StandingSoftOptIn,
     StandingStop,
+    StandingUse,
 )
 
 TICK = timedelta(microseconds=1)
@@ -74,6 +77,7 @@ EMAIL_NEWS = Choice(channel=EMAIL, purpose="news", line=1, wording="c" * 64)
 
 def yes_to(choice: Choice, **changes: Any) -> StandingConsent:
     facts: dict[str, Any] = {"at": BEFORE, "expires_at": None, "own": True, "seq": 3}
+    facts["by_person"] = changes.get("own", True)
     return StandingConsent(
         channel=choice.channel,
         purpose=choice.purpose,
@@ -116,6 +120,16 @@ SUPPORT = StandingCharitySoftOptIn(
     channel=EMAIL, line=1, obtained_by="acme", engagement=Engagement.SUPPORT, purpose_held=True, refusal_offered=True,
     refused=False, dated=True, at=BEFORE, seq=8,
 )  # fmt: skip
+
+
+def sending(id: str) -> PendingUse:
+    return PendingUse(id=id, channel=EMAIL, purposes=("offers", "news"), line=1)
+
+
+def used(purpose: str, channel: Channel = EMAIL, line: int = 1) -> StandingUse:
+    return StandingUse(channel=channel, purpose=purpose, line=line, at=NOW)
+
+
 # A standing with one of everything, so that a row shows what an event leaves alone.
 FULL = Standing(
     version=10,
@@ -244,6 +258,7 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
                 question("3" * 32, EMAIL_OFFERS, language="cy", asked_at=NOW, solicited_at=BEFORE, seq=11),
             ),
             "held": (held(SMS_OFFERS),),
+            "pending": (PendingUse(id="3" * 32, channel=EMAIL, purposes=("offers",), line=1),),
         },
     ),
     "an answer is held": (
@@ -314,7 +329,7 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         happened(
             events.ConsentGiven, choices=(EMAIL_OFFERS,), act=Act.TICKED_BOX, manner=Manner(organisations=("zenith",))
         ),
-        {"consents": (yes_to(EMAIL_OFFERS, at=NOW, own=False, seq=11, organisations=("zenith",)),)},
+        {"consents": (yes_to(EMAIL_OFFERS, at=NOW, own=False, by_person=True, seq=11, organisations=("zenith",)),)},
     ),
     "the person says yes to a collector": (
         Standing(version=10),
@@ -459,16 +474,41 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         FULL,
         by_staff(
             events.CommunicationMade, communication="e" * 32, channel=Channel.LIVE_CALL, purpose="offers", line=2,
-            **GATED,
+            also_for=("news",), **GATED,
         ),
-        {"contacted": True},
+        {"uses": (used("offers", Channel.LIVE_CALL, 2), used("news", Channel.LIVE_CALL, 2))},
     ),
-    "a message is accepted": (FULL, by_provider(events.MessageAccepted, **MESSAGE), {"contacted": True}),
+    "a service letter is written": (
+        FULL,
+        by_staff(
+            events.CommunicationMade, communication="e" * 32, channel=Channel.POST, purpose="offers", line=2,
+            regulation="not direct marketing", reason="service", edition="PECR",
+        ),
+        {},
+    ),
+    "a wish is granted": (
+        FULL,
+        by_staff(
+            events.CommunicationMade, communication="e" * 32, channel=Channel.LIVE_CALL, purpose="offers", line=2,
+            regulation="21(1)", reason="solicited", edition="PECR", solicited_at=BEFORE,
+        ),
+        {"answered": (AnsweredWish(line=2, asked_at=BEFORE),)},
+    ),
+    "a message is accepted that is no marketing": (FULL, by_provider(events.MessageAccepted, **MESSAGE), {}),
+    "a message is accepted": (
+        attrs.evolve(FULL, pending=(sending(MESSAGE["message"]), sending("f" * 32))),
+        by_provider(events.MessageAccepted, **MESSAGE),
+        {"pending": (sending("f" * 32),), "uses": (used("offers"), used("news"))},
+    ),
+    "a message is refused": (
+        attrs.evolve(FULL, pending=(sending(MESSAGE["message"]), sending("f" * 32))),
+        by_provider(events.MessageRefused, **MESSAGE),
+        {"pending": (sending("f" * 32),)},
+    ),
     "a question is delivered": (
         FULL,
         by_provider(events.MessageDelivered, question="2" * 32, **MESSAGE),
         {
-            "contacted": True,
             "failures": (SMS_FAILED,),
             "questions": (ABOUT_OFFERS, attrs.evolve(ABOUT_NEWS, delivered_at=NOW)),
         },
@@ -476,17 +516,17 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
     "a message was delivered at the time of the failure": (
         FULL,
         by_provider(events.MessageDelivered, occurred_at=BEFORE, **MESSAGE),
-        {"contacted": True, "failures": (SMS_FAILED,)},
+        {"failures": (SMS_FAILED,)},
     ),
     "a message was delivered before the failure": (
         FULL,
         by_provider(events.MessageDelivered, occurred_at=BEFORE - TICK, **MESSAGE),
-        {"contacted": True},
+        {},
     ),
     "a message is delivered on another channel": (
         FULL,
         by_provider(events.MessageDelivered, message="d" * 32, channel=Channel.MMS, line=2),
-        {"contacted": True},
+        {},
     ),
     "a line fails": (
         Standing(version=10),
@@ -562,8 +602,17 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_system(events.ComplaintResolved, complaint="c" * 32, message="d" * 32),
         {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW, acknowledged_at=NOW, resolved_at=NOW),)},
     ),
-    "a message is queued": (FULL, by_system(events.MessageQueued, purpose="offers", **MESSAGE, **GATED), {}),
-    "a message is refused": (FULL, by_provider(events.MessageRefused, **MESSAGE), {}),
+    "a message is queued": (
+        FULL,
+        by_system(events.MessageQueued, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
+        {"pending": (sending("d" * 32),)},
+    ),
+    "another like it is queued": (
+        attrs.evolve(FULL, pending=(sending("f" * 32),)),
+        by_system(events.MessageQueued, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
+        {"pending": (sending("d" * 32),)},
+    ),
+    "a message is refused that is no marketing": (FULL, by_provider(events.MessageRefused, **MESSAGE), {}),
     "a message is in doubt": (FULL, by_system(events.MessageDoubted, **MESSAGE), {}),
     "a message is not delivered": (FULL, by_provider(events.MessageUndelivered, **MESSAGE), {}),
     "a message is withheld": (FULL, by_system(events.MessageWithheld, **MESSAGE, **GATED), {}),
@@ -631,12 +680,13 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "change every detail": (
         FULL,
         commands.ChangeDetails(
-            name="Ada", subscriber=Subscriber.LLP, language="cy", add=(NEW_LINE,), remove=(2,), actor=Actor.PERSON
+            name="Ada", subscriber=Subscriber.LLP, language="cy", add=(NEW_LINE,), remove=(2,), actor=Actor.PERSON,
+            how="OC300001",
         ),
         (
             happened(
                 events.DetailsChanged, grade=Grade.D, subscriber=Subscriber.LLP, language="cy", name="name_11",
-                personal={"name_11": "Ada"},
+                personal={"name_11": "Ada", "how_11": "OC300001"},
             ),
             happened(events.LineRemoved, grade=Grade.D, line=2),
             happened(
@@ -657,8 +707,44 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     ),
     "change a subscriber alone": (
         FULL,
-        commands.ChangeDetails(subscriber=Subscriber.LLP, language="en"),
-        (by_staff(events.DetailsChanged, subscriber=Subscriber.LLP),),
+        commands.ChangeDetails(subscriber=Subscriber.SOLE_TRADER, language="en"),
+        (by_staff(events.DetailsChanged, subscriber=Subscriber.SOLE_TRADER),),
+    ),
+    "loosen what a subscriber is, without evidence": (
+        FULL, commands.ChangeDetails(subscriber=Subscriber.LLP, how=" "), UsageError,
+    ),
+    "forget what a subscriber is, without evidence": (
+        FULL, commands.ChangeDetails(subscriber=Subscriber.UNKNOWN), UsageError,
+    ),
+    "loosen what a subscriber is": (
+        FULL,
+        commands.ChangeDetails(subscriber=Subscriber.LLP, how="OC300001"),
+        (by_staff(events.DetailsChanged, subscriber=Subscriber.LLP, personal={"how_11": "OC300001"}),),
+    ),
+    "say what a subscriber is of whom nothing is known": (
+        attrs.evolve(FULL, subscriber=Subscriber.UNKNOWN),
+        commands.ChangeDetails(subscriber=Subscriber.COMPANY),
+        (by_staff(events.DetailsChanged, subscriber=Subscriber.COMPANY),),
+    ),
+    "tighten what a subscriber is": (
+        attrs.evolve(FULL, subscriber=Subscriber.COMPANY),
+        commands.ChangeDetails(subscriber=Subscriber.SOLE_TRADER),
+        (by_staff(events.DetailsChanged, subscriber=Subscriber.SOLE_TRADER),),
+    ),
+    "stop what another organisation has sent": (
+        FULL,
+        commands.Stop(objection=True, channels=(SMS,), line=2, at=NOW, organisation="insurer"),
+        (happened(events.ObjectionRaised, channels=(SMS,), line=2, organisation="insurer"),),
+    ),
+    "stop what another organisation has sent, where all is stopped": (
+        attrs.evolve(FULL, stops=(STOPPED_ALL,)),
+        commands.Stop(objection=True, at=NOW, organisation="insurer"),
+        (happened(events.ObjectionRaised, organisation="insurer"),),
+    ),
+    "stop it again": (
+        attrs.evolve(FULL, stops=(attrs.evolve(STOPPED_ALL, organisation="insurer"),)),
+        commands.Stop(objection=True, at=NOW, organisation="insurer"),
+        (),
     ),
     "change nothing": (FULL, commands.ChangeDetails(subscriber=Subscriber.INDIVIDUAL, language="en"), ()),
     "remove a line that is gone": (

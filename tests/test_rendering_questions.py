@@ -44,10 +44,11 @@ every_channel = pytest.mark.parametrize("channel", list(Channel))
 )
 def test_the_english_questions_are_what_they_were(expected: str, title: str) -> None:
     """
-    To the byte, in all channels: records of consent name them by their digests.
+    To the byte, in all channels that there were then: records of consent name them by their digests.
     """
     purpose = Purpose(key="o", title=title, titles={"cy": "Newyddion"})
-    digests = "".join(purpose.wording(ACME, channel).digest for channel in Channel)
+    since = (Channel.WHATSAPP, Channel.RCS)
+    digests = "".join(purpose.wording(ACME, channel).digest for channel in Channel if channel not in since)
     assert expected == hashlib.sha256(digests.encode()).hexdigest()
 
 

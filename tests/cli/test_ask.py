@@ -200,7 +200,7 @@ def test_whoever_is_not_asked_is_told_with_the_reason(runner: CliRunner, host: W
     said = " ".join(result.stdout.split())
     assert "2 contacts. A worker" in said
     assert "malformed 3 rows. The row cannot be read. lines 9, 10, 11" in said
-    assert "objected 1 row. The person objected to marketing" in said
+    assert "objected 1 row. The company or body objected to marketing" in said
     for hidden in ("example.com", PHONE, "Ltd"):
         assert hidden not in result.output.replace("refused.csv", "")
     counted = ask(runner, file, "--json")

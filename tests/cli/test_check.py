@@ -55,7 +55,7 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     result = check(runner, EMAIL)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert told(result).startswith("✓ yes This email may be sent. • why The person agreed to messages on this channel")
+    assert told(result).startswith("✓ yes This email may be sent. • why The person agreed to emails about offers")
     assert "Said yes, on 24 November 2026, 12:00 UTC (event " in told(result)
     assert "the person's own act, through a link sent to this address or number" in told(result)
     assert "law PECR, regulation 22(2)" in told(result)
@@ -201,6 +201,8 @@ KEYS = {
     "fines": str,
     "channel": str,
     "purpose": str,
+    "also_for": list,
+    "title": str,
     "kind": str,
     "subscriber": str,
     "at": str,
@@ -317,7 +319,8 @@ def test_a_service_message_is_one_unless_it_promotes(runner: CliRunner, host: Wo
     """
     The kind and the facts reach the gate.
     """
-    assert [0, 1] == [check(runner, EMAIL, "--kind", "service", *facts).exit_code for facts in ((), ("--promotional",))]
+    told_of_it = ((), ("--no-promotional",), ("--promotional",))
+    assert [1, 0, 1] == [check(runner, EMAIL, "--kind", "service", *facts).exit_code for facts in told_of_it]
 
 
 def test_a_call_with_a_recording_needs_consent(runner: CliRunner, host: World) -> None:

@@ -131,3 +131,20 @@ def test_a_foreign_number_is_on_no_register(make: MakeRegister) -> None:
 
     assert register.listed_on(PhoneNumber("+123456789012345"), AT).listed_on is None
     assert register.listed_on(PhoneNumber("+1234567"), AT).listed_on is None
+
+
+@pytest.mark.parametrize(
+    ("listings", "complaint"),
+    [
+        ({"+442079460000": date(2024, 1, 5)}, "PhoneNumber"),
+        ({BOB: "2024-01-05"}, "date"),
+        ({BOB: datetime(2024, 1, 5, tzinfo=UTC)}, "date"),
+        ({BOB: None}, "date"),
+    ],
+)
+def test_listings_that_would_never_be_found_are_refused(listings: dict[object, object], complaint: str) -> None:
+    """
+    Otherwise the register would answer of every number that it is not listed.
+    """
+    with pytest.raises(TypeError, match=complaint):
+        MemoryRegister(RegisterName.TPS, listings, as_of=AS_OF)  # type: ignore[arg-type]

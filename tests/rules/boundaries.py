@@ -11,7 +11,7 @@ from typing import Any
 
 AT = "2026-11-23T10:00:00Z"
 NUMBER, MAILBOX = "+447700900001", "pat@example.org"
-PHONES = ("sms", "mms", "voicemail", "live_call", "automated_call", "fax")
+PHONES = ("sms", "mms", "voicemail", "whatsapp", "rcs", "live_call", "automated_call", "fax")
 LINES = dict.fromkeys(PHONES, NUMBER) | {
     "email": MAILBOX,
     "social_dm": "dm:pat",
@@ -19,9 +19,20 @@ LINES = dict.fromkeys(PHONES, NUMBER) | {
     "push": "device:pat",
     "post": "post:1 High Street",
 }
-MAIL = ("email", "sms", "mms", "voicemail", "social_dm", "in_app", "push")
-INDIVIDUALS = ("individual", "sole_trader", "partnership_ewni", "unincorporated_association", "unknown")
-CORPORATES = ("company", "llp", "partnership_scotland", "public_body")
+MAIL = ("email", "sms", "mms", "voicemail", "whatsapp", "rcs", "social_dm", "in_app", "push")
+INDIVIDUALS = (
+    "individual",
+    "sole_trader",
+    "partnership_ewni",
+    "limited_partnership_ewni",
+    "unincorporated_association",
+    "charitable_trust",
+    "government",
+    "unknown",
+)
+CORPORATES = ("company", "llp", "partnership_scotland", "public_body", "incorporated_body", "corporation_sole")
+# The right to object is that of a natural person.
+POLICY = "policy: honour opt-out"
 YES, NO = "allowed", "refused"
 
 _FAIR_CALL = {
@@ -257,7 +268,7 @@ def _mail() -> Iterator[dict[str, Any]]:
             yield case(channel, YES, "22(2)", subscriber=subscriber, consents=(consent(channel),))
         for subscriber in CORPORATES:
             yield case(channel, YES, "22(1)", subscriber=subscriber)
-            yield case(channel, NO, "UK GDPR 21(3)", subscriber=subscriber, objections=(objection(channel),))
+            yield case(channel, NO, POLICY, subscriber=subscriber, objections=(objection(channel),))
             yield case(channel, NO, "23(a)", subscriber=subscriber, content={"identity_shown": False})
             yield case(channel, NO, "23(b)", subscriber=subscriber, content={"optout_address": False})
         yield case(channel, NO, "22(2)", kind="consent_request")
@@ -288,6 +299,11 @@ def _mail() -> Iterator[dict[str, Any]]:
     yield case("email", YES, "22(2)", consents=given, **ours)
     yield case("email", NO, "22(2)", consents=(consent("email", sender="agency", collected_by="agency"),), **ours)
     yield case("email", NO, "22(2)", consents=given, objections=(objection("email", sender="agency"),), **ours)
+    yield case("email", NO, "22(2)", consents=(consent("email", sender="agency"),), **ours)
+    alone = consent("email", sender="agency", collected_by="agency")
+    yield case("email", YES, "22(2)", consents=(alone,), sender="agency")
+    yield case("email", NO, "UK GDPR 21(3)", consents=given, objections=(objection("email"),), **ours)
+    yield case("email", YES, "22(2)", consents=given, objections=(objection("email", sender="other-ltd"),), **ours)
     # A request for consent that the person asked for.
     asked: dict[str, Any] = {"kind": "consent_request", "submitted_by_person_at": "2026-11-23T09:59:00Z"}
     yield case("email", YES, "22(1)", attempt=1, **asked)
@@ -308,7 +324,7 @@ def _mail() -> Iterator[dict[str, Any]]:
     yield case("email", NO, "22(2)", kind="solicited", requested_at="2026-11-23T10:00:01Z")
     forgotten = objection("email", via="suppression_list_after_erasure")
     yield case("email", NO, "UK GDPR 21(3)", objections=(forgotten,))
-    yield case("email", NO, "UK GDPR 21(3)", subscriber="company", objections=(forgotten,))
+    yield case("email", NO, POLICY, subscriber="company", objections=(forgotten,))
 
 
 def _soft_opt_ins() -> Iterator[dict[str, Any]]:
@@ -533,7 +549,7 @@ def _special_calls() -> Iterator[dict[str, Any]]:
     yield case("live_call", NO, "21B(1)", call={**claims, **pension}, consents=(theirs,), instigator="agency")
     # Consent to a pension call is given to the caller, not to who is behind it.
     yield case("live_call", NO, "21B(2)(b)", call=pension, consents=given, sender="agency", instigator="acme")
-    yield case("live_call", YES, "21B(2)", call=pension, sender="agency", instigator="acme",
+    yield case("live_call", NO, "21B(2)(b)", call=pension, sender="agency", instigator="acme",
                consents=(consent("live_call", sender="agency", collected_by="acme"),))  # fmt: skip
     # Reg 21B is in force from 9 January 2019.
     yield case("live_call", NO, "21B(1)", call=pension, at="2019-01-09T00:00:00Z")
@@ -574,7 +590,8 @@ def _posts() -> Iterator[dict[str, Any]]:
     for subscriber in (*INDIVIDUALS, *CORPORATES):
         yield case("post", YES, "outside PECR", subscriber=subscriber)
         for scope in ("post", "all"):
-            yield case("post", NO, "UK GDPR 21(3)", subscriber=subscriber, objections=(objection(scope),))
+            right = POLICY if subscriber in CORPORATES else "UK GDPR 21(3)"
+            yield case("post", NO, right, subscriber=subscriber, objections=(objection(scope),))
         yield case("post", YES, "outside PECR", subscriber=subscriber, objections=(objection("email"),))
     yield case("post", YES, "outside PECR", kind="consent_request")
     yield case("post", YES, "outside PECR", content={"identity_shown": None, "optout_address": None})

@@ -20,14 +20,20 @@ from optly.record.events import (
     Actor,
     CharitySoftOptInRecorded,
     Choice,
+    CommunicationMade,
     ConsentGiven,
     ConsentRefused,
+    ConsentRequested,
     ConsentWithdrawn,
     Defect,
     Engagement,
     Event,
     Grade,
     Manner,
+    MessageAccepted,
+    MessageDelivered,
+    MessageQueued,
+    MessageRefused,
     ObjectionRaised,
 )
 from optly.rules import (
@@ -40,6 +46,7 @@ from optly.rules import (
     Duty,
     MessageKind,
     Reason,
+    RefusalCost,
     Solicited,
 )
 from optly.rules.editions import Fines
@@ -212,6 +219,10 @@ def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (email, (no(9), yes(5, manner=Manner(organisations=("acme",)))), refused),
         (email, (no(9), yes(5, manner=Manner(collected_by="partner"))), refused),
         (email, (no(9), yes(5, act=Act.PRE_TICKED)), {"reason": Reason.OBJECTED}),
+        # Someone who may decide for the holder is no stranger.
+        (email, (yes(5, manner=Manner(by_holder=False, authorised=True)),), allowed),
+        (email, (yes(5, manner=Manner(by_holder=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
+        (email, (yes(5, manner=Manner(by_holder=None, authorised=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
         # What is no consent neither counts nor takes the place of one.
         (email, (yes(9), yes(5, act=Act.PRE_TICKED)), {"allowed": True, "evidence": (1,)}),
         (email, (yes(9, act=Act.SILENCE),), {"reason": Reason.CONSENT_UNSOUND, "failed": (Defect.NOT_AFFIRMATIVE,)}),
@@ -266,13 +277,25 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         law(of_2026, "2026-02-05", high),
         (communication(call, at=of_2018 - TICK), nobody, {"allowed": False, "reason": Reason.NOT_COVERED}),
         (communication(post, at=of_2019), nobody, {"allowed": True, "fines": high}),
-        # Who is not on record has asked for nothing, and is no company.
+        # Who is not on record may have asked for something, and is no company.
         (
             communication(
                 email, kind=MessageKind.SOLICITED, line=None, contact="", solicited=Solicited(how="form", at=AT)
             ),
             nobody,
-            {"allowed": False, "reason": Reason.NOT_ON_RECORD, "failed": ("line",)},
+            {"allowed": True, "reason": Reason.SOLICITED},
+        ),
+        *(
+            (
+                communication(
+                    channel, kind=MessageKind.SOLICITED, line=None, contact="", solicited=wish, listings=LISTED
+                ),
+                Standing(stops=stops),
+                {"allowed": not stops},
+            )
+            for channel in (email, call, fax)
+            for wish in (Solicited(how="form", at=AT - timedelta(days=1)),)
+            for stops in ((), (stop(at=AT, seq=None),))
         ),
         (communication(email, line=None), company, {"allowed": False, "reason": Reason.NOT_ON_RECORD}),
         (communication(fax, line=None), company, {"allowed": False, "reason": Reason.NOT_ON_RECORD}),
@@ -368,10 +391,10 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (
             communication(email),
             Standing(stops=(stop(),), subscriber=Subscriber.COMPANY),
-            {"reason": Reason.OBJECTED, "regulation": "UK GDPR 21(3)", "also": ("22(1)",)},
+            {"reason": Reason.OBJECTED, "regulation": "policy: honour opt-out", "also": ()},
         ),
         (
-            communication(email, kind=MessageKind.SERVICE),
+            communication(email, kind=MessageKind.SERVICE, promotional=False),
             Standing(erased_at=AT),
             {"allowed": False, "reason": Reason.ERASED},
         ),
@@ -582,7 +605,7 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
                 ),
                 agreed(
                     consent(call, at=AT),
-                    consent(call, own=False, organisations=("agency",), at=given_at, seq=8),
+                    consent(call, own=False, organisations=("agency", "acme"), at=given_at, seq=8),
                     stops=(stop(),),
                     subscriber=Subscriber.INDIVIDUAL,
                 ),
@@ -606,6 +629,502 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (communication(call), nobody, {"duties": (Duty.SHOW_NUMBER, Duty.GIVE_NAME, Duty.GIVE_CONTACT_IF_ASKED)}),
         (communication(fax), company, {"duties": (Duty.GIVE_NAME, Duty.GIVE_CONTACT)}),
         (communication(post), nobody, {"duties": (Duty.HAVE_LAWFUL_BASIS, Duty.TELL_OF_RIGHT_TO_OBJECT)}),
+    ]
+
+
+def _whose_consent() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask whom a consent was given to, and whom an objection was made to.
+    """
+    email, call, auto, fax = Channel.EMAIL, Channel.LIVE_CALL, Channel.AUTOMATED_CALL, Channel.FAX
+    claims = attrs.evolve(FAIR, claims_management=True)
+    pension = attrs.evolve(FAIR, pensions=True, authorised=True)
+    client = ClientRelationship(
+        calls_envisaged=True, refusal_at_collection=True, refusal_each_time=True, avoids_ban=False
+    )
+    needing: list[dict[str, Any]] = [
+        {"channel": email},
+        {"channel": auto},
+        {"channel": fax},
+        {"channel": call, "listings": LISTED},
+        {"channel": call, "call": claims},
+        {"channel": call, "call": pension},
+    ]
+    by_person = {"own": False, "by_person": True}
+    asked: list[tuple[Communication, Standing, dict[str, Any]]] = []
+    for facts in needing:
+        channel = facts["channel"]
+        for organisations, instigator, allowed in (
+            (None, "", True),
+            (None, "insurer", False),
+            (("acme",), "insurer", False),
+            (("insurer",), "", False),
+            (("acme", "insurer"), "insurer", True),
+            (("acme", "insurer"), "", True),
+        ):
+            given = consent(channel, organisations=organisations, own=organisations is None)
+            expected: dict[str, Any] = {"allowed": allowed}
+            if not allowed and not facts.get("listings"):
+                expected["failed"] = ("organisations",)
+            asked.append((communication(**facts, instigator=instigator), Standing(consents=(given,)), expected))
+    at_caller = stop(organisation="acme")
+    at_insurer = stop(organisation="insurer")
+    both = consent(email, organisations=("acme", "insurer"), own=False)
+    anew = consent(email, organisations=("acme", "insurer"), at=AT, **by_person)
+    own = consent(email, at=AT)
+    for_insurer = communication(email, instigator="insurer")
+    return [
+        *asked,
+        # A client of the caller's is not one of whoever has the call made.
+        *(
+            (
+                communication(call, instigator=instigator, call=attrs.evolve(pension, client=client)),
+                Standing(),
+                {"allowed": not instigator, "failed": ("instigator",) if instigator else ()},
+            )
+            for instigator in ("", "insurer")
+        ),
+        # A stop that names an organisation covers what it sends or instigates, and nothing else.
+        (
+            for_insurer,
+            Standing(consents=(both,), stops=(at_insurer,)),
+            {"allowed": False, "reason": Reason.OBJECTED, "failed": ("organisation",)},
+        ),
+        (
+            for_insurer,
+            Standing(consents=(both,), stops=(stop(organisation="insurer", seq=None),)),
+            {"reason": Reason.SUPPRESSED, "failed": ("organisation",)},
+        ),
+        (communication(email), Standing(stops=(stop(seq=None),)), {"reason": Reason.SUPPRESSED, "failed": ()}),
+        (communication(email), Standing(consents=(consent(email),), stops=(at_insurer,)), {"allowed": True}),
+        (for_insurer, Standing(consents=(both,), stops=(stop(),)), {"allowed": False}),
+        (for_insurer, Standing(consents=(both,), stops=(stop(organisation="other"),)), {"allowed": True}),
+        (communication(email), Standing(consents=(consent(email),), stops=(at_caller,)), {"allowed": False}),
+        (communication(call, instigator="insurer"), Standing(stops=(at_insurer,)), {"regulation": "21(1)(a)"}),
+        # What lifts it is a later yes of the person's own that names that organisation.
+        (for_insurer, Standing(consents=(anew,), stops=(at_insurer,)), {"allowed": True}),
+        (for_insurer, Standing(consents=(both, own), stops=(at_insurer,)), {"reason": Reason.OBJECTED}),
+        (for_insurer, Standing(consents=(anew,), stops=(stop(),)), {"reason": Reason.OBJECTED}),
+        (
+            for_insurer,
+            Standing(consents=(attrs.evolve(anew, by_person=False),), stops=(at_insurer,)),
+            {"reason": Reason.OBJECTED},
+        ),
+        (
+            for_insurer,
+            Standing(consents=(attrs.evolve(anew, at=at_insurer.at),), stops=(at_insurer,)),
+            {"reason": Reason.OBJECTED},
+        ),
+        (for_insurer, Standing(consents=(anew, own), stops=(at_insurer, stop())), {"allowed": True}),
+        (for_insurer, Standing(consents=(anew,), stops=(at_insurer, stop())), {"reason": Reason.OBJECTED}),
+        (
+            for_insurer,
+            Standing(consents=(attrs.evolve(anew, organisations=("other",)),), stops=(at_insurer,)),
+            {"reason": Reason.OBJECTED},
+        ),
+        # By the events: who acted, and whom they named.
+        *(
+            (
+                for_insurer,
+                fold([no(9, organisation="insurer"), yes(5, manner=manner, **changes)]),
+                {"allowed": allowed},
+            )
+            for manner, changes, allowed in (
+                (Manner(organisations=("insurer",)), {}, True),
+                (Manner(organisations=("insurer",)), {"grade": Grade.A}, True),
+                (Manner(organisations=("insurer",)), {"grade": Grade.D}, False),
+                (Manner(organisations=("insurer",)), {"actor": Actor.STAFF}, False),
+                (Manner(organisations=("insurer",), collected_by="partner"), {}, False),
+                (None, {}, False),
+            )
+        ),
+        # Two objections alike that were made to different organisations are two.
+        *(
+            (message, fold([no(9, organisation="insurer"), no(5)]), {"evidence": (2,)})
+            for message in (communication(email), for_insurer)
+        ),
+    ]
+
+
+def _what_it_is() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask what a message is, of which the person has stopped whatever is marketing.
+    """
+    email, call = Channel.EMAIL, Channel.LIVE_CALL
+    stopped = Standing(stops=(stop(),))
+    service, research = MessageKind.SERVICE, MessageKind.RESEARCH
+    task: dict[str, Any] = {"public_task": "waste collection", "public_authority": True}
+    told: list[tuple[dict[str, Any], Reason | None, tuple[str, ...]]] = [
+        ({"kind": service}, None, ("promotional",)),
+        ({"kind": service, "promotional": None}, None, ("promotional",)),
+        ({"kind": service, "promotional": True}, None, ("promotional",)),
+        ({"kind": service, "promotional": False}, Reason.SERVICE, ()),
+        ({"kind": research}, None, ("promotional",)),
+        ({"kind": research, "promotional": True}, None, ("promotional",)),
+        ({"kind": research, "promotional": False}, Reason.MARKET_RESEARCH, ()),
+        ({"kind": research, "promotional": False, **task}, Reason.MARKET_RESEARCH, ()),
+        ({"kind": MessageKind.MARKETING, "promotional": False}, None, ()),
+        ({"kind": service, "promotional": True, **task}, Reason.PUBLIC_TASK, ()),
+        ({"kind": MessageKind.MARKETING, **task}, Reason.PUBLIC_TASK, ()),
+        ({"kind": MessageKind.CONSENT_REQUEST, **task}, None, ()),
+        ({"kind": service, **task, "public_task": " "}, None, ("promotional",)),
+        ({"kind": service, **task, "public_authority": False}, None, ("public_authority",)),
+        ({"kind": service, **task, "public_authority": False, "promotional": False}, Reason.SERVICE, ()),
+    ]
+    machine: list[tuple[bool | None, tuple[Channel, ...], bool, tuple[str, ...]]] = [
+        (None, (), False, ("consent", "call.recorded")),
+        (None, (Channel.AUTOMATED_CALL,), True, ()),
+        (True, (), False, ("consent",)),
+        (True, (Channel.AUTOMATED_CALL,), True, ()),
+        (False, (), True, ()),
+    ]
+    return [
+        *(
+            (
+                communication(email, **facts),
+                stopped,
+                {"allowed": reason is not None, "reason": reason or Reason.OBJECTED, "failed": failed},
+            )
+            for facts, reason, failed in told
+        ),
+        # A machine's voice is recorded matter, and where it is not known what speaks, it may be one.
+        *(
+            (
+                communication(call, call=attrs.evolve(FAIR, recorded=recorded)),
+                Standing(consents=tuple(consent(channel) for channel in channels)),
+                {"allowed": allowed, "failed": failed},
+            )
+            for recorded, channels, allowed, failed in machine
+        ),
+        (
+            communication(call, call=attrs.evolve(FAIR, recorded=None), listings=LISTED),
+            Standing(consents=(consent(Channel.AUTOMATED_CALL),)),
+            {"allowed": False, "reason": Reason.LISTED},
+        ),
+        (
+            communication(call, call=attrs.evolve(FAIR, recorded=None), listings=LISTED),
+            Standing(),
+            {"allowed": False, "reason": Reason.LISTED, "failed": ("consent",)},
+        ),
+        (
+            communication(email, kind=service, promotional=True),
+            Standing(consents=(consent(email),)),
+            {"reason": Reason.CONSENTED, "failed": ()},
+        ),
+        (communication(call), Standing(), {"allowed": True}),
+        (communication(Channel.AUTOMATED_CALL), Standing(), {"regulation": "19(1)"}),
+    ]
+
+
+def _made(days: int, reason: str, **changes: Any) -> CommunicationMade:
+    facts: dict[str, Any] = {
+        "communication": "0" * 32,
+        "channel": Channel.EMAIL,
+        "purpose": "offers",
+        "line": 1,
+        "regulation": "",
+        "edition": "",
+    }
+    at = AT - timedelta(days=days)
+    return CommunicationMade(**_happened(at, actor=Actor.STAFF), reason=reason, **{**facts, **changes})
+
+
+def _message(kind: type[Any], days: int, **changes: Any) -> Event:
+    facts: dict[str, Any] = {"message": "a" * 32, "channel": Channel.EMAIL, "line": 1}
+    if kind is MessageQueued:
+        facts |= {"purpose": "offers", "regulation": "22(2)", "reason": "consented", "edition": ""}
+    event: Event = kind(**_happened(AT - timedelta(days=days), actor=Actor.PROVIDER), **{**facts, **changes})
+    return event
+
+
+def _ages() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask how old a consent may be that nobody used, and a wish that nobody granted.
+    """
+    email = communication(Channel.EMAIL)
+    old, limit = datetime(2023, 11, 23, 10, tzinfo=UTC), {"allowed": True}
+    # Given to somebody else nine months ago, and to us four years ago.
+    borrowed = yes(270, actor=Actor.STAFF, manner=Manner(collected_by="broker"))
+    ours = yes(4 * 365)
+    too_old = {"reason": Reason.CONSENT_TOO_OLD, "failed": ("too_old",)}
+    dormant = {"reason": Reason.CONSENT_TOO_OLD, "failed": ("dormant",), "also": ("2(1)", "UK GDPR 4(11)")}
+    question = ConsentRequested(
+        **_happened(AT - timedelta(days=200)),
+        question="b" * 32,
+        via=Channel.EMAIL,
+        line=1,
+        choices=(Choice(channel=Channel.SMS, purpose="offers", line=2, wording="0" * 64),),
+        language="en",
+        expires_at=AT,
+        regulation="22(2)",
+        reason="consented",
+        edition="",
+    )
+    used: list[tuple[Event, ...]] = [
+        (_made(200, "consented"),),
+        (_made(200, "consented", purpose="news", also_for=("offers",)),),
+        (_made(200, "no_objection"),),
+        (_message(MessageQueued, 200), _message(MessageAccepted, 199)),
+        (_message(MessageQueued, 200, purpose="news", also_for=("offers",)), _message(MessageAccepted, 199)),
+        (_message(MessageQueued, 200), _message(MessageDelivered, 199)),
+        (
+            _message(MessageQueued, 200),
+            _message(MessageQueued, 200, message="c" * 32, purpose="news"),
+            _message(MessageAccepted, 199),
+        ),
+        (question, _message(MessageAccepted, 199, question="b" * 32)),
+    ]
+    unused: list[tuple[Event, ...]] = [
+        (),
+        *((_made(200, reason),) for reason in ("service", "public_task", "market_research", "solicited")),
+        (_made(200, "consented", purpose="news"),),
+        (_made(200, "consented", channel=Channel.POST),),
+        (_made(200, "consented", line=2),),
+        (_message(MessageQueued, 200),),
+        (_message(MessageAccepted, 199),),
+        # Of two alike that are on their way, the latest is waited for.
+        (
+            _message(MessageQueued, 200),
+            _message(MessageQueued, 200, message="c" * 32),
+            _message(MessageAccepted, 199),
+        ),
+        (_message(MessageQueued, 200), _message(MessageAccepted, 199, message="c" * 32)),
+        (_message(MessageQueued, 200), _message(MessageRefused, 199), _message(MessageAccepted, 198)),
+        (attrs.evolve(question, reason="solicited"), _message(MessageAccepted, 199, question="b" * 32)),
+    ]
+    wish = Solicited(how="form", at=AT - timedelta(days=30))
+    asked = communication(Channel.EMAIL, kind=MessageKind.SOLICITED, solicited=wish)
+
+    def in_vain(fact: str) -> dict[str, Any]:
+        return {"allowed": False, "reason": Reason.NO_CONSENT, "failed": ("consent", fact)}
+
+    granted = _made(1, "solicited", solicited_at=wish.at)
+    return [
+        (email, Standing(consents=(consent(Channel.EMAIL, at=old),)), limit),
+        (email, Standing(consents=(consent(Channel.EMAIL, at=old - TICK),)), dormant),
+        (email, Standing(consents=(consent(Channel.EMAIL, at=old - TICK, purpose="news"),)), {"failed": ("consent",)}),
+        (
+            communication(Channel.EMAIL, first_contact=False),
+            Standing(consents=(consent(Channel.EMAIL, at=old - TICK),)),
+            {"allowed": True},
+        ),
+        *((email, fold([given, *events]), {"allowed": True}) for given in (borrowed, ours) for events in used),
+        *(
+            (email, fold([given, *events]), expected)
+            for given, expected in ((borrowed, too_old), (ours, dormant))
+            for events in unused
+        ),
+        # Used before it was given is not used; and long ago is long ago.
+        (email, fold([borrowed, _made(271, "consented")]), too_old),
+        (email, fold([borrowed, _made(270, "consented")]), {"allowed": True}),
+        (email, fold([ours, _made(3 * 366, "consented")]), dormant),
+        (email, fold([ours, _made(200, "consented"), _made(3 * 366, "consented")]), {"allowed": True}),
+        (email, fold([ours, _made(3 * 366, "consented"), _made(200, "consented")]), {"allowed": True}),
+        # What the instigator collected itself is not somebody else's.
+        *(
+            (
+                communication(Channel.EMAIL, sender="agency", instigator="acme"),
+                fold([yes(270, manner=Manner(organisations=("acme",), collected_by=collected_by))]),
+                {"allowed": allowed},
+            )
+            for collected_by, allowed in (("acme", True), ("broker", False))
+        ),
+        # A wish ages, and is granted once.
+        (asked, Standing(), {"allowed": True, "reason": Reason.SOLICITED}),
+        (attrs.evolve(asked, at=AT + TICK), Standing(), in_vain("solicited.at")),
+        (attrs.evolve(asked, solicited=None), Standing(), in_vain("solicited")),
+        (attrs.evolve(asked, attempt=2), Standing(), in_vain("attempt")),
+        (asked, Standing(stops=(stop(at=wish.at),)), {"reason": Reason.OBJECTED, "failed": ()}),
+        (asked, fold([granted]), in_vain("attempt")),
+        (asked, fold([attrs.evolve(granted, line=2)]), {"allowed": True}),
+        (asked, fold([attrs.evolve(granted, solicited_at=wish.at - TICK)]), {"allowed": True}),
+        (asked, fold([attrs.evolve(granted, solicited_at=None)]), {"allowed": True}),
+        *(
+            (
+                communication(
+                    Channel.EMAIL,
+                    kind=MessageKind.CONSENT_REQUEST,
+                    at=AT + later,
+                    solicited=wish,
+                ),
+                fold([granted]),
+                {"allowed": not later},
+            )
+            for later in (timedelta(0), TICK)
+        ),
+    ]
+
+
+def _ages_set() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask a rulebook that sets no age for a consent, and another for a wish.
+    """
+    email = Channel.EMAIL
+    return [
+        (
+            communication(email),
+            Standing(consents=(consent(email, at=datetime(2015, 11, 1, tzinfo=UTC)),)),
+            {"allowed": True},
+        ),
+        *(
+            (
+                communication(email),
+                fold([yes(4 * 365, actor=Actor.STAFF, manner=Manner(collected_by="broker")), *events]),
+                {"allowed": bool(events)},
+            )
+            for events in ((), (_made(4 * 365 - 9, "consented"),))
+        ),
+        *(
+            (
+                communication(email, kind=MessageKind.SOLICITED, solicited=Solicited(how="form", at=AT - age)),
+                Standing(),
+                {"allowed": age == timedelta(days=2)},
+            )
+            for age in (timedelta(days=2), timedelta(days=2) + TICK)
+        ),
+    ]
+
+
+def _late() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask a rulebook for which a consent is dormant before one that someone else collected is too old.
+    """
+    message = communication(Channel.EMAIL)
+    return [
+        (message, Standing(consents=(consent(Channel.EMAIL, at=at, **given),)), {"failed": failed})
+        for given in ({}, {"collected_by": "broker", "own": False})
+        for at, failed in (
+            (datetime(2025, 11, 23, 10, tzinfo=UTC), ()),
+            (datetime(2025, 11, 23, 10, tzinfo=UTC) - TICK, (Defect.DORMANT,)),
+        )
+    ]
+
+
+def _in_february() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask at the end of the shortest month.
+    """
+    given = Standing(
+        consents=(consent(Channel.EMAIL, at=datetime(2026, 1, 31, 10, tzinfo=UTC), collected_by="broker", own=False),)
+    )
+    end = datetime(2026, 2, 28, 10, tzinfo=UTC)
+    return [
+        (communication(Channel.EMAIL, at=end + late), given, {"allowed": not late}) for late in (timedelta(0), TICK)
+    ]
+
+
+def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    Ask which provisions a decision names, and that it names no other.
+    """
+    email, call = Channel.EMAIL, Channel.LIVE_CALL
+    wish = Solicited(how="form", at=AT)
+    company = Standing(subscriber=Subscriber.COMPANY)
+    sold = Standing(soft_opt_ins=(sale(email),))
+    given = fold([gift(datetime(2026, 3, 1, tzinfo=UTC))])
+    right = "UK GDPR 21(3)"
+    return [
+        # The right to object is that of a natural person.
+        *(
+            (
+                communication(channel),
+                attrs.evolve(company, stops=(kind,)),
+                {"regulation": regulation, "also": also},
+            )
+            for channel, kind, regulation, also in (
+                (email, stop(), "policy: honour opt-out", ()),
+                (email, stop(objection=False), "policy: honour opt-out", ()),
+                (email, stop(seq=None), "policy: honour opt-out", ()),
+                (Channel.POST, stop(), "policy: honour opt-out", ()),
+                (call, stop(), "21(1)(a)", ()),
+                (call, stop(seq=None), "policy: honour opt-out", ("21(1)(a)",)),
+            )
+        ),
+        (communication(call), Standing(stops=(stop(),)), {"regulation": "21(1)(a)", "also": (right,)}),
+        (communication(Channel.POST), Standing(stops=(stop(),)), {"regulation": right, "also": ()}),
+        # A message that cannot be stopped fails 22(3)(c) and 23(b) alike.
+        *(
+            (
+                communication(email, **facts),
+                sold,
+                {"regulation": "22(3)(c)", "also": ("22(2)", *also), "failed": failed},
+            )
+            for facts, failed, also in (
+                ({"gives_stop_address": False}, ("gives_stop_address",), ("23(b)",)),
+                ({"refusal_cost": RefusalCost.MORE}, ("refusal_cost",), ("23(b)",)),
+                ({"refusal_cost": None}, ("refusal_cost",), ()),
+                ({"offers_refusal": False}, ("offers_refusal",), ()),
+                ({"offers_refusal": False, "shows_identity": False}, ("offers_refusal",), ("23(a)",)),
+            )
+        ),
+        (
+            communication(email, gives_stop_address=False, shows_identity=False),
+            Standing(),
+            {"regulation": "22(2)", "also": ("2(1)", "23(a)", "23(b)"), "reason": Reason.NO_CONSENT},
+        ),
+        (communication(email, gives_stop_address=None), Standing(), {"also": ("2(1)",)}),
+        (communication(email, gives_stop_address=False), company, {"regulation": "23(b)", "also": ()}),
+        # Whether a charity that is in no register is one is for the definition to say.
+        *(
+            (
+                communication(
+                    email, charity=Charity(law=CharityLaw.ENGLAND_WALES, registered=registered), charitable_only=True
+                ),
+                given,
+                {"regulation": "22(3A)", "also": also},
+            )
+            for registered, also in ((True, ("23",)), (False, ("22(5)", "23")), (None, ("22(5)", "23")))
+        ),
+        (
+            communication(email, charity=CHARITY, charitable_only=False),
+            given,
+            {"regulation": "22(3A)(a)", "also": ("22(2)",)},
+        ),
+        # So it is with who may call about pensions.
+        (
+            communication(call, call=attrs.evolve(FAIR, pensions=True)),
+            Standing(),
+            {"regulation": "21B(1)", "also": ("21B(2)(a)", "21B(3)(a)", "21B(5)(a)")},
+        ),
+        # A call that was asked for names the regulations it may be one of, and no other.
+        *(
+            (
+                communication(call, kind=MessageKind.SOLICITED, solicited=wish, call=attrs.evolve(FAIR, **unsaid)),
+                Standing(),
+                {"regulation": "21(1)", "also": (*also, "21(A1)", "24(1)(b)")},
+            )
+            for unsaid, also in (
+                ({}, ()),
+                ({"claims_management": None}, ("21A(1)",)),
+                ({"pensions": True}, ("21B(1)",)),
+            )
+        ),
+        # Nothing is named twice.
+        (
+            communication(email),
+            Standing(unsound=(consent(email, defects=(Defect.UNPROVEN,)),)),
+            {"regulation": "22(2); UK GDPR 7(1)", "also": ("2(1)",)},
+        ),
+        *(
+            (
+                communication(email),
+                Standing(unsound=(consent(email, defects=(defect,)),)),
+                {"also": ("2(1)", "UK GDPR 4(11)")},
+            )
+            for defect in (Defect.NOT_THE_HOLDER, Defect.TOO_OLD, Defect.DORMANT)
+        ),
+        # A yes that a lifted stop ended names the sender all the same.
+        (
+            communication(email),
+            Standing(
+                consents=(
+                    consent(email, at=AT - timedelta(days=20), seq=3, own=False),
+                    consent(email, at=AT - timedelta(days=1), expires_at=AT - TICK, seq=5, purpose="news"),
+                ),
+                stops=(stop(purpose="news"),),
+            ),
+            {"allowed": True},
+        ),
     ]
 
 
@@ -638,6 +1157,13 @@ def _named(
 
 CHARITY = Charity(law=CharityLaw.NORTHERN_IRELAND)
 QUESTIONS = (
+    *_named(_whose_consent(), "whose"),
+    *_named(_what_it_is(), "kind"),
+    *_named(_ages(), "age"),
+    *_named(_ages_set(), "set", dormant_months=None, solicited_within=timedelta(days=2)),
+    *_named(_late(), "late", first_contact_months=48, dormant_months=12),
+    *_named(_in_february(), "february", first_contact_months=1),
+    *_named(_words_of_law(), "law"),
     *_named(_questions(), "facts"),
     *_named(_histories(), "history"),
     *_named(_of_charities(), "charity", charity=CHARITY, charitable_purposes={"offers"}),

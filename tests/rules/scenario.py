@@ -1,8 +1,8 @@
 """
 A scenario's facts, put on record and to the gate through the public surface: commands, `decide`, `fold`, `assess`.
 
-The form of a scenario is told in the README.md beside the shared file. There is one record for each organisation that
-answers for a message; what was said to somebody else is on it only as what it is, a consent that names another.
+The form of a scenario is told in the README.md beside the shared file. The record is that of the sender: what was said
+to anyone else is on it only as what it is, a consent or an objection that names another.
 """
 
 from __future__ import annotations
@@ -143,8 +143,7 @@ def put(scenario: Facts) -> tuple[Communication, Standing]:
     for consent in facts["consents"]:
         _consent(case, consent)
     for objection in facts["objections"]:
-        if objection["sender"] in (facts["sender"], facts.get("instigator")):
-            _objection(case, objection)
+        _objection(case, objection)
     if facts["soft_opt_in"] is not None:
         _soft_opt_in(case, facts["soft_opt_in"])
     if facts["charity_soft_opt_in"] is not None:
@@ -154,7 +153,7 @@ def put(scenario: Facts) -> tuple[Communication, Standing]:
     was = Subscriber(facts.get("type_when_list_built") or now)
     lines = tuple(NewLine(kind=kind, value=value) for kind, value in case.lines)
     case.standing = fold(decide(AddContact(lines=lines, subscriber=was), Standing(), now=start), case.standing)
-    case.later(case.at, ChangeDetails(subscriber=now))
+    case.later(case.at, ChangeDetails(subscriber=now, how="as the scenario says"))
     for at, command in sorted(case.commands, key=lambda item: item[0]):
         try:
             events = decide(command, case.standing, now=at)
@@ -180,7 +179,7 @@ def _consent(case: Case, consent: Facts) -> None:
         bundled=consent["bundled"],
         channel_named=consent["channel_named"],
         sender_named=consent["named_sender"],
-        organisations=None if consent["sender"] == case.responsible else (consent["sender"],),
+        organisations=None if consent["sender"] == case.facts["sender"] else (consent["sender"],),
         chosen_singly=(everything.get("partners_in_list") or 1) == 1 or everything.get("choice_per_partner"),
         by_holder=consent["by_line_holder"],
         of_age=age is None or age >= 13 or parental,
@@ -220,7 +219,9 @@ def _objection(case: Case, objection: Facts) -> None:
     channel = case.channel if everything else Channel(objection["channel"])
     # Someone who wants nothing on any channel means every line of theirs, for no one line has every channel.
     line = None if everything or objection["line"] is None else case.line(channel, objection["line"])
-    case.later(at, Stop(objection=True, channels=() if everything else (channel,), line=line, at=at))
+    to = None if objection["sender"] == case.facts["sender"] else objection["sender"]
+    stop = Stop(objection=True, channels=() if everything else (channel,), line=line, at=at, organisation=to)
+    case.later(at, stop)
 
 
 def _suppressions(case: Case) -> list[StandingStop]:

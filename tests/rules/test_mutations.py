@@ -30,7 +30,9 @@ MODULES = {
             "StandingStop.covers",
             "Standing.subscriber_of",
             "Standing.running",
-            "Standing.stop",
+            "Standing.used",
+            "Standing._unlifted",
+            "_lifts",
             "merge_stops",
         ),
     ),
@@ -39,6 +41,11 @@ MODULES = {
         (
             "_merge_consents",
             "_merge_soft_opt_ins",
+            "_with_pending",
+            "_without_pending",
+            "_sent",
+            "_with_uses",
+            "_communication_made",
             "stops_of",
             "_given_at",
         ),
@@ -47,17 +54,27 @@ MODULES = {
     "optly.rules._grounds": ((*RULES[2:], *TESTS), ()),
     "optly.rules.pecr": (TESTS, ()),
 }
+_OLD_ENOUGH = (
+    "set_aside_old: consent.purpose == communication.purpose and months is not None and "
+    "((communication.at - consent.at).days >= months * _SHORTEST_MONTH)"
+)
 # Changes that change no answer, and why.
 HARMLESS = {
-    "Standing.running: self.stop(channel, purpose, line, at) is not None → False": "the gate asked for stops before",
+    "Standing.running: covering and self._unlifted(covering, channel, purpose, line, at) is not None → "
+    "self._unlifted(covering, channel, purpose, line, at) is not None": "only saves time",
+    "Standing.running: covering and self._unlifted(covering, channel, purpose, line, at) is not None "
+    "→ False": "the gate asked for stops before",
+    "_with_uses: known.at < at → known.at <= at": "the two are equal",
     "stops_of: True → False": "whoever was erased is refused by that",
     "stop_of: not standing.stops → False": "only saves time",
     "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
     "stop_of: 0 → -1": "nor -1",
     "set_aside_old: not old → False": "only saves time",
-    "set_aside_old: consent.collected_by and consent.purpose == communication.purpose and "
-    "(months_later(consent.at, months) < communication.at) → consent.collected_by and "
-    "months_later(consent.at, months) < communication.at": "only saves time",
+    "_SHORTEST_MONTH: 28 → 27": "only saves time",
+    f"{_OLD_ENOUGH} → consent.purpose == communication.purpose and months is not None": "only saves time",
+    f"{_OLD_ENOUGH} → months is not None and (communication.at - consent.at).days >= months * _SHORTEST_MONTH": (
+        "only saves time"
+    ),
     "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
     "→ communication.charity is None and self.charity is not None": "only saves time",
     "consent_to: communication.line is None → False": "no consent is for no line",

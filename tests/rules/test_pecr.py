@@ -5,15 +5,18 @@ The rulebook of the United Kingdom: what its answers say, the law by date, and t
 from __future__ import annotations
 
 import inspect
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import get_type_hints
 
 import attrs
 import pytest
-from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent
+from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent, sale, stop
 
 from optly.contacts.addresses import Channel
+from optly.contacts.parties import Subscriber
 from optly.record.consent import Standing
+from optly.record.events import Defect
 from optly.rules import (
     UKPECR,
     Communication,
@@ -24,7 +27,7 @@ from optly.rules import (
     Solicited,
     pecr,
 )
-from optly.rules.decision import _EXPLANATIONS, _REMEDIES
+from optly.rules.decision import _EXPLANATIONS, _REMEDIES, PARTS
 from optly.rules.editions import months_later, uk_date
 
 
@@ -46,10 +49,126 @@ def test_a_decision_explains_itself() -> None:
     assert refused - {None} <= set(_REMEDIES)
     decision = UKPECR().assess(communication(Channel.EMAIL), Standing())
     assert "22(2)" in str(decision)
-    assert (decision.explanation, decision.would_change_it) == (
-        _EXPLANATIONS[Reason.NO_CONSENT],
-        _REMEDIES[Reason.NO_CONSENT],
-    )
+
+
+def test_every_part_that_fails_has_its_sentence() -> None:
+    """
+    Of every defect, and of every fact that a refusal names whose own sentence is about parts.
+    """
+    assert set(Defect) <= PARTS.keys()
+    # These have a sentence in the reason itself.
+    whole = {"consent", "expires_at", "line", "at", "call.authorised", "shows_identity", "call.shows_number"}
+    whole |= {"call.gives_name", "call.gives_contact", "call.contact_is_free"}
+    decided = [UKPECR(**question.settings).assess(question.communication, question.standing) for question in QUESTIONS]
+    assert {code for decision in decided for code in decision.failed} - whole <= PARTS.keys()
+
+
+OFFERS = "Offers and discounts on our products"
+COMPANY = Standing(subscriber=Subscriber.COMPANY)
+WORDS: list[tuple[Communication, Standing, str, str]] = [
+    (
+        communication(Channel.EMAIL, title=OFFERS),
+        Standing(),
+        "Nobody has recorded a yes from this person to emails about offers and discounts on our products.",
+        "A yes from this person to emails about offers and discounts on our products, given to you on this line "
+        "beforehand.",
+    ),
+    (
+        communication(Channel.AUTOMATED_CALL, title="BBC news"),
+        COMPANY,
+        "Nobody has recorded a yes from this company or body to automated calls about BBC news.",
+        "A yes from this company or body to automated calls about BBC news, given to you on this line beforehand.",
+    ),
+    (
+        communication(Channel.WHATSAPP),
+        Standing(consents=(consent(Channel.WHATSAPP, organisations=("other",)),)),
+        "Nobody has recorded a yes from this person to WhatsApp messages about “offers”. The yes on record does not "
+        "name the organisation that this is for.",
+        "A yes from this person to WhatsApp messages about “offers” that names the organisation this is for, given on "
+        "this line beforehand.",
+    ),
+    (
+        communication(Channel.EMAIL, title=OFFERS),
+        Standing(unsound=(consent(Channel.EMAIL, defects=(Defect.BUNDLED, Defect.CHANNEL_NOT_NAMED)),)),
+        "A yes to emails about offers and discounts on our products is on record, but it is not a valid consent. The "
+        "same act agreed to something else as well. The words do not name this channel.",
+        "A yes from this person without what is wrong with this one.",
+    ),
+    (
+        communication(Channel.SMS, title=OFFERS, purpose="news"),
+        Standing(soft_opt_ins=(sale(Channel.SMS, obtained_by="group"),)),
+        "A soft opt-in is on record, but part of what it needs is missing. The organisation did not collect the "
+        "details itself. The message is not about products or services similar to those of that sale.",
+        "What is missing, if it is true, or a yes from this person to text messages about offers and discounts on our "
+        "products.",
+    ),
+    (
+        communication(Channel.EMAIL, title=OFFERS),
+        Standing(stops=(stop(),)),
+        "The person objected to marketing, and nothing they did since allows emails about offers and discounts on our "
+        "products.",
+        "Only the person can lift it, by choosing yes on their MyOptly page.",
+    ),
+    *(
+        (
+            communication(channel, title=OFFERS, contact=contact),
+            attrs.evolve(standing, stops=(stop(objection=False),)),
+            f"The {party} refused or withdrew consent, and nothing they did since allows {sent} about offers and "
+            "discounts on our products.",
+            f"Only the {party} can lift it, by a later yes of their own to {sent} about offers and discounts on our "
+            "products.",
+        )
+        for channel, contact, standing, party, sent in (
+            (Channel.FAX, "0" * 32, Standing(), "person", "faxes"),
+            (Channel.POST, "0" * 32, Standing(), "person", "letters"),
+            (Channel.EMAIL, "0" * 32, COMPANY, "company or body", "emails"),
+            (Channel.EMAIL, "", Standing(), "person", "emails"),
+        )
+    ),
+    (
+        communication(Channel.EMAIL, title=OFFERS, instigator="insurer"),
+        Standing(stops=(stop(organisation="insurer"),)),
+        "The person objected to marketing, and nothing they did since allows emails about offers and discounts on our "
+        "products. They said so to one of the organisations that the message is from.",
+        "Only the person can lift it, by a later yes of their own to emails about offers and discounts on our products "
+        "that names the organisation they said no to.",
+    ),
+    (
+        communication(Channel.EMAIL, title=OFFERS, kind=MessageKind.SERVICE),
+        Standing(),
+        "Nobody has recorded a yes from this person to emails about offers and discounts on our products. It promotes "
+        "something, or nobody said that it does not, so it is marketing.",
+        "A yes from this person to emails about offers and discounts on our products, given to you on this line "
+        "beforehand.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "standing", "explanation", "remedy"), WORDS)
+def test_a_refusal_says_what_is_missing_in_the_words_of_the_case(
+    message: Communication, standing: Standing, explanation: str, remedy: str
+) -> None:
+    """
+    The channel and the purpose, each part that is missing, and a way out that there is.
+    """
+    decision = UKPECR().assess(message, standing)
+    assert (explanation, remedy) == (decision.explanation, decision.would_change_it)
+
+
+def test_no_decision_says_what_an_english_engineer_would_not() -> None:
+    """
+    No sentence of any decision does.
+    """
+    everything = " ".join([*_EXPLANATIONS.values(), *_REMEDIES.values(), *PARTS.values()])
+    assert re.findall(r"(?i)\b(somebody|anybody|whoever|put on record|of theirs)\b", everything) == []
+
+
+def test_a_title_is_shown_as_it_is() -> None:
+    """
+    Whatever signs are in it.
+    """
+    decision = UKPECR().assess(communication(Channel.EMAIL, title="{who} 50 % {0}"), Standing())
+    assert "emails about {who} 50 % {0}." in decision.explanation
 
 
 def test_a_decision_does_not_tell_how_the_person_asked() -> None:
@@ -107,9 +226,11 @@ def test_how_long_the_consent_of_a_third_party_counts_is_a_setting() -> None:
 
 def test_an_application_may_tell_every_fact_that_is_optional() -> None:
     """
-    By the names and types of the message's own.
+    By the names and types of the message's own. Only what the manager knows is not among them.
     """
     optional = {field.name: field.type for field in attrs.fields(Communication) if field.default is not attrs.NOTHING}
+    for known in ("title", "public_authority"):
+        del optional[known]
     assert dict(Facts.__annotations__).keys() == optional.keys()
     assert get_type_hints(Facts) == {name: get_type_hints(Communication)[name] for name in optional}
 

@@ -43,6 +43,7 @@ from optly.rules import (
     Communication,
     Decision,
     MessageKind,
+    Reason,
     RefusalCost,
     Solicited,
 )
@@ -57,6 +58,12 @@ PURPOSES = st.sampled_from(["offers", "offers", "news"])
 LINES = st.sampled_from([1, 1, 1, 2])
 PARTIES = st.sampled_from(["acme", "acme", "agency"])
 RULES = UKPECR()
+RESTS_ON_THE_PERSON = {
+    Reason.CONSENTED,
+    Reason.SOFT_OPT_IN,
+    Reason.CHARITY_SOFT_OPT_IN,
+    Reason.EXISTING_CLIENT,
+}
 
 
 def happened(draw: st.DrawFn, actor: Actor, grade: Grade) -> dict[str, Any]:
@@ -149,6 +156,7 @@ def stops(draw: st.DrawFn, channel: Channel) -> Event:
         channels=draw(st.sampled_from([(), (channel,), (Channel.POST,)])),
         purposes=draw(st.sampled_from([(), ("offers",), ("news",)])),
         line=draw(st.sampled_from([None, 1, 2])),
+        organisation=draw(st.sampled_from([None, None, "acme", "agency", "other"])),
     )
 
 
@@ -160,7 +168,7 @@ def calls(draw: st.DrawFn) -> Call:
         contact_requested=draw(DENIED_OR_NOT),
         gives_contact=draw(UNKNOWN_OR_NOT),
         contact_is_free=draw(UNKNOWN_OR_NOT),
-        recorded=draw(st.sampled_from([None, None, False, True])),
+        recorded=draw(st.sampled_from(["as_the_channel_says", "as_the_channel_says", None, False, True])),
         claims_management=draw(DENIED_OR_NOT),
         pensions=draw(DENIED_OR_NOT),
         authorised=draw(UNKNOWN_OR_NOT),
@@ -210,6 +218,8 @@ def communications(draw: st.DrawFn) -> Communication:
         at=at,
         asks=draw(st.sampled_from([(), (), ((Channel.SMS, 1),)])),
         solicited=draw(st.none() | st.builds(Solicited, how=st.just("form"), at=st.sampled_from(TIMES))),
+        public_task=draw(st.sampled_from(["", "", "", "waste collection"])),
+        public_authority=draw(st.sampled_from([False, False, True])),
         attempt=draw(st.sampled_from([1, 1, 2])),
         promotional=draw(DENIED_OR_NOT),
         shows_identity=draw(UNKNOWN_OR_NOT),
@@ -301,7 +311,7 @@ def poorer(communication: Communication) -> list[Communication]:
     """
     Return the message as it is known with each of its facts missing in turn.
 
-    What `recorded` leaves open the channel says, and whatever kind of message it is, is no fact that can be missing.
+    Whatever kind of message it is, is no fact that can be missing.
     """
     call, client, charity = communication.call, communication.call.client, communication.charity
     names = (
@@ -316,7 +326,7 @@ def poorer(communication: Communication) -> list[Communication]:
         "charitable_only",
         "delivered",
     )
-    of_calls = [field.name for field in attrs.fields(Call) if field.name != "recorded"]
+    of_calls = [field.name for field in attrs.fields(Call)]
     clients = [] if client is None else [without(client, field.name) for field in attrs.fields(ClientRelationship)]
     return [
         *(without(communication, name) for name in names),
@@ -382,6 +392,19 @@ def test_a_missing_fact_never_turns_a_refusal_into_a_permission(world: World) ->
         for vague in vaguer(one):
             assert not world.decide([*known[:index], vague, *known[index + 1 :]])
     assert not attrs.evolve(world, subscriber=Subscriber.UNKNOWN).decide()
+
+
+@given(worlds())
+def test_no_consent_reaches_whoever_instigates_unless_it_names_them(world: World) -> None:
+    """
+    Nor does a soft opt-in, or what the caller has with its own clients.
+    """
+    stranger = attrs.evolve(world.communication, instigator="stranger")
+    decision = RULES.assess(stranger, world.on_record())
+    event(str(decision.reason))
+    assert decision.reason not in RESTS_ON_THE_PERSON
+    alone = RULES.assess(attrs.evolve(world.communication, instigator=""), world.on_record())
+    assert alone or not decision
 
 
 @given(worlds())

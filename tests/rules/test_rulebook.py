@@ -34,7 +34,8 @@ def test_it_asks_for_no_where_the_united_kingdom_asks_for_yes() -> None:
     [
         ({"shows_identity": None}, Reason.IDENTITY_CONCEALED),
         ({"gives_stop_address": None}, Reason.NO_STOP_ADDRESS),
-        ({"kind": MessageKind.SERVICE}, Reason.SERVICE),
+        ({"kind": MessageKind.SERVICE, "promotional": False}, Reason.SERVICE),
+        ({"kind": MessageKind.SERVICE}, Reason.NO_OBJECTION),
         ({"kind": MessageKind.SERVICE, "promotional": True}, Reason.NO_OBJECTION),
     ],
 )

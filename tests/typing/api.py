@@ -36,7 +36,7 @@ from optly.record.events import Event
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.views import AfterStop, Details, History, Opened
 from optly.results import Asked, Campaign, ComplaintState, Doubt, OutboxEntry, Received, RecordedComplaint
-from optly.rules import Duty, Reason
+from optly.rules import UKPECR, Duty, Reason
 from optly.self_service import SelfService
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
@@ -129,7 +129,8 @@ assert_type(
     Standing,
 )
 assert_type(manager.withdraw(ada, channels=[Channel.SMS]), Standing)
-assert_type(manager.record_objection(ada), Standing)
+assert_type(manager.record_objection(ada, organisation="insurer"), Standing)
+assert_type(manager.change_details(ada, subscriber=Subscriber.COMPANY, how="Companies House 01234567"), Standing)
 
 decision = manager.check("ada@example.com", Channel.EMAIL, "offers")
 assert_type(decision, Decision)
@@ -138,6 +139,14 @@ assert_type(decision.reason, Reason)
 assert_type(decision.regulation, str)
 assert_type(decision.explanation, str)
 assert_type(decision.duties, tuple[Duty, ...])
+assert_type(decision.also_for, tuple[str, ...])
+assert_type(decision.purposes, tuple[str, ...])
+assert_type(decision.title, str)
+assert_type(manager.check(ada, Channel.WHATSAPP, ["offers", "news"], public_task="waste collection"), Decision)
+assert_type(manager.screen(["ada@example.com"], Channel.RCS, ("offers", "news")), Iterator[Decision])
+assert_type(manager.send(ada, Channel.EMAIL, ["offers"], "Hello", trading_as="Acme"), str)
+assert_type(Organisation(key="acme", name="Acme", address="Leeds", also_known_as=("Acme Toys",)).names, tuple[str, ...])
+assert_type(UKPECR(dormant_months=None, solicited_within=timedelta(days=7)).dormant_months, int | None)
 assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), Iterator[Decision])
 assert_type(manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello")), str)
 

@@ -38,15 +38,18 @@ def _invalidating_findings(
     return tuple(finding for finding in findings if finding.severity is Severity.INVALIDATING)
 
 
-def _require_sound(app: Application, purpose: Purpose, channel: Channel, language: str) -> Wording:
+def _require_sound(
+    app: Application, purpose: Purpose, channel: Channel, language: str, trading_as: str | None
+) -> Wording:
     """
     Return the wording of a question.
 
     Raises:
         UnsoundWordingError: A consent to it would not be valid.
     """
-    wording = purpose.wording(app.settings.organisation, channel, language, more=app.settings.catalogues)
-    if findings := _invalidating_findings(wording, app.settings.organisation, channel):
+    organisation = app.settings.organisation.trading_as(trading_as)
+    wording = purpose.wording(organisation, channel, language, more=app.settings.catalogues)
+    if findings := _invalidating_findings(wording, organisation, channel):
         raise UnsoundWordingError(
             f"the wording of {purpose.key} for {channel} would not produce a valid consent: {findings[0].explanation}",
             findings=findings,
@@ -114,6 +117,7 @@ class ConsentRequest:
         basis: How the person came to ask for the question, if that is what allows it.
         language: The language of the question; None for each contact's own.
         remind_after: How long after the question to send a reminder; None for no reminder.
+        trading_as: The trading name to ask in; None for the name of the organisation.
     """
 
     via: Channel
@@ -124,6 +128,7 @@ class ConsentRequest:
     language: str | None
     expires_within: timedelta
     remind_after: timedelta | None
+    trading_as: str | None = None
 
     def check(self, app: Application) -> None:
         """
@@ -133,6 +138,7 @@ class ConsentRequest:
             UsageError: It asks about nothing, or its reminder would not fall between the question and its expiry.
         """
         app.require_backend(self.via)
+        app.settings.organisation.trading_as(self.trading_as)
         if not self.channels or not self.purposes:
             raise UsageError("a question needs at least one channel and one purpose")
         if self.remind_after is not None and not timedelta(0) < self.remind_after < self.expires_within:
@@ -151,7 +157,7 @@ def _apply_budget(app: Application, standing: Standing, decision: Decision, now:
     if not app.settings.budget.spent((question.asked_at for question in standing.questions), now):
         return decision
     evidence = tuple(question.seq for question in standing.questions)
-    return attrs.evolve(decision, allowed=False, reason=Reason.ASKED_ENOUGH, evidence=evidence, duties=())
+    return decision.overruled(Reason.ASKED_ENOUGH, evidence)
 
 
 def plan_request(
@@ -183,7 +189,7 @@ def plan_request(
             for channel in request.channels
             if request.only is None or (channel, key) in request.only
         ]
-        wordings = [_require_sound(app, purpose, channel, language) for purpose, channel in asked]
+        wordings = [_require_sound(app, purpose, channel, language, request.trading_as) for purpose, channel in asked]
         choices = tuple(
             Choice(
                 channel=channel,
@@ -221,6 +227,7 @@ def plan_request(
             language=language,
             question=question,
             until=command.expires_at,
+            trading_as=request.trading_as or "",
         )
         queue = [encode(payload, contact.subject, messages[0], now)]
         if remind_at is not None:

@@ -41,7 +41,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
     """
     stops = []
     for row in rows:
-        channel, _, purpose = row.scope.partition("/")
+        channel, purpose, *named = row.scope.split("/")
         stops.append(
             StandingStop(
                 channel=None if channel == "*" else Channel(channel),
@@ -50,9 +50,19 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
                 at=row.at,
                 objection=True,
                 seq=None,
+                organisation=named[0] if named else None,
             )
         )
     return stops
+
+
+def _scope(stop: StandingStop) -> str:
+    """
+    Return the scope of a suppression. One for a named organisation covers every purpose, for three keys are too long.
+    """
+    if stop.organisation is not None:
+        return f"{stop.channel or '*'}/*/{stop.organisation}"
+    return f"{stop.channel or '*'}/{stop.purpose or '*'}"
 
 
 def changes_index(events: Iterable[Event]) -> bool:

@@ -80,10 +80,10 @@ def compose(
         contact=contact.id,
         line=payload.line,
         channel=payload.channel if payload.kind is PayloadKind.MARKETING else None,
-        purpose=payload.purpose or None,
+        purpose=None if payload.also_for else payload.purpose or None,
     )
     head = rendering.Letterhead(
-        organisation=app.settings.organisation,
+        organisation=app.settings.organisation.trading_as(_name(app, payload)),
         channel=payload.channel,
         link=app.settings.pages.link(variables.code),
         stop=app.settings.pages.stop(app.settings.stop_links.sign(scope)),
@@ -106,6 +106,12 @@ def compose(
         ),
         language=nearest(payload.language, app.settings.catalogues),
     )
+
+
+def _name(app: Application, payload: Payload) -> str | None:
+    # A name that was given up since a message was queued is not used any more.
+    names = app.settings.organisation.names
+    return payload.trading_as if payload.trading_as in names else None
 
 
 def _content(

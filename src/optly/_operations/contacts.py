@@ -203,6 +203,7 @@ def plan_change(
     language: str | None = None,
     held_by: Mapping[AddressKind, Subscriber] = MappingProxyType({}),
     through: int | None = None,
+    how: str = "",
 ) -> Planner:
     """
     Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
@@ -236,6 +237,7 @@ def plan_change(
                 remove=tuple(remove),
                 through=through,
                 actor=actor,
+                how=how,
             )
         )
 

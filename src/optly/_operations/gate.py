@@ -50,18 +50,18 @@ def assess(
     **facts: Unpack[Facts],
 ) -> Decision:
     """
-    Decide one message by the rulebook. If the host does not state whether it is the first contact, the record does.
+    Decide one message by the rulebook.
 
     A message the law allows is still refused if messages to the line are known to fail.
     """
-    if standing.contacted:
-        facts.setdefault("first_contact", False)
     decision = app.settings.rulebook.assess(
         Communication(
             channel=channel,
             kind=kind,
             sender=app.settings.organisation.key,
+            public_authority=app.settings.organisation.public_authority,
             purpose=purpose,
+            title=app.settings.title(purpose),
             contact=contact,
             line=line,
             at=at,
@@ -72,7 +72,28 @@ def assess(
     failure = standing.failure(channel, line) if standing.failures and decision else None
     if failure is None:
         return decision
-    return attrs.evolve(decision, allowed=False, reason=Reason.UNDELIVERABLE, evidence=(failure.seq,), duties=())
+    return decision.overruled(Reason.UNDELIVERABLE, (failure.seq,))
+
+
+def together(decisions: Sequence[Decision]) -> Decision:
+    """
+    Return the decision on one message for several purposes, from that on each: all have to be allowed.
+    """
+    if len(decisions) == 1:
+        return decisions[0]
+    decision = next((decision for decision in decisions if not decision), decisions[0])
+    others = tuple(one.purpose for one in decisions if one is not decision)
+    # The duties of every purpose are due, and what expires first is the limit of all.
+    ends = [one.valid_until for one in decisions if one.valid_until is not None]
+    if not decision:
+        return attrs.evolve(decision, also_for=others)
+    return attrs.evolve(
+        decision,
+        also_for=others,
+        evidence=tuple(dict.fromkeys(seq for one in decisions for seq in one.evidence)),
+        duties=tuple(dict.fromkeys(duty for one in decisions for duty in one.duties)),
+        valid_until=min(ends, default=None),
+    )
 
 
 def require_permission(decision: Decision) -> Decision:
@@ -249,5 +270,5 @@ async def screen(
     refusal = assess(
         app, Standing(), channel, purpose, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
     )
-    malformed = attrs.evolve(refusal, allowed=False, reason=Reason.NOT_AN_ADDRESS, duties=())
+    malformed = refusal.overruled(Reason.NOT_AN_ADDRESS)
     return [malformed if address is None else next(decisions) for address in parsed]

@@ -63,6 +63,8 @@ class Payload:
     Attributes:
         line: Number of the contact's line it goes to; 0 for any other address.
         purpose: Key of the purpose of a marketing message.
+        also_for: Keys of its further purposes.
+        trading_as: The trading name that it is written in, or empty.
         question: Id of the question a request asks or a reminder repeats.
         until: The last instant at which that question can be answered, a stop or change undone, or a complaint
             acknowledged in time.
@@ -84,6 +86,8 @@ class Payload:
     line: int
     language: str
     purpose: str = ""
+    also_for: tuple[str, ...] = ()
+    trading_as: str = ""
     question: str | None = None
     until: datetime | None = None
     choices: tuple[Choice, ...] = ()

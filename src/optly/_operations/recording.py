@@ -13,6 +13,7 @@ from optly._operations.contacts import add_address, numbers_of
 from optly._operations.lines import Named, require_lines
 from optly._operations.repository import Plan
 from optly.contacts import Address, Channel, Contact, Wording, parse_address
+from optly.contacts.parties import require_key
 from optly.errors import AddressError, UsageError
 from optly.record.commands import RecordCharitySoftOptIn, RecordConsent, RecordSoftOptIn, Stop
 from optly.record.events import Actor, Choice
@@ -93,6 +94,7 @@ async def stop(
     at: datetime | None,
     actor: Actor,
     how: str,
+    organisation: str | None = None,
 ) -> Standing:
     for key in purposes:
         app.settings.purpose(key)
@@ -100,6 +102,8 @@ async def stop(
     numbers = await numbers_of(app, record, named, removed=True)
     if len(numbers) > 1:
         raise UsageError("name one address or number for a stop, or none to stop them all")
+    if organisation is not None:
+        require_key(organisation)
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         return Plan(
@@ -111,6 +115,7 @@ async def stop(
                 at=now if at is None else at,
                 actor=actor,
                 how=how,
+                organisation=None if organisation == app.settings.organisation.key else organisation,
             )
         )
 

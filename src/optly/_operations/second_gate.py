@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from optly._operations.application import Application
 from optly._operations.ask import gate_request
-from optly._operations.gate import assess
+from optly._operations.gate import assess, together
 from optly._operations.payload import Payload, PayloadKind
 from optly.contacts import Contact
 from optly.record.events import Choice
 from optly.record.standing import QuestionState, Standing
-from optly.rules import Decision, MessageKind, Solicited
+from optly.rules import Decision, Facts, MessageKind, Solicited
+
+_PLAIN: Final = (MessageKind.SERVICE, Facts(promotional=False))
 
 
 def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tuple[Choice, ...]:
@@ -86,13 +89,21 @@ def gate_queued(
             question.id,
             reminder=payload.kind is PayloadKind.REMINDER,
         )
-    return assess(
-        app,
-        standing,
-        payload.channel,
-        payload.purpose,
-        kind=MessageKind.MARKETING if payload.kind is PayloadKind.MARKETING else MessageKind.SERVICE,
-        contact=contact.id,
-        line=payload.line,
-        at=now,
+    # What Optly writes itself promotes nothing.
+    kind, facts = (MessageKind.MARKETING, Facts()) if payload.kind is PayloadKind.MARKETING else _PLAIN
+    return together(
+        [
+            assess(
+                app,
+                standing,
+                payload.channel,
+                purpose,
+                kind=kind,
+                contact=contact.id,
+                line=payload.line,
+                at=now,
+                **facts,
+            )
+            for purpose in (payload.purpose, *payload.also_for)
+        ]
     )

@@ -4,12 +4,13 @@ Marketing: gated, then queued to be sent, or recorded as made by the host itself
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Unpack
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
-from optly._operations.gate import assess, require_permission, with_listings
+from optly._operations.gate import assess, require_permission, together, with_listings
 from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
@@ -18,14 +19,21 @@ from optly.messages import Content
 from optly.record.commands import QueueMessage, RecordCommunication
 from optly.record.events import Checked
 from optly.record.standing import Standing
-from optly.rules import Decision, Facts, MessageKind
+from optly.rules import Call, Decision, Facts, MessageKind, Reason
 
 
 async def send(
-    app: Application, contact: Contact, channel: Channel, purpose: str, content: Content, named: Named
+    app: Application,
+    contact: Contact,
+    channel: Channel,
+    purposes: Sequence[str],
+    content: Content,
+    named: Named,
+    *,
+    trading_as: str | None = None,
 ) -> str:
     app.require_backend(channel)
-    app.settings.purpose(purpose)
+    app.settings.organisation.trading_as(trading_as)  # one of its names, or refused
     record = await app.repository.require(contact)
     numbers = await numbers_of(app, record, named)
     message, kind = app.settings.random(16), MessageKind.MARKETING
@@ -33,12 +41,18 @@ async def send(
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel, numbers)
         decision = require_permission(
-            assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
+            together(
+                [
+                    assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
+                    for purpose in purposes
+                ]
+            )
         )
         command = QueueMessage(
             message=message.hex(),
             channel=channel,
-            purpose=purpose,
+            purpose=purposes[0],
+            also_for=tuple(purposes[1:]),
             line=line,
             regulation=decision.regulation,
             reason=decision.reason,
@@ -49,7 +63,9 @@ async def send(
             channel=channel,
             line=line,
             language=standing.language,
-            purpose=purpose,
+            purpose=purposes[0],
+            also_for=tuple(purposes[1:]),
+            trading_as=trading_as or "",
             content=content,
         )
         return Plan(command=command, queue=(encode(payload, contact.subject, message, now),))
@@ -68,17 +84,25 @@ _UNSTATED: Final[Facts] = {
 }
 
 
+def _granted(decision: Decision, facts: Facts) -> datetime | None:
+    """
+    Return when the person asked for what they now get; None if they did not, or if nothing reached them.
+    """
+    asked = facts.get("solicited")
+    in_vain = facts.get("delivered") is False or facts.get("call", Call()).connected is False
+    return asked.at if asked is not None and decision.reason is Reason.SOLICITED and not in_vain else None
+
+
 async def record_communication(
     app: Application,
     contact: Contact,
     channel: Channel,
-    purpose: str,
+    purposes: Sequence[str],
     *,
     kind: MessageKind,
     named: Named,
     **facts: Unpack[Facts],
 ) -> Decision:
-    app.settings.purpose(purpose)
     record = await app.repository.require(contact)
     standing, addresses = await app.repository.with_suppressions(record)
     number = require_line(standing, channel, named.numbered(addresses, standing.present()))
@@ -90,18 +114,25 @@ async def record_communication(
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel, (number,))
         decision = require_permission(
-            assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
+            together(
+                [
+                    assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
+                    for purpose in purposes
+                ]
+            )
         )
         decisions.append(decision)
         return Plan(
             command=RecordCommunication(
                 communication=communication,
                 channel=channel,
-                purpose=purpose,
+                purpose=purposes[0],
+                also_for=tuple(purposes[1:]),
                 line=line,
                 regulation=decision.regulation,
                 reason=decision.reason,
                 edition=decision.edition,
+                solicited_at=_granted(decision, facts),
                 checks=tuple(
                     Checked(
                         register=str(listing.register),

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from optly.contacts import EmailAddress, Organisation, Purpose
-from optly.errors import AddressError, ConfigurationError, UnknownPurposeError
+from optly.errors import AddressError, ConfigurationError, UnknownPurposeError, UsageError
 from optly.keys import Keys
 from optly.links import Pages, StopLinks
 from optly.locale.i18n import require_readable
@@ -80,6 +80,30 @@ class Settings:
     @stop_links.default
     def _stop_links(self) -> StopLinks:
         return StopLinks.of(self.keys)
+
+    def title(self, key: str) -> str:
+        """
+        Return the title of the purpose with that key; empty if there is none any more.
+        """
+        purpose = self.purposes.get(key)
+        return "" if purpose is None else purpose.title
+
+    def each_purpose(self, keys: str | Iterable[str]) -> tuple[str, ...]:
+        """
+        Return the keys of the purposes of one message, each once.
+
+        Raises:
+            UnknownPurposeError: There is no such purpose.
+            UsageError: There are none.
+        """
+        if isinstance(keys, str):
+            return (self.purpose(keys).key,)
+        named = tuple(dict.fromkeys(keys))
+        if not named:
+            raise UsageError("a message needs at least one purpose")
+        for key in named:
+            self.purpose(key)
+        return named
 
     def purpose(self, key: str) -> Purpose:
         """

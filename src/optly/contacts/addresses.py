@@ -11,7 +11,7 @@ import re
 import unicodedata
 from enum import StrEnum
 from functools import lru_cache
-from typing import ClassVar, TypeAlias, assert_never
+from typing import ClassVar, Final, TypeAlias, assert_never
 
 import attrs
 
@@ -43,6 +43,8 @@ class Channel(StrEnum):
     SMS = "sms"
     MMS = "mms"
     VOICEMAIL = "voicemail"
+    WHATSAPP = "whatsapp"
+    RCS = "rcs"
     SOCIAL_DM = "social_dm"
     IN_APP = "in_app"
     PUSH = "push"
@@ -79,6 +81,8 @@ _KINDS = {
     Channel.SMS: AddressKind.PHONE,
     Channel.MMS: AddressKind.PHONE,
     Channel.VOICEMAIL: AddressKind.PHONE,
+    Channel.WHATSAPP: AddressKind.PHONE,
+    Channel.RCS: AddressKind.PHONE,
     Channel.SOCIAL_DM: AddressKind.ACCOUNT,
     Channel.IN_APP: AddressKind.ACCOUNT,
     Channel.PUSH: AddressKind.ACCOUNT,
@@ -233,6 +237,39 @@ class PhoneNumber(_Unshown):
         return f"•••{self.value[-2:]}"
 
 
+# Numbers that Ofcom keeps free for use in television and radio, each by the first of a thousand: nobody has them, and
+# everyone who tests an application types them. Source: https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
+# (as reported 2026-11-29).
+_DRAMA: Final = frozenset(
+    {
+        1134960000,  # Leeds
+        1144960000,  # Sheffield
+        1154960000,  # Nottingham
+        1164960000,  # Leicester
+        1174960000,  # Bristol
+        1184960000,  # Reading
+        1214960000,  # Birmingham
+        1314960000,  # Edinburgh
+        1414960000,  # Glasgow
+        1514960000,  # Liverpool
+        1614960000,  # Manchester
+        2079460000,  # London
+        1914980000,  # Tyneside, Durham and Sunderland
+        2896496000,  # Northern Ireland
+        2920180000,  # Cardiff
+        1632960000,  # no area
+        7700900000,  # mobile
+        8081570000,  # freephone
+        9098790000,  # premium rate
+        3069990000,  # UK-wide
+    }
+)
+
+
+def _is_for_drama(country: int | None, national: int) -> bool:
+    return country == 44 and national - national % 1000 in _DRAMA
+
+
 @lru_cache(maxsize=4096)
 def _parse_number(text: str, region: str) -> str:
     import phonenumbers
@@ -241,7 +278,7 @@ def _parse_number(text: str, region: str) -> str:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         raise AddressError("not a telephone number: give it with its country code, such as +44 7911 123456") from None
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number) and not _is_for_drama(number.country_code, number.national_number or 0):
         raise AddressError("not a telephone number: no such number can be in use in its country")
     if number.extension:
         raise AddressError("not a telephone line of its own: leave the extension out")

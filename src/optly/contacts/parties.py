@@ -5,11 +5,12 @@ The organisation that asks, and the contact who is asked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 import attrs
 
-from optly.errors import ConfigurationError, UnknownContactError
+from optly.errors import ConfigurationError, UnknownContactError, UsageError
 
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -26,12 +27,31 @@ def is_key(instance: object, attribute: attrs.Attribute[str], value: str) -> Non
         )
 
 
+def require_key(value: str) -> None:
+    """
+    Refuse a text that cannot be the key of an organisation.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not _KEY.fullmatch(value):
+        raise UsageError(
+            "the key of an organisation is 1 to 48 lower-case letters, digits, - or _, and starts with a letter"
+        )
+
+
 def one_line(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     """
     Validate a text that goes into a header: it must not be empty or contain a line break.
     """
     if not value.strip() or not value.isprintable():
         raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} must be one line of printable text")
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise ConfigurationError("Organisation.also_known_as must be several names, not one text")
+    return tuple(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +65,10 @@ class Organisation:
         address: Its postal address.
         freephone: A number that reaches it free of charge, or empty.
         email: Where people write to about their data.
+        also_known_as: The trading names of the same legal person. Another company, of the same group too, is another
+            organisation.
+        legal_name: The name of the legal person, where *name* is one that it trades under. Messages name both.
+        public_authority: Whether it is a public authority, whose messages for a public task are not direct marketing.
 
     Source: PECR regs 23 and 24, https://www.legislation.gov.uk/uksi/2003/2426/regulation/24 (read 2026-11-23).
     """
@@ -54,11 +78,54 @@ class Organisation:
     address: str = attrs.field(validator=one_line)
     freephone: str = ""
     email: str = ""
+    also_known_as: tuple[str, ...] = attrs.field(
+        default=(), converter=_names, validator=attrs.validators.deep_iterable(one_line)
+    )
+    legal_name: str = attrs.field(default="", validator=attrs.validators.or_(attrs.validators.in_([""]), one_line))
+    public_authority: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """
+        Every name it has: the one it appears under, that of the legal person, and those it trades under.
+        """
+        return tuple(dict.fromkeys(name for name in (self.name, self.legal_name, *self.also_known_as) if name))
+
+    @property
+    def identity(self) -> str:
+        """
+        Who a message is from: its name, and that of the legal person in brackets if it trades under another.
+        """
+        return f"{self.name} ({self.legal_name})" if self.legal_name not in ("", self.name) else self.name
+
+    def trading_as(self, name: str | None) -> Organisation:
+        """
+        Return the organisation as it appears under one of its names. None leaves it as it is.
+
+        Raises:
+            UsageError: It does not trade under that name.
+        """
+        if name is None or name == self.name:
+            return self
+        if name not in self.names:
+            raise UsageError("the organisation has no such trading name: add it to Organisation.also_known_as")
+        return attrs.evolve(self, name=name, legal_name=self.legal_name or self.name)
 
 
 class Subscriber(StrEnum):
     """
     What the law treats the holder of the line as. Unknown means an individual.
+
+    SOLE_TRADER, PARTNERSHIP_EWNI, LIMITED_PARTNERSHIP_EWNI: A business that is no body of its own in England, Wales or
+        Northern Ireland: protected as an individual. A GP practice is mostly such a partnership.
+    UNINCORPORATED_ASSOCIATION, CHARITABLE_TRUST: A club or a charity without incorporation: protected as an individual.
+    PARTNERSHIP_SCOTLAND: Any partnership in Scotland, limited or not, which is a legal person.
+    INCORPORATED_BODY: A body corporate that is no company: a charitable incorporated organisation, a registered
+        society, a royal charter body, an academy trust, a university.
+    CORPORATION_SOLE: An office that is a legal person, such as a bishop's.
+    PUBLIC_BODY: A public body that is a body corporate: a council, a parish council, an NHS trust.
+    GOVERNMENT: A part of government without legal personality of its own. The ICO counts "some government bodies" as
+        corporate and names none, so it is protected as an individual.
 
     Source: PECR reg 2(1), https://www.legislation.gov.uk/uksi/2003/2426/regulation/2 (read 2026-11-23).
     """
@@ -67,11 +134,16 @@ class Subscriber(StrEnum):
     INDIVIDUAL = "individual"
     SOLE_TRADER = "sole_trader"
     PARTNERSHIP_EWNI = "partnership_ewni"
+    LIMITED_PARTNERSHIP_EWNI = "limited_partnership_ewni"
     PARTNERSHIP_SCOTLAND = "partnership_scotland"
     UNINCORPORATED_ASSOCIATION = "unincorporated_association"
+    CHARITABLE_TRUST = "charitable_trust"
     COMPANY = "company"
     LLP = "llp"
+    INCORPORATED_BODY = "incorporated_body"
+    CORPORATION_SOLE = "corporation_sole"
     PUBLIC_BODY = "public_body"
+    GOVERNMENT = "government"
 
     @property
     def corporate(self) -> bool:
@@ -90,7 +162,23 @@ def stricter(first: Subscriber, second: Subscriber) -> Subscriber:
     return second if first.corporate else first
 
 
-_CORPORATE = frozenset({Subscriber.COMPANY, Subscriber.LLP, Subscriber.PARTNERSHIP_SCOTLAND, Subscriber.PUBLIC_BODY})
+def loosens(known: Subscriber, new: Subscriber) -> bool:
+    """
+    Whether what is said now of a subscriber would take protection away that what is known gives.
+    """
+    return known not in (_CORPORATE | {Subscriber.UNKNOWN}) and (new is Subscriber.UNKNOWN or new.corporate)
+
+
+_CORPORATE = frozenset(
+    {
+        Subscriber.COMPANY,
+        Subscriber.LLP,
+        Subscriber.INCORPORATED_BODY,
+        Subscriber.CORPORATION_SOLE,
+        Subscriber.PARTNERSHIP_SCOTLAND,
+        Subscriber.PUBLIC_BODY,
+    }
+)
 
 
 @attrs.frozen

@@ -27,6 +27,8 @@ _QUESTIONS: Final = {
     Channel.SMS: N_("May %(organisation)s send you %(title)s by text message?"),
     Channel.MMS: N_("May %(organisation)s send you %(title)s by picture message?"),
     Channel.VOICEMAIL: N_("May %(organisation)s leave you voicemail messages about %(title)s?"),
+    Channel.WHATSAPP: N_("May %(organisation)s send you %(title)s by WhatsApp?"),
+    Channel.RCS: N_("May %(organisation)s send you %(title)s by RCS message?"),
     Channel.SOCIAL_DM: N_("May %(organisation)s send you %(title)s by direct message?"),
     Channel.IN_APP: N_("May %(organisation)s show you %(title)s as messages in the app?"),
     Channel.PUSH: N_("May %(organisation)s send you %(title)s as push notifications?"),

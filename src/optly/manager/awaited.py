@@ -286,6 +286,7 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         replaces: int | None = None,
         actor: Actor = Actor.STAFF,
+        how: str = "",
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
@@ -296,7 +297,13 @@ class AsyncConsentManager(Face):
         Args:
             replaces: Number of the line that a new address replaces. Needed where the contact has several of its kind.
 
+        Args:
+            subscriber: What kind of subscriber they are. One that is protected more than the kind on record is taken
+                as it is. One that is protected less, such as a company after a sole trader, needs evidence.
+            how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
+
         Raises:
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
             AddressError: An address is malformed.
             AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
             MissingLineError: The contact has no line with the number *replaces*.
@@ -312,6 +319,7 @@ class AsyncConsentManager(Face):
             held_by=held_by,
             replaces=replaces,
             actor=actor,
+            how=how,
         )
 
     async def add_line(
@@ -425,6 +433,7 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -443,10 +452,12 @@ class AsyncConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
             line, email, phone: The number or the value of the line it is sent to, or asks about. Needed where the
                 contact has several of a kind.
 
         Raises:
+            UsageError: The organisation does not trade under that name.
             NotPermittedError: The gate refuses; ``decision`` says why.
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
@@ -465,6 +476,7 @@ class AsyncConsentManager(Face):
                 language=language,
                 expires_within=expires_within,
                 remind_after=remind_after,
+                trading_as=trading_as,
             ),
             read_line(line, email, phone),
         )
@@ -481,6 +493,7 @@ class AsyncConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         report: Callable[[Asked], object] | None = None,
     ) -> Campaign:
         """
@@ -494,7 +507,8 @@ class AsyncConsentManager(Face):
             campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
                 allow it.
             report: Called with the result for each contact, for a progress bar or a log.
-            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+            via, channels, purposes, basis, language, expires_within, remind_after, trading_as: As for
+                `request_consent`.
 
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
@@ -512,6 +526,7 @@ class AsyncConsentManager(Face):
                 language=language,
                 expires_within=expires_within,
                 remind_after=remind_after,
+                trading_as=trading_as,
             ),
             report,
         )
@@ -744,6 +759,7 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -757,10 +773,14 @@ class AsyncConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            organisation: Key of the organisation they said it to, if that is another: an instigator. It then covers
+                what is sent by or at the instigation of that one. By default it is this organisation, and covers
+                everything it sends or calls about, for others too.
             line, email, phone: The number or the value of the line they named. Without it, every line is stopped.
 
         Raises:
             MissingLineError: The line named is not, and never was, one of the contact's.
+            UsageError: *organisation* cannot be the key of one.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return await recording.stop(
@@ -773,6 +793,7 @@ class AsyncConsentManager(Face):
             at=at,
             actor=actor,
             how=how,
+            organisation=organisation,
         )
 
     async def record_objection(
@@ -784,6 +805,7 @@ class AsyncConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -805,6 +827,7 @@ class AsyncConsentManager(Face):
             at=at,
             actor=actor,
             how=how,
+            organisation=organisation,
         )
 
     async def import_objections(
@@ -842,7 +865,7 @@ class AsyncConsentManager(Face):
         self,
         who: str | Address | Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
@@ -857,6 +880,8 @@ class AsyncConsentManager(Face):
         Args:
             who: The address it would go to, which is allowed where one of its holders allows it and none has objected
                 on it; or a contact, whose permissions alone then count.
+            purpose: Key of the purpose, or of each purpose of one message. All have to be allowed; the decision is the
+                first refusal, or the permission, and names them all.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
             line, email, phone: For a contact with several lines for the channel, the one that is meant.
@@ -872,19 +897,24 @@ class AsyncConsentManager(Face):
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        channel, at = Channel.of(channel), read_instant(at)
-        self._app.settings.purpose(purpose)
-        if isinstance(who, Contact):
-            named = read_line(line, email, phone)
-            return await gate.check_contact(self._app, who, channel, purpose, named=named, kind=kind, at=at, **facts)
-        address = parse_address(who, channel.kind)
-        return (await gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts))[0]
+        channel, at, decisions = Channel.of(channel), read_instant(at), []
+        for key in self._app.settings.each_purpose(purpose):
+            if isinstance(who, Contact):
+                named = read_line(line, email, phone)
+                decisions.append(
+                    await gate.check_contact(self._app, who, channel, key, named=named, kind=kind, at=at, **facts)
+                )
+            else:
+                address = parse_address(who, channel.kind)
+                found = await gate.check_addresses(self._app, [address], channel, key, kind=kind, at=at, **facts)
+                decisions += found
+        return gate.together(decisions)
 
     def screen(
         self,
         addresses: Iterable[str | Address],
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         **facts: Unpack[Facts],
@@ -898,23 +928,29 @@ class AsyncConsentManager(Face):
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
         channel = Channel.of(channel)
-        self._app.settings.purpose(purpose)
-        return self._screen(iter(addresses), channel, purpose, kind, facts)
+        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
 
     async def _screen(
-        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+        self,
+        addresses: Iterator[str | Address],
+        channel: Channel,
+        purposes: Sequence[str],
+        kind: MessageKind,
+        facts: Facts,
     ) -> AsyncIterator[Decision]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in await gate.screen(self._app, batch, channel, purpose, kind=kind, **facts):
-                yield decision
+            for_each = [await gate.screen(self._app, batch, channel, key, kind=kind, **facts) for key in purposes]
+            for decisions in zip(*for_each, strict=True):
+                yield gate.together(decisions)
 
     async def send(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         content: Content | str,
         *,
+        trading_as: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -925,6 +961,9 @@ class AsyncConsentManager(Face):
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
 
         Args:
+            purpose: Key of the purpose, or of each purpose of the message: all have to be allowed.
+            trading_as: The trading name to write in, one of `Organisation.names`. The footer names the legal person
+                too.
             line, email, phone: The number or the value of the line it goes to. Needed where the contact has several for
                 the channel.
 
@@ -932,6 +971,7 @@ class AsyncConsentManager(Face):
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
+            UsageError: The organisation does not trade under that name, or there is no purpose.
             NotPermittedError: The gate refuses; ``decision`` says why.
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
@@ -939,14 +979,14 @@ class AsyncConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        named = read_line(line, email, phone)
-        return await send.send(self._app, contact, Channel.of(channel), purpose, content, named)
+        purposes, named = self._app.settings.each_purpose(purpose), read_line(line, email, phone)
+        return await send.send(self._app, contact, Channel.of(channel), purposes, content, named, trading_as=trading_as)
 
     async def record_communication(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
@@ -961,7 +1001,8 @@ class AsyncConsentManager(Face):
         attempt counts.
 
         Args:
-            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            purpose, kind, facts: As for `check`, but no fact is assumed in the sender's favour. A message that was
+                asked for grants the wish, unless `delivered` or `Call.connected` is False.
             line, email, phone: As for `send`.
 
         Raises:
@@ -974,7 +1015,7 @@ class AsyncConsentManager(Face):
             self._app,
             contact,
             Channel.of(channel),
-            purpose,
+            self._app.settings.each_purpose(purpose),
             kind=kind,
             named=read_line(line, email, phone),
             **facts,

@@ -288,6 +288,7 @@ class ConsentManager(Face):
         language: str | None = None,
         replaces: int | None = None,
         actor: Actor = Actor.STAFF,
+        how: str = "",
     ) -> Standing:
         """
         Change the details of a contact. None leaves a detail unchanged.
@@ -298,7 +299,13 @@ class ConsentManager(Face):
         Args:
             replaces: Number of the line that a new address replaces. Needed where the contact has several of its kind.
 
+        Args:
+            subscriber: What kind of subscriber they are. One that is protected more than the kind on record is taken
+                as it is. One that is protected less, such as a company after a sole trader, needs evidence.
+            how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
+
         Raises:
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
             AddressError: An address is malformed.
             AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
             MissingLineError: The contact has no line with the number *replaces*.
@@ -315,6 +322,7 @@ class ConsentManager(Face):
                 held_by=held_by,
                 replaces=replaces,
                 actor=actor,
+                how=how,
             )
         )
 
@@ -431,6 +439,7 @@ class ConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -449,10 +458,12 @@ class ConsentManager(Face):
             expires_within: How long after now the question can be answered.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
+            trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
             line, email, phone: The number or the value of the line it is sent to, or asks about. Needed where the
                 contact has several of a kind.
 
         Raises:
+            UsageError: The organisation does not trade under that name.
             NotPermittedError: The gate refuses; ``decision`` says why.
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
@@ -472,6 +483,7 @@ class ConsentManager(Face):
                     language=language,
                     expires_within=expires_within,
                     remind_after=remind_after,
+                    trading_as=trading_as,
                 ),
                 read_line(line, email, phone),
             )
@@ -489,6 +501,7 @@ class ConsentManager(Face):
         language: str | None = None,
         expires_within: timedelta = timedelta(days=30),
         remind_after: timedelta | None = None,
+        trading_as: str | None = None,
         report: Callable[[Asked], object] | None = None,
     ) -> Campaign:
         """
@@ -502,7 +515,8 @@ class ConsentManager(Face):
             campaign: Name of the campaign. Under another name, everyone may be asked again, if the gate and the budget
                 allow it.
             report: Called with the result for each contact, for a progress bar or a log.
-            via, channels, purposes, basis, language, expires_within, remind_after: As for `request_consent`.
+            via, channels, purposes, basis, language, expires_within, remind_after, trading_as: As for
+                `request_consent`.
 
         Raises:
             UnsoundWordingError, NoBackendError, UnknownChannelError, UnknownPurposeError: As for `request_consent`.
@@ -521,6 +535,7 @@ class ConsentManager(Face):
                     language=language,
                     expires_within=expires_within,
                     remind_after=remind_after,
+                    trading_as=trading_as,
                 ),
                 report,
             )
@@ -760,6 +775,7 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -773,10 +789,14 @@ class ConsentManager(Face):
             at: When they withdrew. Aware. Defaults to now.
             actor: Who reports it.
             how: How they withdrew, for the evidence.
+            organisation: Key of the organisation they said it to, if that is another: an instigator. It then covers
+                what is sent by or at the instigation of that one. By default it is this organisation, and covers
+                everything it sends or calls about, for others too.
             line, email, phone: The number or the value of the line they named. Without it, every line is stopped.
 
         Raises:
             MissingLineError: The line named is not, and never was, one of the contact's.
+            UsageError: *organisation* cannot be the key of one.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         return run_to_completion(
@@ -790,6 +810,7 @@ class ConsentManager(Face):
                 at=at,
                 actor=actor,
                 how=how,
+                organisation=organisation,
             )
         )
 
@@ -802,6 +823,7 @@ class ConsentManager(Face):
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
         how: str = "",
+        organisation: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -824,6 +846,7 @@ class ConsentManager(Face):
                 at=at,
                 actor=actor,
                 how=how,
+                organisation=organisation,
             )
         )
 
@@ -864,7 +887,7 @@ class ConsentManager(Face):
         self,
         who: str | Address | Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         at: datetime | None = None,
@@ -879,6 +902,8 @@ class ConsentManager(Face):
         Args:
             who: The address it would go to, which is allowed where one of its holders allows it and none has objected
                 on it; or a contact, whose permissions alone then count.
+            purpose: Key of the purpose, or of each purpose of one message. All have to be allowed; the decision is the
+                first refusal, or the permission, and names them all.
             kind: What the message is for. Use marketing if in doubt.
             at: Decide as of this instant, on what was recorded by then. Aware. Defaults to now.
             line, email, phone: For a contact with several lines for the channel, the one that is meant.
@@ -894,23 +919,28 @@ class ConsentManager(Face):
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        channel, at = Channel.of(channel), read_instant(at)
-        self._app.settings.purpose(purpose)
-        if isinstance(who, Contact):
-            named = read_line(line, email, phone)
-            return run_to_completion(
-                gate.check_contact(self._app, who, channel, purpose, named=named, kind=kind, at=at, **facts)
-            )
-        address = parse_address(who, channel.kind)
-        return run_to_completion(
-            gate.check_addresses(self._app, [address], channel, purpose, kind=kind, at=at, **facts)
-        )[0]
+        channel, at, decisions = Channel.of(channel), read_instant(at), []
+        for key in self._app.settings.each_purpose(purpose):
+            if isinstance(who, Contact):
+                named = read_line(line, email, phone)
+                decisions.append(
+                    run_to_completion(
+                        gate.check_contact(self._app, who, channel, key, named=named, kind=kind, at=at, **facts)
+                    )
+                )
+            else:
+                address = parse_address(who, channel.kind)
+                found = run_to_completion(
+                    gate.check_addresses(self._app, [address], channel, key, kind=kind, at=at, **facts)
+                )
+                decisions += found
+        return gate.together(decisions)
 
     def screen(
         self,
         addresses: Iterable[str | Address],
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         **facts: Unpack[Facts],
@@ -924,23 +954,31 @@ class ConsentManager(Face):
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
         channel = Channel.of(channel)
-        self._app.settings.purpose(purpose)
-        return self._screen(iter(addresses), channel, purpose, kind, facts)
+        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
 
     def _screen(
-        self, addresses: Iterator[str | Address], channel: Channel, purpose: str, kind: MessageKind, facts: Facts
+        self,
+        addresses: Iterator[str | Address],
+        channel: Channel,
+        purposes: Sequence[str],
+        kind: MessageKind,
+        facts: Facts,
     ) -> Iterator[Decision]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in run_to_completion(gate.screen(self._app, batch, channel, purpose, kind=kind, **facts)):
-                yield decision
+            for_each = [
+                run_to_completion(gate.screen(self._app, batch, channel, key, kind=kind, **facts)) for key in purposes
+            ]
+            for decisions in zip(*for_each, strict=True):
+                yield gate.together(decisions)
 
     def send(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         content: Content | str,
         *,
+        trading_as: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -951,6 +989,9 @@ class ConsentManager(Face):
         The identity of the sender, a stop link, a MyOptly link and the unsubscribe headers are added to it.
 
         Args:
+            purpose: Key of the purpose, or of each purpose of the message: all have to be allowed.
+            trading_as: The trading name to write in, one of `Organisation.names`. The footer names the legal person
+                too.
             line, email, phone: The number or the value of the line it goes to. Needed where the contact has several for
                 the channel.
 
@@ -958,6 +999,7 @@ class ConsentManager(Face):
             The id of the message as recorded, 32 hexadecimal digits.
 
         Raises:
+            UsageError: The organisation does not trade under that name, or there is no purpose.
             NotPermittedError: The gate refuses; ``decision`` says why.
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
@@ -965,14 +1007,16 @@ class ConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         content = Content(text=content) if isinstance(content, str) else content
-        named = read_line(line, email, phone)
-        return run_to_completion(send.send(self._app, contact, Channel.of(channel), purpose, content, named))
+        purposes, named = self._app.settings.each_purpose(purpose), read_line(line, email, phone)
+        return run_to_completion(
+            send.send(self._app, contact, Channel.of(channel), purposes, content, named, trading_as=trading_as)
+        )
 
     def record_communication(
         self,
         contact: Contact,
         channel: Channel | str,
-        purpose: str,
+        purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
         line: int | None = None,
@@ -987,7 +1031,8 @@ class ConsentManager(Face):
         attempt counts.
 
         Args:
-            kind, facts: As for `check`, but no fact is assumed in the sender's favour.
+            purpose, kind, facts: As for `check`, but no fact is assumed in the sender's favour. A message that was
+                asked for grants the wish, unless `delivered` or `Call.connected` is False.
             line, email, phone: As for `send`.
 
         Raises:
@@ -1001,7 +1046,7 @@ class ConsentManager(Face):
                 self._app,
                 contact,
                 Channel.of(channel),
-                purpose,
+                self._app.settings.each_purpose(purpose),
                 kind=kind,
                 named=read_line(line, email, phone),
                 **facts,

@@ -78,6 +78,7 @@ class ChangeDetails:
 
     Attributes:
         through: The line the person came through, if it is they who change them.
+        how: How the kind of subscriber is known. Needed for one that is protected less than the kind on record.
     """
 
     name: str | None = attrs.field(default=None, repr=False)
@@ -87,6 +88,7 @@ class ChangeDetails:
     remove: tuple[int, ...] = ()
     through: int | None = None
     actor: events.Actor = events.Actor.STAFF
+    how: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +120,9 @@ class AskForConsent:
 class QueueMessage:
     """
     Queue a marketing message that the gate allowed.
+
+    Attributes:
+        also_for: Further purposes of the same message.
     """
 
     message: str
@@ -127,12 +132,17 @@ class QueueMessage:
     regulation: str
     reason: str
     edition: str
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class RecordCommunication:
     """
     Record a call or a message that the gate allowed and that the organisation makes itself.
+
+    Attributes:
+        also_for: Further purposes of the same message or call.
+        solicited_at: When the person asked for it, if this grants their wish.
     """
 
     communication: str
@@ -143,6 +153,8 @@ class RecordCommunication:
     reason: str
     edition: str
     checks: tuple[events.Checked, ...] = ()
+    also_for: tuple[str, ...] = ()
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
 @attrs.frozen(kw_only=True)
@@ -372,9 +384,11 @@ class Stop:
 
     Attributes:
         objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same messages.
+        organisation: Key of the organisation it was made to; None for the one that keeps this record.
     """
 
     objection: bool
+    organisation: str | None = None
     channels: tuple[Channel, ...] = ()
     purposes: tuple[str, ...] = ()
     line: int | None = None

@@ -21,15 +21,18 @@ import attrs
 from optly import errors
 from optly.canonical import canonical
 from optly.contacts import Channel
+from optly.contacts.parties import loosens
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
 from optly.record.events import Act, Actor, Choice, Event, Grade, Happened, LinkKind, Manner, Through
+from optly.record.standing import AnsweredWish as AnsweredWish
 
 # The values of a standing are found here as well.
 from optly.record.standing import Complaint as Complaint
 from optly.record.standing import HeldAnswer as HeldAnswer
 from optly.record.standing import Line as Line
+from optly.record.standing import PendingUse as PendingUse
 from optly.record.standing import Question as Question
 from optly.record.standing import QuestionState as QuestionState
 from optly.record.standing import Standing as Standing
@@ -38,6 +41,7 @@ from optly.record.standing import StandingConsent as StandingConsent
 from optly.record.standing import StandingFailure as StandingFailure
 from optly.record.standing import StandingSoftOptIn as StandingSoftOptIn
 from optly.record.standing import StandingStop as StandingStop
+from optly.record.standing import StandingUse as StandingUse
 from optly.record.standing import merge_stops
 
 # How far a caller's clock may be ahead of ours before a time in the future is treated as a mistake.
@@ -98,8 +102,16 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _charity_soft_opt_in_recorded(standing, event, seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.CommunicationMade() | events.MessageAccepted():
-            return attrs.evolve(standing, version=seq, contacted=True)
+        case events.MessageQueued():
+            return _message_queued(standing, event, seq)
+        case events.CommunicationMade():
+            return _communication_made(standing, event, seq)
+        case events.MessageAccepted():
+            return attrs.evolve(standing, version=seq, **_sent(standing, event))
+        case events.MessageRefused() | events.MessageWithheld():
+            left = _without_pending(standing, event)
+            untold = _untold(standing.complaints, event.message)
+            return attrs.evolve(standing, version=seq, pending=left, complaints=untold)
         case events.MessageDelivered():
             return _message_delivered(standing, event, seq)
         case events.LineFailed():
@@ -110,9 +122,9 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _complaint_received(standing, event, seq)
         case events.ComplaintAcknowledged() | events.ComplaintDecided() | events.ComplaintResolved():
             return _complaint_answered(standing, event, seq)
-        case events.MessageRefused() | events.MessageUndelivered() | events.MessageWithheld():
+        case events.MessageUndelivered():
             return attrs.evolve(standing, version=seq, complaints=_untold(standing.complaints, event.message))
-        case events.MessageQueued() | events.ServiceRequested() | events.MessageDoubted() | events.MessageReceived():
+        case events.ServiceRequested() | events.MessageDoubted() | events.MessageReceived():
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
@@ -189,6 +201,9 @@ def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: 
         version=seq,
         questions=(*_close(standing.questions, None, asked, event.recorded_at), question),
         held=_still_held(standing.held, asked),
+        pending=_with_pending(
+            standing, event, event.question, event.via, tuple(dict.fromkeys(choice.purpose for choice in event.choices))
+        ),
     )
 
 
@@ -205,16 +220,17 @@ def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Stan
 
 def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> Standing:
     manner = Manner() if event.manner is None else event.manner
-    own = (
+    by_person = (
         event.actor is Actor.PERSON
         and event.grade in (Grade.A, Grade.B)
-        and manner.organisations is None
         and not manner.collected_by
         and not event.elsewhere
     )
+    own = by_person and manner.organisations is None
     facts = {
         "at": _given_at(event),
         "own": own,
+        "by_person": by_person,
         "seq": seq,
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
@@ -274,11 +290,75 @@ def _contact_erased(standing: Standing, event: events.ContactErased, seq: int) -
     )
 
 
+# Reasons for which something was allowed that is no marketing, or that reached nobody.
+_NOT_MARKETING = frozenset({"service", "public_task", "market_research", "solicited", "nothing_conveyed"})
+
+
+def _with_pending(
+    standing: Standing,
+    event: events.ConsentRequested | events.MessageQueued,
+    id: str,
+    channel: Channel,
+    purposes: tuple[str, ...],
+) -> tuple[PendingUse, ...]:
+    """
+    Add what was queued, in place of an earlier message alike, if it is marketing.
+    """
+    if event.reason in _NOT_MARKETING:
+        return standing.pending
+    new = PendingUse(id=id, channel=channel, purposes=purposes, line=event.line)
+    return (*(one for one in standing.pending if attrs.evolve(one, id=id) != new), new)
+
+
+def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[PendingUse, ...]:
+    return tuple(one for one in standing.pending if one.id not in (event.message, event.question))
+
+
+def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
+    purposes = (event.purpose, *event.also_for)
+    return attrs.evolve(
+        standing, version=seq, pending=_with_pending(standing, event, event.message, event.channel, purposes)
+    )
+
+
+def _sent(standing: Standing, event: events.MessageAccepted | events.MessageDelivered) -> dict[str, Any]:
+    """
+    Return the changes that a message makes that is known to have left.
+    """
+    for one in standing.pending:
+        if one.id in (event.message, event.question):
+            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, _given_at(event))
+            return {"pending": _without_pending(standing, event), "uses": uses}
+    return {}
+
+
+def _with_uses(
+    uses: Sequence[StandingUse], channel: Channel, purposes: Sequence[str], line: int, at: datetime
+) -> tuple[StandingUse, ...]:
+    latest = {(use.channel, use.purpose, use.line): use for use in uses}
+    for purpose in purposes:
+        known = latest.get((channel, purpose, line))
+        if known is None or known.at < at:
+            latest[channel, purpose, line] = StandingUse(channel=channel, purpose=purpose, line=line, at=at)
+    return tuple(latest.values())
+
+
+def _communication_made(standing: Standing, event: events.CommunicationMade, seq: int) -> Standing:
+    changes: dict[str, Any] = {}
+    if event.solicited_at is not None:
+        wish = AnsweredWish(line=event.line, asked_at=event.solicited_at)
+        changes["answered"] = tuple(dict.fromkeys((*standing.answered, wish)))
+    if event.reason not in _NOT_MARKETING:
+        purposes = (event.purpose, *event.also_for)
+        changes["uses"] = _with_uses(standing.uses, event.channel, purposes, event.line, _given_at(event))
+    return attrs.evolve(standing, version=seq, **changes)
+
+
 def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: int) -> Standing:
     return attrs.evolve(
         standing,
         version=seq,
-        contacted=True,
+        **_sent(standing, event),
         # A failure later than this delivery stays: reports do not arrive in order.
         failures=_without_failures(standing.failures, {event.line}, event.channel, event.occurred_at),
         questions=tuple(
@@ -348,7 +428,13 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
         case events.ConsentWithdrawn() | events.ObjectionRaised():
             objection = isinstance(event, events.ObjectionRaised)
             return tuple(
-                stop(channel=channel, purpose=purpose, line=event.line, objection=objection)
+                stop(
+                    channel=channel,
+                    purpose=purpose,
+                    line=event.line,
+                    objection=objection,
+                    organisation=event.organisation,
+                )
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)
             )
@@ -688,12 +774,20 @@ def _change_details(command: commands.ChangeDetails, standing: Standing, now: da
     common = _common(now, command.actor, Grade.D)
     happened: list[Event] = []
     seq = standing.version + 1
+    subscriber = command.subscriber if command.subscriber is not standing.subscriber else None
+    if subscriber is not None and loosens(standing.subscriber, subscriber) and not command.how.strip():
+        raise errors.UsageError(
+            f"{subscriber} is protected less than {standing.subscriber}, which is on record: say how it is known"
+        )
     changed = events.DetailsChanged(
         **common,
-        subscriber=command.subscriber if command.subscriber is not standing.subscriber else None,
+        subscriber=subscriber,
         language=command.language if command.language != standing.language else None,
         name=None if command.name is None else f"name_{seq}",
-        personal={} if command.name is None else {f"name_{seq}": command.name},
+        personal={
+            **({} if command.name is None else {f"name_{seq}": command.name}),
+            **({} if subscriber is None else _kept(seq, how=command.how)),
+        },
     )
     if changed.subscriber is not None or changed.language is not None or changed.name is not None:
         happened.append(changed)
@@ -962,8 +1056,10 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
         raise errors.UsageError(f"this is not consent: {', '.join(given.defects)}")
     if not command.how.strip():
         raise errors.UsageError("say how the consent was given: a consent without evidence is worth nothing")
+    named = () if command.manner is None else command.manner.organisations or ()
     for choice in command.choices:
-        if given.grade is not Grade.B and standing.stop(choice.channel, choice.purpose, choice.line, now) is not None:
+        stop = standing.stop(choice.channel, choice.purpose, choice.line, now, parties=named)
+        if given.grade is not Grade.B and stop is not None:
             raise errors.StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
     return (given,)
 
@@ -1005,7 +1101,10 @@ def _stands(stop: StandingStop, standing: Standing) -> bool:
     A stop that is repeated later is recorded again: an older yes that arrives late must not come between the two.
     """
     return any(
-        known.covers(*stop.scope) and known.objection >= stop.objection and known.at >= stop.at
+        known.organisation == stop.organisation
+        and known.covers(stop.channel, stop.purpose, stop.line, (stop.organisation or "",))
+        and known.objection >= stop.objection
+        and known.at >= stop.at
         for known in standing.stops
     )
 

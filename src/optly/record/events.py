@@ -103,6 +103,7 @@ class Defect(StrEnum):
     CHILD = "child"
     UNPROVEN = "unproven"
     TOO_OLD = "too_old"
+    DORMANT = "dormant"
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +120,8 @@ class Manner:
             None where it is that one alone.
         chosen_singly: Whether each of several organisations could be chosen separately.
         by_holder: Whether the holder of the line gave it.
+        authorised: Whether someone else gave it who may decide for the holder, such as an attorney under a lasting
+            power of attorney. The evidence has to say under what.
         of_age: Whether the person was 13 or older, or a holder of parental responsibility allowed it.
         collected_by: Who collected it, if it was someone else; empty otherwise.
         unproven: Which evidence is missing.
@@ -137,6 +140,7 @@ class Manner:
     of_age: bool | None = True
     collected_by: str = ""
     unproven: tuple[Evidence, ...] = ()
+    authorised: bool | None = None
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -149,7 +153,7 @@ class Manner:
             (Defect.CHANNEL_NOT_NAMED, not self.channel_named),
             (Defect.SENDER_NOT_NAMED, not self.sender_named),
             (Defect.NO_CHOICE_OF_SENDER, not self.chosen_singly),
-            (Defect.NOT_THE_HOLDER, not self.by_holder),
+            (Defect.NOT_THE_HOLDER, not (self.by_holder or self.authorised)),
             (Defect.CHILD, not self.of_age),
             (Defect.UNPROVEN, bool(self.unproven)),
         )
@@ -224,6 +228,8 @@ class ContactAdded(Happened):
 class DetailsChanged(Happened):
     """
     The contact's details changed. None means that a detail did not change.
+
+    How it is known that the subscriber is of a kind that is protected less than before is in the slot ``how_N``.
 
     Attributes:
         name: The slot the new name is in.
@@ -417,6 +423,9 @@ class ConsentRequested(Happened):
 class MessageQueued(Happened):
     """
     A marketing message passed the gate and was queued.
+
+    Attributes:
+        also_for: Further purposes of the same message, each of which passed the gate.
     """
 
     message: str
@@ -426,6 +435,7 @@ class MessageQueued(Happened):
     regulation: str
     reason: str
     edition: str
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -648,6 +658,8 @@ class Stopped(Happened):
         link, code: The kind and the mark of the link it came through, or None and empty.
         through: How it reached us, if neither through a link nor recorded by staff. What the person wrote is in the
             slot ``how_N``.
+        organisation: Key of the organisation it was made to, if that is another than the one that keeps this record. It
+            covers what is sent by or at the instigation of that one.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -656,6 +668,7 @@ class Stopped(Happened):
     link: LinkKind | None = None
     code: str = ""
     through: Through | None = None
+    organisation: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -764,6 +777,8 @@ class CommunicationMade(Happened):
         communication: Random id, 32 hexadecimal digits.
         regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
         checks: What the registers said beforehand.
+        also_for: Further purposes of the same message or call, each of which passed the gate.
+        solicited_at: When the person asked for it, if that was the reason and it was not in vain.
     """
 
     communication: str
@@ -774,6 +789,8 @@ class CommunicationMade(Happened):
     reason: str
     edition: str
     checks: tuple[Checked, ...] = ()
+    also_for: tuple[str, ...] = ()
+    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
 @attrs.frozen(kw_only=True)

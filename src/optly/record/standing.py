@@ -9,7 +9,7 @@ When each occurred in the world decides between a yes and a stop, never the orde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -50,6 +50,7 @@ class StandingConsent:
     Attributes:
         own: Whether it was the person's own act, seen by us or by a host that vouches for it. Only such a yes lifts a
             stop.
+        by_person: Whether it was such an act, to whichever organisations it names. It lifts a stop that names one.
         seq: Number of the event.
         organisations: Keys of the organisations it was given to, where that is not only the one that keeps this record.
         collected_by: Who collected it, if it was someone else; empty otherwise.
@@ -67,6 +68,7 @@ class StandingConsent:
     organisations: tuple[str, ...] | None = None
     collected_by: str = ""
     defects: tuple[Defect, ...] = ()
+    by_person: bool = False
 
     def runs(self, at: datetime) -> bool:
         """
@@ -85,6 +87,8 @@ class StandingStop:
         seq: Number of the event, or None for a stop that is in no event of this contact: a suppression tied to the
             address alone, or one of another holder.
         holder: Id of the contact whose stop it is, if that is another holder of the line; empty otherwise.
+        organisation: Key of the organisation it was made to: it covers what that one sends, calls or instigates. None
+            for the organisation that keeps this record, which it stops from sending or calling for anyone.
     """
 
     channel: Channel | None
@@ -94,16 +98,28 @@ class StandingStop:
     objection: bool
     seq: int | None
     holder: str = ""
+    organisation: str | None = None
 
     @property
-    def scope(self) -> tuple[Channel | None, str | None, int | None]:
-        return self.channel, self.purpose, self.line
+    def scope(self) -> tuple[Channel | None, str | None, int | None, str | None]:
+        return self.channel, self.purpose, self.line, self.organisation
 
-    def covers(self, channel: Channel | None, purpose: str | None, line: int | None) -> bool:
+    def covers(
+        self, channel: Channel | None, purpose: str | None, line: int | None, parties: Collection[str] = ()
+    ) -> bool:
         """
         Whether this stops everything in the given scope.
+
+        Args:
+            parties: Keys of the organisations that send or instigate it. Without them, a stop that names an
+                organisation covers nothing.
         """
-        return self.channel in (None, channel) and self.purpose in (None, purpose) and self.line in (None, line)
+        return (
+            self.channel in (None, channel)
+            and self.purpose in (None, purpose)
+            and self.line in (None, line)
+            and (self.organisation is None or self.organisation in parties)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +174,46 @@ class StandingFailure:
     seq: int
     status: str = ""
     provider_code: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class StandingUse:
+    """
+    The latest marketing for one channel, purpose and line.
+    """
+
+    channel: Channel
+    purpose: str
+    line: int
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class PendingUse:
+    """
+    Marketing that was queued, and is not known to have left: the latest on one channel and line for these purposes.
+
+    Attributes:
+        id: Id of the message, or of the question that it asks.
+    """
+
+    id: str
+    channel: Channel
+    purposes: tuple[str, ...]
+    line: int
+
+
+@attrs.frozen(kw_only=True)
+class AnsweredWish:
+    """
+    A wish of the person's for a message or a call, which they got.
+
+    Attributes:
+        asked_at: When they asked. With the line, this tells one wish from another.
+    """
+
+    line: int
+    asked_at: datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -255,7 +311,10 @@ class Standing:
         anonymous: Whether the contact stands for whoever has its one address, because nothing else is known of them.
         lines: Every line there has ever been; those removed are marked.
         unsound: What was recorded as consent but is not, so that a refusal can say why.
-        contacted: Whether the organisation has sent them a message that a provider accepted, called them, or written.
+        uses: The latest marketing for each channel, purpose and line: a message that a provider accepted, or one or a
+            call that the organisation made itself. Service messages are not among them.
+        pending: Marketing on its way to be one of those.
+        answered: The wishes for a message or a call that were granted.
         failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
             arrives there, or when staff confirm that it works.
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
@@ -273,7 +332,9 @@ class Standing:
     soft_opt_ins: tuple[StandingSoftOptIn, ...] = ()
     charity_soft_opt_ins: tuple[StandingCharitySoftOptIn, ...] = ()
     questions: tuple[Question, ...] = ()
-    contacted: bool = False
+    uses: tuple[StandingUse, ...] = ()
+    pending: tuple[PendingUse, ...] = ()
+    answered: tuple[AnsweredWish, ...] = ()
     failures: tuple[StandingFailure, ...] = ()
     held: tuple[HeldAnswer, ...] = ()
     complaints: tuple[Complaint, ...] = ()
@@ -348,13 +409,28 @@ class Standing:
         """
         return next(iter(self.running(channel, purpose, line, at)), None)
 
-    def running(self, channel: Channel, purpose: str, line: int, at: datetime) -> list[StandingConsent]:
+    def used(self, consent: StandingConsent) -> datetime | None:
+        """
+        Return when there was last marketing on the channel, for the purpose and to the line of a consent, since it was
+        given; None if never.
+        """
+        for use in self.uses:
+            if (use.channel, use.purpose, use.line) == (consent.channel, consent.purpose, consent.line):
+                return use.at if use.at >= consent.at else None
+        return None
+
+    def running(
+        self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
+    ) -> list[StandingConsent]:
         """
         Return every yes that counts at an instant, the strongest first. A stop that has not been lifted leaves none.
 
         There can be several, because a yes that someone else collected counts beside the person's own.
+
+        Args:
+            parties: As for `stop`.
         """
-        covering = self._covering(channel, purpose, line)
+        covering = self._covering(channel, purpose, line, parties)
         if covering and self._unlifted(covering, channel, purpose, line, at) is not None:
             return []
         running = [
@@ -382,37 +458,36 @@ class Standing:
             and consent in self.running(consent.channel, consent.purpose, consent.line, at)
         )
 
-    def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+    def stop(
+        self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
+    ) -> StandingStop | None:
         """
         Return the latest stop that covers this and has not been lifted, or None.
 
         A stop counts even if its clock puts it in the future. At the same instant as a yes, the stop wins.
+
+        Args:
+            parties: Keys of the organisations that send or instigate it: stops that name one of them count too.
         """
-        covering = self._covering(channel, purpose, line)
+        covering = self._covering(channel, purpose, line, parties)
         return self._unlifted(covering, channel, purpose, line, at) if covering else None
 
-    def objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+    def objection(
+        self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
+    ) -> StandingStop | None:
         """
         Return the latest objection that covers this and has not been lifted, or None. A withdrawal may have come after.
         """
-        covering = [stop for stop in self._covering(channel, purpose, line) if stop.objection]
+        covering = [stop for stop in self._covering(channel, purpose, line, parties) if stop.objection]
         return self._unlifted(covering, channel, purpose, line, at) if covering else None
 
     def _unlifted(
         self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
     ) -> StandingStop | None:
-        latest = max(covering, key=lambda stop: stop.at)
         for consent in self.consents:
-            if (
-                consent.own
-                and consent.at > latest.at
-                and consent.channel is channel
-                and consent.purpose == purpose
-                and consent.line == line
-                and consent.runs(at)
-            ):
-                return None
-        return latest
+            if consent.channel is channel and consent.purpose == purpose and consent.line == line and consent.runs(at):
+                covering = [stop for stop in covering if not _lifts(consent, stop)]
+        return max(covering, key=_instant, default=None)
 
     def stopped_only_by(self, seq: int, channel: Channel, purpose: str, line: int, at: datetime) -> bool:
         """
@@ -425,14 +500,29 @@ class Standing:
         others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (seq, None)]
         return all(stop.at < latest.at for stop in others)
 
-    def _covering(self, channel: Channel, purpose: str, line: int) -> list[StandingStop]:
-        return [stop for stop in self.stops if stop.covers(channel, purpose, line)]
+    def _covering(self, channel: Channel, purpose: str, line: int, parties: Collection[str] = ()) -> list[StandingStop]:
+        return [stop for stop in self.stops if stop.covers(channel, purpose, line, parties)]
 
     def with_stops(self, stops: Iterable[StandingStop]) -> Standing:
         """
         Return this standing with further stops, such as those tied to the address alone.
         """
         return attrs.evolve(self, stops=merge_stops(self.stops, stops))
+
+
+def _instant(stop: StandingStop) -> datetime:
+    return stop.at
+
+
+def _lifts(consent: StandingConsent, stop: StandingStop) -> bool:
+    """
+    Whether a later yes of the person's own is given to the organisation that the stop was made to.
+    """
+    if consent.at <= stop.at:
+        return False
+    if stop.organisation is None:
+        return consent.own
+    return consent.by_person and stop.organisation in (consent.organisations or ())
 
 
 @attrs.frozen
@@ -473,14 +563,18 @@ class SharedStanding(Standing):
 
     others: tuple[CoHolder, ...] = ()
 
-    def stop(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
-        own = super().stop(channel, purpose, line, at)
-        return self._objection(channel, purpose, line, at) if own is None else own
+    def stop(
+        self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
+    ) -> StandingStop | None:
+        own = super().stop(channel, purpose, line, at, parties=parties)
+        return self._objection(channel, purpose, line, at, parties) if own is None else own
 
-    def running(self, channel: Channel, purpose: str, line: int, at: datetime) -> list[StandingConsent]:
-        if self._objection(channel, purpose, line, at) is not None:
+    def running(
+        self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
+    ) -> list[StandingConsent]:
+        if self._objection(channel, purpose, line, at, parties) is not None:
             return []
-        return super().running(channel, purpose, line, at)
+        return super().running(channel, purpose, line, at, parties=parties)
 
     def subscriber_of(self, number: int | None) -> Subscriber:
         found = super().subscriber_of(number)
@@ -489,10 +583,12 @@ class SharedStanding(Standing):
                 found = stricter(found, other.standing.subscriber_of(other.number))
         return found
 
-    def _objection(self, channel: Channel, purpose: str, line: int, at: datetime) -> StandingStop | None:
+    def _objection(
+        self, channel: Channel, purpose: str, line: int, at: datetime, parties: Collection[str]
+    ) -> StandingStop | None:
         for other in self.others:
             if other.line == line and not other.standing.anonymous:
-                stop = other.standing.objection(channel, purpose, other.number, at)
+                stop = other.standing.objection(channel, purpose, other.number, at, parties=parties)
                 if stop is not None:
                     return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
         return None

@@ -12,6 +12,12 @@ from optly.protocols import Clock, Listing, RegisterName
 from optly.registers._screening import answer, utc_now
 
 
+def _require(value: object, kind: type, wanted: str) -> None:
+    # A datetime is a date to Python, and compares with none.
+    if not isinstance(value, kind) or isinstance(value, datetime):
+        raise TypeError(f"give a register {wanted}, not as {type(value).__name__}")
+
+
 class MemoryRegister:
     """
     A register of the numbers passed to it. Implements `Register`, with the same rules as `FileRegister`.
@@ -25,7 +31,14 @@ class MemoryRegister:
 
         Args:
             listings: The date each number was listed; `UNDATED` where that is not known.
+
+        Raises:
+            TypeError: A key is not a `PhoneNumber`, or a value not a date. Such a listing would never be found, and the
+                number would seem not to be listed.
         """
+        for number, since in listings.items():
+            _require(number, PhoneNumber, "each number as PhoneNumber.parse(…)")
+            _require(since, date, "since when it is listed as a date")
         self._name = name
         self._listings = dict(listings)
         self._as_of = as_of

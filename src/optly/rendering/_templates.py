@@ -109,8 +109,11 @@ class Letterhead:
     def filled(self, sentence: str, **facts: object) -> str:
         """
         Fill the name of the organisation, the link and *facts* into a sentence.
+
+        A text has no footer, so that the sentence names the legal person as well, if it trades under another name.
         """
-        return sentence % {"organisation": self.organisation.name, "link": self.link, **facts}
+        name = self.organisation.name if self.by_email else self.organisation.identity
+        return sentence % {"organisation": name, "link": self.link, **facts}
 
     def text(self, sentence: str, **facts: object) -> Content:
         """

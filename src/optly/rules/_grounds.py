@@ -5,6 +5,7 @@ What the regulations of :mod:`optly.rules.pecr` share: which stop, consent and l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import IntEnum
 from functools import partial
 from typing import Final
@@ -21,9 +22,14 @@ from optly.rules.editions import Fines, edition_at, months_later, uk_date
 # Days after which a listing counts: at 27 the caller is excused, at 28 refused. Reg 2(5), which counts whole days since
 # August 2025, may excuse the 28th day too; nothing decided that, and it is not relied on.
 LISTED_DAYS: Final = 28
+_SHORTEST_MONTH: Final = 28
 # How old a copy of a register may be, in days, the last included. Industry's rule, from the same period.
 COPY_DAYS: Final = 28
-
+# What a stop of a body that is no natural person is honoured under, where no regulation protects it. The ICO recommends
+# it: https://ico.org.uk/for-organisations/direct-marketing-and-privacy-and-electronic-communications/business-to-business-marketing
+# (read 2026-11-23).
+POLICY: Final = "policy: honour opt-out"
+RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
 
 # What each defect of a consent offends, beside the regulation that asks for it.
 _OFFENDED: Final[Mapping[Defect, str]] = {
@@ -31,6 +37,9 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.CHANNEL_NOT_NAMED: "UK GDPR 4(11)",
     Defect.SENDER_NOT_NAMED: "UK GDPR 4(11)",
     Defect.NO_CHOICE_OF_SENDER: "UK GDPR 4(11)",
+    Defect.NOT_THE_HOLDER: "UK GDPR 4(11)",
+    Defect.TOO_OLD: "UK GDPR 4(11)",
+    Defect.DORMANT: "UK GDPR 4(11)",
     Defect.CONDITIONAL: "UK GDPR 7(4)",
     Defect.BUNDLED: "UK GDPR 7(2)",
     Defect.CHILD: "UK GDPR 8(1)",
@@ -57,13 +66,15 @@ def _answer(
     Return the answer under *regulation*, which rests on the other provisions too.
     """
     edition = edition_at(communication.at)
+    named = regulation.split("; ")
     return Decision(
         allowed=allowed,
         reason=reason,
         regulation=regulation,
-        also=tuple(provision for provision in dict.fromkeys(also) if provision != regulation),
+        also=tuple([provision for provision in dict.fromkeys(also) if provision not in named]),
         channel=communication.channel,
         purpose=communication.purpose,
+        title=communication.title,
         kind=communication.kind,
         subscriber=standing.subscriber_of(communication.line),
         at=communication.at,
@@ -109,7 +120,12 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     found = [
         stop
         for channel, number in scopes
-        if (stop := standing.stop(channel, communication.purpose, number, communication.at)) is not None
+        if (
+            stop := standing.stop(
+                channel, communication.purpose, number, communication.at, parties=communication.parties
+            )
+        )
+        is not None
     ]
     return max(found, key=lambda stop: stop.at, default=None)
 
@@ -117,20 +133,39 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
 def refuse_stopped(
     communication: Communication, standing: Standing, stop: StandingStop, regulation: str, *also: str
 ) -> Decision:
+    """
+    Refuse what was stopped.
+
+    The right to object is that of a natural person. Where no regulation lets a company object, its stop is honoured all
+    the same, as a policy.
+    """
+    corporate = standing.subscriber_of(communication.line).corporate
+    right = POLICY if corporate else RIGHT_TO_OBJECT
+    if regulation == RIGHT_TO_OBJECT:
+        regulation = right
+    failed = () if stop.organisation is None else ("organisation",)
     if stop.holder:
-        return refuse(communication, standing, Reason.OBJECTED_BY_HOLDER, regulation, *also, "UK GDPR 21(3)")
+        return refuse(
+            communication, standing, Reason.OBJECTED_BY_HOLDER, regulation, *_beside(right, regulation), *also
+        )
     if stop.seq is None:
-        return refuse(communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also)
+        further = (*_beside(right, regulation), *also)
+        return refuse(communication, standing, Reason.SUPPRESSED, right, *further, failed=failed)
+    personal = () if corporate else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
     return refuse(
         communication,
         standing,
         Reason.OBJECTED if stop.objection else Reason.WITHDRAWN,
         regulation,
         *also,
-        "UK GDPR 21(3)",
-        *(() if stop.objection else ("UK GDPR 7(3)",)),
+        *personal,
         evidence=(stop.seq,),
+        failed=failed,
     )
+
+
+def _beside(right: str, regulation: str) -> tuple[str, ...]:
+    return () if regulation == right else (regulation,)
 
 
 def is_solicited(communication: Communication, stop: StandingStop | None) -> bool:
@@ -138,10 +173,11 @@ def is_solicited(communication: Communication, stop: StandingStop | None) -> boo
     Tell whether the message is what the person asked for, after whatever stop there is.
 
     A request for consent answers them once, without anything beside the question, and not where they stopped what it
-    asks about: typing an address into a form does not show that it is one's own.
+    asks about: typing an address into a form does not show that it is one's own. Whether the address is on record does
+    not matter.
     """
     asked = communication.solicited
-    if asked is None or asked.at > communication.at or communication.line is None:
+    if asked is None or asked.at > communication.at:
         return False
     if communication.kind is MessageKind.SOLICITED:
         return stop is None or stop.at < asked.at
@@ -156,45 +192,90 @@ def is_solicited(communication: Communication, stop: StandingStop | None) -> boo
 # ---- consent
 
 
-def set_aside_old(communication: Communication, standing: Standing, months: int) -> Standing:
+def without_spent_wish(communication: Communication, standing: Standing, within: timedelta) -> Communication:
     """
-    Return the standing without the consents that someone else collected too long ago to be the first contact.
+    Return the message without the wish it rests on, if that was granted before or is older than *within*.
 
-    They count up to that many months to the microsecond, and as long as they stand once the sender has been in contact.
+    One wish, known by its time and its line, is granted once: a series that follows what was asked for is not what was
+    asked for (We Buy Any Car, ICO 2022).
+    """
+    asked = communication.solicited
+    if asked is None:
+        return communication
+    spent = communication.kind is MessageKind.SOLICITED and (
+        communication.attempt > 1
+        or any(wish.line == communication.line and wish.asked_at == asked.at for wish in standing.answered)
+    )
+    if spent or communication.at - asked.at > within:
+        return attrs.evolve(communication, solicited=None)
+    return communication
+
+
+def set_aside_old(
+    communication: Communication, standing: Standing, first_contact_months: int, dormant_months: int | None
+) -> Standing:
+    """
+    Return the standing without the consents that are too old for what would be the first marketing in a long time.
+
+    Those that someone else collected count up to *first_contact_months*, to the microsecond, and as long as they stand
+    once there has been marketing on their strength. Any consent counts up to *dormant_months* after it was given, or
+    after the latest such marketing.
     """
     if communication.first_contact is False:
         return standing
+    soonest = first_contact_months if dormant_months is None else min(first_contact_months, dormant_months)
     kept: list[StandingConsent] = []
     old: list[StandingConsent] = []
     for consent in standing.consents:
-        too_old = (
-            consent.collected_by
-            and consent.purpose == communication.purpose
-            and months_later(consent.at, months) < communication.at
-        )
-        (old if too_old else kept).append(consent)
+        defect = None
+        months = soonest if consent.collected_by else dormant_months
+        # Counting months takes time, and a consent younger than so many of the shortest cannot be too old.
+        if (
+            consent.purpose == communication.purpose
+            and months is not None
+            and (communication.at - consent.at).days >= months * _SHORTEST_MONTH
+        ):
+            used = standing.used(consent)
+            borrowed = consent.collected_by not in ("", communication.responsible)
+            if borrowed and used is None and months_later(consent.at, first_contact_months) < communication.at:
+                defect = Defect.TOO_OLD
+            elif dormant_months is not None and months_later(used or consent.at, dormant_months) < communication.at:
+                defect = Defect.DORMANT
+        if defect is None:
+            kept.append(consent)
+        else:
+            old.append(attrs.evolve(consent, defects=(defect,)))
     if not old:
         return standing
-    return attrs.evolve(
-        standing,
-        consents=tuple(kept),
-        unsound=(*standing.unsound, *(attrs.evolve(consent, defects=(Defect.TOO_OLD,)) for consent in old)),
-    )
+    return attrs.evolve(standing, consents=tuple(kept), unsound=(*standing.unsound, *old))
 
 
 def consent_to(
-    party: str, channel: Channel, communication: Communication, standing: Standing
+    channel: Channel, communication: Communication, standing: Standing, *parties: str
 ) -> StandingConsent | None:
     """
-    Return the consent that *party* may rely on for the channel, or None.
+    Return the consent for the channel that each of *parties* may rely on, or None.
+
+    A consent that names nobody was given to the organisation that keeps the record, which is the sender, and to nobody
+    at whose instigation it sends (Leave.EU and Eldon v Information Commissioner [2021] UKUT 26 (AAC)).
     """
     if communication.line is None:
         return None
-    for consent in standing.running(channel, communication.purpose, communication.line, communication.at):
-        named = consent.organisations
-        if party == communication.responsible if named is None else party in named:
+    running = standing.running(
+        channel, communication.purpose, communication.line, communication.at, parties=communication.parties
+    )
+    for consent in running:
+        for party in parties:
+            if not _covers(consent, communication, party):
+                break
+        else:
             return consent
     return None
+
+
+def _covers(consent: StandingConsent, communication: Communication, party: str) -> bool:
+    named = consent.organisations
+    return party == communication.sender if named is None else party in named
 
 
 def refuse_unconsented(
@@ -242,12 +323,14 @@ def _flaw(communication: Communication, nearest: StandingConsent | None) -> tupl
         return Reason.NO_CONSENT, ("consent",)
     match nearest.defects:
         case ():
-            ended = nearest.expires_at is not None and nearest.expires_at < communication.at
-            return (Reason.CONSENT_EXPIRED, ("expires_at",)) if ended else (Reason.NO_CONSENT, ("organisations",))
+            if nearest.expires_at is not None and nearest.expires_at < communication.at:
+                return Reason.CONSENT_EXPIRED, ("expires_at",)
+            covered = _covers(nearest, communication, communication.responsible)
+            return Reason.NO_CONSENT, ("consent",) if covered else ("organisations",)
         case (Defect.UNPROVEN,):
             return Reason.CONSENT_UNPROVEN, ("unproven",)
-        case (Defect.TOO_OLD,):
-            return Reason.CONSENT_TOO_OLD, ("too_old",)
+        case (Defect.TOO_OLD | Defect.DORMANT,):
+            return Reason.CONSENT_TOO_OLD, nearest.defects
         case defects:
             return Reason.CONSENT_UNSOUND, defects
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypedDict
+from typing import Literal, Protocol, TypeAlias, TypedDict
 
 import attrs
 
@@ -22,12 +22,15 @@ class MessageKind(StrEnum):
 
     A message is solicited if the person actively asked for that very information. Ticking a box makes later messages
     consented, not solicited; a series that follows what was asked for is not either (We Buy Any Car, ICO 2022).
+
+    Genuine market research is not marketing. It is if it promotes anything, or collects details for later marketing.
     """
 
     MARKETING = "marketing"
     SERVICE = "service"
     CONSENT_REQUEST = "consent_request"
     SOLICITED = "solicited"
+    RESEARCH = "research"
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +45,10 @@ class Solicited:
 
     how: str = attrs.field(repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+
+
+# What speaks in a call where nothing is said of it: what the channel is called.
+AsTheChannelSays: TypeAlias = Literal["as_the_channel_says"]
 
 
 class RefusalCost(StrEnum):
@@ -116,7 +123,9 @@ class Call:
         contact_requested: Whether the person called asked how to reach the caller.
         gives_contact: Whether an address or a number to reach the caller is given.
         contact_is_free: Whether that is an address, or a number that is free of charge.
-        recorded: Whether recorded matter is played, also by an agent; None for as the channel says.
+        recorded: Whether recorded matter is played, also by an agent, or a machine speaks: an artificial voice is taken
+            for recorded matter. None if unknown, so that the call has to pass the rules for both. Left out, an
+            automated call is recorded and a live call is a person speaking.
         claims_management: Whether it markets claims management services.
         pensions: Whether it markets anything about pension schemes.
         authorised: Whether the caller is authorised under the Financial Services and Markets Act 2000, or is the
@@ -130,7 +139,7 @@ class Call:
     contact_requested: bool | None = False
     gives_contact: bool | None = None
     contact_is_free: bool | None = None
-    recorded: bool | None = None
+    recorded: bool | AsTheChannelSays | None = "as_the_channel_says"
     claims_management: bool | None = None
     pensions: bool | None = None
     authorised: bool | None = None
@@ -168,22 +177,28 @@ class Communication:
 
     Attributes:
         sender: Key of the organisation that sends it or calls.
-        instigator: Key of the organisation at whose instigation it does so, if that is another. It then has to have
-            the consent, and its record is the one to judge by.
+            The record to judge by is its own: a consent there that names nobody was given to it.
+        instigator: Key of the organisation at whose instigation it does so, if that is another. The consent then has to
+            name that one.
         purpose: Key of the purpose it is about.
         contact: Id of the contact, or empty if the address belongs to no contact on record.
         line: Number of the line within the contact's record, or None likewise.
         at: When it is sent, or the call is made. Aware.
+        title: What the purpose is about, as its title says, for the words of the decision.
         asks: For a request for consent, the channel and the line of each thing it asks about.
         solicited: That the person asked for it.
-        attempt: For a request that the person asked for, which sending of it this is. Only the first answers them.
-        promotional: Whether a service message promotes anything, which makes it marketing, or a request for consent
-            anything beside the question. None if unknown.
+        attempt: For a message that the person asked for, which sending of it this is. Only the first answers them.
+        promotional: Whether a service message or research promotes anything, which makes it marketing, or a request for
+            consent anything beside the question. None if unknown, which it is of the first two unless it is said.
+        public_task: The task of a public authority that needs this message, in a few words. It is not direct marketing
+            then, whatever its tone. Counts only with `public_authority`.
+        public_authority: Whether the sender says of itself that it is a public authority.
         shows_identity: Whether it names whom it is sent for.
         gives_stop_address: Whether it says where to send a request to stop.
         offers_refusal: Whether it offers, and each message before it offered, a simple way to refuse.
         refusal_cost: What taking that way costs.
-        first_contact: Whether the sender has never written to the person before. Unknown means that it has not.
+        first_contact: Whether there has been no marketing yet on the strength of the consent there is. False says that
+            there has, also if it is not on record.
         charity: That the sender is a charity.
         charitable_only: Whether the sole purpose of the message is to further the charity's purposes.
         call: The facts of a call or a fax.
@@ -199,10 +214,13 @@ class Communication:
     line: int | None
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     instigator: str = ""
+    title: str = ""
     asks: tuple[tuple[Channel, int], ...] = ()
     solicited: Solicited | None = None
     attempt: int = 1
-    promotional: bool | None = False
+    promotional: bool | None = attrs.field()
+    public_task: str = ""
+    public_authority: bool = False
     shows_identity: bool | None = True
     gives_stop_address: bool | None = True
     offers_refusal: bool | None = True
@@ -214,17 +232,30 @@ class Communication:
     listings: tuple[Listing, ...] = ()
     delivered: bool | None = None
 
+    @promotional.default
+    def _unsaid(self) -> bool | None:
+        return None if self.kind in (MessageKind.SERVICE, MessageKind.RESEARCH) else False
+
     @property
     def responsible(self) -> str:
         """
-        Key of the organisation whose consents, soft opt-ins and objections count.
+        Key of the organisation that the consent has to be given to, or that the details were collected by.
         """
         return self.instigator or self.sender
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """
+        Keys of the organisations that objections may have been made to.
+        """
+        return (self.sender, self.instigator) if self.instigator else (self.sender,)
 
 
 class Facts(TypedDict, total=False):
     """
     The facts an application may give about a message, besides what, to whom and when. See `Communication`.
+
+    What the manager knows itself, such as the title of the purpose, is not among them.
     """
 
     instigator: str
@@ -232,6 +263,7 @@ class Facts(TypedDict, total=False):
     solicited: Solicited | None
     attempt: int
     promotional: bool | None
+    public_task: str
     shows_identity: bool | None
     gives_stop_address: bool | None
     offers_refusal: bool | None

@@ -4,12 +4,15 @@ The decision of the gate, and the reasons for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
 from optly.contacts import Channel, Subscriber
+from optly.record.events import Defect
 from optly.rules.communication import Listing, MessageKind
 
 
@@ -29,6 +32,8 @@ class Reason(StrEnum):
     NOTHING_CONVEYED = "nothing_conveyed"
     OUTSIDE_PECR = "outside_pecr"
     SERVICE = "service"
+    PUBLIC_TASK = "public_task"
+    MARKET_RESEARCH = "market_research"
 
     OBJECTED = "objected"
     OBJECTED_BY_HOLDER = "objected_by_holder"
@@ -73,47 +78,65 @@ class Duty(StrEnum):
     TELL_OF_RIGHT_TO_OBJECT = "tell_of_right_to_object"
 
 
-_EXPLANATIONS = {
-    Reason.CONSENTED: "The person agreed to messages on this channel, for this purpose, to this line.",
+# The channels, as what is sent on them.
+_SENT: Final[Mapping[Channel, str]] = {
+    Channel.EMAIL: "emails",
+    Channel.SMS: "text messages",
+    Channel.MMS: "picture messages",
+    Channel.VOICEMAIL: "voicemail messages",
+    Channel.WHATSAPP: "WhatsApp messages",
+    Channel.RCS: "RCS messages",
+    Channel.SOCIAL_DM: "direct messages",
+    Channel.IN_APP: "messages in the app",
+    Channel.PUSH: "push notifications",
+    Channel.LIVE_CALL: "telephone calls",
+    Channel.AUTOMATED_CALL: "automated calls",
+    Channel.FAX: "faxes",
+    Channel.POST: "letters",
+}
+
+# Each may name {what} is sent, such as "emails about offers", and {who} the person or organisation reached is.
+_EXPLANATIONS: Final[Mapping[Reason, str]] = {
+    Reason.CONSENTED: "{Who} agreed to {what} on this line.",
     Reason.SOFT_OPT_IN: (
         "The details were collected in a sale, the message is about similar products, and a simple way to refuse was "
         "offered and not taken."
     ),
     Reason.CHARITY_SOFT_OPT_IN: (
-        "The charity collected the details from somebody interested in its purposes or supporting them, and a simple "
+        "The charity collected the details from someone interested in its purposes or supporting them, and a simple "
         "way to refuse was offered and not taken."
     ),
-    Reason.SOLICITED: "The person asked for this message.",
+    Reason.SOLICITED: "{Who} asked for this.",
     Reason.CORPORATE_SUBSCRIBER: (
         "The line belongs to a company or another corporate subscriber, which the consent rule does not protect, and "
         "nobody there objected."
     ),
-    Reason.NO_OBJECTION: "No consent is needed, nobody objected, and no register stands against it.",
+    Reason.NO_OBJECTION: "No consent is needed, nobody objected, and the number is on no register.",
     Reason.NEWLY_LISTED: "The number has been on the register for less than 28 days, and nobody objected.",
-    Reason.EXISTING_CLIENT: "The person is a client of the caller's who might expect such calls and did not refuse.",
-    Reason.NOTHING_CONVEYED: "Nothing reached anybody, and on that day the law did not yet count an attempt.",
+    Reason.EXISTING_CLIENT: "The person is a client of the caller who might expect such calls and did not refuse.",
+    Reason.NOTHING_CONVEYED: "Nothing reached anyone, and on that day the law did not yet count an attempt.",
     Reason.OUTSIDE_PECR: "Post is outside the regulations, and nobody objected.",
-    Reason.SERVICE: "The message promotes nothing, so that it is not direct marketing.",
-    Reason.OBJECTED: "The person objected to marketing, and nothing they did since lifts that.",
-    Reason.OBJECTED_BY_HOLDER: (
-        "Someone else who has this line objected to marketing, and nothing they did since lifts that."
-    ),
-    Reason.WITHDRAWN: "The person refused or withdrew consent, and nothing they did since lifts that.",
+    Reason.SERVICE: "It promotes nothing, so it is not direct marketing.",
+    Reason.PUBLIC_TASK: "A public authority needs it for a task that it named, so it is not direct marketing.",
+    Reason.MARKET_RESEARCH: "It is market research that promotes nothing, so it is not direct marketing.",
+    Reason.OBJECTED: "{Who} objected to marketing, and nothing they did since allows {what}.",
+    Reason.OBJECTED_BY_HOLDER: "Someone else who has this line objected to marketing, and nothing they did since allows {what}.",
+    Reason.WITHDRAWN: "{Who} refused or withdrew consent, and nothing they did since allows {what}.",
     Reason.SUPPRESSED: "This address is on the suppression list.",
-    Reason.NO_CONSENT: "No consent is on record for this sender, channel, purpose and line.",
-    Reason.CONSENT_EXPIRED: "The consent on record has run out.",
-    Reason.CONSENT_UNSOUND: "What is on record as a consent is none.",
-    Reason.CONSENT_UNPROVEN: "The evidence for the consent on record is incomplete.",
-    Reason.CONSENT_TOO_OLD: "Somebody else collected the consent, too long ago for a first contact.",
-    Reason.SOFT_OPT_IN_INCOMPLETE: "A soft opt-in is on record, but a part of what it needs is missing.",
-    Reason.NOT_AN_ADDRESS: "What was given is no address of the kind this channel reaches.",
-    Reason.NOT_ON_RECORD: "Nobody with this address is on record, so there is nothing to rely on.",
+    Reason.NO_CONSENT: "Nobody has recorded a yes from {who} to {what}.",
+    Reason.CONSENT_EXPIRED: "The yes on record to {what} has expired.",
+    Reason.CONSENT_UNSOUND: "A yes to {what} is on record, but it is not a valid consent.",
+    Reason.CONSENT_UNPROVEN: "A yes to {what} is on record, but not the evidence for it.",
+    Reason.CONSENT_TOO_OLD: "The yes on record to {what} is too old to rely on now.",
+    Reason.SOFT_OPT_IN_INCOMPLETE: "A soft opt-in is on record, but part of what it needs is missing.",
+    Reason.NOT_AN_ADDRESS: "This is not an address of the kind that this channel reaches.",
+    Reason.NOT_ON_RECORD: "Nobody with this address is on record, so there is no yes to {what} to rely on.",
     Reason.ERASED: "The contact was erased.",
     Reason.NOT_COVERED: "The rulebook does not decide this, and what is not known is refused.",
-    Reason.LISTED: "The number is on a register of those who do not want this, and nothing on record overrides that.",
+    Reason.LISTED: "The number is on a register of those who do not want this, and no yes to {what} overrides that.",
     Reason.REGISTER_NOT_CHECKED: "The number was not checked against every register it has to be, or too long ago.",
-    Reason.CALLER_NOT_AUTHORISED: "Only an authorised firm or a scheme's trustee or manager may call about pensions.",
-    Reason.NOT_A_CLIENT: "The person did not agree to the call, and a part of what makes a client is missing.",
+    Reason.CALLER_NOT_AUTHORISED: "Only an authorised firm or a scheme’s trustee or manager may call about pensions.",
+    Reason.NOT_A_CLIENT: "The person did not agree to the call, and part of what makes a client is missing.",
     Reason.IDENTITY_CONCEALED: "The message does not show on whose behalf it is sent.",
     Reason.NO_STOP_ADDRESS: "The message gives no address, free or at the cost of sending, to ask for it to stop.",
     Reason.NUMBER_WITHHELD: "The calling number is not shown, nor another on which the caller can be reached.",
@@ -123,34 +146,101 @@ _EXPLANATIONS = {
     Reason.ASKED_ENOUGH: "The person was asked as often as the organisation allows itself to ask.",
 }
 
-_LIFT = "Only the person can lift it, by choosing yes on their MyOptly page."
-_REMEDIES = {
+# What is missing or speaks against it, by the codes of `Decision.failed`. A fact that is not known counts as a no.
+PARTS: Final[Mapping[str, str]] = {
+    "organisation": "They said so to one of the organisations that the message is from.",
+    "organisations": "The yes on record does not name the organisation that this is for.",
+    "solicited": "It is not known that they asked for it.",
+    "solicited.at": "They asked for it too long ago.",
+    "attempt": "They asked for it once, and got it.",
+    "promotional": "It promotes something, or nobody said that it does not, so it is marketing.",
+    "public_authority": "A public task counts only for an organisation that says it is a public authority.",
+    "instigator": "The person is a client of the caller, and not of the organisation that the call is made for.",
+    "obtained_by": "The organisation did not collect the details itself.",
+    "in_sale": "The details were not collected in a sale or in talks about one.",
+    "similar_purposes": "The message is not about products or services similar to those of that sale.",
+    "refusal_offered": "No simple way to refuse was offered when the details were collected.",
+    "refused": "The person refused when the details were collected.",
+    "offers_refusal": "This message, or one before it, does not offer a simple way to refuse.",
+    "refusal_cost": "It costs more than sending a message to refuse.",
+    "gives_stop_address": "The message gives no address to ask for it to stop.",
+    "dated": "It is not known when the details were collected.",
+    "charity": "The sender is not a charity that may rely on this.",
+    "collected_at": "The details were collected before 5 February 2026, when the law began to allow this.",
+    "charitable_only": "The message does more than further the charity’s own purposes.",
+    "engagement": "The person neither showed interest in the charity’s purposes nor supported them.",
+    "purpose_held": "The purpose was not one of the charity’s own when the details were collected.",
+    "call.recorded": "It is not known that no recording or artificial voice speaks.",
+    "call.client.avoids_ban": "The relationship was set up mainly to get round the ban.",
+    "call.client.calls_envisaged": "The client could not reasonably expect such calls.",
+    "call.client.refusal_at_collection": "No free way to refuse was offered when the details were collected.",
+    "call.client.refusal_each_time": "No free way to refuse was offered each time they were contacted since.",
+    "tps": "The TPS was not checked.",
+    "ctps": "The CTPS was not checked.",
+    "fps": "The Fax Preference Service was not checked.",
+    Defect.NOT_AFFIRMATIVE: "They did nothing that says yes, such as ticking an empty box.",
+    Defect.CONDITIONAL: "It was a condition of something else, such as a sale.",
+    Defect.BUNDLED: "The same act agreed to something else as well.",
+    Defect.CHANNEL_NOT_NAMED: "The words do not name this channel.",
+    Defect.SENDER_NOT_NAMED: "The words do not name the organisation.",
+    Defect.NO_CHOICE_OF_SENDER: "The organisations that the words name could not be chosen one by one.",
+    Defect.NOT_THE_HOLDER: "It was not given by the holder of this line.",
+    Defect.CHILD: "It was given by a child under 13 without a parent’s authorisation.",
+    Defect.UNPROVEN: "Who agreed, when, how or to which words is not on record.",
+    Defect.TOO_OLD: "Someone else collected it, and it was not used in the months in which it could be.",
+    Defect.DORMANT: "It was neither renewed nor used for years.",
+}
+# Reasons whose sentence does not say which part is missing.
+_IN_PARTS: Final = frozenset(
+    {
+        Reason.NO_CONSENT,
+        Reason.CONSENT_UNSOUND,
+        Reason.CONSENT_UNPROVEN,
+        Reason.CONSENT_TOO_OLD,
+        Reason.SOFT_OPT_IN_INCOMPLETE,
+        Reason.REGISTER_NOT_CHECKED,
+        Reason.NOT_A_CLIENT,
+        Reason.LISTED,
+        Reason.NOT_ON_RECORD,
+        Reason.OBJECTED,
+        Reason.WITHDRAWN,
+        Reason.SUPPRESSED,
+    }
+)
+
+_LIFT: Final = "Only the {party} can lift it, by {lifting}."
+_REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.OBJECTED: _LIFT,
     Reason.OBJECTED_BY_HOLDER: "Only the person who objected can lift it.",
     Reason.WITHDRAWN: _LIFT,
-    Reason.SUPPRESSED: "Only the person can lift it, by an affirmative act of their own.",
-    Reason.NO_CONSENT: "A consent that names this sender, channel and purpose, given on this line beforehand.",
-    Reason.CONSENT_EXPIRED: "A new consent.",
-    Reason.CONSENT_UNSOUND: "A consent without the defects that are named.",
-    Reason.CONSENT_UNPROVEN: "The missing evidence, or a new consent.",
-    Reason.CONSENT_TOO_OLD: "A consent given to the sender itself.",
-    Reason.SOFT_OPT_IN_INCOMPLETE: "The missing facts, if they are true, or consent.",
+    Reason.SUPPRESSED: "Only the {party} can lift it, by an affirmative act of their own.",
+    Reason.NO_CONSENT: "A yes from {who} to {what}, given to you on this line beforehand.",
+    Reason.CONSENT_EXPIRED: "A new yes from {who}.",
+    Reason.CONSENT_UNSOUND: "A yes from {who} without what is wrong with this one.",
+    Reason.CONSENT_UNPROVEN: "The missing evidence, or a new yes from {who}.",
+    Reason.CONSENT_TOO_OLD: "A new yes from {who}, given to you.",
+    Reason.SOFT_OPT_IN_INCOMPLETE: "What is missing, if it is true, or a yes from {who} to {what}.",
     Reason.NOT_AN_ADDRESS: "An address that is written correctly.",
-    Reason.NOT_ON_RECORD: "Putting the contact on record, and a consent of theirs.",
-    Reason.ERASED: "Nothing the sender can do.",
+    Reason.NOT_ON_RECORD: "Adding the contact, and a yes from them.",
+    Reason.ERASED: "Nothing that the sender can do.",
     Reason.NOT_COVERED: "A rulebook that decides it.",
-    Reason.LISTED: "The person's telling this caller that they do not object to such calls or faxes on this line.",
+    Reason.LISTED: "A yes from {who} to {what}, given to you on this line, which goes before the register.",
     Reason.REGISTER_NOT_CHECKED: "Checking the number against a copy of each register that is at most 28 days old.",
     Reason.CALLER_NOT_AUTHORISED: "Authorisation, and consent. Consent alone does not help.",
-    Reason.NOT_A_CLIENT: "The missing facts, if they are true, or consent given to the caller.",
+    Reason.NOT_A_CLIENT: "What is missing, if it is true, or a yes given to the caller.",
     Reason.IDENTITY_CONCEALED: "Naming the organisation in the message.",
     Reason.NO_STOP_ADDRESS: "A stop link or a reply address in the message.",
     Reason.NUMBER_WITHHELD: "Presenting the number.",
     Reason.NAME_WITHHELD: "Saying the name.",
     Reason.CONTACT_WITHHELD: "Giving a postal address or a number that is free of charge.",
     Reason.UNDELIVERABLE: "Another address, or making sure of this one: manager.restore_line.",
-    Reason.ASKED_ENOUGH: "Waiting, or the person's own wish to be asked.",
+    Reason.ASKED_ENOUGH: "Waiting, or the person’s own wish to be asked.",
 }
+
+_NAMED: Final = "A yes from {who} to {what} that names the organisation this is for, given on this line beforehand."
+
+# Where a decision rests on no rule of law.
+NO_RULE: Final = "not a rule of law"
 
 
 @attrs.frozen(kw_only=True)
@@ -165,7 +255,9 @@ class Decision:
         reason: Why, as a code.
         regulation: The provision that decides, such as ``22(2)``; where there are several, with ``; `` between them.
         also: Further provisions that were applied, such as the prohibition to which `regulation` is an exception.
-        channel, purpose, kind: What was asked about.
+        channel, purpose, kind: What was asked about. Of several purposes, the one that is refused, or the first.
+        title: What the purpose is about, as its title says. Empty if the rulebook was not given it.
+        also_for: The other purposes of the same message, which were asked about with it.
         subscriber: What the holder of the line was treated as.
         at: The instant the answer is for. Aware.
         edition: The edition of the rulebook, which names the law in force at that instant.
@@ -197,6 +289,8 @@ class Decision:
     listings: tuple[Listing, ...] = ()
     valid_until: datetime | None = None
     fines: str = ""
+    title: str = ""
+    also_for: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -204,17 +298,65 @@ class Decision:
     @property
     def explanation(self) -> str:
         """
-        Why, in a sentence for people.
+        Why, in sentences for people: in the case's own words, and with every part that is missing.
         """
-        return _EXPLANATIONS[self.reason]
+        sentences = [self._filled(_EXPLANATIONS[self.reason])]
+        if self.reason in _IN_PARTS:
+            sentences += [PARTS[code] for code in self.failed if code in PARTS]
+        return " ".join(sentences)
 
     @property
     def would_change_it(self) -> str:
         """
         What would change the answer, in a sentence for people. Empty for a message that is allowed.
         """
-        return _REMEDIES.get(self.reason, "")
+        if self.reason in (Reason.NO_CONSENT, Reason.LISTED) and "organisations" in self.failed:
+            return self._filled(_NAMED)
+        return self._filled(_REMEDIES.get(self.reason, ""))
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """
+        Every purpose that was asked about.
+        """
+        return (self.purpose, *self.also_for)
+
+    def overruled(self, reason: Reason, evidence: tuple[int, ...] = ()) -> Decision:
+        """
+        Return the refusal of what the law allows, for a reason that is not a rule of law.
+        """
+        return attrs.evolve(
+            self,
+            allowed=False,
+            reason=reason,
+            regulation=NO_RULE,
+            also=(),
+            evidence=evidence,
+            failed=(),
+            duties=(),
+            valid_until=None,
+            fines="",
+        )
+
+    def _filled(self, sentence: str) -> str:
+        party = "company or body" if self.subscriber.corporate else "person"
+        # A MyOptly page is for people who can be written to, and changes nothing about letters and faxes.
+        paged = self.contact and self.channel not in (Channel.FAX, Channel.POST) and not self.subscriber.corporate
+        lifting = f"a later yes of their own to {self._what}"
+        if "organisation" in self.failed:
+            lifting = f"{lifting} that names the organisation they said no to"
+        elif paged:
+            lifting = "choosing yes on their MyOptly page"
+        return sentence.format(who=f"this {party}", Who=f"The {party}", party=party, what=self._what, lifting=lifting)
+
+    @property
+    def _what(self) -> str:
+        title = self.title or f"“{self.purpose}”"
+        if title[1:2].islower():  # "Offers" opens a sentence of its own; "BBC news" is a name
+            title = title[0].lower() + title[1:]
+        return f"{_SENT[self.channel]} about {title}"
 
     def __str__(self) -> str:
         verdict = "allowed" if self.allowed else "refused"
-        return f"{verdict}: {self.channel}, {self.purpose}. {self.explanation} ({self.regulation}; {self.edition})"
+        about = ", ".join((self.channel, *self.purposes))
+        return f"{verdict}: {about}. {self.explanation} ({self.regulation}; {self.edition})"

@@ -72,7 +72,10 @@ def edition_at(at: datetime) -> Edition:
     """
     Return the law in force at an instant; for one before the oldest text that was read, that text.
     """
-    return next((edition for edition in EDITIONS if edition.since <= at), OLDEST)
+    for edition in EDITIONS:
+        if edition.since <= at:
+            return edition
+    return OLDEST
 
 
 def uk_date(at: datetime) -> date:

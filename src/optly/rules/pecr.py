@@ -12,6 +12,7 @@ counts only from when it was given. A decision about the past is made on the sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
@@ -32,6 +33,7 @@ from optly.rules._grounds import (
     screen,
     set_aside_old,
     stop_of,
+    without_spent_wish,
 )
 from optly.rules.communication import Charity, Communication, MessageKind, RefusalCost
 from optly.rules.decision import Decision, Duty, Reason
@@ -46,6 +48,8 @@ ELECTRONIC_MAIL: Final = frozenset(
         Channel.SMS,
         Channel.MMS,
         Channel.VOICEMAIL,
+        Channel.WHATSAPP,
+        Channel.RCS,
         Channel.SOCIAL_DM,
         Channel.IN_APP,
         Channel.PUSH,
@@ -81,14 +85,15 @@ def automated_calls(communication: Communication, standing: Standing) -> Decisio
     on that line (19(2)(a)), and the number has to be shown (19(2)(b)). There is no exception for calls that were asked
     for, and the registers do not matter.
 
-    Not covered: whether speech made by a machine is recorded matter; it is taken to be. The line that is lent (19(3)).
+    Not covered: whether speech made by a machine is recorded matter; it is taken to be, and the caller has to say so
+    with `Call.recorded`. The line that is lent (19(3)).
 
     Source: PECR reg 19, https://www.legislation.gov.uk/uksi/2003/2426/regulation/19 (read 2026-11-23).
     """
     stop = stop_of(communication, standing, Channel.AUTOMATED_CALL)
     if stop is not None:
         return refuse_stopped(communication, standing, stop, "19(2)(a)", "19(1)")
-    consent = consent_to(communication.responsible, Channel.AUTOMATED_CALL, communication, standing)
+    consent = consent_to(Channel.AUTOMATED_CALL, communication, standing, communication.responsible)
     if consent is None:
         return refuse_unconsented(communication, standing, Channel.AUTOMATED_CALL, "19(1)", "19(2)(a)")
     if not communication.call.shows_number:
@@ -133,7 +138,7 @@ def _fax_ground(communication: Communication, standing: Standing) -> Decision:
         return refuse_stopped(communication, standing, stop, "20(1)(b)")
     if corporate and screening is Screening.CLEAR:
         return _allow_fax(communication, standing, Reason.CORPORATE_SUBSCRIBER, "20(1)", "24(1)(a)")
-    consent = consent_to(communication.responsible, Channel.FAX, communication, standing)
+    consent = consent_to(Channel.FAX, communication, standing, communication.responsible)
     if consent is not None:
         provisions = ("20(2)", "20(5)") if screening is Screening.CLEAR else ("20(5)", "20(2)")
         return _allow_fax(communication, standing, Reason.CONSENTED, *provisions, "24(1)(a)", consent=consent)
@@ -161,7 +166,9 @@ def calls(communication: Communication, standing: Standing) -> Decision:
 
 def _call_ground(communication: Communication, standing: Standing) -> Decision:
     if is_solicited(communication, stop_of(communication, standing, Channel.LIVE_CALL)):
-        return _allow_call(communication, standing, Reason.SOLICITED, "21(1)", "21A(1)", "21B(1)", *_ON_CALLS)
+        return _allow_call(
+            communication, standing, Reason.SOLICITED, "21(1)", *_unsolicited_only(communication), *_ON_CALLS
+        )
     call, subscriber = communication.call, standing.subscriber_of(communication.line)
     individual = edition_at(communication.at).pension_calls and not subscriber.corporate
     grounds = []
@@ -174,6 +181,15 @@ def _call_ground(communication: Communication, standing: Standing) -> Decision:
         grounds.append(live_calls(communication, standing))
     ground = next((ground for ground in grounds if not ground), grounds[0])
     return attrs.evolve(ground, also=(*ground.also, "21B(1)")) if call.pensions and not individual else ground
+
+
+def _unsolicited_only(communication: Communication) -> tuple[str, ...]:
+    """
+    Return the further regulations on unsolicited calls that do not apply because the person asked for this one.
+    """
+    call = communication.call
+    claims = ("21A(1)",) if call.claims_management is not False else ()
+    return (*claims, "21B(1)") if call.pensions is not False else claims
 
 
 def live_calls(communication: Communication, standing: Standing) -> Decision:
@@ -201,7 +217,7 @@ def live_calls(communication: Communication, standing: Standing) -> Decision:
         return _allow_call(communication, standing, Reason.NO_OBJECTION, "21(1)", *_ON_CALLS)
     if screening is Screening.NEWLY_LISTED:
         return _allow_call(communication, standing, Reason.NEWLY_LISTED, "21(3)", "21(1)(b)", *_ON_CALLS)
-    consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
+    consent = consent_to(Channel.LIVE_CALL, communication, standing, communication.responsible)
     if consent is not None:
         return _allow_call(communication, standing, Reason.CONSENTED, "21(4)", "21(1)(b)", *_ON_CALLS, consent=consent)
     if screening is Screening.NOT_CHECKED:
@@ -225,7 +241,7 @@ def claims_calls(communication: Communication, standing: Standing) -> Decision:
     stop = stop_of(communication, standing, Channel.LIVE_CALL)
     if stop is not None:
         return refuse_stopped(communication, standing, stop, "21A(2)", "21A(1)")
-    consent = consent_to(communication.responsible, Channel.LIVE_CALL, communication, standing)
+    consent = consent_to(Channel.LIVE_CALL, communication, standing, communication.responsible)
     if consent is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21A(1)", "21A(2)")
     return _allow_call(communication, standing, Reason.CONSENTED, "21A(2)", *_ON_CALLS, consent=consent)
@@ -236,8 +252,9 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     Decide an unsolicited live call to an individual that markets anything about pension schemes.
 
     The caller has to be authorised, or a scheme's trustee or manager, whatever the person agreed to (21B(2)(a),
-    21B(3)(a)). Then the person has to have consented to calls by this caller on that line, not by someone at whose
-    instigation it calls (21B(2)(b)), or to be a client in the way of 21B(3) and 21B(5)(c).
+    21B(3)(a)). Then the person has to have consented to calls by this caller on that line, and not only to those of
+    someone at whose instigation it calls (21B(2)(b)), or to be a client of the caller's in the way of 21B(3) and
+    21B(5)(c), which allows no calls for anyone else. If there is an instigator, the consent has to name that one too.
 
     Not covered: calls to a corporate subscriber, which reg 21 decides; whether a caller is authorised (21B(5)(a)); the
     line that is lent (21B(4)).
@@ -248,10 +265,10 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     if stop is not None:
         return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)", "21B(2)", "21B(3)(c)", "21B(1)")
     call = communication.call
-    consent = consent_to(communication.sender, Channel.LIVE_CALL, communication, standing)
+    consent = consent_to(Channel.LIVE_CALL, communication, standing, communication.sender, communication.responsible)
     if not call.authorised:
         nearest = "21B(2)(a)" if consent is not None else "21B(1)" if call.client is None else "21B(3)(a)"
-        provisions = (nearest, "21B(1)", "21B(2)(a)", "21B(3)(a)")
+        provisions = (nearest, "21B(1)", "21B(2)(a)", "21B(3)(a)", "21B(5)(a)")
         failed = ("call.authorised",)
         return refuse(communication, standing, Reason.CALLER_NOT_AUTHORISED, *provisions, failed=failed)
     if consent is not None:
@@ -260,6 +277,7 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     if client is None:
         return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
     conditions = (
+        ("21B(3)(b)", "instigator", communication.responsible == communication.sender),
         ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
         ("21B(3)(b)", "call.client.calls_envisaged", client.calls_envisaged),
         ("21B(3)(c)", "call.client.refusal_at_collection", client.refusal_at_collection),
@@ -322,7 +340,17 @@ def electronic_mail(communication: Communication, standing: Standing) -> Decisio
     Source: PECR reg 22, https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23).
     """
     ground = _mail_ground(communication, standing)
-    return first(ground, identity_and_stop_address(communication, standing)) if ground else ground
+    if ground:
+        return first(ground, identity_and_stop_address(communication, standing))
+    # Whatever the ground, a message that hides its sender or cannot be stopped breaches reg 23 as well.
+    lacking = _known_to_lack(communication)
+    return attrs.evolve(ground, also=(*ground.also, *lacking)) if lacking else ground
+
+
+def _known_to_lack(communication: Communication) -> tuple[str, ...]:
+    identity = ("23(a)",) if communication.shows_identity is False else ()
+    unstoppable = communication.gives_stop_address is False or communication.refusal_cost is RefusalCost.MORE
+    return (*identity, "23(b)") if unstoppable else identity
 
 
 def _mail_ground(communication: Communication, standing: Standing) -> Decision:
@@ -331,14 +359,14 @@ def _mail_ground(communication: Communication, standing: Standing) -> Decision:
         return _allow_mail(communication, standing, Reason.SOLICITED, "22(1); 23")
     corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
     if stop is not None and corporate:
-        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)", "22(1)")
+        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)")
     if stop is not None:
         soft = ["22(3)(c)"] if _about(communication, standing.soft_opt_ins) else []
         soft += ["22(3A)(c)"] if _about(communication, standing.charity_soft_opt_ins) else []
         return refuse_stopped(communication, standing, stop, *soft, "22(2)")
     if corporate:
         return _allow_mail(communication, standing, Reason.CORPORATE_SUBSCRIBER, "22(1)", "2(1)", "23")
-    consent = consent_to(communication.responsible, communication.channel, communication, standing)
+    consent = consent_to(communication.channel, communication, standing, communication.responsible)
     if consent is not None:
         return _allow_mail(communication, standing, Reason.CONSENTED, "22(2)", "23", consent=consent)
     if standing.soft_opt_ins or standing.charity_soft_opt_ins:
@@ -393,6 +421,7 @@ def _refusal_in_message(provision: str, communication: Communication) -> tuple[_
     return (
         (provision, "offers_refusal", communication.offers_refusal),
         (provision, "refusal_cost", communication.refusal_cost in _AFFORDABLE),
+        (provision, "gives_stop_address", communication.gives_stop_address),
     )
 
 
@@ -472,7 +501,12 @@ def _by_charity(communication: Communication, standing: Standing, known: Standin
         ("22(3A)(c)", "refused", known.refused is False),
         *_refusal_in_message("22(3A)(c)", communication),
     )
-    return _softly(communication, standing, known.seq, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", conditions)
+    ground = _softly(communication, standing, known.seq, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", conditions)
+    if not ground:
+        return ground
+    assert charity is not None
+    # Whether a charity that is in no register is one is for the definition to say.
+    return ground if charity.registered else attrs.evolve(ground, also=("22(5)", *ground.also))
 
 
 def identity_and_stop_address(communication: Communication, standing: Standing) -> Decision | None:
@@ -531,11 +565,24 @@ def right_to_object(communication: Communication, standing: Standing) -> Decisio
 def _calls_by_nature(communication: Communication, standing: Standing) -> Decision:
     """
     Decide a call by what it is: recorded matter is automated and live speech is not, whatever the channel is called.
+    One of which it is not known whether a machine speaks has to pass both.
     """
     recorded = communication.call.recorded
-    if recorded is None:
+    if recorded == "as_the_channel_says":
         recorded = communication.channel is Channel.AUTOMATED_CALL
+    if recorded is None:
+        live, automated = calls(communication, standing), automated_calls(communication, standing)
+        if not live or automated:
+            return automated if live else live
+        return _wanting(automated, "call.recorded")
     return automated_calls(communication, standing) if recorded else calls(communication, standing)
+
+
+def _wanting(decision: Decision, fact: str) -> Decision:
+    """
+    Return a refusal that names a further fact that was missing or spoke against it.
+    """
+    return attrs.evolve(decision, failed=(*decision.failed, fact))
 
 
 _BY_CHANNEL: Final[Mapping[Channel, Callable[[Communication, Standing], Decision]]] = {
@@ -565,11 +612,20 @@ class UKPECR:
     Attributes:
         first_contact_months: How old a consent that someone else collected may be when it is first relied on. The ICO
             advised six months until 2018 and in its draft code of 2020; whether it still does was not verified.
+        dormant_months: How long a consent counts without being renewed or used: since it was given, or since the latest
+            marketing on record for that channel, purpose and line. None for no limit. The regulations say "for the
+            time being" and give no number, and the ICO says that consent is likely to degrade. Three years is a
+            cautious choice of ours. It also sets aside what dates from before the UK GDPR and was neither renewed
+            nor used since.
+        solicited_within: How long after the person asked for a message it still answers their wish. No law gives a
+            number; thirty days is a cautious choice of ours.
         charity: That the sender is a charity, where the message does not say it.
         charitable_purposes: Keys of the purposes whose messages do nothing but further those of the charity.
     """
 
     first_contact_months: int = 6
+    dormant_months: int | None = 36
+    solicited_within: timedelta = timedelta(days=30)
     charity: Charity | None = None
     charitable_purposes: frozenset[str] = attrs.field(default=frozenset(), converter=_keys)
 
@@ -584,21 +640,65 @@ class UKPECR:
         """
         if standing.erased_at is not None:
             return refuse(communication, standing, Reason.ERASED, "UK GDPR 21(3)")
-        if communication.kind is MessageKind.SERVICE and communication.promotional is False:
-            return allow(communication, standing, Reason.SERVICE, "not direct marketing")
+        if (reason := _not_marketing(communication)) is not None:
+            return allow(communication, standing, reason, "not direct marketing")
         if communication.at < OLDEST.since:
             return refuse(communication, standing, Reason.NOT_COVERED, "not covered", failed=("at",))
         if (ineffective := _nothing_conveyed(communication, standing)) is not None:
             return ineffective
-        if any(consent.collected_by for consent in standing.consents):
-            standing = set_aside_old(communication, standing, self.first_contact_months)
+        if standing.consents:
+            standing = set_aside_old(communication, standing, self.first_contact_months, self.dormant_months)
         if standing.charity_soft_opt_ins and communication.charity is None and self.charity is not None:
             communication = attrs.evolve(
                 communication,
                 charity=self.charity,
                 charitable_only=communication.purpose in self.charitable_purposes,
             )
-        return _BY_CHANNEL[communication.channel](communication, standing)
+        asked = without_spent_wish(communication, standing, self.solicited_within)
+        decision = _BY_CHANNEL[communication.channel](asked, standing)
+        if decision or (fact := _claimed_in_vain(communication, asked, self.solicited_within)) is None:
+            return decision
+        return _wanting(decision, fact)
+
+
+_PROMOTES_NOTHING: Final[Mapping[MessageKind, Reason]] = {
+    MessageKind.SERVICE: Reason.SERVICE,
+    MessageKind.RESEARCH: Reason.MARKET_RESEARCH,
+}
+
+
+def _not_marketing(communication: Communication) -> Reason | None:
+    """
+    Return why a message is not direct marketing, or None if it is.
+
+    Not covered: whether a message is needed for the task that a public authority names.
+
+    Source: PECR reg 2(1); the ICO's guidance on direct marketing and the public sector of August 2021, as reported in
+    https://www.dwfgroup.com, and on market research, as in https://tpsonline.org.uk/faq (as reported 2026-11-23).
+    """
+    kind = communication.kind
+    needed = communication.public_authority and communication.public_task.strip()
+    if needed and kind in (MessageKind.SERVICE, MessageKind.MARKETING):
+        return Reason.PUBLIC_TASK
+    if communication.promotional is not False:
+        return None
+    return _PROMOTES_NOTHING.get(kind)
+
+
+def _claimed_in_vain(communication: Communication, asked: Communication, within: timedelta) -> str | None:
+    """
+    Return the fact for want of which a message is treated as marketing like any other; None if there is none.
+
+    Args:
+        asked: The message without a wish that was granted before or is too old.
+    """
+    if communication.kind in (MessageKind.SERVICE, MessageKind.RESEARCH):
+        return "public_authority" if communication.public_task.strip() else "promotional"
+    if communication.kind is not MessageKind.SOLICITED or asked.solicited is not None:
+        return None
+    if communication.solicited is None:
+        return "solicited"
+    return "solicited.at" if communication.at - communication.solicited.at > within else "attempt"
 
 
 def _nothing_conveyed(communication: Communication, standing: Standing) -> Decision | None:

@@ -27,6 +27,7 @@ _LABELS = {
     "link": "Through",
     "code": "Link",
     "language": "Language of the page",
+    "organisation": "Made to",
     "complaint": "Complaint",
     "message": "Message",
     "backend": "Provider",
@@ -143,6 +144,8 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Withheld because"] = f"{event.reason} {event.regulation}".strip()
         case events.CommunicationMade():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
+            if event.solicited_at is not None:
+                facts["The person asked for it"] = event.solicited_at.isoformat()
             for check in event.checks:
                 listed = "not listed" if check.listed_on is None else f"listed on {check.listed_on}"
                 facts[f"Register {check.register}"] = f"{listed} in the copy of {check.as_of}"

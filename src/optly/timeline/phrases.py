@@ -18,6 +18,8 @@ BY: Final = {
     Channel.SMS: N_("by text message"),
     Channel.MMS: N_("by picture message"),
     Channel.VOICEMAIL: N_("by voicemail"),
+    Channel.WHATSAPP: N_("by WhatsApp"),
+    Channel.RCS: N_("by RCS message"),
     Channel.SOCIAL_DM: N_("by direct message"),
     Channel.IN_APP: N_("in the app"),
     Channel.PUSH: N_("by push notification"),
@@ -108,10 +110,10 @@ def phrase(event: Event) -> Phrase:
         case events.ConsentRequested():
             return Phrase(f"Asked for consent {BY[event.via]}", N_("We asked you a question"))
         case events.MessageQueued():
-            queued = f"Marketing message queued ({BY[event.channel]}, {event.purpose})"
+            queued = f"Marketing message queued ({BY[event.channel]}, {_purposes(event)})"
             return Phrase(queued, N_("We prepared a marketing message for you"))
         case events.CommunicationMade():
-            made = f"Contacted by the organisation itself ({BY[event.channel]}, {event.purpose})"
+            made = f"Contacted by the organisation itself ({BY[event.channel]}, {_purposes(event)})"
             return Phrase(made, N_("We called or wrote to you"))
         case events.MessageAccepted():
             return Phrase("Message accepted by the provider", N_("We sent you a message"))
@@ -155,6 +157,10 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Personal data erased", N_("We erased your personal data"))
         case _:
             assert_never(event)
+
+
+def _purposes(event: events.MessageQueued | events.CommunicationMade) -> str:
+    return ", ".join((event.purpose, *event.also_for))
 
 
 def _number(line: int) -> str:

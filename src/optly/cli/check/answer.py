@@ -26,6 +26,8 @@ _MAY: Final = {
     Channel.SMS: "This text message may {}be sent",
     Channel.MMS: "This picture message may {}be sent",
     Channel.VOICEMAIL: "This voicemail message may {}be left",
+    Channel.WHATSAPP: "This WhatsApp message may {}be sent",
+    Channel.RCS: "This RCS message may {}be sent",
     Channel.SOCIAL_DM: "This direct message may {}be sent",
     Channel.IN_APP: "This message in the app may {}be shown",
     Channel.PUSH: "This push notification may {}be sent",
@@ -39,6 +41,7 @@ _KINDS: Final = {
     MessageKind.SERVICE: "a service message",
     MessageKind.CONSENT_REQUEST: "a request for consent",
     MessageKind.SOLICITED: "a message the person asked for",
+    MessageKind.RESEARCH: "market research",
 }
 _DUTIES: Final = {
     Duty.SHOW_IDENTITY: "Say on whose behalf it is sent.",
@@ -62,6 +65,8 @@ _SHOWN: Final = (
     "fines",
     "channel",
     "purpose",
+    "also_for",
+    "title",
     "kind",
     "subscriber",
 )
