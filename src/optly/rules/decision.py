@@ -120,7 +120,9 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.PUBLIC_TASK: "A public authority needs it for a task that it named, so it is not direct marketing.",
     Reason.MARKET_RESEARCH: "It is market research that promotes nothing, so it is not direct marketing.",
     Reason.OBJECTED: "{Who} objected to marketing, and nothing they did since allows {what}.",
-    Reason.OBJECTED_BY_HOLDER: "Someone else who has this line objected to marketing, and nothing they did since allows {what}.",
+    Reason.OBJECTED_BY_HOLDER: (
+        "Someone else who has this line objected to marketing, and nothing they did since allows {what}."
+    ),
     Reason.WITHDRAWN: "{Who} refused or withdrew consent, and nothing they did since allows {what}.",
     Reason.SUPPRESSED: "This address is on the suppression list.",
     Reason.NO_CONSENT: "Nobody has recorded a yes from {who} to {what}.",
