@@ -696,6 +696,11 @@ def _whose_consent() -> list[tuple[Communication, Standing, dict[str, Any]]]:
             {"reason": Reason.SUPPRESSED, "failed": ("organisation",)},
         ),
         (communication(email), Standing(stops=(stop(seq=None),)), {"reason": Reason.SUPPRESSED, "failed": ()}),
+        (
+            communication(email),
+            Standing(stops=(stop(seq=None, holder="b" * 32),)),
+            {"reason": Reason.OBJECTED_BY_HOLDER, "failed": (), "evidence": ()},
+        ),
         (communication(email), Standing(consents=(consent(email),), stops=(at_insurer,)), {"allowed": True}),
         (for_insurer, Standing(consents=(both,), stops=(stop(),)), {"allowed": False}),
         (for_insurer, Standing(consents=(both,), stops=(stop(organisation="other"),)), {"allowed": True}),
