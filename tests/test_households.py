@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from world import ACME, World, world
 
 from optly import Act, Actor, Channel, Contact, Organisation, Subscriber, Wording
+from optly.errors import UnknownContactError
 from optly.protocols import Storage
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
@@ -273,6 +274,14 @@ class Household(RuleBasedStateMachine):
                     if at == key
                 )
                 assert (number in person.agreed and free) == decision.allowed
+
+    @invariant()
+    def another_organisations_contact_is_not_there(self) -> None:
+        for (key, _), contact in self.contacts.items():
+            for other in KEYS:
+                if other != key:
+                    with pytest.raises(UnknownContactError):
+                        self.worlds[other].manager.check(contact, Channel.SMS, "offers")
 
     @invariant()
     def each_organisation_has_its_own_holders(self) -> None:

@@ -126,7 +126,10 @@ class Life(RuleBasedStateMachine):
         act = self.w.manager.choose if len(items) == len(SCOPES) else self.w.manager.answer
         act(code, {item.key: answer for item in items})
         for item in items:
-            self.said(item.key, answer)
+            if answer and item.key[0] is not Channel.EMAIL:  # through the mailbox, which lifts no stop on the number
+                self.staff_yes[item.key] = self.clock()
+            else:
+                self.said(item.key, answer)
 
     def undone(self, code: str, undo: UndoneStop | UndoneChange | None) -> None:
         """

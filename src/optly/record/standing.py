@@ -643,11 +643,12 @@ def restorable(before: Standing, standing: Standing, stop: int, at: datetime) ->
 
 def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> tuple[StandingStop, ...]:
     """
-    Return the latest stop of each scope.
+    Return the latest stop of each scope. A withdrawal takes no objection's place, for that holds for others too.
     """
-    latest = {stop.scope: stop for stop in stops}
+    latest = {(stop.scope, stop.objection): stop for stop in stops}
     for stop in new:
-        known = latest.get(stop.scope)
+        name = stop.scope, stop.objection
+        known = latest.get(name)
         if known is None or known.at < stop.at:
-            latest[stop.scope] = stop
+            latest[name] = stop
     return tuple(latest.values())
