@@ -34,8 +34,9 @@ NUMBERS = ("+447911123450", "+447911123451")
 KEYS = ("acme", "other")
 
 people = st.sampled_from(NAMES)
-numbers = st.sampled_from(NUMBERS)
-organisations = st.sampled_from(KEYS)
+# Mostly the same, so that what happens meets what happened.
+numbers = st.sampled_from([NUMBERS[0], NUMBERS[0], NUMBERS[1]])
+organisations = st.sampled_from([KEYS[0], KEYS[0], KEYS[0], KEYS[1]])
 
 
 @attrs.define
@@ -197,12 +198,12 @@ class Household(RuleBasedStateMachine):
             **details,
         )
 
-    @rule(key=organisations, name=people, number=numbers, new=numbers)
-    def changes(self, key: str, name: str, number: str, new: str) -> None:
+    @rule(key=organisations, name=people, number=numbers)
+    def changes(self, key: str, name: str, number: str) -> None:
         """
-        A colleague replaces one number by another: no consent moves, and the stop goes along and stays.
+        A colleague replaces one number by the other: no consent moves, and the stop goes along and stays.
         """
-        person = self.model.get((key, name), Person())
+        person, [new] = self.model.get((key, name), Person()), set(NUMBERS) - {number}
         if number in person.has and new not in person.has | person.had:
             standing = self.worlds[key].manager.standing(self.contacts[key, name])
             values = self.values(key, name)
@@ -303,5 +304,5 @@ def test_a_household_is_what_the_model_says(store: str) -> None:
     """
     machine = type("Household", (Household,), {"store": store})
     test = machine.TestCase
-    test.settings = settings(max_examples=300 if store == "memory" else 40, stateful_step_count=20, deadline=None)
+    test.settings = settings(max_examples=300 if store == "memory" else 40, stateful_step_count=30, deadline=None)
     test().runTest()
