@@ -97,7 +97,7 @@ def test_the_lint_does_not_pass_welsh_silently_nor_refuse_ours(channel: Channel)
     It says that it did not read the words, and finds nothing that makes them invalid.
     """
     findings = lint(OFFERS.wording(ACME, channel, "cy"), organisation=ACME, channels=[channel])
-    assert [WordingFlaw.NOT_CHECKED] == [finding.code for finding in findings]
+    assert [WordingFlaw.NOT_JUDGED] == [finding.code for finding in findings]
     assert Severity.INVALIDATING not in {finding.severity for finding in findings}
 
 

@@ -105,7 +105,10 @@ def test_another_language_is_not_judged_by_its_words(runner: CliRunner) -> None:
     """
     result = linted(runner, "A gaiff Acme Ltd anfon cynigion atoch?", "--language", "cy", "--json")
 
-    assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["not_checked"]
+    assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["not_judged"]
+
+    said = linted(runner, "A gaiff Acme Ltd anfon cynigion atoch?", "--language", "cy").stdout
+    assert "cannot say whether consent given to this text would be valid" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])

@@ -4,9 +4,13 @@ Wordings that cost money are found out, and fair ones are left alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from time import process_time
+from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,7 +144,7 @@ def test_allay_claims() -> None:
     """
     text = "Allay Claims will text you updates on your claim." + MIND
     found = codes(text, organisation=of("Allay Claims Ltd"), channels=[SMS], form=Form(pre_ticked=True))
-    assert {WordingFlaw.PRE_TICKED, WordingFlaw.DISGUISED} == found
+    assert {WordingFlaw.PRE_TICKED, WordingFlaw.DISGUISED, WordingFlaw.SILENCE} == found
 
 
 def test_tempcover() -> None:
@@ -276,7 +280,7 @@ def test_a_form_spoils_a_fair_wording(expected: WordingFlaw, form: Form) -> None
     assert set() == codes(text, form=Form())
     assert {expected} == codes(text, form=form)
     welsh = codes("A gaiff Acme anfon e-bost atoch?", language="cy", form=form)
-    assert {expected, WordingFlaw.NOT_CHECKED} == welsh
+    assert {expected, WordingFlaw.NOT_JUDGED} == welsh
 
 
 # ---- wordings that are fair
@@ -368,7 +372,53 @@ def test_another_language_is_said_not_to_be_read(language: str) -> None:
     Only whether the organisation is named can be told.
     """
     found = lint(Wording(text="Tick if you do not want", language=language), organisation=ACME, channels=[EMAIL])
-    assert [finding.code for finding in found] == [WordingFlaw.NO_ORGANISATION, WordingFlaw.NOT_CHECKED]
+    assert [finding.code for finding in found] == [WordingFlaw.NO_ORGANISATION, WordingFlaw.NOT_JUDGED]
+
+
+# ---- wordings of every kind
+
+KINDS = json.loads(Path(__file__).with_name("wordings.json").read_text())
+
+
+@pytest.mark.parametrize("case", KINDS, ids=[f"{number}-{case['kind']}" for number, case in enumerate(KINDS)])
+def test_a_wording_is_judged_by_its_kind(case: dict[str, Any]) -> None:
+    """
+    Exactly what makes it invalid is found, and what makes it weak, where that is known.
+    """
+    found = lint(
+        Wording(text=case["text"], hint=case["hint"], yes=case.get("yes", "Yes"), no=case.get("no", "No")),
+        organisation=of(case["org"]),
+        channels=[Channel(channel) for channel in case["channels"]],
+    )
+    invalid = {finding.code.value for finding in found if finding.severity is Severity.INVALIDATING}
+    assert set(case["expected"]) == invalid
+    assert set(case.get("weak", [])) <= {finding.code.value for finding in found}
+
+
+def test_an_organisation_is_known_by_every_name_it_trades_under() -> None:
+    """
+    As long as they are its own.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Trading(Organisation):
+        names: tuple[str, ...] = ("This Is The Big Deal Ltd", "Look After My Bills")
+
+    organisation = Trading(key="big", name="This Is The Big Deal Ltd", address="1 High Street, Leeds LS1 1AA")
+    assert set() == codes("May Look After My Bills email you about energy?" + MIND, organisation=organisation)
+    assert {WordingFlaw.NO_ORGANISATION} == codes(
+        "May we look after my bills and email you?" + MIND, organisation=organisation
+    )
+
+
+@pytest.mark.parametrize("channel", ["email", "post"])
+def test_what_is_missing_is_told_from_what_is_said(channel: str) -> None:
+    """
+    A finding says whether it is about words that are not there.
+    """
+    found = lint(Wording(text="Opt me out of emails."), organisation=ACME, channels=[Channel(channel)])
+    missing = {finding.code for finding in found if finding.missing}
+    assert missing == {WordingFlaw.NO_ORGANISATION} | ({WordingFlaw.NO_CHANNEL} if channel == "post" else set())
 
 
 # ---- findings
@@ -404,7 +454,7 @@ def test_every_flaw_is_explained_and_sourced(flaw: WordingFlaw) -> None:
     """
     finding = WordingFinding(code=flaw)
     assert finding.explanation.endswith(".")
-    assert flaw is WordingFlaw.NOT_CHECKED or "https://" in finding.source
+    assert flaw is WordingFlaw.NOT_JUDGED or "https://" in finding.source
     assert finding.explanation in str(finding)
 
 

@@ -73,6 +73,8 @@ def _print(findings: Sequence[WordingFinding], *, invalid: bool) -> None:
             terminal.under(finding.source)
     if invalid:
         terminal.line("Consent given to this text would not be valid.", style="bold red")
+    elif any(finding.severity is Severity.NOT_JUDGED for finding in findings):
+        terminal.line("Optly cannot say whether consent given to this text would be valid.", style="bold")
     elif findings:
         terminal.line("Nothing here makes consent invalid, but it would be harder to defend.", style="bold")
     else:

@@ -5,8 +5,11 @@ A record of consent is worth what its wording is worth: what counts is what the 
 outside (RTM v Bonne Terre [2026] EWCA Civ 488). Most penalties for unlawful marketing were for wordings with one of the
 flaws below. Finding none of them does not mean that a consent is valid.
 
-Only English is checked in full. In another language the check covers the organisation's name and the form around the
-wording, and a finding of its own says that the rest was not checked.
+Only English is judged. In another language the check covers the organisation's name and the form around the wording,
+and a finding of its own, `WordingFlaw.NOT_JUDGED`, says so: such a wording is neither sound nor unsound.
+
+What makes a consent invalid is reported only where the words leave no doubt. If a finding is wrong all the same, or the
+form shows what the words leave out, the host accepts it in words of its own, which are kept as evidence.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -25,10 +29,11 @@ from optly.contacts import Channel, Organisation, Wording
 
 class Severity(StrEnum):
     """
-    Whether a consent asked for like this does not count at all, or is only harder to defend.
+    Whether a consent asked for like this does not count at all, cannot be judged, or is only harder to defend.
     """
 
     INVALIDATING = "invalidating"
+    NOT_JUDGED = "not_judged"
     WEAK = "weak"
 
 
@@ -47,6 +52,8 @@ class WordingFlaw(StrEnum):
     PRE_TICKED = "pre_ticked"
     PARTNERS_WITHOUT_CHOICE = "partners_without_choice"
 
+    NOT_JUDGED = "not_judged"
+
     NO_WITHDRAWAL = "no_withdrawal"
     NO_REFUSAL = "no_refusal"
     ALL_OR_NOTHING = "all_or_nothing"
@@ -55,7 +62,6 @@ class WordingFlaw(StrEnum):
     DISGUISED = "disguised"
     INCENTIVE = "incentive"
     SHAMING = "shaming"
-    NOT_CHECKED = "not_checked"
 
 
 @attrs.frozen(kw_only=True)
@@ -122,9 +128,16 @@ class WordingFinding:
     @property
     def source(self) -> str:
         """
-        The case or the guidance it comes from, with its address. Empty for `WordingFlaw.NOT_CHECKED`.
+        The case or the guidance it comes from, with its address. Empty for `WordingFlaw.NOT_JUDGED`.
         """
         return _KNOWN.sources.get(_KNOWN.flaws[self.code].source, "")
+
+    @property
+    def missing(self) -> bool:
+        """
+        Whether it is about what the words do not say: the organisation or a channel.
+        """
+        return self.code in (WordingFlaw.NO_ORGANISATION, WordingFlaw.NO_CHANNEL)
 
     def __str__(self) -> str:
         about = f" [{self.channel}]" if self.channel else ""
@@ -141,6 +154,27 @@ class _Flaw:
 
 
 @attrs.frozen
+class _Signs:
+    signs: tuple[str, ...]
+
+
+@attrs.frozen
+class _Statement:
+    signs: tuple[str, ...]
+    asks: tuple[str, ...]
+
+
+@attrs.frozen
+class _Names:
+    legal_forms: tuple[str, ...]
+    additions: tuple[str, ...]
+    ordinary: str
+    determiners: tuple[str, ...]
+    verbs: tuple[str, ...]
+    slots: tuple[str, ...]
+
+
+@attrs.frozen
 class _Known:
     """
     The content of ``wordings.toml``, which explains itself.
@@ -148,10 +182,14 @@ class _Known:
 
     parts: Mapping[str, str]
     sources: Mapping[str, str]
-    channels: Mapping[Channel, tuple[str, ...]]
+    channels: Mapping[str, tuple[str, ...]]
+    implied: Mapping[str, tuple[str, ...]]
+    other_role: _Signs
+    statement: _Statement
     reassurance: tuple[str, ...]
     listed: tuple[str, ...]
     flaws: Mapping[WordingFlaw, _Flaw]
+    names: _Names
 
 
 _KNOWN: Final = msgspec.toml.decode(files("optly.rules").joinpath("wordings.toml").read_bytes(), type=_Known)
@@ -166,12 +204,31 @@ def _compiled(*signs: str) -> re.Pattern[str]:
 
 
 _PART: Final = re.compile(r"\{([a-z_]+)\}")  # a quantifier holds numbers
-_CHANNELS: Final = {channel: _compiled(*signs) for channel, signs in _KNOWN.channels.items()}
+_CHANNELS: Final = {
+    channel: _compiled(*_KNOWN.channels.get(channel, (rf"\b{channel.replace('_', '[ -]')}",))) for channel in Channel
+}
+_IMPLIED: Final = {channel: _compiled(*signs) for channel, signs in _KNOWN.implied.items()}
+_OTHER_ROLE: Final = _compiled(*_KNOWN.other_role.signs)
+_STATEMENTS, _ASKS = _compiled(*_KNOWN.statement.signs), _compiled(*_KNOWN.statement.asks)
 _SIGNS: Final = {code: _compiled(*flaw.signs) for code, flaw in _KNOWN.flaws.items() if flaw.signs}
 _WITHDRAWALS, _PARTIES = _SIGNS.pop(WordingFlaw.NO_WITHDRAWAL), _SIGNS.pop(WordingFlaw.UNNAMED_THIRD_PARTIES)
 _REASSURANCES, _LISTED_AFTER = _compiled(*_KNOWN.reassurance), _compiled(*_KNOWN.listed)
 
-_LEGAL_FORM: Final = _compiled(r"[ ,]+(?:ltd|limited|plc|llp|inc|cic|cio)\.?$")
+# In a sentence about something, others are what it is about, unless they would send it or be passed the details.
+_ABOUT: Final = re.compile(r"\b(?:about|regarding|concerning|on how)\b", re.IGNORECASE)
+_PASSED: Final = re.compile(
+    r"\b(?:from|by|of|shar(?:e|ed|ing)|pass(?:ed|ing)?|sell|disclos\w+|give|given|behalf)\b", re.IGNORECASE
+)
+
+_ORDINARY: Final = frozenset(_KNOWN.names.ordinary.split())
+_LEGAL_FORM: Final = _compiled(rf"[ ,]+\(?(?:{'|'.join(_KNOWN.names.legal_forms)})\)?\.?$")
+_ADDITION: Final = _compiled(rf"[ ,]+\(?(?:{'|'.join(_KNOWN.names.additions)})\)?$")
+_ARTICLE: Final = re.compile(r"^the ", re.IGNORECASE)
+_WITH_FORM: Final = rf"(?:,? \(?(?:{'|'.join(_KNOWN.names.legal_forms)})(?!\w)\)?\.?)?"
+_DETERMINED: Final = _compiled(rf"(?<!\w)(?:{'|'.join(_KNOWN.names.determiners)}) $")
+_ACTS: Final = _compiled(rf"^(?:'s\b| (?:{'|'.join(_KNOWN.names.verbs)})\b)")
+_SLOT: Final = _compiled(rf"(?<!\w)(?:{'|'.join(_KNOWN.names.slots)}) $")
+_BETWEEN_SENTENCES: Final = re.compile(r"(?:^|[.!?:;])[\s\"'(\[\]-]*$")
 _PLAIN: Final = str.maketrans("’‘“”‐‑\u00a0", "''\"\"-- ")
 
 
@@ -182,13 +239,15 @@ def lint(
     Return what is wrong with *wording*, the gravest first. Empty if nothing was found.
 
     Args:
-        organisation: Whom it has to name. Its legal form may be left out: "Acme" names Acme Ltd.
+        organisation: Whom it has to name, by any of its names. An article, the legal form and what follows a name in
+            a register may be left out: "Acme" names Acme UK Ltd. A name made of ordinary words counts only in the form
+            of a name: "Next" in the middle of a sentence names Next plc, and "our next sale" does not.
         channels: What the consent is to be relied on for; each has to be named.
         form: How the question is put. Without it, only the words are checked.
     """
-    name = _name(organisation)
+    names = [form for name in getattr(organisation, "names", (organisation.name,)) for form in _names(name)]
     question, yes, no = (
-        name.sub("_", _plain(text)) for text in (f"{wording.text} . {wording.hint}", wording.yes, wording.no)
+        _without_names(_plain(text), names) for text in (f"{wording.text} . {wording.hint}", wording.yes, wording.no)
     )
     shown = f"{question}. {yes}"
     found = []
@@ -201,8 +260,9 @@ def lint(
         question = _REASSURANCES.sub(" ", question)
         found += _of_third_parties(f"{question}. {yes}", form)
         found += _of_words(question, yes, no)
+        found += _of_statements(question, yes, found)
     else:
-        found.append(WordingFinding(code=WordingFlaw.NOT_CHECKED))
+        found.append(WordingFinding(code=WordingFlaw.NOT_JUDGED))
     if form is not None:
         found += _of_form(form)
     gravity = list(WordingFlaw)
@@ -214,27 +274,157 @@ def _plain(text: str) -> str:
     return " ".join(text.translate(_PLAIN).replace("_", " ").split())
 
 
-def _name(organisation: Organisation) -> re.Pattern[str]:
+@attrs.frozen(kw_only=True)
+class _Name:
     """
-    Return what identifies the organisation. Its name is removed from the text, because there are organisations
-    with names such as Trusted Partners.
+    A form in which an organisation is known.
+
+    Attributes:
+        core: The words of the name, without article and legal form.
+        ordinary: Whether all of them are ordinary words, so that only the form of a name tells it from them.
     """
-    whole = _plain(organisation.name)
-    short = _LEGAL_FORM.sub("", whole)
-    return _compiled(rf"(?<!\w)(?:{re.escape(whole)}|{re.escape(short)})(?!\w)")
+
+    core: str
+    pattern: re.Pattern[str]
+    ordinary: bool
+
+    def is_in(self, text: str, match: re.Match[str]) -> bool:
+        """
+        Whether *match* in *text* is the name, and not the ordinary words it is made of.
+        """
+        if not self.ordinary:
+            return True
+        before, after = text[: match.start()], text[match.end() :]
+        if match["form"] or _FORM_AFTER.match(after):
+            return True
+        if self.core.islower():
+            return match["core"] == self.core and bool(_ACTS.match(after) or _SLOT.search(before))
+        own, here = self.core.split(), match["core"].replace("-", " ").split()
+        if not all(shown[:1].isupper() for known, shown in zip(own, here, strict=False) if known[:1].isupper()):
+            return False
+        if len(own) == 1 and _BETWEEN_SENTENCES.search(before):
+            return bool(_ACTS.match(after))
+        return not _DETERMINED.search(before) if _all_capitals(text, match) else True
+
+
+def _all_capitals(text: str, match: re.Match[str]) -> bool:
+    """
+    Whether nearly every word around the match has a capital, so that a capital says nothing.
+    """
+    around = re.findall(
+        r"[^\W\d_][\w']{3,}", text[max(0, match.start() - 60) : match.start()] + text[match.end() :][:60]
+    )
+    return bool(around) and 3 * sum(word[0].isupper() for word in around) >= 2 * len(around)
+
+
+_FORM_AFTER: Final = re.compile(_WITH_FORM[:-1], re.IGNORECASE)
+_SMALL: Final = frozenset({"and", "&", "of", "the", "for", "to", "in", "on", "at", "with"})
+
+
+@lru_cache(maxsize=256)
+def _names(name: str) -> tuple[_Name, ...]:
+    """
+    Return the forms in which an organisation is known by *name*, the longest first: with and without its article, its
+    legal form and what else stands behind a name, and by its initials.
+
+    Names are removed from the text, because there are organisations with names such as Trusted Partners.
+    """
+    whole = _plain(name)
+    core = _ARTICLE.sub("", whole)
+    while (shorter := _LEGAL_FORM.sub("", core)) != core:
+        core = shorter
+    short = _ADDITION.sub("", core)
+    forms = [_form(form) for form in dict.fromkeys((whole, core, short)) if form]
+    return (*forms, *_initials(core))
+
+
+def _form(core: str) -> _Name:
+    words = [word for word in re.split(r"[ -]", core.lower()) if word]
+    unusual = sum(not _is_ordinary(word) for word in words)
+    pattern = "[ -]".join(
+        r"(?:&|and|\+)" if word in ("&", "and", "+") else re.escape(word).replace("'", "'?") for word in words
+    )
+    return _Name(
+        core=core,
+        # Not in an address of email or of a page: that names nobody in words.
+        pattern=_compiled(
+            rf"(?<![\w@])(?<!www\.)(?<!://)(?:the )?(?P<core>{pattern})(?P<form>{_WITH_FORM})(?!\w|@)",
+        ),
+        ordinary=len(core) <= 2 or 4 * unusual <= len(words),
+    )
+
+
+def _is_ordinary(word: str) -> bool:
+    word = word.strip("?!.,()'").removesuffix("'s")
+    stems = [word.removesuffix(ending) for ending in ("s", "es", "ed", "ing") if word.endswith(ending)]
+    return any(stem in _ORDINARY for stem in (word, *stems, *(f"{stem}e" for stem in stems)))
+
+
+def _initials(core: str) -> Iterator[_Name]:
+    words = core.replace("-", " ").split()
+    first = "".join(word[0] for word in words if word.lower() not in _SMALL and word[0].isupper())
+    forms = []
+    if len(first) >= 3:
+        forms.append(re.escape(first))
+    if len(words) == 3 and words[1].lower() in ("&", "and") and len(first) == 2:
+        forms.append(rf"{first[0]} ?(?:&|and|\+) ?{first[1]}")
+    for form in forms:
+        pattern = re.compile(rf"(?<![\w@])(?P<core>{form})(?P<form>)(?!\w|@)")
+        yield _Name(core=first, pattern=pattern, ordinary=False)
+
+
+def _without_names(text: str, names: Sequence[_Name]) -> str:
+    """
+    Return *text* with ``_`` for every name in it.
+    """
+    for name in names:
+        given = text
+
+        def put(match: re.Match[str], name: _Name = name, given: str = given) -> str:
+            return "_" if name.is_in(given, match) else match[0]
+
+        text = name.pattern.sub(put, text)
+    return text
 
 
 def _of_channels(shown: str, channels: Sequence[Channel]) -> Iterator[WordingFinding]:
+    offered = _OTHER_ROLE.sub(" ", shown)
     for channel in channels:
-        if not _CHANNELS[channel].search(shown):
+        named = _CHANNELS[channel].search(offered) is not None
+        if not named and channel in _IMPLIED:
+            named = _IMPLIED[channel].search(offered) is not None and not any(
+                other.search(offered) for other in _CHANNELS.values()
+            )
+        if not named:
             yield WordingFinding(code=WordingFlaw.NO_CHANNEL, channel=channel)
 
 
 def _of_third_parties(text: str, form: Form | None) -> Iterator[WordingFinding]:
     for match in _PARTIES.finditer(text):
         named = form is not None and form.partners and _LISTED_AFTER.match(text, match.end())
-        if not named:
+        if not named and not _is_topic(text, match):
             yield WordingFinding(code=WordingFlaw.UNNAMED_THIRD_PARTIES, excerpt=match[0])
+
+
+def _is_topic(text: str, match: re.Match[str]) -> bool:
+    """
+    Whether others are only what the messages are about, as in "about volunteering with other charities".
+    """
+    sentence = re.split(r"[.!?;]", text[: match.start()])[-1]
+    about = [found.end() for found in _ABOUT.finditer(sentence)]
+    return bool(about) and not _PASSED.search(f"{sentence[about[-1] :]} {match[0]}")
+
+
+def _of_statements(question: str, yes: str, found: Sequence[WordingFinding]) -> Iterator[WordingFinding]:
+    """
+    Find a wording that states what will be sent and asks for nothing. A box beside a notice is not an answer to it.
+    """
+    taken = {WordingFlaw.SILENCE, WordingFlaw.OPT_OUT, WordingFlaw.PRE_TICKED, WordingFlaw.CONDITION}
+    if taken & {finding.code for finding in found}:
+        return
+    match = _STATEMENTS.search(question)
+    if match is not None and not _ASKS.search(question) and not _ASKS.search(yes.replace("Yes", "")):
+        yield WordingFinding(code=WordingFlaw.SILENCE, excerpt=match[0].strip(" .!?;"))
 
 
 def _of_words(question: str, yes: str, no: str) -> Iterator[WordingFinding]:
