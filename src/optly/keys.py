@@ -107,8 +107,17 @@ class Keys:
 
         Without the key, nobody can find out which address an index stands for.
         """
-        message = f"{organisation}\0{address.kind}\0{address.normal}".encode()
-        return tuple(hmac.digest(pepper, message, "sha256")[:16] for pepper in self._peppers)
+        return self._indexes(f"{organisation}\0{address.kind}\0{address.normal}")
+
+    def domain_idkeys(self, organisation: str, domain: str) -> tuple[bytes, ...]:
+        """
+        Return the blind indexes of a whole *domain*, in its IDNA form, as `idkeys` does. They are those of no address.
+        """
+        return self._indexes(f"{organisation}\0domain\0{domain}")
+
+    def _indexes(self, message: str) -> tuple[bytes, ...]:
+        encoded = message.encode()
+        return tuple(hmac.digest(pepper, encoded, "sha256")[:16] for pepper in self._peppers)
 
     @cached_property
     def _signers(self) -> tuple[Ed25519PrivateKey, ...]:

@@ -20,7 +20,9 @@ from optly import (
     Organisation,
     Purpose,
     Solicited,
+    StopReach,
     Subscriber,
+    Through,
     Wording,
 )
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
@@ -129,7 +131,11 @@ assert_type(
     Standing,
 )
 assert_type(manager.withdraw(ada, channels=[Channel.SMS]), Standing)
-assert_type(manager.record_objection(ada), Standing)
+assert_type(manager.record_objection(ada, through=Through.LETTER), Standing)
+assert_type(manager.record_domain_objection("firm.example.com", how="letter"), Contact)
+assert_type(manager.mark_deceased(ada, how="letter"), Standing)
+assert_type(manager.mark_gone_away(ada, Channel.POST, how="letter returned"), Standing)
+assert_type(manager.offer_way_back("ada@example.com"), bool)
 
 decision = manager.check("ada@example.com", Channel.EMAIL, "offers")
 assert_type(decision, Decision)
@@ -140,6 +146,7 @@ assert_type(decision.explanation, str)
 assert_type(decision.duties, tuple[Duty, ...])
 assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), Iterator[Decision])
 assert_type(manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello")), str)
+assert_type(manager.send(ada, Channel.EMAIL, "offers", "Hello", stops=StopReach.PURPOSE), str)
 
 assert_type(manager.link(ada), str)
 assert_type(manager.unsubscribe_headers(ada, "offers"), Mapping[str, str])

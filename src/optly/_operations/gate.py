@@ -136,7 +136,9 @@ async def check_addresses(
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     idkeys_by_address = [app.index.idkeys(address) for address in addresses]
-    matches = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
+    domains_by_address = [app.index.domain_idkeys(address) for address in addresses]
+    every = dict.fromkeys(idkey for idkeys in (*idkeys_by_address, *domains_by_address) for idkey in idkeys)
+    matches = await app.storage.find(list(every))
     subjects = {identifier.subject for identifier in matches.identifiers.values()}
     heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
@@ -144,7 +146,7 @@ async def check_addresses(
         suppressions.setdefault(row.idkey, []).append(row)
     now = app.settings.clock() if at is None else at
     decisions = []
-    for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
+    for address, idkeys, domains in zip(addresses, idkeys_by_address, domains_by_address, strict=True):
         standing, contact, line = _UNKNOWN, "", None
         for idkey in idkeys:
             identifier = matches.identifiers.get(idkey)
@@ -154,8 +156,8 @@ async def check_addresses(
                 if at is not None:
                     standing = fold(await recorded_until(app, identifier.subject, at))
                 break
-        if suppressions and (rows := [row for idkey in idkeys for row in suppressions.get(idkey, ())]):
-            stops = stops_from(rows, dict.fromkeys(idkeys, line))
+        if suppressions and (rows := [row for idkey in (*idkeys, *domains) for row in suppressions.get(idkey, ())]):
+            stops = stops_from(rows, dict.fromkeys((*idkeys, *domains), line))
             standing = standing.with_stops(stop for stop in stops if at is None or stop.at <= at)
         known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
         decisions.append(

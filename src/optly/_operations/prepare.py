@@ -124,7 +124,7 @@ async def _gate(
     """
     payload = message.payload
     if not message.recorded:
-        address = await _unrecorded_address(app, payload, standing)
+        address = await _unrecorded_address(app, payload, standing, now)
         if address is None:
             outcomes.drop(message, counted=False)
             return None
@@ -146,7 +146,7 @@ def _reaches(payload: Payload, standing: Standing) -> bool:
     return payload.kind is PayloadKind.CHANGED or standing.line_for(payload.channel, payload.line) is not None
 
 
-async def _unrecorded_address(app: Application, payload: Payload, standing: Standing) -> Address | None:
+async def _unrecorded_address(app: Application, payload: Payload, standing: Standing, now: datetime) -> Address | None:
     """
     Return the address of a message that goes to no line of a contact; None if it has none or is obsolete.
     """
@@ -155,7 +155,7 @@ async def _unrecorded_address(app: Application, payload: Payload, standing: Stan
             await sessions.send_requested_link(app, payload)
             return None
         case PayloadKind.ALERT:
-            obsolete = second_gate.is_obsolete(payload, (), standing)
+            obsolete = second_gate.is_obsolete(payload, (), standing, now)
             return None if obsolete else parse_address(app.settings.organisation.email, AddressKind.EMAIL)
         case _:
             return await details.proposal(app, payload)

@@ -19,7 +19,7 @@ from optly._operations.payload import encode, receipt
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
 from optly.contacts import Address, Channel, Contact, Wording
-from optly.protocols import AsyncStorage, Commit, Head, OutboxMessage, Settlement
+from optly.protocols import AsyncStorage, Commit, Head, OutboxMessage, Settlement, Suppression
 from optly.record.commands import Command
 from optly.record.consent import decide, fold
 from optly.record.events import ContactErased, Event
@@ -36,7 +36,7 @@ _WORDINGS: Final = 1000
 
 
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
-_SNAPSHOT_VERSION: Final = b"4"
+_SNAPSHOT_VERSION: Final = b"5"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
@@ -225,21 +225,26 @@ class Repository:
         Args:
             contacts: The addresses of each contact by line.
         """
-        lines: dict[bytes, dict[bytes, int | None]] = {
-            subject: {idkey: line for line, address in values.items() for idkey in self.index.idkeys(address)}
+        # Several lines of one contact may lie in one domain, which has one idkey.
+        lines: dict[bytes, list[tuple[bytes, int]]] = {
+            subject: [
+                (idkey, line)
+                for line, address in values.items()
+                for idkey in (*self.index.idkeys(address), *self.index.domain_idkeys(address))
+            ]
             for subject, values in contacts.items()
         }
-        idkeys = [idkey for lines_by_idkey in lines.values() for idkey in lines_by_idkey]
-        rows = (await self.storage.find(idkeys)).suppressions if idkeys else ()
-        return (
-            {
-                subject: stops_from(matching, lines_by_idkey)
-                for subject, lines_by_idkey in lines.items()
-                if (matching := [row for row in rows if row.idkey in lines_by_idkey])
-            }
-            if rows
-            else {}
-        )
+        idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))
+        rows: dict[bytes, list[Suppression]] = {}
+        for row in (await self.storage.find(idkeys)).suppressions if idkeys else ():
+            rows.setdefault(row.idkey, []).append(row)
+        if not rows:
+            return {}
+        stops = {
+            subject: [stop for idkey, line in pairs for stop in stops_from(rows.get(idkey, ()), {idkey: line})]
+            for subject, pairs in lines.items()
+        }
+        return {subject: found for subject, found in stops.items() if found}
 
     async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
         """

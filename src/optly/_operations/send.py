@@ -13,6 +13,7 @@ from optly._operations.lines import require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Channel, Contact
+from optly.links import StopReach
 from optly.messages import Content
 from optly.record.commands import QueueMessage, RecordCommunication
 from optly.record.events import Checked
@@ -20,7 +21,9 @@ from optly.record.standing import Standing
 from optly.rules import Decision, Facts, MessageKind
 
 
-async def send(app: Application, contact: Contact, channel: Channel, purpose: str, content: Content) -> str:
+async def send(
+    app: Application, contact: Contact, channel: Channel, purpose: str, content: Content, stops: StopReach
+) -> str:
     app.require_backend(channel)
     app.settings.purpose(purpose)
     record = await app.repository.require(contact)
@@ -47,6 +50,7 @@ async def send(app: Application, contact: Contact, channel: Channel, purpose: st
             language=standing.language,
             purpose=purpose,
             content=content,
+            stops=stops,
         )
         return Plan(command=command, queue=(encode(payload, contact.subject, message, now),))
 

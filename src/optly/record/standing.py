@@ -16,7 +16,7 @@ from enum import StrEnum
 import attrs
 
 from optly.contacts import AddressKind, Channel, Subscriber
-from optly.record.events import Choice, Defect, Engagement, LinkKind
+from optly.record.events import Choice, Defect, Engagement, LinkKind, Through
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +27,7 @@ class Line:
     Attributes:
         subscriber: Who holds this line, where that differs from the contact.
         proved: Whether its holder showed that they read what is sent there before the line was added.
+        added: Number of the event that added it, or added it again; 0 if unknown.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Line:
     removed: bool = False
     subscriber: Subscriber | None = None
     proved: bool = False
+    added: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +71,10 @@ class StandingConsent:
         return self.at <= at and (self.expires_at is None or at <= self.expires_at)
 
 
+# An objection moves with the person, and a gone-away mark does not; and after these nobody is written to about a stop.
+_LASTING = frozenset({Through.COMPLAINT, Through.NEVER, Through.DECEASED, Through.GONE_AWAY})
+
+
 @attrs.frozen(kw_only=True)
 class StandingStop:
     """
@@ -77,6 +83,7 @@ class StandingStop:
     Attributes:
         objection: Whether it was an objection rather than a refusal or a withdrawal.
         seq: Number of the event, or None for a suppression that is tied to the address alone.
+        through: How it reached us, or what kind of stop it is; None for neither.
     """
 
     channel: Channel | None
@@ -85,6 +92,22 @@ class StandingStop:
     at: datetime
     objection: bool
     seq: int | None
+    through: Through | None = None
+
+    @property
+    def moves(self) -> bool:
+        """
+        Whether the stop stays with the person when the line it was made on is replaced. That an address no longer
+        reaches them is no reason not to write to another.
+        """
+        return self.through is not Through.GONE_AWAY
+
+    @property
+    def kept_as(self) -> Through | None:
+        """
+        The kind of stop, where it means more than that something is stopped.
+        """
+        return self.through if self.through in _LASTING else None
 
     @property
     def scope(self) -> tuple[Channel | None, str | None, int | None]:
@@ -416,11 +439,12 @@ def restorable(before: Standing, standing: Standing, stop: int, at: datetime) ->
 
 def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> tuple[StandingStop, ...]:
     """
-    Return the latest stop of each scope.
+    Return the latest stop of each scope. Those of a kind that means more than a stop are kept beside the others, so
+    that neither hides the other.
     """
-    latest = {stop.scope: stop for stop in stops}
+    latest = {(stop.scope, stop.kept_as): stop for stop in stops}
     for stop in new:
-        known = latest.get(stop.scope)
+        known = latest.get((stop.scope, stop.kept_as))
         if known is None or known.at < stop.at:
-            latest[stop.scope] = stop
+            latest[stop.scope, stop.kept_as] = stop
     return tuple(latest.values())

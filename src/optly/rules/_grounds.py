@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from optly.contacts import Channel
-from optly.record.events import Defect
+from optly.record.events import Defect, Through
 from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
 from optly.rules.decision import Decision, Duty, Reason
@@ -35,6 +35,7 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.BUNDLED: "UK GDPR 7(2)",
     Defect.CHILD: "UK GDPR 8(1)",
     Defect.UNPROVEN: "UK GDPR 7(1)",
+    Defect.STOPPED_BEFORE: "UK GDPR 21(3)",
 }
 
 
@@ -52,6 +53,7 @@ def _answer(
     failed: tuple[str, ...] = (),
     consent: StandingConsent | None = None,
     duties: tuple[Duty, ...] = (),
+    through: Through | None = None,
 ) -> Decision:
     """
     Return the answer under *regulation*, which rests on the other provisions too.
@@ -77,6 +79,7 @@ def _answer(
         listings=communication.listings,
         valid_until=None if consent is None else consent.expires_at,
         duties=duties,
+        through=through,
     )
 
 
@@ -95,6 +98,13 @@ def first(ground: Decision, *objections: Decision | None) -> Decision:
 
 
 # ---- stops
+
+# What stands behind a stop that nobody made. The dead have no rights under the UK GDPR (recital 27), so that their
+# families are spared by the CAP Code; what is known to be wrong about the living may not be used (Art 5(1)(d)).
+_NO_OBJECTION: Final[Mapping[Through | None, str]] = {
+    Through.DECEASED: "CAP Code 10",
+    Through.GONE_AWAY: "UK GDPR 5(1)(d)",
+}
 
 
 def stop_of(communication: Communication, standing: Standing, *channels: Channel) -> StandingStop | None:
@@ -120,16 +130,23 @@ def refuse_stopped(
     communication: Communication, standing: Standing, stop: StandingStop, regulation: str, *also: str
 ) -> Decision:
     if stop.seq is None:
-        return refuse(communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also)
+        return refuse(
+            communication, standing, Reason.SUPPRESSED, "UK GDPR 21(3)", regulation, *also, through=stop.through
+        )
+    also = (*also, "UK GDPR 21(3)", *(() if stop.objection else ("UK GDPR 7(3)",)))
+    if stop.through in _NO_OBJECTION:
+        # That someone died or has gone is nobody's objection.
+        instead = _NO_OBJECTION[stop.through]
+        also = (*(provision for provision in also if provision != "UK GDPR 21(3)"), instead)
+        regulation = instead if regulation == "UK GDPR 21(3)" else regulation
     return refuse(
         communication,
         standing,
         Reason.OBJECTED if stop.objection else Reason.WITHDRAWN,
         regulation,
         *also,
-        "UK GDPR 21(3)",
-        *(() if stop.objection else ("UK GDPR 7(3)",)),
         evidence=(stop.seq,),
+        through=stop.through,
     )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 import attrs
 
 from optly.contacts import Channel, Subscriber
+from optly.record.events import Through
 from optly.rules.communication import Listing, MessageKind
 
 
@@ -119,6 +120,30 @@ _EXPLANATIONS = {
     Reason.ASKED_ENOUGH: "The person was asked as often as the organisation allows itself to ask.",
 }
 
+# What kind of stop it was, where that says more than that someone objected.
+_STOPPED_THROUGH = {
+    Through.REPLY: "The person wrote that they want no more of this, and nothing they did since lifts that.",
+    Through.COMPLAINT: "The person marked a message as spam, and nothing they did since lifts that.",
+    Through.PROVIDER: "The person opted out with the message provider, and nothing they did since lifts that.",
+    Through.LETTER: "The person objected by letter, and nothing they did since lifts that.",
+    Through.CALL: "The person objected on the telephone, and nothing they did since lifts that.",
+    Through.AGENT: "Someone authorised to act for the person objected, and nothing the person did since lifts that.",
+    Through.COMPANY: "The company asked for no marketing to anyone there.",
+    Through.DOMAIN: "Someone asked for no marketing to any address at this domain.",
+    Through.FUNDRAISING_PREFERENCE_SERVICE: (
+        "The person asked through the Fundraising Preference Service, and nothing they did since lifts that."
+    ),
+    Through.NEVER: "The person asked never to be written to again, and nothing they did since lifts that.",
+    Through.DECEASED: "The person is recorded as having died.",
+    Through.GONE_AWAY: "The person is recorded as no longer at this address or number.",
+}
+_LIFTED_OTHERWISE = {
+    Through.COMPANY: "Only a yes that the person at this address gives themselves, after the request.",
+    Through.DOMAIN: "Only a yes that the person at this address gives themselves, after the request.",
+    Through.DECEASED: "Nothing. If the record is wrong, only the person themselves can show that.",
+    Through.GONE_AWAY: "Another address or number of the person, with a ground of its own.",
+}
+
 _LIFT = "Only the person can lift it, by choosing yes on their MyOptly page."
 _REMEDIES = {
     Reason.OBJECTED: _LIFT,
@@ -172,6 +197,7 @@ class Decision:
         listings: What the registers said, if they were checked.
         valid_until: The last instant at which the consent relied on counts, or None if it does not expire.
         duties: What the sender of an allowed message must still do.
+        through: The kind of stop that refuses it, if it is of a kind that says more.
     """
 
     allowed: bool
@@ -192,6 +218,7 @@ class Decision:
     listings: tuple[Listing, ...] = ()
     valid_until: datetime | None = None
     fines: str = ""
+    through: Through | None = None
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -201,14 +228,16 @@ class Decision:
         """
         Why, in a sentence for people.
         """
-        return _EXPLANATIONS[self.reason]
+        stopped = None if self.through is None else _STOPPED_THROUGH.get(self.through)
+        return _EXPLANATIONS[self.reason] if stopped is None else stopped
 
     @property
     def would_change_it(self) -> str:
         """
         What would change the answer, in a sentence for people. Empty for a message that is allowed.
         """
-        return _REMEDIES.get(self.reason, "")
+        otherwise = None if self.through is None else _LIFTED_OTHERWISE.get(self.through)
+        return _REMEDIES.get(self.reason, "") if otherwise is None else otherwise
 
     def __str__(self) -> str:
         verdict = "allowed" if self.allowed else "refused"
