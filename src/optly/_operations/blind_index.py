@@ -30,8 +30,8 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
     }
 
 
-# The scope of a suppression whose idkey is that of a domain: ``email/purpose``, and who it is for.
-_FOR_DOMAIN: Final = "/domain"
+# What the scope of a suppression begins with if its idkey is that of a domain: ``@email/purpose``.
+_FOR_DOMAIN: Final = "@"
 
 
 def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
@@ -43,7 +43,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
     """
     stops = []
     for row in rows:
-        scope, domain = row.scope.removesuffix(_FOR_DOMAIN), row.scope.endswith(_FOR_DOMAIN)
+        scope, domain = row.scope.removeprefix(_FOR_DOMAIN), row.scope.startswith(_FOR_DOMAIN)
         channel, _, purpose = scope.partition("/")
         stops.append(
             StandingStop(
@@ -118,7 +118,7 @@ class BlindIndex:
         for purpose in event.purposes or ("*",):
             yield Suppression(
                 idkey=self._keys.domain_idkeys(self._organisation, event.personal[f"domain_{first}"])[0],
-                scope=f"{Channel.EMAIL}/{purpose}{_FOR_DOMAIN}",
+                scope=f"{_FOR_DOMAIN}{Channel.EMAIL}/{purpose}",
                 at=event.occurred_at,
                 key_version=self._keys.all[0].version,
             )
