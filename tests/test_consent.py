@@ -23,7 +23,6 @@ from optly.errors import (
     LinkUsedError,
     MissingLineError,
     OptlyError,
-    StopStandsError,
     TooSoonError,
     UnknownContactError,
     UsageError,
@@ -222,12 +221,12 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
     "a line is added by staff": (
         FULL,
         by_staff(events.LineAdded, line=3, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY),
-        {"lines": (*LINES, Line(number=3, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY))},
+        {"lines": (*LINES, Line(number=3, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY, added=11))},
     ),
     "a line is added by someone who read what was sent there": (
         FULL,
         happened(events.LineAdded, grade=Grade.A, line=3, kind=AddressKind.PHONE),
-        {"lines": (*LINES, Line(number=3, kind=AddressKind.PHONE, proved=True))},
+        {"lines": (*LINES, Line(number=3, kind=AddressKind.PHONE, proved=True, added=11))},
     ),
     "a line is removed": (
         FULL,
@@ -411,6 +410,20 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         happened(events.ObjectionRaised),
         {"stops": (*FULL.stops, STOPPED_ALL), **ALL_SETTLED},
     ),
+    "a death is reported": (
+        FULL,
+        by_staff(events.MarkedDeceased, through=Through.DECEASED),
+        {"stops": (*FULL.stops, attrs.evolve(STOPPED_ALL, through=Through.DECEASED)), **ALL_SETTLED},
+    ),
+    "someone has gone away": (
+        FULL,
+        by_staff(events.MarkedGoneAway, line=1, through=Through.GONE_AWAY),
+        {
+            "stops": (*FULL.stops, attrs.evolve(STOPPED_ALL, line=1, through=Through.GONE_AWAY)),
+            **EMAIL_SETTLED,
+        },
+    ),
+    "an objection is raised for a domain": (FULL, by_staff(events.DomainObjectionRaised), {}),
     "details are collected in a sale": (
         FULL,
         by_staff(events.SoftOptInRecorded, goods="books", **SALE_FACTS),
@@ -1242,7 +1255,16 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "record a consent over a stop": (
         FULL,
         commands.RecordConsent(attachments=(PAPER,), **{**FORM, "choices": (EMAIL_OFFERS, SMS_OFFERS)}),
-        StopStandsError,
+        (
+            by_staff(
+                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(SMS_OFFERS,), act=Act.TICKED_BOX,
+                stopped_before=True, personal={"how_11": "paper form", "attachment_11_1": SCAN},
+            ),
+            by_staff(
+                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(EMAIL_OFFERS,), act=Act.TICKED_BOX,
+                personal={},
+            ),
+        ),
     ),
     "record a consent by the system": (FULL, commands.RecordConsent(actor=Actor.SYSTEM, **FORM), UsageError),
     "record a consent to nothing": (FULL, commands.RecordConsent(**{**FORM, "choices": ()}), UsageError),
@@ -1302,6 +1324,26 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         FULL,
         commands.Stop(objection=True, at=BEFORE, actor=Actor.STAFF, how="by telephone"),
         (by_staff(events.ObjectionRaised, occurred_at=BEFORE, personal={"how_11": "by telephone"}),),
+    ),
+    "report a death": (
+        FULL,
+        commands.Stop(objection=True, at=BEFORE, actor=Actor.STAFF, through=Through.DECEASED),
+        (by_staff(events.MarkedDeceased, occurred_at=BEFORE, through=Through.DECEASED),),
+    ),
+    "report that someone has gone away": (
+        FULL,
+        commands.Stop(objection=True, line=1, at=BEFORE, actor=Actor.STAFF, through=Through.GONE_AWAY),
+        (by_staff(events.MarkedGoneAway, occurred_at=BEFORE, line=1, through=Through.GONE_AWAY),),
+    ),
+    "object for a domain": (
+        FULL,
+        commands.ObjectForDomain(domain="firm.example.com", at=BEFORE, how="letter"),
+        (
+            by_staff(
+                events.DomainObjectionRaised, occurred_at=BEFORE,
+                personal={"domain_11": "firm.example.com", "how_11": "letter"},
+            ),
+        ),
     ),
     "stop what is stopped": (
         FULL,

@@ -21,6 +21,7 @@ from world import ACME, World, world
 from optly import Act, Actor, Channel, Contact, Organisation, Subscriber, Wording
 from optly.errors import UnknownContactError
 from optly.protocols import Storage
+from optly.record.events import LineAdded
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
 OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
@@ -221,10 +222,9 @@ class Household(RuleBasedStateMachine):
     def values(self, key: str, name: str) -> dict[int, str]:
         history = self.worlds[key].manager.history(self.contacts[key, name])
         return {
-            event.line: value
+            event.line: event.personal[f"line_{event.line}"]
             for event in history
-            for slot, value in event.personal.items()
-            if slot == f"line_{getattr(event, 'line', '')}"
+            if isinstance(event, LineAdded) and f"line_{event.line}" in event.personal
         }
 
     @precondition(lambda self: self.contacts)
@@ -302,7 +302,6 @@ def test_a_household_is_what_the_model_says(store: str) -> None:
     """
     After every step, on every store.
     """
-    machine = type("Household", (Household,), {"store": store})
-    test = machine.TestCase
+    test = type("Household", (Household,), {"store": store}).TestCase  # type: ignore[attr-defined]
     test.settings = settings(max_examples=300 if store == "memory" else 40, stateful_step_count=30, deadline=None)
     test().runTest()

@@ -102,6 +102,9 @@ def about(w: World, contact: Contact) -> dict[str, Callable[[], object]]:
         "acknowledge_complaint": lambda: m.acknowledge_complaint(contact, "0" * 32, how="letter"),
         "resolve_complaint": lambda: m.resolve_complaint(contact, "0" * 32, how="letter"),
         "evidence": lambda: m.evidence(contact),
+        "record_domain_objection": lambda: m.record_domain_objection("firm.example.com", contact=contact, how="letter"),
+        "mark_deceased": lambda: m.mark_deceased(contact, how="letter"),
+        "mark_gone_away": lambda: m.mark_gone_away(contact, Channel.EMAIL, how="letter"),
         "record_complaint": lambda: m.record_complaint(contact, text="Too many letters", how="telephone"),
     }
 
@@ -201,7 +204,7 @@ def test_another_organisations_link_opens_nothing(acme: World, other: World) -> 
     other.manager.self_service.finish(session)
     assert before == acme.manager.history(ada)
     assert isinstance(acme.manager.self_service.enter(session), Person)
-    assert acme.manager.open(question)
+    assert acme.manager.open(question).items
 
 
 def test_every_method_of_the_persons_face_begins_with_a_code() -> None:

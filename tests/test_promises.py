@@ -36,8 +36,9 @@ from optly import (
     Subscriber,
     Wording,
 )
-from optly.errors import ConflictError, LinkError, OptlyError, StopStandsError, StorageUnavailableError
-from optly.messages import Message, Outcome, Receipt
+from optly.contacts import ELECTRONIC_MAIL
+from optly.errors import ConflictError, LinkError, OptlyError, StorageUnavailableError
+from optly.messages import InboundMessage, Message, Outcome, Receipt
 from optly.protocols import Commit, Storage
 from optly.protocols.http import Request
 from optly.record.events import ConsentGiven, ConsentRefused, ConsentRequested
@@ -104,16 +105,15 @@ def answer(index: int, yes: bool) -> Step:
 
 def by_staff(channel: Channel, purpose: str, ago: int) -> Step:
     def step(history: History) -> None:
-        with contextlib.suppress(StopStandsError):
-            history.w.manager.record_consent(
-                history.ada,
-                channels=[channel],
-                purposes=[purpose],
-                wording=WORDING,
-                act=Act.TICKED_BOX,
-                how="an imported list",
-                at=history.w.clock() - timedelta(minutes=ago),
-            )
+        history.w.manager.record_consent(
+            history.ada,
+            channels=[channel],
+            purposes=[purpose],
+            wording=WORDING,
+            act=Act.TICKED_BOX,
+            how="an imported list",
+            at=history.w.clock() - timedelta(minutes=ago),
+        )
 
     return step
 
@@ -225,6 +225,75 @@ def test_promise_2_only_the_person_lifts_a_stop(
     if last < history.w.clock():
         history.choose(scope, True)
         assert history.permitted() == {scope}
+
+
+def one_click(history: History) -> None:
+    headers = history.w.manager.unsubscribe_headers(history.ada, "offers")["List-Unsubscribe"]
+    history.w.manager.stop_by_token(headers.strip("<>").rpartition("/")[2])
+
+
+def texted(history: History) -> None:
+    history.w.manager.receive(
+        InboundMessage(
+            id=str(history.w.clock()),
+            backend="memory",
+            channel=Channel.SMS,
+            sender=PHONE,
+            text="STOP",
+            at=history.w.clock(),
+        )
+    )
+
+
+def for_the_domain(history: History) -> None:
+    history.w.manager.record_domain_objection("example.com", how="letter")
+
+
+# How someone stops, and the channels that stops.
+WAYS: list[tuple[Step, list[Channel]]] = [
+    (one_click, [Channel.EMAIL]),
+    (for_the_domain, [Channel.EMAIL]),
+    (texted, [channel for channel in ELECTRONIC_MAIL if channel.kind is Channel.SMS.kind]),
+]
+
+
+@given(anything, st.sampled_from(WAYS))
+def test_promise_1_a_stop_wins_whichever_way_it_comes(steps: list[Step], way: tuple[Step, list[Channel]]) -> None:
+    """
+    One click and a domain's stop cover all email, STOP to a text every message to that number, whatever came before.
+    """
+    history = run(History.begin(), steps)
+    stopping, covered = way
+    stopping(history)
+    for channel in covered:
+        for purpose in KEYS_OF_PURPOSES:
+            assert not history.allowed(channel, purpose)
+
+
+@given(anything, st.sampled_from(WAYS), not_her_own, st.booleans())
+def test_promise_2_a_stop_stays_when_the_line_is_changed(
+    before: list[Step], way: tuple[Step, list[Channel]], after: list[Step], by_staff: bool
+) -> None:
+    """
+    Whoever changes it, and whatever others record afterwards. Her own later yes lifts it for what it names.
+    """
+    history = run(History.begin(), before)
+    w, (stopping, covered) = history.w, way
+    stopping(history)
+    w.manager.change_details(
+        history.ada,
+        email="ada@moved.example.com",
+        phone="+447911123457",
+        actor=Actor.STAFF if by_staff else Actor.PERSON,
+    )
+    run(history, after)
+    for channel in covered:
+        for purpose in KEYS_OF_PURPOSES:
+            assert not w.manager.check(history.ada, channel, purpose)
+    w.later(timedelta(days=1))
+    shown = Channel.EMAIL if Channel.EMAIL in covered else Channel.SMS
+    history.choose((shown, "offers"), True)
+    assert w.manager.check(history.ada, shown, "offers")
 
 
 METHODS = st.sampled_from(["GET", "HEAD"])

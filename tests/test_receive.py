@@ -18,6 +18,7 @@ from world import EMAIL, EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, Solicited, Subscriber
 from optly.backends import MemoryBackend
+from optly.contacts import stopped_with
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import Commit
 from optly.record.events import (
@@ -250,7 +251,7 @@ def test_a_provider_that_knows_of_a_stop_is_believed(w: World) -> None:
     w.manager.send(ada, "sms", "offers", "Ten per cent off")
     assert w.manager.deliver().refused == 1
     (objection,) = of(w, ada, ObjectionRaised)
-    assert ((Channel.SMS,), (), 2) == (objection.channels, objection.purposes, objection.line)
+    assert (stopped_with(Channel.SMS), (), 2) == (objection.channels, objection.purposes, objection.line)
     assert (Actor.PROVIDER, Through.PROVIDER) == (objection.actor, objection.through)
     assert not w.allowed(Channel.SMS)
     assert w.allowed()
@@ -546,14 +547,14 @@ def test_a_providers_clock_that_is_ahead_does_no_harm(w: World) -> None:
 @pytest.mark.parametrize("says", ["STOP", "stop please", "Unsubscribe me", "take me off your list"])
 def test_a_stop_in_plain_words_is_an_objection(w: World, says: str) -> None:
     """
-    On that channel and line, whatever the provider did about it, with the person's own words.
+    On that line, to every kind of message, whatever the provider did about it, with the person's own words.
     """
     ada = w.add()
     w.agreed(ada)
     w.later()
     assert w.manager.receive(text(w, says)).effect is Effect.STOPPED
     (objection,) = of(w, ada, ObjectionRaised)
-    assert ((Channel.SMS,), 2) == (objection.channels, objection.line)
+    assert (stopped_with(Channel.SMS), 2) == (objection.channels, objection.line)
     assert (Actor.PERSON, Through.REPLY) == (objection.actor, objection.through)
     assert [says] == list(objection.personal.values())
     assert not w.allowed(Channel.SMS)

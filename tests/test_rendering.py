@@ -31,6 +31,7 @@ from optly.rendering import (
     receipt,
     request,
     stopped_notice,
+    way_back_message,
 )
 from optly.rules import Reason
 
@@ -77,8 +78,10 @@ def messages(
     yield "link", link_message(head)
     for kind in AddressKind:
         yield "changed", changed_notice(head, kind=kind, masked=MASKED, until=AT)
-    for agreed in (wordings, []):
-        yield "stopped", stopped_notice(head, agreed, on=AT, until=AT)
+    number = head.translations.gettext("marketing messages to this number")
+    for left, undoes in (([number], True), ([], True), ([], False)):
+        yield "stopped", stopped_notice(head, number, left=left, on=AT, until=AT, undoes=undoes)
+    yield "way back", way_back_message(head)
     yield "complaint", complaint_received(head, reference="C-17", on=AT, by=AT)
     if channel is Channel.EMAIL:
         yield "copy", copy_message(head, page="", plain="")
@@ -228,18 +231,22 @@ def test_who_had_agreed_to_nothing_is_offered_nothing_back() -> None:
     No link that would do nothing.
     """
     for channel in (Channel.EMAIL, Channel.SMS):
-        content = stopped_notice(head(channel), [], on=AT, until=AT)
+        content = stopped_notice(head(channel), "marketing by email", left=[], on=AT, until=AT, undoes=False)
         assert LINK not in content.text + content.html
 
 
-def test_what_was_agreed_to_is_named_in_the_words_it_was_agreed_to_in() -> None:
+def test_a_notice_of_a_stop_names_it_and_what_goes_on_and_asks_nothing() -> None:
     """
-    In their language, whatever the language of the notice.
+    No question, no Yes, and the way back is a plain link and no button: it must not look like marketing.
     """
-    wording = PURPOSES[0].wording(ACME, Channel.EMAIL)
-    content = stopped_notice(head(language="cy"), [wording], on=AT, until=AT)
-    assert f"- {wording.text} Yes\n" in content.text
-    assert '<li lang="en">May Acme &amp; Sons send you offers by email? <strong>Yes</strong></li>' in content.html
+    content = stopped_notice(head(), "marketing by email", left=["“News” by text message"], on=AT, until=AT)
+    assert "will send you no more marketing by email." in " ".join(content.text.split())
+    assert "- “News” by text message\n" in content.text
+    for question in (purpose.wording(ACME, Channel.EMAIL) for purpose in PURPOSES):
+        assert question.text not in content.text
+    assert "Yes" not in content.text + content.html
+    assert "<li>“News” by text message</li>" in content.html
+    assert f'<a href="{LINK}" style="color:inherit">' in content.html
 
 
 def test_names_and_links_are_escaped_and_the_hosts_page_is_not() -> None:

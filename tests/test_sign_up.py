@@ -71,6 +71,26 @@ def test_a_form_counts_once_its_question_is_answered(w: World) -> None:
     assert w.manager.add_contact(name="Ada Lovelace", email=EMAIL) == ada
 
 
+def test_who_stopped_may_be_shown_the_way_back_once() -> None:
+    """
+    Off by default; with it, one plain message for each stop, however often the form is sent. It lifts nothing by itself.
+    """
+    for way_back in (False, True):
+        w = world(way_back=way_back)
+        ada = w.add()
+        w.manager.record_objection(ada)
+        for _ in range(3):
+            w.later()
+            signs_up(w, EMAIL_OFFERS, email=EMAIL)
+        assert way_back == len(w.emails.outbox)
+        assert not w.allowed(*EMAIL_OFFERS)
+        if way_back:
+            assert "offers" not in w.emails.outbox[0].text
+            w.later()
+            w.manager.choose(code_in(w.emails.outbox[0]), {EMAIL_OFFERS: True})
+            assert w.allowed(*EMAIL_OFFERS)
+
+
 def test_the_name_waits_for_the_answer(w: World) -> None:
     """
     An answer that may be a program's gives none; its confirmation does.
@@ -313,7 +333,9 @@ def _digits(backend: MemoryBackend) -> str:
     """
     Return the latest one-time code that was sent.
     """
-    found = [digits for message in backend.outbox for digits in re.findall(r"(?<![\w/])\d{6}(?!\w)", message.text)]
+    found: list[str] = [
+        digits for message in backend.outbox for digits in re.findall(r"(?<![\w/])\d{6}(?!\w)", message.text)
+    ]
     return found[-1]
 
 

@@ -10,10 +10,11 @@ from optly.contacts.parties import Contact, Organisation, Subscriber
 from optly.contacts.purposes import Purpose, Wording
 from optly.errors import NotPermittedError, OptlyError
 from optly.keys import Keys
+from optly.links import StopReach
 from optly.manager import AsyncConsentManager, ConsentManager
 from optly.messages import Content
 from optly.record.commands import Attachment, Context, Unsound
-from optly.record.events import Act, Actor, Engagement, Manner
+from optly.record.events import Act, Actor, Engagement, Manner, Through
 from optly.rules import Call, Charity, Decision, MessageKind, Solicited
 
 _moved.install()
@@ -46,7 +47,9 @@ __all__ = [
     "PostalAddress",
     "Purpose",
     "Solicited",
+    "StopReach",
     "Subscriber",
+    "Through",
     "Unsound",
     "Wording",
 ]

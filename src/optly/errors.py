@@ -337,8 +337,8 @@ class NotPermittedError(OptlyError):
 
 class StopStandsError(OptlyError):
     """
-    Someone other than the person tried to record a consent over a stop that only the person can lift. Nothing was
-    recorded.
+    No longer raised, and kept for those who catch it: a consent that someone other than the person reports over a stop
+    is recorded with `Defect.STOPPED_BEFORE` and lifts nothing.
     """
 
 

@@ -109,6 +109,12 @@ class Keys:
         """
         return self._idkeys(f"{organisation}\0{address.kind}\0{address.normal}")
 
+    def domain_idkeys(self, organisation: str, domain: str) -> tuple[bytes, ...]:
+        """
+        Return the keyed hashes of a whole *domain*, in its IDNA form, as `idkeys` does. They are those of no address.
+        """
+        return self._idkeys(f"{organisation}\0domain\0{domain}")
+
     def reference_idkeys(self, organisation: str, reference: str) -> tuple[bytes, ...]:
         """
         Return the keyed hashes of a host's own *reference* for a contact, as `idkeys` does of an address.

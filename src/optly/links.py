@@ -7,8 +7,9 @@ kind        made of                                     may                     
 question    random code, only its SHA-256 stored        show its question, take one answer      until answered,
                                                         to it, stop                             superseded or expired
 manage      random code, only its SHA-256 stored        show and change choices, masked; stop   until revoked
-stop        signed token                                stop what it names; nothing else        for ever, over key
-                                                                                                rotation
+stop        signed token                                stop what its letter says: every kind   for ever, over key
+                                                        of message to that line, unless the     rotation
+                                                        letter says less; nothing else
 undo        random code, only its SHA-256 stored        undo the one stop or change of address  thirty days
                                                         named in its message
 session     random code in a cookie, only its SHA-256   what the link it began at may;          thirty minutes at a
@@ -29,13 +30,14 @@ import re
 from base64 import b32encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
-from optly.contacts import AddressKind, Channel
+from optly.contacts import AddressKind, Channel, stopped_with
 from optly.errors import ConfigurationError, LinkInvalidError
 from optly.keys import Keys, sha256
 from optly.record.events import LinkKind
@@ -195,20 +197,53 @@ class LinkTarget:
         return msgspec.json.decode(data, type=cls)
 
 
+class StopReach(StrEnum):
+    """
+    What the stop link of a marketing message stops.
+
+    MESSAGES: Every marketing message of the sender to that line: all marketing by email for an email, all texts,
+        picture messages, chats and voicemails for a text. This is the default.
+    PURPOSE: Only messages for the purpose of this one, on its channel. Heeded only in a message that rests on consent,
+        and the message then says so.
+    """
+
+    MESSAGES = "messages"
+    PURPOSE = "purpose"
+
+
 @attrs.frozen(kw_only=True)
 class StopScope:
     """
-    What a stop link stops. None means all.
+    What a stop link stops.
 
     Attributes:
         contact: Id of the contact.
         line: Number of the line the message went to.
+        channel: The channel of the message: everything of its kind to that line stops. None for all marketing on every
+            line and channel.
+        purpose: The one purpose on that channel that stops; None for all.
+        never: Whether it also asks never to be written to again about the person's choices.
     """
 
     contact: str
     line: int
     channel: Channel | None
     purpose: str | None
+    never: bool = False
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """
+        The channels on which it stops messages. Empty for all.
+        """
+        if self.channel is None:
+            return ()
+        return stopped_with(self.channel) if self.purpose is None else (self.channel,)
+
+
+# What the fifth part of a token says. A token without one is from before there was a choice, and whatever purpose it
+# names, it stops every message.
+_PURPOSE, _NEVER = "p", "n"
 
 
 @attrs.frozen
@@ -235,7 +270,12 @@ class StopLinks:
         """
         Return the token for *scope*. It contains only ids and never expires.
         """
-        token: str = self._serializer.dumps([scope.contact, scope.line, scope.channel, scope.purpose])
+        parts = [scope.contact, scope.line, scope.channel, scope.purpose]
+        if scope.purpose is not None:
+            parts.append(_PURPOSE)
+        elif scope.never:
+            parts.append(_NEVER)
+        token: str = self._serializer.dumps(parts)
         return token
 
     def read(self, token: str) -> StopScope:
@@ -249,9 +289,13 @@ class StopLinks:
 
         try:
             payload: Any = self._serializer.loads(token)
-            contact, line, channel, purpose = payload
+            contact, line, channel, purpose, *rest = payload
             return StopScope(
-                contact=contact, line=line, channel=None if channel is None else Channel(channel), purpose=purpose
+                contact=contact,
+                line=line,
+                channel=None if channel is None else Channel(channel),
+                purpose=purpose if rest == [_PURPOSE] else None,
+                never=rest == [_NEVER],
             )
         except (BadData, ValueError, TypeError):
             raise LinkInvalidError("this is not one of our stop links, or part of it is missing") from None

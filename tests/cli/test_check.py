@@ -213,6 +213,7 @@ KEYS = {
     "failed": list,
     "valid_until": str | None,
     "duties": list,
+    "through": str | None,
 }
 
 

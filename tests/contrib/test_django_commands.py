@@ -118,7 +118,7 @@ def test_the_gate_answers_and_the_exit_code_too(shop: Shop, monkeypatch: pytest.
     code, out, _ = run("check", "nobody@example.com", *ASKED, "--json")
     found = json.loads(out)
     assert (1, False, Reason.NOT_ON_RECORD, None) == (code, found["allowed"], found["reason"], found["contact"])
-    assert 22 == len(found)
+    assert 23 == len(found)
     type_in(monkeypatch, f"{EMAIL}\n")
     assert 0 == run("check", "-", *ASKED)[0]
     assert 1 == run("check", EMAIL, *ASKED, "--at", "2026-11-24T11:00:00+00:00")[0]

@@ -188,7 +188,7 @@ def test_a_template_makes_a_link_for_whoever_is_meant(shop: Shop, by: str) -> No
     assert link != rendered("{% optly_preferences_url who %}", who=who)
     stop = rendered('{% optly_unsubscribe_url who "offers" %}', who=who)
     scope = shop.manager.open_stop(stop.rpartition("/")[2])
-    assert (ada.id, Channel.EMAIL, "offers") == (scope.contact, scope.channel, scope.purpose)
+    assert (ada.id, Channel.EMAIL, None) == (scope.contact, scope.channel, scope.purpose)
 
 
 def test_a_template_makes_the_headers_and_other_channels(shop: Shop) -> None:

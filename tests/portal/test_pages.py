@@ -394,7 +394,7 @@ def test_the_stop_page_waits_for_its_button(acme: Acme, visitor: Visitor) -> Non
     acme.later(minutes=1)
     token = acme.token("offers")
     page = visitor.get(f"/u/{token}")
-    assert "no more “Offers and discounts on our products” by email" in page.text
+    assert "no more marketing by email" in page.text
     done = visitor.post(f"/u/{token}", page.filled_in(f"/my/u/{token}", {}))
     assert done.status == 200
     assert acme.answers() == {EMAIL_OFFERS: False, SMS_OFFERS: True}

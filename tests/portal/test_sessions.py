@@ -676,8 +676,7 @@ class Said:
             case "everything":
                 w.manager.stop(link_of(w, ada))
             case "link":
-                ((_, purpose),) = {(None, purpose) for _, purpose in self.scopes}
-                header = w.manager.unsubscribe_headers(ada, purpose)["List-Unsubscribe"]
+                header = w.manager.unsubscribe_headers(ada, "offers")["List-Unsubscribe"]
                 w.manager.stop_by_token(header.strip("<>").rpartition("/")[2])
             case "withdraw":
                 w.manager.withdraw(ada, channels=[self.scopes[0][0]])
@@ -688,8 +687,9 @@ class Said:
 some = st.lists(st.sampled_from(SCOPES), min_size=1, unique=True).map(tuple)
 choices = st.builds(Said, st.just("choose"), some, st.booleans())
 everything = st.just(Said("everything", tuple(SCOPES)))
-# The header of a message by email stops what it is about by email.
-by_link = st.sampled_from(["offers", "news"]).map(lambda purpose: Said("link", ((Channel.EMAIL, purpose),)))
+# The header of a message by email stops all marketing by email, whatever the message is about.
+BY_LINK = tuple(scope for scope in SCOPES if scope[0] is Channel.EMAIL)
+by_link = st.just(Said("link", BY_LINK))
 withdrawn = st.sampled_from([Channel.EMAIL, Channel.SMS]).map(
     lambda channel: Said("withdraw", tuple(scope for scope in SCOPES if scope[0] is channel))
 )
@@ -719,7 +719,7 @@ def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
         said.happen(w, ada)
     w.later()
     earlier = allowed_now(w)
-    stopped = Said("everything", tuple(SCOPES)) if isinstance(stop, bool) else Said("link", ((Channel.EMAIL, stop),))
+    stopped = Said("everything", tuple(SCOPES)) if isinstance(stop, bool) else Said("link", BY_LINK)
     stopped.happen(w, ada)
     number = w.manager.standing(ada).version
     ended = earlier - allowed_now(w)

@@ -154,7 +154,7 @@ class Play:
         try:
             return self._ask(dict(self.story["ask"]))
         except NotPermittedError as error:
-            return Answer(allowed=False, reason=error.decision.reason.value, decision=error.decision)  # type: ignore[arg-type, attr-defined]
+            return Answer(allowed=False, reason=error.decision.reason.value, decision=error.decision)  # type: ignore[arg-type]
         except OptlyError as error:
             return Answer(allowed=False, reason=type(error).__name__)
 

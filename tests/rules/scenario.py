@@ -19,7 +19,6 @@ import attrs
 
 from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
-from optly.errors import StopStandsError
 from optly.protocols import Listing, RegisterName
 from optly.record.commands import (
     AddContact,
@@ -155,11 +154,8 @@ def put(scenario: Facts) -> tuple[Communication, Standing]:
     case.standing = fold(decide(AddContact(lines=lines, subscriber=was), Standing(), now=start), case.standing)
     case.later(case.at, ChangeDetails(subscriber=now, how="as the scenario says"))
     for at, command in sorted(case.commands, key=lambda item: item[0]):
-        try:
-            events = decide(command, case.standing, now=at)
-        except StopStandsError:
-            continue  # a list from somebody else, of a person who had stopped it
-        case.standing = fold(events, case.standing)
+        # A list from somebody else, of a person who had stopped it, is kept and lifts nothing.
+        case.standing = fold(decide(command, case.standing, now=at), case.standing)
     case.standing = case.standing.with_stops(_suppressions(case))
     return _communication(case), case.standing
 

@@ -11,7 +11,7 @@ import pytest
 
 from optly.canonical import canonical, parse, timestamp
 from optly.contacts.addresses import AddressKind, Channel
-from optly.errors import ConfigurationError, MissingLineError, SerializationError, StopStandsError, UsageError
+from optly.errors import ConfigurationError, MissingLineError, SerializationError, UsageError
 from optly.record.commands import (
     AddContact,
     AskForConsent,
@@ -141,7 +141,7 @@ def test_what_is_no_consent_answers_no_question() -> None:
 
 def test_a_sound_consent_is_recorded_alike_either_way() -> None:
     """
-    Evidence is asked for, and a stop is left to the person.
+    Evidence is asked for. What was stopped is kept as evidence, and lifting it is left to the person.
     """
     for unsound in Unsound:
         with pytest.raises(UsageError, match="how"):
@@ -149,8 +149,9 @@ def test_a_sound_consent_is_recorded_alike_either_way() -> None:
         with pytest.raises(UsageError, match="at least one"):
             decide(given(choices=(), unsound=unsound), on_record(), now=NOW)
         stopped = on_record(Stop(objection=True, at=NOW))
-        with pytest.raises(StopStandsError):
-            decide(given(unsound=unsound), stopped, now=NOW)
+        (kept,) = decide(given(unsound=unsound), stopped, now=NOW)
+        assert isinstance(kept, ConsentGiven)
+        assert kept.defects == (Defect.STOPPED_BEFORE,)
         (event,) = decide(given(unsound=unsound, manner=Manner()), on_record(), now=NOW)
         assert event.grade is Grade.D
 

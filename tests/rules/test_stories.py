@@ -39,6 +39,17 @@ def _trading_name(story: Story) -> None:
     story["ask"]["trading_as"] = "Look After My Bills"
 
 
+def _by_email_and_text(story: Story) -> None:
+    [request] = [step for step in story["steps"] if step["do"] == "import_objections"]
+    request["channels"] = ["email", "sms"]
+
+
+def _for_the_domain(story: Story) -> None:
+    [objection] = [step for step in story["steps"] if step["do"] == "record_objection"]
+    del objection["who"]
+    objection.update(do="record_domain_objection", domain="firm.example.com", how="letter of the managing director")
+
+
 def _sent_all_the_same(story: Story) -> None:
     for step in story["steps"]:
         step["may_fail"] = step["do"] == "record_communication"  # the gate would have refused those, too
@@ -50,6 +61,8 @@ TOLD: Final[dict[str, Callable[[Story], None]]] = {
     "HH-08": _attorney,
     "CO-06": _whatsapp,
     "CO-07": _trading_name,
+    "CH-14": _by_email_and_text,
+    "BB-12": _for_the_domain,
     "SV-05": _sent_all_the_same,
 }
 # Stories whose answer stands for the law alone: what staff record after an objection is kept, and lifts nothing.
@@ -84,6 +97,7 @@ def test_a_story_ends_as_a_lawyer_would_act(story: Story) -> None:
     Allowed or refused.
     """
     told = json.loads(json.dumps(story))
-    TOLD.get(told["id"], lambda _story: None)(told)
+    if retell := TOLD.get(told["id"]):
+        retell(told)
     answer = Play(told).answer()
     assert STRICTER.get(told["id"], told["expected"]["allowed"]) == answer.allowed, (story["story"], answer)

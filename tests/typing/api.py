@@ -20,7 +20,9 @@ from optly import (
     Organisation,
     Purpose,
     Solicited,
+    StopReach,
     Subscriber,
+    Through,
     Wording,
 )
 from optly.backends import ConsoleBackend, MemoryBackend, SESBackend, SMTPBackend, TwilioBackend
@@ -131,6 +133,11 @@ assert_type(
 assert_type(manager.withdraw(ada, channels=[Channel.SMS]), Standing)
 assert_type(manager.record_objection(ada, organisation="insurer"), Standing)
 assert_type(manager.change_details(ada, subscriber=Subscriber.COMPANY, how="Companies House 01234567"), Standing)
+assert_type(manager.record_objection(ada, through=Through.LETTER), Standing)
+assert_type(manager.record_domain_objection("firm.example.com", how="letter"), Contact)
+assert_type(manager.mark_deceased(ada, how="letter"), Standing)
+assert_type(manager.mark_gone_away(ada, Channel.POST, how="letter returned"), Standing)
+assert_type(manager.offer_way_back("ada@example.com"), bool)
 
 decision = manager.check("ada@example.com", Channel.EMAIL, "offers")
 assert_type(decision, Decision)
@@ -149,6 +156,7 @@ assert_type(Organisation(key="acme", name="Acme", address="Leeds", also_known_as
 assert_type(UKPECR(dormant_months=None, solicited_within=timedelta(days=7)).dormant_months, int | None)
 assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), Iterator[Decision])
 assert_type(manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello")), str)
+assert_type(manager.send(ada, Channel.EMAIL, "offers", "Hello", stops=StopReach.PURPOSE), str)
 
 assert_type(manager.link(ada), str)
 assert_type(manager.unsubscribe_headers(ada, "offers"), Mapping[str, str])

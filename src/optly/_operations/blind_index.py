@@ -4,15 +4,24 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import attrs
 
-from optly.contacts import Address, Channel, parse_address
+from optly.contacts import Address, Channel, EmailAddress, parse_address
 from optly.keys import Keys
 from optly.protocols import Identifier, Reference, Suppression
-from optly.record.events import ContactErased, Event, LineAdded, LineLeft, LineReinstated
+from optly.record.events import (
+    ContactErased,
+    DomainObjectionRaised,
+    Event,
+    LineAdded,
+    LineLeft,
+    LineReinstated,
+    Through,
+)
 from optly.record.ledger import Opening
 from optly.record.standing import Standing, StandingStop
 
@@ -28,20 +37,22 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
     }
 
 
-# The scope of a suppression of all marketing.
+# The scope of a suppression of all marketing, and what a scope begins with if its idkey is that of a domain.
 EVERYTHING: Final = "*/*"
+_FOR_DOMAIN: Final = "@"
 
 
 def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
     """
-    Return the stops that suppressions of an address amount to.
+    Return the stops that suppressions of an address, or of its domain, amount to.
 
     Args:
         lines: The line each idkey stands for.
     """
     stops = []
     for row in rows:
-        channel, purpose, *named = row.scope.split("/")
+        scope, domain = row.scope.removeprefix(_FOR_DOMAIN), row.scope.startswith(_FOR_DOMAIN)
+        channel, purpose, *named = scope.split("/")
         stops.append(
             StandingStop(
                 channel=None if channel == "*" else Channel(channel),
@@ -51,6 +62,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
                 objection=True,
                 seq=None,
                 organisation=named[0] if named else None,
+                through=Through.DOMAIN if domain else None,
             )
         )
     return stops
@@ -70,6 +82,20 @@ def changes_index(events: Iterable[Event]) -> bool:
     Whether any of these events changes index rows of addresses already on record.
     """
     return any(isinstance(event, LineLeft | LineReinstated | ContactErased) for event in events)
+
+
+def _domains(domain: str) -> Iterator[str]:
+    """
+    Yield a domain and those it lies in, without the top one: a stop for ``example.com`` covers ``mail.example.com``.
+    """
+    while "." in domain:
+        yield domain
+        domain = domain.partition(".")[2]
+
+
+@lru_cache(maxsize=4096)
+def _domain_idkeys(keys: Keys, organisation: str, domain: str) -> tuple[bytes, ...]:
+    return tuple(idkey for name in _domains(domain) for idkey in keys.domain_idkeys(organisation, name))
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +137,24 @@ class BlindIndex:
         idkey = self.reference_idkeys(reference)[0]
         return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
 
+    def domain_idkeys(self, address: Address) -> tuple[bytes, ...]:
+        """
+        Return the idkeys under which a stop for everyone at the domain of an address would be; none but for email.
+        """
+        if not isinstance(address, EmailAddress):
+            return ()
+        return _domain_idkeys(self._keys, self._organisation, address.domain)
+
+    def _domain_suppressions(self, event: DomainObjectionRaised) -> Iterator[Suppression]:
+        domain = next(value for slot, value in event.personal.items() if slot.startswith("domain_"))
+        for purpose in event.purposes or ("*",):
+            yield Suppression(
+                idkey=self._keys.domain_idkeys(self._organisation, domain)[0],
+                scope=f"{_FOR_DOMAIN}{Channel.EMAIL}/{purpose}",
+                at=event.occurred_at,
+                key_version=self._keys.all[0].version,
+            )
+
     def changes(
         self, subject: bytes, events: Sequence[Event], values: Mapping[int, Address], left: Container[int] = ()
     ) -> IndexChanges:
@@ -139,9 +183,19 @@ class BlindIndex:
             identifiers=identifiers,
             release=[idkey for line in leaving if line in addresses for idkey in self.idkeys(addresses[line])],
             suppressions=[
-                Suppression(idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version)
-                for event in erased
-                for line, address in addresses.items()
-                if line not in left
+                *(
+                    suppression
+                    for event in events
+                    if isinstance(event, DomainObjectionRaised)
+                    for suppression in self._domain_suppressions(event)
+                ),
+                *(
+                    Suppression(
+                        idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version
+                    )
+                    for event in erased
+                    for line, address in addresses.items()
+                    if line not in left
+                ),
             ],
         )

@@ -6,20 +6,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, assert_never
 
 import attrs
 
 from optly import rendering
 from optly._operations.application import Application
+from optly._operations.links import heeded
 from optly._operations.payload import Payload, PayloadKind
 from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, PostalAddress, Wording
-from optly.links import STEP_UP_LIFE, StopScope
+from optly.links import STEP_UP_LIFE, StopReach, StopScope
 from optly.locale.i18n import nearest
 from optly.messages import Content, Message
 from optly.messages.texts import segments
 from optly.record.complaint_references import reference_of
 from optly.rules import Reason
+from optly.timeline.stops import all_named, stopped_in_words
 
 _log = logging.getLogger("optly")
 
@@ -73,15 +76,9 @@ def compose(
 
     Args:
         message: Its id, 32 hexadecimal digits.
-        wordings: The questions that a request asks, a receipt confirms or a notice says are stopped.
+        wordings: The questions that a request asks or a receipt confirms.
     """
-    # The stop link of a marketing message stops its channel and purpose, that of any other message stops everything.
-    scope = StopScope(
-        contact=contact.id,
-        line=payload.line,
-        channel=payload.channel if payload.kind is PayloadKind.MARKETING else None,
-        purpose=None if payload.also_for else payload.purpose or None,
-    )
+    scope = _stop_scope(contact, payload, variables.reason)
     head = rendering.Letterhead(
         organisation=app.settings.organisation.trading_as(_name(app, payload)),
         channel=payload.channel,
@@ -90,7 +87,7 @@ def compose(
         language=payload.language,
         more=app.settings.catalogues,
     )
-    content = _content(app, head, contact, payload, wordings, variables)
+    content = _content(app, head, contact, payload, scope, wordings, variables)
     if payload.channel is Channel.SMS:
         _warn_about_length(message, content.text)
     return Message(
@@ -114,11 +111,28 @@ def _name(app: Application, payload: Payload) -> str | None:
     return payload.trading_as if payload.trading_as in names else None
 
 
+def _stop_scope(contact: Contact, payload: Payload, reason: Reason) -> StopScope:
+    """
+    Return what the stop link of a message stops: in a marketing message, every message of its kind to that line or, if
+    it may and the host wishes, its purpose alone; in any other message, everything.
+    """
+    markets = payload.kind is PayloadKind.MARKETING
+    alone = markets and heeded(payload.stops, reason) is StopReach.PURPOSE
+    return StopScope(
+        contact=contact.id,
+        line=payload.line,
+        channel=payload.channel if markets else None,
+        purpose=payload.purpose if alone and not payload.also_for else None,
+        never=payload.kind is PayloadKind.WAY_BACK,
+    )
+
+
 def _content(
     app: Application,
     head: rendering.Letterhead,
     contact: Contact,
     payload: Payload,
+    scope: StopScope,
     wordings: Sequence[Wording],
     variables: Variables,
 ) -> Content:
@@ -134,18 +148,21 @@ def _content(
             return rendering.help_text(head)
         case PayloadKind.MARKETING:
             assert payload.content is not None
-            return rendering.marketing(head, payload.content, reason=variables.reason)
+            stops = "" if scope.purpose is None else _in_words(app, head, scope.channel, scope.purpose)
+            return rendering.marketing(head, payload.content, reason=variables.reason, stops=stops)
         case PayloadKind.CODE:
             minutes = int(STEP_UP_LIFE.total_seconds() // 60)
             return rendering.code_message(head, variables.code, host=app.settings.pages.host, minutes=minutes)
         case PayloadKind.LINK:
             return rendering.link_message(head)
+        case PayloadKind.WAY_BACK:
+            return rendering.way_back_message(head)
         case PayloadKind.COPY:
             return rendering.copy_message(head, page=variables.page, plain=variables.plain)
         case PayloadKind.STOPPED:
             assert payload.at is not None
             assert payload.until is not None
-            return rendering.stopped_notice(head, wordings, on=payload.at, until=payload.until)
+            return _stopped(app, head, payload, on=payload.at, until=payload.until)
         case PayloadKind.CHANGED:
             assert payload.until is not None
             return rendering.changed_notice(head, kind=variables.kind, masked=variables.masked, until=payload.until)
@@ -175,6 +192,25 @@ def _content(
             raise AssertionError("a link that was asked for is sent as a message of its own")
         case _:
             assert_never(payload.kind)
+
+
+def _in_words(app: Application, head: rendering.Letterhead, channel: Channel | None, purpose: str | None) -> str:
+    language = nearest(head.language, head.more)
+    return stopped_in_words(channel, purpose, app.settings.purposes, language, head.translations.gettext)
+
+
+def _stopped(
+    app: Application, head: rendering.Letterhead, payload: Payload, *, on: datetime, until: datetime
+) -> Content:
+    language = nearest(head.language, head.more)
+    left = all_named(
+        [(choice.channel, choice.purpose) for choice in payload.left],
+        app.settings.purposes,
+        language,
+        head.translations.gettext,
+    )
+    what = _in_words(app, head, payload.stopped_channel, payload.purpose or None)
+    return rendering.stopped_notice(head, what, left=left, on=on, until=until)
 
 
 def _warn_about_length(message: str, text: str) -> None:

@@ -185,7 +185,10 @@ async def check_addresses(
     Decide for the line of each address: it is allowed where one of its holders allows it and none has objected there.
     """
     idkeys_by_address = [app.index.idkeys(address) for address in addresses]
-    found = await app.storage.find([idkey for idkeys in idkeys_by_address for idkey in idkeys])
+    domains_by_address = [app.index.domain_idkeys(address) for address in addresses]
+    found = await app.storage.find(
+        list(dict.fromkeys(idkey for idkeys in (*idkeys_by_address, *domains_by_address) for idkey in idkeys))
+    )
     subjects = {row.subject for rows in found.holders.values() for row in rows}
     heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
@@ -193,7 +196,7 @@ async def check_addresses(
         suppressions.setdefault(row.idkey, []).append(row)
     now = app.settings.clock() if at is None else at
     decisions = []
-    for address, idkeys in zip(addresses, idkeys_by_address, strict=True):
+    for address, idkeys, domains in zip(addresses, idkeys_by_address, domains_by_address, strict=True):
         holders = []
         for holder in [holder for idkey in idkeys for holder in found.holders.get(idkey, ())]:
             record = await app.repository.record(holder.subject, heads.get(holder.subject))
@@ -202,10 +205,11 @@ async def check_addresses(
                 holders.append((holder.subject.hex(), holder.line, standing))
         rows: list[Suppression] = []
         if suppressions:
-            rows = [row for idkey in idkeys for row in suppressions.get(idkey, ()) if at is None or row.at <= at]
+            named = (*idkeys, *domains)
+            rows = [row for idkey in named for row in suppressions.get(idkey, ()) if at is None or row.at <= at]
         held: Sequence[_Held] = holders
         if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
-            held = list(_as_held(holders, stops_from(rows, dict.fromkeys(idkeys))))
+            held = list(_as_held(holders, stops_from(rows, dict.fromkeys((*idkeys, *domains)))))
         known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
         refusals = []
         for contact, line, standing in held:

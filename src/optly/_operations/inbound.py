@@ -14,11 +14,11 @@ from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key
 from optly._operations.repository import Plan, Planner
-from optly.contacts import Channel, Contact, parse_address
+from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
-from optly.messages.replies import Asks, Picks, Reply, Says, Starts, Stops, read_reply
+from optly.messages.replies import Asks, Picks, Reply, Says, Starts, Stops, names_more, read_reply
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
 from optly.record.events import Meaning, Through
 from optly.record.standing import Question, QuestionState, Standing
@@ -60,11 +60,14 @@ async def _message(app: Application, event: InboundMessage) -> Received:
 
 
 def _stop(event: InboundMessage, line: int) -> Planner:
+    # STOP covers every kind of message to that line; words that name calls, or everything, cover whatever reaches it.
+    channels = reaching(event.channel.kind) if names_more(event.text) else stopped_with(event.channel)
+
     def plan(_standing: Standing, now: datetime) -> Plan:
         return Plan(
             command=Stop(
                 objection=True,
-                channels=(event.channel,),
+                channels=channels,
                 line=line,
                 at=min(event.at, now),
                 through=Through.REPLY,

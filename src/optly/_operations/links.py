@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
+from optly._operations.gate import assess
 from optly._operations.lines import Named, require_line
 from optly.contacts import Channel, Contact
-from optly.errors import UnknownContactError
-from optly.links import LinkTarget, StopScope, code_bytes, code_key, make_code
+from optly.errors import UnknownContactError, UsageError
+from optly.links import LinkTarget, StopReach, StopScope, code_bytes, code_key, make_code
 from optly.protocols import StoredCode
 from optly.record.events import LinkKind
 from optly.rendering import unsubscribe_headers
+from optly.rules import MessageKind, Reason
 
 # How long the code of a question is kept after it expires, so that anyone who opens it late sees why it is closed.
 _GRACE = timedelta(days=365)
@@ -57,12 +59,36 @@ async def revoke(app: Application, contact: Contact) -> int:
     return await app.storage.revoke_codes(contact.subject)
 
 
+def heeded(wish: StopReach, reason: Reason) -> StopReach:
+    """
+    Return what the stop link of a message that is sent for *reason* may stop, where the host wishes for *wish*.
+
+    It may stop one purpose alone only where each purpose has a consent of its own, which is withdrawn by itself. A soft
+    opt-in is refused as a whole (regs 22(3)(c) and 22(3A)(c)), and without consent any stop is an objection, which is
+    to direct marketing as such (UK GDPR Art 21(2) and (3)).
+
+    Source: PECR reg 22, https://www.legislation.gov.uk/uksi/2003/2426/regulation/22 (read 2026-11-23); the ICO,
+    https://ico.org.uk/for-organisations/direct-marketing-and-privacy-and-electronic-communications/
+    direct-marketing-guidance/respect-peoples-preferences/ (as reported 2026-11-23).
+    """
+    return wish if reason is Reason.CONSENTED else StopReach.MESSAGES
+
+
 async def stop_headers(
-    app: Application, contact: Contact, channel: Channel, purpose: str | None, named: Named
+    app: Application, contact: Contact, channel: Channel, purpose: str | None, named: Named, stops: StopReach
 ) -> Mapping[str, str]:
     record = await app.repository.require(contact)
     if purpose is not None:
         app.settings.purpose(purpose)
+    elif stops is StopReach.PURPOSE:
+        raise UsageError("name the purpose that the link is to stop")
     number = require_line(record.standing, channel, await numbers_of(app, record, named))
-    scope = StopScope(contact=contact.id, line=number, channel=channel, purpose=purpose)
+    if purpose is not None and stops is StopReach.PURPOSE:
+        standing, _ = await app.repository.with_suppressions(record)
+        now, kind = app.settings.clock(), MessageKind.MARKETING
+        decision = assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now)
+        stops = heeded(stops, decision.reason)
+    scope = StopScope(
+        contact=contact.id, line=number, channel=channel, purpose=purpose if stops is StopReach.PURPOSE else None
+    )
     return unsubscribe_headers(app.settings.pages.stop(app.settings.stop_links.sign(scope)))

@@ -13,7 +13,7 @@ import msgspec
 
 from optly.contacts import Channel, Contact
 from optly.errors import DamagedError
-from optly.links import Undo
+from optly.links import StopReach, Undo
 from optly.messages import Content
 from optly.protocols import OutboxMessage
 from optly.record.events import Choice, ConsentGiven, Event
@@ -26,6 +26,7 @@ class PayloadKind(StrEnum):
 
     LINK_WANTED: Not a message yet: someone entered an address and asked for a link to be sent there.
     LINK: That link, sent if the address is on record.
+    WAY_BACK: A link to the choices of someone who had stopped, because their address was entered in a form.
     STOPPED, CHANGED: A notice of a stop or a change of address, with a link that undoes it.
     COMPLAINT: The acknowledgement of a complaint.
     OUTCOME: The outcome of a complaint.
@@ -40,6 +41,7 @@ class PayloadKind(StrEnum):
     CODE = "code"
     LINK_WANTED = "link_wanted"
     LINK = "link"
+    WAY_BACK = "way_back"
     COPY = "copy"
     STOPPED = "stopped"
     CHANGED = "changed"
@@ -62,13 +64,13 @@ class Payload:
 
     Attributes:
         line: Number of the contact's line it goes to; 0 for any other address.
-        purpose: Key of the purpose of a marketing message.
+        purpose: Key of the purpose of a marketing message, or of the one purpose a notice says is stopped.
         also_for: Keys of its further purposes.
         trading_as: The trading name that it is written in, or empty.
         question: Id of the question a request asks or a reminder repeats.
         until: The last instant at which that question can be answered, a stop or change undone, or a complaint
             acknowledged in time.
-        choices: The choices that a receipt confirms or a notice says are stopped.
+        choices: The choices that a receipt confirms or a notice offers to undo.
         at: When those choices were made, the stop or the change was, or the complaint was received.
         content: The content of a marketing message, or the outcome of a complaint as text.
         address: The address someone entered, where no other is known.
@@ -77,6 +79,9 @@ class Payload:
         undo: What the link in the message undoes.
         complaint: Id of the complaint it is about.
         reminder: Whether the organisation was alerted before.
+        stops: What the stop link of a marketing message is to stop.
+        stopped_channel: The channel of the message whose link stopped something, in a notice; None for everything.
+        left: What a notice says goes on, as choices.
         contact: The contact whose record it concerns, if it is not in their outbox: a message about a complaint is
             queued under the id of the complaint, so that it outlives the erasure of the contact.
     """
@@ -100,6 +105,9 @@ class Payload:
     complaint: str | None = None
     reminder: bool = False
     contact: str = ""
+    stops: StopReach = StopReach.MESSAGES
+    stopped_channel: Channel | None = None
+    left: tuple[Choice, ...] = ()
 
     @property
     def answered(self) -> str | None:

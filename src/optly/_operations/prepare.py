@@ -129,7 +129,7 @@ async def _gate(
     if payload.answered is not None:
         return await _gate_answer(app, message, record, standing, addresses, now, outcomes)
     if not message.recorded:
-        address = await _unrecorded_address(app, payload, standing)
+        address = await _unrecorded_address(app, payload, standing, now)
         if address is None:
             outcomes.drop(message, counted=False)
             return None
@@ -166,7 +166,7 @@ async def _gate_answer(
         channel, number = message.payload.channel, message.payload.line
         line = standing.line_for(channel, number) or standing.line_for(channel)
         message.payload = attrs.evolve(message.payload, line=number if line is None else line.number)
-    obsolete = second_gate.is_obsolete(message.payload, (), standing) or _is_replaced(message, standing)
+    obsolete = second_gate.is_obsolete(message.payload, (), standing, now) or _is_replaced(message, standing)
     decision = None
     if line is not None and not obsolete:
         decision = second_gate.gate_queued(app, message.contact, message.payload, (), standing, now)
@@ -197,7 +197,7 @@ def _reaches(payload: Payload, standing: Standing) -> bool:
     return payload.kind is PayloadKind.CHANGED or standing.line_for(payload.channel, payload.line) is not None
 
 
-async def _unrecorded_address(app: Application, payload: Payload, standing: Standing) -> Address | None:
+async def _unrecorded_address(app: Application, payload: Payload, standing: Standing, now: datetime) -> Address | None:
     """
     Return the address of a message that goes to no line of a contact; None if it has none or is obsolete.
     """
@@ -206,7 +206,7 @@ async def _unrecorded_address(app: Application, payload: Payload, standing: Stan
             await sessions.send_requested_link(app, payload)
             return None
         case PayloadKind.ALERT:
-            obsolete = second_gate.is_obsolete(payload, (), standing)
+            obsolete = second_gate.is_obsolete(payload, (), standing, now)
             return None if obsolete else parse_address(app.settings.organisation.email, AddressKind.EMAIL)
         case _:
             return await details.proposal(app, payload)

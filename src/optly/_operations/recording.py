@@ -10,13 +10,20 @@ from typing import Any
 
 from optly._operations.application import Application
 from optly._operations.contacts import add_address, numbers_of
-from optly._operations.lines import Named, require_lines
+from optly._operations.lines import Named, require_line, require_lines
 from optly._operations.repository import Plan
-from optly.contacts import Address, Channel, Contact, Wording, parse_address
+from optly.contacts import Address, Channel, Contact, Subscriber, Wording, parse_address, parse_domain
 from optly.contacts.parties import require_key
 from optly.errors import AddressError, UsageError
-from optly.record.commands import RecordCharitySoftOptIn, RecordConsent, RecordSoftOptIn, Stop
-from optly.record.events import Actor, Choice
+from optly.record.commands import (
+    AddContact,
+    ObjectForDomain,
+    RecordCharitySoftOptIn,
+    RecordConsent,
+    RecordSoftOptIn,
+    Stop,
+)
+from optly.record.events import Actor, Choice, Through
 from optly.record.standing import Standing
 from optly.results import Imported
 
@@ -95,7 +102,10 @@ async def stop(
     actor: Actor,
     how: str,
     organisation: str | None = None,
+    through: Through | None = None,
 ) -> Standing:
+    if through is Through.DOMAIN:
+        raise UsageError("a stop for a domain is recorded by record_domain_objection")
     for key in purposes:
         app.settings.purpose(key)
     record = await app.repository.require(contact)
@@ -116,10 +126,59 @@ async def stop(
                 actor=actor,
                 how=how,
                 organisation=None if organisation == app.settings.organisation.key else organisation,
+                through=through,
             )
         )
 
     return (await app.repository.apply(contact, plan, read=record)).standing
+
+
+async def gone_away(app: Application, contact: Contact, channel: Channel, named: Named, **facts: Any) -> Standing:
+    """
+    Record that someone can no longer be reached at the line of a channel.
+    """
+    record = await app.repository.require(contact)
+    number = require_line(record.standing, channel, await numbers_of(app, record, named))
+    return await stop(
+        app,
+        contact,
+        Named(numbers=(number,)),
+        objection=True,
+        channels=(),
+        purposes=(),
+        through=Through.GONE_AWAY,
+        **facts,
+    )
+
+
+async def object_for_domain(
+    app: Application,
+    domain: str,
+    contact: Contact | None,
+    *,
+    purposes: Sequence[str],
+    at: datetime | None,
+    actor: Actor,
+    how: str,
+) -> Contact:
+    """
+    Record an objection for every address at a domain: in the record of a contact, or in one of its own.
+    """
+    named = parse_domain(domain)
+    for key in purposes:
+        app.settings.purpose(key)
+    if contact is None:
+        contact = Contact(app.settings.random(16).hex())
+        await app.repository.apply(contact, AddContact(subscriber=Subscriber.COMPANY, actor=actor))
+    else:
+        await app.repository.require(contact)
+
+    def plan(_standing: Standing, now: datetime) -> Plan:
+        since = now if at is None else at
+        return Plan(command=ObjectForDomain(domain=named, purposes=tuple(purposes), at=since, actor=actor, how=how))
+
+    await app.repository.apply(contact, plan)
+    return contact
 
 
 async def import_objections(
@@ -127,6 +186,8 @@ async def import_objections(
     addresses: Iterable[str | Address],
     channel: Channel,
     *,
+    channels: Sequence[Channel] = (),
+    through: Through | None = None,
     at: datetime | None,
     actor: Actor,
     how: str,
@@ -139,6 +200,17 @@ async def import_objections(
             malformed.append(position)
             continue
         contact = await add_address(app, address, actor)
-        await stop(app, contact, Named(), objection=True, channels=(), purposes=(), at=at, actor=actor, how=how)
+        await stop(
+            app,
+            contact,
+            Named(),
+            objection=True,
+            channels=channels,
+            purposes=(),
+            at=at,
+            actor=actor,
+            how=how,
+            through=through,
+        )
         recorded += 1
     return Imported(recorded=recorded, malformed=tuple(malformed))

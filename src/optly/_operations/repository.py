@@ -19,7 +19,17 @@ from optly._operations.payload import encode, receipt
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
 from optly.contacts import Address, Channel, Contact, Wording
-from optly.protocols import AsyncStorage, Commit, Found, Head, OutboxMessage, Reference, Settlement, StoredComplaint
+from optly.protocols import (
+    AsyncStorage,
+    Commit,
+    Found,
+    Head,
+    OutboxMessage,
+    Reference,
+    Settlement,
+    StoredComplaint,
+    Suppression,
+)
 from optly.record.commands import Command
 from optly.record.complaint_references import reference_key
 from optly.record.consent import decide, fold
@@ -108,12 +118,17 @@ Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
 
-def _suppressed(lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found) -> dict[bytes, list[StandingStop]]:
-    return {
-        subject: stops_from(matching, lines_by_idkey)
-        for subject, lines_by_idkey in lines.items()
-        if (matching := [row for row in found.suppressions if row.idkey in lines_by_idkey])
+def _suppressed(lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found) -> dict[bytes, list[StandingStop]]:
+    if not found.suppressions:
+        return {}
+    rows: dict[bytes, list[Suppression]] = {}
+    for row in found.suppressions:
+        rows.setdefault(row.idkey, []).append(row)
+    stops = {
+        subject: [stop for idkey, line in pairs if idkey in rows for stop in stops_from(rows[idkey], {idkey: line})]
+        for subject, pairs in lines.items()
     }
+    return {subject: known for subject, known in stops.items() if known}
 
 
 @attrs.frozen(kw_only=True)
@@ -253,19 +268,25 @@ class Repository:
 
     async def _find_lines(
         self, contacts: Mapping[bytes, Mapping[int, Address]]
-    ) -> tuple[dict[bytes, dict[bytes, int | None]], Found]:
+    ) -> tuple[dict[bytes, list[tuple[bytes, int]]], Found]:
         """
-        Look up the lines of contacts: return the number of each line by contact and idkey, and what was found.
+        Look up the lines of contacts: return for each the idkeys with the line they stand for, and what was found.
+
+        Several lines of one contact may lie in one domain, which has one idkey.
         """
-        lines: dict[bytes, dict[bytes, int | None]] = {
-            subject: {idkey: line for line, address in values.items() for idkey in self.index.idkeys(address)}
+        lines = {
+            subject: [
+                (idkey, line)
+                for line, address in values.items()
+                for idkey in (*self.index.idkeys(address), *self.index.domain_idkeys(address))
+            ]
             for subject, values in contacts.items()
         }
-        idkeys = [idkey for lines_by_idkey in lines.values() for idkey in lines_by_idkey]
+        idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))
         return lines, await self.storage.find(idkeys) if idkeys else Found({}, ())
 
     async def _others(
-        self, records: Sequence[Record], lines: Mapping[bytes, Mapping[bytes, int | None]], found: Found
+        self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
     ) -> dict[bytes, list[CoHolder]]:
         """
         Return the other holders of the lines that contacts have now, by contact. One who shares nothing is left out.
@@ -273,7 +294,7 @@ class Repository:
         sharing = [
             (record.subject, line, holder)
             for record in records
-            for idkey, line in lines[record.subject].items()
+            for idkey, line in lines[record.subject]
             if line in record.standing.present()
             for holder in found.holders.get(idkey, ())
             if holder.subject != record.subject

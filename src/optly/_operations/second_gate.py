@@ -12,6 +12,7 @@ from optly._operations.application import Application
 from optly._operations.ask import gate_request
 from optly._operations.gate import assess, together
 from optly._operations.payload import Payload, PayloadKind
+from optly._operations.way_back import standing_stop
 from optly.contacts import Contact
 from optly.record.events import Choice
 from optly.record.standing import QuestionState, Standing
@@ -42,7 +43,7 @@ def _stopped_by(standing: Standing, choice: Choice, now: datetime) -> int | None
     return None if stop is None else stop.seq
 
 
-def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing) -> bool:
+def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime) -> bool:
     """
     Whether what a message says is no longer true.
 
@@ -52,6 +53,10 @@ def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing)
     match payload.kind:
         case PayloadKind.REQUEST | PayloadKind.REMINDER | PayloadKind.RECEIPT | PayloadKind.STOPPED:
             return not choices
+        case PayloadKind.WAY_BACK:
+            # Made for one stop: a later one, or a yes, has taken its place.
+            stop = standing_stop(standing, payload.channel, payload.line, now)
+            return stop is None or stop.at != payload.at
         case PayloadKind.CHANGED:
             assert payload.undo is not None
             return payload.undo.added not in standing.present()
@@ -72,7 +77,7 @@ def gate_queued(
     """
     Gate a queued message in the same way as when it was queued. None if it is obsolete.
     """
-    if is_obsolete(payload, choices, standing):
+    if is_obsolete(payload, choices, standing, now):
         return None
     if payload.question is not None:
         question = standing.question(payload.question)

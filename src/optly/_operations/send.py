@@ -15,6 +15,7 @@ from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Channel, Contact
+from optly.links import StopReach
 from optly.messages import Content
 from optly.record.commands import QueueMessage, RecordCommunication
 from optly.record.events import Checked
@@ -29,6 +30,7 @@ async def send(
     purposes: Sequence[str],
     content: Content,
     named: Named,
+    stops: StopReach,
     *,
     trading_as: str | None = None,
 ) -> str:
@@ -67,6 +69,7 @@ async def send(
             also_for=tuple(purposes[1:]),
             trading_as=trading_as or "",
             content=content,
+            stops=stops,
         )
         return Plan(command=command, queue=(encode(payload, contact.subject, message, now),))
 

@@ -59,6 +59,8 @@ class Settings:
     Attributes:
         random: Returns as many random bytes as it is asked for.
         receipts: Whether people are sent a confirmation of what they agreed to.
+        way_back: Whether someone who stopped gets one message with a link to their choices for each stop, if their
+            address is entered in a form.
         rates, quiet_hours, budget: How fast and when messages are sent, and how often one person is asked.
         catalogues: Directories with the host's own catalogues, which take precedence over ours.
     """
@@ -70,6 +72,7 @@ class Settings:
     rulebook: Rulebook
     clock: Clock
     receipts: bool
+    way_back: bool
     rates: Sequence[Rate]
     quiet_hours: QuietHours | None
     budget: Budget | None

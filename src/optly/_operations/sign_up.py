@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -18,7 +17,7 @@ import attrs
 import msgspec
 
 from optly import errors
-from optly._operations import throttle
+from optly._operations import throttle, way_back
 from optly._operations.access import Access
 from optly._operations.application import Application
 from optly._operations.ask import ConsentRequest, request_consent
@@ -115,9 +114,13 @@ async def sign_up(app: Application, form: Form, check: Check | None) -> None:
         return
     for address, request in asks:
         contact = await _holder(app, address)
-        with suppress(errors.NotPermittedError, errors.AmbiguousLineError):
+        try:
             question = await request_consent(app, contact, request, Named(addresses=(address,)))
             await _keep_name(app, contact, question, form.name)
+        except errors.NotPermittedError:
+            await way_back.offer(app, address)
+        except errors.AmbiguousLineError:
+            pass
 
 
 async def _passes(check: Check) -> bool:

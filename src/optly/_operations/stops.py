@@ -14,11 +14,11 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Contact
 from optly.errors import LinkInvalidError
-from optly.links import UNDO_LIFE, Undo
+from optly.links import UNDO_LIFE, StopScope, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
 from optly.record.consent import decide, fold
-from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated, LineRemoved, LinkKind
+from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated, LineRemoved, LinkKind, Through
 from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
@@ -35,7 +35,8 @@ async def stop(access: Access, context: Context) -> AfterStop:
     present = access.target.line in access.record.standing.present()
     await access.openings()  # read once, for the index and for the page shown afterwards
     notices: list[OutboxMessage] = []
-    applied = await access.apply(_stop_planner(app, access.contact, command, access.target.line, notices))
+    scope = StopScope(contact=access.contact.id, line=access.target.line, channel=None, purpose=None)
+    applied = await access.apply(_stop_planner(app, command, scope, notices))
     notified = bool(applied.events and notices)
     if not applied.events or not access.manages or not present:
         return AfterStop(told=notified)
@@ -43,6 +44,9 @@ async def stop(access: Access, context: Context) -> AfterStop:
 
 
 async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
+    """
+    Stop what a stop link says, for the page behind it and for the button of a mail program alike.
+    """
     scope = app.settings.stop_links.read(token)
     contact = Contact(scope.contact)
     record = await app.repository.load(contact)
@@ -50,25 +54,22 @@ async def stop_by_token(app: Application, token: str, context: Context) -> After
         return AfterStop()
     command = Stop(
         objection=True,
-        channels=() if scope.channel is None else (scope.channel,),
+        channels=scope.channels,
         purposes=() if scope.purpose is None else (scope.purpose,),
         line=None if scope.channel is None else scope.line,
         at=app.settings.clock(),
         link=LinkKind.STOP,
+        through=Through.NEVER if scope.never else None,
         context=context,
     )
     notices: list[OutboxMessage] = []
-    applied = await app.repository.apply(
-        contact, _stop_planner(app, contact, command, scope.line, notices), read=record
-    )
+    applied = await app.repository.apply(contact, _stop_planner(app, command, scope, notices), read=record)
     return AfterStop(told=bool(applied.events and notices))
 
 
-def _stop_planner(
-    app: Application, contact: Contact, command: Stop, line: int, notices: list[OutboxMessage]
-) -> Planner:
+def _stop_planner(app: Application, command: Stop, scope: StopScope, notices: list[OutboxMessage]) -> Planner:
     """
-    Return a planner that stops, and notifies the reader at *line* if the stop ends something they had agreed to.
+    Return a planner that stops, and notifies the reader at the line if the stop ends something they had agreed to.
 
     Args:
         notices: Filled with the notice, if there is one.
@@ -77,36 +78,44 @@ def _stop_planner(
     def plan(standing: Standing, now: datetime) -> Plan:
         after = fold(decide(command, standing, now=now), standing)
         ended = restorable(standing, after, after.version, now) if after.version > standing.version else ()
-        notices[:] = _notice(app, contact, standing, line, ended, after.version, now)
+        notices[:] = _notice(app, scope, after, ended, now)
         return Plan(command=command, queue=tuple(notices))
 
     return plan
 
 
 def _notice(
-    app: Application,
-    contact: Contact,
-    standing: Standing,
-    number: int,
-    ended: Sequence[Choice],
-    stop: int,
-    now: datetime,
+    app: Application, scope: StopScope, after: Standing, ended: Sequence[Choice], now: datetime
 ) -> tuple[OutboxMessage, ...]:
-    line = next((line for line in standing.lines if line.number == number and not line.removed), None)
+    """
+    Return the notice of a stop: what was stopped, and what the person agreed to that goes on.
+
+    Args:
+        after: The standing after the stop.
+        ended: What it ended. If nothing, or if the person asked never to be written to, there is no notice.
+    """
+    line = next((line for line in after.lines if line.number == scope.line and not line.removed), None)
     channel = None if line is None else writes_to(line.kind, app.backends)
-    if not ended or channel is None or not app.settings.receipts:
+    if not ended or line is None or channel is None or scope.never or not app.settings.receipts:
         return ()
     payload = Payload(
         kind=PayloadKind.STOPPED,
         channel=channel,
-        line=number,
-        language=standing.language,
+        line=scope.line,
+        language=after.language,
+        purpose=scope.purpose or "",
         choices=tuple(ended),
         at=now,
         until=now + UNDO_LIFE,
-        undo=Undo(stop=stop, at=now),
+        undo=Undo(stop=after.version, at=now),
+        stopped_channel=scope.channel,
+        left=tuple(
+            Choice(channel=consent.channel, purpose=consent.purpose, line=consent.line, wording=consent.wording)
+            for consent in after.consents
+            if consent in after.running(consent.channel, consent.purpose, consent.line, now)
+        ),
     )
-    return (encode(payload, contact.subject, app.settings.random(16), now),)
+    return (encode(payload, bytes.fromhex(scope.contact), app.settings.random(16), now),)
 
 
 async def _events(access: Access) -> list[Event]:

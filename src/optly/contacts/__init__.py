@@ -12,6 +12,10 @@ from optly.contacts.addresses import EmailAddress as EmailAddress
 from optly.contacts.addresses import PhoneNumber as PhoneNumber
 from optly.contacts.addresses import PostalAddress as PostalAddress
 from optly.contacts.addresses import parse_address as parse_address
+from optly.contacts.addresses import parse_domain as parse_domain
+from optly.contacts.channels import ELECTRONIC_MAIL as ELECTRONIC_MAIL
+from optly.contacts.channels import reaching as reaching
+from optly.contacts.channels import stopped_with as stopped_with
 from optly.contacts.parties import Contact as Contact
 from optly.contacts.parties import Organisation as Organisation
 from optly.contacts.parties import Subscriber as Subscriber

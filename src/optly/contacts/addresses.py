@@ -120,6 +120,16 @@ def _domain(domain: str) -> tuple[str, str]:
     return found.domain, found.ascii_domain.lower()
 
 
+def parse_domain(text: str) -> str:
+    """
+    Read the domain of email addresses, such as ``firm.example.com``, and return its IDNA form in lower case.
+
+    Raises:
+        AddressError: It is not a domain that mail can reach. A whole address is none: name what is after the @.
+    """
+    return _domain(text.strip().removeprefix("@"))[1]
+
+
 class _Unshown:
     """
     Shows only its type when it is printed.

@@ -27,9 +27,11 @@ from optly._operations import (
     recording,
     send,
     sign_up,
+    way_back,
 )
 from optly._operations.application import Face, close
 from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
+from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
 from optly._operations.settings import Settings
@@ -52,11 +54,11 @@ from optly.contacts import (
 )
 from optly.errors import UsageError
 from optly.keys import Keys
-from optly.links import StopScope
+from optly.links import StopReach, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
-from optly.record.events import Act, Actor, Engagement, Event, Manner
+from optly.record.events import Act, Actor, Engagement, Event, Manner, Through
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
@@ -71,6 +73,17 @@ if TYPE_CHECKING:
 
 # How many addresses are looked up at once.
 _SCREEN_BATCH = 1000
+
+
+def _require_objection(through: Through | None) -> None:
+    """
+    Raises:
+        UsageError: It is a kind of stop that has a method of its own.
+    """
+    if through is not None and (not through.objection or through is Through.DOMAIN):
+        raise UsageError(
+            "use mark_deceased, mark_gone_away or record_domain_objection, which record that as what it is"
+        )
 
 
 class AsyncConsentManager(Face):
@@ -95,6 +108,8 @@ class AsyncConsentManager(Face):
         rulebook: The law to decide by. Defaults to that of the United Kingdom.
         clock: Returns the current time, aware. Defaults to the system clock.
         receipts: Whether people are sent a confirmation of what they agreed to.
+        way_back: Whether someone who stopped gets one plain message with a link to their choices, for each stop, when
+            their address is entered in a form (see `offer_way_back`).
         rates: Send-rate limits for a channel or a domain, shared by all workers.
         quiet_hours: When no promotional message is sent.
         budget: How often one person is asked, across all campaigns.
@@ -121,6 +136,7 @@ class AsyncConsentManager(Face):
         rulebook: Rulebook | None = None,
         clock: protocols.Clock | None = None,
         receipts: bool = True,
+        way_back: bool = False,
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
@@ -139,6 +155,7 @@ class AsyncConsentManager(Face):
             rulebook=UKPECR() if rulebook is None else rulebook,
             clock=system_clock if clock is None else clock,
             receipts=receipts,
+            way_back=way_back,
             rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,
@@ -292,12 +309,11 @@ class AsyncConsentManager(Face):
         Change the details of a contact. None leaves a detail unchanged.
 
         A new address replaces the one of its kind. Consent does not move to it; a stop does, and also stays on the old
-        address until the contact has left that (see `leave_line`).
+        address until the contact has left that (see `leave_line`). That someone has gone away from the old address does
+        not move.
 
         Args:
             replaces: Number of the line that a new address replaces. Needed where the contact has several of its kind.
-
-        Args:
             subscriber: What kind of subscriber they are. One that is protected more than the kind on record is taken
                 as it is. One that is protected less, such as a company after a sole trader, needs evidence.
             how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
@@ -619,13 +635,13 @@ class AsyncConsentManager(Face):
                 consent, whether it was a condition of something, and so on.
             unsound: Whether a consent that is not valid is refused, or recorded with its defects.
             actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
-                such a consent can lift a stop.
+                such a consent, newer than the stop, lifts one. What others report of something the person stopped is
+                kept as evidence, with `Defect.STOPPED_BEFORE`, and allows nothing.
             line, email, phone: The number or the value of the line it was done with. Needed where the contact has
                 several of a kind.
 
         Raises:
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
-            StopStandsError: The person stopped this, and the consent is not reported by the person.
             UsageError: The consent is not valid, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
         """
@@ -804,6 +820,7 @@ class AsyncConsentManager(Face):
         purposes: Iterable[str] = (),
         at: datetime | None = None,
         actor: Actor = Actor.PERSON,
+        through: Through | None = None,
         how: str = "",
         organisation: str | None = None,
         line: int | None = None,
@@ -813,10 +830,19 @@ class AsyncConsentManager(Face):
         """
         Record that a contact objected to marketing on channels and for purposes. None named means all marketing.
 
-        Arguments and errors as for `withdraw`.
+        Other arguments and errors as for `withdraw`.
+
+        Args:
+            through: How it reached you, or what kind of stop it is: a letter, a telephone call, someone authorised to
+                act for the person, someone who speaks for their company, the Fundraising Preference Service. Shown in
+                decisions, the history and the evidence.
+
+        Raises:
+            UsageError: *through* is of a kind with a method of its own.
 
         Source: UK GDPR Art 21(2) and (3).
         """
+        _require_objection(through)
         return await recording.stop(
             self._app,
             contact,
@@ -828,7 +854,135 @@ class AsyncConsentManager(Face):
             actor=actor,
             how=how,
             organisation=organisation,
+            through=through,
         )
+
+    async def record_domain_objection(
+        self,
+        domain: str,
+        *,
+        how: str,
+        contact: Contact | None = None,
+        purposes: Iterable[str] = (),
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+    ) -> Contact:
+        """
+        Record that nobody at an email domain wants marketing by email: not those on record, nor those added later.
+
+        It covers every address at the domain and at domains within it, such as ``mail.firm.example.com`` for
+        ``firm.example.com``. The domain is kept as a keyed hash, which survives erasure. Only a later yes that the
+        person at an address gives themselves lifts it, for that address. A repeat is recorded again and counts from its
+        own time.
+
+        Args:
+            domain: What is after the @.
+            how: Who asked and how, for the evidence.
+            contact: Whose record the request is kept in. Without one, it gets a record of its own.
+            purposes: What it covers. None named means all of them.
+            at: When they asked. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Returns:
+            The contact in whose record it is, for the history and the evidence.
+
+        Raises:
+            AddressError: That is not a domain.
+            UnknownContactError, UnknownPurposeError: There is no such contact or purpose.
+
+        Source: the ICO recommends respecting the request of any business,
+        https://ico.org.uk/for-organisations/direct-marketing-and-privacy-and-electronic-communications/
+        business-to-business-marketing (as reported 2026-11-23).
+        """
+        return await recording.object_for_domain(
+            self._app, domain, contact, purposes=list(purposes), at=read_instant(at), actor=actor, how=how
+        )
+
+    async def mark_deceased(
+        self, contact: Contact, *, how: str, at: datetime | None = None, actor: Actor = Actor.STAFF
+    ) -> Standing:
+        """
+        Record that a contact has died, which stops all marketing to them. A repeat is harmless.
+
+        Args:
+            how: Who said so, for the evidence.
+            at: When you learned of it. Aware. Defaults to now.
+            actor: Who reports it.
+
+        Raises:
+            UnknownContactError: There is no such contact.
+
+        Source: UK GDPR recital 27; CAP Code section 10, https://www.asa.org.uk/codes-and-rulings/advertising-codes.html.
+        """
+        return await recording.stop(
+            self._app,
+            contact,
+            Named(),
+            objection=True,
+            channels=(),
+            purposes=(),
+            at=read_instant(at),
+            actor=actor,
+            how=how,
+            through=Through.DECEASED,
+        )
+
+    async def mark_gone_away(
+        self,
+        contact: Contact,
+        channel: Channel | str = Channel.POST,
+        *,
+        how: str,
+        at: datetime | None = None,
+        actor: Actor = Actor.STAFF,
+        line: int | None = None,
+        email: str | EmailAddress | None = None,
+        phone: str | PhoneNumber | None = None,
+    ) -> Standing:
+        """
+        Record that a contact can no longer be reached at an address or number, which stops all marketing to it. It does
+        not move to the address that replaces it. A repeat is harmless.
+
+        Args:
+            channel: A channel that reaches the line.
+            how: How you know, for the evidence.
+            at: When you learned of it. Aware. Defaults to now.
+            actor: Who reports it.
+            line, email, phone: The number or the value of the line. Needed where the contact has several for the
+                channel.
+
+        Raises:
+            AmbiguousLineError: The contact has several lines for the channel, and none is named.
+            MissingLineError: The contact has no address for the channel.
+            UnknownContactError, UnknownChannelError: There is no such contact or channel.
+
+        Source: UK GDPR Art 5(1)(d), https://www.legislation.gov.uk/eur/2016/679/article/5 (as reported 2026-11-23).
+        """
+        named = read_line(line, email, phone)
+        return await recording.gone_away(
+            self._app, contact, Channel.of(channel), named, at=read_instant(at), actor=actor, how=how
+        )
+
+    async def offer_way_back(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> bool:
+        """
+        Queue one plain message to someone who stopped, because their address was entered in a form.
+
+        It has a link to their choices, where they alone can say yes again, and one that asks never to be written to
+        again. It promotes nothing and asks nothing. There is one for each stop, however often the form is sent; none
+        unless the manager was made with ``way_back=True``; and none to someone who marked a message as spam, asked
+        never to be written to, was erased, has died or has gone away.
+
+        Args:
+            channel: How to read an address given as text: one for this channel.
+
+        Returns:
+            Whether there is a new message. Do not show that to the visitor: it would tell who is on record.
+
+        Raises:
+            AddressError: The address is malformed.
+            UnknownChannelError: There is no such channel.
+        """
+        return await way_back.offer(self._app, parse_address(address, Channel.of(channel).kind))
 
     async def import_objections(
         self,
@@ -836,27 +990,41 @@ class AsyncConsentManager(Face):
         channel: Channel | str,
         *,
         how: str,
+        channels: Iterable[Channel | str] = (),
+        through: Through | None = None,
         at: datetime | None = None,
         actor: Actor = Actor.STAFF,
     ) -> Imported:
         """
-        Record an objection to all marketing for the holder of each address, such as the stop list of another system or
+        Record an objection to marketing for the holder of each address, such as the stop list of another system or
         requests from the Fundraising Preference Service.
 
         Unknown addresses are added as contacts. Malformed entries are skipped and reported. If interrupted, running it
         again with the same *at* resumes.
 
         Args:
-            channel: How to read addresses given as text: those for this channel. The objection covers every channel.
+            channel: How to read addresses given as text: those for this channel.
             how: Where the list comes from, for the evidence.
+            channels: What the objections cover. None named means every channel. A request to the Fundraising Preference
+                Service names its channels.
+            through: What kind of stop they are, as for `record_objection`.
             at: When they objected. Aware. Defaults to now.
             actor: Who reports it.
 
         Raises:
             UnknownChannelError: There is no such channel.
+            UsageError: *through* is of a kind with a method of its own.
         """
+        _require_objection(through)
         return await recording.import_objections(
-            self._app, addresses, Channel.of(channel), at=read_instant(at), actor=actor, how=how
+            self._app,
+            addresses,
+            Channel.of(channel),
+            channels=read_channels(channels),
+            through=through,
+            at=read_instant(at),
+            actor=actor,
+            how=how,
         )
 
     # ---- the gate
@@ -950,6 +1118,7 @@ class AsyncConsentManager(Face):
         purpose: str | Sequence[str],
         content: Content | str,
         *,
+        stops: StopReach | str = StopReach.MESSAGES,
         trading_as: str | None = None,
         line: int | None = None,
         email: str | EmailAddress | None = None,
@@ -962,6 +1131,9 @@ class AsyncConsentManager(Face):
 
         Args:
             purpose: Key of the purpose, or of each purpose of the message: all have to be allowed.
+            stops: What the stop link and the button of a mail program stop: every message of its kind to that line, or
+                only those for *purpose*. The latter is heeded only in a message that rests on consent when it is sent;
+                the message and the notice then say so.
             trading_as: The trading name to write in, one of `Organisation.names`. The footer names the legal person
                 too.
             line, email, phone: The number or the value of the line it goes to. Needed where the contact has several for
@@ -980,7 +1152,16 @@ class AsyncConsentManager(Face):
         """
         content = Content(text=content) if isinstance(content, str) else content
         purposes, named = self._app.settings.each_purpose(purpose), read_line(line, email, phone)
-        return await send.send(self._app, contact, Channel.of(channel), purposes, content, named, trading_as=trading_as)
+        return await send.send(
+            self._app,
+            contact,
+            Channel.of(channel),
+            purposes,
+            content,
+            named,
+            StopReach(stops),
+            trading_as=trading_as,
+        )
 
     async def record_communication(
         self,
@@ -1148,16 +1329,24 @@ class AsyncConsentManager(Face):
         line: int | None = None,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
+        stops: StopReach | str = StopReach.MESSAGES,
     ) -> Mapping[str, str]:
         """
-        Return the headers with which a mail program offers to stop messages for *purpose*, or for every purpose.
+        Return the headers with which a mail program offers to stop every marketing message of this kind to the line.
 
         Other arguments and errors as for `link`.
+
+        Args:
+            purpose: The purpose of the message.
+            stops: As for `send`. Say in the message what its link stops: `open_stop` reports what that is.
+
+        Raises:
+            UsageError: *stops* is `StopReach.PURPOSE`, and no purpose is named.
 
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
         named = read_line(line, email, phone)
-        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, named)
+        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, named, StopReach(stops))
 
     async def open(self, code: str, *, language: str = "") -> Opened:
         """

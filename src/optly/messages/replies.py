@@ -102,6 +102,20 @@ def read_reply(text: str) -> Reply:
     return _whole(read)
 
 
+_MORE: Final = re.compile(
+    r"\b(?:stop ?all|all marketing|any ?more marketing|every ?thing|any ?thing|calls?|calling|cold call\w*|"
+    r"ring(?:ing)?|phon(?:e|es|ing)|telephon(?:e|ing)|contact(?:ing)?|"
+    r"galwadau|galw|ffonio|ffonia|cysylltu|popeth|pob dim)\b"
+)
+
+
+def names_more(text: str) -> bool:
+    """
+    Whether a stop names calls as well, or everything, rather than only the messages it answers.
+    """
+    return bool(_MORE.search(_words(_plain(text[:LIMIT]))))
+
+
 # ---- words
 
 _DROPPED: Final = frozenset({"Mn", "Me", "Cf", "Cc"})  # accents, variation selectors, zero-width characters, controls

@@ -21,10 +21,8 @@ from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.standing import Standing
 from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
-from optly.timeline.phrases import BY
+from optly.timeline.stops import all_named, stopped_in_words
 
-# Translators: what is stopped and how it is sent, such as “marketing by email”.
-_WHAT_BY: Final = N_("%(what)s %(by)s")
 _EVERYTHING: Final = N_("marketing of any kind")
 
 _KINDS: Final = {
@@ -201,17 +199,38 @@ def stop_everything(visit: Visit) -> Response:
     opened = visit.opened_or_none()
     what = visit.say(visit.language_for(opened), _EVERYTHING)
     if opened is None:
-        return _stopped(visit, what, after)
-    undo = None if after.undo is None else _undo(after.undo)
-    return visit.own_page(opened, "stopped", title=N_("Stopped"), what=what, undo=undo, undo_sent=after.told)
+        return _stopped(visit, what, after, goes_on=False)
+    return visit.own_page(
+        opened,
+        "stopped",
+        title=N_("Stopped"),
+        what=what,
+        goes_on=False,
+        undo=after.undo,
+        ended=_ended(visit, opened, after.undo),
+        undo_sent=after.told,
+    )
 
 
-def _undo(stop: UndoneStop) -> UndoneStop:
-    return attrs.evolve(stop, items=_allowed(stop.items))
+def _ended(visit: Visit, opened: Opened, undo: UndoneStop | None) -> tuple[str, ...]:
+    """
+    Return what a stop ended, by name: to repeat the questions and their Yes would be to ask again.
+    """
+    language = visit.language_for(opened)
+    choices = [] if undo is None else [item.key for item in undo.items]
+    return all_named(choices, visit.self_service.purposes, language, lambda text: visit.say(language, text))
 
 
-def _stopped(visit: Visit, what: str, after: AfterStop) -> Response:
-    return visit.page("stopped", title=N_("Stopped"), what=what, undo=None, undo_sent=after.told)
+def _stopped(visit: Visit, what: str, after: AfterStop, *, goes_on: bool) -> Response:
+    return visit.page(
+        "stopped",
+        title=N_("Stopped"),
+        what=what,
+        goes_on=goes_on,
+        undo=None,
+        ended=(),
+        undo_sent=after.told,
+    )
 
 
 def show_stop(visit: Visit) -> Response:
@@ -232,7 +251,7 @@ def stop(visit: Visit) -> Response:
         raise Refusal(HTTPStatus.BAD_REQUEST)
     scope = visit.self_service.open_stop(visit.argument)
     after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
-    return _stopped(visit, _what(visit, scope), after)
+    return _stopped(visit, _what(visit, scope), after, goes_on=scope.channel is not None)
 
 
 def _what(visit: Visit, scope: StopScope) -> str:
@@ -240,15 +259,8 @@ def _what(visit: Visit, scope: StopScope) -> str:
     Return what a stop link stops, in words that follow "no more".
     """
     language = visit.language
-    if scope.purpose is None:
-        what = visit.say(language, _EVERYTHING if scope.channel is None else N_("marketing"))
-    else:
-        purpose = visit.self_service.purposes.get(scope.purpose)
-        unknown = visit.say(language, N_("messages of this kind"))
-        what = unknown if purpose is None else f"“{purpose.title_in(language)}”"
-    if scope.channel is None:
-        return what
-    return visit.say(language, _WHAT_BY, what=what, by=visit.say(language, BY[scope.channel]))
+    purposes = visit.self_service.purposes
+    return stopped_in_words(scope.channel, scope.purpose, purposes, language, lambda text: visit.say(language, text))
 
 
 # ---- undoing
@@ -305,7 +317,9 @@ def _undo_page(visit: Visit, opened: Opened) -> Response:
         title=N_("Stopped"),
         # Not everything has to have been stopped: a stop link may be about one purpose.
         what=visit.say(language, N_("of what you stopped")),
-        undo=_undo(opened.undo),
+        goes_on=False,
+        undo=opened.undo,
+        ended=_ended(visit, opened, opened.undo),
         undo_sent=False,
     )
 

@@ -385,6 +385,8 @@ class Stop:
     Attributes:
         objection: An objection to marketing rather than the withdrawal of a consent. Both stop the same messages.
         organisation: Key of the organisation it was made to; None for the one that keeps this record.
+        through: How it reached us, or what kind of stop it is. That someone died or has gone away is recorded as that,
+            and as no objection.
     """
 
     objection: bool
@@ -399,6 +401,23 @@ class Stop:
     through: events.Through | None = None
     how: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ObjectForDomain:
+    """
+    Record an objection for every address at a domain.
+
+    Attributes:
+        domain: In its IDNA form, in lower case.
+        purposes: What it covers; empty for all.
+    """
+
+    domain: str = attrs.field(repr=False)
+    purposes: tuple[str, ...] = ()
+    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    actor: events.Actor = events.Actor.STAFF
+    how: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -571,6 +590,7 @@ Command: TypeAlias = (
     | DecideComplaint
     | RecordConsent
     | Stop
+    | ObjectForDomain
     | RecordSoftOptIn
     | RecordCharitySoftOptIn
     | RecordOutcome

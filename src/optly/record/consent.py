@@ -20,7 +20,7 @@ import attrs
 
 from optly import errors
 from optly.canonical import canonical
-from optly.contacts import Channel
+from optly.contacts import Channel, stopped_with
 from optly.contacts.parties import loosens
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
@@ -85,7 +85,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.LineLeft():
             return _line_left(standing, event, seq)
         case events.LineReinstated():
-            return attrs.evolve(standing, version=seq, lines=_with_line(standing.lines, event.line, removed=False))
+            return _line_reinstated(standing, event, seq)
         case events.ConsentRequested():
             return _consent_requested(standing, event, seq)
         case events.AnswerHeld():
@@ -94,7 +94,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _consent_given(standing, event, seq)
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
-        case events.ConsentWithdrawn() | events.ObjectionRaised():
+        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
             return attrs.evolve(standing, version=seq, **_stopped(standing, event, seq))
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
@@ -124,7 +124,12 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _complaint_answered(standing, event, seq)
         case events.MessageUndelivered():
             return attrs.evolve(standing, version=seq, complaints=_untold(standing.complaints, event.message))
-        case events.ServiceRequested() | events.MessageDoubted() | events.MessageReceived():
+        case (
+            events.ServiceRequested()
+            | events.MessageDoubted()
+            | events.MessageReceived()
+            | events.DomainObjectionRaised()
+        ):
             return attrs.evolve(standing, version=seq)
         case _:
             assert_never(event)
@@ -159,9 +164,16 @@ def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standi
         subscriber=event.subscriber,
         proved=event.grade is Grade.A,
         through=() if event.through is None else (event.through,),
+        added=seq,
     )
-    anonymous = standing.anonymous and not standing.lines
-    return attrs.evolve(standing, version=seq, lines=(*standing.lines, line), anonymous=anonymous)
+    moved = _moved(standing, [other.number for other in standing.lines if other.removed], [line])
+    return attrs.evolve(
+        standing,
+        version=seq,
+        lines=(*standing.lines, line),
+        stops=merge_stops(standing.stops, moved),
+        anonymous=standing.anonymous and not standing.lines,
+    )
 
 
 def _line_proved(standing: Standing, event: events.LineProved, seq: int) -> Standing:
@@ -173,11 +185,57 @@ def _line_proved(standing: Standing, event: events.LineProved, seq: int) -> Stan
 
 
 def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
+    lines = _with_line(standing.lines, event.line, removed=True)
+    moved = _moved(standing, [event.line], [line for line in lines if not line.removed])
+    settled = _settled(standing, None, moved, event.recorded_at)
     return attrs.evolve(
         standing,
         version=seq,
-        lines=_with_line(standing.lines, event.line, removed=True),
-        held=tuple(answer for answer in standing.held if answer.choice.line != event.line),
+        lines=lines,
+        stops=merge_stops(standing.stops, moved),
+        questions=settled["questions"],
+        held=tuple(answer for answer in settled["held"] if answer.choice.line != event.line),
+    )
+
+
+def _line_reinstated(standing: Standing, event: events.LineReinstated, seq: int) -> Standing:
+    """
+    Bring a line back. What was allowed and stopped on it counts as before, and so does a stop made since on a line that
+    had taken its place.
+    """
+    lines = _with_line(standing.lines, event.line, removed=False)
+    back = next(line for line in lines if line.number == event.line)
+    replacements = [line for line in lines if line.removed and line.kind is back.kind and line.added > back.added]
+    moved = [
+        attrs.evolve(stop, line=back.number)
+        for line in replacements
+        for stop in standing.stops
+        if stop.line == line.number and stop.moves and stop.seq is not None and stop.seq > line.added
+    ]
+    return attrs.evolve(
+        standing,
+        version=seq,
+        lines=lines,
+        stops=merge_stops(standing.stops, moved),
+        **_settled(standing, None, moved, event.recorded_at),
+    )
+
+
+def _moved(standing: Standing, removed: Sequence[int], to: Sequence[Line]) -> tuple[StandingStop, ...]:
+    """
+    Return the stops made on lines that were removed, for each line of the same kind that was added since the stop.
+
+    The person objected, not their address: a stop stays with them when they, or staff, change that. It does not matter
+    whether the new line is added before the old one is removed, together with it, or years later. A line that was there
+    beside the old one when it was stopped keeps what it allows.
+    """
+    kinds = {line.number: line.kind for line in standing.lines}
+    return tuple(
+        attrs.evolve(stop, line=line.number)
+        for stop in standing.stops
+        if stop.line in removed and stop.line is not None and stop.moves
+        for line in to
+        if line.kind is kinds[stop.line] and line.added > (stop.seq or 0)
     )
 
 
@@ -425,8 +483,8 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
     match event:
         case events.ConsentRefused():
             return _scopes(event, seq)
-        case events.ConsentWithdrawn() | events.ObjectionRaised():
-            objection = isinstance(event, events.ObjectionRaised)
+        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
+            objection = not isinstance(event, events.ConsentWithdrawn)
             return tuple(
                 stop(
                     channel=channel,
@@ -434,6 +492,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
                     line=event.line,
                     objection=objection,
                     organisation=event.organisation,
+                    through=event.through,
                 )
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)
@@ -461,10 +520,27 @@ def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None
     Return the changes that what *event* stops makes to the standing.
     """
     stops = stops_of(event, seq)
+    stops = (*stops, *_after_removal(standing, stops))
     return {
         "stops": merge_stops(standing.stops, stops),
         **_settled(standing, answered, stops, event.recorded_at),
     }
+
+
+def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[StandingStop, ...]:
+    """
+    Return the stops made on lines that were removed already, for each line of the same kind that was added later.
+
+    An old letter still has its stop link, and a report on it may arrive days after the address was corrected.
+    """
+    removed = {line.number: line for line in standing.lines if line.removed}
+    return tuple(
+        attrs.evolve(stop, line=line.number)
+        for stop in stops
+        if stop.line in removed and stop.moves
+        for line in standing.lines
+        if line.kind is removed[stop.line].kind and line.added > removed[stop.line].added
+    )
 
 
 def _settled(standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime) -> dict[str, Any]:
@@ -591,7 +667,6 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
     Raises:
         UsageError: The command does not fit the contact.
         LinkError: The question can no longer be answered, or not in this way.
-        StopStandsError: Someone other than the person tries to lift a stop.
     """
     if isinstance(command, commands.AddContact):
         return _add_contact(command, standing, now)
@@ -634,6 +709,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _record_consent(command, standing, now)
         case commands.Stop():
             return _stop(command, standing, now)
+        case commands.ObjectForDomain():
+            return _object_for_domain(command, standing, now)
         case commands.RecordSoftOptIn() | commands.RecordCharitySoftOptIn():
             return _record_soft_opt_in(command, standing, now)
         case commands.RecordOutcome():
@@ -1056,12 +1133,29 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
         raise errors.UsageError(f"this is not consent: {', '.join(given.defects)}")
     if not command.how.strip():
         raise errors.UsageError("say how the consent was given: a consent without evidence is worth nothing")
-    named = () if command.manner is None else command.manner.organisations or ()
-    for choice in command.choices:
-        stop = standing.stop(choice.channel, choice.purpose, choice.line, now, parties=named)
-        if given.grade is not Grade.B and stop is not None:
-            raise errors.StopStandsError("the person stopped this: only they can allow it again, on their MyOptly page")
-    return (given,)
+    return _beside_stops(given, standing, now)
+
+
+def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    """
+    Return the events that record *given*: apart and without effect, what others report a yes to that was stopped.
+
+    Only the person lifts a stop. But what staff were handed is evidence of what happened, and is not thrown away.
+    """
+    if given.grade is Grade.B:
+        return (given,)
+    named = () if given.manner is None else given.manner.organisations or ()
+    stopped = tuple(
+        choice
+        for choice in given.choices
+        if standing.stop(choice.channel, choice.purpose, choice.line, now, parties=named) is not None
+    )
+    if not stopped:
+        return (given,)
+    kept = attrs.evolve(given, choices=stopped, stopped_before=True)
+    open_ = tuple(choice for choice in given.choices if choice not in stopped)
+    # The slots, with the documents, are those of the first event.
+    return (kept, attrs.evolve(given, choices=open_, personal={})) if open_ else (kept,)
 
 
 def _grade(command: commands.RecordConsent) -> Grade:
@@ -1083,8 +1177,7 @@ def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Ev
     if command.line is not None and command.line not in {line.number for line in standing.lines}:
         raise errors.MissingLineError(f"the contact never had a line {command.line}")
     seq = standing.version + 1
-    kind: type[events.ObjectionRaised | events.ConsentWithdrawn]
-    kind = events.ObjectionRaised if command.objection else events.ConsentWithdrawn
+    kind = _stop_event(command)
     event = _written(
         kind,
         command,
@@ -1092,6 +1185,29 @@ def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Ev
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
     return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
+
+
+_Stopped: TypeAlias = events.ObjectionRaised | events.ConsentWithdrawn | events.MarkedDeceased | events.MarkedGoneAway
+
+
+def _stop_event(command: commands.Stop) -> type[_Stopped]:
+    match command.through:
+        case Through.DECEASED:
+            return events.MarkedDeceased
+        case Through.GONE_AWAY:
+            return events.MarkedGoneAway
+        case _:
+            return events.ObjectionRaised if command.objection else events.ConsentWithdrawn
+
+
+def _object_for_domain(command: commands.ObjectForDomain, standing: Standing, now: datetime) -> tuple[Event, ...]:
+    raised = _written(
+        events.DomainObjectionRaised,
+        command,
+        **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
+        personal=_kept(standing.version + 1, domain=command.domain, how=command.how),
+    )
+    return (raised,)
 
 
 def _stands(stop: StandingStop, standing: Standing) -> bool:
@@ -1105,6 +1221,7 @@ def _stands(stop: StandingStop, standing: Standing) -> bool:
         and known.covers(stop.channel, stop.purpose, stop.line, (stop.organisation or "",))
         and known.objection >= stop.objection
         and known.at >= stop.at
+        and stop.through in (None, known.through)
         for known in standing.stops
     )
 
@@ -1179,10 +1296,11 @@ def _stopped_through(
     command: _Report, through: Through, standing: Standing, at: datetime, now: datetime
 ) -> tuple[Event, ...]:
     """
-    Return the objection, to everything on a channel and line, that a provider reports.
+    Return the objection, to every kind of message on a line, that a provider reports.
     """
+    channels = stopped_with(command.channel)
     stop = commands.Stop(
-        objection=True, channels=(command.channel,), line=command.line, at=at, actor=Actor.PROVIDER, through=through
+        objection=True, channels=channels, line=command.line, at=at, actor=Actor.PROVIDER, through=through
     )
     return _stop(stop, standing, now)
 

@@ -104,6 +104,7 @@ class Defect(StrEnum):
     UNPROVEN = "unproven"
     TOO_OLD = "too_old"
     DORMANT = "dormant"
+    STOPPED_BEFORE = "stopped_before"
 
 
 @attrs.frozen(kw_only=True)
@@ -307,11 +308,13 @@ class Service(StrEnum):
     CODE: Six digits that prove they can read what is sent there.
     LINK: A new link to their page.
     COPY: A copy of what is held about them. Source: UK GDPR Art 15(3).
+    WAY_BACK: A link to their choices, after someone entered their address in a form although they had stopped.
     """
 
     CODE = "code"
     LINK = "link"
     COPY = "copy"
+    WAY_BACK = "way_back"
 
 
 @attrs.frozen(kw_only=True)
@@ -600,6 +603,8 @@ class ConsentGiven(Happened):
             the person came through no link, and its words are in the slot ``reply_N``.
         manner: How it was given, where it was not an answer to one of our own questions.
         language: The language of the page, or empty if there was none. The language of the question is in its wording.
+        stopped_before: Whether the person had stopped this, and someone else reported the yes. It is kept as evidence
+            and lifts nothing.
     """
 
     choices: tuple[Choice, ...]
@@ -610,14 +615,18 @@ class ConsentGiven(Happened):
     manner: Manner | None = None
     language: str = ""
     elsewhere: bool = False
+    stopped_before: bool = False
 
     @property
     def defects(self) -> tuple[Defect, ...]:
         """
         Why this is not a consent. Empty if it is one.
         """
-        manner = () if self.manner is None else self.manner.defects
-        return manner if self.act.affirmative else (Defect.NOT_AFFIRMATIVE, *manner)
+        return (
+            *(() if self.act.affirmative else (Defect.NOT_AFFIRMATIVE,)),
+            *(() if self.manner is None else self.manner.defects),
+            *((Defect.STOPPED_BEFORE,) if self.stopped_before else ()),
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -635,16 +644,41 @@ class ConsentRefused(Happened):
 
 class Through(StrEnum):
     """
-    How a stop reached us, where it was neither through a link nor recorded by staff.
+    How a stop reached us, or what kind of stop it is, where it was not simply made through a link.
 
     REPLY: The person wrote to us.
     COMPLAINT: A spam report: they marked a message as spam, and their mail provider reported that.
     PROVIDER: They opted out with the provider that sends our messages.
+    LETTER: They wrote a letter.
+    CALL: They said so on the telephone.
+    AGENT: Someone authorised to act for them said so: an attorney, a solicitor, an adviser.
+    COMPANY: Someone who speaks for the company said so for everyone at it.
+    DOMAIN: Someone said so for every address at a domain.
+    FUNDRAISING_PREFERENCE_SERVICE: They asked through the Fundraising Preference Service.
+    NEVER: They asked never to be written to again, not even about their choices.
+    DECEASED: They have died.
+    GONE_AWAY: They can no longer be reached at that address or number.
     """
 
     REPLY = "reply"
     COMPLAINT = "complaint"
     PROVIDER = "provider"
+    LETTER = "letter"
+    CALL = "call"
+    AGENT = "agent"
+    COMPANY = "company"
+    DOMAIN = "domain"
+    FUNDRAISING_PREFERENCE_SERVICE = "fundraising_preference_service"
+    NEVER = "never"
+    DECEASED = "deceased"
+    GONE_AWAY = "gone_away"
+
+    @property
+    def objection(self) -> bool:
+        """
+        Whether it is something that was said, rather than a fact about the person that others reported.
+        """
+        return self not in (Through.DECEASED, Through.GONE_AWAY)
 
 
 @attrs.frozen(kw_only=True)
@@ -656,8 +690,8 @@ class Stopped(Happened):
         channels, purposes: What is covered. An empty tuple covers all of them, including future ones.
         line: The one line it covers, or None for every line of the contact, including future ones.
         link, code: The kind and the mark of the link it came through, or None and empty.
-        through: How it reached us, if neither through a link nor recorded by staff. What the person wrote is in the
-            slot ``how_N``.
+        through: How it reached us, or what kind of stop it is; None if it was made through a link, or staff recorded
+            no more than that. What the person wrote is in the slot ``how_N``.
         organisation: Key of the organisation it was made to, if that is another than the one that keeps this record. It
             covers what is sent by or at the instigation of that one.
     """
@@ -683,6 +717,38 @@ class ObjectionRaised(Stopped):
     """
     The person objected to marketing. Source: UK GDPR Art 21(2) and (3).
     """
+
+
+@attrs.frozen(kw_only=True)
+class MarkedDeceased(Stopped):
+    """
+    The organisation learned that the person has died. It stops everything to them.
+
+    It is nobody's objection: the UK GDPR protects the living. Source: UK GDPR recital 27; CAP Code section 10.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class MarkedGoneAway(Stopped):
+    """
+    The organisation learned that the person can no longer be reached at one line. It stops everything to that line, and
+    does not move to another. Source: UK GDPR Art 5(1)(d).
+    """
+
+
+@attrs.frozen(kw_only=True)
+class DomainObjectionRaised(Happened):
+    """
+    Someone objected to marketing to every address at a domain, those not yet on record included.
+
+    The domain is in the slot ``domain_N``. What stops is its keyed hash, which is tied to no contact and survives
+    erasure. How the objection was made is in the slot ``how_N``.
+
+    Attributes:
+        purposes: What is covered. An empty tuple covers all purposes, including future ones.
+    """
+
+    purposes: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -830,6 +896,9 @@ Event: TypeAlias = (
     | ConsentRefused
     | ConsentWithdrawn
     | ObjectionRaised
+    | MarkedDeceased
+    | MarkedGoneAway
+    | DomainObjectionRaised
     | SoftOptInRecorded
     | CharitySoftOptInRecorded
     | ContactErased

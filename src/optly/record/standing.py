@@ -18,7 +18,7 @@ import attrs
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import stricter
 from optly.record.complaint_references import reference_of
-from optly.record.events import Choice, Defect, Engagement, LinkKind
+from optly.record.events import Choice, Defect, Engagement, LinkKind, Through
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +31,7 @@ class Line:
         proved: Whether its holder showed that they read what is sent there before the line was added.
         left: Whether the contact has left it, so that somebody else may have it now.
         through: The lines through which the person added or proved it.
+        added: Number of the event that added it, or added it again; 0 if unknown.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Line:
     proved: bool = False
     left: bool = False
     through: tuple[int, ...] = ()
+    added: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +79,10 @@ class StandingConsent:
         return self.at <= at and (self.expires_at is None or at <= self.expires_at)
 
 
+# An objection moves with the person, and a gone-away mark does not; and after these nobody is written to about a stop.
+_LASTING = frozenset({Through.COMPLAINT, Through.NEVER, Through.DECEASED, Through.GONE_AWAY})
+
+
 @attrs.frozen(kw_only=True)
 class StandingStop:
     """
@@ -89,6 +95,7 @@ class StandingStop:
         holder: Id of the contact whose stop it is, if that is another holder of the line; empty otherwise.
         organisation: Key of the organisation it was made to: it covers what that one sends, calls or instigates. None
             for the organisation that keeps this record, which it stops from sending or calling for anyone.
+        through: How it reached us, or what kind of stop it is; None for neither.
     """
 
     channel: Channel | None
@@ -99,6 +106,29 @@ class StandingStop:
     seq: int | None
     holder: str = ""
     organisation: str | None = None
+    through: Through | None = None
+
+    @property
+    def moves(self) -> bool:
+        """
+        Whether the stop stays with the person when the line it was made on is replaced. That an address no longer
+        reaches them is no reason not to write to another.
+        """
+        return self.through is not Through.GONE_AWAY
+
+    @property
+    def for_all(self) -> bool:
+        """
+        Whether it stops a line for its other holders too: an objection does, and no fact about one person.
+        """
+        return self.objection and (self.through is None or self.through.objection)
+
+    @property
+    def kept_as(self) -> Through | None:
+        """
+        The kind of stop, where it means more than that something is stopped.
+        """
+        return self.through if self.through in _LASTING else None
 
     @property
     def scope(self) -> tuple[Channel | None, str | None, int | None, str | None]:
@@ -476,9 +506,10 @@ class Standing:
         self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()
     ) -> StandingStop | None:
         """
-        Return the latest objection that covers this and has not been lifted, or None. A withdrawal may have come after.
+        Return the latest objection for all holders that covers this and has not been lifted, or None. A withdrawal may
+        have come after.
         """
-        covering = [stop for stop in self._covering(channel, purpose, line, parties) if stop.objection]
+        covering = [stop for stop in self._covering(channel, purpose, line, parties) if stop.for_all]
         return self._unlifted(covering, channel, purpose, line, at) if covering else None
 
     def _unlifted(
@@ -605,7 +636,7 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
         for other in others
         if other.standing.anonymous
         for stop in other.standing.stops
-        if stop.objection and stop.line in (None, other.number)
+        if stop.for_all and stop.line in (None, other.number)
     )
     fields = {field.name: getattr(standing, field.name) for field in attrs.fields(Standing)}
     return SharedStanding(**fields, others=tuple(others))
@@ -643,11 +674,12 @@ def restorable(before: Standing, standing: Standing, stop: int, at: datetime) ->
 
 def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> tuple[StandingStop, ...]:
     """
-    Return the latest stop of each scope. A withdrawal takes no objection's place, for that holds for others too.
+    Return the latest stop of each scope. A withdrawal takes no objection's place, for that holds for others too, and
+    neither hides one of a kind that means more than a stop.
     """
-    latest = {(stop.scope, stop.objection): stop for stop in stops}
+    latest = {(stop.scope, stop.objection, stop.kept_as): stop for stop in stops}
     for stop in new:
-        name = stop.scope, stop.objection
+        name = stop.scope, stop.objection, stop.kept_as
         known = latest.get(name)
         if known is None or known.at < stop.at:
             latest[name] = stop

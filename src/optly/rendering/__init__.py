@@ -24,3 +24,4 @@ from optly.rendering.services import code_message as code_message
 from optly.rendering.services import copy_message as copy_message
 from optly.rendering.services import help_text as help_text
 from optly.rendering.services import link_message as link_message
+from optly.rendering.services import way_back_message as way_back_message

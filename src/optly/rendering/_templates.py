@@ -73,7 +73,7 @@ class Letterhead:
 
     Attributes:
         link: Opens the page that the message is about; without one, the person's MyOptly page.
-        stop: Stops everything or, in a marketing message, its purpose.
+        stop: Stops everything or, in a marketing message, every message of its kind, unless the message says less.
         language: The nearest language there is a catalogue for is used.
         more: The catalogues of the host.
     """

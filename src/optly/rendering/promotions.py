@@ -28,17 +28,25 @@ _BECAUSE_OTHERWISE = N_("You receive this because you are in contact with %(orga
 _SUBJECT, _CONTENT = "\ue000subject\ue000", "\ue000content\ue000"
 
 
-def marketing(head: Letterhead, content: Content, *, reason: Reason) -> Content:
+def marketing(head: Letterhead, content: Content, *, reason: Reason, stops: str = "") -> Content:
     """
     Return the host's own message with the identity and the links the law requires.
 
     The host's HTML goes in unchanged.
+
+    Args:
+        stops: The one thing that the stop link stops, in words; empty if it stops every message of this kind.
     """
     if not head.by_email:
-        text = head.translations.gettext("%(organisation)s: %(text)s Stop: %(link)s")
-        return Content(text=head.filled(text, text=content.text.strip()))
+        _ = head.translations.gettext
+        text = (
+            _("%(organisation)s: %(text)s Stop %(what)s: %(link)s")
+            if stops
+            else _("%(organisation)s: %(text)s Stop: %(link)s")
+        )
+        return Content(text=head.filled(text, text=content.text.strip(), what=stops))
     because = _BECAUSE.get(reason, _BECAUSE_OTHERWISE)
-    frame = head.circular("marketing", _SUBJECT, because=because, content=_CONTENT)
+    frame = head.circular("marketing", _SUBJECT, because=because, content=_CONTENT, what=stops)
     html = frame.html.replace(_SUBJECT, escape(content.subject)).replace(_CONTENT, content.html) if content.html else ""
     return Content(subject=content.subject, text=frame.text.replace(_CONTENT, content.text.strip()), html=html)
 

@@ -32,28 +32,34 @@ def receipt(head: Letterhead, wordings: Sequence[Wording], *, on: datetime) -> C
     return head.circular("receipt", subject, wordings=tuple(wordings), on=head.day(on))
 
 
-def stopped_notice(head: Letterhead, wordings: Sequence[Wording], *, on: datetime, until: datetime) -> Content:
+def stopped_notice(
+    head: Letterhead, what: str, *, left: Sequence[str], on: datetime, until: datetime, undoes: bool = True
+) -> Content:
     """
-    Return the notice to a person who stopped something, or everything, that it is done and how to undo it.
+    Return the notice to a person who stopped something: what they stopped, what goes on, and how to undo it.
+
+    It repeats no question and offers nothing: someone who has just objected is sent no marketing.
 
     Args:
         head: Its link undoes the stop.
-        wordings: What they had agreed to, in the words they agreed to. If empty, there is nothing to undo, and neither
-            the link nor the date is named.
+        what: What they stopped, in words that follow "no more".
+        left: What they agreed to and still get, in words.
         on: When they stopped it.
         until: The last day on which it can be undone.
+        undoes: Whether there is anything to undo. If not, neither the link nor the date is named.
     """
     _ = head.translations.gettext
     if not head.by_email:
-        if wordings:
-            text = _(
-                "%(organisation)s: you have stopped messages. A mistake, or not you? Undo it until %(until)s: %(link)s"
-            )
-        else:
-            text = _("%(organisation)s: you have stopped messages. We will not send any more of them.")
-        return head.text(text, until=head.day(until))
+        text = _("%(organisation)s: no more %(what)s.")
+        if left:
+            text += " " + _("Other choices stay the same.")
+        if undoes:
+            text += " " + _("Undo by %(until)s: %(link)s")
+        return head.text(text, what=what, until=head.day(until))
     subject = _("%(organisation)s: you have stopped messages")
-    return head.letter("stopped", subject, wordings=wordings, on=head.day(on), until=head.day(until))
+    return head.letter(
+        "stopped", subject, what=what, left=tuple(left), on=head.day(on), until=head.day(until), undoes=undoes
+    )
 
 
 def changed_notice(head: Letterhead, *, kind: AddressKind, masked: str, until: datetime) -> Content:

@@ -47,6 +47,22 @@ def link_message(head: Letterhead) -> Content:
     return head.letter("link", _("%(organisation)s: your MyOptly page"))
 
 
+def way_back_message(head: Letterhead) -> Content:
+    """
+    Return the one message to a person who had stopped, after their address was entered in a form: a link to their
+    choices, and one that asks never to be written to again. It promotes nothing.
+
+    Args:
+        head: Its stop link stops everything, and asks for no such message again.
+    """
+    _ = head.translations.gettext
+    if not head.by_email:
+        return head.text(
+            _("%(organisation)s: this number was entered in a form. You had stopped us. If it was you: %(link)s")
+        )
+    return head.letter("way_back", _("%(organisation)s: you asked us to stop"))
+
+
 def copy_message(head: Letterhead, *, page: str, plain: str) -> Content:
     """
     Return the letter with the copy of their data that the person asked for.

@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from optly.contacts import Channel
-from optly.record.events import Defect
+from optly.record.events import Defect, Through
 from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
 from optly.rules.decision import Decision, Duty, Reason
@@ -44,6 +44,7 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.BUNDLED: "UK GDPR 7(2)",
     Defect.CHILD: "UK GDPR 8(1)",
     Defect.UNPROVEN: "UK GDPR 7(1)",
+    Defect.STOPPED_BEFORE: "UK GDPR 21(3)",
 }
 
 
@@ -61,6 +62,7 @@ def _answer(
     failed: tuple[str, ...] = (),
     consent: StandingConsent | None = None,
     duties: tuple[Duty, ...] = (),
+    through: Through | None = None,
 ) -> Decision:
     """
     Return the answer under *regulation*, which rests on the other provisions too.
@@ -88,6 +90,7 @@ def _answer(
         listings=communication.listings,
         valid_until=None if consent is None else consent.expires_at,
         duties=duties,
+        through=through,
     )
 
 
@@ -106,6 +109,13 @@ def first(ground: Decision, *objections: Decision | None) -> Decision:
 
 
 # ---- stops
+
+# What stands behind a stop that nobody made. The dead have no rights under the UK GDPR (recital 27), so that their
+# families are spared by the CAP Code; what is known to be wrong about the living may not be used (Art 5(1)(d)).
+_NO_OBJECTION: Final[Mapping[Through | None, str]] = {
+    Through.DECEASED: "CAP Code 10",
+    Through.GONE_AWAY: "UK GDPR 5(1)(d)",
+}
 
 
 def stop_of(communication: Communication, standing: Standing, *channels: Channel) -> StandingStop | None:
@@ -150,8 +160,12 @@ def refuse_stopped(
         )
     if stop.seq is None:
         further = (*_beside(right, regulation), *also)
-        return refuse(communication, standing, Reason.SUPPRESSED, right, *further, failed=failed)
+        return refuse(communication, standing, Reason.SUPPRESSED, right, *further, failed=failed, through=stop.through)
     personal = () if corporate else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
+    if stop.through in _NO_OBJECTION:
+        # That someone died or has gone is nobody's objection.
+        personal = (_NO_OBJECTION[stop.through],)
+        regulation = personal[0] if regulation == right else regulation
     return refuse(
         communication,
         standing,
@@ -161,6 +175,7 @@ def refuse_stopped(
         *personal,
         evidence=(stop.seq,),
         failed=failed,
+        through=stop.through,
     )
 
 

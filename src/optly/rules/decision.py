@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from optly.contacts import Channel, Subscriber
-from optly.record.events import Defect
+from optly.record.events import Defect, Through
 from optly.rules.communication import Listing, MessageKind
 
 
@@ -191,6 +191,7 @@ PARTS: Final[Mapping[str, str]] = {
     Defect.UNPROVEN: "Who agreed, when, how or to which words is not on record.",
     Defect.TOO_OLD: "Someone else collected it, and it was not used in the months in which it could be.",
     Defect.DORMANT: "It was neither renewed nor used for years.",
+    Defect.STOPPED_BEFORE: "The person had stopped this before, and someone else reports the yes.",
 }
 # Reasons whose sentence does not say which part is missing.
 _IN_PARTS: Final = frozenset(
@@ -209,6 +210,30 @@ _IN_PARTS: Final = frozenset(
         Reason.SUPPRESSED,
     }
 )
+
+# What kind of stop it was, where that says more than that someone objected.
+_STOPPED_THROUGH: Final[Mapping[Through, str]] = {
+    Through.REPLY: "{Who} wrote that they want no more of this, and nothing they did since allows {what}.",
+    Through.COMPLAINT: "{Who} marked a message as spam, and nothing they did since allows {what}.",
+    Through.PROVIDER: "{Who} opted out with the message provider, and nothing they did since allows {what}.",
+    Through.LETTER: "{Who} objected by letter, and nothing they did since allows {what}.",
+    Through.CALL: "{Who} objected on the telephone, and nothing they did since allows {what}.",
+    Through.AGENT: "Someone authorised to act for {who} objected, and nothing {who} did since allows {what}.",
+    Through.COMPANY: "The company asked for no marketing to anyone there.",
+    Through.DOMAIN: "Someone asked for no marketing to any address at this domain.",
+    Through.FUNDRAISING_PREFERENCE_SERVICE: (
+        "{Who} asked through the Fundraising Preference Service, and nothing they did since allows {what}."
+    ),
+    Through.NEVER: "{Who} asked never to be written to again, and nothing they did since allows {what}.",
+    Through.DECEASED: "The person is recorded as having died.",
+    Through.GONE_AWAY: "The person is recorded as no longer at this address or number.",
+}
+_LIFTED_OTHERWISE: Final[Mapping[Through, str]] = {
+    Through.COMPANY: "Only a yes that the person at this address gives themselves, after the request.",
+    Through.DOMAIN: "Only a yes that the person at this address gives themselves, after the request.",
+    Through.DECEASED: "Nothing. If the record is wrong, only the person themselves can show that.",
+    Through.GONE_AWAY: "Another address or number of the person, with a ground of its own.",
+}
 
 _LIFT: Final = "Only the {party} can lift it, by {lifting}."
 _REMEDIES: Final[Mapping[Reason, str]] = {
@@ -271,6 +296,7 @@ class Decision:
         listings: What the registers said, if they were checked.
         valid_until: The last instant at which the consent relied on counts, or None if it does not expire.
         duties: What the sender of an allowed message must still do.
+        through: The kind of stop that refuses it, if it is of a kind that says more.
     """
 
     allowed: bool
@@ -293,6 +319,7 @@ class Decision:
     fines: str = ""
     title: str = ""
     also_for: tuple[str, ...] = ()
+    through: Through | None = None
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -302,7 +329,8 @@ class Decision:
         """
         Why, in sentences for people: in the case's own words, and with every part that is missing.
         """
-        sentences = [self._filled(_EXPLANATIONS[self.reason])]
+        stopped = None if self.through is None else _STOPPED_THROUGH.get(self.through)
+        sentences = [self._filled(stopped or _EXPLANATIONS[self.reason])]
         if self.reason in _IN_PARTS:
             sentences += [PARTS[code] for code in self.failed if code in PARTS]
         return " ".join(sentences)
@@ -314,7 +342,8 @@ class Decision:
         """
         if self.reason in (Reason.NO_CONSENT, Reason.LISTED) and "organisations" in self.failed:
             return self._filled(_NAMED)
-        return self._filled(_REMEDIES.get(self.reason, ""))
+        otherwise = None if self.through is None else _LIFTED_OTHERWISE.get(self.through)
+        return self._filled(otherwise or _REMEDIES.get(self.reason, ""))
 
     @property
     def purposes(self) -> tuple[str, ...]:

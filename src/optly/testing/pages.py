@@ -113,8 +113,9 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
     yield "held", confirm | {"error": None}
     yield "held error", confirm | {"error": _ERROR}
     stopped = {**link, "title": "Stopped", "what": "marketing of any kind"}
+    stopped |= {"goes_on": False, "ended": ("“Offers and discounts” by email",)}
     yield "stopped", stopped | {"undo": UndoneStop(items=tuple(yes), stop=1, at=_UNTIL), "undo_sent": True}
-    yield "stopped final", stopped | {"undo": None, "undo_sent": False}
+    yield "stopped final", stopped | {"undo": None, "ended": (), "undo_sent": False}
     yield "undone", link | {"title": "The stop is undone", "items": yes}
     send = {
         "title": "We need to check it’s you",
@@ -179,7 +180,8 @@ def _public(home: str) -> Iterator[_Named]:
     public: dict[str, Any] = {"code": None, "home": None, "csrf": None}
     what = "“Offers and discounts” by email"
     yield "stop", public | {"title": "Stop messages", "token": "sample", "what": what}
-    yield "stopped by token", public | {"title": "Stopped", "what": what, "undo": None, "undo_sent": False}
+    stopped = {"title": "Stopped", "what": what, "goes_on": True, "undo": None, "ended": (), "undo_sent": False}
+    yield "stopped by token", public | stopped
     again = {**public, "title": "Send me a new link"}
     yield "new_link", again | {"error": None, "value": ""}
     yield "new_link error", again | {"error": _ERROR, "value": "ada@"}

@@ -21,6 +21,15 @@ _THROUGH = {
     Through.REPLY: "a message from the person",
     Through.COMPLAINT: "a spam report to the person's mail provider",
     Through.PROVIDER: "an opt-out with our message provider",
+    Through.LETTER: "a letter",
+    Through.CALL: "a telephone call",
+    Through.AGENT: "someone authorised to act for the person",
+    Through.COMPANY: "someone who speaks for everyone at the company",
+    Through.DOMAIN: "someone who speaks for every address at the domain",
+    Through.FUNDRAISING_PREFERENCE_SERVICE: "the Fundraising Preference Service",
+    Through.NEVER: "the link that asks never to be written to again",
+    Through.DECEASED: "a report that the person has died",
+    Through.GONE_AWAY: "a report that the person has gone away",
 }
 
 _LABELS = {
@@ -153,6 +162,9 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Act"] = event.act.value
             if event.defects:
                 facts["Not valid because"] = ", ".join(event.defects)
+        case events.DomainObjectionRaised():
+            facts["Channels"] = Channel.EMAIL.value
+            facts["Purposes"] = ", ".join(event.purposes) or "all"
         case events.Stopped():
             facts["Channels"] = ", ".join(event.channels) or "all"
             facts["Purposes"] = ", ".join(event.purposes) or "all"

@@ -4,6 +4,7 @@ The words for events, channels, actors and grades: one table for every timeline.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, assert_never
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from optly.contacts import AddressKind, Channel
 from optly.locale.i18n import N_
 from optly.record import events
-from optly.record.events import Actor, Event, Grade, Service
+from optly.record.events import Actor, Event, Grade, Service, Through
 
 BY: Final = {
     Channel.EMAIL: N_("by email"),
@@ -66,9 +67,36 @@ _ADDED: Final = {
     AddressKind.ACCOUNT: Phrase("Account added", N_("An account was added")),
 }
 
+_OBJECTED: Final[Mapping[Through | None, Phrase]] = {
+    Through.REPLY: Phrase("Wrote that they want no more marketing", N_("You wrote to us to stop marketing")),
+    Through.COMPLAINT: Phrase("Marked a message as spam", N_("You marked one of our messages as spam")),
+    Through.PROVIDER: Phrase(
+        "Opted out with the message provider", N_("You opted out with the company that sends our messages")
+    ),
+    Through.LETTER: Phrase("Objected to marketing by letter", N_("You asked us by letter to stop marketing")),
+    Through.CALL: Phrase(
+        "Objected to marketing on the telephone", N_("You asked us on the telephone to stop marketing")
+    ),
+    Through.AGENT: Phrase(
+        "Someone authorised to act for them objected to marketing",
+        N_("Someone acting for you asked us to stop marketing"),
+    ),
+    Through.COMPANY: Phrase(
+        "The company objected to marketing to anyone there", N_("Your company asked us to stop marketing")
+    ),
+    Through.FUNDRAISING_PREFERENCE_SERVICE: Phrase(
+        "Asked through the Fundraising Preference Service",
+        N_("You asked us to stop, through the Fundraising Preference Service"),
+    ),
+    Through.NEVER: Phrase("Asked never to be written to again", N_("You asked us never to write to you again")),
+}
+
 _SERVICES: Final = {
     Service.CODE: Phrase("Security code requested", N_("A security code was requested")),
     Service.LINK: Phrase("New link requested", N_("A new link was requested")),
+    Service.WAY_BACK: Phrase(
+        "Address entered in a form after they had stopped", N_("Your address was entered in a form after you stopped")
+    ),
     Service.COPY: Phrase("Copy of their data requested", N_("You asked for a copy of your data")),
 }
 
@@ -137,6 +165,11 @@ def phrase(event: Event) -> Phrase:
             return Phrase(restored, N_("One of your addresses or numbers was confirmed to be working"))
         case events.AnswerHeld():
             return Phrase("Said yes too soon to count without confirmation", N_("We asked you to confirm your answer"))
+        case events.ConsentGiven() if event.stopped_before:
+            return Phrase(
+                "Reported as a yes after they had stopped it: lifts nothing",
+                N_("We were told that you agreed, after you had asked us to stop. We kept the stop."),
+            )
         case events.ConsentGiven() if event.defects:
             return Phrase("Recorded as a yes that is not valid consent", N_("We recorded a yes that is not valid"))
         case events.ConsentGiven() if event.actor is Actor.PERSON:
@@ -145,6 +178,17 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Said yes", N_("We recorded that you agreed"))
         case events.ConsentRefused():
             return Phrase("Said no", N_("You said no"))
+        case events.MarkedDeceased():
+            return Phrase("Marked as deceased", N_("We were told that you had died"))
+        case events.MarkedGoneAway():
+            gone = N_("We were told that you can no longer be reached at one of your addresses or numbers")
+            return Phrase("Marked as gone away", gone)
+        case events.DomainObjectionRaised():
+            return Phrase(
+                "Objected to marketing to a whole domain", N_("You asked us to stop marketing to a whole domain")
+            )
+        case events.ObjectionRaised() if event.through in _OBJECTED:
+            return _OBJECTED[event.through]
         case events.ConsentWithdrawn():
             return Phrase("Withdrew consent", N_("You withdrew your consent"))
         case events.ObjectionRaised():

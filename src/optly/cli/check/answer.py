@@ -137,6 +137,7 @@ class Answer:
             "failed": decision.failed,
             "valid_until": None if decision.valid_until is None else decision.valid_until.isoformat(),
             "duties": decision.duties,
+            "through": decision.through,
         }
 
     def show(self, terminal: Terminal) -> None:
