@@ -73,7 +73,7 @@ def test_a_form_counts_once_its_question_is_answered(w: World) -> None:
 
 def test_who_stopped_may_be_shown_the_way_back_once() -> None:
     """
-    Off by default; with it, one plain message for each stop, however often the form is sent. It lifts nothing by itself.
+    Off by default; with it, one plain message for each stop, however often the form is sent. It lifts nothing itself.
     """
     for way_back in (False, True):
         w = world(way_back=way_back)
