@@ -43,21 +43,57 @@ organisations = st.sampled_from([KEYS[0], KEYS[0], KEYS[0], KEYS[1]])
 @attrs.define
 class Person:
     """
-    What the model knows of one contact: sets of numbers, and nothing else.
+    What the model knows of one contact: sets of numbers, and when things happened there.
 
     Attributes:
         has: The numbers on their record now.
         had: Those that were removed from it, and not left.
-        agreed: Where they agreed to texts.
-        stopped: Where they objected, also by an objection to everything.
-        everything: Whether they objected to everything, and so on every number they come to have.
+        added: When each number last came onto their record.
+        stops: When they last objected (True) or withdrew (False) on a number, or on one that it took the place of.
+        everything: When they last objected to everything, on numbers they have and on those they come to have; 0 for
+            never.
+        yes: When they last agreed themselves on a number as it stands on their record.
+        reported: Where staff reported a yes to something that was not stopped.
     """
 
     has: set[str] = attrs.field(factory=set)
     had: set[str] = attrs.field(factory=set)
-    agreed: set[str] = attrs.field(factory=set)
-    stopped: set[str] = attrs.field(factory=set)
-    everything: bool = False
+    added: dict[str, int] = attrs.field(factory=dict)
+    stops: dict[tuple[str, bool], int] = attrs.field(factory=dict)
+    everything: int = 0
+    yes: dict[str, int] = attrs.field(factory=dict)
+    reported: set[str] = attrs.field(factory=set)
+
+    def gets(self, number: str, now: int) -> None:
+        """
+        A number comes onto their record, and with it the stops of those that are gone.
+        """
+        self.had.discard(number)
+        self.has.add(number)
+        self.added[number] = now
+        self.yes.pop(number, None)
+        self.reported.discard(number)
+        self.carry()
+
+    def carry(self) -> None:
+        """
+        A stop on a number that is gone goes along to those that were added since.
+        """
+        for (number, objection), at in list(self.stops.items()):
+            for other in self.has:
+                if number not in self.has and self.added[other] > at:
+                    self.stops[other, objection] = max(at, self.stops.get((other, objection), 0))
+
+    def objects(self, number: str) -> bool:
+        return max(self.stops.get((number, True), 0), self.everything) > self.yes.get(number, 0)
+
+    def bars(self, number: str, suppressed: int) -> bool:
+        withdrawn = self.stops.get((number, False), 0)
+        return self.objects(number) or max(withdrawn, suppressed) > self.yes.get(number, 0)
+
+    def allows(self, number: str, suppressed: int) -> bool:
+        agreed = number in self.yes or number in self.reported
+        return number in self.has and agreed and not self.bars(number, suppressed)
 
 
 class Household(RuleBasedStateMachine):
@@ -79,6 +115,9 @@ class Household(RuleBasedStateMachine):
         self.storage = storage
         self.contacts: dict[tuple[str, str], Contact] = {}
         self.model: dict[tuple[str, str], Person] = {}
+        self.time = 1
+        # When somebody who had a number was erased.
+        self.suppressed: dict[tuple[str, str], int] = {}
 
     def teardown(self) -> None:
         for each in self.worlds.values():
@@ -97,6 +136,7 @@ class Household(RuleBasedStateMachine):
 
     def later(self) -> None:
         self.worlds["acme"].clock.advance(timedelta(minutes=1))
+        self.time += 1
 
     def known(self, key: str, name: str) -> bool:
         return (key, name) in self.contacts
@@ -116,25 +156,20 @@ class Household(RuleBasedStateMachine):
             self.contacts[key, name] = contact
             assert manager.find_reference(name) == contact
         if number not in person.has:
-            person.has.add(number)
-            person.had.discard(number)
-            if person.everything:
-                person.stopped.add(number)
+            person.gets(number, self.time)
         self.later()
 
     @rule(key=organisations, name=people, number=numbers)
     def leaves(self, key: str, name: str, number: str) -> None:
         """
-        They moved out, or the number was given to somebody new: it is free of them, and of their stop.
+        They moved out, or the number was given to somebody new: it is free of them, and their stop goes along.
         """
         person = self.model.get((key, name), Person())
         if number in person.has | person.had:
             self.worlds[key].manager.leave_line(self.contacts[key, name], phone=number, how="letter")
-            for kept in (person.has, person.had, person.agreed):
-                kept.discard(number)
-            if number in person.stopped:
-                # Their stop goes along with them.
-                person.stopped.discard(number)
+            person.has.discard(number)
+            person.had.discard(number)
+            person.carry()
         self.later()
 
     @rule(key=organisations, name=people, number=numbers)
@@ -145,8 +180,7 @@ class Household(RuleBasedStateMachine):
         person = self.model.get((key, name), Person())
         if number in person.has:
             self.worlds[key].manager.record_objection(self.contacts[key, name], phone=number)
-            person.stopped.add(number)
-            person.agreed.discard(number)
+            person.stops[number, True] = self.time
         self.later()
 
     @rule(key=organisations, name=people)
@@ -157,9 +191,7 @@ class Household(RuleBasedStateMachine):
         if self.known(key, name):
             person = self.model[key, name]
             self.worlds[key].manager.record_objection(self.contacts[key, name])
-            person.everything = True
-            person.stopped |= person.has | person.had
-            person.agreed.clear()
+            person.everything = self.time
         self.later()
 
     @rule(key=organisations, name=people, number=numbers)
@@ -170,7 +202,7 @@ class Household(RuleBasedStateMachine):
         person = self.model.get((key, name), Person())
         if number in person.has:
             self.worlds[key].manager.withdraw(self.contacts[key, name], phone=number)
-            person.agreed.discard(number)
+            person.stops[number, False] = self.time
         self.later()
 
     @rule(key=organisations, name=people, number=numbers)
@@ -181,8 +213,19 @@ class Household(RuleBasedStateMachine):
         person = self.model.get((key, name), Person())
         if number in person.has:
             self.agrees(key, name, number, actor=Actor.PERSON)
-            person.agreed.add(number)
-            person.stopped.discard(number)
+            person.yes[number] = self.time
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def is_said_to_agree(self, key: str, name: str, number: str) -> None:
+        """
+        A colleague reports a yes: it counts where they did not stop that themselves, and lifts nothing.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            self.agrees(key, name, number)
+            if not person.bars(number, self.suppressed.get((key, number), 0)):
+                person.reported.add(number)
         self.later()
 
     def agrees(self, key: str, name: str, number: str, **details: Any) -> None:
@@ -212,11 +255,7 @@ class Household(RuleBasedStateMachine):
             self.worlds[key].manager.change_details(self.contacts[key, name], phone=new, replaces=line)
             person.has.remove(number)
             person.had.add(number)
-            person.has.add(new)
-            person.agreed.discard(number)
-            person.agreed.discard(new)
-            if number in person.stopped or person.everything:
-                person.stopped.add(new)
+            person.gets(new, self.time)
         self.later()
 
     def values(self, key: str, name: str) -> dict[int, str]:
@@ -236,9 +275,8 @@ class Household(RuleBasedStateMachine):
         if self.known(key, name):
             person = self.model.pop((key, name))
             self.worlds[key].manager.erase(self.contacts.pop((key, name)))
-            for (at, _), other in self.model.items():
-                if at == key:  # an erasure objects to everything, and ends every yes that was given there before
-                    other.agreed -= person.has | person.had
+            # An erasure objects to everything, and ends every yes that was given there before.
+            self.suppressed |= dict.fromkeys(((key, number) for number in person.has | person.had), self.time)
         self.later()
 
     # ---- what has to hold
@@ -247,10 +285,15 @@ class Household(RuleBasedStateMachine):
         """
         Whether a text may go to a number: somebody who has it agreed, and nobody who has or had it objects.
         """
-        mine = [person for (organisation, _), person in self.model.items() if organisation == key]
-        agreed = any(number in person.has & person.agreed for person in mine)
-        objected = any(number in (person.has | person.had) & person.stopped for person in mine)
-        return agreed and not objected
+        return self.free(key, number) and any(
+            person.allows(number, self.suppressed.get((key, number), 0)) for person in self.of(key)
+        )
+
+    def of(self, key: str) -> list[Person]:
+        return [person for (organisation, _), person in self.model.items() if organisation == key]
+
+    def free(self, key: str, number: str) -> bool:
+        return not any(number in person.has | person.had and person.objects(number) for person in self.of(key))
 
     @invariant()
     def the_gate_agrees_with_the_model(self) -> None:
@@ -261,7 +304,7 @@ class Household(RuleBasedStateMachine):
                 assert self.expected(key, number) == decision.allowed, (key, number, decision.reason)
                 if decision:
                     holder = next(name for (at, name), c in self.contacts.items() if c.id == decision.contact)
-                    assert number in self.model[key, holder].agreed & self.model[key, holder].has
+                    assert self.model[key, holder].allows(number, self.suppressed.get((key, number), 0))
 
     @invariant()
     def a_contact_is_allowed_by_their_own_yes_alone(self) -> None:
@@ -269,12 +312,8 @@ class Household(RuleBasedStateMachine):
             person, manager = self.model[key, name], self.worlds[key].manager
             for number in person.has:
                 decision = manager.check(contact, Channel.SMS, "offers", phone=number)
-                free = not any(
-                    number in (other.has | other.had) & other.stopped
-                    for (at, _), other in self.model.items()
-                    if at == key
-                )
-                assert (number in person.agreed and free) == decision.allowed
+                allows = person.allows(number, self.suppressed.get((key, number), 0))
+                assert (allows and self.free(key, number)) == decision.allowed, (key, name, number, decision.reason)
 
     @invariant()
     def another_organisations_contact_is_not_there(self) -> None:

@@ -1140,22 +1140,24 @@ def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime)
     """
     Return the events that record *given*: apart and without effect, what others report a yes to that was stopped.
 
-    Only the person lifts a stop. But what staff were handed is evidence of what happened, and is not thrown away.
+    Only the person lifts a stop. But what staff were handed is evidence of what happened, and is not thrown away. What
+    another holder of the line stopped is theirs: it refuses the message, and leaves this person's yes as it is.
     """
     if given.grade is Grade.B:
         return (given,)
     named = () if given.manner is None else given.manner.organisations or ()
-    stopped = tuple(
-        choice
-        for choice in given.choices
-        if standing.stop(choice.channel, choice.purpose, choice.line, now, parties=named) is not None
-    )
+
+    def is_stopped(choice: Choice) -> bool:
+        stop = standing.stop(choice.channel, choice.purpose, choice.line, now, parties=named)
+        return stop is not None and not stop.holder
+
+    stopped = tuple(choice for choice in given.choices if is_stopped(choice))
     if not stopped:
         return (given,)
     kept = attrs.evolve(given, choices=stopped, stopped_before=True)
-    open_ = tuple(choice for choice in given.choices if choice not in stopped)
+    counts = tuple(choice for choice in given.choices if choice not in stopped)
     # The slots, with the documents, are those of the first event.
-    return (kept, attrs.evolve(given, choices=open_, personal={})) if open_ else (kept,)
+    return (attrs.evolve(given, choices=counts), attrs.evolve(kept, personal={})) if counts else (kept,)
 
 
 def _grade(command: commands.RecordConsent) -> Grade:
