@@ -164,6 +164,22 @@ def test_a_message_for_several_purposes_needs_all_of_them() -> None:
     assert [("offers", ("news",))] * 2 == [(event.purpose, event.also_for) for event in (queued, made)]
 
 
+def test_one_holder_of_a_line_has_to_allow_every_purpose() -> None:
+    """
+    A permission is its holder's own: what one agreed to and what the other did make no message for both.
+    """
+    w = world()
+    ada = w.manager.add_contact(name="Ada", email=EMAIL, subscriber=Subscriber.INDIVIDUAL)
+    bob = w.manager.add_contact(name="Bob", email=EMAIL, subscriber=Subscriber.INDIVIDUAL)
+    consented(w, ada, "offers")
+    consented(w, bob, "news")
+    w.later()
+    for asked in (["offers"], ["news"]):
+        assert w.manager.check(EMAIL, Channel.EMAIL, asked)
+    assert not w.manager.check(EMAIL, Channel.EMAIL, ["offers", "news"])
+    assert not any(w.manager.screen([EMAIL], Channel.EMAIL, ["offers", "news"]))
+
+
 def test_the_second_gate_asks_for_every_purpose() -> None:
     """
     A purpose that is stopped in the meantime keeps the message from going out.

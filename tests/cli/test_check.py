@@ -66,6 +66,18 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     assert "fines For a breach on that day, up to £17.5 million" in told(result)
 
 
+def test_a_message_may_have_several_purposes(runner: CliRunner, host: World) -> None:
+    """
+    All have to be allowed; the first that is not is told.
+    """
+    host.agreed(host.add())
+    result = check(runner, EMAIL, "--purpose", "news")
+
+    assert result.exit_code == 1
+    assert "Nobody has recorded a yes from this person to emails about news" in told(result)
+    assert "” and “" in told(result)
+
+
 def test_a_stop_is_told_with_its_date_and_what_lifts_it(runner: CliRunner, host: World) -> None:
     """
     No first; exit code 1; and what would change it.
@@ -361,7 +373,7 @@ def test_a_defect_is_told_as_what_is_wrong(runner: CliRunner, host: World) -> No
     decision = attrs.evolve(
         host.manager.check(EMAIL, Channel.EMAIL, "offers"), reason=Reason.CONSENT_UNSOUND, failed=(Defect.BUNDLED,)
     )
-    details = answer.Answer(decision=decision, purpose="Offers", left_open=(), evidence={})._details()
+    details = answer.Answer(decision=decision, purposes=["Offers"], left_open=(), evidence={})._details()
 
     assert ("flaw", "bundled") in list(details)
 

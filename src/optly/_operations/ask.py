@@ -87,7 +87,7 @@ def gate_request(
             app,
             standing,
             via,
-            purpose,
+            (purpose,),
             kind=MessageKind.CONSENT_REQUEST,
             contact=contact.id,
             line=line,

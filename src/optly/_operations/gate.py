@@ -37,7 +37,7 @@ _REGISTERS: Final = {
 }
 
 
-def assess(
+def _assess_one(
     app: Application,
     standing: Standing,
     channel: Channel,
@@ -50,7 +50,7 @@ def assess(
     **facts: Unpack[Facts],
 ) -> Decision:
     """
-    Decide one message by the rulebook.
+    Decide one message for one purpose by the rulebook.
 
     A message the law allows is still refused if messages to the line are known to fail.
     """
@@ -75,18 +75,33 @@ def assess(
     return decision.overruled(Reason.UNDELIVERABLE, (failure.seq,))
 
 
-def together(decisions: Sequence[Decision]) -> Decision:
+def assess(
+    app: Application,
+    standing: Standing,
+    channel: Channel,
+    purposes: Sequence[str],
+    *,
+    kind: MessageKind,
+    contact: str,
+    line: int | None,
+    at: datetime,
+    **facts: Unpack[Facts],
+) -> Decision:
     """
-    Return the decision on one message for several purposes, from that on each: all have to be allowed.
+    Decide one message by the rulebook: all of its purposes have to be allowed.
     """
+    decisions = [
+        _assess_one(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=at, **facts)
+        for purpose in purposes
+    ]
     if len(decisions) == 1:
         return decisions[0]
     decision = next((decision for decision in decisions if not decision), decisions[0])
     others = tuple(one.purpose for one in decisions if one is not decision)
-    # The duties of every purpose are due, and what expires first is the limit of all.
-    ends = [one.valid_until for one in decisions if one.valid_until is not None]
     if not decision:
         return attrs.evolve(decision, also_for=others)
+    # The duties of every purpose are due, and what expires first is the limit of all.
+    ends = [one.valid_until for one in decisions if one.valid_until is not None]
     return attrs.evolve(
         decision,
         also_for=others,
@@ -133,7 +148,7 @@ async def check_contact(
     app: Application,
     contact: Contact,
     channel: Channel,
-    purpose: str,
+    purposes: Sequence[str],
     *,
     named: Named,
     kind: MessageKind = MessageKind.MARKETING,
@@ -153,7 +168,7 @@ async def check_contact(
     reached = [line for line in standing.lines if line.number in present and line.kind is channel.kind]
     number = require_line(standing, channel, numbers) if reached or numbers else None
     facts = await with_listings(app, channel, None if number is None else addresses.get(number), now, facts)
-    return assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now, **facts)
+    return assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=number, at=now, **facts)
 
 
 async def _as_of(app: Application, subject: bytes, standing: Standing, at: datetime) -> Standing:
@@ -175,14 +190,15 @@ async def check_addresses(
     app: Application,
     addresses: Sequence[Address],
     channel: Channel,
-    purpose: str,
+    purposes: Sequence[str],
     *,
     kind: MessageKind = MessageKind.MARKETING,
     at: datetime | None = None,
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide for the line of each address: it is allowed where one of its holders allows it and none has objected there.
+    Decide for the line of each address: it is allowed where one of its holders allows it, for every
+    purpose, and none has objected there.
     """
     idkeys_by_address = [app.index.idkeys(address) for address in addresses]
     domains_by_address = [app.index.domain_idkeys(address) for address in addresses]
@@ -213,7 +229,7 @@ async def check_addresses(
         known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
         refusals = []
         for contact, line, standing in held:
-            verdict = assess(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=now, **known)
+            verdict = assess(app, standing, channel, purposes, kind=kind, contact=contact, line=line, at=now, **known)
             if verdict.allowed:
                 break
             refusals.append(verdict)
@@ -253,7 +269,7 @@ async def screen(
     app: Application,
     addresses: Sequence[str | Address],
     channel: Channel,
-    purpose: str,
+    purposes: Sequence[str],
     *,
     kind: MessageKind = MessageKind.MARKETING,
     **facts: Unpack[Facts],
@@ -268,11 +284,11 @@ async def screen(
         except AddressError:
             parsed.append(None)
     wellformed = [address for address in parsed if address is not None]
-    decisions = iter(await check_addresses(app, wellformed, channel, purpose, kind=kind, **facts))
+    decisions = iter(await check_addresses(app, wellformed, channel, purposes, kind=kind, **facts))
     if len(wellformed) == len(parsed):
         return list(decisions)
     refusal = assess(
-        app, Standing(), channel, purpose, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
+        app, Standing(), channel, purposes, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
     )
     malformed = refusal.overruled(Reason.NOT_AN_ADDRESS)
     return [malformed if address is None else next(decisions) for address in parsed]

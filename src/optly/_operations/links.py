@@ -86,7 +86,7 @@ async def stop_headers(
     if purpose is not None and stops is StopReach.PURPOSE:
         standing, _ = await app.repository.with_suppressions(record)
         now, kind = app.settings.clock(), MessageKind.MARKETING
-        decision = assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=number, at=now)
+        decision = assess(app, standing, channel, (purpose,), kind=kind, contact=contact.id, line=number, at=now)
         stops = heeded(stops, decision.reason)
     scope = StopScope(
         contact=contact.id, line=number, channel=channel, purpose=purpose if stops is StopReach.PURPOSE else None

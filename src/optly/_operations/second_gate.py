@@ -10,7 +10,7 @@ from typing import Final
 
 from optly._operations.application import Application
 from optly._operations.ask import gate_request
-from optly._operations.gate import assess, together
+from optly._operations.gate import assess
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.way_back import standing_stop
 from optly.contacts import Contact
@@ -96,19 +96,14 @@ def gate_queued(
         )
     # What Optly writes itself promotes nothing.
     kind, facts = (MessageKind.MARKETING, Facts()) if payload.kind is PayloadKind.MARKETING else _PLAIN
-    return together(
-        [
-            assess(
-                app,
-                standing,
-                payload.channel,
-                purpose,
-                kind=kind,
-                contact=contact.id,
-                line=payload.line,
-                at=now,
-                **facts,
-            )
-            for purpose in (payload.purpose, *payload.also_for)
-        ]
+    return assess(
+        app,
+        standing,
+        payload.channel,
+        (payload.purpose, *payload.also_for),
+        kind=kind,
+        contact=contact.id,
+        line=payload.line,
+        at=now,
+        **facts,
     )

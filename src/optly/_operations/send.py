@@ -10,7 +10,7 @@ from typing import Final, Unpack
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
-from optly._operations.gate import assess, require_permission, together, with_listings
+from optly._operations.gate import assess, require_permission, with_listings
 from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
@@ -43,12 +43,7 @@ async def send(
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel, numbers)
         decision = require_permission(
-            together(
-                [
-                    assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now)
-                    for purpose in purposes
-                ]
-            )
+            assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=line, at=now)
         )
         command = QueueMessage(
             message=message.hex(),
@@ -117,12 +112,7 @@ async def record_communication(
     def plan(standing: Standing, now: datetime) -> Plan:
         line = require_line(standing, channel, (number,))
         decision = require_permission(
-            together(
-                [
-                    assess(app, standing, channel, purpose, kind=kind, contact=contact.id, line=line, at=now, **facts)
-                    for purpose in purposes
-                ]
-            )
+            assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=line, at=now, **facts)
         )
         decisions.append(decision)
         return Plan(

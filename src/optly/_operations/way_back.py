@@ -59,7 +59,7 @@ async def _offer(app: Application, contact: Contact, line: int, channel: Channel
             app,
             standing,
             channel,
-            "",
+            ("",),
             kind=MessageKind.SERVICE,
             contact=contact.id,
             line=line,

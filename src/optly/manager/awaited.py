@@ -1065,18 +1065,13 @@ class AsyncConsentManager(Face):
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
-        channel, at, decisions = Channel.of(channel), read_instant(at), []
-        for key in self._app.settings.each_purpose(purpose):
-            if isinstance(who, Contact):
-                named = read_line(line, email, phone)
-                decisions.append(
-                    await gate.check_contact(self._app, who, channel, key, named=named, kind=kind, at=at, **facts)
-                )
-            else:
-                address = parse_address(who, channel.kind)
-                found = await gate.check_addresses(self._app, [address], channel, key, kind=kind, at=at, **facts)
-                decisions += found
-        return gate.together(decisions)
+        channel, at, purposes = Channel.of(channel), read_instant(at), self._app.settings.each_purpose(purpose)
+        if isinstance(who, Contact):
+            named = read_line(line, email, phone)
+            return await gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
+        address = parse_address(who, channel.kind)
+        found = await gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
+        return found[0]
 
     def screen(
         self,
@@ -1107,9 +1102,8 @@ class AsyncConsentManager(Face):
         facts: Facts,
     ) -> AsyncIterator[Decision]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for_each = [await gate.screen(self._app, batch, channel, key, kind=kind, **facts) for key in purposes]
-            for decisions in zip(*for_each, strict=True):
-                yield gate.together(decisions)
+            for decision in await gate.screen(self._app, batch, channel, purposes, kind=kind, **facts):
+                yield decision
 
     async def send(
         self,

@@ -39,7 +39,14 @@ class _WithSections(click.Command):
 # Any number of words, so that a number with spaces in it is not repeated in an error about superfluous arguments.
 @click.argument("address", nargs=-1, required=True)
 @click.option("--channel", type=one_of(Channel), required=True, help="Channel the message goes out on.")
-@click.option("--purpose", metavar="KEY", required=True, help="Key of the purpose of the message.")
+@click.option(
+    "--purpose",
+    "purposes",
+    metavar="KEY",
+    required=True,
+    multiple=True,
+    help="Key of a purpose of the message. Give each of several: all have to be allowed.",
+)
 @click.option(
     "--kind",
     type=one_of(MessageKind),
@@ -55,7 +62,7 @@ def command(
     manager: ConsentManager,
     address: tuple[str, ...],
     channel: str,
-    purpose: str,
+    purposes: tuple[str, ...],
     kind: str,
     at: datetime | None,
     as_json: bool,
@@ -71,7 +78,7 @@ def command(
     reached. Nothing is changed and nothing is sent. No answer is legal advice.
     """
     who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
-    decision = manager.check(who, Channel(channel), purpose, kind=MessageKind(kind), at=at, **gather(facts))
+    decision = manager.check(who, Channel(channel), purposes, kind=MessageKind(kind), at=at, **gather(facts))
     answer = Answer.about(decision, manager, facts)
     if as_json:
         print_json(answer.as_json())

@@ -80,13 +80,13 @@ class Answer:
     The gate's decision, and what is needed to explain it.
 
     Attributes:
-        purpose: Its title.
+        purposes: Their titles.
         left_open: Options that were not given and might have changed the answer.
         evidence: The recorded events that it is based on, by number.
     """
 
     decision: Decision
-    purpose: str
+    purposes: Sequence[str]
     left_open: Sequence[str]
     evidence: Mapping[int, Event] = attrs.field(repr=False)
 
@@ -98,7 +98,7 @@ class Answer:
         events = manager.history(Contact(decision.contact)) if decision.evidence else ()
         return cls(
             decision=decision,
-            purpose=manager.purposes[decision.purpose].title,
+            purposes=[manager.purposes[purpose].title for purpose in decision.purposes],
             left_open=left_open(options) if decision.channel is Channel.LIVE_CALL else (),
             evidence={number: events[number - 1] for number in decision.evidence},
         )
@@ -169,7 +169,8 @@ class Answer:
         yield from (("register", _listing(listing)) for listing in decision.listings)
         if decision.valid_until is not None:
             yield "valid until", f"{instant(decision.valid_until)}. The consent expires then."
-        yield "about", f"“{self.purpose}”, as {_KINDS[decision.kind]}, on {instant(decision.at)}."
+        titles = " and ".join(f"“{title}”" for title in self.purposes)
+        yield "about", f"{titles}, as {_KINDS[decision.kind]}, on {instant(decision.at)}."
         yield "subscriber", _holder(decision.subscriber)
         yield "law", self._law(decision.regulation)
         if decision.also:
