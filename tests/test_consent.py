@@ -1257,12 +1257,12 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         commands.RecordConsent(attachments=(PAPER,), **{**FORM, "choices": (EMAIL_OFFERS, SMS_OFFERS)}),
         (
             by_staff(
-                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(SMS_OFFERS,), act=Act.TICKED_BOX,
-                stopped_before=True, personal={"how_11": "paper form", "attachment_11_1": SCAN},
+                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(EMAIL_OFFERS,), act=Act.TICKED_BOX,
+                personal={"how_11": "paper form", "attachment_11_1": SCAN},
             ),
             by_staff(
-                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(EMAIL_OFFERS,), act=Act.TICKED_BOX,
-                personal={},
+                events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(SMS_OFFERS,), act=Act.TICKED_BOX,
+                stopped_before=True, personal={},
             ),
         ),
     ),

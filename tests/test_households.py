@@ -16,13 +16,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world import ACME, World, world
+from world import ACME, SMS_OFFERS, World, world
 
-from optly import Act, Actor, Channel, Contact, Organisation, Subscriber, Wording
-from optly.errors import UnknownContactError
+from optly import Act, Actor, Channel, Contact, Organisation, Solicited, Subscriber, Wording
+from optly.errors import LinkError, NotPermittedError, UnknownContactError
 from optly.protocols import Storage
 from optly.record.events import LineAdded
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.testing.messages import code_in
 
 OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
 STORES: dict[str, Callable[[Path], Storage]] = {
@@ -49,7 +50,7 @@ class Person:
         has: The numbers on their record now.
         had: Those that were removed from it, and not left.
         added: When each number last came onto their record.
-        stops: When they last objected (True) or withdrew (False) on a number, or on one that it took the place of.
+        stops: When they last objected, withdrew or said no on a number, or on one that it took the place of.
         everything: When they last objected to everything, on numbers they have and on those they come to have; 0 for
             never.
         yes: When they last agreed themselves on a number as it stands on their record.
@@ -59,7 +60,7 @@ class Person:
     has: set[str] = attrs.field(factory=set)
     had: set[str] = attrs.field(factory=set)
     added: dict[str, int] = attrs.field(factory=dict)
-    stops: dict[tuple[str, bool], int] = attrs.field(factory=dict)
+    stops: dict[tuple[str, str], int] = attrs.field(factory=dict)
     everything: int = 0
     yes: dict[str, int] = attrs.field(factory=dict)
     reported: set[str] = attrs.field(factory=set)
@@ -79,17 +80,17 @@ class Person:
         """
         A stop on a number that is gone goes along to those that were added since.
         """
-        for (number, objection), at in list(self.stops.items()):
+        for (number, stop), at in list(self.stops.items()):
             for other in self.has:
                 if number not in self.has and self.added[other] > at:
-                    self.stops[other, objection] = max(at, self.stops.get((other, objection), 0))
+                    self.stops[other, stop] = max(at, self.stops.get((other, stop), 0))
 
     def objects(self, number: str) -> bool:
-        return max(self.stops.get((number, True), 0), self.everything) > self.yes.get(number, 0)
+        return max(self.stops.get((number, "objected"), 0), self.everything) > self.yes.get(number, 0)
 
     def bars(self, number: str, suppressed: int) -> bool:
-        withdrawn = self.stops.get((number, False), 0)
-        return self.objects(number) or max(withdrawn, suppressed) > self.yes.get(number, 0)
+        ended = max(self.stops.get((number, stop), 0) for stop in ("withdrew", "refused"))
+        return self.objects(number) or max(ended, suppressed) > self.yes.get(number, 0)
 
     def allows(self, number: str, suppressed: int) -> bool:
         agreed = number in self.yes or number in self.reported
@@ -116,6 +117,9 @@ class Household(RuleBasedStateMachine):
         self.contacts: dict[tuple[str, str], Contact] = {}
         self.model: dict[tuple[str, str], Person] = {}
         self.time = 1
+        # The questions that were sent: whose, about which number, since when that was theirs, and the code.
+        self.questions: list[tuple[str, str, str, int, str]] = []
+        self.used: set[str] = set()
         # When somebody who had a number was erased.
         self.suppressed: dict[tuple[str, str], int] = {}
 
@@ -180,7 +184,7 @@ class Household(RuleBasedStateMachine):
         person = self.model.get((key, name), Person())
         if number in person.has:
             self.worlds[key].manager.record_objection(self.contacts[key, name], phone=number)
-            person.stops[number, True] = self.time
+            person.stops[number, "objected"] = self.time
         self.later()
 
     @rule(key=organisations, name=people)
@@ -202,7 +206,7 @@ class Household(RuleBasedStateMachine):
         person = self.model.get((key, name), Person())
         if number in person.has:
             self.worlds[key].manager.withdraw(self.contacts[key, name], phone=number)
-            person.stops[number, False] = self.time
+            person.stops[number, "withdrew"] = self.time
         self.later()
 
     @rule(key=organisations, name=people, number=numbers)
@@ -241,6 +245,87 @@ class Household(RuleBasedStateMachine):
             phone=number,
             **details,
         )
+
+    @rule(key=organisations, name=people, number=numbers)
+    def chooses(self, key: str, name: str, number: str) -> None:
+        """
+        They say yes on their MyOptly page: for the line whose link they opened, and for no other.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            manager = self.worlds[key].manager
+            link = manager.link(self.contacts[key, name], Channel.SMS, phone=number)
+            manager.choose(link.rpartition("/")[2], {SMS_OFFERS: True})
+            person.yes[number] = self.time
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers)
+    def is_asked(self, key: str, name: str, number: str) -> None:
+        """
+        They asked to be asked: a question goes to that number, unless it is stopped.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            w = self.worlds[key]
+            question: dict[str, Any] = {"channels": [Channel.SMS], "purposes": ["offers"], "phone": number}
+            basis = Solicited(how="form", at=w.clock())
+            barred = person.bars(number, self.suppressed.get((key, number), 0)) or not self.free(key, number)
+            try:
+                w.manager.request_consent(self.contacts[key, name], via=Channel.SMS, basis=basis, **question)
+            except NotPermittedError:
+                assert barred
+            else:
+                assert not barred
+                w.manager.deliver()
+                code = next(code_in(one) for one in reversed(w.texts.outbox) if "question for you" in one.text)
+                self.questions.append((key, name, number, person.added[number], code))
+        self.later()
+
+    @precondition(lambda self: self.questions)
+    @rule(index=st.integers(0, 3), yes=st.booleans())
+    def answers(self, index: int, yes: bool) -> None:
+        """
+        Somebody answers a question that was sent, or one that was answered, stopped or moved away from long ago.
+        """
+        key, name, number, added, code = self.questions[-1 - index % len(self.questions)]
+        person = self.model.get((key, name), Person())
+        current = number in person.has and person.added[number] == added and code not in self.used
+        try:
+            self.worlds[key].manager.answer(code, {SMS_OFFERS: yes})
+        except LinkError:
+            pass
+        else:
+            assert current
+            if yes:
+                person.yes[number] = self.time
+            else:
+                person.stops[number, "refused"] = self.time
+        self.used.add(code)
+        self.later()
+
+    @rule(key=organisations, name=people, number=numbers, then_stops=st.booleans())
+    def is_sent_something(self, key: str, name: str, number: str, then_stops: bool) -> None:
+        """
+        A message is queued exactly where the gate allows it, and sent unless they stopped it in between.
+        """
+        person = self.model.get((key, name), Person())
+        if number in person.has:
+            w, who = self.worlds[key], self.contacts[key, name]
+            allowed = person.allows(number, self.suppressed.get((key, number), 0)) and self.free(key, number)
+            text = f"offer {self.time}"
+            try:
+                w.manager.send(who, Channel.SMS, "offers", text, phone=number)
+            except NotPermittedError:
+                assert not allowed
+            else:
+                assert allowed
+                if then_stops:
+                    self.later()
+                    w.manager.record_objection(who, phone=number)
+                    person.stops[number, "objected"] = self.time
+                w.manager.deliver()
+                assert then_stops != any(text in message.text for message in w.texts.outbox)
+        self.later()
 
     @rule(key=organisations, name=people, number=numbers)
     def changes(self, key: str, name: str, number: str) -> None:
@@ -302,6 +387,7 @@ class Household(RuleBasedStateMachine):
             for number in NUMBERS:
                 decision = manager.check(number, Channel.SMS, "offers")
                 assert self.expected(key, number) == decision.allowed, (key, number, decision.reason)
+                assert [decision] == list(manager.screen([number], Channel.SMS, "offers"))
                 if decision:
                     holder = next(name for (at, name), c in self.contacts.items() if c.id == decision.contact)
                     assert self.model[key, holder].allows(number, self.suppressed.get((key, number), 0))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import EMAIL, PURPOSES, World, world
+from world import EMAIL, EMAIL_OFFERS, PURPOSES, World, world
 
-from optly import Act, Actor, Channel, Contact, Solicited, Wording
+from optly import Act, Actor, Channel, Contact, Solicited, Subscriber, Wording
 from optly.contacts.addresses import EmailAddress
 from optly.errors import AmbiguousLineError, MissingLineError, NotPermittedError
 from optly.record.events import CommunicationMade, Engagement
@@ -97,6 +97,33 @@ def test_a_link_shows_the_line_it_was_made_for(here: World) -> None:
     """
     link = here.manager.link(ada_of(here), line=SECONDS)
     assert EmailAddress.parse(SECOND).masked == here.manager.open(link.rpartition("/")[2]).masked
+
+
+def test_a_choice_is_about_the_line_it_was_made_through(here: World) -> None:
+    """
+    Of several of a kind, the one whose link was opened: a yes there, and a no, change nothing of the others.
+    """
+    ada = ada_of(here)
+    through = here.manager.link(ada, line=SECONDS).rpartition("/")[2]
+    for answer in (True, False):
+        here.later()
+        here.manager.choose(through, {EMAIL_OFFERS: answer})
+        allowed = [here.manager.check(ada, *EMAIL_OFFERS, line=line).allowed for line in (FIRST, SECONDS)]
+        assert [True, answer] == allowed
+
+
+def test_a_yes_that_is_repeated_lifts_what_an_erasure_left(here: World) -> None:
+    """
+    Somebody else who had the address was erased, which stops it for all; the yes on the page is newer.
+    """
+    ada = ada_of(here)
+    other = here.manager.add_contact(reference="other", name="Eve", email=EMAIL, subscriber=Subscriber.INDIVIDUAL)
+    here.later()
+    here.manager.erase(other)
+    here.later()
+    assert not here.manager.check(ada, *EMAIL_OFFERS, line=FIRST)
+    here.manager.choose(here.manager.link(ada, line=FIRST).rpartition("/")[2], {EMAIL_OFFERS: True})
+    assert here.manager.check(ada, *EMAIL_OFFERS, line=FIRST)
 
 
 @pytest.mark.parametrize("line", [PHONES, 9])

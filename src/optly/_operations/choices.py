@@ -42,9 +42,11 @@ def _channels(app: Application, standing: Standing) -> list[Channel]:
     return [channel for channel in Channel if channel in seen]
 
 
-def _items(app: Application, standing: Standing, language: str, at: datetime) -> tuple[Item, ...]:
+def _items(access: Access, standing: Standing, language: str, at: datetime) -> tuple[Item, ...]:
+    app = access.app
     return choice_items(
         standing,
+        access.target.line,
         app.settings.organisation,
         app.settings.purposes.values(),
         _channels(app, standing),
@@ -96,7 +98,7 @@ async def open_link(access: Access, language: str) -> Opened:
         )
     items: tuple[Item, ...] = ()
     if access.manages:
-        items = _items(app, await access.standing(), language or standing.language, now)
+        items = _items(access, await access.standing(), language or standing.language, now)
     return attrs.evolve(
         opened,
         items=items,
@@ -154,7 +156,7 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
         raise AnswerError("each choice must be True or False")
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        items = {item.key: item for item in _items(app, standing, how.language or standing.language, now)}
+        items = {item.key: item for item in _items(access, standing, how.language or standing.language, now)}
         if not answers.keys() <= items.keys():
             raise AnswerError("a choice names a channel or a purpose that is not offered")
         command = ChangeChoices(
@@ -173,7 +175,8 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
             receipt_to=(access.target.channel, access.target.line),
         )
 
-    return (await access.apply(plan)).standing
+    # What an erasure left at the address stops what was agreed before, and a yes that is repeated lifts it.
+    return (await access.apply(plan, suppressions=True)).standing
 
 
 async def confirm(access: Access, how: Circumstances) -> Standing:

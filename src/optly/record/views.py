@@ -194,6 +194,7 @@ def _title(purpose: Purpose | None, choice: Choice, language: str) -> str:
 
 def choice_items(
     standing: Standing,
+    through: int,
     organisation: Organisation,
     purposes: Iterable[Purpose],
     channels: Sequence[Channel],
@@ -203,12 +204,13 @@ def choice_items(
     more: Catalogues = (),
 ) -> tuple[Item, ...]:
     """
-    Return an item for each purpose on each channel the contact has a line for.
+    Return an item for each purpose on each channel the contact has a line for: of several of a kind, the line *through*
+    which the person came.
     """
     items = []
     for purpose in purposes:
         for channel in channels:
-            line = standing.line_for(channel)
+            line = standing.line_for(channel, through) or standing.line_for(channel)
             if line is None:
                 continue
             wording = purpose.wording(organisation, channel, language, more=more)
