@@ -146,7 +146,6 @@ async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 
 
 async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], how: Circumstances) -> Standing:
-    app = access.app
     access.require_kind(LinkKind.MANAGE, LinkKind.SESSION)
     if not access.manages:
         raise SessionError("the session began with a question and is not raised: enter the one-time code first")
