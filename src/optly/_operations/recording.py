@@ -16,7 +16,7 @@ from optly.contacts import Address, Channel, Contact, Wording, parse_address
 from optly.contacts.parties import require_key
 from optly.errors import AddressError, UsageError
 from optly.record.commands import RecordCharitySoftOptIn, RecordConsent, RecordSoftOptIn, Stop
-from optly.record.events import Actor, Choice
+from optly.record.events import Actor, Choice, Manner
 from optly.record.standing import Standing
 from optly.results import Imported
 
@@ -30,9 +30,16 @@ async def record_consent(
     purposes: Sequence[str],
     wording: Wording,
     at: datetime,
+    how: str,
+    manner: Manner | None,
     **facts: Any,
 ) -> Standing:
-    validities = {key: app.settings.purpose(key).validity for key in purposes}
+    from optly._operations.reading import of_consent
+
+    known = {key: app.settings.purpose(key) for key in purposes}
+    readings = tuple(
+        of_consent(app, wording, channel, purpose, how, manner) for channel in channels for purpose in known.values()
+    )
     record = await app.repository.require(contact)
     numbers = await numbers_of(app, record, named)
 
@@ -44,12 +51,13 @@ async def record_consent(
                 purpose=key,
                 line=lines[channel],
                 wording=wording.digest,
-                expires_at=None if validity is None else at + validity,
+                expires_at=None if purpose.validity is None else at + purpose.validity,
             )
             for channel in channels
-            for key, validity in validities.items()
+            for key, purpose in known.items()
         )
-        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
+        command = RecordConsent(choices=choices, readings=readings, at=at, how=how, manner=manner, **facts)
+        return Plan(command=command, wordings=(wording,))
 
     return (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing
 

@@ -4,7 +4,7 @@ A contact's timeline for those who judge the evidence: who asked and answered wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -22,6 +22,8 @@ _THROUGH = {
     Through.COMPLAINT: "a spam report to the person's mail provider",
     Through.PROVIDER: "an opt-out with our message provider",
 }
+
+_SLOTS = {"accept": "Accepted because"}
 
 _LABELS = {
     "link": "Through",
@@ -136,6 +138,7 @@ def _facts(event: Event) -> dict[str, str]:
         case events.ConsentRequested():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
             facts["Open until"] = event.expires_at.isoformat()
+            facts.update(_found(event.found, accepted=True))
             if event.remind_at is not None:
                 facts["Reminder due"] = event.remind_at.isoformat()
         case events.MessageQueued():
@@ -153,6 +156,10 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Act"] = event.act.value
             if event.defects:
                 facts["Not valid because"] = ", ".join(event.defects)
+            if event.reading is not None:
+                facts.update(_found(event.reading.found, accepted=event.reading.accepted))
+                if event.reading.unproven:
+                    facts["Evidence missing"] = ", ".join(event.reading.unproven)
         case events.Stopped():
             facts["Channels"] = ", ".join(event.channels) or "all"
             facts["Purposes"] = ", ".join(event.purposes) or "all"
@@ -171,8 +178,20 @@ def _facts(event: Event) -> dict[str, str]:
             facts[label] = _value(name, value)
     for slot, value in event.personal.items():
         name, _, _ = slot.partition("_")
-        facts[name.capitalize()] = "(attached in the JSON form)" if name == "attachment" else value
+        label = _SLOTS.get(name, name.capitalize())
+        facts[label] = "(attached in the JSON form)" if name == "attachment" else value
     return facts
+
+
+def _found(codes: Sequence[str], *, accepted: bool) -> Iterator[tuple[str, str]]:
+    """
+    Yield what was found in the words of a question or a consent.
+    """
+    flaws = [code for code in codes if code != events.NOT_JUDGED]
+    if flaws:
+        yield ("Found in the words, and accepted" if accepted else "Found in the words"), ", ".join(flaws)
+    if events.NOT_JUDGED in codes:
+        yield "Words", "not judged: Optly does not read their language"
 
 
 def _value(name: str, value: object) -> str:
