@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final
 
 import attrs
 
@@ -14,80 +13,7 @@ from optly._operations.application import Application
 from optly.contacts import Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
 from optly.record.events import Evidence, Manner, Reading
-from optly.rules.lint import Form, Partner, Severity, WordingFinding, WordingFlaw, lint
-
-# What people type where they know nothing, in letters and digits alone. It is evidence of nothing.
-_NOTHING: Final = frozenset(
-    [
-        "unknown",
-        "notknown",
-        "unsure",
-        "notsure",
-        "na",
-        "notapplicable",
-        "notavailable",
-        "none",
-        "nil",
-        "null",
-        "nothing",
-        "missing",
-        "tbc",
-        "tbd",
-        "tba",
-        "x",
-        "xx",
-        "xxx",
-        "todo",
-        "tobeconfirmed",
-        "tofollow",
-        "dunno",
-        "dontknow",
-        "donotknow",
-        "noidea",
-        "unspecified",
-        "notspecified",
-        "notrecorded",
-        "notstated",
-        "unrecorded",
-        "undefined",
-        "empty",
-        "blank",
-        "seecrm",
-        "crm",
-        "fromcrm",
-        "incrm",
-        "crmimport",
-        "crmdata",
-        "legacy",
-        "legacydata",
-        "legacyimport",
-        "imported",
-        "import",
-        "importeddata",
-        "dataimport",
-        "migrated",
-        "migration",
-        "oldsystem",
-        "olddatabase",
-        "database",
-        "seefile",
-        "onfile",
-        "seenotes",
-        "seeabove",
-        "asabove",
-        "ditto",
-        "historic",
-        "historical",
-    ]
-)
-
-
-def says_nothing(text: str) -> bool:
-    """
-    Whether *text* says no more than that it is not known. Case, dots and blanks do not matter.
-    """
-    said = "".join(filter(str.isalnum, text.lower()))
-    return not said or said in _NOTHING
+from optly.rules.lint import Form, Partner, Severity, WordingFinding, WordingFlaw, lint, says_nothing
 
 
 @lru_cache(maxsize=1024)

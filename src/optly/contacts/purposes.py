@@ -112,8 +112,8 @@ class Purpose:
         hints: The hint in other languages. Required for each language of *titles*, unless the hint is the default.
         wordings: Your own words for a channel and a language, instead of the built-in question.
         validity: How long a consent for this purpose counts, or None if it counts until it is withdrawn.
-        accept: Why its questions are good although something was found in their words that makes a consent invalid. Kept
-            as evidence with each such question. Without it, such words are not asked.
+        accept: Why its questions are good although something was found in their words that makes a consent invalid.
+            Kept as evidence with each such question. Without it, such words are not asked.
     """
 
     key: str = attrs.field(validator=is_key)

@@ -174,6 +174,12 @@ class _Topics:
 @attrs.frozen
 class _English:
     words: str
+    more: str
+
+
+@attrs.frozen
+class _Nothing:
+    words: str
 
 
 @attrs.frozen
@@ -215,6 +221,7 @@ class _Known:
     names: _Names
     topics: _Topics
     english: _English
+    nothing: _Nothing
 
 
 _KNOWN: Final = msgspec.toml.decode(files("optly.rules").joinpath("wordings.toml").read_bytes(), type=_Known)
@@ -257,6 +264,10 @@ _BETWEEN_SENTENCES: Final = re.compile(r"(?:^|[.!?:;])[\s\"'(\[\]-]*$")
 _GENERIC: Final = frozenset(_KNOWN.topics.generic.split())
 _WHATEVER: Final = _compiled(_KNOWN.topics.whatever)
 _ENGLISH: Final = frozenset(_KNOWN.english.words.split())
+_RATHER_ENGLISH: Final = _ENGLISH.union(_KNOWN.english.more.split())
+_NOTHING: Final = frozenset(_KNOWN.nothing.words.split())
+_LONG: Final = 5
+_SENTENCE_ENDS: Final = re.compile(r"[.!?;]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _PLAIN: Final = str.maketrans("’‘“”‐‑\u00a0", "''\"\"-- ")
 
@@ -291,9 +302,9 @@ def lint(
     found = []
     if "_" not in shown:
         found.append(WordingFinding(code=WordingFlaw.NO_ORGANISATION))
-    if wording.language.partition("-")[0].lower() == "en" or _is_english(shown):
+    if _is_read(question, wording.language):
         found += _of_channels(shown, channels)
-        if purpose is not None and _is_about_another(shown, purpose, others):
+        if purpose is not None and _is_about_another(question, purpose, others):
             found.append(WordingFinding(code=WordingFlaw.NO_PURPOSE))
         if not _WITHDRAWALS.search(question):
             found.append(WordingFinding(code=WordingFlaw.NO_WITHDRAWAL))
@@ -308,6 +319,14 @@ def lint(
     gravity = list(WordingFlaw)
     found.sort(key=lambda finding: gravity.index(finding.code))
     return tuple(dict.fromkeys(attrs.evolve(one, excerpt=one.excerpt.replace("_", organisation.name)) for one in found))
+
+
+def says_nothing(text: str) -> bool:
+    """
+    Whether *text* says no more than that it is not known, like "n/a" or "see CRM". Case, dots and blanks do not matter.
+    """
+    said = "".join(filter(str.isalnum, text.lower()))
+    return not said or said in _NOTHING
 
 
 def _plain(text: str) -> str:
@@ -439,25 +458,28 @@ def _of_channels(shown: str, channels: Sequence[Channel]) -> Iterator[WordingFin
             yield WordingFinding(code=WordingFlaw.NO_CHANNEL, channel=channel)
 
 
-def _is_english(text: str) -> bool:
+def _is_read(question: str, language: str) -> bool:
     """
-    Whether *text* is plainly English, whatever language it is said to be.
+    Whether a text is judged: it is said to be English and not plainly something else, or it is plainly English.
     """
-    words = [word.replace("'", "") for word in _WORD.findall(text.lower())]
+    words = [word.replace("'", "") for word in _WORD.findall(question.lower())]
+    if language.partition("-")[0].lower() == "en":
+        return len(words) < _LONG or not _RATHER_ENGLISH.isdisjoint(words)
     english = [word for word in words if word in _ENGLISH]
     return len(set(english)) >= 2 and 10 * len(english) >= 3 * len(words)
 
 
-def _is_about_another(shown: str, purpose: Purpose, others: Sequence[Purpose]) -> bool:
+def _is_about_another(question: str, purpose: Purpose, others: Sequence[Purpose]) -> bool:
     """
     Whether the words are plainly about one of the *others*: they share a word with its title, and none with that of
-    *purpose*, not even one for the same thing.
+    *purpose*, not even one for the same thing. How to withdraw is not what they are about.
     """
-    said = _topics(shown)
-    own = _topics(purpose.title)
-    if not own or _WHATEVER.search(shown) or said & _with_alike(own):
+    own = _with_alike(_topics(purpose.title))
+    if not own or _WHATEVER.search(question) or _topics(question) & own:
         return False
-    return any(said & (_topics(other.title) - _with_alike(own)) for other in others)
+    sentences = [part for part in _SENTENCE_ENDS.split(question) if not _WITHDRAWALS.search(part)]
+    about = _topics(". ".join(sentences))
+    return any(about & _topics(other.title) for other in others)
 
 
 def _with_alike(stems: frozenset[str]) -> frozenset[str]:
