@@ -293,6 +293,8 @@ def test_the_question_of_a_purpose_is_always_about_it() -> None:
         ("May Acme Ltd email me news of its bargains?", False),
         ("May Acme Ltd email me about bicycles?", False),
         ("May Acme Ltd email me marketing news?", False),
+        ("May Acme Ltd email me news and one offer a week?", False),
+        ("May Acme Ltd email me its stories?", False),
         ("May Acme Ltd email me about bicycles? You can unsubscribe in each piece of news.", False),
         ("May Acme Ltd email me its discounted products and news?", False),
     ],
@@ -412,7 +414,9 @@ def test_words_in_another_language_are_neither_sound_nor_unsound() -> None:
 
 
 @pytest.mark.parametrize("language", ["de", "cy", "fr-FR"])
-@pytest.mark.parametrize("text", [*UNSOUND, "Keep me posted about your offers!"])
+@pytest.mark.parametrize(
+    "text", [*UNSOUND, "Keep me posted about your offers!", "Sign me up for Acme Ltd emails", "Acme Ltd emails: opt in"]
+)
 def test_english_does_not_hide_behind_a_tag(text: str, language: str) -> None:
     """
     What is plainly English is read.
@@ -463,6 +467,34 @@ def test_our_own_words_are_known_in_welsh_too(channel: Channel) -> None:
             at=w.clock(),
         )
         assert given_to(w, ada)[-1].reading == Reading(found=found)
+
+
+def test_our_own_words_in_welsh_cover_what_they_ask_about_alone() -> None:
+    """
+    No other channel and no other purpose, as in English.
+    """
+    offers = Purpose(key="offers", title="Offers", titles={"cy": "Cynigion"})
+    news = Purpose(key="news", title="News", titles={"cy": "Newyddion"})
+    w = world(purposes=[offers, news])
+    ada = w.add()
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.EMAIL, SMS],
+        purposes=["offers", "news"],
+        wording=offers.wording(ACME, Channel.EMAIL, "cy"),
+        act=Act.CHOSE_YES,
+        how="form",
+        at=w.clock(),
+    )
+    defects = {
+        (choice.channel, choice.purpose): set(event.defects) for event in given_to(w, ada) for choice in event.choices
+    }
+    assert defects == {
+        EMAIL_OFFERS: set(),
+        (SMS, "offers"): {Defect.CHANNEL_NOT_NAMED},
+        (Channel.EMAIL, "news"): {Defect.PURPOSE_NOT_NAMED},
+        (SMS, "news"): {Defect.CHANNEL_NOT_NAMED, Defect.PURPOSE_NOT_NAMED},
+    }
 
 
 # ---- asking

@@ -40,7 +40,7 @@ def _require_sound(
 
     organisation = app.settings.organisation.trading_as(trading_as)
     wording = purpose.wording(organisation, channel, language, more=app.settings.catalogues)
-    found = of_question(app, wording, organisation, channel, purpose)
+    found = of_question(app, wording, organisation, channel)
     flaws = tuple(finding for finding in found if finding.defect is not None)
     if flaws and purpose.accept is None:
         raise UnsoundWordingError(

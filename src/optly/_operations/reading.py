@@ -4,14 +4,14 @@ How the words of a consent are read: for a question before it is asked, and for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import attrs
 
 from optly._operations.application import Application
 from optly.contacts import Channel, Organisation, Purpose, Wording
-from optly.locale.i18n import Catalogues
+from optly.locale.i18n import SOURCE, Catalogues
 from optly.record.events import Evidence, Manner, Reading
 from optly.rules.lint import Form, Partner, Severity, WordingFinding, WordingFlaw, lint, says_nothing
 
@@ -31,16 +31,15 @@ def _found(
 
 
 def of_question(
-    app: Application, wording: Wording, organisation: Organisation, channel: Channel, purpose: Purpose
+    app: Application, wording: Wording, organisation: Organisation, channel: Channel
 ) -> tuple[WordingFinding, ...]:
     """
-    Return what makes a consent to the question of *purpose* invalid, or keeps it from being judged.
+    Return what makes a consent to a question about *channel* invalid, or keeps it from being judged.
 
     Args:
         organisation: The organisation under the name that it asks in.
     """
-    found = _found(wording, organisation, channel, None, (), ())
-    return _without_known(app, found, wording, channel, purpose)
+    return _found(_original(app, wording), organisation, channel, None, (), ())
 
 
 def of_consent(
@@ -59,9 +58,9 @@ def of_consent(
     named = () if manner is None else manner.organisations or ()
     partners = tuple(key for key in named if key != organisation.key)
     others = tuple(other for other in app.settings.purposes.values() if other.key != purpose.key)
-    found = _without_known(
-        app, _found(wording, organisation, channel, purpose, others, partners), wording, channel, purpose
-    )
+    found = _found(_original(app, wording), organisation, channel, purpose, others, partners)
+    if any(finding.code is WordingFlaw.NO_PURPOSE for finding in found) and _asks_about(app, wording, purpose):
+        found = _without(found, WordingFlaw.NO_PURPOSE)
     if partners and organisation.key not in named:
         found = _without(found, WordingFlaw.NO_ORGANISATION)
     defects = [finding.defect for finding in found if finding.defect is not None]
@@ -69,41 +68,44 @@ def of_consent(
     return Reading(found=tuple(codes), defects=tuple(dict.fromkeys(defects)), unproven=unproven)
 
 
-def _without(found: Sequence[WordingFinding], *flaws: WordingFlaw) -> tuple[WordingFinding, ...]:
-    return tuple(finding for finding in found if finding.code not in flaws)
-
-
-def _without_known(
-    app: Application, found: tuple[WordingFinding, ...], wording: Wording, channel: Channel, purpose: Purpose
-) -> tuple[WordingFinding, ...]:
-    """
-    Return the findings without those that the origin of the words disproves.
-
-    The questions of a purpose are about it. And what Optly's own say is known in every language that they are in.
-    """
-    found_codes = {finding.code for finding in found}
-    if WordingFlaw.NO_PURPOSE in found_codes and _asks_about(app, wording, purpose):
-        found = _without(found, WordingFlaw.NO_PURPOSE)
-    if WordingFlaw.NOT_JUDGED in found_codes:
-        built_in = attrs.evolve(purpose, wordings={})
-        if wording in _questions(app, built_in, [channel], wording.language, more=()):
-            found = _without(found, WordingFlaw.NOT_JUDGED)
-    return found
+def _without(found: Sequence[WordingFinding], flaw: WordingFlaw) -> tuple[WordingFinding, ...]:
+    return tuple(finding for finding in found if finding.code is not flaw)
 
 
 def _asks_about(app: Application, wording: Wording, purpose: Purpose) -> bool:
+    """
+    Whether it is a question of *purpose* itself: such a one is about it.
+    """
     if wording in purpose.wordings.values():
         return True
-    return wording in _questions(app, purpose, Channel, wording.language, app.settings.catalogues)
+    asked = _questions(app, purpose, wording.language, app.settings.catalogues)
+    return any(wording == question for question, _, _ in asked)
+
+
+def _original(app: Application, wording: Wording) -> Wording:
+    """
+    Return the English question that *wording* is Optly's own translation of, else *wording* itself.
+
+    What Optly's own questions say is known in every language they are in.
+    """
+    if wording.language.partition("-")[0].lower() == SOURCE:
+        return wording
+    for purpose in app.settings.purposes.values():
+        built_in = attrs.evolve(purpose, wordings={})
+        for question, organisation, channel in _questions(app, built_in, wording.language, ()):
+            if question == wording:
+                return built_in.wording(organisation, channel)
+    return wording
 
 
 def _questions(
-    app: Application, purpose: Purpose, channels: Iterable[Channel], language: str, more: Catalogues
-) -> Iterator[Wording]:
+    app: Application, purpose: Purpose, language: str, more: Catalogues
+) -> Iterator[tuple[Wording, Organisation, Channel]]:
     """
-    Yield the questions of *purpose* under each name of the organisation.
+    Yield the questions of *purpose* for each channel, under each name of the organisation.
     """
     organisation = app.settings.organisation
     for name in organisation.names:
-        for channel in channels:
-            yield purpose.wording(organisation.trading_as(name), channel, language, more)
+        named = organisation.trading_as(name)
+        for channel in Channel:
+            yield purpose.wording(named, channel, language, more), named, channel

@@ -265,6 +265,7 @@ _GENERIC: Final = frozenset(_KNOWN.topics.generic.split())
 _WHATEVER: Final = _compiled(_KNOWN.topics.whatever)
 _ENGLISH: Final = frozenset(_KNOWN.english.words.split())
 _RATHER_ENGLISH: Final = _ENGLISH.union(_KNOWN.english.more.split())
+_COMMON: Final = _GENERIC | _RATHER_ENGLISH
 _NOTHING: Final = frozenset(_KNOWN.nothing.words.split())
 _LONG: Final = 5
 _SENTENCE_ENDS: Final = re.compile(r"[.!?;]")
@@ -463,10 +464,13 @@ def _is_read(question: str, language: str) -> bool:
     Whether a text is judged: it is said to be English and not plainly something else, or it is plainly English.
     """
     words = [word.replace("'", "") for word in _WORD.findall(question.lower())]
+    some = not _RATHER_ENGLISH.isdisjoint(words)
     if language.partition("-")[0].lower() == "en":
-        return len(words) < _LONG or not _RATHER_ENGLISH.isdisjoint(words)
+        return some or len(words) < _LONG
     english = [word for word in words if word in _ENGLISH]
-    return len(set(english)) >= 2 and 10 * len(english) >= 3 * len(words)
+    if len(set(english)) >= 2 and 10 * len(english) >= 3 * len(words):
+        return True
+    return some and 10 * sum(word in _COMMON for word in words) >= 7 * len(words)
 
 
 def _is_about_another(question: str, purpose: Purpose, others: Sequence[Purpose]) -> bool:
@@ -495,9 +499,11 @@ def _topics(text: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ies", "ings", "ing", "ers", "ed", "es", "s", "y", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
+    for endings in (("ies", "es", "s"), ("ing", "ed"), ("y", "e")):
+        for ending in endings:
+            if word.endswith(ending) and len(word) - len(ending) >= 3 and not (ending == "s" and word.endswith("ss")):
+                word = word.removesuffix(ending)
+                break
     return word
 
 
