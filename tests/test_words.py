@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services import missing
 from world import ACME, EMAIL, EMAIL_OFFERS, PHONE, PURPOSES, World, awaited, world
 
-from optly import Act, Channel, Contact, Organisation, Purpose, Solicited, Wording
+from optly import Act, Attachment, Channel, Contact, Organisation, Purpose, Solicited, Wording
 from optly.backends import MemoryBackend
 from optly.canonical import canonical, parse, timestamp
 from optly.errors import ConfigurationError, StopStandsError, UnsoundWordingError, UsageError
@@ -40,6 +40,7 @@ from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
 BY_EMAIL: Final = "I would like Acme Ltd to send me offers and discounts by email."
 WHY: Final = "The heading of the form says it."
+SCAN: Final = Attachment(name="form.pdf", media_type="application/pdf", content=b"%PDF")
 SMS, MMS = Channel.SMS, Channel.MMS
 
 
@@ -79,7 +80,7 @@ def test_words_that_name_email_are_no_consent_to_texts(w: World) -> None:
     HelloFresh. Each choice counts or does not by itself: on record, at the gate, in the evidence and in what is sent.
     """
     ada = w.add()
-    record(w, ada, channels=[Channel.EMAIL, SMS], attachments=())
+    record(w, ada, channels=[Channel.EMAIL, SMS], attachments=[SCAN])
     assert w.allowed()
     refused = w.manager.check(PHONE, SMS, "offers")
     assert (refused.reason, refused.failed) == (Reason.CONSENT_UNSOUND, (Defect.CHANNEL_NOT_NAMED,))
@@ -90,7 +91,11 @@ def test_words_that_name_email_are_no_consent_to_texts(w: World) -> None:
     assert [(consent.channel, consent.defects) for consent in standing.consents] == [(Channel.EMAIL, ())]
     assert [(consent.channel, consent.defects) for consent in standing.unsound] == [(SMS, (Defect.CHANNEL_NOT_NAMED,))]
     sound, unsound = given_to(w, ada)
-    assert (sound.grade, unsound.grade) == (Grade.D, Grade.E)
+    assert (sound.grade, unsound.grade) == (Grade.C, Grade.E)
+    assert [any(slot.startswith("attachment") for slot in event.personal) for event in (sound, unsound)] == [
+        True,
+        False,
+    ]
     assert all("paper form, Leeds branch" in event.personal.values() for event in (sound, unsound))
     page = w.manager.evidence(ada).to_html()
     assert "Recorded as a yes that is not valid consent" in page

@@ -4,10 +4,9 @@ How the words of a consent are read: for a question before it is asked, and for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-
-import attrs
+from typing import TypeAlias
 
 from optly._operations.application import Application
 from optly.contacts import Channel, Organisation, Purpose, Wording
@@ -78,7 +77,7 @@ def _asks_about(app: Application, wording: Wording, purpose: Purpose) -> bool:
     """
     if wording in purpose.wordings.values():
         return True
-    asked = _questions(app, purpose, wording.language, app.settings.catalogues)
+    asked = _questions(app.settings.organisation, purpose, wording.language, app.settings.catalogues)
     return any(wording == question for question, _, _ in asked)
 
 
@@ -90,21 +89,38 @@ def _original(app: Application, wording: Wording) -> Wording:
     """
     if wording.language.partition("-")[0].lower() == SOURCE:
         return wording
-    for purpose in app.settings.purposes.values():
-        built_in = attrs.evolve(purpose, wordings={})
-        for question, organisation, channel in _questions(app, built_in, wording.language, ()):
-            if question == wording:
-                return built_in.wording(organisation, channel)
-    return wording
+    texts = tuple(
+        (purpose.title, purpose.hint, tuple(purpose.titles.items()), tuple(purpose.hints.items()))
+        for purpose in app.settings.purposes.values()
+    )
+    return _originals(app.settings.organisation, texts, wording.language).get(wording, wording)
+
+
+_Texts: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
+
+
+@lru_cache(maxsize=64)
+def _originals(organisation: Organisation, texts: tuple[_Texts, ...], language: str) -> Mapping[Wording, Wording]:
+    """
+    Return Optly's own questions in *language*, each with its English original.
+
+    Args:
+        texts: The title, the hint and their translations of each purpose.
+    """
+    originals: dict[Wording, Wording] = {}
+    for title, hint, titles, hints in texts:
+        purpose = Purpose(key="any", title=title, hint=hint, titles=dict(titles), hints=dict(hints))
+        for question, named, channel in _questions(organisation, purpose, language, ()):
+            originals.setdefault(question, purpose.wording(named, channel))
+    return originals
 
 
 def _questions(
-    app: Application, purpose: Purpose, language: str, more: Catalogues
+    organisation: Organisation, purpose: Purpose, language: str, more: Catalogues
 ) -> Iterator[tuple[Wording, Organisation, Channel]]:
     """
     Yield the questions of *purpose* for each channel, under each name of the organisation.
     """
-    organisation = app.settings.organisation
     for name in organisation.names:
         named = organisation.trading_as(name)
         for channel in Channel:
