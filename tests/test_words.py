@@ -92,10 +92,8 @@ def test_words_that_name_email_are_no_consent_to_texts(w: World) -> None:
     assert [(consent.channel, consent.defects) for consent in standing.unsound] == [(SMS, (Defect.CHANNEL_NOT_NAMED,))]
     sound, unsound = given_to(w, ada)
     assert (sound.grade, unsound.grade) == (Grade.C, Grade.E)
-    assert [any(slot.startswith("attachment") for slot in event.personal) for event in (sound, unsound)] == [
-        True,
-        False,
-    ]
+    scans = [any(slot.startswith("attachment") for slot in event.personal) for event in (sound, unsound)]
+    assert scans == [True, False]
     assert all("paper form, Leeds branch" in event.personal.values() for event in (sound, unsound))
     page = w.manager.evidence(ada).to_html()
     assert "Recorded as a yes that is not valid consent" in page
