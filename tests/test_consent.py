@@ -1262,7 +1262,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
             ),
             by_staff(
                 events.ConsentGiven, Grade.C, occurred_at=BEFORE, choices=(SMS_OFFERS,), act=Act.TICKED_BOX,
-                stopped_before=True, personal={},
+                stopped_before=True, personal={"how_12": "paper form"},
             ),
         ),
     ),

@@ -30,12 +30,12 @@ def consented(w: World, contact: Contact, *purposes: str, **manner: Any) -> None
         contact,
         channels=[Channel.EMAIL],
         purposes=purposes or ["offers"],
-        wording=Wording(text="May Acme Ltd email you offers and news?"),
+        wording=Wording(text=f"May {w.manager.organisation.name} email you offers and news?"),
         act=Act.TICKED_BOX,
         how="sign-up form",
         at=w.clock(),
         actor=Actor.PERSON,
-        manner=Manner(**manner) if manner else None,
+        manner=Manner(chosen_singly=True, **manner) if manner else None,
     )
 
 

@@ -65,7 +65,7 @@ from optly.rules import Reason
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in, stop_token_in
 
-WORDING = Wording(text="May Acme Ltd telephone you about offers?")
+WORDING = Wording(text="May Acme Ltd email you about offers?")
 
 
 @pytest.fixture

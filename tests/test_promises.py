@@ -48,7 +48,7 @@ from optly.testing.messages import code_in, stop_token_in
 CHANNELS = (Channel.EMAIL, Channel.SMS)
 KEYS_OF_PURPOSES = tuple(purpose.key for purpose in PURPOSES)
 SCOPES = [(channel, purpose) for channel in CHANNELS for purpose in KEYS_OF_PURPOSES]
-WORDING = Wording(text="May Acme Ltd write to you?")
+WORDING = Wording(text="May Acme Ltd send you offers and news by email, text message, telephone and post?")
 
 channels = st.sampled_from([[], [Channel.EMAIL], [Channel.SMS], list(CHANNELS)])
 purposes = st.sampled_from([[], ["offers"], ["news"], list(KEYS_OF_PURPOSES)])

@@ -32,7 +32,7 @@ from optly.testing.messages import code_in, stop_token_in
 
 SCOPES = [(channel, purpose) for channel in (Channel.EMAIL, Channel.SMS) for purpose in ("offers", "news")]
 ADDRESS = {Channel.EMAIL: EMAIL, Channel.SMS: PHONE}
-WORDING = Wording(text="May Acme Ltd write to you?")
+WORDING = Wording(text="May Acme Ltd send you offers and news by email, text message, telephone and post?")
 
 
 class Died(BaseException):

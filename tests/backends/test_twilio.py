@@ -1101,7 +1101,8 @@ def test_what_is_forged_is_not_heard(forge: Callable[[Request], Request], caplog
     assert (HTTPStatus.FORBIDDEN, ()) == hear(forge(request))
     (record,) = caplog.records
     assert ("optly", "a webhook was refused", logging.WARNING) == (record.name, record.message, record.levelno)
-    shown = repr(vars(record))
+    plain = vars(logging.makeLogRecord({}))  # times and ids of the process, whose digits may be any
+    shown = repr({name: value for name, value in vars(record).items() if name not in plain or name in ("msg", "args")})
     for hidden in (TO, "7911", "s3cret-text", CONTACT, ID, TOKEN, request.headers[1][1]):
         assert hidden not in shown
 

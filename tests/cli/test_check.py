@@ -114,6 +114,34 @@ def test_a_late_record_is_told_with_both_dates(runner: CliRunner, host: World) -
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "accept", "said"),
+    [
+        ("Darf Acme Ltd Ihnen Angebote per E-Mail schicken?", "de", None, "in a language that was not judged"),
+        ("May we email you offers?", "en", "see the heading", "that the organisation accepts although"),
+    ],
+)
+def test_words_that_need_a_second_look_are_told(
+    runner: CliRunner, host: World, text: str, language: str, accept: str | None, said: str
+) -> None:
+    """
+    The permission stands, with what is to be known of the words behind it.
+    """
+    host.manager.record_consent(
+        host.add(),
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=Wording(text=text, language=language),
+        act=Act.TICKED_BOX,
+        how="paper form",
+        at=host.clock(),
+        accept=accept,
+    )
+    result = check(runner, EMAIL)
+    assert result.exit_code == 0
+    assert said in told(result)
+
+
 def test_an_earlier_instant_is_decided_by_the_law_and_the_record_of_then(runner: CliRunner, host: World) -> None:
     """
     What was not on record then does not help, and the fines are those of that day.

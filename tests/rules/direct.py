@@ -28,6 +28,7 @@ from optly.record.events import (
     Defect,
     Engagement,
     Event,
+    Evidence,
     Grade,
     Manner,
     MessageAccepted,
@@ -35,6 +36,7 @@ from optly.record.events import (
     MessageQueued,
     MessageRefused,
     ObjectionRaised,
+    Reading,
 )
 from optly.rules import (
     Call,
@@ -194,6 +196,7 @@ def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     )
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
     allowed, refused = {"allowed": True}, {"allowed": False}
+    unnamed, unproven = (Defect.CHANNEL_NOT_NAMED,), {"reason": Reason.CONSENT_UNPROVEN}
     ahead = AT + timedelta(minutes=3)
     asked: list[tuple[Communication, tuple[Event, ...], dict[str, Any]]] = [
         # The latest of its kind counts, and of two at one instant the one that came first.
@@ -223,6 +226,17 @@ def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (email, (yes(5, manner=Manner(by_holder=False, authorised=True)),), allowed),
         (email, (yes(5, manner=Manner(by_holder=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
         (email, (yes(5, manner=Manner(by_holder=None, authorised=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
+        # Whether each of several organisations could be chosen has to be told; of one there is nothing to tell.
+        (email, (yes(5, manner=Manner(organisations=("acme", "beta"))),), {"failed": (Defect.NO_CHOICE_OF_SENDER,)}),
+        (email, (yes(5, manner=Manner(organisations=("acme", "beta"), chosen_singly=True)),), allowed),
+        (email, (yes(5, manner=Manner(organisations=("acme",))),), allowed),
+        (email, (yes(5, manner=Manner(chosen_singly=None)),), {"failed": (Defect.NO_CHOICE_OF_SENDER,)}),
+        # What was found in the words counts, unless somebody signs for them; missing evidence counts all the same.
+        (email, (yes(5, reading=Reading(found=("not_judged",))),), allowed),
+        (email, (yes(5, reading=Reading(defects=unnamed)),), {"failed": unnamed}),
+        (email, (yes(5, reading=Reading(defects=unnamed, accepted=True)),), allowed),
+        (email, (yes(5, reading=Reading(unproven=(Evidence.HOW,))),), unproven),
+        (email, (yes(5, reading=Reading(unproven=(Evidence.HOW,), accepted=True)),), unproven),
         # What is no consent neither counts nor takes the place of one.
         (email, (yes(9), yes(5, act=Act.PRE_TICKED)), {"allowed": True, "evidence": (1,)}),
         (email, (yes(9, act=Act.SILENCE),), {"reason": Reason.CONSENT_UNSOUND, "failed": (Defect.NOT_AFFIRMATIVE,)}),

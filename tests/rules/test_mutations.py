@@ -21,7 +21,13 @@ TESTS = ("rules.scenario", "rules.direct")
 MODULES = {
     "optly.record.events": (
         ("optly.record.commands", "optly.record.standing", "optly.record.consent", *RULES, *TESTS),
-        ("Act.affirmative", "Manner.defects", "ConsentGiven.defects"),
+        (
+            "Act.affirmative",
+            "_as_told",
+            "Manner.defects",
+            "ConsentGiven.told_defects",
+            "ConsentGiven.defects",
+        ),
     ),
     "optly.record.standing": (
         ("optly.record.consent", *RULES, *TESTS),

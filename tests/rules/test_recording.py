@@ -230,7 +230,7 @@ def stored(event: Event) -> dict[str, Any]:
     "command",
     [
         given(),
-        given(manner=Manner(organisations=("acme", "beta"), collected_by="partner")),
+        given(manner=Manner(organisations=("acme", "beta"), chosen_singly=True, collected_by="partner")),
         given(manner=Manner(conditional=None, of_age=False, unproven=tuple(Evidence)), unsound=Unsound.KEEP),
         sold(refused=None, at=None),
         supported(refused=None, purpose_held=None, engagement=Engagement.OTHER),

@@ -123,10 +123,11 @@ assert_type(
         ada,
         channels=[Channel.LIVE_CALL],
         purposes=["offers"],
-        wording=Wording(text="May we call you?"),
+        wording=Wording(text="May Acme Ltd telephone you about offers?"),
         act=Act.TICKED_BOX,
         how="paper form, Leeds branch",
         at=now,
+        accept="the name stands in large letters above the form",
     ),
     Standing,
 )

@@ -197,7 +197,13 @@ class Access:
         return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
 
     async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:
-        applied = await self.app.repository.apply(self.contact, plan, suppressions=suppressions, read=self.record)
+        applied = await self.app.repository.apply(
+            self.contact,
+            plan,
+            suppressions=suppressions,
+            read=self.record,
+            suppressed=self._stops if suppressions else None,
+        )
         self.record, self._stops = applied.record, None
         return applied
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,7 +16,7 @@ from optly._operations.gate import assess, require_permission
 from optly._operations.lines import Named, require_lines
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
-from optly.contacts import Channel, Contact, Organisation, Purpose, Wording
+from optly.contacts import Channel, Contact, Purpose, Wording
 from optly.errors import UnsoundWordingError, UsageError
 from optly.record.commands import AskForConsent
 from optly.record.events import Choice
@@ -28,33 +27,35 @@ if TYPE_CHECKING:
     from optly.rules.lint import WordingFinding
 
 
-@lru_cache(maxsize=1024)
-def _invalidating_findings(
-    wording: Wording, organisation: Organisation, channel: Channel
-) -> tuple[WordingFinding, ...]:
-    from optly.rules.lint import Severity, lint
-
-    findings = lint(wording, organisation=organisation, channels=[channel])
-    return tuple(finding for finding in findings if finding.severity is Severity.INVALIDATING)
-
-
 def _require_sound(
     app: Application, purpose: Purpose, channel: Channel, language: str, trading_as: str | None
-) -> Wording:
+) -> tuple[Wording, tuple[WordingFinding, ...]]:
     """
-    Return the wording of a question.
+    Return the wording of a question, and what was found in it.
 
     Raises:
-        UnsoundWordingError: A consent to it would not be valid.
+        UnsoundWordingError: A consent to it would not be valid, and the host does not say why it would.
     """
+    from optly._operations.reading import of_question
+
     organisation = app.settings.organisation.trading_as(trading_as)
     wording = purpose.wording(organisation, channel, language, more=app.settings.catalogues)
-    if findings := _invalidating_findings(wording, organisation, channel):
+    found = of_question(app, wording, organisation, channel)
+    flaws = tuple(finding for finding in found if finding.defect is not None)
+    if flaws and purpose.accept is None:
         raise UnsoundWordingError(
-            f"the wording of {purpose.key} for {channel} would not produce a valid consent: {findings[0].explanation}",
-            findings=findings,
+            f"the wording of {purpose.key} for {channel} would not produce a valid consent: {flaws[0].explanation}",
+            findings=flaws,
         )
-    return wording
+    return wording, found
+
+
+def _why_accepted(asked: Iterable[tuple[Purpose, Sequence[WordingFinding]]]) -> str:
+    """
+    Return why the host accepts what was found in the words of a question, for each purpose of which it was.
+    """
+    reasons = [purpose.accept or "" for purpose, found in asked if any(finding.defect is not None for finding in found)]
+    return " ".join(dict.fromkeys(reasons))
 
 
 def gate_request(
@@ -189,7 +190,8 @@ def plan_request(
             for channel in request.channels
             if request.only is None or (channel, key) in request.only
         ]
-        wordings = [_require_sound(app, purpose, channel, language, request.trading_as) for purpose, channel in asked]
+        read = [_require_sound(app, purpose, channel, language, request.trading_as) for purpose, channel in asked]
+        wordings = [wording for wording, _ in read]
         choices = tuple(
             Choice(
                 channel=channel,
@@ -219,6 +221,8 @@ def plan_request(
             solicited_at=None if basis is None else basis.at,
             remind_at=remind_at,
             how="" if basis is None else basis.how,
+            found=tuple(dict.fromkeys(finding.code.value for _, found in read for finding in found)),
+            accept=_why_accepted((purpose, found) for (purpose, _), (_, found) in zip(asked, read, strict=True)),
         )
         payload = Payload(
             kind=PayloadKind.REQUEST,

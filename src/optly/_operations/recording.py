@@ -23,7 +23,7 @@ from optly.record.commands import (
     RecordSoftOptIn,
     Stop,
 )
-from optly.record.events import Actor, Choice, Through
+from optly.record.events import Actor, Choice, Manner, Through
 from optly.record.standing import Standing
 from optly.results import Imported
 
@@ -37,9 +37,16 @@ async def record_consent(
     purposes: Sequence[str],
     wording: Wording,
     at: datetime,
+    how: str,
+    manner: Manner | None,
     **facts: Any,
 ) -> Standing:
-    validities = {key: app.settings.purpose(key).validity for key in purposes}
+    from optly._operations.reading import of_consent
+
+    known = {key: app.settings.purpose(key) for key in purposes}
+    readings = tuple(
+        of_consent(app, wording, channel, purpose, how, manner) for channel in channels for purpose in known.values()
+    )
     record = await app.repository.require(contact)
     numbers = await numbers_of(app, record, named)
 
@@ -51,12 +58,13 @@ async def record_consent(
                 purpose=key,
                 line=lines[channel],
                 wording=wording.digest,
-                expires_at=None if validity is None else at + validity,
+                expires_at=None if purpose.validity is None else at + purpose.validity,
             )
             for channel in channels
-            for key, validity in validities.items()
+            for key, purpose in known.items()
         )
-        return Plan(command=RecordConsent(choices=choices, at=at, **facts), wordings=(wording,))
+        command = RecordConsent(choices=choices, readings=readings, at=at, how=how, manner=manner, **facts)
+        return Plan(command=command, wordings=(wording,))
 
     return (await app.repository.apply(contact, plan, suppressions=True, read=record)).standing
 

@@ -336,6 +336,7 @@ class Repository:
         *,
         suppressions: bool = False,
         read: Record | None = None,
+        suppressed: Sequence[StandingStop] | None = None,
         idem: bytes | None = None,
     ) -> Applied:
         """
@@ -345,6 +346,7 @@ class Repository:
             plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
             suppressions: Whether the standing to plan on includes what is suppressed by address alone.
             read: The contact, if it was just read.
+            suppressed: What is suppressed by address alone, if it was just read.
             idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
         key, planner = idem or self.settings.random(16), _planner(plan)
@@ -353,7 +355,11 @@ class Repository:
             # Looked up after the contact was read: a change committed in between is a conflict further down.
             if idem is not None and record.version and await self.storage.committed(record.subject, idem):
                 return Applied(record=record, events=())
-            standing = (await self.with_suppressions(record))[0] if suppressions else record.standing
+            standing = record.standing
+            if suppressed is not None:
+                standing, suppressed = standing.with_stops(suppressed), None
+            elif suppressions:
+                standing, _ = await self.with_suppressions(record)
             commit, applied = await self._prepare(record, standing, planner, key)
             if commit is None:
                 return applied

@@ -112,6 +112,8 @@ class Purpose:
         hints: The hint in other languages. Required for each language of *titles*, unless the hint is the default.
         wordings: Your own words for a channel and a language, instead of the built-in question.
         validity: How long a consent for this purpose counts, or None if it counts until it is withdrawn.
+        accept: Why its questions are good although something was found in their words that makes a consent invalid.
+            Kept as evidence with each such question. Without it, such words are not asked.
     """
 
     key: str = attrs.field(validator=is_key)
@@ -123,6 +125,12 @@ class Purpose:
         factory=dict, converter=_frozen_wordings, eq=False, repr=False
     )
     validity: timedelta | None = None
+    accept: str | None = attrs.field(default=None, eq=False, repr=False)
+
+    @accept.validator
+    def _says_why(self, _attribute: object, value: str | None) -> None:
+        if value is not None and not value.strip():
+            raise ConfigurationError(f"purpose {self.key}: say why its words are good")
 
     @titles.validator
     def _are_titles(self, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:

@@ -616,6 +616,7 @@ class AsyncConsentManager(Face):
         attachments: Sequence[Attachment] = (),
         manner: Manner | None = None,
         unsound: Unsound = Unsound.REFUSE,
+        accept: str | None = None,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
         line: int | None = None,
@@ -625,6 +626,9 @@ class AsyncConsentManager(Face):
         """
         Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
 
+        The words are read. What they do not cover, or make no consent of, is kept as evidence and allows nothing: a
+        channel they do not name, for instance. It is then in an event of its own, and `Standing.unsound` says why.
+
         Args:
             wording: The exact words the person agreed to.
             act: What the person did. Only a clear affirmative act is consent.
@@ -633,7 +637,9 @@ class AsyncConsentManager(Face):
             attachments: Documents that show it.
             manner: The circumstances, if they differ from those of a question that Optly asks: who collected the
                 consent, whether it was a condition of something, and so on.
-            unsound: Whether a consent that is not valid is refused, or recorded with its defects.
+            unsound: Whether a consent that is not valid by what is told of it is refused, or recorded with its defects.
+            accept: Why the words are good although Optly finds something wrong with them, in words of your own that go
+                into the evidence. It excuses neither the act, nor the manner, nor missing evidence.
             actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
                 such a consent, newer than the stop, lifts one. What others report of something the person stopped is
                 kept as evidence, with `Defect.STOPPED_BEFORE`, and allows nothing.
@@ -642,7 +648,7 @@ class AsyncConsentManager(Face):
 
         Raises:
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
-            UsageError: The consent is not valid, or its evidence is missing.
+            UsageError: The consent is not valid by what is told of it, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
         """
         return await recording.record_consent(
@@ -658,6 +664,7 @@ class AsyncConsentManager(Face):
             attachments=tuple(attachments),
             manner=manner,
             unsound=unsound,
+            accept=accept,
             actor=actor,
             context=context or Context(),
         )

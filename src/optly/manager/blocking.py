@@ -626,6 +626,7 @@ class ConsentManager(Face):
         attachments: Sequence[Attachment] = (),
         manner: Manner | None = None,
         unsound: Unsound = Unsound.REFUSE,
+        accept: str | None = None,
         actor: Actor = Actor.STAFF,
         context: Context | None = None,
         line: int | None = None,
@@ -635,6 +636,9 @@ class ConsentManager(Face):
         """
         Record a consent that was given elsewhere: on paper, by telephone, or on a page of your own.
 
+        The words are read. What they do not cover, or make no consent of, is kept as evidence and allows nothing: a
+        channel they do not name, for instance. It is then in an event of its own, and `Standing.unsound` says why.
+
         Args:
             wording: The exact words the person agreed to.
             act: What the person did. Only a clear affirmative act is consent.
@@ -643,7 +647,9 @@ class ConsentManager(Face):
             attachments: Documents that show it.
             manner: The circumstances, if they differ from those of a question that Optly asks: who collected the
                 consent, whether it was a condition of something, and so on.
-            unsound: Whether a consent that is not valid is refused, or recorded with its defects.
+            unsound: Whether a consent that is not valid by what is told of it is refused, or recorded with its defects.
+            accept: Why the words are good although Optly finds something wrong with them, in words of your own that go
+                into the evidence. It excuses neither the act, nor the manner, nor missing evidence.
             actor: Who reports it. `Actor.PERSON` means that the person gave it in a session the host vouches for; only
                 such a consent, newer than the stop, lifts one. What others report of something the person stopped is
                 kept as evidence, with `Defect.STOPPED_BEFORE`, and allows nothing.
@@ -652,7 +658,7 @@ class ConsentManager(Face):
 
         Raises:
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
-            UsageError: The consent is not valid, or its evidence is missing.
+            UsageError: The consent is not valid by what is told of it, or its evidence is missing.
             MissingLineError: The contact has no address for one of the channels.
         """
         return run_to_completion(
@@ -669,6 +675,7 @@ class ConsentManager(Face):
                 attachments=tuple(attachments),
                 manner=manner,
                 unsound=unsound,
+                accept=accept,
                 actor=actor,
                 context=context or Context(),
             )

@@ -100,6 +100,8 @@ class AskForConsent:
         question: Random id, 32 hexadecimal digits.
         how: How the person asked for the question, in free text.
         remind_at: When to remind them if they have not answered, or None.
+        found: What was found in the words, as in :class:`events.Reading`.
+        accept: Why the words are good all the same; empty if nothing was found.
     """
 
     question: str
@@ -114,6 +116,8 @@ class AskForConsent:
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     how: str = attrs.field(default="", repr=False)
+    found: tuple[str, ...] = ()
+    accept: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -364,6 +368,8 @@ class RecordConsent:
     Attributes:
         manner: How it was given, where it was not an answer to one of the organisation's own questions.
         unsound: What to do if it is not valid.
+        readings: What was found in the words of each choice, in their order. Empty if nobody read them.
+        accept: Why they are good all the same; None if nobody says so.
     """
 
     choices: tuple[events.Choice, ...]
@@ -375,6 +381,8 @@ class RecordConsent:
     context: Context = attrs.field(factory=Context, repr=False)
     manner: events.Manner | None = None
     unsound: Unsound = Unsound.REFUSE
+    readings: tuple[events.Reading, ...] = ()
+    accept: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -884,7 +884,7 @@ def _ask_for_consent(command: commands.AskForConsent, standing: Standing, now: d
         _require_line(standing, choice.channel, choice.line)
     if command.expires_at <= now:
         raise errors.UsageError("the question would expire before it is sent")
-    personal = _kept(standing.version + 1, how=command.how)
+    personal = _kept(standing.version + 1, how=command.how, accept=command.accept)
     return (_written(events.ConsentRequested, command, **_common(now, Actor.STAFF, Grade.B), personal=personal),)
 
 
@@ -1114,36 +1114,53 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
         raise errors.UsageError("a consent needs at least one channel and one purpose")
     for choice in command.choices:
         _require_line(standing, choice.channel, choice.line)
-    seq = standing.version + 1
-    given = _written(
-        events.ConsentGiven,
-        command,
-        **_common(now, command.actor, _grade(command), command.at),
-        personal={
-            **_kept(seq, how=command.how),
-            **_circumstances(seq, command.context),
-            **_attached(seq, command.attachments),
-        },
-    )
-    if given.defects and command.unsound is commands.Unsound.KEEP:
-        return (attrs.evolve(given, grade=Grade.E),)
+    if command.accept is not None and not command.accept.strip():
+        raise errors.UsageError("say why the words are good although something was found in them")
+    given = _written(events.ConsentGiven, command, **_common(now, command.actor, _grade(command), command.at))
+    if not given.told_defects or command.unsound is commands.Unsound.REFUSE:
+        _require_consent(command, given)
+    parts = [part for read in _by_reading(command, given) for part in _beside_stops(read, standing, now)]
+    # The documents go with what counts.
+    parts.sort(key=lambda part: bool(part.defects))
+    return _with_evidence(parts, command, standing.version + 1)
+
+
+def _require_consent(command: commands.RecordConsent, given: events.ConsentGiven) -> None:
+    """
+    Refuse what is no consent as it was told. What is wrong with its words is never refused: they are what they are.
+    """
     if not command.act.affirmative:
         raise errors.UsageError(f"{command.act} is not consent: only a clear affirmative act is")
-    if given.defects:
-        raise errors.UsageError(f"this is not consent: {', '.join(given.defects)}")
+    if given.told_defects:
+        untold = () if command.manner is None else command.manner.untold
+        missing = f" (not told: {', '.join(untold)})" if untold else ""
+        raise errors.UsageError(f"this is not consent: {', '.join(given.told_defects)}{missing}")
     if not command.how.strip():
         raise errors.UsageError("say how the consent was given: a consent without evidence is worth nothing")
-    return _beside_stops(given, standing, now)
 
 
-def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime) -> tuple[Event, ...]:
+def _by_reading(command: commands.RecordConsent, given: events.ConsentGiven) -> list[events.ConsentGiven]:
     """
-    Return the events that record *given*: apart and without effect, what others report a yes to that was stopped.
+    Return *given* in one part for each way in which the words were read: each counts, or does not, as a whole.
+    """
+    readings: Sequence[events.Reading | None] = [
+        attrs.evolve(reading, accepted=command.accept is not None) for reading in command.readings
+    ] or [None] * len(command.choices)
+    alike: dict[events.Reading | None, list[Choice]] = {}
+    for choice, reading in zip(command.choices, readings, strict=True):
+        alike.setdefault(reading, []).append(choice)
+    parts = [attrs.evolve(given, choices=tuple(choices), reading=reading) for reading, choices in alike.items()]
+    return [attrs.evolve(part, grade=Grade.E) if part.defects else part for part in parts]
+
+
+def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime) -> tuple[events.ConsentGiven, ...]:
+    """
+    Return *given* in parts: apart and without effect, what others report a yes to that was stopped.
 
     Only the person lifts a stop. But what staff were handed is evidence of what happened, and is not thrown away. What
     another holder of the line stopped is theirs: it refuses the message, and leaves this person's yes as it is.
     """
-    if given.grade is Grade.B:
+    if given.grade is Grade.B or given.defects:
         return (given,)
     named = () if given.manner is None else given.manner.organisations or ()
 
@@ -1156,8 +1173,26 @@ def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime)
         return (given,)
     kept = attrs.evolve(given, choices=stopped, stopped_before=True)
     counts = tuple(choice for choice in given.choices if choice not in stopped)
-    # The slots, with the documents, are those of the first event.
-    return (attrs.evolve(given, choices=counts), attrs.evolve(kept, personal={})) if counts else (kept,)
+    return (attrs.evolve(given, choices=counts), kept) if counts else (kept,)
+
+
+def _with_evidence(
+    parts: Sequence[events.ConsentGiven], command: commands.RecordConsent, seq: int
+) -> tuple[Event, ...]:
+    """
+    Give each part its evidence, and the documents to the first alone.
+    """
+    return tuple(
+        attrs.evolve(
+            part,
+            personal={
+                **_kept(number, how=command.how, accept=command.accept or ""),
+                **_circumstances(number, command.context),
+                **(_attached(number, command.attachments) if number == seq else {}),
+            },
+        )
+        for number, part in enumerate(parts, seq)
+    )
 
 
 def _grade(command: commands.RecordConsent) -> Grade:

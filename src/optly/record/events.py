@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TypeAlias
+from types import EllipsisType
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -97,7 +98,9 @@ class Defect(StrEnum):
     CONDITIONAL = "conditional"
     BUNDLED = "bundled"
     CHANNEL_NOT_NAMED = "channel_not_named"
+    PURPOSE_NOT_NAMED = "purpose_not_named"
     SENDER_NOT_NAMED = "sender_not_named"
+    OTHERS_NOT_NAMED = "others_not_named"
     NO_CHOICE_OF_SENDER = "no_choice_of_sender"
     NOT_THE_HOLDER = "not_the_holder"
     CHILD = "child"
@@ -105,6 +108,17 @@ class Defect(StrEnum):
     TOO_OLD = "too_old"
     DORMANT = "dormant"
     STOPPED_BEFORE = "stopped_before"
+
+
+def _as_told(told: bool | EllipsisType | None, manner: Any) -> bool | None:
+    if not isinstance(told, EllipsisType):
+        return told
+    return None if len(manner.organisations or ()) > 1 else True
+
+
+def _chosen_singly() -> Any:
+    # Typed as any value: the type checker does not know of converters that see the other fields.
+    return attrs.field(default=..., converter=attrs.Converter(_as_told, takes_self=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +133,8 @@ class Manner:
         sender_named: Whether the words name the organisation that relies on it, not just "partners" or a line of trade.
         organisations: Keys of the organisations the words name, where that is not only the one that keeps this record;
             None where it is that one alone.
-        chosen_singly: Whether each of several organisations could be chosen separately.
+        chosen_singly: Whether each of several organisations could be chosen separately. Where several are named, it has
+            to be told; where one is, there is nothing to choose.
         by_holder: Whether the holder of the line gave it.
         authorised: Whether someone else gave it who may decide for the holder, such as an attorney under a lasting
             power of attorney. The evidence has to say under what.
@@ -136,7 +151,7 @@ class Manner:
     channel_named: bool | None = True
     sender_named: bool | None = True
     organisations: tuple[str, ...] | None = None
-    chosen_singly: bool | None = True
+    chosen_singly: bool | None = _chosen_singly()
     by_holder: bool | None = True
     of_age: bool | None = True
     collected_by: str = ""
@@ -153,12 +168,55 @@ class Manner:
             (Defect.BUNDLED, self.bundled is not False),
             (Defect.CHANNEL_NOT_NAMED, not self.channel_named),
             (Defect.SENDER_NOT_NAMED, not self.sender_named),
-            (Defect.NO_CHOICE_OF_SENDER, not self.chosen_singly),
+            (Defect.NO_CHOICE_OF_SENDER, self.chosen_singly is not True),
             (Defect.NOT_THE_HOLDER, not (self.by_holder or self.authorised)),
             (Defect.CHILD, not self.of_age),
             (Defect.UNPROVEN, bool(self.unproven)),
         )
         return tuple(defect for defect, found in faults if found)
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """
+        Names of the facts that a consent of this kind needs and that are not known.
+        """
+        needed = ["conditional", "bundled", "channel_named", "sender_named", "chosen_singly", "of_age"]
+        if not self.authorised:
+            needed.append("by_holder")
+        if self.by_holder is False:
+            needed.append("authorised")
+        return tuple(name for name in needed if getattr(self, name) is None)
+
+
+# In what was found in words: that they are in a language that is not read.
+NOT_JUDGED: Final = "not_judged"
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """
+    What was found in the words of a consent, and in what is told of how it was given, when they were recorded.
+
+    Attributes:
+        found: Codes of :class:`optly.rules.lint.WordingFlaw`: what makes a consent invalid, and ``not_judged`` for
+            words in a language that is not read.
+        defects: Why a consent to such words is none.
+        unproven: Which evidence is missing, because what was told says no more than that it is not known.
+        accepted: Whether whoever recorded it accepted what was found, and says why. It excuses no missing evidence.
+    """
+
+    found: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    unproven: tuple[Evidence, ...] = ()
+    accepted: bool = False
+
+    @property
+    def stands(self) -> tuple[Defect, ...]:
+        """
+        The defects that nobody accepted.
+        """
+        missing = (Defect.UNPROVEN,) if self.unproven else ()
+        return missing if self.accepted else (*self.defects, *missing)
 
 
 class LinkKind(StrEnum):
@@ -397,7 +455,8 @@ class ComplaintResolved(Happened):
 @attrs.frozen(kw_only=True)
 class ConsentRequested(Happened):
     """
-    The person was asked for consent. The wording is pinned here, before the question is sent.
+    The person was asked for consent. The wording is pinned here, before the question is sent. If the organisation
+    accepted what was found in it, why is in the slot ``accept_N``.
 
     Attributes:
         question: Random id of the question, 32 hexadecimal digits.
@@ -407,6 +466,7 @@ class ConsentRequested(Happened):
         regulation, reason, edition: Why the gate allowed the question, and under which edition of the rulebook.
         solicited_at: When the person asked for the question, if that was the reason.
         remind_at: When one reminder is sent if they have not answered by then; None for no reminder.
+        found: What was found in the words, as in :class:`Reading`.
     """
 
     question: str
@@ -420,6 +480,7 @@ class ConsentRequested(Happened):
     edition: str
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    found: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -592,7 +653,10 @@ class AnswerHeld(Happened):
 @attrs.frozen(kw_only=True)
 class ConsentGiven(Happened):
     """
-    The person said yes, or did something that was recorded as a yes: the act and the manner show which.
+    The person said yes, or did something that was recorded as a yes: the act, the manner and the reading show which.
+
+    What differs in the reading is in an event of its own, so that each is a consent or none as a whole. Why what was
+    found in the words is accepted is in the slot ``accept_N``.
 
     Attributes:
         choices: What they agreed to, each with the digest of its wording.
@@ -603,6 +667,7 @@ class ConsentGiven(Happened):
             the person came through no link, and its words are in the slot ``reply_N``.
         manner: How it was given, where it was not an answer to one of our own questions.
         language: The language of the page, or empty if there was none. The language of the question is in its wording.
+        reading: What was found in the words when it was recorded; None for an answer to one of our own questions.
         stopped_before: Whether the person had stopped this, and someone else reported the yes. It is kept as evidence
             and lifts nothing.
     """
@@ -615,18 +680,27 @@ class ConsentGiven(Happened):
     manner: Manner | None = None
     language: str = ""
     elsewhere: bool = False
+    reading: Reading | None = None
     stopped_before: bool = False
+
+    @property
+    def told_defects(self) -> tuple[Defect, ...]:
+        """
+        What is wrong with it as it was told, whatever its words are.
+        """
+        return (
+            *(() if self.act.affirmative else (Defect.NOT_AFFIRMATIVE,)),
+            *(() if self.manner is None else self.manner.defects),
+        )
 
     @property
     def defects(self) -> tuple[Defect, ...]:
         """
         Why this is not a consent. Empty if it is one.
         """
-        return (
-            *(() if self.act.affirmative else (Defect.NOT_AFFIRMATIVE,)),
-            *(() if self.manner is None else self.manner.defects),
-            *((Defect.STOPPED_BEFORE,) if self.stopped_before else ()),
-        )
+        read = () if self.reading is None else self.reading.stands
+        before = (Defect.STOPPED_BEFORE,) if self.stopped_before else ()
+        return tuple(dict.fromkeys((*self.told_defects, *read, *before)))
 
 
 @attrs.frozen(kw_only=True)

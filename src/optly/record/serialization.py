@@ -58,7 +58,7 @@ _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
 _COMMON: Final = frozenset(field.name for field in attrs.fields(events.Happened))
 _OWN: Final[Mapping[type, tuple[str, ...]]] = {
     cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
-    for cls in (*TYPES.values(), events.Checked, events.Choice, events.Manner)
+    for cls in (*TYPES.values(), events.Checked, events.Choice, events.Manner, events.Reading)
 }
 
 

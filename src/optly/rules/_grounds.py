@@ -35,7 +35,9 @@ RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
 _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.NOT_AFFIRMATIVE: "UK GDPR 4(11)",
     Defect.CHANNEL_NOT_NAMED: "UK GDPR 4(11)",
+    Defect.PURPOSE_NOT_NAMED: "UK GDPR 4(11)",
     Defect.SENDER_NOT_NAMED: "UK GDPR 4(11)",
+    Defect.OTHERS_NOT_NAMED: "UK GDPR 4(11)",
     Defect.NO_CHOICE_OF_SENDER: "UK GDPR 4(11)",
     Defect.NOT_THE_HOLDER: "UK GDPR 4(11)",
     Defect.TOO_OLD: "UK GDPR 4(11)",

@@ -5,8 +5,9 @@ A record of consent is worth what its wording is worth: what counts is what the 
 outside (RTM v Bonne Terre [2026] EWCA Civ 488). Most penalties for unlawful marketing were for wordings with one of the
 flaws below. Finding none of them does not mean that a consent is valid.
 
-Only English is judged. In another language the check covers the organisation's name and the form around the wording,
-and a finding of its own, `WordingFlaw.NOT_JUDGED`, says so: such a wording is neither sound nor unsound.
+Only English is judged, whatever language it is said to be. In another language the check covers the organisation's name
+and the form around the wording, and a finding of its own, `WordingFlaw.NOT_JUDGED`, says so: such a wording is neither
+sound nor unsound.
 
 What makes a consent invalid is reported only where the words leave no doubt. If a finding is wrong all the same, or the
 form shows what the words leave out, the host accepts it in words of its own, which are kept as evidence.
@@ -24,7 +25,8 @@ from typing import Final
 import attrs
 import msgspec
 
-from optly.contacts import Channel, Organisation, Wording
+from optly.contacts import Channel, Organisation, Purpose, Wording
+from optly.record.events import Defect
 
 
 class Severity(StrEnum):
@@ -44,6 +46,7 @@ class WordingFlaw(StrEnum):
 
     NO_ORGANISATION = "no_organisation"
     NO_CHANNEL = "no_channel"
+    NO_PURPOSE = "no_purpose"
     UNNAMED_THIRD_PARTIES = "unnamed_third_parties"
     BUNDLED = "bundled"
     CONDITION = "condition"
@@ -119,6 +122,13 @@ class WordingFinding:
         return _KNOWN.flaws[self.code].severity
 
     @property
+    def defect(self) -> Defect | None:
+        """
+        Why a consent that was given to these words is none; None if it may be one.
+        """
+        return _KNOWN.flaws[self.code].defect
+
+    @property
     def explanation(self) -> str:
         """
         What is wrong, in a sentence for people.
@@ -135,9 +145,9 @@ class WordingFinding:
     @property
     def missing(self) -> bool:
         """
-        Whether it is about what the words do not say: the organisation or a channel.
+        Whether it is about what the words do not say: the organisation, a channel or the purpose.
         """
-        return self.code in (WordingFlaw.NO_ORGANISATION, WordingFlaw.NO_CHANNEL)
+        return self.code in (WordingFlaw.NO_ORGANISATION, WordingFlaw.NO_CHANNEL, WordingFlaw.NO_PURPOSE)
 
     def __str__(self) -> str:
         about = f" [{self.channel}]" if self.channel else ""
@@ -151,6 +161,25 @@ class _Flaw:
     explanation: str
     source: str = ""
     signs: tuple[str, ...] = ()
+    defect: Defect | None = None
+
+
+@attrs.frozen
+class _Topics:
+    generic: str
+    alike: tuple[str, ...]
+    whatever: str
+
+
+@attrs.frozen
+class _English:
+    words: str
+    more: str
+
+
+@attrs.frozen
+class _Nothing:
+    words: str
 
 
 @attrs.frozen
@@ -190,6 +219,9 @@ class _Known:
     listed: tuple[str, ...]
     flaws: Mapping[WordingFlaw, _Flaw]
     names: _Names
+    topics: _Topics
+    english: _English
+    nothing: _Nothing
 
 
 _KNOWN: Final = msgspec.toml.decode(files("optly.rules").joinpath("wordings.toml").read_bytes(), type=_Known)
@@ -229,11 +261,26 @@ _DETERMINED: Final = _compiled(rf"(?<!\w)(?:{'|'.join(_KNOWN.names.determiners)}
 _ACTS: Final = _compiled(rf"^(?:'s\b| (?:{'|'.join(_KNOWN.names.verbs)})\b)")
 _SLOT: Final = _compiled(rf"(?<!\w)(?:{'|'.join(_KNOWN.names.slots)}) $")
 _BETWEEN_SENTENCES: Final = re.compile(r"(?:^|[.!?:;])[\s\"'(\[\]-]*$")
+_GENERIC: Final = frozenset(_KNOWN.topics.generic.split())
+_WHATEVER: Final = _compiled(_KNOWN.topics.whatever)
+_ENGLISH: Final = frozenset(_KNOWN.english.words.split())
+_RATHER_ENGLISH: Final = _ENGLISH.union(_KNOWN.english.more.split())
+_COMMON: Final = _GENERIC | _RATHER_ENGLISH
+_NOTHING: Final = frozenset(_KNOWN.nothing.words.split())
+_LONG: Final = 5
+_SENTENCE_ENDS: Final = re.compile(r"[.!?;]")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _PLAIN: Final = str.maketrans("’‘“”‐‑\u00a0", "''\"\"-- ")
 
 
 def lint(
-    wording: Wording, *, organisation: Organisation, channels: Sequence[Channel], form: Form | None = None
+    wording: Wording,
+    *,
+    organisation: Organisation,
+    channels: Sequence[Channel],
+    form: Form | None = None,
+    purpose: Purpose | None = None,
+    others: Sequence[Purpose] = (),
 ) -> tuple[WordingFinding, ...]:
     """
     Return what is wrong with *wording*, the gravest first. Empty if nothing was found.
@@ -244,6 +291,9 @@ def lint(
             of a name: "Next" in the middle of a sentence names Next plc, and "our next sale" does not.
         channels: What the consent is to be relied on for; each has to be named.
         form: How the question is put. Without it, only the words are checked.
+        purpose: What the consent is to be relied on for. It counts as missing only where the words are plainly about
+            one of the *others*. Without it, this is not checked.
+        others: The other purposes that there are.
     """
     names = [form for name in getattr(organisation, "names", (organisation.name,)) for form in _names(name)]
     question, yes, no = (
@@ -253,8 +303,10 @@ def lint(
     found = []
     if "_" not in shown:
         found.append(WordingFinding(code=WordingFlaw.NO_ORGANISATION))
-    if wording.language.partition("-")[0].lower() == "en":
+    if _is_read(question, wording.language):
         found += _of_channels(shown, channels)
+        if purpose is not None and _is_about_another(question, purpose, others):
+            found.append(WordingFinding(code=WordingFlaw.NO_PURPOSE))
         if not _WITHDRAWALS.search(question):
             found.append(WordingFinding(code=WordingFlaw.NO_WITHDRAWAL))
         question = _REASSURANCES.sub(" ", question)
@@ -268,6 +320,14 @@ def lint(
     gravity = list(WordingFlaw)
     found.sort(key=lambda finding: gravity.index(finding.code))
     return tuple(dict.fromkeys(attrs.evolve(one, excerpt=one.excerpt.replace("_", organisation.name)) for one in found))
+
+
+def says_nothing(text: str) -> bool:
+    """
+    Whether *text* says no more than that it is not known, like "n/a" or "see CRM". Case, dots and blanks do not matter.
+    """
+    said = "".join(filter(str.isalnum, text.lower()))
+    return not said or said in _NOTHING
 
 
 def _plain(text: str) -> str:
@@ -397,6 +457,57 @@ def _of_channels(shown: str, channels: Sequence[Channel]) -> Iterator[WordingFin
             )
         if not named:
             yield WordingFinding(code=WordingFlaw.NO_CHANNEL, channel=channel)
+
+
+def _is_read(question: str, language: str) -> bool:
+    """
+    Whether a text is judged: it is said to be English and not plainly something else, or it is plainly English.
+    """
+    words = [word.replace("'", "") for word in _WORD.findall(question.lower())]
+    some = not _RATHER_ENGLISH.isdisjoint(words)
+    if language.partition("-")[0].lower() == "en":
+        return some or len(words) < _LONG
+    english = [word for word in words if word in _ENGLISH]
+    if len(set(english)) >= 2 and 10 * len(english) >= 3 * len(words):
+        return True
+    return some and 10 * sum(word in _COMMON for word in words) >= 7 * len(words)
+
+
+def _is_about_another(question: str, purpose: Purpose, others: Sequence[Purpose]) -> bool:
+    """
+    Whether the words are plainly about one of the *others*: they share a word with its title, and none with that of
+    *purpose*, not even one for the same thing. How to withdraw is not what they are about.
+    """
+    own = _with_alike(_topics(purpose.title))
+    if not own or _WHATEVER.search(question) or _topics(question) & own:
+        return False
+    sentences = [part for part in _SENTENCE_ENDS.split(question) if not _WITHDRAWALS.search(part)]
+    about = _topics(". ".join(sentences))
+    return any(about & _topics(other.title) for other in others)
+
+
+def _with_alike(stems: frozenset[str]) -> frozenset[str]:
+    return stems.union(*(group for group in _ALIKE if group & stems))
+
+
+def _topics(text: str) -> frozenset[str]:
+    """
+    Return the stems of the words in *text* that say what it is about.
+    """
+    words = (word.removesuffix("'s") for word in _WORD.findall(_plain(text).lower()))
+    return frozenset(_stem(word) for word in words if len(word) > 2 and word not in _GENERIC)
+
+
+def _stem(word: str) -> str:
+    for endings in (("ies", "es", "s"), ("ing", "ed"), ("y", "e")):
+        for ending in endings:
+            if word.endswith(ending) and len(word) - len(ending) >= 3 and not (ending == "s" and word.endswith("ss")):
+                word = word.removesuffix(ending)
+                break
+    return word
+
+
+_ALIKE: Final = tuple(_topics(group) for group in _KNOWN.topics.alike)
 
 
 def _of_third_parties(text: str, form: Form | None) -> Iterator[WordingFinding]:

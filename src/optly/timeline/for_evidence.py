@@ -4,7 +4,7 @@ A contact's timeline for those who judge the evidence: who asked and answered wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -31,6 +31,8 @@ _THROUGH = {
     Through.DECEASED: "a report that the person has died",
     Through.GONE_AWAY: "a report that the person has gone away",
 }
+
+_SLOTS = {"accept": "Accepted because"}
 
 _LABELS = {
     "link": "Through",
@@ -145,6 +147,7 @@ def _facts(event: Event) -> dict[str, str]:
         case events.ConsentRequested():
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
             facts["Open until"] = event.expires_at.isoformat()
+            facts.update(_found(event.found, accepted=True))
             if event.remind_at is not None:
                 facts["Reminder due"] = event.remind_at.isoformat()
         case events.MessageQueued():
@@ -162,6 +165,10 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Act"] = event.act.value
             if event.defects:
                 facts["Not valid because"] = ", ".join(event.defects)
+            if event.reading is not None:
+                facts.update(_found(event.reading.found, accepted=event.reading.accepted))
+                if event.reading.unproven:
+                    facts["Evidence missing"] = ", ".join(event.reading.unproven)
         case events.DomainObjectionRaised():
             facts["Channels"] = Channel.EMAIL.value
             facts["Purposes"] = ", ".join(event.purposes) or "all"
@@ -183,8 +190,20 @@ def _facts(event: Event) -> dict[str, str]:
             facts[label] = _value(name, value)
     for slot, value in event.personal.items():
         name, _, _ = slot.partition("_")
-        facts[name.capitalize()] = "(attached in the JSON form)" if name == "attachment" else value
+        label = _SLOTS.get(name, name.capitalize())
+        facts[label] = "(attached in the JSON form)" if name == "attachment" else value
     return facts
+
+
+def _found(codes: Sequence[str], *, accepted: bool) -> Iterator[tuple[str, str]]:
+    """
+    Yield what was found in the words of a question or a consent.
+    """
+    flaws = [code for code in codes if code != events.NOT_JUDGED]
+    if flaws:
+        yield ("Found in the words, and accepted" if accepted else "Found in the words"), ", ".join(flaws)
+    if events.NOT_JUDGED in codes:
+        yield "Words", "not judged: Optly does not read their language"
 
 
 def _value(name: str, value: object) -> str:

@@ -172,10 +172,10 @@ def phrase(event: Event) -> Phrase:
             )
         case events.ConsentGiven() if event.defects:
             return Phrase("Recorded as a yes that is not valid consent", N_("We recorded a yes that is not valid"))
-        case events.ConsentGiven() if event.actor is Actor.PERSON:
-            return Phrase("Said yes", N_("You said yes"))
         case events.ConsentGiven():
-            return Phrase("Said yes", N_("We recorded that you agreed"))
+            if event.actor is Actor.PERSON:
+                return Phrase(_yes(event), N_("You said yes"))
+            return Phrase(_yes(event), N_("We recorded that you agreed"))
         case events.ConsentRefused():
             return Phrase("Said no", N_("You said no"))
         case events.MarkedDeceased():
@@ -201,6 +201,18 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Personal data erased", N_("We erased your personal data"))
         case _:
             assert_never(event)
+
+
+def _yes(event: events.ConsentGiven) -> str:
+    """
+    Name a yes that counts, with what is to be known of its words.
+    """
+    reading = event.reading
+    if reading is not None and reading.defects:
+        return "Said yes, to words that the organisation accepts although something is wrong with them"
+    if reading is not None and events.NOT_JUDGED in reading.found:
+        return "Said yes, to words in a language that was not judged"
+    return "Said yes"
 
 
 def _purposes(event: events.MessageQueued | events.CommunicationMade) -> str:
