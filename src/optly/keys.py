@@ -123,7 +123,7 @@ class Keys:
 
     def _idkeys(self, message: str) -> tuple[bytes, ...]:
         encoded = message.encode()
-        return tuple(hmac.digest(pepper, encoded, "sha256")[:16] for pepper in self._peppers)
+        return tuple([hmac.digest(pepper, encoded, "sha256")[:16] for pepper in self._peppers])
 
     @cached_property
     def _signers(self) -> tuple[Ed25519PrivateKey, ...]:

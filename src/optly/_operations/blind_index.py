@@ -4,7 +4,7 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -93,11 +93,6 @@ def _domains(domain: str) -> Iterator[str]:
         domain = domain.partition(".")[2]
 
 
-@lru_cache(maxsize=4096)
-def _domain_idkeys(keys: Keys, organisation: str, domain: str) -> tuple[bytes, ...]:
-    return tuple(idkey for name in _domains(domain) for idkey in keys.domain_idkeys(organisation, name))
-
-
 @attrs.frozen(kw_only=True)
 class IndexChanges:
     """
@@ -120,6 +115,17 @@ class BlindIndex:
 
     _organisation: str
     _keys: Keys = attrs.field(repr=False)
+    _idkeys_of_domain: Callable[[str], tuple[bytes, ...]] = attrs.field(init=False, repr=False, eq=False)
+
+    @_idkeys_of_domain.default
+    def _kept(self) -> Callable[[str], tuple[bytes, ...]]:
+        @lru_cache(maxsize=4096)
+        def of(domain: str) -> tuple[bytes, ...]:
+            return tuple(
+                idkey for name in _domains(domain) for idkey in self._keys.domain_idkeys(self._organisation, name)
+            )
+
+        return of
 
     def idkeys(self, address: Address) -> tuple[bytes, ...]:
         return self._keys.idkeys(self._organisation, address)
@@ -137,13 +143,15 @@ class BlindIndex:
         idkey = self.reference_idkeys(reference)[0]
         return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
 
-    def domain_idkeys(self, address: Address) -> tuple[bytes, ...]:
+    def all_idkeys(self, address: Address) -> tuple[bytes, ...]:
         """
-        Return the idkeys under which a stop for everyone at the domain of an address would be; none but for email.
+        Return every idkey under which there may be something about an address: its own, and those of the domains that a
+        stop for everyone there would be under.
         """
+        own = self._keys.idkeys(self._organisation, address)
         if not isinstance(address, EmailAddress):
-            return ()
-        return _domain_idkeys(self._keys, self._organisation, address.domain)
+            return own
+        return own + self._idkeys_of_domain(address.domain)
 
     def _domain_suppressions(self, event: DomainObjectionRaised) -> Iterator[Suppression]:
         domain = next(value for slot, value in event.personal.items() if slot.startswith("domain_"))

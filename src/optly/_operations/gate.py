@@ -42,12 +42,11 @@ def _assess_one(
     standing: Standing,
     channel: Channel,
     purpose: str,
-    *,
     kind: MessageKind,
     contact: str,
     line: int | None,
     at: datetime,
-    **facts: Unpack[Facts],
+    facts: Facts,
 ) -> Decision:
     """
     Decide one message for one purpose by the rulebook.
@@ -90,12 +89,9 @@ def assess(
     """
     Decide one message by the rulebook: all of its purposes have to be allowed.
     """
-    decisions = [
-        _assess_one(app, standing, channel, purpose, kind=kind, contact=contact, line=line, at=at, **facts)
-        for purpose in purposes
-    ]
-    if len(decisions) == 1:
-        return decisions[0]
+    if len(purposes) == 1:
+        return _assess_one(app, standing, channel, purposes[0], kind, contact, line, at, facts)
+    decisions = [_assess_one(app, standing, channel, key, kind, contact, line, at, facts) for key in purposes]
     decision = next((decision for decision in decisions if not decision), decisions[0])
     others = tuple(one.purpose for one in decisions if one is not decision)
     if not decision:
@@ -197,36 +193,32 @@ async def check_addresses(
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide for the line of each address: it is allowed where one of its holders allows it, for every
-    purpose, and none has objected there.
+    Decide for the line of each address: it is allowed where one of its holders allows it, for every purpose, and none
+    has objected there.
     """
-    idkeys_by_address = [app.index.idkeys(address) for address in addresses]
-    domains_by_address = [app.index.domain_idkeys(address) for address in addresses]
-    found = await app.storage.find(
-        list(dict.fromkeys(idkey for idkeys in (*idkeys_by_address, *domains_by_address) for idkey in idkeys))
-    )
+    keys_by_address = [app.index.all_idkeys(address) for address in addresses]
+    found = await app.storage.find([idkey for idkeys in keys_by_address for idkey in idkeys])
     subjects = {row.subject for rows in found.holders.values() for row in rows}
     heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
     for row in found.suppressions:
-        suppressions.setdefault(row.idkey, []).append(row)
-    now = app.settings.clock() if at is None else at
+        if at is None or row.at <= at:
+            suppressions.setdefault(row.idkey, []).append(row)
+    now, listed = app.settings.clock() if at is None else at, channel in _REGISTERS
     decisions = []
-    for address, idkeys, domains in zip(addresses, idkeys_by_address, domains_by_address, strict=True):
-        holders = []
-        for holder in [holder for idkey in idkeys for holder in found.holders.get(idkey, ())]:
-            record = await app.repository.record(holder.subject, heads.get(holder.subject))
-            if record.version:
-                standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
-                holders.append((holder.subject.hex(), holder.line, standing))
-        rows: list[Suppression] = []
-        if suppressions:
-            named = (*idkeys, *domains)
-            rows = [row for idkey in named for row in suppressions.get(idkey, ()) if at is None or row.at <= at]
+    for address, idkeys in zip(addresses, keys_by_address, strict=True):
+        holders: list[tuple[str, int, Standing]] = []
+        for idkey in idkeys:
+            for holder in found.holders.get(idkey, ()):
+                record = await app.repository.record(holder.subject, heads.get(holder.subject))
+                if record.version:
+                    standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
+                    holders.append((holder.subject.hex(), holder.line, standing))
+        rows = [row for idkey in idkeys for row in suppressions.get(idkey, ())] if suppressions else []
         held: Sequence[_Held] = holders
         if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
-            held = list(_as_held(holders, stops_from(rows, dict.fromkeys((*idkeys, *domains)))))
-        known = await with_listings(app, channel, address, now, facts) if channel in _REGISTERS else facts
+            held = list(_as_held(holders, stops_from(rows, dict.fromkeys(idkeys))))
+        known = await with_listings(app, channel, address, now, facts) if listed else facts
         refusals = []
         for contact, line, standing in held:
             verdict = assess(app, standing, channel, purposes, kind=kind, contact=contact, line=line, at=now, **known)

@@ -275,11 +275,7 @@ class Repository:
         Several lines of one contact may lie in one domain, which has one idkey.
         """
         lines = {
-            subject: [
-                (idkey, line)
-                for line, address in values.items()
-                for idkey in (*self.index.idkeys(address), *self.index.domain_idkeys(address))
-            ]
+            subject: [(idkey, line) for line, address in values.items() for idkey in self.index.all_idkeys(address)]
             for subject, values in contacts.items()
         }
         idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))

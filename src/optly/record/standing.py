@@ -473,7 +473,8 @@ class Standing:
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
             and all(stop.at < consent.at for stop in covering)
         ]
-        running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
+        if len(running) > 1:
+            running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
         return running
 
     def ending(self, at: datetime, before: datetime) -> tuple[StandingConsent, ...]:
@@ -532,7 +533,7 @@ class Standing:
         return all(stop.at < latest.at for stop in others)
 
     def _covering(self, channel: Channel, purpose: str, line: int, parties: Collection[str] = ()) -> list[StandingStop]:
-        return [stop for stop in self.stops if stop.covers(channel, purpose, line, parties)]
+        return [stop for stop in self.stops if stop.covers(channel, purpose, line, parties)] if self.stops else []
 
     def with_stops(self, stops: Iterable[StandingStop]) -> Standing:
         """

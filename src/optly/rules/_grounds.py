@@ -127,19 +127,13 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     Args:
         channels: Channels the message counts as beside its own.
     """
-    line = communication.line or 0
-    scopes = ((communication.channel, line), *((channel, line) for channel in channels), *communication.asks)
-    found = [
-        stop
-        for channel, number in scopes
-        if (
-            stop := standing.stop(
-                channel, communication.purpose, number, communication.at, parties=communication.parties
-            )
-        )
-        is not None
-    ]
-    return max(found, key=lambda stop: stop.at, default=None)
+    line, purpose, at, parties = communication.line or 0, communication.purpose, communication.at, communication.parties
+    latest = standing.stop(communication.channel, purpose, line, at, parties=parties)
+    for channel, number in (*((channel, line) for channel in channels), *communication.asks):
+        stop = standing.stop(channel, purpose, number, at, parties=parties)
+        if stop is not None and (latest is None or latest.at < stop.at):
+            latest = stop
+    return latest
 
 
 def refuse_stopped(
@@ -241,17 +235,15 @@ def set_aside_old(
     if communication.first_contact is False:
         return standing
     soonest = first_contact_months if dormant_months is None else min(first_contact_months, dormant_months)
+    # Counting months takes time, and a consent younger than so many of the shortest cannot be too old.
+    aged = communication.at - timedelta(days=soonest * _SHORTEST_MONTH)
+    if all(consent.at > aged for consent in standing.consents):
+        return standing
     kept: list[StandingConsent] = []
     old: list[StandingConsent] = []
     for consent in standing.consents:
         defect = None
-        months = soonest if consent.collected_by else dormant_months
-        # Counting months takes time, and a consent younger than so many of the shortest cannot be too old.
-        if (
-            consent.purpose == communication.purpose
-            and months is not None
-            and (communication.at - consent.at).days >= months * _SHORTEST_MONTH
-        ):
+        if consent.purpose == communication.purpose:
             used = standing.used(consent)
             borrowed = consent.collected_by not in ("", communication.responsible)
             if borrowed and used is None and months_later(consent.at, first_contact_months) < communication.at:
