@@ -37,6 +37,7 @@ from optly.record.events import (
     MessageRefused,
     ObjectionRaised,
     Reading,
+    Through,
 )
 from optly.rules import (
     Call,
@@ -1060,6 +1061,26 @@ def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
             )
         ),
         (communication(call), Standing(stops=(stop(),)), {"regulation": "21(1)(a)", "also": (right,)}),
+        # That someone died or went away is nobody's objection.
+        *(
+            (
+                communication(channel),
+                Standing(stops=(stop(through=through),)),
+                {"regulation": regulation, "also": also, "through": through},
+            )
+            for channel, through, regulation, also in (
+                (Channel.POST, Through.DECEASED, "CAP Code 10", ()),
+                (Channel.POST, Through.GONE_AWAY, "UK GDPR 5(1)(d)", ()),
+                (Channel.POST, Through.LETTER, right, ()),
+                (call, Through.DECEASED, "21(1)(a)", ("CAP Code 10",)),
+            )
+        ),
+        # What a question asks about may not be stopped, nor may its own channel.
+        (
+            communication(email, kind=MessageKind.CONSENT_REQUEST, asks=((Channel.SMS, 2),)),
+            Standing(stops=(stop(channel=email),)),
+            {"reason": Reason.OBJECTED, "evidence": (9,)},
+        ),
         (communication(Channel.POST), Standing(stops=(stop(),)), {"regulation": right, "also": ()}),
         # A message that cannot be stopped fails 22(3)(c) and 23(b) alike.
         *(

@@ -60,10 +60,6 @@ MODULES = {
     "optly.rules._grounds": ((*RULES[2:], *TESTS), ()),
     "optly.rules.pecr": (TESTS, ()),
 }
-_OLD_ENOUGH = (
-    "set_aside_old: consent.purpose == communication.purpose and months is not None and "
-    "((communication.at - consent.at).days >= months * _SHORTEST_MONTH)"
-)
 # Changes that change no answer, and why.
 HARMLESS = {
     "Standing.running: covering and self._unlifted(covering, channel, purpose, line, at) is not None → "
@@ -72,15 +68,15 @@ HARMLESS = {
     "→ False": "the gate asked for stops before",
     "_with_uses: known.at < at → known.at <= at": "the two are equal",
     "stops_of: True → False": "whoever was erased is refused by that",
-    "stop_of: not standing.stops → False": "only saves time",
     "stop_of: communication.line or 0 → communication.line": "no line has the number 0",
     "stop_of: 0 → -1": "nor -1",
     "set_aside_old: not old → False": "only saves time",
     "_SHORTEST_MONTH: 28 → 27": "only saves time",
-    f"{_OLD_ENOUGH} → consent.purpose == communication.purpose and months is not None": "only saves time",
-    f"{_OLD_ENOUGH} → months is not None and (communication.at - consent.at).days >= months * _SHORTEST_MONTH": (
-        "only saves time"
-    ),
+    "set_aside_old: all((consent.at > aged for consent in standing.consents)) → False": "only saves time",
+    "set_aside_old: consent.at > aged → consent.at >= aged": "only saves time",
+    "stop_of: latest.at < stop.at → latest.at <= stop.at": "either refuses it",
+    "Standing.running: 1 → 0": "only saves time",
+    "Standing.running: len(running) > 1 → len(running) >= 1": "only saves time",
     "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
     "→ communication.charity is None and self.charity is not None": "only saves time",
     "consent_to: communication.line is None → False": "no consent is for no line",

@@ -160,8 +160,8 @@ def refuse_stopped(
     personal = () if corporate else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
     if stop.through in _NO_OBJECTION:
         # That someone died or has gone is nobody's objection.
-        personal = (_NO_OBJECTION[stop.through],)
-        regulation = personal[0] if regulation == right else regulation
+        instead = _NO_OBJECTION[stop.through]
+        personal, regulation = (instead,), instead if regulation == right else regulation
     return refuse(
         communication,
         standing,
