@@ -325,6 +325,26 @@ def test_an_address_comes_back_although_somebody_else_has_it_too(w: World) -> No
     assert set(w.manager.holders(EMAIL)) == {ada, eve}
 
 
+def test_a_change_is_not_undone_from_an_address_that_somebody_new_has(w: World) -> None:
+    """
+    The notice of it may lie there still. Its link shows nothing and puts nothing back.
+    """
+    ada, own = w.add(), w.manager.self_service
+    session = signed_in(w, ada)
+    own.propose(session, EmailAddress.parse(NEW))
+    w.manager.deliver()
+    own.prove(session, AddressKind.EMAIL, digits_in(code_message(w.emails.outbox)))
+    w.manager.deliver()
+    undo = code_in(w.emails.outbox[-1])
+    w.manager.leave_line(ada, email=EMAIL, how="the provider gave the mailbox to somebody new")
+    before = w.manager.history(ada)
+    for act in (w.manager.open, w.manager.undo):
+        with pytest.raises(LinkRevokedError):
+            act(undo)
+    assert before == w.manager.history(ada)
+    assert () == w.manager.holders(EMAIL)
+
+
 def test_an_address_on_another_record_may_be_proved_and_then_has_two_holders(w: World) -> None:
     """
     Nobody learns anything of the other record, and nothing of it changes.

@@ -549,10 +549,12 @@ class LeaveLine:
     Record that the contact no longer has a line, so that it is free for others.
 
     Attributes:
+        also: Further lines that had the same address, and were removed before.
         how: How that is known.
     """
 
     line: int
+    also: tuple[int, ...] = ()
     how: str = attrs.field(repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     actor: events.Actor = events.Actor.STAFF
