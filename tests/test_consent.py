@@ -1088,6 +1088,11 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     ),
     "undo a change to a line that is gone itself": (ONE_REMOVED, commands.UndoLine(added=3, removed=(1,)), ()),
     "undo a change of line again": (ONE_REMOVED, commands.UndoLine(added=1, removed=(2,)), ()),
+    "undo the removal of a line that was left": (
+        attrs.evolve(FULL, lines=(attrs.evolve(LINES[0], removed=True, left=True), *LINES[1:])),
+        commands.UndoLine(added=2, removed=(1,)),
+        (),
+    ),
     "undo the removal of a line again": (FULL, commands.UndoLine(added=None, removed=(1,)), ()),
     "ask for a code": (
         FULL,
@@ -1597,6 +1602,14 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         ONE_REMOVED,
         commands.LeaveLine(line=1, how="moved out", at=NOW),
         (by_staff(events.LineLeft, line=1, personal={f"how_{ONE_REMOVED.version + 1}": "moved out"}),),
+    ),
+    "leave a line and an earlier one": (
+        ONE_REMOVED,
+        commands.LeaveLine(line=2, also=(1,), how="moved out", at=NOW),
+        tuple(
+            by_staff(events.LineLeft, line=line, personal={f"how_{ONE_REMOVED.version + line}": "moved out"})
+            for line in (1, 2)
+        ),
     ),
     "leave a line again": (
         attrs.evolve(FULL, lines=(attrs.evolve(LINES[0], removed=True, left=True), *LINES[1:])),

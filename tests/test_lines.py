@@ -5,16 +5,18 @@ Where a contact has two addresses of a kind, what is made for one of them is abo
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from test_households import STORES
 from world import EMAIL, EMAIL_OFFERS, PURPOSES, World, world
 
 from optly import Act, Actor, Channel, Contact, Solicited, Subscriber, Wording
 from optly.contacts.addresses import EmailAddress
 from optly.errors import AmbiguousLineError, MissingLineError, NotPermittedError
 from optly.record.events import CommunicationMade, Engagement
-from optly.rules import RefusalCost
+from optly.rules import Reason, RefusalCost
 
 SECOND = "countess@example.com"
 SAID: dict[str, Any] = {
@@ -242,3 +244,24 @@ def test_a_new_address_replaces_the_one_that_is_named(here: World) -> None:
     assert here.manager.find(EMAIL) == ada
     assert here.manager.find(SECOND) is None
     assert here.manager.find("third@example.com") == ada
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_address_that_was_given_up_and_taken_back_is_still_hers(store: str, tmp_path: Path) -> None:
+    """
+    To leave it as it was before frees nothing: her objection stands there. To leave it now frees it.
+    """
+    here = world(STORES[store](tmp_path))
+    with here.manager:
+        ada = here.add()
+        here.manager.record_objection(ada)
+        for address in (SECOND, EMAIL):
+            here.manager.change_details(ada, email=address)
+            here.later()
+        here.manager.leave_line(ada, line=FIRST, how="the mailbox was closed for a while")
+        assert (ada,) == here.manager.holders(EMAIL)
+        bob = here.manager.add_contact(name="Bob", email=EMAIL)
+        assert Reason.OBJECTED_BY_HOLDER is here.manager.check(bob, Channel.EMAIL, "offers").reason
+        here.manager.leave_line(ada, email=EMAIL, how="the mailbox is Bob's now")
+        assert (bob,) == here.manager.holders(EMAIL)
+        assert Reason.NO_CONSENT is here.manager.check(bob, Channel.EMAIL, "offers").reason

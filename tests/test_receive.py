@@ -373,6 +373,37 @@ def test_a_message_is_found_by_its_name_and_the_address(w: World) -> None:
     assert w.manager.standing(ada).failures
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["message on record", "message unknown"])
+@pytest.mark.parametrize("status", [DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT])
+def test_a_stop_that_a_provider_reports_for_a_shared_address_stops_it(
+    w: World, status: DeliveryStatus, *, known: bool
+) -> None:
+    """
+    Whichever of its holders the message was for, and even if it is not on record.
+    """
+    w.add(name="Bob", phone=None)
+    ada = w.add()
+    w.agreed(ada)
+    message = w.emails.outbox[0]
+    w.later()
+    event = report(message, status, w, contact="", to=EMAIL, **({} if known else {"message": "0" * 32}))
+    received = w.manager.receive(event)
+    assert Effect.STOPPED is received.effect
+    assert not w.allowed()
+    if known:
+        assert ada == received.contact
+
+
+def test_a_stop_for_another_organisations_contact_is_no_stop_here(w: World) -> None:
+    """
+    Nobody is put on record for it: the event names a contact whom this organisation does not have.
+    """
+    message = w.ask(w.add())
+    event = report(message, DeliveryStatus.COMPLAINED, w, contact="0" * 32, to="eve@example.com")
+    assert Effect.UNKNOWN is w.manager.receive(event).effect
+    assert () == w.manager.holders("eve@example.com")
+
+
 def test_a_report_of_a_message_whose_worker_died_counts(w: World) -> None:
     """
     It was sent, though that is not on record. The provider repeats whom it was for and where it went.

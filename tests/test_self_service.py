@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import ACME, EMAIL, EMAIL_OFFERS, KEYS, PHONE, PURPOSES, SMS_OFFERS, World, world
 
-from optly import AsyncConsentManager, Channel, Contact, Content, EmailAddress, PhoneNumber
+from optly import Act, AsyncConsentManager, Channel, Contact, Content, EmailAddress, PhoneNumber
 from optly._operations.complaints import LONGEST, acknowledge_by
 from optly._operations.leases import LEASE
 from optly.backends import MemoryBackend
@@ -34,6 +34,7 @@ from optly.errors import (
 )
 from optly.messages import Message, Outcome, Receipt
 from optly.protocols import MessageState
+from optly.record.commands import Attachment
 from optly.record.events import (
     Actor,
     ComplaintAcknowledged,
@@ -48,11 +49,12 @@ from optly.record.events import (
     ServiceRequested,
 )
 from optly.record.views import without_values
+from optly.rules import Reason
 from optly.rules.editions import uk_date
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in, stop_token_in
 
-NEW = "ada@elsewhere.example.com"
+NEW, SHARED = "ada@elsewhere.example.com", "info@example.com"
 
 
 @pytest.fixture(params=["memory", "sqlite", "file"])
@@ -323,6 +325,26 @@ def test_an_address_comes_back_although_somebody_else_has_it_too(w: World) -> No
     assert w.manager.holders(EMAIL) == (eve,)
     w.manager.undo(undo)
     assert set(w.manager.holders(EMAIL)) == {ada, eve}
+
+
+def test_a_change_is_not_undone_from_an_address_that_somebody_new_has(w: World) -> None:
+    """
+    The notice of it may lie there still. Its link shows nothing and puts nothing back.
+    """
+    ada, own = w.add(), w.manager.self_service
+    session = signed_in(w, ada)
+    own.propose(session, EmailAddress.parse(NEW))
+    w.manager.deliver()
+    own.prove(session, AddressKind.EMAIL, digits_in(code_message(w.emails.outbox)))
+    w.manager.deliver()
+    undo = code_in(w.emails.outbox[-1])
+    w.manager.leave_line(ada, email=EMAIL, how="the provider gave the mailbox to somebody new")
+    before = w.manager.history(ada)
+    for act in (w.manager.open, w.manager.undo):
+        with pytest.raises(LinkRevokedError):
+            act(undo)
+    assert before == w.manager.history(ada)
+    assert () == w.manager.holders(EMAIL)
 
 
 def test_an_address_on_another_record_may_be_proved_and_then_has_two_holders(w: World) -> None:
@@ -789,3 +811,121 @@ def test_consent_stays_on_the_line_it_was_given_for() -> None:
     assert not w.manager.check(ada, Channel.SMS, "offers")
     items = {item.key: item.answer for item in w.manager.open(link_of(w, ada)).items}
     assert (items[EMAIL_OFFERS], items[SMS_OFFERS]) == (True, None)
+
+
+# ---- nothing of another line
+
+
+def with_two(w: World) -> Contact:
+    """
+    Put Ada on record with a shared address first, then her own, and one number.
+    """
+    ada = w.add(email=SHARED)
+    w.manager.add_line(ada, email=EMAIL)
+    return ada
+
+
+def signed_in_by_text(w: World, contact: Contact) -> str:
+    own = w.manager.self_service
+    session = own.request_code(w.manager.link(contact, Channel.SMS).rpartition("/")[2])
+    w.manager.deliver()
+    return own.step_up(session, digits_in(code_message(w.texts.outbox)))
+
+
+def signed_in_by_email(w: World, contact: Contact, email: str) -> str:
+    return signed_in(w, contact, w.manager.link(contact, email=email).rpartition("/")[2])
+
+
+def proved(w: World, session: str, email: str) -> str:
+    own = w.manager.self_service
+    own.propose(session, EmailAddress.parse(email))
+    w.manager.deliver()
+    return own.prove(session, AddressKind.EMAIL, digits_in(code_message(w.emails.outbox)))
+
+
+def emails_of(w: World, contact: Contact) -> set[str]:
+    return {email for email in (SHARED, EMAIL, NEW) if contact in w.manager.holders(email)}
+
+
+def test_a_new_address_replaces_none_but_the_one_that_is_meant(w: World) -> None:
+    """
+    The one they came through; none, if they came through a number and nobody knows which of several.
+    """
+    ada = with_two(w)
+    proved(w, signed_in_by_text(w, ada), NEW)
+    assert {SHARED, EMAIL, NEW} == emails_of(w, ada)
+    w.later(timedelta(hours=1))
+    proved(w, signed_in_by_email(w, ada, EMAIL), "third@example.com")
+    assert {SHARED, NEW} == emails_of(w, ada)
+
+
+def test_a_postal_address_replaces_none_of_several(w: World) -> None:
+    """
+    Unless the person gave it themselves.
+    """
+    first, second = "7 Secret Lane, Leeds LS1 1AA", "8 Secret Lane, Leeds LS1 1AA"
+    ada, own = w.add(address=first), w.manager.self_service
+    w.manager.add_line(ada, address=second)
+    session = signed_in(w, ada)
+    session = own.change_details(session, address="9 Secret Lane, Leeds LS1 1AA")
+    own.change_details(session, address="10 Secret Lane, Leeds LS1 1AA")
+    posts = [line for line in w.manager.standing(ada).lines if line.kind is AddressKind.POST]
+    assert [False, False, True, False] == [line.removed for line in posts]
+
+
+def test_a_copy_goes_to_no_address_that_is_only_one_of_several(w: World) -> None:
+    """
+    Others may read there. It goes to the address the person came through, or has shown to be theirs.
+    """
+    ada, own = with_two(w), w.manager.self_service
+    session = signed_in_by_text(w, ada)
+    assert not w.manager.open(session).copyable
+    with pytest.raises(MissingLineError):
+        own.send_copy(session)
+    session = proved(w, session, EMAIL)
+    assert w.manager.open(session).copyable
+    own.send_copy(session)
+    w.manager.deliver()
+    assert EMAIL == w.emails.outbox[-1].to
+
+
+def test_a_choice_is_offered_for_no_address_that_is_only_one_of_several(w: World) -> None:
+    """
+    What was said on another line is not shown, and no yes lands there. Everything can be stopped all the same.
+    """
+    ada = with_two(w)
+    code = w.manager.link(ada, Channel.SMS).rpartition("/")[2]
+    assert {Channel.SMS} == {item.choice.channel for item in w.manager.open(code).items}
+    with pytest.raises(AnswerError):
+        w.manager.choose(code, {EMAIL_OFFERS: True})
+    w.manager.stop(code)
+    for email in (SHARED, EMAIL):
+        assert w.manager.check(email, Channel.EMAIL, "offers").reason is Reason.OBJECTED
+
+
+def test_the_history_shows_no_words_of_another_line(w: World) -> None:
+    """
+    Neither how consent for it was given, nor the documents, nor a complaint through it and what became of that.
+    """
+    ada, own = w.add(), w.manager.self_service
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=PURPOSES[0].wording(w.manager.organisation, Channel.EMAIL),
+        act=Act.TICKED_BOX,
+        how="secret form",
+        at=w.clock(),
+        attachments=[Attachment(name="form.txt", media_type="text/plain", content=b"secret")],
+    )
+    complaint = own.complain(link_of(w, ada), "my secret complaint")
+    w.manager.resolve_complaint(ada, complaint.id, outcome="your secret outcome", send=True)
+    w.manager.deliver()
+
+    def told(session: str) -> str:
+        return " ".join(value for event in own.history(session).events for value in event.personal.values())
+
+    assert "secret" not in told(signed_in_by_text(w, ada))
+    everything = told(signed_in(w, ada))
+    for words in ("secret form", "form.txt", "secret complaint", "secret outcome"):
+        assert words in everything

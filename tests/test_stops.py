@@ -504,6 +504,45 @@ def test_some_stops_ask_for_silence(through: Through) -> None:
     assert not w.manager.offer_way_back(EMAIL)
 
 
+@pytest.mark.parametrize("through", [Through.COMPLAINT, Through.NEVER])
+@pytest.mark.parametrize("name", ["Ann", ""], ids=["a holder", "whoever has it"])
+def test_silence_on_a_shared_address_is_for_all_who_read_there(through: Through, name: str) -> None:
+    """
+    The message would come to whoever asked for none.
+    """
+    w = world(way_back=True)
+    other = w.manager.add_contact(name=name, email=EMAIL)
+    ada = w.add()
+    assert ada != other
+    w.manager.record_objection(ada)
+    w.manager.record_objection(other, through=through)
+    assert not w.manager.offer_way_back(EMAIL)
+
+
+def test_nobody_is_written_to_where_someone_was_erased_or_a_domain_stopped() -> None:
+    """
+    Nobody knows who reads there.
+    """
+    for quieten in (
+        lambda w: w.manager.erase(w.manager.add_contact(name="Ann", email=EMAIL)),
+        lambda w: w.manager.record_domain_objection("example.com", how="letter of the company"),
+    ):
+        w = world(way_back=True)
+        w.manager.record_objection(w.add())
+        quieten(w)
+        assert not w.manager.offer_way_back(EMAIL)
+
+
+def test_a_death_silences_nobody_else() -> None:
+    """
+    It says nothing of the others who read there.
+    """
+    w = world(way_back=True)
+    w.manager.record_objection(w.add())
+    w.manager.mark_deceased(w.manager.add_contact(name="Ann", email=EMAIL), how="her son called")
+    assert w.manager.offer_way_back(EMAIL)
+
+
 def test_a_way_back_is_withheld_once_the_person_stopped_again_or_said_yes() -> None:
     """
     It was about the stop that it names.

@@ -90,9 +90,13 @@ class Access:
 
         Raises:
             LinkInvalidError: It undoes nothing.
+            LinkRevokedError: The contact has left the line that the link was sent to.
         """
         if self.target.undo is None:
             raise LinkInvalidError("this link undoes nothing")
+        line = self.record.standing.line(self.target.line)
+        if line is not None and line.left:
+            raise LinkRevokedError("the contact no longer has the address this link was sent to")
         return self.target.undo
 
     @property

@@ -187,9 +187,16 @@ class BlindIndex:
                 identifiers.append(Identifier(idkey=idkey, subject=subject, line=event.line, key_version=version))
         leaving = {event.line for event in events if isinstance(event, LineLeft)}
         erased = [event for event in events if isinstance(event, ContactErased)]
+        # An address that they gave up and came back to is two lines, and theirs as long as one of them is.
+        kept = {address for line, address in addresses.items() if line not in left and line not in leaving}
         return IndexChanges(
             identifiers=identifiers,
-            release=[idkey for line in leaving if line in addresses for idkey in self.idkeys(addresses[line])],
+            release=[
+                idkey
+                for line in leaving
+                if line in addresses and addresses[line] not in kept
+                for idkey in self.idkeys(addresses[line])
+            ],
             suppressions=[
                 *(
                     suppression

@@ -14,7 +14,7 @@ from optly._operations.application import Application
 from optly._operations.repository import Plan
 from optly._operations.sign_up import take_name
 from optly._operations.stops import undone_stop
-from optly.contacts import Channel
+from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkInvalidError, SessionError
 from optly.record.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
 from optly.record.consent import check_open
@@ -81,7 +81,7 @@ async def open_link(access: Access, language: str) -> Opened:
         held=held,
         channel=target.channel,
         verifiable=target.channel in app.backends,
-        copyable=Channel.EMAIL in app.backends and standing.line_for(Channel.EMAIL) is not None,
+        copyable=Channel.EMAIL in app.backends and standing.meant(AddressKind.EMAIL, target.line) is not None,
     )
     if target.kind is LinkKind.QUESTION:
         question = _question(access)

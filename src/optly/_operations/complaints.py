@@ -125,6 +125,7 @@ async def complain(access: Access, text: str) -> Complaint:
             text=text,
             link=access.target.kind,
             code=access.mark,
+            line=access.target.line,
         )
         reply = Reply(
             channel=access.target.channel,

@@ -278,15 +278,19 @@ async def leave_line(
     app: Application, contact: Contact, named: Named, *, how: str, at: datetime | None, actor: Actor
 ) -> Standing:
     """
-    Record that a contact no longer has a line.
+    Record that a contact no longer has a line, nor any earlier one with the same address.
     """
     record = await app.repository.require(contact)
     numbers = await numbers_of(app, record, named, removed=True)
     if len(numbers) != 1:
         raise UsageError("name the one address or number that the contact no longer has")
+    [number] = numbers
+    values = line_values(record.standing, await app.repository.openings_of(record))
 
-    def plan(_standing: Standing, now: datetime) -> Plan:
-        return Plan(command=LeaveLine(line=numbers[0], how=how, at=now if at is None else at, actor=actor))
+    def plan(standing: Standing, now: datetime) -> Plan:
+        alike = [other for other, address in values.items() if other != number and address == values.get(number)]
+        also = tuple(other for other in alike if not standing.has(other))
+        return Plan(command=LeaveLine(line=number, also=also, how=how, at=now if at is None else at, actor=actor))
 
     return (await app.repository.apply(contact, plan, read=record)).standing
 

@@ -11,10 +11,10 @@ from typing import Final
 import attrs
 
 from optly._operations.application import Application
-from optly._operations.contacts import find
+from optly._operations.contacts import holders
 from optly._operations.received import apply_once, having, line_of
 from optly.contacts import Contact, parse_address
-from optly.errors import AddressError, AmbiguousContactError
+from optly.errors import AddressError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery
 from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
@@ -25,6 +25,9 @@ _log = logging.getLogger("optly")
 # Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
 _SHORTEST_ID: Final = 16
 _FULL_ID: Final = 32
+
+# What the person did to stop messages.
+_STOPS: Final = (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,20 +51,20 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
         return Received(effect=Effect.NOTED, event=event)
     if event.message:
         return await _message_event(app, event)
-    if event.to and event.status in (DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+    if event.to and (event.status is DeliveryStatus.BOUNCED or event.status in _STOPS):
         return await _address_event(app, event)
     return Received(effect=Effect.UNKNOWN, event=event)
 
 
 async def _message_event(app: Application, event: DeliveryEvent) -> Received:
-    contact = await _recipient(app, event)
-    if contact is None:
-        return Received(effect=Effect.UNKNOWN, event=event)
-    events = [entry.event() for entry in await app.storage.entries(contact.subject)]
-    sent = _find_sent(events, event) or await _echoed(app, event, contact)
-    if sent is None:
-        # The event is forged, or from before a restore.
-        _log.warning("delivery event for an unknown message", extra={"contact": contact.id})
+    contact, sent = await _find_recipient(app, event, await _recipients(app, event))
+    if contact is None or sent is None:
+        if event.to and event.status in _STOPS and not event.contact:
+            # Whoever stopped it, and whatever it was: it stops the line.
+            return await _address_event(app, event)
+        if contact is not None:
+            # The event is forged, or from before a restore.
+            _log.warning("delivery event for an unknown message", extra={"contact": contact.id})
         return Received(effect=Effect.UNKNOWN, event=event, contact=contact)
     if sent.delivered and event.status is DeliveryStatus.DELIVERED:
         return Received(effect=Effect.REPEATED, event=event, contact=contact)
@@ -71,14 +74,32 @@ async def _message_event(app: Application, event: DeliveryEvent) -> Received:
     return await apply_once(app, event, contact, command, _effect(event))
 
 
-async def _recipient(app: Application, event: DeliveryEvent) -> Contact | None:
+async def _recipients(app: Application, event: DeliveryEvent) -> tuple[Contact, ...]:
+    """
+    Return the contact that an event names, or those who have the address that it names.
+    """
     if event.contact:
         contact = Contact(event.contact)
-        return contact if (await app.repository.load(contact)).version else None
+        return (contact,) if await app.repository.is_known(contact) else ()
     try:
-        return await find(app, parse_address(event.to, event.channel.kind))
-    except (AddressError, AmbiguousContactError):
-        return None
+        return await holders(app, parse_address(event.to, event.channel.kind))
+    except AddressError:
+        return ()
+
+
+async def _find_recipient(
+    app: Application, event: DeliveryEvent, recipients: Sequence[Contact]
+) -> tuple[Contact | None, _Sent | None]:
+    """
+    Return the recipient whom the message of an event was sent to, and the message. Without such a message, return the
+    only recipient there is.
+    """
+    for contact in recipients:
+        events = [entry.event() for entry in await app.storage.entries(contact.subject)]
+        sent = _find_sent(events, event) or await _echoed(app, event, contact)
+        if sent is not None:
+            return contact, sent
+    return (recipients[0] if len(recipients) == 1 else None), None
 
 
 def _find_sent(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
@@ -157,5 +178,4 @@ def _record(event: DeliveryEvent, line: int, message: str, question: str | None)
 
 
 def _effect(event: DeliveryEvent) -> Effect:
-    stops = event.status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
-    return Effect.STOPPED if stops else Effect.RECORDED
+    return Effect.STOPPED if event.status in _STOPS else Effect.RECORDED

@@ -69,10 +69,11 @@ async def change_own(access: Access, *, name: str | None, language: str | None, 
         raise AnswerError("an email address or a telephone number has to be proved with a code that is sent there")
     before = access.require_raised().lines
     addresses = [] if address is None else [address]
+    meant = access.record.standing.meant(AddressKind.POST, access.target.line)
     planner = contacts.plan_change(
         await access.openings(),
         addresses,
-        replaces=access.record.standing.present(),
+        replaces=() if meant is None else (meant,),
         name=name,
         language=language,
         through=access.target.line,
@@ -145,7 +146,8 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
         for number in standing.present():
             if values.get(number) == stored.address:
                 return Plan(command=ProveLine(line=new, through=through, proves=number))
-        replaces = tuple(line.number for line in standing.lines if line.kind is kind and not line.removed)
+        meant = standing.meant(kind, through)
+        replaces = () if meant is None else (meant,)
         command = ProveLine(line=new, replaces=replaces, through=through)
         undo = Undo(added=len(standing.lines) + 1, removed=replaces, at=now)
         notified = replaces[0] if replaces else access.target.line
@@ -192,13 +194,12 @@ async def history(access: Access) -> History:
 async def send_copy(access: Access) -> str:
     access.require_raised()
     app, standing, values = access.app, access.record.standing, await access.addresses()
-    chosen = access.target.line if access.target.channel is Channel.EMAIL else None
-    line = standing.line_for(Channel.EMAIL, chosen)
-    if line is None or line.number not in values:
-        raise MissingLineError("there is no email address on record to send a copy to")
+    line = standing.meant(AddressKind.EMAIL, access.target.line)
+    if line is None or line not in values:
+        raise MissingLineError("there is no email address to send a copy to, or nobody knows which of several")
     if Channel.EMAIL not in app.backends:
         raise NoBackendError("no message backend serves email, so no copy can be sent")
     await throttle.count(app, "copy", access.contact.id, throttle.COPIES)
-    payload = Payload(kind=PayloadKind.COPY, channel=Channel.EMAIL, line=line.number, language=standing.language)
+    payload = Payload(kind=PayloadKind.COPY, channel=Channel.EMAIL, line=line, language=standing.language)
     await sessions.queue_service(access, Service.COPY, payload, app.settings.clock())
-    return values[line.number].masked
+    return values[line].masked

@@ -19,7 +19,7 @@ from optly.contacts import Address, Channel, Contact
 from optly.keys import sha256
 from optly.record.commands import RequestService
 from optly.record.events import Service, Through
-from optly.record.standing import Standing, StandingStop
+from optly.record.standing import SharedStanding, Standing, StandingStop
 from optly.rules import MessageKind
 
 # After these, nobody is written to: they asked for that, called a message spam, are not there, or do not live.
@@ -45,7 +45,8 @@ async def offer(app: Application, address: Address) -> bool:
 
 async def _offer(app: Application, contact: Contact, line: int, channel: Channel) -> bool:
     record = await app.repository.load(contact)
-    stop = standing_stop(record.standing, channel, line, app.settings.clock())
+    shared, _ = await app.repository.with_suppressions(record)
+    stop = standing_stop(shared, channel, line, app.settings.clock())
     if stop is None:
         return False
 
@@ -75,19 +76,38 @@ async def _offer(app: Application, contact: Contact, line: int, channel: Channel
 
     # The key is made from the stop, so that however often the form is sent, the store takes one message for each stop.
     key = sha256(f"way back\0{contact.id}\0{line}\0{stop.seq}")[:16]
-    return bool((await app.repository.apply(contact, plan, idem=key, read=record)).events)
+    return bool((await app.repository.apply(contact, plan, suppressions=True, idem=key, read=record)).events)
+
+
+def _silences(stop: StandingStop) -> bool:
+    """
+    Whether nobody is written to about a stop: one that asks for that, or that someone erased or a domain left there.
+    """
+    return stop.through in _SILENT or (stop.seq is None and not stop.holder)
+
+
+def _silenced_by_others(standing: Standing, channel: Channel, line: int) -> bool:
+    """
+    Whether another holder of a line asked for silence there. What is known of one person, such as a death, is theirs.
+    """
+    others = standing.others if isinstance(standing, SharedStanding) else ()
+    return any(
+        stop.for_all and _silences(stop) and stop.channel in (None, channel) and stop.line in (None, other.number)
+        for other in others
+        if other.line == line
+        for stop in other.standing.stops
+    )
 
 
 def standing_stop(standing: Standing, channel: Channel, line: int, now: datetime) -> StandingStop | None:
     """
-    Return the latest stop that bars a channel on a line and after which the person may be written to about it; None if
-    there is none, or if any of them asks for silence.
+    Return the latest stop of the person's own that bars a channel on a line and after which they may be written to
+    about it; None if there is none, or if anybody who reads there asked for silence.
     """
-    covering = [
-        stop
-        for stop in standing.stops
-        if stop.channel in (None, channel) and stop.line in (None, line) and stop.seq is not None
-    ]
+    known = [stop for stop in standing.stops if stop.channel in (None, channel) and stop.line in (None, line)]
+    covering = [stop for stop in known if stop.seq is not None]
+    if any(_silences(stop) for stop in known if stop not in covering) or _silenced_by_others(standing, channel, line):
+        return None
     lifted = [
         consent.at
         for consent in standing.consents

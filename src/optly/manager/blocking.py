@@ -1003,7 +1003,8 @@ class ConsentManager(Face):
         It has a link to their choices, where they alone can say yes again, and one that asks never to be written to
         again. It promotes nothing and asks nothing. There is one for each stop, however often the form is sent; none
         unless the manager was made with ``way_back=True``; and none to someone who marked a message as spam, asked
-        never to be written to, was erased, has died or has gone away.
+        never to be written to, was erased, has died or has gone away. Where others read there too,
+        none either if one of them marked a message as spam, asked for that, or was erased.
 
         Args:
             channel: How to read an address given as text: one for this channel.

@@ -297,6 +297,7 @@ class Complain:
         complaint: Random id, 32 hexadecimal digits.
         acknowledge_by: The last instant at which to acknowledge it.
         link, code: As for an answer; None and empty if it was made in another way.
+        line: The line whose link it was made through; None likewise.
         at: When it was received; None for now.
         how: In which way it was made, such as ``telephone``, if not through a link.
         name: The name of a person who is not on record.
@@ -308,6 +309,7 @@ class Complain:
     text: str = attrs.field(repr=False)
     link: events.LinkKind | None = None
     code: str = ""
+    line: int | None = None
     at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     how: str = attrs.field(default="", repr=False)
     name: str = attrs.field(default="", repr=False)
@@ -549,10 +551,12 @@ class LeaveLine:
     Record that the contact no longer has a line, so that it is free for others.
 
     Attributes:
+        also: Further lines that had the same address, and were removed before.
         how: How that is known.
     """
 
     line: int
+    also: tuple[int, ...] = ()
     how: str = attrs.field(repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     actor: events.Actor = events.Actor.STAFF

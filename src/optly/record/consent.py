@@ -1060,6 +1060,8 @@ def _prove_line(command: commands.ProveLine, standing: Standing, now: datetime) 
 
 def _undo_line(command: commands.UndoLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
     present = standing.present()
+    if any(line.left for line in standing.lines if line.number in command.removed):
+        return ()  # whoever reads there now is not known to be the contact
     back = [number for number in command.removed if number not in present]
     if command.added not in present and (command.added is not None or not back):
         return ()
@@ -1385,12 +1387,13 @@ def _restore_line(command: commands.RestoreLine, standing: Standing, now: dateti
 
 
 def _leave_line(command: commands.LeaveLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    line = next((line for line in standing.lines if line.number == command.line), None)
-    if line is None:
+    if standing.line(command.line) is None:
         raise errors.MissingLineError(f"the contact never had a line {command.line}")
     if not command.how.strip():
         raise errors.UsageError("say how it is known that the contact no longer has this address or number")
-    if line.left:
-        return ()
     common = _common(now, command.actor, Grade.D, command.at)
-    return (events.LineLeft(**common, line=line.number, personal=_kept(standing.version + 1, how=command.how)),)
+    leaving = [line.number for line in standing.lines if line.number in (command.line, *command.also) and not line.left]
+    return tuple(
+        events.LineLeft(**common, line=number, personal=_kept(seq, how=command.how))
+        for seq, number in enumerate(leaving, standing.version + 1)
+    )

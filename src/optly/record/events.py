@@ -401,6 +401,7 @@ class ComplaintReceived(Happened):
         complaint: Random id, 32 hexadecimal digits.
         acknowledge_by: The last instant at which to acknowledge it.
         link, code: As for an answer.
+        line: The line whose link it was made through; None if it was made in another way.
 
     Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
     https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
@@ -410,6 +411,7 @@ class ComplaintReceived(Happened):
     acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
     link: LinkKind | None = None
     code: str = ""
+    line: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -420,6 +420,17 @@ class Standing:
                 return line
         return None
 
+    def meant(self, kind: AddressKind, through: int) -> int | None:
+        """
+        Return which of the lines of a kind someone means who came through a line: that line, the first of those that
+        they have shown to be theirs, or else the only one there is. None if nobody can tell.
+        """
+        lines = [line.number for line in self.lines if line.kind is kind and not line.removed]
+        reached = [number for number in lines if number in self.reached(through)]
+        if through in lines:
+            return through
+        return next(iter(reached), lines[0] if len(lines) == 1 else None)
+
     def subscriber_of(self, number: int | None) -> Subscriber:
         """
         Return what the law treats the holder of a line as.

@@ -6,14 +6,14 @@ There are three answers, not two: an unanswered question is shown as such, never
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from optly.contacts import Address, AddressKind, Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
-from optly.record.events import Choice, Event, LinkKind
+from optly.record.events import Choice, ComplaintReceived, Event, LinkKind
 from optly.record.standing import Standing
 
 
@@ -155,11 +155,31 @@ class History:
 
 def without_values(happened: Iterable[Event], hidden: Container[int]) -> tuple[Event, ...]:
     """
-    Return events without the personal values of those about a line that is *hidden*.
+    Return events without the personal values of those about a line that is *hidden*, and of those that answer a
+    complaint made through one.
     """
-    return tuple(
-        attrs.evolve(event, personal={}) if getattr(event, "line", None) in hidden else event for event in happened
-    )
+    shown: list[Event] = []
+    private: set[str] = set()
+    for event in happened:
+        complaint = getattr(event, "complaint", None)
+        if any(line in hidden for line in _lines(event)) or (complaint is not None and complaint in private):
+            event = attrs.evolve(event, personal={})
+            if isinstance(event, ComplaintReceived):
+                private.add(event.complaint)
+        shown.append(event)
+    return tuple(shown)
+
+
+def _lines(event: Event) -> Iterator[int]:
+    """
+    Yield the line that an event came through or went to or, without one, those of its choices.
+    """
+    line: int | None = getattr(event, "line", None)
+    choices: tuple[Choice, ...] = getattr(event, "choices", ())
+    if line is not None:
+        yield line
+    else:
+        yield from (choice.line for choice in choices)
 
 
 def answer(standing: Standing, choice: Choice, at: datetime) -> bool | None:
@@ -204,20 +224,20 @@ def choice_items(
     more: Catalogues = (),
 ) -> tuple[Item, ...]:
     """
-    Return an item for each purpose on each channel the contact has a line for: of several of a kind, the line *through*
-    which the person came.
+    Return an item for each purpose on each channel that reaches a line of the contact: of several of a kind, the one
+    that the person who came *through* a line means.
     """
     items = []
     for purpose in purposes:
         for channel in channels:
-            line = standing.line_for(channel, through) or standing.line_for(channel)
+            line = standing.meant(channel.kind, through)
             if line is None:
                 continue
             wording = purpose.wording(organisation, channel, language, more=more)
             choice = Choice(
                 channel=channel,
                 purpose=purpose.key,
-                line=line.number,
+                line=line,
                 wording=wording.digest,
                 expires_at=None if purpose.validity is None else at + purpose.validity,
             )

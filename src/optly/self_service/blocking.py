@@ -234,7 +234,9 @@ class Person:
 
     def prove(self, kind: AddressKind, digits: str) -> str:
         """
-        Replace the address of a kind with the new one, with the digits that were sent there. No consent moves.
+        Replace the address of a kind with the new one, with the digits that were sent there. No consent moves. Of
+        several of the kind, the one they came through is replaced, or one they have proved; where nobody can tell which
+        is meant, none is.
 
         A notice is sent to the replaced address, with a link that undoes the change for thirty days.
 
@@ -258,10 +260,11 @@ class Person:
 
     def send_copy(self) -> str:
         """
-        Send a copy of all data to the contact's own email address, and return the address, masked.
+        Send a copy of all data to the contact's own email address, and return the address, masked. Of several, it is
+        the one they came through, or one they have proved.
 
         Raises:
-            MissingLineError: No email address is on record.
+            MissingLineError: No email address is on record, or nobody can tell which of several is meant.
             NoBackendError: No backend serves email.
             TooManyTriesError: More than three in a day.
             SessionError: As for `details`.
