@@ -218,6 +218,8 @@ class _Known:
     reassurance: tuple[str, ...]
     denial: tuple[str, ...]
     clause: tuple[str, ...]
+    joined: tuple[str, ...]
+    own: str
     about: tuple[str, ...]
     listed: tuple[str, ...]
     flaws: Mapping[WordingFlaw, _Flaw]
@@ -253,6 +255,8 @@ _DENIALS, _CLAUSE_ENDS = _compiled(*_KNOWN.denial), _compiled(*_KNOWN.clause)
 _DENIABLE: Final = (WordingFlaw.BUNDLED, WordingFlaw.CONDITION, WordingFlaw.SILENCE, WordingFlaw.PRE_TICKED)
 
 # In a sentence about something, others are what it is about, unless they would send it or be passed the details.
+_JOINED: Final = tuple(_compiled(sign) for sign in _KNOWN.joined)
+_OWN: Final = _compiled(_KNOWN.own)
 _ABOUT: Final = _compiled(*_KNOWN.about)
 _PASSED: Final = re.compile(
     r"\b(?:from|by|of|shar(?:e|ed|ing)|pass(?:ed|ing)?|sell|disclos\w+|give|given|behalf)\b", re.IGNORECASE
@@ -518,10 +522,16 @@ _ALIKE: Final = tuple(_topics(group) for group in _KNOWN.topics.alike)
 
 
 def _of_third_parties(text: str, form: Form | None) -> Iterator[WordingFinding]:
+    lists = form is not None and bool(form.partners)
     for match in _PARTIES.finditer(text):
-        named = form is not None and form.partners and _LISTED_AFTER.match(text, match.end())
-        if not named and not _is_topic(text, match):
+        if not (lists and _LISTED_AFTER.match(text, match.end())) and not _is_topic(text, match):
             yield WordingFinding(code=WordingFlaw.UNNAMED_THIRD_PARTIES, excerpt=match[0])
+    for sign in _JOINED:
+        for match in sign.finditer(text):
+            # A name has a capital somewhere.
+            unnamed = match["who"].islower() and not _OWN.search(match["who"])
+            if unnamed and not (lists and _LISTED_AFTER.search(match[0])):
+                yield WordingFinding(code=WordingFlaw.UNNAMED_THIRD_PARTIES, excerpt=match[0])
 
 
 def _is_topic(text: str, match: re.Match[str]) -> bool:
