@@ -14,7 +14,16 @@ from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
 from optly.protocols import Listing, RegisterName
 from optly.record.commands import AddContact, NewLine
-from optly.record.consent import Line, Standing, StandingConsent, StandingSoftOptIn, StandingStop, decide, fold
+from optly.record.consent import (
+    AnsweredWish,
+    Line,
+    Standing,
+    StandingConsent,
+    StandingSoftOptIn,
+    StandingStop,
+    decide,
+    fold,
+)
 from optly.record.events import (
     Act,
     Actor,
@@ -228,6 +237,13 @@ def _histories() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (email, (yes(5, manner=Manner(by_holder=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
         (email, (yes(5, manner=Manner(by_holder=None, authorised=False)),), {"failed": (Defect.NOT_THE_HOLDER,)}),
         # Whether each of several organisations could be chosen has to be told; of one there is nothing to tell.
+        # Art 8 is about online services, and no other law gives an age.
+        *(
+            (email, (yes(5, manner=Manner(of_age=of_age, online=online)),), {"failed": (defect,)})
+            for of_age in (False, None)
+            for online, defect in ((True, Defect.CHILD), (None, Defect.CHILD), (False, Defect.NOT_OLD_ENOUGH))
+        ),
+        *((email, (yes(5, manner=Manner(of_age=True, online=online)),), allowed) for online in (True, None, False)),
         (email, (yes(5, manner=Manner(organisations=("acme", "beta"))),), {"failed": (Defect.NO_CHOICE_OF_SENDER,)}),
         (email, (yes(5, manner=Manner(organisations=("acme", "beta"), chosen_singly=True)),), allowed),
         (email, (yes(5, manner=Manner(organisations=("acme",))),), allowed),
@@ -833,6 +849,51 @@ def _what_it_is() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         ),
         (communication(call), Standing(), {"allowed": True}),
         (communication(Channel.AUTOMATED_CALL), Standing(), {"regulation": "19(1)"}),
+        # What was not said is named where saying it would allow the call, and only there.
+        *(
+            (communication(call, call=attrs.evolve(FAIR, **unsaid), listings=listings), standing, expected)
+            for unsaid, listings, standing, expected in (
+                ({"claims_management": None}, CLEAR, Standing(), {"failed": ("consent", "call.claims_management")}),
+                ({"claims_management": None}, LISTED, Standing(), {"failed": ("consent",)}),
+                ({"claims_management": None}, CLEAR, stopped, {"reason": Reason.OBJECTED, "failed": ()}),
+                (
+                    {"claims_management": None},
+                    CLEAR,
+                    Standing(consents=(consent(call),)),
+                    {"allowed": True, "failed": ()},
+                ),
+                ({"claims_management": True}, CLEAR, Standing(), {"failed": ("consent",)}),
+                ({"pensions": None}, CLEAR, Standing(), {"failed": ("call.authorised", "call.pensions")}),
+                ({"pensions": None}, LISTED, Standing(), {"failed": ("call.authorised",)}),
+                (
+                    {"pensions": None, "authorised": True},
+                    CLEAR,
+                    Standing(consents=(consent(call),)),
+                    {"allowed": True, "failed": ()},
+                ),
+                (
+                    {"claims_management": None, "pensions": None},
+                    CLEAR,
+                    Standing(consents=(consent(call),)),
+                    {"failed": ("call.authorised", "call.pensions")},
+                ),
+                ({"pensions": True}, CLEAR, Standing(), {"failed": ("call.authorised",)}),
+            )
+        ),
+        # Who asks for a letter after they objected to letters gets it, once.
+        *(
+            (
+                communication(Channel.POST, kind=kind, solicited=Solicited(how="letter", at=AT - timedelta(days=days))),
+                attrs.evolve(stopped, answered=answered),
+                {"allowed": allowed, "reason": Reason.SOLICITED if allowed else Reason.OBJECTED},
+            )
+            for kind, days, answered, allowed in (
+                (MessageKind.SOLICITED, 1, (), True),
+                (MessageKind.SOLICITED, 1, (AnsweredWish(line=1, asked_at=AT - timedelta(days=1)),), False),
+                (MessageKind.SOLICITED, 60, (), False),
+                (MessageKind.MARKETING, 1, (), False),
+            )
+        ),
     ]
 
 
@@ -1151,7 +1212,7 @@ def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
                 Standing(unsound=(consent(email, defects=(defect,)),)),
                 {"also": ("2(1)", "UK GDPR 4(11)")},
             )
-            for defect in (Defect.NOT_THE_HOLDER, Defect.TOO_OLD, Defect.DORMANT)
+            for defect in (Defect.NOT_THE_HOLDER, Defect.NOT_OLD_ENOUGH, Defect.TOO_OLD, Defect.DORMANT)
         ),
         # A yes that a lifted stop ended names the sender all the same.
         (

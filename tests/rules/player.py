@@ -22,7 +22,7 @@ from optly.errors import NotPermittedError, OptlyError
 from optly.messages import InboundMessage
 from optly.protocols import RegisterName
 from optly.record.commands import Unsound
-from optly.record.events import Actor, Engagement, Evidence, Manner
+from optly.record.events import Actor, Engagement, Evidence, Manner, Through
 from optly.registers import MemoryRegister
 from optly.rules import UKPECR, Call, Charity, CharityLaw, ClientRelationship, Decision, MessageKind, RefusalCost
 from optly.storage import MemoryStorage
@@ -71,6 +71,7 @@ READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "unsound": Unsound,
     "actor": Actor,
     "engagement": Engagement,
+    "through": Through,
     "kind": MessageKind,
     "basis": lambda told: Solicited(how=told["how"], at=instant(told["at"])),
     "solicited": lambda told: Solicited(how=told["how"], at=instant(told["at"])),
@@ -168,7 +169,9 @@ class Play:
             return self.manager.receive(InboundMessage(channel=channel, **message))
         if do == "send":
             contact = self.known[told.pop("who")]
-            self.manager.send(contact, told["channel"], told["purpose"], told.get("content", "Hello"))
+            self.manager.send(
+                contact, told.pop("channel"), told.pop("purpose"), told.pop("content", "Hello"), **read(told)
+            )
             return self.manager.deliver()
         if do == "import_objections":
             channel = told.pop("channel")

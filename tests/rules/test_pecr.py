@@ -11,7 +11,7 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from rules.direct import AT, DATES, MONTHS, QUESTIONS, Question, communication, consent, sale, stop
+from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, Question, communication, consent, sale, stop
 
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Subscriber
@@ -27,7 +27,7 @@ from optly.rules import (
     Solicited,
     pecr,
 )
-from optly.rules.decision import _EXPLANATIONS, _REMEDIES, PARTS
+from optly.rules.decision import _EXPLANATIONS, _REMEDIES, _WITHOUT, PARTS
 from optly.rules.editions import months_later, uk_date
 
 
@@ -91,14 +91,14 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         communication(Channel.EMAIL, title=OFFERS),
         Standing(unsound=(consent(Channel.EMAIL, defects=(Defect.BUNDLED, Defect.CHANNEL_NOT_NAMED)),)),
         "A yes to emails about offers and discounts on our products is on record, but it is not a valid consent. The "
-        "same act agreed to something else as well. The words do not name this channel.",
+        "same act agreed, or may have agreed, to something else as well. The words do not name this channel.",
         "A yes from this person without what is wrong with this one.",
     ),
     (
         communication(Channel.SMS, title=OFFERS, purpose="news"),
         Standing(soft_opt_ins=(sale(Channel.SMS, obtained_by="group"),)),
-        "A soft opt-in is on record, but part of what it needs is missing. The organisation did not collect the "
-        "details itself. The message is not about products or services similar to those of that sale.",
+        "A soft opt-in is on record, but part of what it needs is missing. The organisation that this is for did "
+        "not collect the details itself. The message is not about products or services similar to those of that sale.",
         "What is missing, if it is true, or a yes from this person to text messages about offers and discounts on our "
         "products.",
     ),
@@ -138,8 +138,45 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         Standing(),
         "Nobody has recorded a yes from this person to emails about offers and discounts on our products. It promotes "
         "something, or nobody said that it does not, so it is marketing.",
-        "A yes from this person to emails about offers and discounts on our products, given to you on this line "
-        "beforehand.",
+        "Leaving out whatever it promotes, and saying so. Otherwise a yes from this person to emails about offers and "
+        "discounts on our products, given to you on this line beforehand.",
+    ),
+    # What a machine says in a live call needs a yes to automated calls.
+    (
+        communication(Channel.LIVE_CALL, title=OFFERS, call=attrs.evolve(FAIR, recorded=True)),
+        Standing(consents=(consent(Channel.LIVE_CALL),)),
+        "Nobody has recorded a yes from this person to automated calls about offers and discounts on our products.",
+        "A yes from this person to automated calls about offers and discounts on our products, given to you on this "
+        "line beforehand.",
+    ),
+    (
+        communication(Channel.LIVE_CALL, title=OFFERS, call=attrs.evolve(FAIR, claims_management=None)),
+        Standing(),
+        "Nobody has recorded a yes from this person to telephone calls about offers and discounts on our products. It "
+        "is not known whether the call is about claims management, which needs a yes.",
+        "Saying that the call is not about claims management, if that is true. Otherwise a yes from this person to "
+        "telephone calls about offers and discounts on our products, given to you on this line beforehand.",
+    ),
+    (
+        communication(Channel.LIVE_CALL, title=OFFERS, call=attrs.evolve(FAIR, pensions=None)),
+        Standing(),
+        "Only an authorised firm or a scheme’s trustee or manager may call about pensions. It is not known whether the "
+        "call is about pensions.",
+        "Saying that the call is not about pensions, if that is true. Otherwise authorisation, and consent. Consent "
+        "alone does not help.",
+    ),
+    (
+        communication(
+            Channel.LIVE_CALL,
+            title=OFFERS,
+            instigator="scheme",
+            call=attrs.evolve(FAIR, pensions=True, authorised=True),
+        ),
+        Standing(consents=(consent(Channel.LIVE_CALL, organisations=("scheme",), own=False),)),
+        "Nobody has recorded a yes from this person to telephone calls about offers and discounts on our products. The "
+        "yes on record does not name the organisation that makes the call.",
+        "A yes from this person to telephone calls about offers and discounts on our products that names the "
+        "organisation that calls, given on this line beforehand.",
     ),
 ]
 
@@ -159,7 +196,7 @@ def test_no_decision_says_what_an_english_engineer_would_not() -> None:
     """
     No sentence of any decision does.
     """
-    everything = " ".join([*_EXPLANATIONS.values(), *_REMEDIES.values(), *PARTS.values()])
+    everything = " ".join([*_EXPLANATIONS.values(), *_REMEDIES.values(), *_WITHOUT.values(), *PARTS.values()])
     assert re.findall(r"(?i)\b(somebody|anybody|whoever|put on record|of theirs)\b", everything) == []
 
 

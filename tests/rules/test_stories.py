@@ -14,6 +14,9 @@ from rules.player import Play
 from services import missing
 
 SHARED: Final = Path(__file__).parents[3] / "shared" / "pecr" / "stories" / "stories.json"
+# Stories of our own, each with its `basis`: a regulation, or a section of the rule sheet. What is expected was judged
+# from that before any of them was played.
+OURS: Final = json.loads(Path(__file__).with_name("stories.json").read_text(encoding="utf-8"))
 
 Story = dict[str, Any]
 
@@ -101,3 +104,16 @@ def test_a_story_ends_as_a_lawyer_would_act(story: Story) -> None:
         retell(told)
     answer = Play(told).answer()
     assert STRICTER.get(told["id"], told["expected"]["allowed"]) == answer.allowed, (story["story"], answer)
+
+
+@pytest.mark.parametrize("story", OURS, ids=[story["id"] for story in OURS])
+def test_a_story_of_ours_ends_as_a_lawyer_would_act(story: Story) -> None:
+    """
+    Allowed or refused, and under the provision that decides it.
+    """
+    answer = Play(story).answer()
+    expected = story["expected"]
+    assert expected["allowed"] == answer.allowed, (story["story"], answer)
+    if answer.decision is not None:
+        named = (*answer.decision.regulation.split("; "), *answer.decision.also)
+        assert expected["provision"] in named, (story["story"], answer)

@@ -104,6 +104,7 @@ class Defect(StrEnum):
     NO_CHOICE_OF_SENDER = "no_choice_of_sender"
     NOT_THE_HOLDER = "not_the_holder"
     CHILD = "child"
+    NOT_OLD_ENOUGH = "not_old_enough"
     UNPROVEN = "unproven"
     TOO_OLD = "too_old"
     DORMANT = "dormant"
@@ -138,7 +139,10 @@ class Manner:
         by_holder: Whether the holder of the line gave it.
         authorised: Whether someone else gave it who may decide for the holder, such as an attorney under a lasting
             power of attorney. The evidence has to say under what.
-        of_age: Whether the person was 13 or older, or a holder of parental responsibility allowed it.
+        of_age: Whether the person was old enough, or a holder of parental responsibility allowed it. An online service
+            may rely on a child's own consent from 13 on. Elsewhere there is no number: it depends on whether the child
+            understood what they agreed to.
+        online: Whether it was given to an online service; False on paper, in a call, at a counter.
         collected_by: Who collected it, if it was someone else; empty otherwise.
         unproven: Which evidence is missing.
 
@@ -157,6 +161,7 @@ class Manner:
     collected_by: str = ""
     unproven: tuple[Evidence, ...] = ()
     authorised: bool | None = None
+    online: bool | None = None
 
     @property
     def defects(self) -> tuple[Defect, ...]:
@@ -170,7 +175,8 @@ class Manner:
             (Defect.SENDER_NOT_NAMED, not self.sender_named),
             (Defect.NO_CHOICE_OF_SENDER, self.chosen_singly is not True),
             (Defect.NOT_THE_HOLDER, not (self.by_holder or self.authorised)),
-            (Defect.CHILD, not self.of_age),
+            (Defect.CHILD, not self.of_age and self.online is not False),
+            (Defect.NOT_OLD_ENOUGH, not self.of_age and self.online is False),
             (Defect.UNPROVEN, bool(self.unproven)),
         )
         return tuple(defect for defect, found in faults if found)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import IntEnum
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import attrs
@@ -31,7 +32,7 @@ COPY_DAYS: Final = 28
 POLICY: Final = "policy: honour opt-out"
 RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
 
-# What each defect of a consent offends, beside the regulation that asks for it.
+# What each defect of a consent offends, beside the regulation that asks for it; where several, with "; " between them.
 _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.NOT_AFFIRMATIVE: "UK GDPR 4(11)",
     Defect.CHANNEL_NOT_NAMED: "UK GDPR 4(11)",
@@ -44,7 +45,8 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.DORMANT: "UK GDPR 4(11)",
     Defect.CONDITIONAL: "UK GDPR 7(4)",
     Defect.BUNDLED: "UK GDPR 7(2)",
-    Defect.CHILD: "UK GDPR 8(1)",
+    Defect.CHILD: "UK GDPR 8(1); UK GDPR 4(11)",
+    Defect.NOT_OLD_ENOUGH: "UK GDPR 4(11)",
     Defect.UNPROVEN: "UK GDPR 7(1)",
     Defect.STOPPED_BEFORE: "UK GDPR 21(3)",
 }
@@ -295,10 +297,14 @@ def refuse_unconsented(
     exception: str,
     *also: str,
     reason: Reason | None = None,
+    by: Mapping[str, str] = MappingProxyType({}),
 ) -> Decision:
     """
     Return the refusal for want of consent: under the *exception* where there is a consent that does not do, else under
     the *prohibition*, and with what is wrong with the consent that comes nearest.
+
+    Args:
+        by: Who has to be able to rely on it beside whoever is responsible, by the fact that fails where they are not.
     """
     known = [consent for consent in (*standing.consents, *standing.unsound) if consent.at <= communication.at]
     here = [
@@ -309,9 +315,10 @@ def refuse_unconsented(
         and consent.line == communication.line
     ]
     nearest = min(here, key=lambda consent: (len(consent.defects), -consent.seq), default=None)
-    found, failed = _flaw(communication, nearest)
+    found, failed = _flaw(communication, nearest, by)
     regulation, other = (exception, prohibition) if known else (prohibition, exception)
-    offended = [] if nearest is None else [_OFFENDED[defect] for defect in nearest.defects if defect in _OFFENDED]
+    defects = () if nearest is None else nearest.defects
+    offended = [provision for defect in defects for provision in _OFFENDED[defect].split("; ")]
     return refuse(
         communication,
         standing,
@@ -325,7 +332,9 @@ def refuse_unconsented(
     )
 
 
-def _flaw(communication: Communication, nearest: StandingConsent | None) -> tuple[Reason, tuple[str, ...]]:
+def _flaw(
+    communication: Communication, nearest: StandingConsent | None, by: Mapping[str, str]
+) -> tuple[Reason, tuple[str, ...]]:
     if communication.line is None:
         return Reason.NOT_ON_RECORD, ("line",)
     if nearest is None:
@@ -334,8 +343,9 @@ def _flaw(communication: Communication, nearest: StandingConsent | None) -> tupl
         case ():
             if nearest.expires_at is not None and nearest.expires_at < communication.at:
                 return Reason.CONSENT_EXPIRED, ("expires_at",)
-            covered = _covers(nearest, communication, communication.responsible)
-            return Reason.NO_CONSENT, ("consent",) if covered else ("organisations",)
+            parties = {"organisations": communication.responsible, **by}
+            uncovered = [fact for fact, party in parties.items() if not _covers(nearest, communication, party)]
+            return Reason.NO_CONSENT, tuple(uncovered[:1]) if uncovered else ("consent",)
         case (Defect.UNPROVEN,):
             return Reason.CONSENT_UNPROVEN, ("unproven",)
         case (Defect.TOO_OLD | Defect.DORMANT,):

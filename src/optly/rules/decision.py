@@ -139,11 +139,17 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.REGISTER_NOT_CHECKED: "The number was not checked against every register it has to be, or too long ago.",
     Reason.CALLER_NOT_AUTHORISED: "Only an authorised firm or a scheme’s trustee or manager may call about pensions.",
     Reason.NOT_A_CLIENT: "The person did not agree to the call, and part of what makes a client is missing.",
-    Reason.IDENTITY_CONCEALED: "The message does not show on whose behalf it is sent.",
-    Reason.NO_STOP_ADDRESS: "The message gives no address, free or at the cost of sending, to ask for it to stop.",
-    Reason.NUMBER_WITHHELD: "The calling number is not shown, nor another on which the caller can be reached.",
-    Reason.NAME_WITHHELD: "The call or fax does not say in whose name it is made.",
-    Reason.CONTACT_WITHHELD: "The call or fax does not give an address or a free number to reach the caller.",
+    Reason.IDENTITY_CONCEALED: "The message does not show, or is not known to show, on whose behalf it is sent.",
+    Reason.NO_STOP_ADDRESS: (
+        "The message gives no address, or is not known to, at which it costs no more than a message to have it stopped."
+    ),
+    Reason.NUMBER_WITHHELD: (
+        "The calling number is not shown, or not known to be, nor another on which the caller can be reached."
+    ),
+    Reason.NAME_WITHHELD: "The call or fax does not say, or is not known to say, in whose name it is made.",
+    Reason.CONTACT_WITHHELD: (
+        "The call or fax gives no address and no free number to reach the caller, or is not known to."
+    ),
     Reason.UNDELIVERABLE: "The provider says that this address takes no messages, so none is sent there.",
     Reason.ASKED_ENOUGH: "The person was asked as often as the organisation allows itself to ask.",
 }
@@ -152,44 +158,54 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
 PARTS: Final[Mapping[str, str]] = {
     "organisation": "They said so to one of the organisations that the message is from.",
     "organisations": "The yes on record does not name the organisation that this is for.",
+    "sender": "The yes on record does not name the organisation that makes the call.",
     "solicited": "It is not known that they asked for it.",
     "solicited.at": "They asked for it too long ago.",
     "attempt": "They asked for it once, and got it.",
     "promotional": "It promotes something, or nobody said that it does not, so it is marketing.",
     "public_authority": "A public task counts only for an organisation that says it is a public authority.",
     "instigator": "The person is a client of the caller, and not of the organisation that the call is made for.",
-    "obtained_by": "The organisation did not collect the details itself.",
+    "obtained_by": "The organisation that this is for did not collect the details itself.",
     "in_sale": "The details were not collected in a sale or in talks about one.",
     "similar_purposes": "The message is not about products or services similar to those of that sale.",
-    "refusal_offered": "No simple way to refuse was offered when the details were collected.",
-    "refused": "The person refused when the details were collected.",
-    "offers_refusal": "This message, or one before it, does not offer a simple way to refuse.",
-    "refusal_cost": "It costs more than sending a message to refuse.",
-    "gives_stop_address": "The message gives no address to ask for it to stop.",
+    "refusal_offered": "No simple way to refuse is known to have been offered when the details were collected.",
+    "refused": "The person refused when the details were collected, or it is not known whether they did.",
+    "offers_refusal": "This message, or one before it, is not known to offer a simple way to refuse.",
+    "refusal_cost": "It costs, or may cost, more than sending a message to refuse.",
+    "gives_stop_address": "The message is not known to give an address to ask for it to stop.",
     "dated": "It is not known when the details were collected.",
     "charity": "The sender is not a charity that may rely on this.",
     "collected_at": "The details were collected before 5 February 2026, when the law began to allow this.",
-    "charitable_only": "The message does more than further the charity’s own purposes.",
+    "charitable_only": "The message does, or may do, more than further the charity’s own purposes.",
     "engagement": "The person neither showed interest in the charity’s purposes nor supported them.",
-    "purpose_held": "The purpose was not one of the charity’s own when the details were collected.",
+    "purpose_held": "The purpose is not known to have been one of the charity’s own when the details were collected.",
+    "call.claims_management": "It is not known whether the call is about claims management, which needs a yes.",
+    "call.pensions": "It is not known whether the call is about pensions.",
     "call.recorded": "It is not known that no recording or artificial voice speaks.",
-    "call.client.avoids_ban": "The relationship was set up mainly to get round the ban.",
-    "call.client.calls_envisaged": "The client could not reasonably expect such calls.",
-    "call.client.refusal_at_collection": "No free way to refuse was offered when the details were collected.",
-    "call.client.refusal_each_time": "No free way to refuse was offered each time they were contacted since.",
-    "tps": "The TPS was not checked.",
-    "ctps": "The CTPS was not checked.",
-    "fps": "The Fax Preference Service was not checked.",
+    "call.client.avoids_ban": "The relationship was, or may have been, set up mainly to get round the ban.",
+    "call.client.calls_envisaged": "The client is not known to be able to expect such calls.",
+    "call.client.refusal_at_collection": (
+        "No free way to refuse is known to have been offered when the details were collected."
+    ),
+    "call.client.refusal_each_time": (
+        "No free way to refuse is known to have been offered each time they were contacted since."
+    ),
+    "tps": "The TPS was not checked, or only in too old a copy.",
+    "ctps": "The CTPS was not checked, or only in too old a copy.",
+    "fps": "The Fax Preference Service was not checked, or only in too old a copy.",
     Defect.NOT_AFFIRMATIVE: "They did nothing that says yes, such as ticking an empty box.",
-    Defect.CONDITIONAL: "It was a condition of something else, such as a sale.",
-    Defect.BUNDLED: "The same act agreed to something else as well.",
+    Defect.CONDITIONAL: "It was, or may have been, a condition of something else, such as a sale.",
+    Defect.BUNDLED: "The same act agreed, or may have agreed, to something else as well.",
     Defect.CHANNEL_NOT_NAMED: "The words do not name this channel.",
     Defect.PURPOSE_NOT_NAMED: "The words are about another purpose.",
     Defect.SENDER_NOT_NAMED: "The words do not name the organisation.",
     Defect.OTHERS_NOT_NAMED: "The words speak of other organisations without naming them.",
-    Defect.NO_CHOICE_OF_SENDER: "The organisations that the words name could not be chosen one by one.",
-    Defect.NOT_THE_HOLDER: "It was not given by the holder of this line.",
-    Defect.CHILD: "It was given by a child under 13 without a parent’s authorisation.",
+    Defect.NO_CHOICE_OF_SENDER: "The organisations that it names could not, or may not, have been chosen one by one.",
+    Defect.NOT_THE_HOLDER: "It was not given, or is not known to have been, by the holder of this line.",
+    Defect.CHILD: "It was, or may have been, given by a child under 13 without a parent’s authorisation.",
+    Defect.NOT_OLD_ENOUGH: (
+        "It was, or may have been, given by a child who could not decide this, without a parent’s authorisation."
+    ),
     Defect.UNPROVEN: "Who agreed, when, how or to which words is not on record.",
     Defect.TOO_OLD: "Someone else collected it, and it was not used in the months in which it could be.",
     Defect.DORMANT: "It was neither renewed nor used for years.",
@@ -204,6 +220,7 @@ _IN_PARTS: Final = frozenset(
         Reason.CONSENT_TOO_OLD,
         Reason.SOFT_OPT_IN_INCOMPLETE,
         Reason.REGISTER_NOT_CHECKED,
+        Reason.CALLER_NOT_AUTHORISED,
         Reason.NOT_A_CLIENT,
         Reason.LISTED,
         Reason.NOT_ON_RECORD,
@@ -266,7 +283,17 @@ _REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.ASKED_ENOUGH: "Waiting, or the person’s own wish to be asked.",
 }
 
-_NAMED: Final = "A yes from {who} to {what} that names the organisation this is for, given on this line beforehand."
+_NAMED: Final[Mapping[str, str]] = {
+    fact: f"A yes from {{who}} to {{what}} that names the organisation {named}, given on this line beforehand."
+    for fact, named in (("organisations", "this is for"), ("sender", "that calls"))
+}
+# What would change it without a yes, where it was not said what the message is.
+_WITHOUT: Final[Mapping[str, str]] = {
+    "promotional": "Leaving out whatever it promotes, and saying so.",
+    "call.claims_management": "Saying that the call is not about claims management, if that is true.",
+    "call.pensions": "Saying that the call is not about pensions, if that is true.",
+    "call.recorded": "Saying that a person speaks and no machine, if that is true.",
+}
 
 # Where a decision rests on no rule of law.
 NO_RULE: Final = "not a rule of law"
@@ -342,10 +369,18 @@ class Decision:
         """
         What would change the answer, in a sentence for people. Empty for a message that is allowed.
         """
-        if self.reason in (Reason.NO_CONSENT, Reason.LISTED) and "organisations" in self.failed:
-            return self._filled(_NAMED)
+        remedy = self._filled(self._remedy)
+        without = [_WITHOUT[code] for code in self.failed if code in _WITHOUT]
+        return " ".join([*without, f"Otherwise {remedy[0].lower()}{remedy[1:]}"]) if without else remedy
+
+    @property
+    def _remedy(self) -> str:
+        if self.reason in (Reason.NO_CONSENT, Reason.LISTED):
+            for code in self.failed:
+                if code in _NAMED:
+                    return _NAMED[code]
         otherwise = None if self.through is None else _LIFTED_OTHERWISE.get(self.through)
-        return self._filled(otherwise or _REMEDIES.get(self.reason, ""))
+        return otherwise or _REMEDIES.get(self.reason, "")
 
     @property
     def purposes(self) -> tuple[str, ...]:
@@ -387,7 +422,9 @@ class Decision:
         title = self.title or f"“{self.purpose}”"
         if title[1:2].islower():  # "Offers" opens a sentence of its own; "BBC news" is a name
             title = title[0].lower() + title[1:]
-        return f"{_SENT[self.channel]} about {title}"
+        # What a machine says in a live call needs a yes to automated calls.
+        automated = self.regulation.startswith("19(")
+        return f"{_SENT[Channel.AUTOMATED_CALL if automated else self.channel]} about {title}"
 
     def __str__(self) -> str:
         verdict = "allowed" if self.allowed else "refused"

@@ -216,6 +216,11 @@ class _Known:
     other_role: _Signs
     statement: _Statement
     reassurance: tuple[str, ...]
+    denial: tuple[str, ...]
+    clause: tuple[str, ...]
+    joined: tuple[str, ...]
+    own: str
+    about: tuple[str, ...]
     listed: tuple[str, ...]
     flaws: Mapping[WordingFlaw, _Flaw]
     names: _Names
@@ -245,9 +250,14 @@ _STATEMENTS, _ASKS = _compiled(*_KNOWN.statement.signs), _compiled(*_KNOWN.state
 _SIGNS: Final = {code: _compiled(*flaw.signs) for code, flaw in _KNOWN.flaws.items() if flaw.signs}
 _WITHDRAWALS, _PARTIES = _SIGNS.pop(WordingFlaw.NO_WITHDRAWAL), _SIGNS.pop(WordingFlaw.UNNAMED_THIRD_PARTIES)
 _REASSURANCES, _LISTED_AFTER = _compiled(*_KNOWN.reassurance), _compiled(*_KNOWN.listed)
+_DENIALS, _CLAUSE_ENDS = _compiled(*_KNOWN.denial), _compiled(*_KNOWN.clause)
+# Flaws that words deny by saying the same with a "not"; to refuse is to say it with one.
+_DENIABLE: Final = (WordingFlaw.BUNDLED, WordingFlaw.CONDITION, WordingFlaw.SILENCE, WordingFlaw.PRE_TICKED)
 
 # In a sentence about something, others are what it is about, unless they would send it or be passed the details.
-_ABOUT: Final = re.compile(r"\b(?:about|regarding|concerning|on how)\b", re.IGNORECASE)
+_JOINED: Final = tuple(_compiled(sign) for sign in _KNOWN.joined)
+_OWN: Final = _compiled(_KNOWN.own)
+_ABOUT: Final = _compiled(*_KNOWN.about)
 _PASSED: Final = re.compile(
     r"\b(?:from|by|of|shar(?:e|ed|ing)|pass(?:ed|ing)?|sell|disclos\w+|give|given|behalf)\b", re.IGNORECASE
 )
@@ -268,6 +278,7 @@ _RATHER_ENGLISH: Final = _ENGLISH.union(_KNOWN.english.more.split())
 _COMMON: Final = _GENERIC | _RATHER_ENGLISH
 _NOTHING: Final = frozenset(_KNOWN.nothing.words.split())
 _LONG: Final = 5
+_CLAUSE: Final = 120
 _SENTENCE_ENDS: Final = re.compile(r"[.!?;]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _PLAIN: Final = str.maketrans("’‘“”‐‑\u00a0", "''\"\"-- ")
@@ -511,10 +522,16 @@ _ALIKE: Final = tuple(_topics(group) for group in _KNOWN.topics.alike)
 
 
 def _of_third_parties(text: str, form: Form | None) -> Iterator[WordingFinding]:
+    lists = form is not None and bool(form.partners)
     for match in _PARTIES.finditer(text):
-        named = form is not None and form.partners and _LISTED_AFTER.match(text, match.end())
-        if not named and not _is_topic(text, match):
+        if not (lists and _LISTED_AFTER.match(text, match.end())) and not _is_topic(text, match):
             yield WordingFinding(code=WordingFlaw.UNNAMED_THIRD_PARTIES, excerpt=match[0])
+    for sign in _JOINED:
+        for match in sign.finditer(text):
+            # A name has a capital somewhere.
+            unnamed = match["who"].islower() and not _OWN.search(match["who"])
+            if unnamed and not (lists and _LISTED_AFTER.search(match[0])):
+                yield WordingFinding(code=WordingFlaw.UNNAMED_THIRD_PARTIES, excerpt=match[0])
 
 
 def _is_topic(text: str, match: re.Match[str]) -> bool:
@@ -523,7 +540,7 @@ def _is_topic(text: str, match: re.Match[str]) -> bool:
     """
     sentence = re.split(r"[.!?;]", text[: match.start()])[-1]
     about = [found.end() for found in _ABOUT.finditer(sentence)]
-    return bool(about) and not _PASSED.search(f"{sentence[about[-1] :]} {match[0]}")
+    return bool(about) and not _PASSED.search(sentence[about[-1] :])
 
 
 def _of_statements(question: str, yes: str, found: Sequence[WordingFinding]) -> Iterator[WordingFinding]:
@@ -542,8 +559,18 @@ def _of_words(question: str, yes: str, no: str) -> Iterator[WordingFinding]:
     for flaw, signs in _SIGNS.items():
         # "No, I do not want that" is a fair answer. What can be wrong with a no is that it shames.
         for part in (no,) if flaw is WordingFlaw.SHAMING else (question, yes):
-            if (match := signs.search(part)) is not None:
-                yield WordingFinding(code=flaw, excerpt=match[0])
+            for match in signs.finditer(part):
+                if flaw not in _DENIABLE or not _is_denied(part, match):
+                    yield WordingFinding(code=flaw, excerpt=match[0])
+                    break
+
+
+def _is_denied(text: str, match: re.Match[str]) -> bool:
+    """
+    Whether the clause in front of the match says that it is not so, as in "no box is ticked by default".
+    """
+    before = text[max(0, match.start() - _CLAUSE) : match.start()]
+    return _DENIALS.search(_CLAUSE_ENDS.split(before)[-1]) is not None
 
 
 def _of_form(form: Form) -> Iterator[WordingFinding]:

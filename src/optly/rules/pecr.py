@@ -171,14 +171,20 @@ def _call_ground(communication: Communication, standing: Standing) -> Decision:
         )
     call, subscriber = communication.call, standing.subscriber_of(communication.line)
     individual = edition_at(communication.at).pension_calls and not subscriber.corporate
-    grounds = []
+    grounds, ordinary = [], live_calls(communication, standing)
     if call.claims_management is not False:
-        grounds.append(claims_calls(communication, standing))
+        claims = claims_calls(communication, standing)
+        if ordinary and not claims and call.claims_management is None:
+            return _wanting(claims, "call.claims_management")
+        grounds.append(claims)
     if call.pensions is not False and individual:
-        grounds.append(pension_calls(communication, standing))
+        pensions = pension_calls(communication, standing)
+        if ordinary and not pensions and call.pensions is None:
+            return _wanting(pensions, "call.pensions")
+        grounds.append(pensions)
     # Reg 21(6) takes claims calls out of 21(1) too, but a person who agreed to those has overridden the register too.
     if not (call.pensions and individual and subscriber is not Subscriber.UNKNOWN):
-        grounds.append(live_calls(communication, standing))
+        grounds.append(ordinary)
     ground = next((ground for ground in grounds if not ground), grounds[0])
     return attrs.evolve(ground, also=(*ground.also, "21B(1)")) if call.pensions and not individual else ground
 
@@ -275,7 +281,8 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
         return _allow_call(communication, standing, Reason.CONSENTED, "21B(2)", *_ON_CALLS, consent=consent)
     client = call.client
     if client is None:
-        return refuse_unconsented(communication, standing, Channel.LIVE_CALL, "21B(1)", "21B(2)(b)", "21B(3)(b)")
+        needing, by = ("21B(1)", "21B(2)(b)", "21B(3)(b)"), {"sender": communication.sender}
+        return refuse_unconsented(communication, standing, Channel.LIVE_CALL, *needing, by=by)
     conditions = (
         ("21B(3)(b)", "instigator", communication.responsible == communication.sender),
         ("21B(5)(c)", "call.client.avoids_ban", client.avoids_ban is False),
@@ -534,13 +541,16 @@ def identity_and_stop_address(communication: Communication, standing: Standing) 
 
 def post(communication: Communication, standing: Standing) -> Decision:
     """
-    Decide a letter: outside the regulations, so that no consent is needed, but never to a person who objected.
+    Decide a letter: outside the regulations, so that no consent is needed, but never to a person who objected, unless
+    they have asked for it since.
 
     Not covered: whether there is a lawful basis under the UK GDPR; the Mailing Preference Service, which is no law.
 
     Source: ICO, https://ico.org.uk/for-organisations/data-protection-advice-for-small-organisations/frequently-asked-questions/marketing-and-consent/
     (read 2026-11-23).
     """
+    if is_solicited(communication, stop_of(communication, standing)):
+        return allow(communication, standing, Reason.SOLICITED, "outside PECR", duties=_POST_DUTIES)
     ground = allow(communication, standing, Reason.OUTSIDE_PECR, "outside PECR", duties=_POST_DUTIES)
     return first(ground, right_to_object(communication, standing))
 
