@@ -433,7 +433,7 @@ def test_an_altered_stop_link_stops_nothing(acme: Acme, visitor: Visitor) -> Non
     """
     token = acme.token()
     before = acme.record()
-    for altered in (token[:-1], token + "x", token.swapcase(), acme.myoptly()):
+    for altered in (token[:-1], token + "x", token[::-1], acme.myoptly()):
         assert visitor.get(f"/u/{altered}").status == 404
     assert visitor.post(f"/u/{token[:-1]}", ONE_CLICK).status == 404
     assert before.contacts == acme.record().contacts

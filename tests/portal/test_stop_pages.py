@@ -4,9 +4,13 @@ Nothing is asked of a stop but that its link opens.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
 import pytest
 from portal.program import Program
-from portal.visitor import FORM, Acme, Visitor
+from portal.visitor import FORM, Acme, Page, Visitor
 from world import EMAIL_OFFERS
 
 from optly.portal.http import MAX_READ, is_stop
@@ -70,6 +74,31 @@ def test_any_call_that_stops_is_a_stop(
     acme.manager.answer(acme.ask(), {EMAIL_OFFERS: True})
     code = acme.token() if path == "/stop-link" else acme.myoptly()
     assert Program(acme.manager.portal(api=True)).call("POST", path, code, None, *headers, raw=body).status == 200
+    assert not acme.manager.check(acme.ada, *EMAIL_OFFERS)
+
+
+def first_form(page: Page) -> str:
+    found = re.search(r'<form method="post" action="/my([^"]+)"', page.text)
+    assert found
+    return unquote(found[1])
+
+
+@pytest.mark.parametrize("behind", ["", ".", ")", ">", ";", "&utm_source=x", "/"])
+@pytest.mark.parametrize("written", [str.lower, str.upper])
+def test_a_link_opens_after_a_gateway_has_changed_it(
+    acme: Acme, visitor: Visitor, written: Callable[[str], str], behind: str
+) -> None:
+    """
+    With its case, and what it ends in. The forms of the page that opens work as well.
+    """
+    acme.manager.answer(acme.ask(), {EMAIL_OFFERS: True})
+    stop = visitor.get(written(f"/u/{acme.token()}") + behind)
+    link = visitor.get(written(f"/l/{acme.myoptly()}") + behind)
+    assert (200, 200) == (stop.status, link.status)
+    saved = visitor.post(first_form(link), {"email-offers": "keep"})
+    assert (200, "Your choices are saved – Acme Ltd") == (saved.status, saved.title)
+    assert acme.manager.check(acme.ada, *EMAIL_OFFERS)
+    assert visitor.post(first_form(stop)).status == 200
     assert not acme.manager.check(acme.ada, *EMAIL_OFFERS)
 
 

@@ -75,7 +75,7 @@ def is_stop(path: str) -> bool:
     Nothing is asked of a stop but that its link opens: whoever holds the link may stop. Mail programs send the button
     of RFC 8058 in many forms, and a middleware of the host may have read the body before us.
     """
-    match path.strip("/").split("/"):
+    match path.strip("/").lower().split("/"):
         case ["u", _] | ["l", _, "stop"] | ["me", "stop"] | ["api", "me", "stop"] | ["api", "stop-link"]:
             return True
         case _:
