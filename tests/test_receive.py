@@ -342,7 +342,7 @@ def test_a_report_about_nobody_changes_nothing(w: World, caplog: pytest.LogCaptu
         {"message": "", "contact": ada.id},
         {"message": "", "contact": "", "to": "nobody@example.com"},
         {"message": "", "contact": "", "to": "no address"},
-        {"contact": "", "to": "no address"},
+        {"contact": "", "to": "no address", "message": message.id[:16]},
         {"channel": Channel.SMS},
     ):
         event = report(message, DeliveryStatus.BOUNCED, w, **facts)
@@ -362,15 +362,32 @@ def test_the_beginning_of_a_name_will_do(w: World) -> None:
     assert of(w, ada, MessageUndelivered)[0].message == message.id
 
 
-def test_a_message_is_found_by_its_name_and_the_address(w: World) -> None:
+@pytest.mark.parametrize("to", [EMAIL, "", "redacted@redacted"])
+def test_a_message_is_found_by_its_name(w: World, to: str) -> None:
     """
-    As in a bounce that repeats no more than the name of the message and to whom it went.
+    As in a complaint that hides the address, even when the links of the contact were revoked since.
     """
     ada = w.add()
     message = w.ask(ada)
-    event = report(message, DeliveryStatus.BOUNCED, w, contact="", to=EMAIL)
-    assert w.manager.receive(event).contact == ada
-    assert w.manager.standing(ada).failures
+    w.manager.revoke_links(ada)
+    event = report(message, DeliveryStatus.COMPLAINED, w, contact="", to=to)
+    received = w.manager.receive(event)
+    assert (Effect.STOPPED, ada) == (received.effect, received.contact)
+
+
+def test_a_complaint_about_an_erased_address_puts_nothing_on_record(w: World) -> None:
+    """
+    It was stopped by the erasure, whatever the report names.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.manager.erase(ada)
+    before = w.manager.history(ada)
+    for facts in ({}, {"contact": ""}, {"contact": "", "message": "", "to": EMAIL}, {"to": EMAIL}):
+        for status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+            w.manager.receive(report(message, status, w, **facts))
+    assert before == w.manager.history(ada)
+    assert [ada.subject] == list(w.storage.subjects("acme"))
 
 
 def test_a_report_of_a_message_whose_worker_died_counts(w: World) -> None:
@@ -597,15 +614,25 @@ def test_a_stop_by_email_stops_email(w: World) -> None:
 
 def test_an_automatic_reply_is_no_answer(w: World) -> None:
     """
-    Whatever it says.
+    But a stop is one, whoever wrote it down for them.
     """
     ada = w.add()
-    message = asked_by_text(w, ada)
+    asked_by_text(w, ada)
     before = w.manager.history(ada)
-    for says in ("YES", "STOP", "I am away"):
+    for says in ("YES", "1", "HELP", "I am away"):
         assert w.manager.receive(text(w, says, automatic=True)).effect is Effect.NOTED
     assert before == w.manager.history(ada)
-    assert message.id
+    assert w.manager.receive(text(w, "STOP", automatic=True)).effect is Effect.STOPPED
+
+
+def test_a_machine_is_not_put_on_record(w: World) -> None:
+    """
+    Nor is a newsletter, whatever it says.
+    """
+    for facts in ({"automatic": True}, {"bulk": True}):
+        event = text(w, "unsubscribe", channel=Channel.EMAIL, sender="news@widgets.example.net", **facts)
+        assert w.manager.receive(event).effect is Effect.UNKNOWN
+    assert list(w.storage.subjects("acme")) == []
 
 
 def test_a_question_by_text_says_what_is_asked(w: World) -> None:

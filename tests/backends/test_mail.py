@@ -377,7 +377,15 @@ def test_an_opt_out_through_the_provider_is_one() -> None:
     assert STATUS.OPTED_OUT is only(complaint("opt-out")).status
 
 
-@pytest.mark.parametrize("kind", ["not-spam", "fraud", "virus", "auth-failure", "other", ""])
+@pytest.mark.parametrize("kind", ["abuse (the junk button)", "Fraud", "virus", "other", "miscategorized"])
+def test_whatever_somebody_reports_it_as_they_want_no_more(kind: str) -> None:
+    """
+    A remark may stand beside the kind, and there may be kinds that nobody knows yet.
+    """
+    assert STATUS.COMPLAINED is only(complaint(kind)).status
+
+
+@pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])
 def test_other_feedback_is_no_complaint(kind: str) -> None:
     """
     It is not about what the person wants.
@@ -500,10 +508,7 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
         ("Return-Path", "<>"),
         ("X-Autoreply", "yes"),
         ("X-Autorespond", "x"),
-        ("X-Auto-Response-Suppress", "All"),
         ("Precedence", "auto_reply"),
-        ("Precedence", "bulk"),
-        ("Precedence", "Junk"),
         ("From", "MAILER-DAEMON@example.com"),
         ("Subject", "Automatic reply: What would you like?"),
         ("Subject", "Out of Office: What would you like?"),
@@ -513,7 +518,7 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
 )
 def test_an_automatic_reply_is_told(name: str, value: str) -> None:
     """
-    Whatever it says, yes or stop.
+    So that it answers nothing.
     """
     assert said(reply("yes", **{name: value})).automatic
 
@@ -524,6 +529,11 @@ def test_an_automatic_reply_is_told(name: str, value: str) -> None:
         ("Auto-Submitted", "no"),
         ("Auto-Submitted", "No (I wrote it)"),
         ("Return-Path", "<ada@example.com>"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("X-Auto-Response-Suppress", "None"),
+        ("X-Autoreply", "no"),
+        ("Precedence", "bulk"),
+        ("Precedence", "Junk"),
         ("Precedence", "list"),
         ("Precedence", "first-class"),
         ("Subject", "Re: Automatic reply: hello"),
@@ -562,9 +572,10 @@ def test_a_reply_says_who_when_and_what() -> None:
         backend="imap",
         channel=Channel.EMAIL,
         sender="ada@example.com",
+        subject="What would you like?",
         text="Yes please",
         at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
-        automatic=False,
+        is_reply=True,
     )
 
 
@@ -672,14 +683,55 @@ def test_an_attachment_is_not_what_they_say() -> None:
     assert "no thanks" == said(mail).text
 
 
-def test_an_unsubscribe_mail_may_say_it_in_the_subject() -> None:
+@pytest.mark.parametrize(
+    ("written", "subject"),
+    [
+        ("unsubscribe", "unsubscribe"),
+        ("Re: AW: [EXT] stopio", "stopio"),
+        ("=?utf-8?b?" + base64.b64encode("Sv: stopp nå".encode()).decode() + "?=", "stopp nå"),
+        ("RE[2]: Fwd (3): hello", "hello"),
+        ("Reply: hello", "Reply: hello"),
+    ],
+)
+def test_a_subject_is_what_stands_after_the_marks(written: str, subject: str) -> None:
     """
-    That of a reply is ours.
+    Of a reply, of a forward, and what a gateway adds.
     """
-    assert "unsubscribe" == said(reply("", Subject="unsubscribe")).text
-    assert "stopio" == said(reply("", Subject="=?utf-8?b?" + base64.b64encode(b"stopio").decode() + "?=")).text
-    assert "" == said(reply("", Subject="Re: Reply STOP to stop")).text
-    assert "" == said(reply("", Subject="Reply STOP to stop", In_Reply_To="<x@acme.example.com>")).text
+    mail = said(reply("", Subject=written))
+    assert (subject, subject != written) == (mail.subject, mail.is_reply or written.startswith("=?"))
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"),
+    [
+        ("Lovelace, Ada <ada@example.com>", "ada@example.com"),
+        ("[EXT] Ada; L. <ada@example.com>", "ada@example.com"),
+        ("ada@example.com <ada@example.com>", "ada@example.com"),
+        ("Ada @ Home <ada@example.com>", "ada@example.com"),
+        ("'Ada@x.org' < ada@example.com >", "ada@example.com"),
+        ("ada@example.com (Ada)", "ada@example.com"),
+        ('"Ada" "(at home)" <ada@example.com>', "ada@example.com"),
+        ("Ada <ada@example.com> via List <list@example.net>", "list@example.net"),
+    ],
+)
+def test_a_sender_is_found_in_whatever_form(written: str, sender: str) -> None:
+    """
+    The same with every version of the library.
+    """
+    mail = said(f"From: {written}\r\n\r\nstop".encode())
+    assert (sender, "stop") == (mail.sender, mail.text)
+    assert mail.also_from == (("ada@example.com",) if sender.startswith("list") else ())
+
+
+def test_where_nobody_is_named_the_other_headers_tell() -> None:
+    """
+    The address to answer to, or the one the server was told.
+    """
+    for name in ("Reply-To", "Sender", "Return-Path"):
+        assert (
+            "ada@example.com"
+            == said(f"From: MAILER-DAEMON <>\r\n{name}: <ada@example.com>\r\n\r\nstop".encode()).sender
+        )
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 from email.policy import Compat32
-from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import Final
 
 import attrs
 
-from optly.backends._reply import clean, decoded, newest_text
+from optly.backends._feedback import feedback_status
+from optly.backends._reply import clean, decoded, written
 from optly.backends._verdict import NOBODY_THERE
 from optly.backends.verp import ReturnPath
 from optly.contacts import Channel
@@ -55,19 +56,44 @@ _ACTIONS = {
     # It was passed on to a server that sends no reports: it is unknown whether it arrived.
     "relayed": DeliveryStatus.SENT,
 }
-_FEEDBACK = {"abuse": DeliveryStatus.COMPLAINED, "opt-out": DeliveryStatus.OPTED_OUT}
 
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "to")
-_AUTOMATIC_HEADERS = (
-    "x-autoreply",
-    "x-autorespond",
-    "x-autoresponder",
-    "x-auto-response-suppress",
-    "x-failed-recipients",
+_DELIVERED_TO = (
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-delivered-to",
+    "x-envelope-to",
+    "x-resolved-to",
+    "x-forwarded-to",
+    "original-recipient",
+    "received",
+    "to",
+    "cc",
 )
-# Not "list": people write to lists, and their stop may arrive through one.
-_AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
+# X-Auto-Response-Suppress is not among them: it says how to answer a mail, and Exchange writes it on people's.
+_AUTOMATIC_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients")
+_NO = {"", "no", "false", "0"}
+# Not "list", "bulk" or "junk": they say how many a mail was sent to, and not who wrote it.
+_AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply"}
 _AUTOMATIC_SENDERS = {"mailer-daemon", "postmaster"}
+# What Apple Mail sends for a person who presses its button. It calls itself an automatic reply.
+_BUTTON = "x-apple-unsubscribe"
+_BULK_HEADERS = ("list-id", "list-unsubscribe", "list-post", "feedback-id")
+_NO_REPLY = re.compile(r"(?:do[._-]?)?no[t]?[._-]?reply", re.IGNORECASE)
+_ANGLE_ADDRESS = re.compile(r"<\s*([^<>\s]+@[^<>\s@]+)\s*>")
+_BARE_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"'@]+")
+_QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ANSWERED = ("in-reply-to", "references", "original-message-id")
+_MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@[^<>\s]*>", re.ASCII | re.IGNORECASE)
+# In front of a subject: marks of a reply, a forward or an automatic reply, and what gateways add.
+_SUBJECT_MARK = re.compile(
+    r"\s*(?:"
+    r"(?:re|aw|antw|antwort|sv|vs|vl|r|rif|ref|res|odp|ynt|atb|ateb|fwd?|fw|wg|tr|rv|enc|i|pd|doorst"
+    r"|read|not read|gelesen|automatic reply|auto(?:matic)?[ -]?(?:reply|response)|out of office|automatische antwort|réponse automatique"
+    r"|ateb awtomatig)"
+    r"\s*(?:\[\d+\]|\(\d+\))?\s*[:：]|\[[^\[\]]{1,40}\])",
+    re.IGNORECASE,
+)
 _AUTOMATIC_SUBJECT = re.compile(
     r"auto(?:matic)?[ -]?(?:reply|response)\b|automated (?:reply|response)\b|out[ -]of[ -](?:the[ -])?office\b"
     r"|on (?:vacation|annual leave)\b|vacation (?:reply|response)\b"
@@ -182,7 +208,7 @@ class _Arrival:
         automatic = _is_automatic(self.mail)
         if automatic and (findings := list(_other_bounces(self.head, parts))):
             return self._events(parts, findings)
-        return self._message(automatic)
+        return self._message(parts, automatic)
 
     def _events(self, parts: Sequence[Mail], findings: Sequence[_Finding]) -> tuple[DeliveryEvent, ...]:
         reference = self.returned_to or _reference_inside(parts, self.return_path)
@@ -211,21 +237,33 @@ class _Arrival:
             )
         return tuple(events.values())
 
-    def _message(self, automatic: bool) -> tuple[InboundMessage, ...]:
-        sender = parseaddr(_header(self.mail, "from"))[1]
-        if "@" not in sender:
+    def _message(self, parts: Sequence[Mail], automatic: bool) -> tuple[InboundMessage, ...]:
+        senders = _senders(self.mail)
+        answered = self.returned_to or _answered(self.mail)
+        if not senders and answered is None:
+            _log.warning("a mail does not say who sent it")
             return ()
-        text = newest_text(_outer_parts(self.mail)) or _own_subject(self.mail)
+        said, subject = written(parts), _subject(self.mail)
+        plain_subject = _without_marks(subject)
+        sender, *also_from = senders or [""]
         return (
             InboundMessage(
                 # The text too, because some programs reuse a Message-ID, and no stop may be lost because of that.
-                id=self._id(sender, text),
+                id=self._id(sender, said.new or plain_subject, *filter(None, [said.rest])),
                 backend=self.name,
                 channel=Channel.EMAIL,
                 sender=sender,
-                text=text,
+                also_from=tuple(also_from),
+                contact=answered.contact if answered else "",
+                message=answered.message if answered else "",
+                subject=plain_subject,
+                text=said.new,
+                rest=said.rest,
+                whole="" if said.whole == said.new else said.whole,
                 at=self.at,
                 automatic=automatic,
+                bulk=_is_bulk(self.mail, sender),
+                is_reply=subject != plain_subject or "in-reply-to" in self.mail or "references" in self.mail,
             ),
         )
 
@@ -238,15 +276,24 @@ class _Arrival:
 
 def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Reference | None:
     headers = [value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:_MOST_HEADERS]]
-    addresses = [address for _, address in getaddresses(headers)]
-    return _first_of(return_path, [recipient, *addresses])
+    return _first_of(return_path, [recipient, *headers])
 
 
-def _first_of(return_path: ReturnPath | None, addresses: Sequence[str]) -> _Reference | None:
-    for address in addresses if return_path else ():
+def _first_of(return_path: ReturnPath | None, texts: Sequence[str]) -> _Reference | None:
+    for text in texts if return_path else ():
         assert return_path is not None
-        if found := return_path.read(address):
+        if found := return_path.find(text):
             return _Reference(contact=found[0], message=found[1])
+    return None
+
+
+def _answered(mail: Mail) -> _Reference | None:
+    """
+    Find the message that a mail answers, by its id.
+    """
+    for name in _ANSWERED:
+        if found := _MESSAGE_ID.findall(_header(mail, name)):
+            return _Reference(message=found[-1].lower())
     return None
 
 
@@ -259,7 +306,7 @@ def _reference_inside(parts: Sequence[Mail], return_path: ReturnPath | None) -> 
         if part.get_content_maintype() == "text":
             # The headers alone (RFC 3462 2), or a non-standard report that returns the mail as text.
             blocks.append(_fields("\n".join(_ID_LINE.findall(decoded(part)))))
-    paths = [parseaddr(_header(block, name))[1] for block in blocks for name in ("return-path", "original-mail-from")]
+    paths = [_header(block, name) for block in blocks for name in ("return-path", "original-mail-from")]
     if reference := _first_of(return_path, paths):
         return reference
     for block in blocks:
@@ -348,10 +395,10 @@ def _spam_reports(parts: Sequence[Mail]) -> Iterator[_Finding]:
     for part in parts:
         if part.get_content_type() == "message/feedback-report":
             for block in _blocks(part):
-                kind = _header(block, "feedback-type").lower()
-                if kind in _FEEDBACK:
+                kind = _match(_WORD, _header(block, "feedback-type").lower())  # a comment may follow
+                if status := feedback_status(kind):
                     to = _typed_address(_header(block, "original-rcpt-to"))
-                    yield _Finding(action=kind, status=_FEEDBACK[kind], to=to, code=kind)
+                    yield _Finding(action=kind, status=status, to=to, code=kind)
 
 
 def _other_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
@@ -395,23 +442,42 @@ def _is_automatic(mail: Mail) -> bool:
 
     Source: RFC 3834 2 and 5. The rest was in use before it, or is Microsoft's.
     """
+    if _header(mail, _BUTTON).lower() not in _NO:
+        return False
     return (
-        _match(_WORD, _header(mail, "auto-submitted").lower()) not in ("", "no")
+        _match(_WORD, _header(mail, "auto-submitted").lower()) not in _NO
         or _header(mail, "return-path") == "<>"
         or mail.get_content_type() == "multipart/report"
-        or any(header in mail for header in _AUTOMATIC_HEADERS)
+        or any(_header(mail, name).lower() not in _NO for name in _AUTOMATIC_HEADERS)
         or _header(mail, "precedence").lower() in _AUTOMATIC_PRECEDENCE
-        or parseaddr(_header(mail, "from"))[1].partition("@")[0].lower() in _AUTOMATIC_SENDERS
+        or any(sender.partition("@")[0].lower() in _AUTOMATIC_SENDERS for sender in _senders(mail)[:1])
         or _AUTOMATIC_SUBJECT.match(_subject(mail)) is not None
     )
 
 
-def _own_subject(mail: Mail) -> str:
+def _is_bulk(mail: Mail, sender: str) -> bool:
+    return any(name in mail for name in _BULK_HEADERS) or bool(_NO_REPLY.match(sender))
+
+
+def _senders(mail: Mail) -> list[str]:
     """
-    Return the subject of a mail that is not a reply. One sent through ``mailto:…?subject=unsubscribe`` has no text.
+    Return the addresses that a mail may have come from, the likeliest first. Empty if it names none.
+
+    By hand, because the library gives up on a name with a comma or an @ in it, and since Python 3.13 on an address as
+    its own name. A name in quotes may be anything, and is not searched.
     """
-    subject = _subject(mail)
-    return "" if re.match(r"(?:re|aw|sv|fwd?|wg)\s*:", subject, re.IGNORECASE) or "in-reply-to" in mail else subject
+    first = _addresses(_header(mail, "from"))
+    others = [address for name in ("x-original-from", "reply-to") for address in _addresses(_header(mail, name))]
+    found = [*first, *others] or [
+        address for name in ("sender", "return-path") for address in _addresses(_header(mail, name))
+    ]
+    return list(dict.fromkeys(found))[:_MOST_HEADERS]
+
+
+def _addresses(header: str) -> list[str]:
+    plain = _QUOTED_NAME.sub(" ", header)
+    # The last, because what comes before it is a name.
+    return _ANGLE_ADDRESS.findall(plain)[::-1] or _BARE_ADDRESS.findall(plain) or _ANGLE_ADDRESS.findall(header)[::-1]
 
 
 # ---- fields
@@ -431,6 +497,16 @@ def _subject(mail: Mail) -> str:
         return clean(str(make_header(decode_header(written)))).strip()
     except (MessageError, LookupError, ValueError):
         return written
+
+
+def _without_marks(subject: str) -> str:
+    """
+    Return a subject without ``Re:`` and the like in front of it.
+    """
+    end = 0
+    while found := _SUBJECT_MARK.match(subject, end):
+        end = found.end()
+    return subject[end:].strip()
 
 
 def _fields(text: str) -> Mail:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import attrs
 
 from optly.backends._aws import host
+from optly.backends._feedback import feedback_status
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
 from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
@@ -414,9 +415,7 @@ def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
 def _complaint(complaint: Json, _recipient: Json) -> DeliveryStatus | None:
     if _text(complaint, "complaintSubType") == "OnAccountSuppressionList":
         return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained about this email.
-    if _text(complaint, "complaintFeedbackType") == "not-spam":
-        return None  # RFC 6430: the person moved it out of the spam folder.
-    return DeliveryStatus.COMPLAINED
+    return feedback_status(_text(complaint, "complaintFeedbackType"))
 
 
 def _subscription(subscription: Json, _recipient: Json) -> DeliveryStatus | None:

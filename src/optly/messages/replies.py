@@ -102,6 +102,52 @@ def read_reply(text: str) -> Reply:
     return _whole(read)
 
 
+def stops_at_all(text: str) -> bool:
+    """
+    Whether there is a stop anywhere in a text of which nobody knows how much its sender wrote themselves.
+
+    Unlike in a reply, a word that means a stop only at the beginning does not count.
+    """
+    said = _words(_SPELT.sub(_joined, _plain(text[:LIMIT])))
+    return _stands(said)
+
+
+def is_nothing_but_a_stop(text: str) -> bool:
+    """
+    Whether a text is a stop and says nothing else, such as a subject somebody put in the place of ours.
+    """
+    plain = _plain(text[:LIMIT])
+    if not _stops(plain):
+        return False
+    said = _words(plain)
+    left = _pattern(_STOP_ALONE).sub(" ", said)
+    return bool(_pattern(_UNSUBSCRIBE).search(said)) or not _pattern(_SAYS_NOTHING).sub(" ", left).strip(" .\n")
+
+
+_LINK: Final = re.compile(r"https?://|www\.|mailto:", re.IGNORECASE)
+
+
+def without_linked(text: str, link: str = "") -> str:
+    """
+    Return *text* without the lines that offer a link, such as "To unsubscribe, click here".
+
+    Those are the lines of a paragraph down to the last one with a link in it.
+
+    Args:
+        link: How such a link begins; empty for any link.
+    """
+    kept: list[str] = []
+    start = 0
+    for line in text.split("\n"):
+        if not line.strip():
+            start = len(kept) + 1
+        elif link.casefold() in line.casefold() if link else _LINK.search(line):
+            del kept[start:]
+            continue
+        kept.append(line)
+    return "\n".join(kept)
+
+
 _MORE: Final = re.compile(
     r"\b(?:stop ?all|all marketing|any ?more marketing|every ?thing|any ?thing|calls?|calling|cold call\w*|"
     r"ring(?:ing)?|phon(?:e|es|ing)|telephon(?:e|ing)|contact(?:ing)?|"
@@ -179,6 +225,9 @@ _FIRST: Final = r"(?:<polite> )*(?:<stop>|<weak>)\b"
 _ANYWHERE: Final = r"\b<clear>\b"
 _BY_ITSELF: Final = r"(?:^|\. )(?:<filler> )*<alone>(?: <filler>)*(?= \.|$)"
 _HARMLESS: Final = r"\b<harmless>\b"
+_STOP_ALONE: Final = r"\b(?:<clear>|<alone>|<slips>)\b"
+_UNSUBSCRIBE: Final = r"\b<unsubscribe>\b"
+_SAYS_NOTHING: Final = r"\b(?:<filler>|<polite>|<courtesy>|<which>|<messages>|<self>|<list>|still|request)\b"
 
 
 def _stops(plain: str) -> bool:
@@ -186,6 +235,10 @@ def _stops(plain: str) -> bool:
     typed = re.sub(r"[\s.]", "", _pattern(_COURTESY).sub("", said))
     if _pattern(_FIRST).match(said) or _pattern("<slips>").fullmatch(typed):
         return True
+    return _stands(said)
+
+
+def _stands(said: str) -> bool:
     # A phrase may run across lines. Words that make a stop harmless may not.
     left = " ".join(_pattern(_HARMLESS).sub(".", said).split())
     return bool(_pattern(_ANYWHERE).search(left) or _pattern(_BY_ITSELF).search(left))
