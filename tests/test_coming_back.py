@@ -15,11 +15,11 @@ import pytest
 from world import EMAIL, KEYS, World, world
 
 from optly import Act, Channel, Contact, Content, Wording
-from optly.backends import mail
+from optly.backends import mail, sns
 from optly.backends.verp import ReturnPath
-from optly.messages import Message
+from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.record.events import MessageReceived
-from optly.results import Received
+from optly.results import Effect, Received
 
 PATH = ReturnPath("@bounces.acme.example.com", KEYS)
 INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
@@ -106,7 +106,9 @@ def reply(text: str, *, headers: Sequence[str] = (), answers: bool = True) -> st
         **({"In-Reply-To": "<{{ID}}@acme.example.com>"} if answers else {}),
         "Content-Type": "text/plain; charset=utf-8",
     }
-    written.update(header.split(": ", 1) for header in headers)
+    for header in headers:
+        name, _, value = header.partition(": ")
+        written[name] = value
     return "".join(f"{name}: {value}\n" for name, value in written.items() if value) + f"\n{text}\n"
 
 
@@ -147,3 +149,60 @@ def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
     ada.receives((INPUTS / name).read_text())
     assert ada.reason in SENT_ON
     assert before == set(ada.w.storage.subjects("acme"))
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("g"))
+def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
+    """
+    What the server said beside the code was a rate, a block or a quota.
+    """
+    received = ada.receives((INPUTS / name).read_text())
+    assert [DeliveryStatus.FAILED] == [each.event.status for each in received if isinstance(each.event, DeliveryEvent)]
+    assert ada.reason in SENT_ON
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("h"))
+def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
+    """
+    Whatever has become of its form on the way.
+    """
+    (received,) = ada.receives((INPUTS / name).read_text())
+    assert isinstance(received.event, DeliveryEvent)
+    assert (Effect.RECORDED, ada.contact) == (received.effect, received.contact)
+    only_failed = name.startswith("h10")
+    assert ada.reason in (SENT_ON if only_failed else OUT_OF_USE)
+    assert not only_failed or not received.event.code
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("i"))
+def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
+    """
+    Where no code says so, it is out of use after two weeks of nothing else.
+    """
+    ada = written_to(world())
+    for week in range(3):
+        assert ada.reason in SENT_ON
+        raw = (INPUTS / name).read_text().replace("<d1@", f"<d{week}@")
+        ada.receives(raw)
+        ada.w.later(timedelta(days=7))
+        if ada.w.allowed():
+            ada.w.manager.send(ada.contact, Channel.EMAIL, "offers", "Ten per cent off.")
+            ada.w.manager.deliver()
+        ada = attrs.evolve(ada, letter=ada.w.emails.outbox[-1])
+    assert ada.reason in OUT_OF_USE
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("k"))
+def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
+    """
+    The same words mean the same by mail, over SMTP and from Amazon.
+    """
+    record = json.loads(ada.filled((INPUTS / name).read_text()))
+    (event,) = sns.events(record, backend="ses", name="n", at=ada.w.clock())
+    assert DeliveryStatus.FAILED is event.status
+    assert Effect.RECORDED is ada.w.manager.receive(event).effect
+    assert ada.reason in SENT_ON

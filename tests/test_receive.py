@@ -8,6 +8,7 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -39,7 +40,7 @@ from optly.record.events import (
 )
 from optly.results import Effect, Received
 from optly.rules import Reason
-from optly.storage import MemoryStorage
+from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 NUMBERS = itertools.count()
@@ -195,6 +196,91 @@ def test_a_later_delivery_shows_that_a_line_works(w: World) -> None:
     w.later()
     w.manager.receive(report(first, DeliveryStatus.DELIVERED, w))
     assert w.manager.standing(ada).failures == ()
+
+
+def refused_for_good(w: World, ada: Contact) -> None:
+    """
+    A message that is sent, and comes back for good without a cause.
+    """
+    w.manager.send(ada, "email", "offers", "Ten per cent off")
+    w.manager.deliver()
+    event = report(w.emails.outbox[-1], DeliveryStatus.FAILED, w, permanent=True, status_code="5.4.1")
+    assert w.manager.receive(event).effect is Effect.RECORDED
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_line_that_refuses_everything_for_two_weeks_has_nobody(on_disk: bool, tmp_path: Path) -> None:
+    """
+    Three messages or more, the last of them two weeks after the first.
+    """
+    w = world(SQLStorage(f"sqlite:///{tmp_path / 'acme.db'}") if on_disk else None)
+    ada = w.add()
+    w.agreed(ada)
+    refused_for_good(w, ada)
+    w.later(timedelta(days=7))
+    refused_for_good(w, ada)
+    w.later(timedelta(days=7) - timedelta(microseconds=1))
+    refused_for_good(w, ada)
+    assert w.allowed()
+    w.later(timedelta(microseconds=1))
+    refused_for_good(w, ada)
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.UNDELIVERABLE
+    (failed,) = of(w, ada, LineFailed)
+    assert "5.4.1" == failed.status
+    w.manager.restore_line(ada, "email", how="they telephoned")
+    refused_for_good(w, ada)
+    assert w.allowed()
+
+
+def test_two_messages_show_nothing(w: World) -> None:
+    """
+    However far apart they are.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    refused_for_good(w, ada)
+    w.later(timedelta(days=365))
+    refused_for_good(w, ada)
+    assert w.allowed()
+    w.later()
+    refused_for_good(w, ada)
+    assert not w.allowed()
+
+
+def test_what_is_delivered_in_between_shows_that_somebody_is_there(w: World) -> None:
+    """
+    And what failed for another cause is not counted.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    for _ in range(5):
+        refused_for_good(w, ada)
+        w.later(timedelta(days=9))
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        w.manager.deliver()
+        w.manager.receive(report(w.emails.outbox[-1], DeliveryStatus.DELIVERED, w))
+        w.later(timedelta(days=9))
+    for _ in range(5):
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        w.manager.deliver()
+        w.manager.receive(report(w.emails.outbox[-1], DeliveryStatus.FAILED, w, status_code="5.7.1"))
+        w.later(timedelta(days=9))
+    assert w.allowed()
+
+
+def test_what_is_refused_at_once_counts_as_well(w: World) -> None:
+    """
+    As the message is handed over.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    for _ in range(3):
+        w.later(timedelta(days=7))
+        refusal = Receipt(outcome=Outcome.REFUSED, reply="550 no", code=550, permanent=True)
+        w.emails.outcomes.append(refusal)
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        assert w.manager.deliver().refused == 1
+    assert not w.allowed()
 
 
 def test_nothing_goes_out_to_a_line_that_failed(w: World) -> None:

@@ -143,14 +143,74 @@ def test_a_report_says_it_all() -> None:
     )
 
 
-@pytest.mark.parametrize("code", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"])
-def test_an_address_is_dead_later_for_what_it_is_dead_for_at_once(code: str) -> None:
+def judged(code: str, words: str) -> tuple[DeliveryStatus, bool, Fault | None, bool]:
     """
-    The same enhanced codes count in a report as in a reply to RCPT.
+    What a failure means in a report, and what the same words mean in a reply to RCPT.
     """
-    assert STATUS.BOUNCED is only(report(recipient(status=code))).status
-    verdict = _verdict.judge(_verdict.Reply(550, f"{code} no"), _verdict.Step.RCPT, said=False)
-    assert Fault.ADDRESS is verdict.fault
+    event = only(report(recipient(status=code, more=f"Diagnostic-Code: smtp; 550 {words}\n")))
+    verdict = _verdict.judge(_verdict.Reply(550, f"{code} {words}".strip()), _verdict.Step.RCPT, said=False)
+    return event.status, event.permanent, verdict.fault, verdict.permanent
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        *((code, "") for code in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")),
+        ("5.1.1", "<a@b.example>: Recipient address rejected: User unknown in virtual mailbox table"),
+        ("5.1.1", "The email account that you tried to reach does not exist. https://x.example/?p=rate-limit"),
+        ("5.2.1", "<ada@example.com>... User Unknown"),
+        ("5.1.1", "no such user quota@blocked.example"),
+    ],
+)
+def test_an_address_is_dead_later_for_what_it_is_dead_for_at_once(code: str, words: str) -> None:
+    """
+    The same codes count in a report as in a reply to RCPT, whatever names and links stand beside them.
+    """
+    assert (STATUS.BOUNCED, False, Fault.ADDRESS, False) == judged(code, words)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("5.1.1", "550 5.7.1 192.0.2.1 is refused"),
+        ("5.1.1", "552 5.2.2 Over quota"),
+        ("5.2.1", "The user you are trying to contact is receiving mail at a rate that prevents delivery"),
+        ("5.1.1", "192.0.2.1 has sent to too many recipients this hour"),
+        ("5.1.1", "Your IP is on a black list"),
+        ("5.1.10", "refused by the policy of the domain"),
+        ("5.1.1", "the message does not pass DMARC"),
+        ("5.1.2", "poor reputation"),
+        ("5.1.1", "mailbox full"),
+        ("5.7.1", "not from you"),
+    ],
+)
+def test_an_address_is_not_dead_for_what_is_said_beside_the_code(code: str, words: str) -> None:
+    """
+    A rate, a quota, a block, a policy: it may be over tomorrow, and repeating it shows nothing either.
+    """
+    status, permanent, fault, permanent_at_once = judged(code, words)
+    assert (STATUS.FAILED, False, False) == (status, permanent, permanent_at_once)
+    assert fault is not Fault.ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("5.0.0", "554 delivery error: dd This user doesn't have an example.com account"),
+        ("5.4.1", "Recipient address rejected: Access denied"),
+        ("5.5.0", "Requested action not taken: mailbox unavailable"),
+        ("5.4.4", "Host not found"),
+        ("5.2.1", "The email account that you tried to reach is disabled"),
+        ("5.7.1", "Recipient address rejected: User unknown"),
+    ],
+)
+def test_what_may_be_a_dead_address_counts_when_it_is_repeated(code: str, words: str) -> None:
+    """
+    It failed for good, and no other cause is named.
+    """
+    status, permanent, fault, permanent_at_once = judged(code, words)
+    assert (STATUS.FAILED, True) == (status, permanent)
+    assert (None, True) == (fault, permanent_at_once)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +244,12 @@ def test_an_action_has_a_meaning(action: str, status: DeliveryStatus) -> None:
 
 def test_an_action_that_is_none_says_nothing() -> None:
     """
-    It is a mail by a machine, and not about a delivery.
+    Then its status tells, and without one it is a mail by a machine.
     """
-    (event,) = read(report(recipient("pondered")), now=NOW, return_path=PATH)
+    assert STATUS.BOUNCED is only(report(recipient("pondered"))).status
+    assert STATUS.DELAYED is only(report(recipient("pondered", "4.2.2"))).status
+    raw = report(recipient("pondered", "none"), to="hello@acme.example.com")
+    (event,) = read(raw, now=NOW, return_path=PATH)
     assert isinstance(event, InboundMessage)
     assert event.automatic
 
@@ -482,9 +545,9 @@ def test_a_person_who_quotes_a_bounce_has_not_bounced() -> None:
     assert not message.automatic
 
 
-def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_an_odd_bounce_is_known_by_the_return_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    And nothing fails.
+    And nothing fails. Anywhere else it is a mail by a machine.
     """
     real = builtins.__import__
 
@@ -494,7 +557,8 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert said(lines(QMAIL), return_path=PATH).automatic
+    assert STATUS.FAILED is only(lines(QMAIL)).status
+    assert said(lines(QMAIL.replace(OURS, "hello@acme.example.com")), return_path=PATH).automatic
 
 
 # ---- who wrote it

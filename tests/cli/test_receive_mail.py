@@ -137,7 +137,7 @@ def test_a_machine_that_answers_says_nothing(runner: CliRunner, host: World) -> 
     But a stop that it sends for a person is one.
     """
     host.agreed(host.add())
-    away = REPLY.replace("\n\n", "\n\nI am away until Monday.\n\n>").replace("STOP", "> STOP")
+    away = REPLY.replace("\n\n", "\n\nI am away until Monday.\n\n> ")
     result = take(runner, f"Auto-Submitted: auto-replied\n{away}")
     assert (0, "1 event: 1 noted\n") == (result.exit_code, result.output)
     assert host.allowed()

@@ -94,6 +94,7 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
 def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
     return RecordDelivery(
         status=event.status,
+        permanent=event.permanent,
         channel=event.channel,
         line=line,
         message=message,

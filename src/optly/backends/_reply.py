@@ -121,7 +121,7 @@ def written(parts: Sequence[Mail]) -> Written:
         if part.get_content_maintype() != "text" or part.get_content_subtype() in _NO_WORDS or part.is_multipart():
             continue
         is_html = part.get_content_subtype() == "html"
-        said = without_quotes(_from_html(decoded(part)) if is_html else decoded(part))
+        said = without_quotes(from_html(decoded(part)) if is_html else decoded(part))
         if not said.whole:
             continue
         # Some servers turn the text below a picture into an attachment.
@@ -237,7 +237,7 @@ _QUOTES = frozenset({"yahoo_quoted", "quote", "quoted-content"})  # the last two
 _OLD_FROM_HERE = frozenset({"divRplyFwdMsg", "appendonsend"})
 
 
-def _from_html(html: str) -> str:
+def from_html(html: str) -> str:
     """
     Convert HTML to text, with the lines of a quote marked with ``>``, and the address of a link behind it.
 

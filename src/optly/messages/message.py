@@ -123,6 +123,7 @@ class Receipt:
         status: The enhanced status code of RFC 3463 if the provider gave one, such as ``5.1.1`` (no such address) or
             ``5.7.1`` (a matter of policy, which says nothing about the address); else empty.
         fault: Why it was not accepted, if it was not and that is known.
+        permanent: Of a refusal: as in a `DeliveryEvent`.
         provider_id: The provider's own id for the message, or empty.
         retry_after: How long the provider asks us to wait, or None.
     """
@@ -132,6 +133,7 @@ class Receipt:
     code: int | None = None
     status: str = ""
     fault: Fault | None = None
+    permanent: bool = False
     provider_id: str = ""
     retry_after: timedelta | None = None
 
@@ -175,6 +177,8 @@ class DeliveryEvent:
         at: When it happened, by the provider's clock. Aware.
         code: The provider's own code, such as ``30005``, or empty.
         status_code: The enhanced status code of RFC 3463, or empty.
+        permanent: Of a failure: whether it may be for ever, because no cause but the address is named. If such failures
+            go on for two weeks, nobody is there.
         detail: The provider's own text, kept as evidence. May contain an address, so it is not in the repr.
     """
 
@@ -188,6 +192,7 @@ class DeliveryEvent:
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     code: str = ""
     status_code: str = ""
+    permanent: bool = False
     detail: str = attrs.field(default="", repr=False)
 
 
