@@ -4,8 +4,8 @@ What a person means by a reply to a message: stop, yes, no, a number, start, hel
 Two of these are read in opposite ways. A **stop** is read widely: wherever there is a clear word or phrase for it, and
 whatever is beside it. A **yes** is read narrowly: only when the whole message is one. To miss a stop is a breach of the
 law; to see one that is not there costs messages that the person can ask for again. Anything else is `Other`, for a
-person to read. English and Welsh are recognised, and the keywords that providers publish. The words are in
-``replies.txt``.
+person to read. English and Welsh are recognised, the plainest words for a stop in the other languages most used in
+Britain, and the keywords that providers publish. The words are in ``replies.txt``.
 
 Source: the keywords of Twilio, https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out, and of AWS,
 https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html (both read 2026-11-23).
@@ -95,7 +95,7 @@ def read_reply(text: str) -> Reply:
     read = _plain(text[:LIMIT])
     if _pattern("<reaction>").fullmatch(read.strip()):
         return Other()  # it repeats our message, including "reply STOP"
-    if _stops(read):
+    if _stops(read) or _STOP_SIGNS.fullmatch(text.strip()):
         return Stops()
     if len(text) > LIMIT:
         return Other()
@@ -164,8 +164,11 @@ def names_more(text: str) -> bool:
 
 # ---- words
 
-_DROPPED: Final = frozenset({"Mn", "Me", "Cf", "Cc"})  # accents, variation selectors, zero-width characters, controls
+# accents, the vowel signs of Indian scripts, variation selectors, zero-width characters, controls
+_DROPPED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc"})
+_STROKES: Final = str.maketrans("łŁøØđĐ", "lLoOdD")  # which do not come apart into a letter and an accent
 _UNSEEN: Final = re.compile("['*‘’ʼ`´＇]")  # don't, f***, *stop*
+_STOP_SIGNS: Final = re.compile("[✋🤚🚫⛔🛑🔕🙅][✋🤚🚫⛔🛑🔕🙅\U0001f3fb-\U0001f3ff\ufe0f\u200d♀♂\\s!.]*")
 _STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
 _WORD: Final = re.compile(r"[^\W_]+|\n|[^\w\s-]")
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s._-]{1,3}[^\W\d_](?![^\W_])){2,}")  # s t o p, s.t.o.p
@@ -176,8 +179,12 @@ def _plain(text: str) -> str:
     Return *text* in lower case, without accents and apostrophes, each letter in its plainest form.
     """
     seen = _UNSEEN.sub("", text).replace(_STOP_SIGN, " stop ").replace("❓", "?")
-    plain = unicodedata.normalize("NFKD", seen)
-    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED).casefold()
+    return _letters(seen).casefold()
+
+
+def _letters(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
+    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED)
 
 
 def _words(plain: str) -> str:
@@ -203,7 +210,7 @@ def _sections() -> Mapping[str, str]:
         if heading := _HEADING.fullmatch(line):
             section = sections.setdefault(heading[1], [])
         elif line and not line.startswith("#"):
-            section.append(line)
+            section.append(line if line.isascii() else _letters(line))
     return {name: f"(?:{'|'.join(lines)})" for name, lines in sections.items()}
 
 
