@@ -711,6 +711,19 @@ def test_an_automatic_reply_is_no_answer(w: World) -> None:
     assert w.manager.receive(text(w, "STOP", automatic=True)).effect is Effect.STOPPED
 
 
+def test_a_stop_over_whatsapp_stops_texts(w: World) -> None:
+    """
+    Whoever writes STOP means every message to that number.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    assert w.manager.receive(text(w, "Stop please", channel=Channel.WHATSAPP)).effect is Effect.STOPPED
+    assert not w.allowed(Channel.SMS)
+    assert w.allowed()
+    assert w.manager.receive(text(w, "Where is my order?", channel=Channel.WHATSAPP)).effect is Effect.KEPT
+
+
 def test_a_machine_is_not_put_on_record(w: World) -> None:
     """
     Nor is a newsletter, whatever it says.
