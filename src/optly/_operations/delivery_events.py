@@ -5,42 +5,18 @@ Delivery events: what a provider reports of a message it accepted, or of an addr
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Final
-
-import attrs
 
 from optly._operations.application import Application
 from optly._operations.contacts import find
-from optly._operations.received import apply_once, having, line_of
+from optly._operations.received import apply_once, having, is_erased, line_of
+from optly._operations.sent import FULL_ID, Sent, find_sent, recipient
 from optly.contacts import Contact, parse_address
 from optly.errors import AddressError, AmbiguousContactError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery
-from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
 from optly.results import Effect, Received
 
 _log = logging.getLogger("optly")
-
-# Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
-_SHORTEST_ID: Final = 16
-_FULL_ID: Final = 32
-
-
-@attrs.frozen(kw_only=True)
-class _Sent:
-    """
-    A message that was sent, as recorded.
-
-    Attributes:
-        message: Its id; empty if not known.
-    """
-
-    message: str
-    line: int
-    question: str | None
-    delivered: bool
-    undelivered: bool
 
 
 async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
@@ -54,11 +30,10 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
 
 
 async def _message_event(app: Application, event: DeliveryEvent) -> Received:
-    contact = await _recipient(app, event)
+    contact = await recipient(app, event.contact, event.message) or await _holder(app, event)
     if contact is None:
         return Received(effect=Effect.UNKNOWN, event=event)
-    events = [entry.event() for entry in await app.storage.entries(contact.subject)]
-    sent = _find_sent(events, event) or await _echoed(app, event, contact)
+    sent = await find_sent(app, contact, event.channel, event.message) or await _echoed(app, event, contact)
     if sent is None:
         # The event is forged, or from before a restore.
         _log.warning("delivery event for an unknown message", extra={"contact": contact.id})
@@ -71,41 +46,16 @@ async def _message_event(app: Application, event: DeliveryEvent) -> Received:
     return await apply_once(app, event, contact, command, _effect(event))
 
 
-async def _recipient(app: Application, event: DeliveryEvent) -> Contact | None:
+async def _holder(app: Application, event: DeliveryEvent) -> Contact | None:
     if event.contact:
-        contact = Contact(event.contact)
-        return contact if (await app.repository.load(contact)).version else None
+        return None
     try:
         return await find(app, parse_address(event.to, event.channel.kind))
     except (AddressError, AmbiguousContactError):
         return None
 
 
-def _find_sent(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
-    """
-    Return the message that an event is about, found by its id or the beginning of it.
-    """
-    if len(event.message) < _SHORTEST_ID:
-        return None
-    recorded = [
-        earlier
-        for earlier in events
-        if isinstance(earlier, MessageEvent | MessageQueued)
-        and earlier.channel is event.channel
-        and earlier.message.startswith(event.message)
-    ]
-    if not recorded:
-        return None
-    return _Sent(
-        message=recorded[0].message,
-        line=recorded[0].line,
-        question=next((earlier.question for earlier in recorded if isinstance(earlier, MessageEvent)), None),
-        delivered=any(isinstance(earlier, MessageDelivered) for earlier in recorded),
-        undelivered=any(isinstance(earlier, MessageUndelivered) for earlier in recorded),
-    )
-
-
-async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> _Sent | None:
+async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> Sent | None:
     """
     Fall back on what the provider echoes when the worker died before recording the send.
 
@@ -119,8 +69,7 @@ async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> _
         return None
     if line is None:
         return None
-    message = event.message if len(event.message) == _FULL_ID else ""
-    return _Sent(message=message, line=line, question=None, delivered=False, undelivered=False)
+    return Sent(message=event.message if len(event.message) == FULL_ID else "", line=line)
 
 
 async def _address_event(app: Application, event: DeliveryEvent) -> Received:
@@ -133,7 +82,8 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         return Received(effect=Effect.UNKNOWN, event=event)
     lines = await having(app, address, add=event.status is not DeliveryStatus.BOUNCED)
     if not lines:
-        return Received(effect=Effect.UNKNOWN, event=event)
+        effect = Effect.NOTED if await is_erased(app, address) else Effect.UNKNOWN
+        return Received(effect=effect, event=event)
     done = [
         await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
         for contact, line in lines.items()
@@ -144,6 +94,7 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
 def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
     return RecordDelivery(
         status=event.status,
+        permanent=event.permanent,
         channel=event.channel,
         line=line,
         message=message,

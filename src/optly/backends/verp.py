@@ -105,6 +105,20 @@ class ReturnPath:
         contact = ids[:_CONTACT]
         return "" if contact == _NOBODY else contact.hex(), ids[_CONTACT:].hex()
 
+    def find(self, text: str) -> tuple[str, str] | None:
+        """
+        Return what `read` returns for the first of our return paths in a text, such as the headers of a mail.
+        """
+        for found in self._pattern.finditer(text.lower()):
+            if ids := self.read(found[0]):
+                return ids
+        return None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        before, after = (re.escape(part.lower()) for part in self._around)
+        return re.compile(rf"(?<![\w.+-]){before}[a-z2-7]{{52}}{after}(?![\w-])", re.ASCII)
+
     def _sign(self, secret: bytes, ids: bytes) -> bytes:
         before, after = self._around
         return hmac.digest(secret, f"{before}{after}\0".lower().encode() + ids, "sha256")[:_MAC]
