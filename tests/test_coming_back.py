@@ -206,3 +206,39 @@ def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
     assert DeliveryStatus.FAILED is event.status
     assert Effect.RECORDED is ada.w.manager.receive(event).effect
     assert ada.reason in SENT_ON
+
+
+# ---- the mailto: of the button
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: Ada <ada@example.com>\nSubject: unsubscribe\n",
+        "From: someone.else@example.net\nSubject: \n",
+        "Subject: Automatic reply\nAuto-Submitted: auto-replied\nPrecedence: bulk\nList-Id: <x.example.com>\n",
+        "From: Ada <ada@example.com>\nSubject: START\nContent-Type: multipart/report\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_whatever_comes_to_the_address_for_stops_is_a_stop(ada: Ada, head: str, known: bool) -> None:
+    """
+    Mail programs send what they like, from whatever address, and it may be written in capitals.
+    """
+    address = PATH.stop_address_for(ada.letter.contact, ada.letter.id).upper()
+    raw = head if known else f"{head}To: <{address}>\n"
+    received = ada.receives(f"{raw}\nYes please", recipient=address if known else "")
+    assert [Effect.STOPPED] == [each.effect for each in received]
+    assert ada.reason == "objected"
+    assert [Effect.REPEATED] == [each.effect for each in ada.receives(f"{raw}\nYes please", recipient=address)]
+
+
+def test_an_address_for_stops_that_was_made_up_stops_nothing(ada: Ada) -> None:
+    """
+    Nor does the return path of the message, to which machines write.
+    """
+    address = PATH.stop_address_for(ada.letter.contact, ada.letter.id)
+    for other in ("x" + address[1:], ada.return_path):
+        ada.receives(f"From: machine@example.net\nTo: <{other}>\nAuto-Submitted: auto-replied\n\nHello")
+    assert ada.reason == "consented"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message as Mail
@@ -119,7 +119,8 @@ def read(
             name=name,
             at=_arrived(mail, now),
             key=field(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
-            returned_to=_returned_to(mail, return_path, recipient),
+            returned_to=None if return_path is None else _first_of(return_path.find, _recipients(mail, recipient)),
+            stops=None if return_path is None else _first_of(return_path.find_stop, _recipients(mail, recipient)),
             return_path=return_path,
         )
         return arrival.events()
@@ -148,6 +149,7 @@ class _Arrival:
         head: Its first bytes.
         key: Identifies the mail, so that a repeat is recognised.
         returned_to: The message whose return path it was sent to.
+        stops: The message whose address for stops it was sent to.
     """
 
     mail: Mail = attrs.field(repr=False)
@@ -156,9 +158,12 @@ class _Arrival:
     at: datetime
     key: str = attrs.field(repr=False)
     returned_to: _Reference | None
+    stops: _Reference | None
     return_path: ReturnPath | None
 
     def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
+        if self.stops is not None:
+            return (self._stop(self.stops),)
         parts = list(_outer_parts(self.mail))
         if found := findings(parts):
             return self._events(found)
@@ -166,6 +171,19 @@ class _Arrival:
         if found := odd_findings(self.head, parts, automatic=automatic, ours=self.returned_to is not None):
             return self._events(found)
         return self._message(parts, automatic)
+
+    def _stop(self, stopped: _Reference) -> DeliveryEvent:
+        # Whatever it says, and whoever sent it: a mail program did, when its button was pressed.
+        return DeliveryEvent(
+            id=self._id("stop", stopped.contact, stopped.message),
+            backend=self.name,
+            channel=Channel.EMAIL,
+            status=DeliveryStatus.OPTED_OUT,
+            contact=stopped.contact,
+            message=stopped.message,
+            to=next(iter(senders_of(self.mail)), ""),
+            at=self.at,
+        )
 
     def _events(self, findings: Sequence[Finding]) -> tuple[DeliveryEvent, ...]:
         reference = self.returned_to or _reference_inside(self.head, self.mail, self.return_path)
@@ -232,17 +250,13 @@ class _Arrival:
 # ---- which message
 
 
-def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Reference | None:
-    headers = [value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:MOST_FIELDS]]
-    return _first_of(return_path, [recipient, *headers])
+def _recipients(mail: Mail, recipient: str) -> Sequence[str]:
+    return [recipient, *(value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:MOST_FIELDS])]
 
 
-def _first_of(return_path: ReturnPath | None, texts: Sequence[str]) -> _Reference | None:
-    for text in texts if return_path else ():
-        assert return_path is not None
-        if found := return_path.find(text):
-            return _Reference(contact=found[0], message=found[1])
-    return None
+def _first_of(find: Callable[[str], tuple[str, str] | None], texts: Iterable[str]) -> _Reference | None:
+    found = next(filter(None, map(find, texts)), None)
+    return None if found is None else _Reference(contact=found[0], message=found[1])
 
 
 def _answered(mail: Mail) -> _Reference | None:
@@ -263,7 +277,7 @@ def _reference_inside(head: bytes, mail: Mail, return_path: ReturnPath | None) -
     encoded = [part for part in mail.walk() if field(part, "content-transfer-encoding").lower() in _ENCODINGS]
     body = "\n".join((body, *map(decoded, encoded[:MOST_FIELDS])))
     returned = [(name.lower(), value) for name, value in _RETURNED.findall(body)]
-    if reference := _first_of(return_path, [value for _, value in returned]):
+    if return_path and (reference := _first_of(return_path.find, [value for _, value in returned])):
         return reference
     for name, value in returned:
         if name in ("message-id", "original-envelope-id") and (found := _OUR_ID.match(value.strip())):
