@@ -4,9 +4,13 @@ The four kinds of link: how codes are written and read, what tokens say, and wha
 
 from __future__ import annotations
 
+import hashlib
+
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
 
 from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, LinkInvalidError
@@ -17,6 +21,7 @@ from optly.links import (
     StopScope,
     code_bytes,
     code_key,
+    is_session_code,
     make_code,
     make_step_up,
     read_code,
@@ -56,6 +61,78 @@ def test_a_stop_token_outlives_the_key_that_signed_it() -> None:
     assert token != StopLinks.of(NEW).sign(SCOPE)
     with pytest.raises(LinkInvalidError):
         StopLinks.of(Keys(current="the key of somebody else")).read(token)
+
+
+# What was seen behind links, and beside them, in messages that went through a gateway or a mail program.
+AROUND = ["", ".", ")", ">", ";", ",", " ", "&utm_source=x", "&a=B&c", "%3E", "=", "\n", "”", '">', "_", "..."]
+SCOPES = st.builds(
+    StopScope,
+    contact=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    line=st.integers(0, 10**6),
+    channel=st.none() | st.sampled_from(Channel),
+    purpose=st.none() | st.from_regex(r"[a-z][a-z0-9_-]{0,47}", fullmatch=True),
+    never=st.booleans(),
+)
+
+
+@given(SCOPES, st.sampled_from(AROUND), st.data())
+def test_a_stop_token_survives_what_gateways_do_to_links(scope: StopScope, around: str, data: st.DataObject) -> None:
+    """
+    They change its case, throughout or in part, and put something behind it.
+    """
+    token = StopLinks.of(NEW).sign(scope)
+    changed = data.draw(st.sampled_from([str.lower, str.upper, str.title, str.swapcase]))(token)
+    assert scope == StopLinks.of(NEW).read(changed + around)
+    assert scope == StopLinks.of(NEW).read(f"<{changed}>")
+
+
+@given(st.sampled_from(AROUND), st.binary(min_size=10, max_size=16))
+def test_a_code_survives_it_too(around: str, random: bytes) -> None:
+    """
+    And what is a session's stays one.
+    """
+    code = make_code(random)
+    assert code == read_code(code + around) == read_code(f"({code.upper()})")
+    assert is_session_code("0" * 32 + around)
+    assert not is_session_code(code + around)
+
+
+@given(SCOPES, st.integers(min_value=0), st.sampled_from("0123456789abcdefghjkmnpqrstvwxyzu"))
+def test_a_stop_token_with_another_letter_is_none(scope: StopScope, place: int, letter: str) -> None:
+    """
+    Nor is one that is longer or shorter.
+    """
+    token = StopLinks.of(NEW).sign(scope)
+    place %= len(token)
+    for altered in {token[:place] + letter + token[place + 1 :], token + letter, token[:place], token[1:]} - {token}:
+        with pytest.raises(LinkInvalidError):
+            StopLinks.of(NEW).read(altered)
+
+
+@given(st.sampled_from(AROUND[:-2]))
+def test_a_stop_token_of_an_earlier_message_stops(around: str) -> None:
+    """
+    Made with each key there ever was, before tokens were written without case.
+    """
+    signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    for keys in (OLD, NEW):
+        made = URLSafeSerializer([keys.all[0].derive("stop/1")], salt=b"optly.stop.v1", signer_kwargs=signing)
+        for more, scope in (
+            ([], attrs.evolve(SCOPE, purpose=None)),
+            (["p"], SCOPE),
+            (["n"], attrs.evolve(SCOPE, purpose=None, never=True)),
+        ):
+            token = made.dumps([SCOPE.contact, SCOPE.line, SCOPE.channel, SCOPE.purpose, *more])
+            assert scope == StopLinks.of(NEW).read(token + around)
+
+
+@given(st.text() | st.from_regex(r"[0-9a-z.]{60,130}", fullmatch=True))
+def test_what_was_not_signed_stops_nothing(text: str) -> None:
+    """
+    Whatever it is.
+    """
+    with pytest.raises(LinkInvalidError):
+        StopLinks.of(NEW).read(text)
 
 
 @given(st.binary(min_size=8, max_size=8))

@@ -333,7 +333,7 @@ def test_an_altered_stop_token_stops_nothing(w: World) -> None:
     ada = w.add()
     token = stop_token_in(w.ask(ada))
     before = w.manager.standing(ada)
-    for altered in (token[:-1], token[1:], token.replace(".", ""), "A" + token, token.swapcase()):
+    for altered in (token[:-1], token[1:], token.replace(token[9], ""), "A" + token, token[::-1]):
         with pytest.raises(LinkInvalidError):
             w.manager.stop_by_token(altered)
     stranger = world(keys=Keys(current="another key than the one in use"))

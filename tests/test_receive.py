@@ -8,6 +8,7 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -39,7 +40,7 @@ from optly.record.events import (
 )
 from optly.results import Effect, Received
 from optly.rules import Reason
-from optly.storage import MemoryStorage
+from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 NUMBERS = itertools.count()
@@ -197,6 +198,91 @@ def test_a_later_delivery_shows_that_a_line_works(w: World) -> None:
     assert w.manager.standing(ada).failures == ()
 
 
+def refused_for_good(w: World, ada: Contact) -> None:
+    """
+    A message that is sent, and comes back for good without a cause.
+    """
+    w.manager.send(ada, "email", "offers", "Ten per cent off")
+    w.manager.deliver()
+    event = report(w.emails.outbox[-1], DeliveryStatus.FAILED, w, permanent=True, status_code="5.4.1")
+    assert w.manager.receive(event).effect is Effect.RECORDED
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_line_that_refuses_everything_for_two_weeks_has_nobody(on_disk: bool, tmp_path: Path) -> None:
+    """
+    Three messages or more, the last of them two weeks after the first.
+    """
+    w = world(SQLStorage(f"sqlite:///{tmp_path / 'acme.db'}") if on_disk else None)
+    ada = w.add()
+    w.agreed(ada)
+    refused_for_good(w, ada)
+    w.later(timedelta(days=7))
+    refused_for_good(w, ada)
+    w.later(timedelta(days=7) - timedelta(microseconds=1))
+    refused_for_good(w, ada)
+    assert w.allowed()
+    w.later(timedelta(microseconds=1))
+    refused_for_good(w, ada)
+    assert w.manager.check(EMAIL, Channel.EMAIL, "offers").reason is Reason.UNDELIVERABLE
+    (failed,) = of(w, ada, LineFailed)
+    assert "5.4.1" == failed.status
+    w.manager.restore_line(ada, "email", how="they telephoned")
+    refused_for_good(w, ada)
+    assert w.allowed()
+
+
+def test_two_messages_show_nothing(w: World) -> None:
+    """
+    However far apart they are.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    refused_for_good(w, ada)
+    w.later(timedelta(days=365))
+    refused_for_good(w, ada)
+    assert w.allowed()
+    w.later()
+    refused_for_good(w, ada)
+    assert not w.allowed()
+
+
+def test_what_is_delivered_in_between_shows_that_somebody_is_there(w: World) -> None:
+    """
+    And what failed for another cause is not counted.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    for _ in range(5):
+        refused_for_good(w, ada)
+        w.later(timedelta(days=9))
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        w.manager.deliver()
+        w.manager.receive(report(w.emails.outbox[-1], DeliveryStatus.DELIVERED, w))
+        w.later(timedelta(days=9))
+    for _ in range(5):
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        w.manager.deliver()
+        w.manager.receive(report(w.emails.outbox[-1], DeliveryStatus.FAILED, w, status_code="5.7.1"))
+        w.later(timedelta(days=9))
+    assert w.allowed()
+
+
+def test_what_is_refused_at_once_counts_as_well(w: World) -> None:
+    """
+    As the message is handed over.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    for _ in range(3):
+        w.later(timedelta(days=7))
+        refusal = Receipt(outcome=Outcome.REFUSED, reply="550 no", code=550, permanent=True)
+        w.emails.outcomes.append(refusal)
+        w.manager.send(ada, "email", "offers", "Ten per cent off")
+        assert w.manager.deliver().refused == 1
+    assert not w.allowed()
+
+
 def test_nothing_goes_out_to_a_line_that_failed(w: World) -> None:
     """
     Not even what was queued before.
@@ -342,7 +428,7 @@ def test_a_report_about_nobody_changes_nothing(w: World, caplog: pytest.LogCaptu
         {"message": "", "contact": ada.id},
         {"message": "", "contact": "", "to": "nobody@example.com"},
         {"message": "", "contact": "", "to": "no address"},
-        {"contact": "", "to": "no address"},
+        {"contact": "", "to": "no address", "message": message.id[:16]},
         {"channel": Channel.SMS},
     ):
         event = report(message, DeliveryStatus.BOUNCED, w, **facts)
@@ -362,15 +448,32 @@ def test_the_beginning_of_a_name_will_do(w: World) -> None:
     assert of(w, ada, MessageUndelivered)[0].message == message.id
 
 
-def test_a_message_is_found_by_its_name_and_the_address(w: World) -> None:
+@pytest.mark.parametrize("to", [EMAIL, "", "redacted@redacted"])
+def test_a_message_is_found_by_its_name(w: World, to: str) -> None:
     """
-    As in a bounce that repeats no more than the name of the message and to whom it went.
+    As in a complaint that hides the address, even when the links of the contact were revoked since.
     """
     ada = w.add()
     message = w.ask(ada)
-    event = report(message, DeliveryStatus.BOUNCED, w, contact="", to=EMAIL)
-    assert w.manager.receive(event).contact == ada
-    assert w.manager.standing(ada).failures
+    w.manager.revoke_links(ada)
+    event = report(message, DeliveryStatus.COMPLAINED, w, contact="", to=to)
+    received = w.manager.receive(event)
+    assert (Effect.STOPPED, ada) == (received.effect, received.contact)
+
+
+def test_a_complaint_about_an_erased_address_puts_nothing_on_record(w: World) -> None:
+    """
+    It was stopped by the erasure, whatever the report names.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    w.manager.erase(ada)
+    before = w.manager.history(ada)
+    for facts in ({}, {"contact": ""}, {"contact": "", "message": "", "to": EMAIL}, {"to": EMAIL}):
+        for status in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT):
+            w.manager.receive(report(message, status, w, **facts))
+    assert before == w.manager.history(ada)
+    assert [ada.subject] == list(w.storage.subjects("acme"))
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["message on record", "message unknown"])
@@ -628,15 +731,38 @@ def test_a_stop_by_email_stops_email(w: World) -> None:
 
 def test_an_automatic_reply_is_no_answer(w: World) -> None:
     """
-    Whatever it says.
+    But a stop is one, whoever wrote it down for them.
     """
     ada = w.add()
-    message = asked_by_text(w, ada)
+    asked_by_text(w, ada)
     before = w.manager.history(ada)
-    for says in ("YES", "STOP", "I am away"):
+    for says in ("YES", "1", "HELP", "I am away"):
         assert w.manager.receive(text(w, says, automatic=True)).effect is Effect.NOTED
     assert before == w.manager.history(ada)
-    assert message.id
+    assert w.manager.receive(text(w, "STOP", automatic=True)).effect is Effect.STOPPED
+
+
+def test_a_stop_over_whatsapp_stops_texts(w: World) -> None:
+    """
+    Whoever writes STOP means every message to that number.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.later()
+    assert w.manager.receive(text(w, "Stop please", channel=Channel.WHATSAPP)).effect is Effect.STOPPED
+    assert not w.allowed(Channel.SMS)
+    assert w.allowed()
+    assert w.manager.receive(text(w, "Where is my order?", channel=Channel.WHATSAPP)).effect is Effect.KEPT
+
+
+def test_a_machine_is_not_put_on_record(w: World) -> None:
+    """
+    Nor is a newsletter, whatever it says.
+    """
+    for facts in ({"automatic": True}, {"bulk": True}):
+        event = text(w, "unsubscribe", channel=Channel.EMAIL, sender="news@widgets.example.net", **facts)
+        assert w.manager.receive(event).effect is Effect.UNKNOWN
+    assert list(w.storage.subjects("acme")) == []
 
 
 def test_a_question_by_text_says_what_is_asked(w: World) -> None:

@@ -646,6 +646,81 @@ Gadewch lonydd!
 gad lonydd i fi
 gadewch i fi fod
 td
+unsubscription
+unsubscription request
+DND
+dnc please
+spam
+This is spam
+this is junk mail
+✋
+🚫
+⛔!!
+🙅‍♀️
+✋🏽 🛑
+forget me
+please forget me
+Object
+You are blocked
+ur blocked
+Loose my number
+STAHP
+I want out
+Dileu
+Atal
+Paid
+dileu plis
+Désabonner
+Désabonnez-moi s'il vous plaît
+Désinscription
+Je ne veux plus recevoir vos mails
+Ne m'envoyez plus de messages
+Merci de me retirer de votre liste
+ne me contactez plus svp
+Arrêtez
+Plus de SMS merci
+Laissez-moi tranquille
+Bitte keine E-Mails mehr
+Bitte schreiben Sie mir nicht mehr
+Bitte nicht mehr schreiben
+Abmelden
+Ich möchte keine weiteren Nachrichten erhalten
+Nehmen Sie mich aus dem Verteiler
+Hören Sie auf
+Löschen Sie meine Daten
+Lassen Sie mich in Ruhe
+Darme de baja
+BAJA
+No me envíen más mensajes
+No quiero recibir más correos
+Dejen de escribirme
+Quiero darme de baja
+no mas sms
+Cancelen mi suscripción
+Proszę mnie wypisać
+Nie chcę więcej wiadomości
+nie wysylajcie mi wiecej smsow
+Proszę nie dzwonić
+Wypiszcie mnie z listy
+Rezygnuję
+usuń mnie z listy
+Cofam zgodę
+band karo
+msg band kar do
+mat bhejo
+mujhe message mat karo
+nahi chahiye
+بند کرو
+پیغام مت بھیجو
+مجھے نہیں چاہیے
+براہ کرم بند کریں
+ਬੰਦ ਕਰੋ
+ਮੈਸੇਜ ਨਾ ਭੇਜੋ
+ਸੁਨੇਹੇ ਬੰਦ ਕਰੋ ਜੀ
+ਨਹੀਂ ਚਾਹੀਦਾ
+Nu mai vreau mesaje
+Non voglio più ricevere messaggi
+Hello, stop. Merci!
 """
 )
 
@@ -900,7 +975,6 @@ I got the wrong size
 the wrong number of plates
 I have the wrong date
 I didn't ask for the blue one
-paid
 I have paid
 paid a bill
 dim problem
@@ -1045,11 +1119,36 @@ Deceased
 He passed away
 this isn't Dave
 how did you get my number
-this is spam
 reported
 new phone
 Loved it
 Liked the blue one
+Merci beaucoup, à bientôt
+Danke, bis morgen
+Keine Ahnung, was ist das?
+Ich bin nicht mehr in Leeds
+auf keinen Fall, ich komme
+Gracias, nos vemos
+no me digas
+No quiero llegar tarde
+Dziękuję, do zobaczenia
+Nie wiem
+nie ma sprawy
+Je ne veux pas venir lundi
+plus de choix svp
+shukriya
+mat on the floor
+the band karaoke
+my band plays tonight
+بہت شکریہ
+ਧੰਨਵਾਦ
+Diolch
+I've paid
+Paid in full yesterday
+please object if you disagree
+Do you have spam in stock?
+don't forget me
+High five ✋
 """
 )
 
@@ -1095,6 +1194,9 @@ OTHERS += [
     "Liked “Reply STOP to end” \n",
     "Removed a question mark from “Reply STOP to end”",
     "Removed an exclamation from “Reply STOP to end”",
+    "Removed 👍 from “Acme: 10% off. Reply STOP to opt out”",
+    "Liked “Acme says “hello”. Reply STOP to opt out”",
+    "Reacted with a sticker to “Acme: 10% off. Reply STOP to opt out”",
     "Reacted 😅 to “Reply STOP to end”",
     "\u200a\u200b👍\u200b to “\u200aReply STOP to end\u200a”\u200b",
 ]

@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from base64 import b32encode
+from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,11 +43,15 @@ from optly.keys import Keys, sha256
 from optly.record.events import LinkKind
 
 if TYPE_CHECKING:
-    from itsdangerous import URLSafeSerializer
+    from itsdangerous import Signer, URLSafeSerializer
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _WRITTEN_AS: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())  # RFC 4648 to Crockford
+_DECODED_AS: Final = bytes.maketrans(_ALPHABET.encode(), b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _READ_AS: Final = str.maketrans({"i": "1", "l": "1", "o": "0"})
+# What stands in a message beside a link, and what gateways append, has none of these letters at its edge.
+_LETTERS = re.compile(r"[0-9A-Za-z]+", re.ASCII)
+_EARLIER_TOKEN = re.compile(r"[\w.-]*[0-9A-Za-z]", re.ASCII)
 _CODE = re.compile(f"[{_ALPHABET}]{{16,64}}", re.ASCII)
 
 # How many random bits a code has, by the channel it travels on. ASVS 5.0 11.5.1 asks for 128; a text has no room for
@@ -64,6 +68,8 @@ SESSION_LIFE: Final = timedelta(minutes=30)
 LONGEST_SESSION: Final = timedelta(hours=12)
 
 UNDO_LIFE: Final = timedelta(days=30)
+
+_ID_BYTES: Final = 16  # of a contact
 
 
 def code_bytes(channel: Channel) -> int:
@@ -83,14 +89,37 @@ def make_code(random: bytes) -> str:
     return b32encode(whole)[-length:].translate(_WRITTEN_AS).decode()
 
 
+def _letters(text: str) -> str:
+    """
+    Return the first letters and digits of *text* in their canonical spelling: without case, ``I`` and ``L`` read as 1
+    and ``O`` as 0, without what a gateway or a mail program put around them: ``.``, ``)``, ``>``, ``&utm_source=x``.
+    """
+    found = _LETTERS.search(text)
+    return found[0].lower().translate(_READ_AS) if found else ""
+
+
+def _decode(code: str) -> bytes:
+    """
+    Return the bytes that `make_code` wrote as *code*.
+
+    Raises:
+        ValueError: It would have written them otherwise.
+    """
+    whole = code.encode().translate(_DECODED_AS).rjust(-(-len(code) // 8) * 8, b"A")
+    data = b32decode(whole)[-(len(code) * 5 // 8) :]
+    if make_code(data) != code:
+        raise ValueError("it has letters or bits to spare")
+    return data
+
+
 def read_code(text: str) -> str:
     """
-    Return the code in *text* in its canonical spelling: without case, ``I`` and ``L`` read as 1 and ``O`` as 0.
+    Return the code in *text* in its canonical spelling.
 
     Raises:
         LinkInvalidError: It is not a code.
     """
-    code = text.strip().lower().translate(_READ_AS)
+    code = _letters(text)
     if not _CODE.fullmatch(code):
         raise LinkInvalidError("this is not one of our links, or part of it is missing")
     return code
@@ -100,7 +129,7 @@ def is_session_code(text: str) -> bool:
     """
     Whether a code is that of a session, judged by its length.
     """
-    return len(text.strip()) == SESSION_BITS // 5
+    return len(_letters(text)) == SESSION_BITS // 5
 
 
 def code_key(code: str) -> bytes:
@@ -241,64 +270,87 @@ class StopScope:
         return stopped_with(self.channel) if self.purpose is None else (self.channel,)
 
 
-# What the fifth part of a token says. A token without one is from before there was a choice, and whatever purpose it
-# names, it stops every message.
-_PURPOSE, _NEVER = "p", "n"
+# The last part of a token that also asks never to be written to again.
+_NEVER = "n"
+# What the fifth part of an earlier token says. One without it is from before there was a choice, and whatever purpose
+# it names, it stops every message.
+_PURPOSE = "p"
 
 
 @attrs.frozen
 class StopLinks:
     """
     Signs and reads stop tokens.
+
+    They are written like codes, so they survive filters that write links in lower case. The tokens of earlier messages
+    do not, but stop as well.
     """
 
-    _serializer: URLSafeSerializer = attrs.field(repr=False)
+    _signer: Signer = attrs.field(repr=False)
+    _earlier: URLSafeSerializer = attrs.field(repr=False)
 
     @classmethod
     def of(cls, keys: Keys) -> StopLinks:
         """
         Return links that are signed with the current key and read with any of *keys*.
         """
-        from itsdangerous import URLSafeSerializer
+        from itsdangerous import Signer, URLSafeSerializer
 
-        # From the oldest to the newest: the last one signs, all of them verify.
-        secrets = [key.derive("stop/1") for key in reversed(keys.all)]
-        signing = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        return cls(URLSafeSerializer(secrets, salt=b"optly.stop.v1", signer_kwargs=signing))
+        def secrets(purpose: str) -> list[bytes]:
+            # From the oldest to the newest: the last one signs, all of them verify.
+            return [key.derive(purpose) for key in reversed(keys.all)]
+
+        signing: Any = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        return cls(
+            Signer(secrets("stop/2"), salt=b"optly.stop.v2", **signing),
+            URLSafeSerializer(secrets("stop/1"), salt=b"optly.stop.v1", signer_kwargs=signing),
+        )
 
     def sign(self, scope: StopScope) -> str:
         """
         Return the token for *scope*. It contains only ids and never expires.
         """
-        parts = [scope.contact, scope.line, scope.channel, scope.purpose]
-        if scope.purpose is not None:
-            parts.append(_PURPOSE)
-        elif scope.never:
-            parts.append(_NEVER)
-        token: str = self._serializer.dumps(parts)
-        return token
+        parts = [str(scope.line), scope.channel or "", scope.purpose or "", _NEVER if scope.never else ""]
+        return make_code(self._signer.sign(bytes.fromhex(scope.contact) + ".".join(parts).encode()))
 
     def read(self, token: str) -> StopScope:
         """
-        Return what *token* stops.
+        Return what *token* stops, whatever a gateway did to its case and put behind it.
 
         Raises:
             LinkInvalidError: It was altered, made for another use, or not signed with any of the keys.
         """
         from itsdangerous import BadData
 
-        try:
-            payload: Any = self._serializer.loads(token)
-            contact, line, channel, purpose, *rest = payload
-            return StopScope(
-                contact=contact,
-                line=line,
-                channel=None if channel is None else Channel(channel),
-                purpose=purpose if rest == [_PURPOSE] else None,
-                never=rest == [_NEVER],
-            )
-        except (BadData, ValueError, TypeError):
-            raise LinkInvalidError("this is not one of our stop links, or part of it is missing") from None
+        for read in (self._read, self._read_earlier):
+            try:
+                return read(token)
+            except (BadData, ValueError, TypeError):
+                continue
+        raise LinkInvalidError("this is not one of our stop links, or part of it is missing")
+
+    def _read(self, token: str) -> StopScope:
+        payload = self._signer.unsign(_decode(_letters(token)))
+        line, channel, purpose, never = payload[_ID_BYTES:].decode().split(".")
+        return StopScope(
+            contact=payload[:_ID_BYTES].hex(),
+            line=int(line),
+            channel=Channel(channel) if channel else None,
+            purpose=purpose or None,
+            never=never == _NEVER,
+        )
+
+    def _read_earlier(self, token: str) -> StopScope:
+        found = _EARLIER_TOKEN.search(token)
+        payload: Any = self._earlier.loads(found[0] if found else "")
+        contact, line, channel, purpose, *rest = payload
+        return StopScope(
+            contact=contact,
+            line=line,
+            channel=None if channel is None else Channel(channel),
+            purpose=purpose if rest == [_PURPOSE] else None,
+            never=rest == [_NEVER],
+        )
 
 
 def make_step_up(random: bytes) -> str:

@@ -143,14 +143,74 @@ def test_a_report_says_it_all() -> None:
     )
 
 
-@pytest.mark.parametrize("code", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"])
-def test_an_address_is_dead_later_for_what_it_is_dead_for_at_once(code: str) -> None:
+def judged(code: str, words: str) -> tuple[DeliveryStatus, bool, Fault | None, bool]:
     """
-    The same enhanced codes count in a report as in a reply to RCPT.
+    What a failure means in a report, and what the same words mean in a reply to RCPT.
     """
-    assert STATUS.BOUNCED is only(report(recipient(status=code))).status
-    verdict = _verdict.judge(_verdict.Reply(550, f"{code} no"), _verdict.Step.RCPT, said=False)
-    assert Fault.ADDRESS is verdict.fault
+    event = only(report(recipient(status=code, more=f"Diagnostic-Code: smtp; 550 {words}\n")))
+    verdict = _verdict.judge(_verdict.Reply(550, f"{code} {words}".strip()), _verdict.Step.RCPT, said=False)
+    return event.status, event.permanent, verdict.fault, verdict.permanent
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        *((code, "") for code in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")),
+        ("5.1.1", "<a@b.example>: Recipient address rejected: User unknown in virtual mailbox table"),
+        ("5.1.1", "The email account that you tried to reach does not exist. https://x.example/?p=rate-limit"),
+        ("5.2.1", "<ada@example.com>... User Unknown"),
+        ("5.1.1", "no such user quota@blocked.example"),
+    ],
+)
+def test_an_address_is_dead_later_for_what_it_is_dead_for_at_once(code: str, words: str) -> None:
+    """
+    The same codes count in a report as in a reply to RCPT, whatever names and links stand beside them.
+    """
+    assert (STATUS.BOUNCED, False, Fault.ADDRESS, False) == judged(code, words)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("5.1.1", "550 5.7.1 192.0.2.1 is refused"),
+        ("5.1.1", "552 5.2.2 Over quota"),
+        ("5.2.1", "The user you are trying to contact is receiving mail at a rate that prevents delivery"),
+        ("5.1.1", "192.0.2.1 has sent to too many recipients this hour"),
+        ("5.1.1", "Your IP is on a black list"),
+        ("5.1.10", "refused by the policy of the domain"),
+        ("5.1.1", "the message does not pass DMARC"),
+        ("5.1.2", "poor reputation"),
+        ("5.1.1", "mailbox full"),
+        ("5.7.1", "not from you"),
+    ],
+)
+def test_an_address_is_not_dead_for_what_is_said_beside_the_code(code: str, words: str) -> None:
+    """
+    A rate, a quota, a block, a policy: it may be over tomorrow, and repeating it shows nothing either.
+    """
+    status, permanent, fault, permanent_at_once = judged(code, words)
+    assert (STATUS.FAILED, False, False) == (status, permanent, permanent_at_once)
+    assert fault is not Fault.ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("5.0.0", "554 delivery error: dd This user doesn't have an example.com account"),
+        ("5.4.1", "Recipient address rejected: Access denied"),
+        ("5.5.0", "Requested action not taken: mailbox unavailable"),
+        ("5.4.4", "Host not found"),
+        ("5.2.1", "The email account that you tried to reach is disabled"),
+        ("5.7.1", "Recipient address rejected: User unknown"),
+    ],
+)
+def test_what_may_be_a_dead_address_counts_when_it_is_repeated(code: str, words: str) -> None:
+    """
+    It failed for good, and no other cause is named.
+    """
+    status, permanent, fault, permanent_at_once = judged(code, words)
+    assert (STATUS.FAILED, True) == (status, permanent)
+    assert (None, True) == (fault, permanent_at_once)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +244,12 @@ def test_an_action_has_a_meaning(action: str, status: DeliveryStatus) -> None:
 
 def test_an_action_that_is_none_says_nothing() -> None:
     """
-    It is a mail by a machine, and not about a delivery.
+    Then its status tells, and without one it is a mail by a machine.
     """
-    (event,) = read(report(recipient("pondered")), now=NOW, return_path=PATH)
+    assert STATUS.BOUNCED is only(report(recipient("pondered"))).status
+    assert STATUS.DELAYED is only(report(recipient("pondered", "4.2.2"))).status
+    raw = report(recipient("pondered", "none"), to="hello@acme.example.com")
+    (event,) = read(raw, now=NOW, return_path=PATH)
     assert isinstance(event, InboundMessage)
     assert event.automatic
 
@@ -377,7 +440,15 @@ def test_an_opt_out_through_the_provider_is_one() -> None:
     assert STATUS.OPTED_OUT is only(complaint("opt-out")).status
 
 
-@pytest.mark.parametrize("kind", ["not-spam", "fraud", "virus", "auth-failure", "other", ""])
+@pytest.mark.parametrize("kind", ["abuse (the junk button)", "Fraud", "virus", "other", "miscategorized"])
+def test_whatever_somebody_reports_it_as_they_want_no_more(kind: str) -> None:
+    """
+    A remark may stand beside the kind, and there may be kinds that nobody knows yet.
+    """
+    assert STATUS.COMPLAINED is only(complaint(kind)).status
+
+
+@pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])
 def test_other_feedback_is_no_complaint(kind: str) -> None:
     """
     It is not about what the person wants.
@@ -474,9 +545,9 @@ def test_a_person_who_quotes_a_bounce_has_not_bounced() -> None:
     assert not message.automatic
 
 
-def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_an_odd_bounce_is_known_by_the_return_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    And nothing fails.
+    And nothing fails. Anywhere else it is a mail by a machine.
     """
     real = builtins.__import__
 
@@ -486,7 +557,8 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert said(lines(QMAIL), return_path=PATH).automatic
+    assert STATUS.FAILED is only(lines(QMAIL)).status
+    assert said(lines(QMAIL.replace(OURS, "hello@acme.example.com")), return_path=PATH).automatic
 
 
 # ---- who wrote it
@@ -500,10 +572,7 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
         ("Return-Path", "<>"),
         ("X-Autoreply", "yes"),
         ("X-Autorespond", "x"),
-        ("X-Auto-Response-Suppress", "All"),
         ("Precedence", "auto_reply"),
-        ("Precedence", "bulk"),
-        ("Precedence", "Junk"),
         ("From", "MAILER-DAEMON@example.com"),
         ("Subject", "Automatic reply: What would you like?"),
         ("Subject", "Out of Office: What would you like?"),
@@ -513,7 +582,7 @@ def test_without_the_extra_an_odd_bounce_is_a_mail_by_a_machine(monkeypatch: pyt
 )
 def test_an_automatic_reply_is_told(name: str, value: str) -> None:
     """
-    Whatever it says, yes or stop.
+    So that it answers nothing.
     """
     assert said(reply("yes", **{name: value})).automatic
 
@@ -524,6 +593,11 @@ def test_an_automatic_reply_is_told(name: str, value: str) -> None:
         ("Auto-Submitted", "no"),
         ("Auto-Submitted", "No (I wrote it)"),
         ("Return-Path", "<ada@example.com>"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("X-Auto-Response-Suppress", "None"),
+        ("X-Autoreply", "no"),
+        ("Precedence", "bulk"),
+        ("Precedence", "Junk"),
         ("Precedence", "list"),
         ("Precedence", "first-class"),
         ("Subject", "Re: Automatic reply: hello"),
@@ -562,9 +636,10 @@ def test_a_reply_says_who_when_and_what() -> None:
         backend="imap",
         channel=Channel.EMAIL,
         sender="ada@example.com",
+        subject="What would you like?",
         text="Yes please",
         at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
-        automatic=False,
+        is_reply=True,
     )
 
 
@@ -672,14 +747,55 @@ def test_an_attachment_is_not_what_they_say() -> None:
     assert "no thanks" == said(mail).text
 
 
-def test_an_unsubscribe_mail_may_say_it_in_the_subject() -> None:
+@pytest.mark.parametrize(
+    ("written", "subject"),
+    [
+        ("unsubscribe", "unsubscribe"),
+        ("Re: AW: [EXT] stopio", "stopio"),
+        ("=?utf-8?b?" + base64.b64encode("Sv: stopp nå".encode()).decode() + "?=", "stopp nå"),
+        ("RE[2]: Fwd (3): hello", "hello"),
+        ("Reply: hello", "Reply: hello"),
+    ],
+)
+def test_a_subject_is_what_stands_after_the_marks(written: str, subject: str) -> None:
     """
-    That of a reply is ours.
+    Of a reply, of a forward, and what a gateway adds.
     """
-    assert "unsubscribe" == said(reply("", Subject="unsubscribe")).text
-    assert "stopio" == said(reply("", Subject="=?utf-8?b?" + base64.b64encode(b"stopio").decode() + "?=")).text
-    assert "" == said(reply("", Subject="Re: Reply STOP to stop")).text
-    assert "" == said(reply("", Subject="Reply STOP to stop", In_Reply_To="<x@acme.example.com>")).text
+    mail = said(reply("", Subject=written))
+    assert (subject, subject != written) == (mail.subject, mail.is_reply or written.startswith("=?"))
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"),
+    [
+        ("Lovelace, Ada <ada@example.com>", "ada@example.com"),
+        ("[EXT] Ada; L. <ada@example.com>", "ada@example.com"),
+        ("ada@example.com <ada@example.com>", "ada@example.com"),
+        ("Ada @ Home <ada@example.com>", "ada@example.com"),
+        ("'Ada@x.org' < ada@example.com >", "ada@example.com"),
+        ("ada@example.com (Ada)", "ada@example.com"),
+        ('"Ada" "(at home)" <ada@example.com>', "ada@example.com"),
+        ("Ada <ada@example.com> via List <list@example.net>", "list@example.net"),
+    ],
+)
+def test_a_sender_is_found_in_whatever_form(written: str, sender: str) -> None:
+    """
+    The same with every version of the library.
+    """
+    mail = said(f"From: {written}\r\n\r\nstop".encode())
+    assert (sender, "stop") == (mail.sender, mail.text)
+    assert mail.also_from == (("ada@example.com",) if sender.startswith("list") else ())
+
+
+def test_where_nobody_is_named_the_other_headers_tell() -> None:
+    """
+    The address to answer to, or the one the server was told.
+    """
+    for name in ("Reply-To", "Sender", "Return-Path"):
+        assert (
+            "ada@example.com"
+            == said(f"From: MAILER-DAEMON <>\r\n{name}: <ada@example.com>\r\n\r\nstop".encode()).sender
+        )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import SMTP
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import Any
@@ -27,7 +29,9 @@ from hypothesis import strategies as st
 from optly.backends import TLS, SMTPBackend
 from optly.backends._wire import Wire
 from optly.backends.mime import Sender, build
+from optly.backends.verp import ReturnPath
 from optly.errors import ConfigurationError, UsageError
+from optly.keys import Keys
 from optly.messages import Fault, Message, Outcome, Receipt
 
 pytestmark = pytest.mark.server
@@ -764,6 +768,24 @@ def test_bounces_go_where_they_are_collected(inbox: Inbox, write: Write, path: o
         assert [Outcome.ACCEPTED] == [got.outcome for got in backend.send_all([write(contact="cd" * 16)])]
     assert expected == inbox.envelopes[0].mail_from
     assert inbox.contents[0].startswith(b"From: Acme <hello@acme.example.com>\r\n")
+
+
+def test_an_unsubscribe_header_names_an_address_too(inbox: Inbox, write: Write) -> None:
+    """
+    Signed, and of its own for each message, if each has a return path of its own. Mail without the header gets none.
+    """
+    path = ReturnPath("bounces@acme.example.com", Keys(current="a key for this test"))
+    page = {"List-Unsubscribe": "<https://acme.example.com/my/u/x>"}
+    letters = [write(contact="cd" * 16, headers=page), write(contact="cd" * 16), write(headers=page)]
+    with mail_server(inbox) as address, sending(f"smtp://{address}", return_path=path) as backend:
+        backend.send_all(letters)
+    headers = [message_from_bytes(content, policy=SMTP)["List-Unsubscribe"] for content in inbox.contents]
+    assert headers.count(page["List-Unsubscribe"]) == headers.count(None) == 1
+    named = re.compile(
+        r"<https://acme\.example\.com/my/u/x>, <mailto:(bounces\+\w{52}@acme\.example\.com)\?subject=\w+>"
+    )
+    (found,) = filter(None, map(named.fullmatch, filter(None, headers)))
+    assert path.find_stop(found[1]) == ("cd" * 16, letters[0].id[:16])
 
 
 class Broken:

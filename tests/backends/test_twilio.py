@@ -960,6 +960,31 @@ def test_a_reply_over_rcs_is_one_by_text(to: str) -> None:
 REPLIED: dict[str, str] = {"Body": "STOP", "OptOutType": "STOP"}
 
 
+@pytest.mark.parametrize("to", ["whatsapp:+447700900123", SENDER])
+def test_a_reply_over_whatsapp_is_read(to: str) -> None:
+    """
+    A stop costs nothing to keep.
+    """
+    status, (reply,) = hear(telling(query="", From=f"whatsapp:{TO}", To=to, Body="STOP"))
+    assert isinstance(reply, InboundMessage)
+    assert (HTTPStatus.OK, Channel.WHATSAPP, TO, "STOP") == (status, reply.channel, reply.sender, reply.text)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "channel"), [("", Channel.SMS), ("rcs:", Channel.SMS), ("whatsapp:", Channel.WHATSAPP)]
+)
+def test_an_opt_out_counts_on_whatever_channel(prefix: str, channel: Channel) -> None:
+    """
+    What else became of a message that was no text is left to the host.
+    """
+    fields = {"MessageStatus": "undelivered", "To": prefix + TO, "From": f"{prefix}{SENDER}"}
+    status, (event,) = hear(telling(**fields, ErrorCode="21610"))
+    assert isinstance(event, DeliveryEvent)
+    assert (HTTPStatus.OK, DeliveryStatus.OPTED_OUT, channel, TO) == (status, event.status, event.channel, event.to)
+    assert (channel is Channel.SMS) is bool(event.message)
+    assert bool(prefix) is (hear(telling(**fields, ErrorCode="30003"))[1] == ())
+
+
 @pytest.mark.parametrize(
     ("fields", "side", "address"),
     [
@@ -968,7 +993,8 @@ REPLIED: dict[str, str] = {"Body": "STOP", "OptOutType": "STOP"}
             for side in ("From", "To")
             for address in ("whatsapp:+447911123456", "rcs:+447911123456", "messenger:12345", "rcs:acme_agent")
         ),
-        *((REPLIED, side, address) for side in ("From", "To") for address in ("whatsapp:+447911123456", "messenger:1")),
+        *((REPLIED, side, "messenger:1") for side in ("From", "To")),
+        ({"MessageStatus": "failed", "ErrorCode": "21610"}, "To", "messenger:1"),
         (REPLIED, "From", "rcs:acme_agent"),
         (REPLIED, "From", "rcs:"),
         (REPLIED, "From", "rcs:whatsapp:+447911123456"),

@@ -32,6 +32,17 @@ def test_what_is_written_is_read(path: ReturnPath, contact: str, message: str) -
 
 
 @both
+@given(contact=IDS, message=IDS)
+def test_an_address_for_stops_is_no_return_path(path: ReturnPath, contact: str, message: str) -> None:
+    """
+    A bounce is no stop, nor a stop a bounce.
+    """
+    stops, bounces = path.stop_address_for(contact, message), path.address_for(contact, message)
+    assert path.find_stop(f"<{stops.upper()}>") == path.read(bounces)
+    assert (None, None, None) == (path.read(stops), path.find(stops), path.find_stop(bounces))
+
+
+@both
 def test_a_message_to_nobody_in_particular_is_named_as_well(path: ReturnPath) -> None:
     """
     A message need not have a contact.

@@ -134,12 +134,16 @@ def test_a_bounce_of_several_people_is_one_line(runner: CliRunner, host: World, 
 
 def test_a_machine_that_answers_says_nothing(runner: CliRunner, host: World) -> None:
     """
-    An out-of-office reply with a stop in it is no stop.
+    But a stop that it sends for a person is one.
     """
     host.agreed(host.add())
-    result = take(runner, f"Auto-Submitted: auto-replied\n{REPLY}")
+    away = REPLY.replace("\n\n", "\n\nI am away until Monday.\n\n> ")
+    result = take(runner, f"Auto-Submitted: auto-replied\n{away}")
     assert (0, "1 event: 1 noted\n") == (result.exit_code, result.output)
     assert host.allowed()
+    result = take(runner, f"Auto-Submitted: auto-replied\n{REPLY}")
+    assert (0, "1 event: 1 stopped\n") == (result.exit_code, result.output)
+    assert not host.allowed()
 
 
 def test_of_a_long_mail_the_beginning_is_taken(runner: CliRunner, host: World) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,8 +17,9 @@ import pytest
 from contrib import django_site
 from contrib.django_site import MIDDLEWARE, Shop
 from django.core.asgi import get_asgi_application
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
-from django.test import override_settings
+from django.test import Client, RequestFactory, override_settings
 from portal.servers import asgi_server, wsgi_server
 from portal.visitor import Page
 from world import EMAIL_OFFERS, SMS_OFFERS
@@ -25,7 +27,7 @@ from world import EMAIL_OFFERS, SMS_OFFERS
 from optly import Channel, Contact, Solicited
 from optly.backends import MemoryBackend
 from optly.contrib.django import get_manager, get_portal
-from optly.contrib.django.views import _response
+from optly.contrib.django.views import _response, pages
 from optly.portal.http import MAX_READ
 from optly.protocols.http import Request, Response
 from optly.testing.browser import read
@@ -120,7 +122,7 @@ def test_a_form_of_another_site_is_turned_away(shop: Shop) -> None:
     ada = shop.agreed()
     code = shop.manager.link(ada).rpartition("/")[2]
     for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}):
-        answer = shop.client.post(f"/my/l/{code}/stop", "", content_type=FORM, headers=headers)
+        answer = shop.client.post(f"/my/l/{code}", "email-offers=no", content_type=FORM, headers=headers)
         assert HTTPStatus.FORBIDDEN == answer.status_code
     assert shop.manager.check(ada, Channel.EMAIL, "offers")
 
@@ -139,6 +141,50 @@ def test_a_mail_program_stops_with_one_request(shop: Shop, multipart: bool) -> N
         answer = shop.client.post(path, "List-Unsubscribe=One-Click", content_type=FORM)
     assert HTTPStatus.OK == answer.status_code
     assert not shop.manager.check(ada, Channel.EMAIL, "offers")
+
+
+def reads_the_form(get_response: Any) -> Any:
+    """
+    A middleware of the host's that looks at what was posted, as profilers and audit logs do.
+    """
+
+    def middleware(request: Any) -> Any:
+        assert request.POST is not None
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=b", FORM, "text/plain", ""])
+def test_a_stop_needs_no_body_that_somebody_else_has_read(shop: Shop, content_type: str) -> None:
+    """
+    Django gives out a multipart body only once.
+    """
+    ada = shop.agreed()
+    body = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+    with override_settings(MIDDLEWARE=[f"{__name__}.{reads_the_form.__name__}"]):
+        answer = Client().post(one_click(shop, ada), body, content_type=content_type)
+    assert HTTPStatus.OK == answer.status_code
+    assert not shop.manager.check(ada, Channel.EMAIL, "offers")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/u/{token}", 200), ("/l/{code}", 400)])
+def test_a_stop_that_breaks_off_is_a_stop(shop: Shop, path: str, status: int) -> None:
+    """
+    Any other form is needed whole.
+    """
+    ada = shop.agreed()
+    names = {"token": one_click(shop, ada).rpartition("/")[2], "code": shop.manager.link(ada).rpartition("/")[2]}
+    environ = RequestFactory()._base_environ(REQUEST_METHOD="POST", CONTENT_LENGTH="10", CONTENT_TYPE=FORM)
+    environ["wsgi.input"] = _Broken()
+    answer = pages(WSGIRequest(environ), path.format(**names).lstrip("/"))
+    assert status == answer.status_code
+    assert (status != 200) is shop.manager.check(ada, Channel.EMAIL, "offers").allowed
+
+
+class _Broken(BytesIO):
+    def read(self, *_: Any) -> bytes:
+        raise OSError
 
 
 @pytest.mark.parametrize("method", ["get", "head"])

@@ -303,3 +303,23 @@ def test_the_path_of_the_mount_is_served_without_a_redirect() -> None:
     mount(app, world().manager)
     found = [TestClient(app, follow_redirects=False).get(path) for path in ("/my", "/my/")]
     assert found[0].status_code == found[1].status_code != 307
+
+
+def test_a_stop_needs_no_body_that_somebody_else_has_read() -> None:
+    """
+    Behind a middleware that has read it, the next part of it never comes.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    pages = FastAPI(lifespan=lifespan(w.manager))
+    mount(pages, w.manager)
+
+    async def read_first(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await Request(scope, receive).body()
+        await pages(scope, receive, send)
+
+    path = w.manager.unsubscribe_headers(ada)["List-Unsubscribe"].strip("<>").removeprefix("https://acme.example.com")
+    assert TestClient(read_first).post(path, content=b"List-Unsubscribe=One-Click").status_code == 200
+    assert not w.manager.check(ada, Channel.EMAIL, "offers")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from portal.visitor import FORM, ORIGIN
 
-from optly.portal.http import MAX_BODY, MAX_FIELDS, Refusal, is_from_our_page, is_one_click, read_form, relative_path
+from optly.portal.http import MAX_BODY, MAX_FIELDS, Refusal, is_from_our_page, read_form, relative_path
 from optly.protocols.http import Request
 
 MULTIPART = ("content-type", "multipart/form-data; boundary=frontier")
@@ -136,79 +136,6 @@ def test_what_the_browser_says_decides_where_a_form_comes_from(headers: list[tup
     Fetch metadata first, then the origin; a request that has neither comes from no browser.
     """
     assert expected is is_from_our_page(Request(method="POST", path="/", headers=tuple(headers)), ORIGIN)
-
-
-# ---- the one click
-
-
-def multipart(*lines: str, end: str = "\r\n") -> bytes:
-    return (end.join(lines) + end).encode()
-
-
-ONE_CLICK_PART = (
-    "--frontier",
-    'Content-Disposition: form-data; name="List-Unsubscribe"',
-    "",
-    "One-Click",
-    "--frontier--",
-)
-
-
-@pytest.mark.parametrize(
-    ("body", "header"),
-    [
-        (b"List-Unsubscribe=One-Click", FORM),
-        (multipart(*ONE_CLICK_PART), MULTIPART),
-        (multipart(*ONE_CLICK_PART, end="\n"), MULTIPART),
-        (multipart(*ONE_CLICK_PART).strip(), MULTIPART),
-        (multipart(ONE_CLICK_PART[0], "Content-Type: text/plain", *ONE_CLICK_PART[1:]), MULTIPART),
-        (multipart(*ONE_CLICK_PART[:2], "Content-Type: text/plain", *ONE_CLICK_PART[2:]), MULTIPART),
-    ],
-)
-def test_the_one_click_is_known_in_both_encodings(body: bytes, header: tuple[str, str]) -> None:
-    """
-    RFC 8058 section 3.2 lets a mail program choose.
-    """
-    assert is_one_click(posted(body, header))
-
-
-@pytest.mark.parametrize(
-    ("body", "header"),
-    [
-        (b"", FORM),
-        (b"List-Unsubscribe=", FORM),
-        (b"List-Unsubscribe=one-click", FORM),
-        (b"List-Unsubscribe=One-Click&List-Unsubscribe=One-Click", FORM),
-        (b"List-Unsubscribe=One-Click&more=1", FORM),
-        (b"", MULTIPART),
-        (b"List-Unsubscribe=One-Click", MULTIPART),
-        (multipart(*ONE_CLICK_PART[:3], "No", ONE_CLICK_PART[4]), MULTIPART),
-        (multipart(*ONE_CLICK_PART[:4]), MULTIPART),
-        (multipart(*ONE_CLICK_PART[:4], *ONE_CLICK_PART), MULTIPART),
-    ],
-)
-def test_anything_else_is_no_one_click(body: bytes, header: tuple[str, str]) -> None:
-    """
-    It is exactly one pair.
-    """
-    assert not is_one_click(posted(body, header))
-
-
-def test_a_one_click_is_not_read_without_limit() -> None:
-    """
-    Whatever its encoding.
-    """
-    with pytest.raises(Refusal) as caught:
-        is_one_click(posted(multipart(*ONE_CLICK_PART).ljust(MAX_BODY + 1), MULTIPART))
-    assert caught.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
-@given(st.binary(max_size=300))
-def test_a_one_click_is_never_read_into_something_else(noise: bytes) -> None:
-    """
-    Bytes of any kind give an answer and no error.
-    """
-    assert not is_one_click(posted(noise, MULTIPART))
 
 
 # ---- where the pages are mounted

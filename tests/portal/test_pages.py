@@ -427,23 +427,13 @@ def test_a_mail_program_stops_with_one_click(
     assert acme.answers()[EMAIL_OFFERS] is False
 
 
-@pytest.mark.parametrize("body", [b"", b"List-Unsubscribe=No", b"something=else"])
-def test_a_post_that_says_nothing_stops_nothing(acme: Acme, visitor: Visitor, body: bytes) -> None:
-    """
-    It takes the one click or the button of the page.
-    """
-    before = acme.record()
-    assert visitor.post(f"/u/{acme.token()}", body).status == 400
-    assert before == acme.record()
-
-
 def test_an_altered_stop_link_stops_nothing(acme: Acme, visitor: Visitor) -> None:
     """
     It is as unknown as any other address.
     """
     token = acme.token()
     before = acme.record()
-    for altered in (token[:-1], token + "x", token.swapcase(), acme.myoptly()):
+    for altered in (token[:-1], token + "x", token[::-1], acme.myoptly()):
         assert visitor.get(f"/u/{altered}").status == 404
     assert visitor.post(f"/u/{token[:-1]}", ONE_CLICK).status == 404
     assert before.contacts == acme.record().contacts
@@ -452,7 +442,6 @@ def test_an_altered_stop_link_stops_nothing(acme: Acme, visitor: Visitor) -> Non
 # ---- who may send a form
 
 
-@pytest.mark.parametrize("path", ["/l/{}", "/l/{}/stop"])
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
@@ -466,14 +455,14 @@ def test_an_altered_stop_link_stops_nothing(acme: Acme, visitor: Visitor) -> Non
     ],
 )
 def test_a_form_of_another_site_is_refused(
-    acme: Acme, visitor: Visitor, path: str, headers: list[tuple[str, str]], allowed: bool
+    acme: Acme, visitor: Visitor, headers: list[tuple[str, str]], allowed: bool
 ) -> None:
     """
     Before anything is read, so that nothing changes.
     """
     code = acme.myoptly()
     before = acme.record()
-    page = visitor.post(path.format(code), {"email-offers": "no"}, *headers)
+    page = visitor.post(f"/l/{code}", {"email-offers": "no"}, *headers)
     assert page.status == (200 if allowed else 403)
     assert (before == acme.record()) is not allowed
 
@@ -496,6 +485,7 @@ def test_every_response_carries_the_headers(acme: Acme, visitor: Visitor) -> Non
     """
     paths = every_path(acme)
     responses = [visitor.get(path).response for path in paths] + [visitor.post(path).response for path in paths]
+    responses += [visitor.post(f"/l/{acme.myoptly()}", b"no form", ("content-type", "text/plain")).response]
     responses += [visitor.portal.handle(Request(method="DELETE", path="/help"))]
     assert len({response.status for response in responses}) >= 6
     for response in responses:
@@ -564,16 +554,15 @@ def test_another_method_is_refused(acme: Acme, visitor: Visitor, method: str, pa
         (b"a=%zz", FORM, 400),
     ],
 )
-@pytest.mark.parametrize("path", ["/l/{}", "/l/{}/stop"])
 def test_what_is_no_form_is_refused(
-    acme: Acme, visitor: Visitor, path: str, body: bytes, header: tuple[str, str], status: int
+    acme: Acme, visitor: Visitor, body: bytes, header: tuple[str, str], status: int
 ) -> None:
     """
     With a page that says so, and nothing changes.
     """
     code = acme.myoptly()
     before = acme.record()
-    page = visitor.post(path.format(code), body, header)
+    page = visitor.post(f"/l/{code}", body, header)
     assert page.status == status
     assert page.title == "Error: That did not work – Acme Ltd"
     assert before == acme.record()

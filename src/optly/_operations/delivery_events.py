@@ -8,42 +8,20 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
 from optly._operations.application import Application
 from optly._operations.contacts import holders
-from optly._operations.received import apply_once, having, line_of
+from optly._operations.received import apply_once, having, is_erased, line_of
+from optly._operations.sent import FULL_ID, Sent, find_sent, recipient
 from optly.contacts import Contact, parse_address
 from optly.errors import AddressError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery
-from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
 from optly.results import Effect, Received
 
 _log = logging.getLogger("optly")
 
-# Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
-_SHORTEST_ID: Final = 16
-_FULL_ID: Final = 32
-
 # What the person did to stop messages.
 _STOPS: Final = (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
-
-
-@attrs.frozen(kw_only=True)
-class _Sent:
-    """
-    A message that was sent, as recorded.
-
-    Attributes:
-        message: Its id; empty if not known.
-    """
-
-    message: str
-    line: int
-    question: str | None
-    delivered: bool
-    undelivered: bool
 
 
 async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
@@ -76,11 +54,13 @@ async def _message_event(app: Application, event: DeliveryEvent) -> Received:
 
 async def _recipients(app: Application, event: DeliveryEvent) -> tuple[Contact, ...]:
     """
-    Return the contact that an event names, or those who have the address that it names.
+    Return the contact that an event names, or whom its message was sent to, or else those who have the address that it
+    names.
     """
+    if (contact := await recipient(app, event.contact, event.message)) is not None:
+        return (contact,)
     if event.contact:
-        contact = Contact(event.contact)
-        return (contact,) if await app.repository.is_known(contact) else ()
+        return ()
     try:
         return await holders(app, parse_address(event.to, event.channel.kind))
     except AddressError:
@@ -89,44 +69,19 @@ async def _recipients(app: Application, event: DeliveryEvent) -> tuple[Contact, 
 
 async def _find_recipient(
     app: Application, event: DeliveryEvent, recipients: Sequence[Contact]
-) -> tuple[Contact | None, _Sent | None]:
+) -> tuple[Contact | None, Sent | None]:
     """
     Return the recipient whom the message of an event was sent to, and the message. Without such a message, return the
     only recipient there is.
     """
     for contact in recipients:
-        events = [entry.event() for entry in await app.storage.entries(contact.subject)]
-        sent = _find_sent(events, event) or await _echoed(app, event, contact)
+        sent = await find_sent(app, contact, event.channel, event.message) or await _echoed(app, event, contact)
         if sent is not None:
             return contact, sent
     return (recipients[0] if len(recipients) == 1 else None), None
 
 
-def _find_sent(events: Sequence[Event], event: DeliveryEvent) -> _Sent | None:
-    """
-    Return the message that an event is about, found by its id or the beginning of it.
-    """
-    if len(event.message) < _SHORTEST_ID:
-        return None
-    recorded = [
-        earlier
-        for earlier in events
-        if isinstance(earlier, MessageEvent | MessageQueued)
-        and earlier.channel is event.channel
-        and earlier.message.startswith(event.message)
-    ]
-    if not recorded:
-        return None
-    return _Sent(
-        message=recorded[0].message,
-        line=recorded[0].line,
-        question=next((earlier.question for earlier in recorded if isinstance(earlier, MessageEvent)), None),
-        delivered=any(isinstance(earlier, MessageDelivered) for earlier in recorded),
-        undelivered=any(isinstance(earlier, MessageUndelivered) for earlier in recorded),
-    )
-
-
-async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> _Sent | None:
+async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> Sent | None:
     """
     Fall back on what the provider echoes when the worker died before recording the send.
 
@@ -140,8 +95,7 @@ async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> _
         return None
     if line is None:
         return None
-    message = event.message if len(event.message) == _FULL_ID else ""
-    return _Sent(message=message, line=line, question=None, delivered=False, undelivered=False)
+    return Sent(message=event.message if len(event.message) == FULL_ID else "", line=line)
 
 
 async def _address_event(app: Application, event: DeliveryEvent) -> Received:
@@ -154,7 +108,8 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         return Received(effect=Effect.UNKNOWN, event=event)
     lines = await having(app, address, add=event.status is not DeliveryStatus.BOUNCED)
     if not lines:
-        return Received(effect=Effect.UNKNOWN, event=event)
+        effect = Effect.NOTED if await is_erased(app, address) else Effect.UNKNOWN
+        return Received(effect=effect, event=event)
     done = [
         await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
         for contact, line in lines.items()
@@ -165,6 +120,7 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
 def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
     return RecordDelivery(
         status=event.status,
+        permanent=event.permanent,
         channel=event.channel,
         line=line,
         message=message,

@@ -5,7 +5,9 @@ or anything else.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,15 +16,34 @@ from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key
 from optly._operations.repository import Plan, Planner
+from optly._operations.sent import find_sent, recipient
 from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
-from optly.messages.replies import Asks, Picks, Reply, Says, Starts, Stops, names_more, read_reply
+from optly.messages.replies import (
+    Asks,
+    Other,
+    Picks,
+    Reply,
+    Says,
+    Starts,
+    Stops,
+    is_nothing_but_a_stop,
+    names_more,
+    read_reply,
+    stops_at_all,
+    without_linked,
+)
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
 from optly.record.events import Meaning, Through
 from optly.record.standing import Question, QuestionState, Standing
 from optly.results import Effect, Received
+
+_log = logging.getLogger("optly")
+
+# What is sent to many is longer than a person's own stop that went through a list.
+_LONGEST_PERSONAL: Final = 500
 
 # How often HELP is answered: a machine at the other end would ask for ever.
 _HELP_EVERY: Final = timedelta(hours=1)
@@ -35,33 +56,105 @@ async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Re
 
 
 async def _message(app: Application, event: InboundMessage) -> Received:
-    if event.automatic:
+    stop = _stop_in(app, event)
+    if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
-    try:
-        address = parse_address(event.sender, event.channel.kind)
-    except AddressError:  # a short code, or a name to which nobody can reply
-        return Received(effect=Effect.UNKNOWN, event=event)
+    lines = await _lines_of_sender(app, event, add=stop is not None)
+    answered = await _answered_line(app, event)
+    if stop is not None:
+        return await _stop_lines(app, event, stop, lines, answered)
     reply = read_reply(event.text)
-    stops = isinstance(reply, Stops) or event.keyword is Keyword.STOP
-    lines = await having(app, address, add=stops)
-    if not lines:
-        return Received(effect=Effect.UNKNOWN, event=event)
-    if stops:
-        # Whoever of them wrote: it stops the line for all of them, and each record shows it.
-        done = [
-            await apply_once(app, event, contact, _stop(event, line), Effect.STOPPED) for contact, line in lines.items()
-        ]
-        return next((each for each in done if each.effect is Effect.STOPPED), done[0])
-    answered = await _answer_question(app, event, lines, reply)
+    if lines:
+        done = await _answer_question(app, event, lines, reply)
+        if done is not None:
+            return done
+        contact, line = next(iter(lines.items()))
+        return await _record_message(app, event, contact, line, reply)
     if answered is not None:
-        return answered
-    contact, line = next(iter(lines.items()))
-    return await _record_message(app, event, contact, line, reply)
+        return await _record_message(app, event, *answered, Other())
+    return _unknown(event)
 
 
-def _stop(event: InboundMessage, line: int) -> Planner:
+def _unknown(event: InboundMessage) -> Received:
+    _log.info("a message from an address that is not on record was not kept", extra={"backend": event.backend})
+    return Received(effect=Effect.UNKNOWN, event=event)
+
+
+def _stop_in(app: Application, event: InboundMessage) -> str | None:
+    """
+    Return the words of a message in which there is a stop; None if there is none.
+
+    It is read before anything else is asked of the message, and in all that its writer may have written.
+    """
+    text, rest = event.text, without_linked(event.rest, app.settings.pages.base_url)
+    if event.automatic:
+        text = without_linked(text, app.settings.pages.base_url)
+    if event.bulk:
+        text, rest = without_linked(text), without_linked(rest)
+    if isinstance(read_reply(text), Stops) and (not event.bulk or len(text) < _LONGEST_PERSONAL):
+        return text
+    if event.keyword is Keyword.STOP:
+        return event.text
+    ours = event.is_reply or event.automatic or event.bulk
+    if is_nothing_but_a_stop(event.subject) if ours else isinstance(read_reply(event.subject), Stops):
+        return f"{event.subject}\n\n{text}"
+    return rest if rest and not event.bulk and stops_at_all(rest) else None
+
+
+async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool) -> dict[Contact, int]:
+    """
+    Return the contacts who have the address that a message came from, each with the number of that line.
+
+    Args:
+        add: Whether to add a contact for an address that nobody has, unless it was no person's own message.
+    """
+    addresses = []
+    for sender in (event.sender, *event.also_from):
+        with suppress(AddressError):  # a short code, or a name to which nobody can reply
+            addresses.append(parse_address(sender, event.channel.kind))
+    for address in addresses:
+        if lines := await having(app, address, add=False):
+            return lines
+    if not add or not addresses or event.bulk or event.automatic:
+        return {}
+    return await having(app, addresses[0], add=True)
+
+
+async def _answered_line(app: Application, event: InboundMessage) -> tuple[Contact, int] | None:
+    """
+    Return the line that the message which this one answers was sent to. Whoever has the id of that was sent it.
+    """
+    if not event.message:
+        return None
+    contact = await recipient(app, event.contact, event.message)
+    sent = None if contact is None else await find_sent(app, contact, event.channel, event.message)
+    return None if contact is None or sent is None or not sent.line else (contact, sent.line)
+
+
+async def _stop_lines(
+    app: Application,
+    event: InboundMessage,
+    stop: str,
+    lines: Mapping[Contact, int],
+    answered: tuple[Contact, int] | None,
+) -> Received:
+    # Whoever of them wrote: it stops the line for all of them, and each record shows it.
+    done = [
+        await apply_once(app, event, contact, _stop(event, stop, line), Effect.STOPPED)
+        for contact, line in lines.items()
+    ]
+    if answered is not None and answered not in lines.items():
+        contact, line = answered
+        planner = _stop(event, stop, line)
+        done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
+    if not done:
+        return _unknown(event)
+    return next((each for each in done if each.effect is Effect.STOPPED), done[0])
+
+
+def _stop(event: InboundMessage, stop: str, line: int) -> Planner:
     # STOP covers every kind of message to that line; words that name calls, or everything, cover whatever reaches it.
-    channels = reaching(event.channel.kind) if names_more(event.text) else stopped_with(event.channel)
+    channels = reaching(event.channel.kind) if names_more(stop) else stopped_with(event.channel)
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         return Plan(
@@ -71,11 +164,15 @@ def _stop(event: InboundMessage, line: int) -> Planner:
                 line=line,
                 at=min(event.at, now),
                 through=Through.REPLY,
-                how=event.text,
+                how=event.text if stop == event.text else _all_of_it(event),
             )
         )
 
     return plan
+
+
+def _all_of_it(event: InboundMessage) -> str:
+    return "\n\n".join(filter(None, (event.subject, event.whole or event.text)))
 
 
 def _still_open(standing: Standing, channel: Channel, line: int, now: datetime) -> list[Question]:
@@ -163,7 +260,7 @@ async def _record_message(
                 meaning=meaning,
                 backend=event.backend,
                 at=event.at,
-                text=event.text,
+                text=_all_of_it(event),
             ),
             queue=(encode(payload, contact.subject, message, now),) if answer else (),
         )

@@ -14,6 +14,7 @@ from typing import Final
 from optly._operations.application import Application
 from optly._operations.outcomes import outcome_command, settle
 from optly._operations.queued import QueuedMessage, read, settlement
+from optly._operations.sent import remembered
 from optly.contacts import Channel
 from optly.messages import Outcome, Receipt
 from optly.protocols import Claim, MessageState, OutboxMessage, StoredCode
@@ -53,7 +54,10 @@ async def claim(app: Application, rows: Sequence[OutboxMessage], now: datetime) 
     Claim messages until the lease ends, and return those that no other worker had claimed.
     """
     readable = {row.message: message for row in rows if (message := read(app, row)) is not None}
-    claims = [Claim(subject=row.subject, message=row.message, codes=_codes(readable.get(row.message))) for row in rows]
+    claims = [
+        Claim(subject=row.subject, message=row.message, codes=_codes(app, readable.get(row.message), now))
+        for row in rows
+    ]
     claimed = []
     for row in await app.storage.claim(claims, now, now + LEASE) if claims else ():
         message = readable.get(row.message)
@@ -65,8 +69,10 @@ async def claim(app: Application, rows: Sequence[OutboxMessage], now: datetime) 
     return claimed
 
 
-def _codes(message: QueuedMessage | None) -> Sequence[StoredCode]:
-    return () if message is None or message.stored is None else (message.stored,)
+def _codes(app: Application, message: QueuedMessage | None, now: datetime) -> Sequence[StoredCode]:
+    if message is None:
+        return ()
+    return [code for code in (message.stored, remembered(app, message, now)) if code is not None]
 
 
 async def _refuse(app: Application, row: OutboxMessage) -> None:

@@ -8,6 +8,7 @@ at once, has no further effect.
 from __future__ import annotations
 
 from optly._operations.application import Application
+from optly._operations.blind_index import EVERYTHING
 from optly._operations.contacts import add_address, holders
 from optly._operations.repository import Planner
 from optly.contacts import Address, Contact
@@ -18,17 +19,26 @@ from optly.record.events import Actor
 from optly.results import Effect, Received
 
 
-def idempotency_key(event: DeliveryEvent | InboundMessage) -> bytes:
-    return sha256(f"received\0{event.backend}\0{event.channel}\0{event.id}")[:16]
+def idempotency_key(event: DeliveryEvent | InboundMessage, part: str = "") -> bytes:
+    return sha256(f"received\0{event.backend}\0{event.channel}\0{event.id}{part}")[:16]
 
 
 async def apply_once(
-    app: Application, event: DeliveryEvent | InboundMessage, contact: Contact, plan: Planner | Command, effect: Effect
+    app: Application,
+    event: DeliveryEvent | InboundMessage,
+    contact: Contact,
+    plan: Planner | Command,
+    effect: Effect,
+    *,
+    part: str = "",
 ) -> Received:
     """
     Apply what an event leads to, unless it was applied before.
+
+    Args:
+        part: Which part of that it is, where a contact has several.
     """
-    applied = await app.repository.apply(contact, plan, idem=idempotency_key(event))
+    applied = await app.repository.apply(contact, plan, idem=idempotency_key(event, part))
     return Received(effect=effect if applied.events else Effect.REPEATED, event=event, contact=contact)
 
 
@@ -44,14 +54,23 @@ async def having(app: Application, address: Address, *, add: bool) -> dict[Conta
     Return the contacts who have an address now, each with the number of that line.
 
     Args:
-        add: Whether to add a contact for an address that nobody has.
+        add: Whether to add a contact for an address that nobody has. One that was erased is not put back on record:
+            the erasure has stopped everything.
     """
     lines = await _lines(app, address)
     present = {contact: lines[contact] for contact in await holders(app, address)}
-    if present or not add:
+    if present or not add or await is_erased(app, address):
         return present
     contact = await add_address(app, address, Actor.SYSTEM)
     return {contact: (await _lines(app, address))[contact]}
+
+
+async def is_erased(app: Application, address: Address) -> bool:
+    """
+    Whether an address was erased: everything to it is stopped, whoever has it.
+    """
+    found = await app.storage.find(app.index.idkeys(address))
+    return any(suppression.scope == EVERYTHING for suppression in found.suppressions)
 
 
 async def _lines(app: Application, address: Address) -> dict[Contact, int]:

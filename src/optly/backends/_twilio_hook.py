@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from optly.backends._webhook import RejectedError, json_object, our_id, require_
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Keyword
 from optly.protocols.http import Request
+
+_log = logging.getLogger("optly")
 
 Fields: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -105,17 +108,19 @@ _BY_CODE: Final = {"failed", "undelivered"}
 _KEYWORDS: Final = {keyword.name: keyword for keyword in Keyword}
 
 
-# A number, over RCS too. An RCS agent has a name instead, and sends no replies.
-_PERSON = re.compile(r"(?:rcs:(?=\+))?([^:]*)")
+# The address of a person, over RCS or WhatsApp too. An RCS agent has a name instead, and sends no replies.
+_PERSON = re.compile(r"(?:(rcs|whatsapp):(?=\+))?([^:]*)")
+_CHANNELS: Final = {"rcs": Channel.SMS, "whatsapp": Channel.WHATSAPP}
 
 
 def events(fields: Fields, query: str, *, backend: str, now: datetime) -> tuple[DeliveryEvent | InboundMessage, ...]:
     """
     Return the events in a request whose signature was verified. Pure.
 
-    Empty if it is about a channel other than texts or of an unknown kind: Twilio adds kinds without notice. A reply
-    over RCS counts as a text, because Twilio applies a stop to both. The requests hold no reliable time, only a
-    network's local time in an unknown zone, so the events are dated *now*.
+    Empty, and logged, if it is of a kind or about a channel that is not known: Twilio adds kinds without notice. A
+    reply over RCS counts as a text, because Twilio applies a stop to both, and one over WhatsApp is read as well. Of a
+    message that was not sent by text only an opt-out counts. The requests hold no reliable time, only a network's local
+    time in an unknown zone, so the events are dated *now*.
 
     Args:
         query: The query of the URL that was called. Holds the ids of the message.
@@ -130,26 +135,32 @@ def events(fields: Fields, query: str, *, backend: str, now: datetime) -> tuple[
         event = _inbound_message(values, backend=backend, now=now)
     else:
         event = None
-    return () if event is None else (event,)
+    if event is None:
+        _log.info("a request from Twilio about another channel, or of another kind", extra={"backend": backend})
+        return ()
+    return (event,)
 
 
 def _delivery_event(values: Mapping[str, str], query: str, *, backend: str, now: datetime) -> DeliveryEvent | None:
     status, to = values["MessageStatus"], values.get("To", "")
-    if ":" in to or ":" in values.get("From", ""):
-        return None  # whatsapp:+44…, rcs:…
     sid = _sid(values)
     code = code_of(values.get("ErrorCode"))
     meaning = verdict(code).later if status in _BY_CODE else _STATUSES.get(status)
+    person, channel = _PERSON.fullmatch(to), Channel.SMS
+    if ":" in to or ":" in values.get("From", ""):
+        if person is None or meaning is not DeliveryStatus.OPTED_OUT:
+            return None
+        channel, to = _CHANNELS.get(person[1], Channel.SMS), person[2]
     if meaning is None:
         return None
     ids = parse_qs(query)
     return DeliveryEvent(
         id=f"{sid}/{status}",
         backend=backend,
-        channel=Channel.SMS,
+        channel=channel,
         status=meaning,
         contact=our_id(ids.get("contact", [""])[0]),
-        message=our_id(ids.get("message", [""])[0]),
+        message=our_id(ids.get("message", [""])[0]) if channel is Channel.SMS else "",
         to=clean(to),
         at=now,
         code=str(code or ""),
@@ -159,13 +170,13 @@ def _delivery_event(values: Mapping[str, str], query: str, *, backend: str, now:
 
 def _inbound_message(values: Mapping[str, str], *, backend: str, now: datetime) -> InboundMessage | None:
     person = _PERSON.fullmatch(values.get("From", ""))
-    if person is None or ":" in values.get("To", "").removeprefix("rcs:"):
-        return None  # whatsapp:+44…
+    if person is None or ":" in values.get("To", "").removeprefix("rcs:").removeprefix("whatsapp:"):
+        return None
     return InboundMessage(
         id=_sid(values),
         backend=backend,
-        channel=Channel.SMS,
-        sender=clean(person[1]),
+        channel=_CHANNELS.get(person[1], Channel.SMS),
+        sender=clean(person[2]),
         text=clean(values["Body"].replace("\r\n", "\n").replace("\r", "\n")),
         at=now,
         keyword=_KEYWORDS.get(values.get("OptOutType", "").upper()),

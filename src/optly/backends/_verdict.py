@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from optly.backends._diagnosis import Cause, diagnose
 from optly.messages import Fault, Outcome, Receipt
 
 _NOT_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -30,9 +31,6 @@ CLOSING: Final = 421
 _OURS = frozenset({CLOSING, 454, 500, 502, 503, 504, 530, 534, 535, 538, 555})
 # RFC 3463 3; 5.1.7 and 5.1.8 are about the sender.
 _SYSTEM_OR_SENDER = frozenset({"4.3.1", "4.3.2", "4.3.5", "5.3.5", "5.1.7", "5.1.8"})
-# RFC 3463 3.2 and 3.3: no such mailbox, no such domain, no such syntax, moved, a domain that accepts no mail (RFC
-# 7505), a mailbox that was closed. A matter of policy or of a full mailbox says nothing lasting about an address.
-NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _MAILBOX = frozenset({"4.2.1", "4.2.2", "5.2.2"})
 _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
 
@@ -87,9 +85,9 @@ def judge(reply: Reply, step: Step, *, said: bool) -> Receipt:
     """
     Return what a reply means for a message.
 
-    A refusal says nothing about the address unless its enhanced code does: a bare 550 is also used for a block by
-    policy or by reputation. At MAIL all the server knows of the message is our own address and a size, so a refusal
-    there would apply to any other message as well.
+    A refusal says nothing about the address unless its enhanced code does, and no word beside it: a bare 550 is also
+    used for a block by policy or by reputation. At MAIL all the server knows of the message is our own address and a
+    size, so a refusal there would apply to any other message as well.
 
     Args:
         said: Whether the server may have received the final dot. From then on silence, or anything that is not an
@@ -99,7 +97,11 @@ def judge(reply: Reply, step: Step, *, said: bool) -> Receipt:
         case 2 if step is Step.DOT and said:
             return receipt(reply, Outcome.ACCEPTED)
         case 4 | 5 as severity:
-            return receipt(reply, *_sort(reply, step, permanent=severity == 5))
+            outcome, fault = _sort(reply, step, permanent=severity == 5)
+            # After RCPT it may be the message that is refused.
+            lasting = step is Step.RCPT and outcome is Outcome.REFUSED and fault is None
+            permanent = lasting and diagnose(reply.status, reply.text) is Cause.UNSAID
+            return receipt(reply, outcome, fault, permanent=permanent)
         case _:
             return receipt(reply, Outcome.IN_DOUBT if said else Outcome.RETRY_LATER, Fault.BACKEND)
 
@@ -116,12 +118,13 @@ def _sort(reply: Reply, step: Step, *, permanent: bool) -> tuple[Outcome, Fault 
         return Outcome.RETRY_LATER, Fault.BACKEND
     if not permanent:
         return Outcome.RETRY_LATER, None
-    if status in NOBODY_THERE:
+    cause = diagnose(status, reply.text)
+    if cause is Cause.GONE:
         return Outcome.REFUSED, Fault.ADDRESS
-    return Outcome.REFUSED, Fault.MESSAGE if status.startswith("5.7.") else None
+    return Outcome.REFUSED, Fault.MESSAGE if status.startswith("5.7.") and cause is Cause.ELSEWHERE else None
 
 
-def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None) -> Receipt:
+def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None, *, permanent: bool = False) -> Receipt:
     """
     Return the receipt for a reply, cut and cleaned so that any store can keep it.
 
@@ -135,6 +138,7 @@ def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None) -> Recei
         code=reply.code,
         status=reply.status,
         fault=fault,
+        permanent=permanent,
         provider_id="" if queued is None else queued[queued.lastindex or 0][:_LONGEST_ID],
     )
 

@@ -11,20 +11,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from email import message_from_bytes, message_from_string
-from email.errors import MessageError
-from email.header import decode_header, make_header
+from email import message_from_bytes
 from email.message import Message as Mail
-from email.policy import Compat32
-from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import attrs
 
-from optly.backends._reply import clean, decoded, newest_text
-from optly.backends._verdict import NOBODY_THERE
+from optly.backends._fields import (
+    MOST_FIELDS,
+    POLICY,
+    addresses_in,
+    field,
+    match,
+    senders_of,
+    subject_of,
+    without_marks,
+)
+from optly.backends._reply import decoded, written
+from optly.backends._reports import Finding, findings, odd_findings
 from optly.backends.verp import ReturnPath
 from optly.contacts import Channel
 from optly.errors import NaiveDatetimeError
@@ -34,59 +41,49 @@ _log = logging.getLogger("optly")
 
 _LONGEST_MAIL: Final = 1024 * 1024
 _LONGEST_OTHER_BOUNCE: Final = 64 * 1024
-_LONGEST_HEADER = 4000
 _LONGEST_DETAIL = 1000
-_MOST_HEADERS = 10  # with the same name
 
-_STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
 _WORD = re.compile(r"^[\w-]+", re.ASCII)
-_REPLY_CODE = re.compile(r"(?<!\d)[245]\d\d(?=[ -])", re.ASCII)
 _OUR_ID = re.compile(r"<?([0-9a-f]{32})(?:@|>?$)", re.ASCII | re.IGNORECASE)
-_ID_LINE = re.compile(r"^(?:return-path|message-id):.{1,300}$", re.ASCII | re.IGNORECASE | re.MULTILINE)
-_UTF8_ADDRESS = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}", re.ASCII)  # RFC 6533 3
-
-_ACTIONS = {
-    "failed": DeliveryStatus.FAILED,
-    "error": DeliveryStatus.FAILED,  # OpenSMTPD
-    "delayed": DeliveryStatus.DELAYED,
-    "delivered": DeliveryStatus.DELIVERED,
-    # It reached the address it was sent to, and was passed on from there to others.
-    "expanded": DeliveryStatus.DELIVERED,
-    # It was passed on to a server that sends no reports: it is unknown whether it arrived.
-    "relayed": DeliveryStatus.SENT,
-}
-_FEEDBACK = {"abuse": DeliveryStatus.COMPLAINED, "opt-out": DeliveryStatus.OPTED_OUT}
-
-_DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "to")
-_AUTOMATIC_HEADERS = (
-    "x-autoreply",
-    "x-autorespond",
-    "x-autoresponder",
-    "x-auto-response-suppress",
-    "x-failed-recipients",
+# In a returned message, whatever has become of its form.
+_RETURNED = re.compile(
+    r"^[> \t]*(return-path|original-mail-from|message-id|original-envelope-id):[ \t]*(.{1,300})$",
+    re.ASCII | re.IGNORECASE | re.MULTILINE,
 )
-# Not "list": people write to lists, and their stop may arrive through one.
-_AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
+_RETURNED_TO = re.compile(r"^[> \t]*to:[ \t]*(.{1,300})$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+
+_ENCODINGS = ("base64", "quoted-printable")
+_DELIVERED_TO = (
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-delivered-to",
+    "x-envelope-to",
+    "x-resolved-to",
+    "x-forwarded-to",
+    "original-recipient",
+    "received",
+    "to",
+    "cc",
+)
+# X-Auto-Response-Suppress is not among them: it says how to answer a mail, and Exchange writes it on people's.
+_AUTOMATIC_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients")
+_NO = {"", "no", "false", "0"}
+# Not "list", "bulk" or "junk": they say how many a mail was sent to, and not who wrote it.
+_AUTOMATIC_PRECEDENCE = {"auto_reply", "auto-reply"}
 _AUTOMATIC_SENDERS = {"mailer-daemon", "postmaster"}
+# What Apple Mail sends for a person who presses its button. It calls itself an automatic reply.
+_BUTTON = "x-apple-unsubscribe"
+_BULK_HEADERS = ("list-id", "list-unsubscribe", "list-post", "feedback-id")
+_NO_REPLY = re.compile(r"(?:do[._-]?)?no[t]?[._-]?reply", re.IGNORECASE)
+_ANSWERED = ("in-reply-to", "references", "original-message-id")
+_MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@[^<>\s]*>", re.ASCII | re.IGNORECASE)
 _AUTOMATIC_SUBJECT = re.compile(
     r"auto(?:matic)?[ -]?(?:reply|response)\b|automated (?:reply|response)\b|out[ -]of[ -](?:the[ -])?office\b"
     r"|on (?:vacation|annual leave)\b|vacation (?:reply|response)\b"
     r"|ateb awtomatig|abwesenheit|automatische antwort|réponse automatique|respuesta automática|risposta automatica",
     re.IGNORECASE,
 )
-
-
-class _Policy(Compat32):
-    """
-    Reads headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), up to a limit.
-    """
-
-    def header_fetch_parse(self, name: str, value: str) -> str:
-        text = value[:_LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return clean(re.sub(r"\s*[\r\n]+\s*", " ", text))
-
-
-_POLICY = _Policy()
 
 
 def read(
@@ -115,14 +112,15 @@ def read(
     if now.tzinfo is None:
         raise NaiveDatetimeError("the time at which a mail is read has no time zone")
     try:
-        mail = message_from_bytes(raw[:_LONGEST_MAIL], policy=_POLICY)
+        mail = message_from_bytes(raw[:_LONGEST_MAIL], policy=POLICY)
         arrival = _Arrival(
             mail=mail,
             head=raw[:_LONGEST_OTHER_BOUNCE],
             name=name,
             at=_arrived(mail, now),
-            key=_header(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
-            returned_to=_returned_to(mail, return_path, recipient),
+            key=field(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
+            returned_to=None if return_path is None else _first_of(return_path.find, _recipients(mail, recipient)),
+            stops=None if return_path is None else _first_of(return_path.find_stop, _recipients(mail, recipient)),
             return_path=return_path,
         )
         return arrival.events()
@@ -143,20 +141,6 @@ class _Reference:
 
 
 @attrs.frozen(kw_only=True)
-class _Finding:
-    """
-    What a report says about one recipient.
-    """
-
-    action: str
-    status: DeliveryStatus
-    to: str = attrs.field(default="", repr=False)
-    code: str = ""
-    status_code: str = ""
-    detail: str = attrs.field(default="", repr=False)
-
-
-@attrs.frozen(kw_only=True)
 class _Arrival:
     """
     A mail that arrived, and how it arrived.
@@ -165,6 +149,7 @@ class _Arrival:
         head: Its first bytes.
         key: Identifies the mail, so that a repeat is recognised.
         returned_to: The message whose return path it was sent to.
+        stops: The message whose address for stops it was sent to.
     """
 
     mail: Mail = attrs.field(repr=False)
@@ -173,25 +158,41 @@ class _Arrival:
     at: datetime
     key: str = attrs.field(repr=False)
     returned_to: _Reference | None
+    stops: _Reference | None
     return_path: ReturnPath | None
 
     def events(self) -> tuple[DeliveryEvent | InboundMessage, ...]:
+        if self.stops is not None:
+            return (self._stop(self.stops),)
         parts = list(_outer_parts(self.mail))
-        if findings := [*_statuses(parts), *_spam_reports(parts)]:
-            return self._events(parts, findings)
+        if found := findings(parts):
+            return self._events(found)
         automatic = _is_automatic(self.mail)
-        if automatic and (findings := list(_other_bounces(self.head, parts))):
-            return self._events(parts, findings)
-        return self._message(automatic)
+        if found := odd_findings(self.head, parts, automatic=automatic, ours=self.returned_to is not None):
+            return self._events(found)
+        return self._message(parts, automatic)
 
-    def _events(self, parts: Sequence[Mail], findings: Sequence[_Finding]) -> tuple[DeliveryEvent, ...]:
-        reference = self.returned_to or _reference_inside(parts, self.return_path)
+    def _stop(self, stopped: _Reference) -> DeliveryEvent:
+        # Whatever it says, and whoever sent it: a mail program did, when its button was pressed.
+        return DeliveryEvent(
+            id=self._id("stop", stopped.contact, stopped.message),
+            backend=self.name,
+            channel=Channel.EMAIL,
+            status=DeliveryStatus.OPTED_OUT,
+            contact=stopped.contact,
+            message=stopped.message,
+            to=next(iter(senders_of(self.mail)), ""),
+            at=self.at,
+        )
+
+    def _events(self, findings: Sequence[Finding]) -> tuple[DeliveryEvent, ...]:
+        reference = self.returned_to or _reference_inside(self.head, self.mail, self.return_path)
         if reference is None:
             return ()
         events: dict[str, DeliveryEvent] = {}
         all_bounced = all(finding.status is DeliveryStatus.BOUNCED for finding in findings)
         for finding in findings:
-            status = finding.status
+            status, permanent = finding.status, finding.permanent
             if status is DeliveryStatus.BOUNCED and not all_bounced:
                 # The message was sent to one address. If that is a list of several people, some of them were reached.
                 status = DeliveryStatus.FAILED
@@ -201,6 +202,7 @@ class _Arrival:
                 backend=self.name,
                 channel=Channel.EMAIL,
                 status=status,
+                permanent=permanent,
                 contact=reference.contact,
                 message=reference.message,
                 to=finding.to or reference.to,
@@ -211,21 +213,33 @@ class _Arrival:
             )
         return tuple(events.values())
 
-    def _message(self, automatic: bool) -> tuple[InboundMessage, ...]:
-        sender = parseaddr(_header(self.mail, "from"))[1]
-        if "@" not in sender:
+    def _message(self, parts: Sequence[Mail], automatic: bool) -> tuple[InboundMessage, ...]:
+        senders = senders_of(self.mail)
+        answered = self.returned_to or _answered(self.mail)
+        if not senders and answered is None:
+            _log.warning("a mail does not say who sent it")
             return ()
-        text = newest_text(_outer_parts(self.mail)) or _own_subject(self.mail)
+        said, subject = written(parts), subject_of(self.mail)
+        plain_subject = without_marks(subject)
+        sender, *also_from = senders or [""]
         return (
             InboundMessage(
                 # The text too, because some programs reuse a Message-ID, and no stop may be lost because of that.
-                id=self._id(sender, text),
+                id=self._id(sender, said.new or plain_subject, *filter(None, [said.rest])),
                 backend=self.name,
                 channel=Channel.EMAIL,
                 sender=sender,
-                text=text,
+                also_from=tuple(also_from),
+                contact=answered.contact if answered else "",
+                message=answered.message if answered else "",
+                subject=plain_subject,
+                text=said.new,
+                rest=said.rest,
+                whole="" if said.whole == said.new else said.whole,
                 at=self.at,
                 automatic=automatic,
+                bulk=_is_bulk(self.mail, sender),
+                is_reply=subject != plain_subject or "in-reply-to" in self.mail or "references" in self.mail,
             ),
         )
 
@@ -236,40 +250,40 @@ class _Arrival:
 # ---- which message
 
 
-def _returned_to(mail: Mail, return_path: ReturnPath | None, recipient: str) -> _Reference | None:
-    headers = [value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:_MOST_HEADERS]]
-    addresses = [address for _, address in getaddresses(headers)]
-    return _first_of(return_path, [recipient, *addresses])
+def _recipients(mail: Mail, recipient: str) -> Sequence[str]:
+    return [recipient, *(value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:MOST_FIELDS])]
 
 
-def _first_of(return_path: ReturnPath | None, addresses: Sequence[str]) -> _Reference | None:
-    for address in addresses if return_path else ():
-        assert return_path is not None
-        if found := return_path.read(address):
-            return _Reference(contact=found[0], message=found[1])
+def _first_of(find: Callable[[str], tuple[str, str] | None], texts: Iterable[str]) -> _Reference | None:
+    found = next(filter(None, map(find, texts)), None)
+    return None if found is None else _Reference(contact=found[0], message=found[1])
+
+
+def _answered(mail: Mail) -> _Reference | None:
+    """
+    Find the message that a mail answers, by its id.
+    """
+    for name in _ANSWERED:
+        if found := _MESSAGE_ID.findall(field(mail, name)):
+            return _Reference(message=found[-1].lower())
     return None
 
 
-def _reference_inside(parts: Sequence[Mail], return_path: ReturnPath | None) -> _Reference | None:
+def _reference_inside(head: bytes, mail: Mail, return_path: ReturnPath | None) -> _Reference | None:
     """
-    Find the message in the fields of a report, or in the parts of the message it returns.
+    Find the message in the fields of a report, or in what it returns of the message.
     """
-    blocks = [block for part in parts if part.get_content_maintype() == "message" for block in _blocks(part)]
-    for part in parts:
-        if part.get_content_maintype() == "text":
-            # The headers alone (RFC 3462 2), or a non-standard report that returns the mail as text.
-            blocks.append(_fields("\n".join(_ID_LINE.findall(decoded(part)))))
-    paths = [parseaddr(_header(block, name))[1] for block in blocks for name in ("return-path", "original-mail-from")]
-    if reference := _first_of(return_path, paths):
+    body = head.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[2]
+    encoded = [part for part in mail.walk() if field(part, "content-transfer-encoding").lower() in _ENCODINGS]
+    body = "\n".join((body, *map(decoded, encoded[:MOST_FIELDS])))
+    returned = [(name.lower(), value) for name, value in _RETURNED.findall(body)]
+    if return_path and (reference := _first_of(return_path.find, [value for _, value in returned])):
         return reference
-    for block in blocks:
-        for name in ("message-id", "original-envelope-id"):
-            if found := _OUR_ID.match(_header(block, name)):
-                return _Reference(message=found[1].lower(), to=parseaddr(_header(block, "to"))[1])
+    for name, value in returned:
+        if name in ("message-id", "original-envelope-id") and (found := _OUR_ID.match(value.strip())):
+            to = _RETURNED_TO.search(body)
+            return _Reference(message=found[1].lower(), to=next(iter(addresses_in(to[1])), "") if to else "")
     return None
-
-
-# ---- reports
 
 
 def _outer_parts(mail: Mail) -> Iterator[Mail]:
@@ -283,109 +297,6 @@ def _outer_parts(mail: Mail) -> Iterator[Mail]:
             yield from _outer_parts(part)
 
 
-def _blocks(part: Mail) -> Iterator[Mail]:
-    """
-    Yield the groups of fields in a part of a report. Each has the form of the headers of a mail.
-
-    The library splits a ``message/delivery-status``. It parses the newer type of RFC 6533 as a mail, whose headers are
-    the first group and whose body is the rest.
-    """
-    for block in part.get_payload() if part.is_multipart() else ():
-        assert isinstance(block, Mail)
-        yield block
-        if part.get_content_type() == "message/global-delivery-status":
-            yield from map(_fields, re.split(r"\n\s*\n", decoded(block)))
-
-
-def _statuses(parts: Sequence[Mail]) -> Iterator[_Finding]:
-    """
-    Parse the reports of RFC 3464 and RFC 6533.
-    """
-    for part in parts:
-        if part.get_content_type() in ("message/delivery-status", "message/global-delivery-status"):
-            for block in _blocks(part):
-                action = _match(_WORD, _header(block, "action").lower())
-                if action in _ACTIONS:
-                    yield _finding(block, action, _ACTIONS[action])
-
-
-def _finding(block: Mail, action: str, status: DeliveryStatus) -> _Finding:
-    diagnostic = _header(block, "diagnostic-code")
-    status_code = _match(_STATUS, _header(block, "status"))
-    if status_code.endswith(".0.0"):
-        # Exim gives no more than that. The other server's own words say more.
-        status_code = _match(_STATUS, diagnostic) or status_code
-    if status is DeliveryStatus.FAILED and status_code in NOBODY_THERE:
-        status = DeliveryStatus.BOUNCED
-    return _Finding(
-        action=action,
-        status=status,
-        to=_typed_address(_header(block, "original-recipient")) or _typed_address(_header(block, "final-recipient")),
-        code=_match(_REPLY_CODE, diagnostic),
-        status_code=status_code,
-        detail=diagnostic,
-    )
-
-
-def _typed_address(value: str) -> str:
-    """
-    Return the address in a field such as ``rfc822; ada@example.com``, or an empty string.
-    """
-    address = value.rpartition(";")[2].strip().strip("<>")
-    address = _UTF8_ADDRESS.sub(lambda found: _character(found[1]), address)
-    return address if "@" in address else ""
-
-
-def _character(digits: str) -> str:
-    number = int(digits, 16)
-    return chr(number) if 0x7F < number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else ""
-
-
-def _spam_reports(parts: Sequence[Mail]) -> Iterator[_Finding]:
-    """
-    Parse the reports of RFC 5965, which a mailbox provider sends when someone marks a message as spam.
-    """
-    for part in parts:
-        if part.get_content_type() == "message/feedback-report":
-            for block in _blocks(part):
-                kind = _header(block, "feedback-type").lower()
-                if kind in _FEEDBACK:
-                    to = _typed_address(_header(block, "original-rcpt-to"))
-                    yield _Finding(action=kind, status=_FEEDBACK[kind], to=to, code=kind)
-
-
-def _other_bounces(head: bytes, parts: Sequence[Mail]) -> Iterator[_Finding]:
-    """
-    Parse a non-standard bounce, if the extra ``bounces`` is installed.
-
-    flufl.bounce recognises many forms, but calls a bounce permanent if it cannot tell. So an address counts as dead
-    only if the text contains a status code that says so, and none that says otherwise.
-    """
-    try:
-        from flufl.bounce import all_failures
-
-        delayed, failed = all_failures(message_from_bytes(head, policy=_POLICY))
-    except Exception:  # Not installed, or failed on this mail.
-        return
-    words = next((decoded(part) for part in parts if part.get_content_type() == "text/plain"), "")
-    codes = set(_STATUS.findall(words))
-    status_code = min(codes) if len(codes) == 1 else ""
-    gone = bool(codes) and codes <= NOBODY_THERE
-    for address in sorted(delayed):
-        yield _Finding(
-            action="delayed", status=DeliveryStatus.DELAYED, to=address.decode("ascii", "replace"), detail=words
-        )
-    for address in sorted(failed):
-        yield _Finding(
-            action="failed",
-            status=DeliveryStatus.BOUNCED if gone else DeliveryStatus.FAILED,
-            to=address.decode("ascii", "replace"),
-            code=_match(_REPLY_CODE, words),
-            status_code=status_code,
-            detail=words,
-        )
-
-
 # ---- who wrote it
 
 
@@ -395,51 +306,24 @@ def _is_automatic(mail: Mail) -> bool:
 
     Source: RFC 3834 2 and 5. The rest was in use before it, or is Microsoft's.
     """
+    if field(mail, _BUTTON).lower() not in _NO:
+        return False
     return (
-        _match(_WORD, _header(mail, "auto-submitted").lower()) not in ("", "no")
-        or _header(mail, "return-path") == "<>"
+        match(_WORD, field(mail, "auto-submitted").lower()) not in _NO
+        or field(mail, "return-path") == "<>"
         or mail.get_content_type() == "multipart/report"
-        or any(header in mail for header in _AUTOMATIC_HEADERS)
-        or _header(mail, "precedence").lower() in _AUTOMATIC_PRECEDENCE
-        or parseaddr(_header(mail, "from"))[1].partition("@")[0].lower() in _AUTOMATIC_SENDERS
-        or _AUTOMATIC_SUBJECT.match(_subject(mail)) is not None
+        or any(field(mail, name).lower() not in _NO for name in _AUTOMATIC_HEADERS)
+        or field(mail, "precedence").lower() in _AUTOMATIC_PRECEDENCE
+        or any(sender.partition("@")[0].lower() in _AUTOMATIC_SENDERS for sender in senders_of(mail)[:1])
+        or _AUTOMATIC_SUBJECT.match(subject_of(mail)) is not None
     )
 
 
-def _own_subject(mail: Mail) -> str:
-    """
-    Return the subject of a mail that is not a reply. One sent through ``mailto:…?subject=unsubscribe`` has no text.
-    """
-    subject = _subject(mail)
-    return "" if re.match(r"(?:re|aw|sv|fwd?|wg)\s*:", subject, re.IGNORECASE) or "in-reply-to" in mail else subject
+def _is_bulk(mail: Mail, sender: str) -> bool:
+    return any(name in mail for name in _BULK_HEADERS) or bool(_NO_REPLY.match(sender))
 
 
 # ---- fields
-
-
-def _header(mail: Mail, name: str) -> str:
-    """
-    Return a header on one line, or an empty string. Not decoded: an encoded name may contain what looks like an
-    address.
-    """
-    return str(mail.get(name, "")).strip()
-
-
-def _subject(mail: Mail) -> str:
-    written = _header(mail, "subject")
-    try:
-        return clean(str(make_header(decode_header(written)))).strip()
-    except (MessageError, LookupError, ValueError):
-        return written
-
-
-def _fields(text: str) -> Mail:
-    return message_from_string(text.lstrip(), policy=_POLICY)
-
-
-def _match(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found[0] if found else ""
 
 
 def _arrived(mail: Mail, now: datetime) -> datetime:
@@ -447,7 +331,7 @@ def _arrived(mail: Mail, now: datetime) -> datetime:
     Return when our own server accepted the mail: its header is the topmost. What the sender wrote is not relied on.
     """
     try:
-        at = parsedate_to_datetime(_header(mail, "received").rpartition(";")[2])
+        at = parsedate_to_datetime(field(mail, "received").rpartition(";")[2])
         return min((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), now)
     except (ValueError, TypeError, IndexError, OverflowError):
         return now

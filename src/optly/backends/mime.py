@@ -31,6 +31,7 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _LONGEST_LINE = 998  # RFC 5322 2.1.1, without the line break
 _LONGEST_PLAIN_LINE = 78  # of a body that is not encoded
 _PLAIN = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-z0-9.-]{1,255}", re.ASCII)
+_UNSUBSCRIBE: Final = "List-Unsubscribe"
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -156,6 +157,21 @@ def build(
     content = (None if utf8 else by_hand(parts)) or by_library(parts, utf8=utf8)
     _must_be_lines(content)
     return Letter(id=message.id, sender=written[2], recipient=written[1], utf8=utf8, content=content)
+
+
+def with_stop_address(message: Message, address: str) -> Message:
+    """
+    Return *message* with a ``mailto:`` beside the address of the page in List-Unsubscribe, if it has such a header.
+
+    Some mail programs show no button for the address of a page alone.
+
+    Source: RFC 2369 section 3.2, https://www.rfc-editor.org/rfc/rfc2369#section-3.2 (read 2026-11-29).
+    """
+    headers = dict(message.headers)
+    if _UNSUBSCRIBE not in headers:
+        return message
+    headers[_UNSUBSCRIBE] += f", <mailto:{address}?subject=unsubscribe>"
+    return attrs.evolve(message, headers=headers)
 
 
 @attrs.frozen(kw_only=True)

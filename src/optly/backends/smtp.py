@@ -23,12 +23,12 @@ import attrs
 from optly.backends._conversation import Conversation, Manners
 from optly.backends._server import TLS, Server
 from optly.backends._verdict import not_sent
-from optly.backends.mime import NO_HEADERS, Letter, Sender, build
+from optly.backends.mime import NO_HEADERS, Letter, Sender, build, with_stop_address
 from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 
-__all__ = ["TLS", "ReturnPath", "SMTPBackend", "Signer"]
+__all__ = ["TLS", "ReturnPath", "SMTPBackend", "Signer", "StopAddress"]
 
 _log = logging.getLogger("optly")
 
@@ -68,6 +68,18 @@ class ReturnPath(Protocol):
         """
 
 
+@runtime_checkable
+class StopAddress(Protocol):
+    """
+    Makes an address for the stops of each message as well, as :class:`optly.backends.verp.ReturnPath` does.
+    """
+
+    def stop_address_for(self, contact: str, message: str) -> str:
+        """
+        Return the address to which a mail stops messages to this contact.
+        """
+
+
 class SMTPBackend:
     """
     Sends email through a mail server over SMTP. Safe to share between threads, and across a fork.
@@ -92,7 +104,8 @@ class SMTPBackend:
             server whose pipelining does not work.
         messages_per_connection: After this many messages a new connection is made.
         local_hostname: The name to give in EHLO, instead of this machine's own name.
-        return_path: Where bounces go, instead of to the sender: an address, or an object that makes one per message.
+        return_path: Where bounces go, instead of to the sender: an address, or an object that makes one per message. If
+            it is a `StopAddress` too, List-Unsubscribe has an address of its own, and what is sent there is a stop.
         signer: Signs each email. Most mail servers do it themselves.
         dsn: Whether to request delivery status notifications, to the return path, for messages that are delayed or fail
             later. Servers that offer this (RFC 3461) then identify the message.
@@ -200,7 +213,10 @@ class SMTPBackend:
         Return the email, or the receipt of a message that cannot be written with these settings.
         """
         path = self._return_path
+        stops: object = path
         try:
+            if isinstance(stops, StopAddress) and message.contact:
+                message = with_stop_address(message, stops.stop_address_for(message.contact, message.id))
             if path is not None and not isinstance(path, EmailAddress):
                 path = EmailAddress.parse(path.address_for(message.contact, message.id))
         except Exception as error:  # A host's code may raise anything, and its message may contain an address.

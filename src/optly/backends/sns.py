@@ -19,6 +19,9 @@ from urllib.parse import parse_qs
 import attrs
 
 from optly.backends._aws import host
+from optly.backends._diagnosis import Cause, diagnose
+from optly.backends._feedback import feedback_status
+from optly.backends._fields import addresses_in
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
 from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
@@ -366,13 +369,14 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
     name = _text(about, "feedbackId") or _text(mail, "messageId") or name
     found = []
     for index, recipient in enumerate(_recipients(record, about, mail)):
-        status, to = record.status(about, recipient), _text(recipient, "emailAddress")
+        status, to = record.status(about, recipient), _address(_text(recipient, "emailAddress"))
         if status is not None and (to or contact):
             event = DeliveryEvent(
                 id=f"{kind}/{index}/{timestamp}/{name}"[:200],
                 backend=backend,
                 channel=Channel.EMAIL,
                 status=status,
+                permanent=status is DeliveryStatus.FAILED and kind == "Bounce" and _is_permanent(about, recipient),
                 contact=contact,
                 message=message,
                 to=to,
@@ -385,6 +389,13 @@ def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[Delive
     return tuple(found)
 
 
+def _address(text: str) -> str:
+    """
+    Return the address of a recipient, whom Amazon sometimes repeats with a name.
+    """
+    return next(iter(addresses_in(text)), text)
+
+
 def _recipients(record: _Record, about: Json, mail: Json) -> Sequence[Json]:
     listed = [entry for entry in _list(about, record.recipients) if isinstance(entry, dict)]
     plain = [text for text in _list(about, "recipients") or _list(mail, "destination") if isinstance(text, str)]
@@ -392,7 +403,8 @@ def _recipients(record: _Record, about: Json, mail: Json) -> Sequence[Json]:
 
 
 def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
-    if _text(recipient, "action") == "delayed":
+    action = _text(recipient, "action")
+    if action == "delayed":
         return DeliveryStatus.DELAYED
     match _text(bounce, "bounceType"), _text(bounce, "bounceSubType"):
         case "Permanent", "UnsubscribedRecipient":
@@ -400,23 +412,36 @@ def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
         case "Permanent", "Suppressed" | "OnAccountSuppressionList":
             # Amazon did not try, so this says nothing about the address.
             return DeliveryStatus.FAILED
-        case "Permanent", _:
-            # RFC 3463: 4.x.x is temporary, x.2.2 is a full mailbox, x.7.x a matter of policy.
-            temporary = re.match(r"4\.|5\.2\.2$|5\.7\.", _text(recipient, "status"))
-            return DeliveryStatus.FAILED if temporary else DeliveryStatus.BOUNCED
-        case "Transient", "General":
+        case "Permanent", kind:
+            # Amazon calls most of what is refused permanent. Without a word beside it, its own word has to do.
+            silent = not recipient.get("status") and not recipient.get("diagnosticCode")
+            cause = _cause(recipient)
+            gone = cause is Cause.GONE or (cause is Cause.UNSAID and (silent or kind == "NoEmail"))
+            return DeliveryStatus.BOUNCED if gone else DeliveryStatus.FAILED
+        case "Transient", "General" if action != "failed" and not _text(recipient, "status").startswith("5."):
             # Most of these are out-of-office replies to an email that arrived.
             return DeliveryStatus.SENT
         case _:
             return DeliveryStatus.FAILED
 
 
+def _cause(recipient: Json) -> Cause:
+    return diagnose(_text(recipient, "status"), _text(recipient, "diagnosticCode"), told_hard=True)
+
+
+def _is_permanent(bounce: Json, recipient: Json) -> bool:
+    """
+    Whether a failure may be for ever, because no cause but the address is named.
+    """
+    tried = _text(bounce, "bounceSubType") not in ("Suppressed", "OnAccountSuppressionList")
+    lasting = _text(bounce, "bounceType") == "Permanent" or _text(recipient, "action") == "failed"
+    return tried and lasting and _cause(recipient) is Cause.UNSAID
+
+
 def _complaint(complaint: Json, _recipient: Json) -> DeliveryStatus | None:
     if _text(complaint, "complaintSubType") == "OnAccountSuppressionList":
         return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained about this email.
-    if _text(complaint, "complaintFeedbackType") == "not-spam":
-        return None  # RFC 6430: the person moved it out of the spam folder.
-    return DeliveryStatus.COMPLAINED
+    return feedback_status(_text(complaint, "complaintFeedbackType"))
 
 
 def _subscription(subscription: Json, _recipient: Json) -> DeliveryStatus | None:

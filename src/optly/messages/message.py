@@ -123,6 +123,7 @@ class Receipt:
         status: The enhanced status code of RFC 3463 if the provider gave one, such as ``5.1.1`` (no such address) or
             ``5.7.1`` (a matter of policy, which says nothing about the address); else empty.
         fault: Why it was not accepted, if it was not and that is known.
+        permanent: Of a refusal: as in a `DeliveryEvent`.
         provider_id: The provider's own id for the message, or empty.
         retry_after: How long the provider asks us to wait, or None.
     """
@@ -132,6 +133,7 @@ class Receipt:
     code: int | None = None
     status: str = ""
     fault: Fault | None = None
+    permanent: bool = False
     provider_id: str = ""
     retry_after: timedelta | None = None
 
@@ -175,6 +177,8 @@ class DeliveryEvent:
         at: When it happened, by the provider's clock. Aware.
         code: The provider's own code, such as ``30005``, or empty.
         status_code: The enhanced status code of RFC 3463, or empty.
+        permanent: Of a failure: whether it may be for ever, because no cause but the address is named. If such failures
+            go on for two weeks, nobody is there.
         detail: The provider's own text, kept as evidence. May contain an address, so it is not in the repr.
     """
 
@@ -188,6 +192,7 @@ class DeliveryEvent:
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     code: str = ""
     status_code: str = ""
+    permanent: bool = False
     detail: str = attrs.field(default="", repr=False)
 
 
@@ -209,10 +214,20 @@ class InboundMessage:
     Attributes:
         id: Identifies the message, so that a repeat is recognised. Up to 200 characters.
         backend: Name of the backend that parsed it.
-        sender: The address or number it came from. Not in the repr.
-        text: Its text, without quoted text. Not in the repr.
+        sender: The address or number it came from; empty if that cannot be read. Not in the repr.
+        also_from: Further addresses that it may have come from. Not in the repr.
+        contact, message: Ids of the contact and of the message it answers, if that is proved: it repeats the id of the
+            message, or came to its return path. Either may be empty; of the id of the message, 16 digits will do.
+        subject: Its subject, without a mark such as ``Re:``. Not in the repr.
+        text: What its writer added, without quoted text. Not in the repr.
+        rest: What else it says that its writer may have added, such as below a signature. A stop counts there too, if
+            we did not write it. Not in the repr.
+        whole: All that it says, for people to read; empty if that is the text alone. Not in the repr.
         at: When it arrived, by the provider's clock. Aware.
-        automatic: Whether a machine wrote it, such as an out-of-office reply. It then answers nothing.
+        automatic: Whether a machine wrote it, such as an out-of-office reply. It then answers nothing, but a stop in it
+            counts.
+        bulk: Whether it was sent to many, such as a newsletter or through a list. Nobody is added to the record for it.
+        is_reply: Whether its subject is probably that of the message it answers.
         keyword: The keyword the provider recognised, or None. The text is read as well.
     """
 
@@ -220,7 +235,15 @@ class InboundMessage:
     backend: str
     channel: Channel
     sender: str = attrs.field(repr=False)
+    also_from: tuple[str, ...] = attrs.field(default=(), repr=False)
+    contact: str = ""
+    message: str = ""
+    subject: str = attrs.field(default="", repr=False)
     text: str = attrs.field(repr=False)
+    rest: str = attrs.field(default="", repr=False)
+    whole: str = attrs.field(default="", repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     automatic: bool = False
+    bulk: bool = False
+    is_reply: bool = False
     keyword: Keyword | None = None

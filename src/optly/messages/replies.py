@@ -4,8 +4,8 @@ What a person means by a reply to a message: stop, yes, no, a number, start, hel
 Two of these are read in opposite ways. A **stop** is read widely: wherever there is a clear word or phrase for it, and
 whatever is beside it. A **yes** is read narrowly: only when the whole message is one. To miss a stop is a breach of the
 law; to see one that is not there costs messages that the person can ask for again. Anything else is `Other`, for a
-person to read. English and Welsh are recognised, and the keywords that providers publish. The words are in
-``replies.txt``.
+person to read. English and Welsh are recognised, the plainest words for a stop in the other languages most used in
+Britain, and the keywords that providers publish. The words are in ``replies.txt``.
 
 Source: the keywords of Twilio, https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out, and of AWS,
 https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html (both read 2026-11-23).
@@ -95,11 +95,57 @@ def read_reply(text: str) -> Reply:
     read = _plain(text[:LIMIT])
     if _pattern("<reaction>").fullmatch(read.strip()):
         return Other()  # it repeats our message, including "reply STOP"
-    if _stops(read):
+    if _stops(read) or _STOP_SIGNS.fullmatch(text.strip()):
         return Stops()
     if len(text) > LIMIT:
         return Other()
     return _whole(read)
+
+
+def stops_at_all(text: str) -> bool:
+    """
+    Whether there is a stop anywhere in a text of which nobody knows how much its sender wrote themselves.
+
+    Unlike in a reply, a word that means a stop only at the beginning does not count.
+    """
+    said = _words(_SPELT.sub(_joined, _plain(text[:LIMIT])))
+    return _stands(said)
+
+
+def is_nothing_but_a_stop(text: str) -> bool:
+    """
+    Whether a text is a stop and says nothing else, such as a subject somebody put in the place of ours.
+    """
+    plain = _plain(text[:LIMIT])
+    if not _stops(plain):
+        return False
+    said = _words(plain)
+    left = _pattern(_STOP_ALONE).sub(" ", said)
+    return bool(_pattern(_UNSUBSCRIBE).search(said)) or not _pattern(_SAYS_NOTHING).sub(" ", left).strip(" .\n")
+
+
+_LINK: Final = re.compile(r"https?://|www\.|mailto:", re.IGNORECASE)
+
+
+def without_linked(text: str, link: str = "") -> str:
+    """
+    Return *text* without the lines that offer a link, such as "To unsubscribe, click here".
+
+    Those are the lines of a paragraph down to the last one with a link in it.
+
+    Args:
+        link: How such a link begins; empty for any link.
+    """
+    kept: list[str] = []
+    start = 0
+    for line in text.split("\n"):
+        if not line.strip():
+            start = len(kept) + 1
+        elif link.casefold() in line.casefold() if link else _LINK.search(line):
+            del kept[start:]
+            continue
+        kept.append(line)
+    return "\n".join(kept)
 
 
 _MORE: Final = re.compile(
@@ -118,8 +164,11 @@ def names_more(text: str) -> bool:
 
 # ---- words
 
-_DROPPED: Final = frozenset({"Mn", "Me", "Cf", "Cc"})  # accents, variation selectors, zero-width characters, controls
+# accents, the vowel signs of Indian scripts, variation selectors, zero-width characters, controls
+_DROPPED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc"})
+_STROKES: Final = str.maketrans("łŁøØđĐ", "lLoOdD")  # which do not come apart into a letter and an accent
 _UNSEEN: Final = re.compile("['*‘’ʼ`´＇]")  # don't, f***, *stop*
+_STOP_SIGNS: Final = re.compile("[✋🤚🚫⛔🛑🔕🙅][✋🤚🚫⛔🛑🔕🙅\U0001f3fb-\U0001f3ff\ufe0f\u200d♀♂\\s!.]*")
 _STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
 _WORD: Final = re.compile(r"[^\W_]+|\n|[^\w\s-]")
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s._-]{1,3}[^\W\d_](?![^\W_])){2,}")  # s t o p, s.t.o.p
@@ -130,8 +179,12 @@ def _plain(text: str) -> str:
     Return *text* in lower case, without accents and apostrophes, each letter in its plainest form.
     """
     seen = _UNSEEN.sub("", text).replace(_STOP_SIGN, " stop ").replace("❓", "?")
-    plain = unicodedata.normalize("NFKD", seen)
-    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED).casefold()
+    return _letters(seen).casefold()
+
+
+def _letters(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
+    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED)
 
 
 def _words(plain: str) -> str:
@@ -157,7 +210,7 @@ def _sections() -> Mapping[str, str]:
         if heading := _HEADING.fullmatch(line):
             section = sections.setdefault(heading[1], [])
         elif line and not line.startswith("#"):
-            section.append(line)
+            section.append(line if line.isascii() else _letters(line))
     return {name: f"(?:{'|'.join(lines)})" for name, lines in sections.items()}
 
 
@@ -179,6 +232,9 @@ _FIRST: Final = r"(?:<polite> )*(?:<stop>|<weak>)\b"
 _ANYWHERE: Final = r"\b<clear>\b"
 _BY_ITSELF: Final = r"(?:^|\. )(?:<filler> )*<alone>(?: <filler>)*(?= \.|$)"
 _HARMLESS: Final = r"\b<harmless>\b"
+_STOP_ALONE: Final = r"\b(?:<clear>|<alone>|<slips>)\b"
+_UNSUBSCRIBE: Final = r"\b<unsubscribe>\b"
+_SAYS_NOTHING: Final = r"\b(?:<filler>|<polite>|<courtesy>|<which>|<messages>|<self>|<list>|still|request)\b"
 
 
 def _stops(plain: str) -> bool:
@@ -186,6 +242,10 @@ def _stops(plain: str) -> bool:
     typed = re.sub(r"[\s.]", "", _pattern(_COURTESY).sub("", said))
     if _pattern(_FIRST).match(said) or _pattern("<slips>").fullmatch(typed):
         return True
+    return _stands(said)
+
+
+def _stands(said: str) -> bool:
     # A phrase may run across lines. Words that make a stop harmless may not.
     left = " ".join(_pattern(_HARMLESS).sub(".", said).split())
     return bool(_pattern(_ANYWHERE).search(left) or _pattern(_BY_ITSELF).search(left))

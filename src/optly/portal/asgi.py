@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from optly.portal.http import MAX_READ, relative_path
+from optly.portal.http import MAX_READ, is_stop, relative_path
 from optly.protocols.http import Request, Response
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -29,9 +29,11 @@ def asgi_application(handle: Callable[[Request], Response], mount: str) -> ASGIA
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                body = await _body(receive) if scope["method"] == "POST" else b""
+                path = _path(scope, mount)
+                # Behind a middleware that has read the body, the next part never comes.
+                body = await _body(receive) if scope["method"] == "POST" and not is_stop(path) else b""
                 if body is not None:
-                    await _respond(await asyncio.to_thread(handle, _request(scope, body, mount)), send)
+                    await _respond(await asyncio.to_thread(handle, _request(scope, path, body)), send)
             case "lifespan":
                 await _lifespan(receive, send)
             case "websocket":
@@ -41,10 +43,10 @@ def asgi_application(handle: Callable[[Request], Response], mount: str) -> ASGIA
     return application
 
 
-def _request(scope: Scope, body: bytes, mount: str) -> Request:
+def _request(scope: Scope, path: str, body: bytes) -> Request:
     return Request(
         method=scope["method"],
-        path=_path(scope, mount),
+        path=path,
         query=scope.get("query_string", b"").decode("latin-1"),
         headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]),
         body=body,

@@ -15,7 +15,7 @@ from optly.errors import AnswerError, LinkUsedError, TooSoonError
 from optly.links import StopScope
 from optly.locale.i18n import N_, long_date, long_datetime
 from optly.portal.choices import Field, by_title, fields, read
-from optly.portal.http import Refusal, is_one_click, read_form
+from optly.portal.http import Refusal
 from optly.portal.visit import Visit, quoted
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
@@ -192,9 +192,9 @@ def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
 
 def stop_everything(visit: Visit) -> Response:
     """
-    Stop everything, through a link of any kind, even one whose question is closed.
+    Stop everything, through a link of any kind, even one whose question is closed. Nothing else is asked of the
+    request, neither where it comes from nor what is in it.
     """
-    visit.form()
     after = visit.me.stop(context=visit.context)
     opened = visit.opened_or_none()
     what = visit.say(visit.language_for(opened), _EVERYTHING)
@@ -245,10 +245,10 @@ def stop(visit: Visit) -> Response:
     """
     Stop what a stop link names: the button on its page, or the one in an email program, was pressed.
 
-    The origin of the form is not checked: anyone with the token may stop, and email programs do not send one.
+    Nothing else is asked of the request: anyone with the token may stop.
+
+    Source: RFC 8058 section 3.2, https://www.rfc-editor.org/rfc/rfc8058#section-3.2 (read 2026-11-23).
     """
-    if not is_one_click(visit.request) and "stop" not in read_form(visit.request):
-        raise Refusal(HTTPStatus.BAD_REQUEST)
     scope = visit.self_service.open_stop(visit.argument)
     after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
     return _stopped(visit, _what(visit, scope), after, goes_on=scope.channel is not None)

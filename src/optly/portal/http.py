@@ -20,14 +20,6 @@ MAX_FIELDS: Final = 200
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([a-z0-9_-]+)", re.ASCII)
 
-# The only multipart body that is ever accepted, so no general parser is needed. Matches in linear time.
-_ONE_CLICK_PART = re.compile(
-    rb"\s*--([^\r\n]{1,70})\r?\n"
-    rb"(?:(?!(?i:content-disposition:))[^\r\n]+\r?\n)*+"
-    rb"(?i:content-disposition: *form-data; *name=\"?List-Unsubscribe\"?) *\r?\n"
-    rb"(?:[^\r\n]+\r?\n)*+\r?\nOne-Click\s*--\1--\s*"
-)
-
 
 class Refusal(Exception):
     """
@@ -74,6 +66,20 @@ def relative_path(path: str, *prefixes: str) -> str:
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             return path[len(prefix) :] or "/"
     return path
+
+
+def is_stop(path: str) -> bool:
+    """
+    Return whether a POST to *path* stops something, for which its body is not needed.
+
+    Nothing is asked of a stop but that its link opens: whoever holds the link may stop. Mail programs send the button
+    of RFC 8058 in many forms, and a middleware of the host may have read the body before us.
+    """
+    match path.strip("/").lower().split("/"):
+        case ["u", _] | ["l", _, "stop"] | ["me", "stop"] | ["api", "me", "stop"] | ["api", "stop-link"]:
+            return True
+        case _:
+            return False
 
 
 def is_from_our_page(request: Request, origin: str) -> bool:
@@ -138,21 +144,3 @@ def read_json(request: Request) -> bytes:
     if len(request.body) > MAX_BODY:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return request.body
-
-
-def is_one_click(request: Request) -> bool:
-    """
-    Return whether the body is the one field with which a mail program stops messages on a person's behalf.
-
-    Mail programs should send it as ``multipart/form-data``, which is accepted for no other form.
-
-    Source: RFC 8058 section 3.2, https://www.rfc-editor.org/rfc/rfc8058#section-3.2 (read 2026-11-23).
-
-    Raises:
-        Refusal: As for `read_form`.
-    """
-    if _media_type(request)[0] != "multipart/form-data":
-        return read_form(request) == {"List-Unsubscribe": ("One-Click",)}
-    if len(request.body) > MAX_BODY:
-        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return _ONE_CLICK_PART.fullmatch(request.body) is not None

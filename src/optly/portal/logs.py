@@ -17,7 +17,7 @@ _log = logging.getLogger("optly")
 
 # A slash may also be escaped: in a raw request line it can be, and in a path within a query it is.
 _SLASH: Final = r"(?:/|%2[fF])"
-_LINK = re.compile(rf"({_SLASH}[lu]{_SLASH})(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+")
+_LINK = re.compile(rf"({_SLASH}[luLU]{_SLASH})(?:(?!%2[fF]|%3[fF])[^/\s?#\"'&<>])+")
 
 
 def redact_links(text: str) -> str:

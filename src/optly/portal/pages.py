@@ -97,7 +97,8 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
     Raises:
         Refusal: There is no such page.
     """
-    match visit.request.path.removeprefix("/").removesuffix("/").split("/"):
+    kind, *parts = visit.request.path.removeprefix("/").removesuffix("/").split("/")
+    match [kind.lower(), *parts]:  # some mail filters write links in small or in capital letters
         case ["l", code, *rest] if tuple(rest) in _BY_A_LINK and not is_session_code(code):
             return attrs.evolve(visit, credential=code), _BY_A_LINK[tuple(rest)]
         case ["me", *rest] if tuple(rest) in _IN_A_SESSION:

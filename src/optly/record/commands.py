@@ -480,6 +480,7 @@ class RecordOutcome:
 
     Attributes:
         complaint: The complaint that the message acknowledges or whose outcome it reports, if any.
+        permanent: Of a refusal: whether it may be for ever, because no cause but the address is named.
     """
 
     message: str
@@ -487,6 +488,7 @@ class RecordOutcome:
     line: int
     outcome: Outcome
     fault: Fault | None = None
+    permanent: bool = False
     question: str | None = None
     complaint: str | None = None
     backend: str = ""
@@ -504,11 +506,13 @@ class RecordDelivery:
 
     Attributes:
         message: The message, or empty if the provider reported only the address.
+        permanent: Of a failure: as for an outcome.
         at: When it happened, by the provider's clock.
         detail: The provider's words.
     """
 
     status: DeliveryStatus
+    permanent: bool = False
     channel: Channel
     line: int
     message: str = ""

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, TypeAlias, TypedDict, TypeVar, assert_never
+from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never
 
 import attrs
 
@@ -39,6 +39,7 @@ from optly.record.standing import Standing as Standing
 from optly.record.standing import StandingCharitySoftOptIn as StandingCharitySoftOptIn
 from optly.record.standing import StandingConsent as StandingConsent
 from optly.record.standing import StandingFailure as StandingFailure
+from optly.record.standing import StandingRefusals as StandingRefusals
 from optly.record.standing import StandingSoftOptIn as StandingSoftOptIn
 from optly.record.standing import StandingStop as StandingStop
 from optly.record.standing import StandingUse as StandingUse
@@ -111,7 +112,14 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.MessageRefused() | events.MessageWithheld():
             left = _without_pending(standing, event)
             untold = _untold(standing.complaints, event.message)
-            return attrs.evolve(standing, version=seq, pending=left, complaints=untold)
+            refusals = _refused_for_good(standing, event) if isinstance(event, events.MessageRefused) else None
+            return attrs.evolve(
+                standing,
+                version=seq,
+                pending=left,
+                complaints=untold,
+                refusals=standing.refusals if refusals is None else refusals,
+            )
         case events.MessageDelivered():
             return _message_delivered(standing, event, seq)
         case events.LineFailed():
@@ -123,7 +131,12 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.ComplaintAcknowledged() | events.ComplaintDecided() | events.ComplaintResolved():
             return _complaint_answered(standing, event, seq)
         case events.MessageUndelivered():
-            return attrs.evolve(standing, version=seq, complaints=_untold(standing.complaints, event.message))
+            return attrs.evolve(
+                standing,
+                version=seq,
+                complaints=_untold(standing.complaints, event.message),
+                refusals=_refused_for_good(standing, event),
+            )
         case (
             events.ServiceRequested()
             | events.MessageDoubted()
@@ -303,6 +316,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         standing,
         version=seq,
         failures=_without_failures(standing.failures, _reached(event)),
+        refusals=_without_failures(standing.refusals, _reached(event)),
         consents=_merge_consents(standing.consents, given),
         **_settled(standing, event.question, touched, event.recorded_at),
     )
@@ -313,6 +327,7 @@ def _consent_refused(standing: Standing, event: events.ConsentRefused, seq: int)
         standing,
         version=seq,
         failures=_without_failures(standing.failures, _reached(event)),
+        refusals=_without_failures(standing.refusals, _reached(event)),
         **_stopped(standing, event, seq, answered=event.question),
     )
 
@@ -419,6 +434,7 @@ def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: 
         **_sent(standing, event),
         # A failure later than this delivery stays: reports do not arrive in order.
         failures=_without_failures(standing.failures, {event.line}, event.channel, event.occurred_at),
+        refusals=_without_failures(standing.refusals, {event.line}, event.channel),
         questions=tuple(
             attrs.evolve(question, delivered_at=event.occurred_at) if question.id == event.question else question
             for question in standing.questions
@@ -434,7 +450,22 @@ def _line_failed(standing: Standing, event: events.LineFailed, seq: int) -> Stan
 
 def _line_restored(standing: Standing, event: events.LineRestored, seq: int) -> Standing:
     left = _without_failures(standing.failures, {event.line}, event.channel)
-    return attrs.evolve(standing, version=seq, failures=left)
+    working = _without_failures(standing.refusals, {event.line}, event.channel)
+    return attrs.evolve(standing, version=seq, failures=left, refusals=working)
+
+
+def _refused_for_good(
+    standing: Standing, event: events.MessageRefused | events.MessageUndelivered
+) -> tuple[StandingRefusals, ...]:
+    if not event.permanent or not event.line:
+        return standing.refusals
+    others = _without_failures(standing.refusals, {event.line}, event.channel)
+    known = standing.refused(event.channel, event.line)
+    # By our own clock: a report that was on its way for long says nothing about how long the line has failed.
+    if known is None:
+        at = event.recorded_at
+        return (*others, StandingRefusals(channel=event.channel, line=event.line, since=at, at=at))
+    return (*others, attrs.evolve(known, at=event.recorded_at, count=known.count + 1))
 
 
 def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq: int) -> Standing:
@@ -620,12 +651,15 @@ def _merge_soft_opt_ins(known: Sequence[_SoftOptIn], new: _SoftOptIn) -> tuple[_
     return tuple(kept)
 
 
+_Failing = TypeVar("_Failing", StandingFailure, StandingRefusals)
+
+
 def _without_failures(
-    failures: Sequence[StandingFailure],
+    failures: Sequence[_Failing],
     lines: set[int],
     channel: Channel | None = None,
     until: datetime | None = None,
-) -> tuple[StandingFailure, ...]:
+) -> tuple[_Failing, ...]:
     """
     Return *failures* without those of these lines, on one channel or on all, that were no later than *until*.
     """
@@ -1314,6 +1348,11 @@ def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: date
 
 _Report: TypeAlias = commands.RecordOutcome | commands.RecordDelivery
 
+# From when on messages that were refused for good, with nothing delivered between, show that nobody is there: a server
+# whose settings are wrong is put right within days.
+_REFUSALS: Final = 3
+_REFUSED_FOR: Final = timedelta(days=14)
+
 
 def _consequences(
     command: _Report, fault: Fault | None, standing: Standing, at: datetime, now: datetime
@@ -1323,12 +1362,22 @@ def _consequences(
     """
     if standing.erased_at is not None or not command.line:
         return ()
-    if fault is Fault.ADDRESS:
+    if fault is Fault.ADDRESS or (fault is None and _refuses_for_good(command, standing, now)):
         status = command.status if isinstance(command, commands.RecordOutcome) else command.status_code
         return (_written(events.LineFailed, command, **_common(now, Actor.PROVIDER, Grade.B, at), status=status),)
     if fault is Fault.OPTED_OUT:
         return _stopped_through(command, Through.PROVIDER, standing, at, now)
     return ()
+
+
+def _refuses_for_good(command: _Report, standing: Standing, now: datetime) -> bool:
+    """
+    Whether a line has refused everything for so long that nobody can be there.
+    """
+    if not command.permanent or not command.message:
+        return False
+    known = standing.refused(command.channel, command.line)
+    return known is not None and known.count + 1 >= _REFUSALS and now - known.since >= _REFUSED_FOR
 
 
 def _stopped_through(
@@ -1359,7 +1408,7 @@ def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: 
         case DeliveryStatus.DELIVERED:
             return (_written(events.MessageDelivered, command, **facts),) if command.message else ()
         case DeliveryStatus.FAILED:
-            return undelivered
+            return (*undelivered, *_consequences(command, None, standing, at, now))
         case DeliveryStatus.BOUNCED:
             return (*undelivered, *_consequences(command, Fault.ADDRESS, standing, at, now))
         case DeliveryStatus.COMPLAINED if not command.line:

@@ -548,7 +548,12 @@ class MessageAccepted(MessageEvent):
 class MessageRefused(MessageEvent):
     """
     The provider permanently refused the message. Its reply is in the slot ``reply_N``.
+
+    Attributes:
+        permanent: Whether it may be for ever, because no cause but the address is named.
     """
+
+    permanent: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -569,7 +574,12 @@ class MessageDelivered(MessageEvent):
 class MessageUndelivered(MessageEvent):
     """
     The provider had accepted the message and reported that it did not arrive. Its report is in the slot ``detail_N``.
+
+    Attributes:
+        permanent: As for a refusal.
     """
+
+    permanent: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -207,6 +207,23 @@ class StandingFailure:
 
 
 @attrs.frozen(kw_only=True)
+class StandingRefusals:
+    """
+    Messages that a line has refused for good since it last worked, with no cause named but the address.
+
+    Attributes:
+        since, at: When the first and the last of them were recorded.
+        count: How many there were.
+    """
+
+    channel: Channel
+    line: int
+    since: datetime
+    at: datetime
+    count: int = 1
+
+
+@attrs.frozen(kw_only=True)
 class StandingUse:
     """
     The latest marketing for one channel, purpose and line.
@@ -347,6 +364,7 @@ class Standing:
         answered: The wishes for a message or a call that were granted.
         failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
             arrives there, or when staff confirm that it works.
+        refusals: Lines that may receive none. A line leaves that list likewise.
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
     """
 
@@ -366,6 +384,7 @@ class Standing:
     pending: tuple[PendingUse, ...] = ()
     answered: tuple[AnsweredWish, ...] = ()
     failures: tuple[StandingFailure, ...] = ()
+    refusals: tuple[StandingRefusals, ...] = ()
     held: tuple[HeldAnswer, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     erased_at: datetime | None = None
@@ -410,6 +429,12 @@ class Standing:
         Return why a line receives no messages on *channel*, or None if it is not known to fail.
         """
         return next((known for known in self.failures if known.channel is channel and known.line == line), None)
+
+    def refused(self, channel: Channel, line: int) -> StandingRefusals | None:
+        """
+        Return what a line has refused on *channel* since it last worked, or None.
+        """
+        return next((known for known in self.refusals if known.channel is channel and known.line == line), None)
 
     def line_for(self, channel: Channel, number: int | None = None) -> Line | None:
         """

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from optly.contrib.django._site import get_portal
-from optly.portal.http import MAX_READ
+from optly.portal.http import MAX_READ, is_stop
 from optly.protocols.http import Request, Response
 
 
@@ -32,7 +32,9 @@ def pages(request: HttpRequest, rest: str) -> HttpResponse:
         # Just enough to see that there is too much.
         body = request.read(MAX_READ + 1) if request.method == "POST" else b""
     except UnreadablePostError:
-        return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+        if not is_stop(rest):
+            return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+        body = b""
     return _response(get_portal().handle(_request(request, rest, body)))
 
 

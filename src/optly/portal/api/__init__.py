@@ -22,7 +22,7 @@ import msgspec
 from optly import errors
 from optly.portal import responses
 from optly.portal.api import problems
-from optly.portal.api.bodies import Sent
+from optly.portal.api.bodies import Nothing, Sent
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS, Operation
 from optly.portal.http import Refusal, by_method, read_json
@@ -98,7 +98,7 @@ def _read(visit: Visit, operation: Operation) -> Sent:
         Refusal: It is of another media type, or too large.
         Refused: It is not what the operation takes.
     """
-    if not visit.request.body and not operation.needs_body:
+    if operation.takes is Nothing or not (visit.request.body or operation.needs_body):
         return operation.takes()
     try:
         return msgspec.json.decode(read_json(visit.request), type=operation.takes)

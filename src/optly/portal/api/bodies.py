@@ -52,7 +52,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 class Nothing(Sent, frozen=True):
     """
-    An empty object, which may be left out.
+    Nothing: whatever is sent is not read.
     """
 
 

@@ -23,8 +23,8 @@ What the MyOptly pages do, for pages that a host draws itself.
 
 The last part of a link's address is its code, and goes into the header `Authorization: Bearer <code>`, as does the
 code of a session: neither is ever part of a path. No cookie is read or set, and pages of another origin may not call:
-there is no CORS. `GET` and `HEAD` change nothing. Where nothing is to be sent, an empty object may be. Times are in
-UTC.
+there is no CORS. `GET` and `HEAD` change nothing. Where nothing is to be sent, whatever is sent is not read. Times are
+in UTC.
 
 Errors are problem details (RFC 9457), known by their `type`. New members and new types may be added; do not
 refuse what you do not know."""

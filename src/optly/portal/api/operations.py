@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from optly.portal.api import calls, problems
-from optly.portal.api.bodies import Body, Sent
+from optly.portal.api.bodies import Body, Nothing, Sent
 from optly.portal.visit import Visit
 
 _ALWAYS: Final = (problems.BUSY, problems.FAILED)
@@ -69,7 +69,8 @@ class Operation:
         """
         Return every problem it may report.
         """
-        body = _WITH_A_BODY if method == "POST" else (problems.MALFORMED,) if self.pages else ()
+        reads_body = method == "POST" and self.takes is not Nothing
+        body = _WITH_A_BODY if reads_body else (problems.MALFORMED,) if self.pages else ()
         code = _WITH_A_CODE if self.takes_code else ()
         return (*body, *code, *self.refuses, *_ALWAYS)
 

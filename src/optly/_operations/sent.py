@@ -1,0 +1,107 @@
+"""
+Messages that were sent, and are found again by what comes back: by the contact and the id, or by the id alone.
+
+Mail programs and mailbox providers repeat the id of an email and little else, so the contact of each is kept under its
+id for a year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from optly._operations.application import Application
+from optly._operations.queued import QueuedMessage
+from optly.contacts import Channel, Contact
+from optly.keys import sha256
+from optly.protocols import StoredCode
+from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
+
+# Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
+_SHORTEST_ID: Final = 16
+FULL_ID: Final = 32
+_KEPT: Final = timedelta(days=366)
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """
+    A message that was sent, as recorded.
+
+    Attributes:
+        message: Its id; empty if not known.
+    """
+
+    message: str
+    line: int
+    question: str | None = None
+    delivered: bool = False
+    undelivered: bool = False
+
+
+def remembered(app: Application, message: QueuedMessage, now: datetime) -> StoredCode | None:
+    """
+    Return what is stored so that an email is found again by its id; None for anything else.
+    """
+    if message.payload.channel is not Channel.EMAIL or not message.payload.line:
+        return None
+    # Not under the contact, so that it stays when their links are revoked. It holds nothing personal.
+    return StoredCode(
+        key=_key(app, message.id), subject=message.row.message, value=message.contact.subject, expires_at=now + _KEPT
+    )
+
+
+def _key(app: Application, message: str) -> bytes:
+    return sha256(f"sent\0{app.settings.organisation.key}\0{message}")
+
+
+async def recipient(app: Application, contact: str, message: str) -> Contact | None:
+    """
+    Return the contact whom a message was sent to; None if they are not on record.
+
+    Args:
+        contact: Id of the contact, or empty if only the message is known.
+        message: Id of the message; in full if the contact is not known.
+    """
+    subject = bytes.fromhex(contact) if contact else await _subject(app, message)
+    if subject is None:
+        return None
+    found = Contact(subject.hex())
+    return found if (await app.repository.load(found)).version else None
+
+
+async def _subject(app: Application, message: str) -> bytes | None:
+    if len(message) != FULL_ID:
+        return None
+    return await app.storage.code(_key(app, message), app.settings.clock())
+
+
+async def find_sent(app: Application, contact: Contact, channel: Channel, message: str) -> Sent | None:
+    """
+    Return the message with an id, or the beginning of one, among those sent to a contact.
+    """
+    return _find([entry.event() for entry in await app.storage.entries(contact.subject)], channel, message)
+
+
+def _find(events: Sequence[Event], channel: Channel, message: str) -> Sent | None:
+    if len(message) < _SHORTEST_ID:
+        return None
+    recorded = [
+        earlier
+        for earlier in events
+        if isinstance(earlier, MessageEvent | MessageQueued)
+        and earlier.channel is channel
+        and earlier.message.startswith(message)
+    ]
+    if not recorded:
+        return None
+    return Sent(
+        message=recorded[0].message,
+        line=recorded[0].line,
+        question=next((earlier.question for earlier in recorded if isinstance(earlier, MessageEvent)), None),
+        delivered=any(isinstance(earlier, MessageDelivered) for earlier in recorded),
+        undelivered=any(isinstance(earlier, MessageUndelivered) for earlier in recorded),
+    )

@@ -1,0 +1,106 @@
+"""
+The fields of a mail: its headers, and the addresses and marks in them. Pure.
+
+By hand where the library gives up on what people's programs write.
+"""
+
+from __future__ import annotations
+
+import re
+from email import message_from_string
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message as Mail
+from email.policy import Compat32
+from typing import Final
+
+from optly.backends._reply import clean
+
+MOST_FIELDS: Final = 10  # with the same name
+_LONGEST_FIELD: Final = 4000
+
+_ANGLE_ADDRESS = re.compile(r"<\s*([^<>\s]+@[^<>\s@]+)\s*>")
+_BARE_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"'@]+")
+_QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
+# In front of a subject: marks of a reply, a forward or an automatic reply, and what gateways add.
+_SUBJECT_MARK = re.compile(
+    r"\s*(?:"
+    r"(?:re|aw|antw|antwort|sv|vs|vl|r|rif|ref|res|odp|ynt|atb|ateb|fwd?|fw|wg|tr|rv|enc|i|pd|doorst"
+    r"|read|not read|gelesen|auto(?:matic)?[ -]?(?:reply|response)|out of office|automatische antwort"
+    r"|réponse automatique"
+    r"|ateb awtomatig)"
+    r"\s*(?:\[\d+\]|\(\d+\))?\s*[:：]|\[[^\[\]]{1,40}\])",
+    re.IGNORECASE,
+)
+
+
+class _Policy(Compat32):
+    """
+    Reads headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), up to a limit.
+    """
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        text = value[:_LONGEST_FIELD].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return clean(re.sub(r"\s*[\r\n]+\s*", " ", text))
+
+
+POLICY = _Policy()
+
+
+def field(mail: Mail, name: str) -> str:
+    """
+    Return a header on one line, or an empty string. Not decoded: an encoded name may contain what looks like an
+    address.
+    """
+    return str(mail.get(name, "")).strip()
+
+
+def subject_of(mail: Mail) -> str:
+    written = field(mail, "subject")
+    try:
+        return clean(str(make_header(decode_header(written)))).strip()
+    except (MessageError, LookupError, ValueError):
+        return written
+
+
+def without_marks(subject: str) -> str:
+    """
+    Return a subject without ``Re:`` and the like in front of it.
+    """
+    end = 0
+    while found := _SUBJECT_MARK.match(subject, end):
+        end = found.end()
+    return subject[end:].strip()
+
+
+def fields_of(text: str) -> Mail:
+    return message_from_string(text.lstrip(), policy=POLICY)
+
+
+def match(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[0] if found else ""
+
+
+def senders_of(mail: Mail) -> list[str]:
+    """
+    Return the addresses that a mail may have come from, the likeliest first. Empty if it names none.
+
+    By hand, because the library gives up on a name with a comma or an @ in it, and since Python 3.13 on an address as
+    its own name. A name in quotes may be anything, and is not searched.
+    """
+    first = addresses_in(field(mail, "from"))
+    others = [address for name in ("x-original-from", "reply-to") for address in addresses_in(field(mail, name))]
+    found = [*first, *others] or [
+        address for name in ("sender", "return-path") for address in addresses_in(field(mail, name))
+    ]
+    return list(dict.fromkeys(found))[:MOST_FIELDS]
+
+
+def addresses_in(header: str) -> list[str]:
+    """
+    Return the addresses in a header, the one that counts first.
+    """
+    plain = _QUOTED_NAME.sub(" ", header)
+    # The last, because what comes before it is a name.
+    return _ANGLE_ADDRESS.findall(plain)[::-1] or _BARE_ADDRESS.findall(plain) or _ANGLE_ADDRESS.findall(header)[::-1]

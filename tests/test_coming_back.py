@@ -1,0 +1,245 @@
+"""
+Mail that comes back, from the bytes that arrive to what the gate says afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+from world import EMAIL, KEYS, World, world
+
+from optly import Act, Channel, Contact, Content, Wording
+from optly.backends import mail, sns
+from optly.backends.verp import ReturnPath
+from optly.messages import DeliveryEvent, DeliveryStatus, Message
+from optly.record.events import MessageReceived
+from optly.results import Effect, Received
+
+PATH = ReturnPath("@bounces.acme.example.com", KEYS)
+INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
+
+
+@attrs.frozen
+class Ada:
+    """
+    Ada, who agreed to offers by email and was sent one message.
+    """
+
+    w: World
+    contact: Contact
+    letter: Message
+
+    def receives(self, raw: str | bytes, *, recipient: str = "") -> list[Received]:
+        """
+        Receive a mail about the message; its ids are put in for the names in braces.
+        """
+        if isinstance(raw, str):
+            raw = self.filled(raw).replace("\n", "\r\n").encode()
+        events = mail.read(raw, now=self.w.clock(), return_path=PATH, recipient=recipient)
+        return [self.w.manager.receive(event) for event in events]
+
+    def filled(self, text: str) -> str:
+        names = {"ID": self.letter.id, "CONTACT": self.letter.contact, "VERP": self.return_path}
+        for name, value in names.items():
+            text = text.replace(f"{{{{{name}}}}}", value)
+        return text
+
+    @property
+    def return_path(self) -> str:
+        return PATH.address_for(self.letter.contact, self.letter.id)
+
+    @property
+    def reason(self) -> str:
+        return str(self.w.manager.check(EMAIL, Channel.EMAIL, "offers").reason)
+
+    @property
+    def kept(self) -> list[str]:
+        """
+        The messages that are kept for people to read.
+        """
+        events = self.w.manager.history(self.contact)
+        return [next(iter(event.personal.values())) for event in events if isinstance(event, MessageReceived)]
+
+
+def written_to(w: World, content: Content | str = "Ten per cent off.") -> Ada:
+    contact = w.add()
+    w.manager.record_consent(
+        contact,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=Wording(text="May Acme Ltd email you offers and discounts?", language="en"),
+        act=Act.TICKED_BOX,
+        how="form",
+        at=w.clock() - timedelta(days=2),
+    )
+    content = content if isinstance(content, Content) else Content(subject="This week", text=content)
+    w.manager.send(contact, Channel.EMAIL, "offers", content)
+    w.manager.deliver()
+    w.later()
+    return Ada(w, contact, w.emails.outbox[-1])
+
+
+@pytest.fixture
+def ada() -> Ada:
+    return written_to(world())
+
+
+def reply(text: str, *, headers: Sequence[str] = (), answers: bool = True) -> str:
+    """
+    A mail from Ada in plain text.
+
+    Args:
+        headers: Instead of those of the same name.
+    """
+    written = {
+        "Received": "from mail.example.com by mx.acme.example.com with ESMTP id 1; Fri, 27 Nov 2026 10:00:00 +0000",
+        "From": "Ada <ada@example.com>",
+        "To": "hello@acme.example.com",
+        "Subject": "Re: This week" if answers else "Hello",
+        "Message-ID": "<x1@example.com>",
+        **({"In-Reply-To": "<{{ID}}@acme.example.com>"} if answers else {}),
+        "Content-Type": "text/plain; charset=utf-8",
+    }
+    for header in headers:
+        name, _, value = header.partition(": ")
+        written[name] = value
+    return "".join(f"{name}: {value}\n" for name, value in written.items() if value) + f"\n{text}\n"
+
+
+# ---- what was reported
+
+STOPPED: Final = ("objected",)
+SENT_ON: Final = ("consented",)
+OUT_OF_USE: Final = ("undeliverable",)
+
+
+def _names(letters: str) -> list[str]:
+    if not INPUTS.exists():
+        return []
+    listed = (entry["file"] for entry in json.loads((INPUTS / "index.json").read_text()))
+    return [name for name in listed if name[0] in letters]
+
+
+needs_inputs = pytest.mark.skipif(not INPUTS.exists(), reason="../shared/inputs/mail is not there")
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("abcdej"))
+def test_a_stop_that_was_reported_lost_is_one(ada: Ada, name: str) -> None:
+    """
+    However it came, and whatever the mail calls itself.
+    """
+    ada.receives((INPUTS / name).read_text())
+    assert ada.reason in STOPPED
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("f"))
+def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
+    """
+    Somebody else's newsletter, and what a mail program quotes. Nobody is put on record for it.
+    """
+    before = set(ada.w.storage.subjects("acme"))
+    ada.receives((INPUTS / name).read_text())
+    assert ada.reason in SENT_ON
+    assert before == set(ada.w.storage.subjects("acme"))
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("g"))
+def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
+    """
+    What the server said beside the code was a rate, a block or a quota.
+    """
+    received = ada.receives((INPUTS / name).read_text())
+    assert [DeliveryStatus.FAILED] == [each.event.status for each in received if isinstance(each.event, DeliveryEvent)]
+    assert ada.reason in SENT_ON
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("h"))
+def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
+    """
+    Whatever has become of its form on the way.
+    """
+    (received,) = ada.receives((INPUTS / name).read_text())
+    assert isinstance(received.event, DeliveryEvent)
+    assert (Effect.RECORDED, ada.contact) == (received.effect, received.contact)
+    only_failed = name.startswith("h10")
+    assert ada.reason in (SENT_ON if only_failed else OUT_OF_USE)
+    assert not only_failed or not received.event.code
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("i"))
+def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
+    """
+    Where no code says so, it is out of use after two weeks of nothing else.
+    """
+    ada = written_to(world())
+    for week in range(3):
+        assert ada.reason in SENT_ON
+        raw = (INPUTS / name).read_text().replace("<d1@", f"<d{week}@")
+        ada.receives(raw)
+        ada.w.later(timedelta(days=7))
+        if ada.w.allowed():
+            ada.w.manager.send(ada.contact, Channel.EMAIL, "offers", "Ten per cent off.")
+            ada.w.manager.deliver()
+        ada = attrs.evolve(ada, letter=ada.w.emails.outbox[-1])
+    assert ada.reason in OUT_OF_USE
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", _names("k"))
+def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
+    """
+    The same words mean the same by mail, over SMTP and from Amazon.
+    """
+    record = json.loads(ada.filled((INPUTS / name).read_text()))
+    (event,) = sns.events(record, backend="ses", name="n", at=ada.w.clock())
+    assert DeliveryStatus.FAILED is event.status
+    assert Effect.RECORDED is ada.w.manager.receive(event).effect
+    assert ada.reason in SENT_ON
+
+
+# ---- the mailto: of the button
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: Ada <ada@example.com>\nSubject: unsubscribe\n",
+        "From: someone.else@example.net\nSubject: \n",
+        "Subject: Automatic reply\nAuto-Submitted: auto-replied\nPrecedence: bulk\nList-Id: <x.example.com>\n",
+        "From: Ada <ada@example.com>\nSubject: START\nContent-Type: multipart/report\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_whatever_comes_to_the_address_for_stops_is_a_stop(ada: Ada, head: str, known: bool) -> None:
+    """
+    Mail programs send what they like, from whatever address, and it may be written in capitals.
+    """
+    address = PATH.stop_address_for(ada.letter.contact, ada.letter.id).upper()
+    raw = head if known else f"{head}To: <{address}>\n"
+    received = ada.receives(f"{raw}\nYes please", recipient=address if known else "")
+    assert [Effect.STOPPED] == [each.effect for each in received]
+    assert ada.reason == "objected"
+    assert [Effect.REPEATED] == [each.effect for each in ada.receives(f"{raw}\nYes please", recipient=address)]
+
+
+def test_an_address_for_stops_that_was_made_up_stops_nothing(ada: Ada) -> None:
+    """
+    Nor does the return path of the message, to which machines write.
+    """
+    address = PATH.stop_address_for(ada.letter.contact, ada.letter.id)
+    forged = ("x" if address[0] == "y" else "y") + address[1:]
+    for other in (forged, ada.return_path):
+        ada.receives(f"From: machine@example.net\nTo: <{other}>\nAuto-Submitted: auto-replied\n\nHello")
+    assert ada.reason == "consented"
