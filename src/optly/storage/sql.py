@@ -5,7 +5,7 @@ A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,13 +40,18 @@ class SQLStorage:
     Args:
         url_or_engine: A SQLAlchemy URL, as a string such as ``sqlite:///optly.db`` or as a `URL`, which allows any
             path, even one with a ``?`` in it; or the host's own engine, whose pool is then used.
+        connections: How many connections this store has open at once, at most. Other calls wait for one.
+        wait: How long a call waits for a free connection, and how long for a lock or another writer, before it raises
+            `StorageUnavailableError`. On a server, the lock timeout of the host's own engine is left as it is.
 
     Raises:
-        ConfigurationError: The database is not supported, or its driver is missing.
+        ConfigurationError: The database is not supported, its driver is missing, or a number makes no sense.
     """
 
-    def __init__(self, url_or_engine: str | URL | Engine) -> None:
-        self._database = Database(url_or_engine)
+    def __init__(
+        self, url_or_engine: str | URL | Engine, *, connections: int = 15, wait: timedelta = timedelta(seconds=10)
+    ) -> None:
+        self._database = Database(url_or_engine, connections=connections, wait=wait)
 
     def close(self) -> None:
         self._database.close()
