@@ -238,10 +238,12 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("key_versions", of=organisation))
         return frozenset(version for (version,) in rows)
 
-    def add_key_version(self, organisation: str, version: str) -> None:
-        self._database.write(
-            lambda session: session.change("put_key_version", organisation=organisation, version=version)
-        )
+    def add_key_version(self, organisation: str, version: str, marks: Sequence[protocols.Suppression] = ()) -> None:
+        def work(session: Session) -> None:
+            session.change("put_key_version", organisation=organisation, version=version)
+            _put_suppressions(session, marks)
+
+        self._database.write(work)
 
     # ---- the log
 
@@ -437,15 +439,7 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     _put_identifiers(session, sorted(identifiers, key=lambda identifier: (identifier.idkey, identifier.subject)))
     references = [reference for commit in commits for reference in commit.references]
     _put_references(session, sorted(references, key=lambda reference: reference.idkey))
-    session.change_each(
-        "put_suppression",
-        [
-            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
-            for stop in sorted(
-                (stop for commit in commits for stop in commit.suppressions), key=lambda stop: (stop.idkey, stop.scope)
-            )
-        ],
-    )
+    _put_suppressions(session, [stop for commit in commits for stop in commit.suppressions])
     wordings = {digest: text for commit in commits for digest, text in commit.wordings.items()}
     session.change_each("put_wording", [{"digest": digest, "content": wordings[digest]} for digest in sorted(wordings)])
     _enqueue(session, [_message_row(commit.organisation, message) for commit in commits for message in commit.queue])
@@ -524,6 +518,16 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
                 }
             )
     session.change_each("put_identifier", new)
+
+
+def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppression]) -> None:
+    session.change_each(
+        "put_suppression",
+        [
+            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
+        ],
+    )
 
 
 def _put_references(session: Session, references: Sequence[protocols.Reference]) -> None:
