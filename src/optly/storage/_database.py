@@ -367,8 +367,10 @@ class Database:
         except Empty:
             raise self._all_in_use() from None
         try:
-            with suppress(IndexError):
-                return self._idle.pop()
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
             return self._open()
         except BaseException:
             self._permits.put(None)
