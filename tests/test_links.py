@@ -25,7 +25,7 @@ from optly.links import (
     make_code,
     make_step_up,
     read_code,
-    step_up_key,
+    step_up_keys,
 )
 
 OLD, NEW = Keys(current="the key of last year"), Keys(current="the key of this year", previous=["the key of last year"])
@@ -149,11 +149,12 @@ def test_a_step_up_code_is_bound_to_its_session_and_to_the_key() -> None:
     """
     The same digits are kept under another name in another session, and nobody without the key can try them all.
     """
-    kept = step_up_key(NEW, "one session", "012345")
-    assert kept == step_up_key(NEW, "one session", " 012345 ")
-    assert kept != step_up_key(NEW, "another session", "012345")
-    assert kept != step_up_key(NEW, "one session", "012346")
-    assert kept != step_up_key(OLD, "one session", "012345")
+    kept, earlier = step_up_keys(NEW, "one session", "012345")
+    assert (kept, earlier) == step_up_keys(NEW, "one session", " 012345 ")
+    assert kept not in step_up_keys(NEW, "another session", "012345")
+    assert kept not in step_up_keys(NEW, "one session", "012346")
+    assert (earlier,) == step_up_keys(OLD, "one session", "012345")
+    assert kept != earlier
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── ClaimLostError          (a ConflictError)
     │   ├── StorageLockedError
     │   ├── StorageUnavailableError
+    │   ├── KeyMissingError         restart this process with every key
     │   └── ProviderUnavailableError
     └── LedgerError                 stop and investigate
         ├── DamagedError
@@ -407,6 +408,14 @@ class StorageLockedError(RetryableError):
 class StorageUnavailableError(RetryableError):
     """
     The store cannot be reached, or the connection was lost.
+    """
+
+
+class KeyMissingError(RetryableError):
+    """
+    The record is written with a key that this process does not have, so it could not see every stop.
+
+    Restart the process with that key in ``Keys(previous=[…])``. Another process may have it already.
     """
 
 

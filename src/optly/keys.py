@@ -61,15 +61,17 @@ class Key:
 @attrs.frozen(slots=False)
 class Keys:
     """
-    The key that makes new links and look-ups, and all earlier keys.
+    The key that makes new links and look-ups, and all other keys.
 
     A stop link never expires and a suppression outlives the address it is about, so never drop an old key: move it to
-    *previous*. A store remembers which keys it was written with, and a manager without one of them refuses to start,
-    because it could not see the suppressions made under it.
+    *previous*. A store remembers which keys it was written with. A manager without one of them refuses to start, and
+    one that runs refuses to look anything up, because it could not see the suppressions made under that key.
+
+    To rotate while several processes run, give all of them the new key in *previous* first.
 
     Attributes:
         current: At least 16 characters of randomness.
-        previous: Every earlier key, in any order.
+        previous: Every earlier key, and one that is to become the current one, in any order.
 
     Raises:
         ConfigurationError: A key is too short or given twice.
@@ -120,6 +122,12 @@ class Keys:
         Return the keyed hashes of a host's own *reference* for a contact, as `idkeys` does of an address.
         """
         return self._idkeys(f"{organisation}\0reference\0{reference}")
+
+    def marks(self, organisation: str) -> tuple[bytes, ...]:
+        """
+        Return for each key the keyed hash under which a store keeps which keys came into use beside it.
+        """
+        return self._idkeys(f"{organisation}\0keys\0")
 
     def _idkeys(self, message: str) -> tuple[bytes, ...]:
         encoded = message.encode()

@@ -360,13 +360,14 @@ def make_step_up(random: bytes) -> str:
     return f"{int.from_bytes(random) % 10**6:06d}"
 
 
-def step_up_key(keys: Keys, challenge: str, digits: str) -> bytes:
+def step_up_keys(keys: Keys, challenge: str, digits: str) -> tuple[bytes, ...]:
     """
-    Return the key a step-up code is stored under.
+    Return the keys a step-up code may be stored under, one for each of *keys*, that of the current one first.
 
-    It is bound to one challenge and cannot be found by trying a million digits without the secret.
+    They are bound to one challenge and cannot be found by trying a million digits without the secret.
     """
-    return hmac.digest(keys.all[0].derive("step-up/1"), f"{challenge}\0{digits.strip()}".encode(), "sha256")
+    message = f"{challenge}\0{digits.strip()}".encode()
+    return tuple(hmac.digest(key.derive("step-up/1"), message, "sha256") for key in keys.all)
 
 
 def challenge(session: bytes, address: str = "") -> str:

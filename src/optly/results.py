@@ -55,6 +55,24 @@ class Deliveries:
 
 
 @attrs.frozen(kw_only=True)
+class KnownKey:
+    """
+    One of the keys of a manager, without its secret.
+
+    Attributes:
+        version: Eight hexadecimal digits that identify it.
+        current: Whether this manager makes new links and look-ups with it.
+        used: Whether some manager has used it for this record. One that is neither used nor current is to come.
+        public_key: Its Ed25519 key, which evidence and checkpoints are verified with.
+    """
+
+    version: str
+    current: bool
+    used: bool
+    public_key: bytes
+
+
+@attrs.frozen(kw_only=True)
 class Asked:
     """
     The result of asking one contact of a list.

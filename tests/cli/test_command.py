@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cli.process import run
 from click.testing import CliRunner
+from world import KEYS, World, world
 
 from optly.cli._commands import optly
 from optly.cli._terminal import plain
@@ -88,6 +89,40 @@ def test_keys_prints_a_new_key_each_time(runner: CliRunner) -> None:
 
     assert first != second
     assert [f"{Keys(current=key.strip()).current}\n" for key in (first, second)] == [first, second]
+
+
+def test_keys_shows_how_far_a_rotation_has_come(
+    runner: CliRunner, host: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Each key by its version, what it does, and what to do next; no secret.
+    """
+    new = Keys.generate()
+
+    def shown(keys: Keys) -> list[str]:
+        rotated = world(host.storage, keys=keys).manager
+        monkeypatch.setattr(sys.modules["acme_host"], "manager", rotated)
+        result = runner.invoke(optly, ["keys", "--list"])
+        assert result.exit_code == 0
+        assert not any(secret in result.output for secret in (keys.current, *keys.previous))
+        assert all(f"{key.version} " in result.output for key in keys.all)
+        assert all(public_key.hex() in result.output for public_key in keys.public_keys)
+        return [
+            word for word in ("current:", "earlier:", "to come:", "Once every", "To rotate") if word in result.output
+        ]
+
+    assert ["current:", "To rotate"] == shown(KEYS)
+    assert ["current:", "to come:", "Once every"] == shown(Keys(current=KEYS.current, previous=[new]))
+    assert ["current:", "earlier:", "To rotate"] == shown(Keys(current=new, previous=[KEYS.current]))
+
+
+def test_the_keys_of_no_application_cannot_be_shown(runner: CliRunner) -> None:
+    """
+    The other form needs none.
+    """
+    result = runner.invoke(optly, ["keys", "--list"])
+    assert result.exit_code == 2
+    assert "--app" in result.stderr
 
 
 @pytest.mark.parametrize("missing", ["aiosmtpd", "click", "rich"])

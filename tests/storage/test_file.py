@@ -296,7 +296,7 @@ def test_a_write_whose_beginning_never_reached_the_disk_is_cut_off(
     journal = storage._journal
     assert journal is not None
     for version in (b"k1", b"k2", b"k3"):
-        journal.add(b'["add_key_version",["acme","%s"]]' % version)
+        journal.add(b'["add_key_version",["acme","%s",[]]]' % version)
         if not together:
             journal.wait(journal.position)
     journal.wait(journal.position)

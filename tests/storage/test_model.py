@@ -226,9 +226,10 @@ class Stores(RuleBasedStateMachine):
     def expire(self, at: datetime) -> None:
         self.ask("expire", at)
 
-    @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]))
-    def add_key_version(self, organisation: str, version: str) -> None:
-        self.ask("add_key_version", organisation, version)
+    @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]), idkey=names, at=instants)
+    def add_key_version(self, organisation: str, version: str, idkey: bytes, at: datetime) -> None:
+        mark = Suppression(idkey=idkey, scope=f"key/{version}", at=at, key_version=version)
+        self.ask("add_key_version", organisation, version, [mark])
 
     @rule(organisation=st.sampled_from(ORGANISATIONS), slip=st.sampled_from([0, 0, 0, 1]))
     def seal(self, organisation: str, slip: int) -> None:

@@ -11,12 +11,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from services import MYSQL, POSTGRESQL, database, fresh_database
-from sqlalchemy import URL, Table, create_engine, select, text
+from sqlalchemy import URL, Table, create_engine, event, select, text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement, ColumnClause
@@ -153,13 +156,11 @@ def test_a_released_address_leaves_the_disk(storage: SQLStorage, path: Path) -> 
     assert all(opening.salt in there for opening in first.openings.values())
 
 
-def test_what_a_reader_held_back_leaves_the_disk_later(
-    storage: SQLStorage, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_reader_held_back_leaves_the_disk_later(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """
     Somebody has a transaction open on the old state. The erasure says so, and the next write makes good for it.
     """
-    monkeypatch.setattr("optly.storage._database._BUSY_TIMEOUT", 10)
+    storage = SQLStorage(f"sqlite:///{path}", wait=timedelta(milliseconds=10))
     ada, eve = Contact("acme"), Contact("acme")
     first = ada.commit()
     storage.append([first])
@@ -173,6 +174,7 @@ def test_what_a_reader_held_back_leaves_the_disk_later(
     reader.close()
     storage.append([eve.commit()])
     assert first.openings["line_1"].salt not in on_disk(path)
+    storage.close()
 
 
 def test_a_log_left_by_a_process_that_died_is_emptied(path: Path) -> None:
@@ -223,23 +225,44 @@ def test_a_writer_waits_for_another_process(storage: SQLStorage, path: Path) -> 
     assert len(storage.entries(ada.subject)) == 2
 
 
-def test_a_writer_that_waits_too_long_gives_up(
-    path: Path, storage: SQLStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_that_waits_too_long_gives_up(path: Path, storage: SQLStorage) -> None:
     """
     With an error that says that the call may be made again.
     """
     storage.append([Contact("acme").commit()])
-    storage.close()
-    monkeypatch.setattr("optly.storage._database._PATIENCE", 0.1)
-    monkeypatch.setattr("optly.storage._database._SETTINGS", {"sqlite": ["PRAGMA busy_timeout = 1"]})
-    impatient = SQLStorage(f"sqlite:///{path}")
+    impatient = SQLStorage(f"sqlite:///{path}", wait=timedelta(milliseconds=50))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StorageUnavailableError, match="SQLITE_BUSY"):
+    with pytest.raises(StorageUnavailableError, match=r"longer than 0\.05 s \(.*SQLITE_BUSY"):
         impatient.append([Contact("acme").commit()])
     other.close()
+    impatient.append([Contact("acme").commit()])
     impatient.close()
+
+
+def test_a_writer_waits_for_a_thread_no_longer_than_for_a_process(path: Path) -> None:
+    """
+    The other thread is in the middle of its transaction; those behind it do not wait one after another.
+    """
+    storage = SQLStorage(f"sqlite:///{path}", wait=timedelta(milliseconds=50))
+    storage.append([Contact("acme").commit()])
+    begun, done = threading.Event(), threading.Event()
+
+    def work(_session: Session) -> None:
+        begun.set()
+        done.wait()
+
+    thread = threading.Thread(target=storage._database.write, args=[work])
+    thread.start()
+    begun.wait()
+    try:
+        with pytest.raises(StorageUnavailableError, match="other writers"):
+            storage.append([Contact("acme").commit()])
+    finally:
+        done.set()
+        thread.join()
+    storage.append([Contact("acme").commit()])
+    storage.close()
 
 
 def test_a_file_that_is_no_database_is_damaged(path: Path) -> None:
@@ -356,6 +379,32 @@ def test_an_engine_of_the_host_is_left_as_it_was(path: Path) -> None:
     engine.dispose()
 
 
+def test_a_pool_of_the_host_that_is_used_up_is_unavailable(path: Path) -> None:
+    """
+    The error is one of ours, like those of the store's own connections.
+    """
+    engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0, pool_timeout=0.05)
+    storage = SQLStorage(engine)
+    storage.append([Contact("acme").commit()])
+    with engine.connect(), pytest.raises(StorageUnavailableError, match="no connection to the database became free"):
+        storage.load([key()])
+    assert {} == storage.load([key()])
+    storage.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"connections": 0}, {"wait": timedelta(0)}, {"wait": timedelta(days=1, microseconds=1)}],
+)
+def test_a_store_that_could_never_work_is_a_configuration_error(path: Path, settings: dict[str, Any]) -> None:
+    """
+    It has no connection, or waits for nothing or for ever.
+    """
+    with pytest.raises(ConfigurationError):
+        SQLStorage(f"sqlite:///{path}", **settings)
+
+
 @pytest.mark.parametrize(
     "url",
     ["sqlite://", "sqlite:///:memory:", "nonsense", "oracle+nothing://scott:tiger@host/db", "sqlite+nothing:///x"],
@@ -417,6 +466,97 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     with fresh_database(request.param) as url:
         yield url
+
+
+def test_a_burst_of_threads_shares_a_bounded_number_of_connections(url: str) -> None:
+    """
+    Each thread gets its turn, and no more are opened than allowed.
+    """
+    storage = SQLStorage(url, connections=3)
+    storage.append([Contact("burst").commit()])
+    opened: list[object] = []
+    event.listen(storage._database._engine, "connect", lambda connection, _record: opened.append(connection))
+
+    def work(_: int) -> None:
+        for _again in range(5):
+            storage.append([Contact("burst").commit()])
+
+    at_once(24, work)
+    assert len(list(storage.subjects("burst"))) == 1 + 24 * 5
+    assert len(opened) <= 2  # the first was open already
+    storage.close()
+
+
+def test_a_call_waits_for_a_connection_no_longer_than_it_is_told(url: str) -> None:
+    """
+    All of them are in use; the error is one of ours, and once one is free the call works.
+    """
+    storage = SQLStorage(url, connections=2, wait=timedelta(milliseconds=50))
+    assert {} == storage.load([key()])
+    busy, done = threading.Barrier(3), threading.Event()
+
+    def work(_session: Session) -> None:
+        busy.wait()
+        done.wait()
+
+    threads = [threading.Thread(target=storage._database.read, args=[work]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    busy.wait()
+    try:
+        with pytest.raises(StorageUnavailableError, match=r"2 are allowed, for 0\.05 s"):
+            storage.load([key()])
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert {} == storage.load([key()])
+    storage.close()
+
+
+def test_connections_that_cannot_be_opened_use_up_nothing(path: Path) -> None:
+    """
+    The server was away for longer than there are connections; when it is back, the store works.
+    """
+    storage = SQLStorage(f"sqlite:///{path / 'missing' / 'optly.db'}", connections=2)
+    for _ in range(5):
+        with pytest.raises(StorageUnavailableError, match="OperationalError"):
+            storage.load([key()])
+    (path / "missing").mkdir(parents=True)
+    assert {} == storage.load([key()])
+    storage.close()
+
+
+@pytest.mark.parametrize("table", ["row", "table"])
+def test_a_lock_of_somebody_else_is_waited_for_only_so_long(server: str, table: str) -> None:
+    """
+    They hold the row of a contact, or the whole table as a migration does, and go away for lunch. Nothing is written,
+    and afterwards the same call works.
+    """
+    storage = SQLStorage(server, wait=timedelta(milliseconds=200))
+    ada = Contact("acme")
+    storage.append([ada.commit()])
+    engine = create_engine(server, poolclass=NullPool)
+    with engine.connect() as other:
+        if table == "row":
+            other.execute(heads.update().values(version=heads.c.version))
+        elif engine.dialect.name == "postgresql":
+            other.execute(text("LOCK TABLE optly_heads IN ACCESS EXCLUSIVE MODE"))
+        else:
+            other.execute(text("LOCK TABLES optly_heads WRITE"))
+        held = ada.commit()
+        with pytest.raises(StorageUnavailableError, match="other writers"):
+            storage.append([held])
+        if table == "table":
+            with pytest.raises(StorageUnavailableError, match="other writers"):
+                storage.load([ada.subject])
+            newcomer = SQLStorage(server, wait=timedelta(milliseconds=200))
+            with pytest.raises(StorageUnavailableError, match="other writers"):
+                newcomer.load([ada.subject])
+            newcomer.close()
+    storage.append([held])
+    assert problems(storage, "acme", ada.subject) == ()
+    storage.close()
 
 
 FORK = """
@@ -518,7 +658,7 @@ def test_a_deadlock_is_done_again(server: str) -> None:
     """
     Two transactions take the same rows in opposite orders; both succeed in the end.
     """
-    database = Database(server)
+    database = Database(server, connections=2, wait=timedelta(seconds=10))
     names = [key() * 2, key() * 2]
     storage = SQLStorage(server)
     for name in names:

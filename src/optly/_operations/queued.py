@@ -14,7 +14,7 @@ from optly._operations.links import new_code
 from optly._operations.payload import Payload, PayloadKind, decode
 from optly.contacts import Contact
 from optly.errors import DamagedError
-from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_key
+from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_keys
 from optly.messages import Message
 from optly.protocols import MessageState, OutboxMessage, Settlement, StoredCode
 from optly.record.events import LinkKind
@@ -82,7 +82,7 @@ def _new_code(
     now = app.settings.clock()
     if payload.kind is PayloadKind.CODE:
         digits = make_step_up(app.settings.random(8))
-        key = step_up_key(app.settings.keys, payload.challenge, digits)
+        key = step_up_keys(app.settings.keys, payload.challenge, digits)[0]
         return digits, StoredCode(key=key, subject=row.subject, value=b"", expires_at=now + STEP_UP_LIFE)
     if not payload.line or payload.answered is not None:
         return "", None

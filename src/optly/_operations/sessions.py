@@ -13,6 +13,7 @@ from optly import links
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
+from optly._operations.keyed import require_keys
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
@@ -113,11 +114,14 @@ async def take_digits(app: Application, name: str, digits: str) -> None:
     Raises:
         TooManyTriesError: Five attempts were made already.
         WrongDigitsError: The digits are wrong, or have expired.
+        KeyMissingError: They may have been sent by a process with a key that this one lacks.
     """
     await throttle.count(app, "digits", name, throttle.TRIES)
-    digits = "".join(digits.split())
-    if await app.storage.take_code(links.step_up_key(app.settings.keys, name, digits), app.settings.clock()) is None:
-        raise WrongDigitsError("the code is wrong, or older than ten minutes")
+    for key in links.step_up_keys(app.settings.keys, name, "".join(digits.split())):
+        if await app.storage.take_code(key, app.settings.clock()) is not None:
+            return
+    await require_keys(app.storage)
+    raise WrongDigitsError("the code is wrong, or older than ten minutes")
 
 
 async def step_up(access: Access, digits: str) -> str:

@@ -13,6 +13,7 @@ from typing import cast
 from optly import protocols
 from optly._operations.application import Application, Backend
 from optly._operations.blind_index import BlindIndex
+from optly._operations.keyed import KeyedStorage, use_current_key
 from optly._operations.repository import Listener, Repository
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
@@ -47,7 +48,7 @@ def make_application(
     by_channel = _by_channel(backends, wrap)
     if inspect.iscoroutinefunction(on_events):
         raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
-    _require_keys(storage, settings)
+    use_current_key(storage, settings)
     app = application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
     _warn_about_complaints(app)
     return app
@@ -82,7 +83,7 @@ def application(
     Combine settings and ports that have been checked.
     """
     index = BlindIndex(settings.organisation.key, settings.keys)
-    awaited = cast("protocols.AsyncStorage", Awaited(storage, wrap))
+    awaited = cast("protocols.AsyncStorage", KeyedStorage(storage, wrap, settings))
     return Application(
         settings=settings,
         repository=Repository(
@@ -117,19 +118,6 @@ def _by_channel(
             takes_replies=isinstance(backend, protocols.TakesReplies) and backend.takes_replies,
         )
     return by_channel
-
-
-def _require_keys(storage: protocols.Storage, settings: Settings) -> None:
-    key = settings.organisation.key
-    stored = storage.key_versions(key)
-    current, *previous = [secret.version for secret in settings.keys.all]
-    if missing := stored - {current, *previous}:
-        raise ConfigurationError(
-            f"the storage was written with {len(missing)} key(s) that are missing here: add them to "
-            "Keys(previous=[…]), or suppressions made with them would not be found"
-        )
-    if current not in stored:
-        storage.add_key_version(key, current)
 
 
 def webhooks_of(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
+from optly._operations.keyed import require_keys
 from optly._operations.lines import writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
@@ -43,11 +44,26 @@ async def stop(access: Access, context: Context) -> AfterStop:
     return AfterStop(undo=await undone_stop(access, applied.record.version, command.at), told=notified)
 
 
+async def read_stop(app: Application, token: str) -> StopScope:
+    """
+    Return what a stop link stops.
+
+    Raises:
+        LinkInvalidError: It was altered or is not one of ours.
+        KeyMissingError: It may be one of ours, signed by a process with a key that this one lacks.
+    """
+    try:
+        return app.settings.stop_links.read(token)
+    except LinkInvalidError:
+        await require_keys(app.storage)
+        raise
+
+
 async def stop_by_token(app: Application, token: str, context: Context) -> AfterStop:
     """
     Stop what a stop link says, for the page behind it and for the button of a mail program alike.
     """
-    scope = app.settings.stop_links.read(token)
+    scope = await read_stop(app, token)
     contact = Contact(scope.contact)
     record = await app.repository.load(contact)
     if not record.version:

@@ -24,19 +24,26 @@ from optly.manager import ConsentManager
 _log = logging.getLogger("optly")
 
 
+def app_option(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    Return what gives a command the option ``--app``.
+    """
+    return click.option(
+        "--app",
+        metavar="MODULE:ATTRIBUTE",
+        envvar="OPTLY_APP",
+        show_envvar=True,
+        required=required,
+        help="The application's ConsentManager, or a function that returns one.",
+    )
+
+
 def with_manager(command: Callable[..., None]) -> Callable[..., None]:
     """
     Give *command* the option ``--app``, and call it with the manager named there. The manager is closed afterwards.
     """
 
-    @click.option(
-        "--app",
-        metavar="MODULE:ATTRIBUTE",
-        envvar="OPTLY_APP",
-        show_envvar=True,
-        required=True,
-        help="The application's ConsentManager, or a function that returns one.",
-    )
+    @app_option(required=True)
     @wraps(command)
     def call(app: str, **options: Any) -> None:
         with load(app) as manager:

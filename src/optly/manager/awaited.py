@@ -20,6 +20,7 @@ from optly._operations import (
     deliver,
     gate,
     inbound,
+    keyed,
     links,
     outbox,
     proof,
@@ -62,7 +63,17 @@ from optly.record.events import Act, Actor, Engagement, Event, Manner, Through
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
-from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received, RecordedComplaint
+from optly.results import (
+    Asked,
+    Campaign,
+    Deliveries,
+    Doubt,
+    Imported,
+    KnownKey,
+    OutboxEntry,
+    Received,
+    RecordedComplaint,
+)
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
 
@@ -199,6 +210,12 @@ class AsyncConsentManager(Face):
         The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.
         """
         return self._app.settings.keys.public_keys
+
+    async def known_keys(self) -> tuple[KnownKey, ...]:
+        """
+        Return what is known of each key, the current one first, to see how far a rotation has come. No secret is in it.
+        """
+        return await keyed.known_keys(self._app.storage, self._app.settings)
 
     async def close(self) -> None:
         """
@@ -1428,14 +1445,15 @@ class AsyncConsentManager(Face):
             stop=stop, context=context, language=language, hold_within=hold_within
         )
 
-    def open_stop(self, token: str) -> StopScope:
+    async def open_stop(self, token: str) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
-        return self.self_service.open_stop(token)
+        return await self.self_service.open_stop(token)
 
     async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
@@ -1444,6 +1462,7 @@ class AsyncConsentManager(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
         return await self.self_service.stop_by_token(token, context=context)
 

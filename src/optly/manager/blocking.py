@@ -22,6 +22,7 @@ from optly._operations import (
     deliver,
     gate,
     inbound,
+    keyed,
     links,
     outbox,
     proof,
@@ -64,7 +65,17 @@ from optly.record.events import Act, Actor, Engagement, Event, Manner, Through
 from optly.record.ledger import Checkpoint, Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
-from optly.results import Asked, Campaign, Deliveries, Doubt, Imported, OutboxEntry, Received, RecordedComplaint
+from optly.results import (
+    Asked,
+    Campaign,
+    Deliveries,
+    Doubt,
+    Imported,
+    KnownKey,
+    OutboxEntry,
+    Received,
+    RecordedComplaint,
+)
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
 
@@ -199,6 +210,12 @@ class ConsentManager(Face):
         The Ed25519 keys that evidence and checkpoints are signed with, the current one first. Publish them.
         """
         return self._app.settings.keys.public_keys
+
+    def known_keys(self) -> tuple[KnownKey, ...]:
+        """
+        Return what is known of each key, the current one first, to see how far a rotation has come. No secret is in it.
+        """
+        return run_to_completion(keyed.known_keys(self._app.storage, self._app.settings))
 
     def close(self) -> None:
         """
@@ -1472,6 +1489,7 @@ class ConsentManager(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
         return self.self_service.open_stop(token)
 
@@ -1482,6 +1500,7 @@ class ConsentManager(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
         return self.self_service.stop_by_token(token, context=context)
 

@@ -292,9 +292,12 @@ class AsyncStorage(Protocol):
         Return the versions of the keys that this organisation's record was written with.
         """
 
-    async def add_key_version(self, organisation: str, version: str) -> None:
+    async def add_key_version(self, organisation: str, version: str, marks: Sequence[values.Suppression] = ()) -> None:
         """
         Record that this key is in use from now on. Harmless when repeated.
+
+        Args:
+            marks: Suppressions to add with it, all or none. `find` returns them like any others.
         """
 
     # ---- the log

@@ -288,9 +288,12 @@ class Storage(Protocol):
         Return the versions of the keys that this organisation's record was written with.
         """
 
-    def add_key_version(self, organisation: str, version: str) -> None:
+    def add_key_version(self, organisation: str, version: str, marks: Sequence[values.Suppression] = ()) -> None:
         """
         Record that this key is in use from now on. Harmless when repeated.
+
+        Args:
+            marks: Suppressions to add with it, all or none. `find` returns them like any others.
         """
 
     # ---- the log

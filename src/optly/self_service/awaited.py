@@ -336,14 +336,15 @@ class AsyncSelfService(Face):
 
     # ---- stop links
 
-    def open_stop(self, token: str) -> StopScope:
+    async def open_stop(self, token: str) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
-        return self._app.settings.stop_links.read(token)
+        return await stops.read_stop(self._app, token)
 
     async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
@@ -352,6 +353,7 @@ class AsyncSelfService(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
         return await stops.stop_by_token(self._app, token, context or Context())
 

@@ -347,8 +347,9 @@ class SelfService(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
-        return self._app.settings.stop_links.read(token)
+        return run_to_completion(stops.read_stop(self._app, token))
 
     def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
         """
@@ -357,6 +358,7 @@ class SelfService(Face):
 
         Raises:
             LinkInvalidError: It was altered or is not one of ours.
+            KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         """
         return run_to_completion(stops.stop_by_token(self._app, token, context or Context()))
 

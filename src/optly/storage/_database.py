@@ -10,12 +10,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
+from math import ceil
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
 from optly.backoff import backoff
@@ -35,8 +38,9 @@ RETRIED: Final = frozenset(
         *("SQLITE_LOCKED", "SQLITE_LOCKED_SHAREDCACHE"),
     }
 )
+_TIMED_OUT: Final = frozenset({"55P03", 1205})  # waited for a lock in vain
 _DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"})
-_PATIENCE: Final = 10.0  # seconds after which a writer that is always blocked by others gives up
+_LONGEST_WAIT: Final = timedelta(days=1)
 _FIRST_PAUSE: Final = timedelta(milliseconds=5)
 _LONGEST_PAUSE: Final = timedelta(milliseconds=250)
 _ATTEMPTS: Final = 8
@@ -54,13 +58,19 @@ _BEGIN: Final = {
     "mysql": "START TRANSACTION",
     "mariadb": "START TRANSACTION",
 }
-_BUSY_TIMEOUT: Final = 5000  # milliseconds
+# How long a statement waits for a lock, in milliseconds or in whole seconds.
+_MYSQL_LOCK_TIMEOUT: Final = "SET SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"
+_LOCK_TIMEOUT: Final = {
+    "sqlite": "PRAGMA busy_timeout = {milliseconds}",
+    "postgresql": "SET lock_timeout = {milliseconds}",
+    "mysql": _MYSQL_LOCK_TIMEOUT,
+    "mariadb": _MYSQL_LOCK_TIMEOUT,
+}
 _MYSQL_SETTINGS: Final = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",  # takes no gap locks, so fewer deadlocks
 )
 _SETTINGS: Final[Mapping[str, Sequence[str]]] = {
     "sqlite": (
-        f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA fullfsync = ON",  # on macOS fsync alone does not reach the disk
@@ -78,11 +88,10 @@ def code_of(error: object) -> str | int | None:
     """
     Return the database's own code for *error*: an SQLSTATE, a MySQL number or an SQLite name.
     """
-    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
-    match code, error:
-        case None, Exception(args=(int(number), *_)):
-            return number
-    return code
+    match error:
+        case Exception(args=(int(number), *_)):
+            return number  # MySQL's own, because one SQLSTATE stands for many of them
+    return getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
 
 
 def pause(attempt: int) -> None:
@@ -101,8 +110,9 @@ class Session:
         broken: Whether it must not be used again.
     """
 
-    def __init__(self, connection: Connection, statements: Statements) -> None:
+    def __init__(self, connection: Connection, statements: Statements, lock_timeout: str) -> None:
         self.connection = connection
+        self._lock_timeout = lock_timeout
         self.broken = False
         self._cursor: Any = connection.connection.cursor()
         self._statements = statements
@@ -162,21 +172,31 @@ class Session:
         """
         Move everything from SQLite's log into the file and empty the log. False if another connection prevented it.
         """
-        self.run(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT if patient else 0}")
+        if not patient:
+            self.run("PRAGMA busy_timeout = 0")
         try:
             self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             busy: int = self._cursor.fetchone()[0]
         finally:
-            self.run(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+            self.run(self._lock_timeout)
         return not busy
 
 
 class Database:
     """
     Runs work on a database. Safe to share between threads, and usable in a child process after a fork.
+
+    Args:
+        connections: How many connections are open at once, at most.
+        wait: How long to wait for a free connection, and for other writers.
     """
 
-    def __init__(self, url_or_engine: str | URL | Engine) -> None:
+    def __init__(self, url_or_engine: str | URL | Engine, *, connections: int, wait: timedelta) -> None:
+        if connections < 1:
+            raise ConfigurationError("a store needs at least one connection")
+        if not timedelta(0) < wait <= _LONGEST_WAIT:
+            raise ConfigurationError("the time to wait must be more than nothing and at most a day")
+        self._most, self._wait = connections, wait.total_seconds()
         self._own = not isinstance(url_or_engine, Engine)
         self._engine = url_or_engine if isinstance(url_or_engine, Engine) else _engine(url_or_engine)
         dialect = self._engine.dialect
@@ -186,7 +206,11 @@ class Database:
         if self._sqlite and self._engine.url.database in (None, "", ":memory:"):
             raise ConfigurationError("an SQLite store needs a file; to keep nothing, use MemoryStorage()")
         self._begin = _BEGIN[dialect.name]
-        self._settings = _SETTINGS[dialect.name] if self._own or self._sqlite else ()
+        self._lock_timeout = _LOCK_TIMEOUT[dialect.name].format(
+            milliseconds=ceil(self._wait * 1000), seconds=ceil(self._wait)
+        )
+        ours = self._own or self._sqlite
+        self._settings = (self._lock_timeout, *_SETTINGS[dialect.name]) if ours else ()
         self._statements = Statements(dialect)
         self._dbapi_error: type[Exception] = dialect.loaded_dbapi.Error
         self._abandoned: list[list[Session]] = []
@@ -195,10 +219,13 @@ class Database:
     def _start(self) -> None:
         self._process = os.getpid()
         self._idle: list[Session] = []
+        # One permit for each connection that may be open. A queue, because a semaphore costs more than a short read.
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        for _ in range(self._most):
+            self._permits.put(None)
         self._prepared = False
         self._preparing = threading.Lock()
-        # SQLite allows one writer at a time and makes the others sleep and retry. Threads wait here instead.
-        self._turn = threading.Lock() if self._sqlite else nullcontext()
+        self._writing = threading.Lock()
         # Whether SQLite's log may hold erased values: a process may have died before it could empty it.
         self._residue = True
 
@@ -217,7 +244,8 @@ class Database:
         Return the result of *work*. Each statement sees what was committed when it began.
 
         Raises:
-            StorageUnavailableError: The database cannot be reached, or its connections keep breaking.
+            StorageUnavailableError: The database cannot be reached, its connections keep breaking, or no connection
+                became free in time.
         """
         self._check_fork()
         return self._repeat(work)
@@ -231,11 +259,13 @@ class Database:
 
         Raises:
             ConflictError: *work* raised it. On databases other than SQLite it is raised after a short random time.
-            StorageUnavailableError: The database cannot be reached, or its connection broke. If it broke during the
-                commit, it is unknown whether anything was written.
+            StorageUnavailableError: The database cannot be reached, no connection became free or other writers were in
+                the way for too long, or the connection broke. If it broke during the commit, it is unknown whether
+                anything was written.
         """
         self._check_fork()
-        with self._turn:
+        # SQLite allows one writer at a time and makes the others sleep and retry. Threads wait here instead.
+        with self._alone(self._writing) if self._sqlite else nullcontext():
             try:
                 result = self._repeat(lambda session: self._transact(session, work))
             except ConflictError:
@@ -248,6 +278,18 @@ class Database:
                     _log.warning("erased values remain in the log of the SQLite file until no reader is active")
         return result
 
+    @contextmanager
+    def _alone(self, lock: threading.Lock) -> Iterator[None]:
+        """
+        Hold *lock*, unless another thread keeps it for too long.
+        """
+        if not lock.acquire(timeout=self._wait):
+            raise self._in_the_way("in this process")
+        try:
+            yield
+        finally:
+            lock.release()
+
     # ---- attempts
 
     def _check_fork(self) -> None:
@@ -258,7 +300,7 @@ class Database:
             self._start()
 
     def _repeat(self, work: Callable[[Session], T]) -> T:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._wait
         attempt = 0
         while True:
             session = None
@@ -270,6 +312,8 @@ class Database:
                 lost = session is not None and self._is_lost(failure, session)
                 if not (lost or code_of(failure) in RETRIED) or time.monotonic() > deadline:
                     raise self._translated(failure) from None
+            except PoolTimeoutError:
+                raise self._all_in_use() from None
             except OptlyError:
                 raise
             except BaseException:
@@ -319,13 +363,22 @@ class Database:
         if not self._prepared:
             self._prepare()
         try:
+            self._permits.get(timeout=self._wait)
+        except Empty:
+            raise self._all_in_use() from None
+        try:
             return self._idle.pop()
         except IndexError:
+            pass
+        try:
             return self._open()
+        except BaseException:
+            self._permits.put(None)
+            raise
 
     def _open(self) -> Session:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        session = Session(connection, self._statements)
+        session = Session(connection, self._statements, self._lock_timeout)
         if not connection.info.get("optly"):
             for setting in self._settings:
                 session.run(setting)
@@ -333,12 +386,15 @@ class Database:
         return session
 
     def _release(self, session: Session) -> None:
-        if session.broken:
-            self._discard(session)
-        elif self._own:
-            self._idle.append(session)
-        else:
-            session.connection.close()
+        try:
+            if session.broken:
+                self._discard(session)
+            elif self._own:
+                self._idle.append(session)
+            else:
+                session.connection.close()
+        finally:
+            self._permits.put(None)
 
     def _discard(self, session: Session) -> None:
         with suppress(Exception):
@@ -350,18 +406,21 @@ class Database:
         """
         Create or check the tables, once in each process.
         """
-        with self._preparing:
+        with self._alone(self._preparing):
             if self._prepared:
                 return
             with self._engine.connect() as connection:
                 for attempt in range(_ATTEMPTS):
                     try:
                         with connection.begin():
+                            if self._own:
+                                connection.exec_driver_sql(self._lock_timeout)
                             _create_missing(connection)
                         break
                     except DBAPIError as error:
                         # Most likely another process is creating the same tables now.
-                        if connection.invalidated or code_of(error.orig) in _DAMAGED or attempt == _ATTEMPTS - 1:
+                        hopeless = connection.invalidated or code_of(error.orig) in _DAMAGED | _TIMED_OUT
+                        if hopeless or attempt == _ATTEMPTS - 1:
                             raise
                         pause(attempt)
             self._prepared = True
@@ -372,11 +431,25 @@ class Database:
         dbapi = self._engine.dialect.loaded_dbapi
         # An error without SQLite's own code is from Python's driver: text that is not UTF-8.
         unreadable = self._sqlite and isinstance(error, dbapi.OperationalError) and code_of(error) is None
+        if code_of(error) in RETRIED | _TIMED_OUT:
+            return self._in_the_way(what)
         if unreadable or code_of(error) in _DAMAGED:
             return DamagedError(f"the SQLite file cannot be read ({what})")
         if isinstance(error, dbapi.ProgrammingError):
             return ConfigurationError(f"the database refused a statement: check the user's rights ({what})")
         return StorageUnavailableError(f"the database cannot be used ({what})")
+
+    def _in_the_way(self, what: str) -> StorageUnavailableError:
+        return StorageUnavailableError(
+            f"other writers were in the way for longer than {self._wait:g} s ({what}): try again, and see who holds a "
+            "lock on Optly's tables"
+        )
+
+    def _all_in_use(self) -> StorageUnavailableError:
+        return StorageUnavailableError(
+            f"no connection to the database became free in time ({self._most} are allowed, for {self._wait:g} s): try "
+            "again, or allow more"
+        )
 
 
 def _create_missing(connection: Connection) -> None:

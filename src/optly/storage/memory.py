@@ -342,12 +342,13 @@ class MemoryStorage:
         with self._reading:
             return frozenset(self._state.key_versions.get(organisation, ()))
 
-    def add_key_version(self, organisation: str, version: str) -> None:
+    def add_key_version(self, organisation: str, version: str, marks: Sequence[protocols.Suppression] = ()) -> None:
         with self._changing:
             versions = self._state.key_versions.setdefault(organisation, set())
-            if version not in versions:
+            if version not in versions or marks:
                 versions.add(version)
-                self._changed("add_key_version", organisation, version)
+                _suppress(self._state, marks)
+                self._changed("add_key_version", organisation, version, list(marks))
 
     # ---- the log
 
@@ -498,10 +499,7 @@ def _write(state: State, commit: protocols.Commit) -> None:
     for identifier in commit.identifiers:
         state.holders.setdefault(identifier.idkey, {})[identifier.subject] = identifier
     state.references.update((reference.idkey, reference) for reference in commit.references)
-    for stop in commit.suppressions:
-        scopes = state.suppressions.setdefault(stop.idkey, {})
-        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
-            scopes[stop.scope] = stop
+    _suppress(state, commit.suppressions)
     for digest, text in commit.wordings.items():
         state.wordings.setdefault(digest, text)
     _enqueue(state, commit.organisation, commit.queue)
@@ -512,6 +510,13 @@ def _write(state: State, commit: protocols.Commit) -> None:
     for reference in commit.closed:
         if known := state.complaints.get((commit.organisation, reference)):
             state.complaints[commit.organisation, reference] = attrs.evolve(known, open=False, reply=b"")
+
+
+def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
+    for stop in suppressions:
+        scopes = state.suppressions.setdefault(stop.idkey, {})
+        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
+            scopes[stop.scope] = stop
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

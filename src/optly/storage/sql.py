@@ -5,7 +5,7 @@ A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,13 +40,18 @@ class SQLStorage:
     Args:
         url_or_engine: A SQLAlchemy URL, as a string such as ``sqlite:///optly.db`` or as a `URL`, which allows any
             path, even one with a ``?`` in it; or the host's own engine, whose pool is then used.
+        connections: How many connections this store has open at once, at most. Other calls wait for one.
+        wait: How long a call waits for a free connection, and how long for a lock or another writer, before it raises
+            `StorageUnavailableError`. On a server, the lock timeout of the host's own engine is left as it is.
 
     Raises:
-        ConfigurationError: The database is not supported, or its driver is missing.
+        ConfigurationError: The database is not supported, its driver is missing, or a number makes no sense.
     """
 
-    def __init__(self, url_or_engine: str | URL | Engine) -> None:
-        self._database = Database(url_or_engine)
+    def __init__(
+        self, url_or_engine: str | URL | Engine, *, connections: int = 15, wait: timedelta = timedelta(seconds=10)
+    ) -> None:
+        self._database = Database(url_or_engine, connections=connections, wait=wait)
 
     def close(self) -> None:
         self._database.close()
@@ -233,10 +238,12 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("key_versions", of=organisation))
         return frozenset(version for (version,) in rows)
 
-    def add_key_version(self, organisation: str, version: str) -> None:
-        self._database.write(
-            lambda session: session.change("put_key_version", organisation=organisation, version=version)
-        )
+    def add_key_version(self, organisation: str, version: str, marks: Sequence[protocols.Suppression] = ()) -> None:
+        def work(session: Session) -> None:
+            session.change("put_key_version", organisation=organisation, version=version)
+            _put_suppressions(session, marks)
+
+        self._database.write(work)
 
     # ---- the log
 
@@ -432,15 +439,7 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     _put_identifiers(session, sorted(identifiers, key=lambda identifier: (identifier.idkey, identifier.subject)))
     references = [reference for commit in commits for reference in commit.references]
     _put_references(session, sorted(references, key=lambda reference: reference.idkey))
-    session.change_each(
-        "put_suppression",
-        [
-            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
-            for stop in sorted(
-                (stop for commit in commits for stop in commit.suppressions), key=lambda stop: (stop.idkey, stop.scope)
-            )
-        ],
-    )
+    _put_suppressions(session, [stop for commit in commits for stop in commit.suppressions])
     wordings = {digest: text for commit in commits for digest, text in commit.wordings.items()}
     session.change_each("put_wording", [{"digest": digest, "content": wordings[digest]} for digest in sorted(wordings)])
     _enqueue(session, [_message_row(commit.organisation, message) for commit in commits for message in commit.queue])
@@ -519,6 +518,16 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
                 }
             )
     session.change_each("put_identifier", new)
+
+
+def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppression]) -> None:
+    session.change_each(
+        "put_suppression",
+        [
+            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
+        ],
+    )
 
 
 def _put_references(session: Session, references: Sequence[protocols.Reference]) -> None:

@@ -80,7 +80,7 @@ class DurableContract(Contract):
         storage.put_codes([kept, taken])
         storage.take_code(taken.key, base.NOW)
         storage.count(counter, base.NOW, base.NOW)
-        storage.add_key_version(organisation, "k1")
+        storage.add_key_version(organisation, "k1", [base.stop(hers, base.NOW, "key/k1")])
         storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=["BBBBB2"])])
         storage.append([eve.commit(forget=True, suppressions=[base.stop(hers, base.NOW + base.TICK)])])
         before = everything(storage, ada, eve, [mine, hers], [kept, taken])

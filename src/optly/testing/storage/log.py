@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from optly.errors import ConflictError
-from optly.protocols import Storage
+from optly.protocols import Storage, Suppression
 from optly.record.ledger import Leaf, grow
-from optly.testing.storage._base import Contact, Contract, checkpoint, seal
+from optly.testing.storage._base import NOW, TICK, Contact, Contract, checkpoint, key, seal
 
 
 class LogContract(Contract):
@@ -27,6 +27,25 @@ class LogContract(Contract):
             storage.add_key_version(organisation, version)
         storage.add_key_version(f"{organisation}2", "k3")
         assert storage.key_versions(organisation) == {"k1", "K1", "k2"}
+
+    def test_a_key_brings_its_marks(self, storage: Storage, organisation: str) -> None:
+        """
+        They are found like other suppressions, each scope by itself; a repeat is harmless and keeps the later instant.
+        """
+        one, other = key(), key()
+        marks = [
+            Suppression(idkey=one, scope="key/k2", at=NOW, key_version="k2"),
+            Suppression(idkey=other, scope="key/k2", at=NOW, key_version="k2"),
+        ]
+        storage.add_key_version(organisation, "k1")
+        storage.add_key_version(organisation, "k2", marks)
+        assert set(marks) == set(storage.find([one, other]).suppressions)
+        storage.add_key_version(organisation, "k2", [attrs.evolve(marks[0], at=NOW + TICK)])
+        storage.add_key_version(organisation, "k3", [attrs.evolve(marks[0], scope="key/k3", key_version="k3")])
+        assert {("key/k2", "k2", NOW + TICK), ("key/k3", "k3", NOW)} == {
+            (row.scope, row.key_version, row.at) for row in storage.find([one]).suppressions
+        }
+        assert storage.key_versions(organisation) == {"k1", "k2", "k3"}
 
     def test_a_chain_that_grew_is_unsealed_until_it_is_sealed(
         self, storage: Storage, ada: Contact, eve: Contact
