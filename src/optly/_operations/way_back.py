@@ -45,7 +45,7 @@ async def offer(app: Application, address: Address) -> bool:
 
 async def _offer(app: Application, contact: Contact, line: int, channel: Channel) -> bool:
     record = await app.repository.load(contact)
-    stop = standing_stop(record.standing, channel, line, app.settings.clock())
+    stop = standing_stop(record.standing, channel, line, record.standing.latest(app.settings.clock()))
     if stop is None:
         return False
 
