@@ -46,6 +46,7 @@ from optly.record.events import (
     Through,
 )
 from optly.record.standing import (
+    MOMENTS,
     AnsweredWish,
     Complaint,
     HeldAnswer,
@@ -147,6 +148,8 @@ FULL = Standing(
 )
 ONE_REMOVED = attrs.evolve(FULL, lines=(attrs.evolve(LINES[0], removed=True), LINES[1]))
 ERASED = attrs.evolve(FULL, erased_at=BEFORE)
+# Recorded by a server whose clock is ahead of the one that decides next.
+AHEAD = attrs.evolve(FULL, recorded_at=NOW + DAY)
 
 E = TypeVar("E", bound=Event)
 
@@ -641,11 +644,14 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
 @pytest.mark.parametrize("row", EVOLVED)
 def test_an_event_changes_what_its_row_says_and_nothing_else(row: str) -> None:
     """
-    The version goes up by one, the named fields change, and everything else stays.
+    The version goes up by one, the named fields change, and everything else stays. The record does not go back in time.
     """
     before, event, changes = EVOLVED[row]
     after = evolve(before, event)
-    assert attrs.evolve(before, version=before.version + 1, **changes) == after
+    recorded: dict[str, Any] = {"version": before.version + 1, "recorded_at": event.recorded_at}
+    assert attrs.evolve(before, **recorded, **changes) == after
+    later = attrs.evolve(before, recorded_at=event.recorded_at + TICK)
+    assert attrs.evolve(after, recorded_at=event.recorded_at + TICK) == evolve(later, event)
     assert after == fold([event], before)
 
 
@@ -1378,6 +1384,43 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         ONE_REMOVED,
         commands.Stop(objection=False, line=1, at=NOW, through=Through.REPLY),
         (happened(events.ConsentWithdrawn, line=1, through=Through.REPLY),),
+    ),
+    "stop now by a clock that is behind": (
+        AHEAD,
+        commands.Stop(objection=True),
+        (
+            happened(events.ObjectionRaised, occurred_at=NOW + DAY, recorded_at=NOW + DAY),
+        ),
+    ),
+    "stop moments ago by a clock that is behind": (
+        AHEAD,
+        commands.Stop(objection=True, at=NOW - MOMENTS),
+        (happened(events.ObjectionRaised, occurred_at=NOW + DAY, recorded_at=NOW + DAY),),
+    ),
+    "tell later of a stop": (
+        AHEAD,
+        commands.Stop(objection=True, at=NOW - MOMENTS - TICK),
+        (happened(events.ObjectionRaised, occurred_at=NOW - MOMENTS - TICK, recorded_at=NOW + DAY),),
+    ),
+    "record a consent by a clock that is behind": (
+        AHEAD,
+        commands.RecordConsent(**{**FORM, "at": NOW}),
+        (
+            by_staff(
+                events.ConsentGiven, occurred_at=NOW + DAY, recorded_at=NOW + DAY, choices=(EMAIL_OFFERS,),
+                act=Act.TICKED_BOX, personal={"how_11": "paper form"},
+            ),
+        ),
+    ),
+    "tell later of a consent": (
+        AHEAD,
+        commands.RecordConsent(**{**FORM, "at": NOW - TICK}),
+        (
+            by_staff(
+                events.ConsentGiven, occurred_at=NOW - TICK, recorded_at=NOW + DAY, choices=(EMAIL_OFFERS,),
+                act=Act.TICKED_BOX, personal={"how_11": "paper form"},
+            ),
+        ),
     ),
     "stop a line that never was": (FULL, commands.Stop(objection=True, line=3, at=NOW), MissingLineError),
     "stop after an erasure": (ERASED, commands.Stop(objection=True, at=NOW), ()),

@@ -145,6 +145,25 @@ def wait(minutes: int) -> Step:
     return lambda history: history.w.later(timedelta(minutes=minutes))
 
 
+def by_another_clock(step: Step, seconds: int) -> Step:
+    """
+    Let another server take the step, whose clock is apart from ours.
+    """
+
+    def elsewhere(history: History) -> None:
+        history.w.later(timedelta(seconds=seconds))
+        try:
+            step(history)
+        finally:
+            history.w.later(timedelta(seconds=-seconds))
+
+    return elsewhere
+
+
+def set_back(minutes: int) -> Step:
+    return lambda history: history.w.later(timedelta(minutes=-minutes))
+
+
 def imported_again() -> Step:
     return lambda history: history.w.add(subscriber=Subscriber.COMPANY, language="cy")
 
@@ -169,8 +188,14 @@ waits = st.builds(wait, st.integers(0, 60))
 imports = st.builds(imported_again)
 marketings = st.builds(marketed, st.sampled_from(CHANNELS), st.sampled_from(KEYS_OF_PURPOSES))
 
-anything = st.lists(st.one_of(asks, answers, staff, sales, stops, owns, waits, imports, marketings), max_size=12)
-not_her_own = st.lists(st.one_of(staff, sales, stops, waits, imports, marketings, asks), max_size=8)
+anything_once = st.one_of(asks, answers, staff, sales, stops, owns, waits, imports, marketings)
+not_her_own_once = st.one_of(staff, sales, stops, waits, imports, marketings, asks)
+# The clocks of two servers, which the stream is to be put in order without.
+apart = st.integers(-5, 5)
+anything = st.lists(anything_once | st.builds(by_another_clock, anything_once, apart), max_size=12)
+not_her_own = st.lists(not_her_own_once | st.builds(by_another_clock, not_her_own_once, apart), max_size=8)
+# One clock that is set back by any time between them.
+clock_set_back = st.lists(anything_once | st.builds(set_back, st.integers(0, 90)), max_size=12)
 
 
 def run(history: History, steps: list[Step]) -> History:
@@ -179,15 +204,16 @@ def run(history: History, steps: list[Step]) -> History:
     return history
 
 
-@given(anything, channels, purposes, st.booleans())
+@given(anything | clock_set_back, channels, purposes, st.booleans(), apart | st.just(-3600))
 def test_promise_1_a_stop_wins(
-    steps: list[Step], channels: list[Channel], purposes: list[str], objection: bool
+    steps: list[Step], channels: list[Channel], purposes: list[str], objection: bool, seconds: int
 ) -> None:
     """
-    After a stop nothing it covers may be sent, whatever came before, even at the same instant.
+    After a stop nothing it covers may be sent, whatever came before, even at the same instant, and whatever the clock
+    says that it is recorded by.
     """
     history = run(History.begin(), steps)
-    stop(channels, purposes, objection)(history)
+    by_another_clock(stop(channels, purposes, objection), seconds)(history)
     for channel, purpose in SCOPES:
         if (not channels or channel in channels) and (not purposes or purpose in purposes):
             assert not history.allowed(channel, purpose)
@@ -221,10 +247,31 @@ def test_promise_2_only_the_person_lifts_a_stop(
     )
     assert history.permitted() == set()
     history.w.later()
-    last = max(s.at for s in history.w.manager.standing(history.ada).stops)
-    if last < history.w.clock():
-        history.choose(scope, True)
-        assert history.permitted() == {scope}
+    history.choose(scope, True)
+    assert history.permitted() == {scope}
+
+
+@given(anything | clock_set_back, st.lists(st.tuples(scopes, st.booleans(), apart), min_size=1, max_size=6))
+def test_promise_1_what_she_chose_last_counts(
+    before: list[Step], choices: list[tuple[tuple[Channel, str], bool, int]]
+) -> None:
+    """
+    Whatever the clocks of the servers say that her answers reach one after the other. What she chose is sent at once,
+    by any of them.
+    """
+    history = run(History.begin(), before)
+    chosen: dict[tuple[Channel, str], bool] = {}
+    for scope, yes, seconds in choices:
+        history.w.later(timedelta(microseconds=1))
+        by_another_clock(own(scope, yes), seconds)(history)
+        chosen[scope] = yes
+        assert {scope: history.allowed(*scope) for scope in chosen} == chosen
+    for scope, yes in chosen.items():
+        if yes:
+            history.w.manager.send(history.ada, *scope, Content(subject="Hi", text="What she chose"))
+    history.w.manager.deliver()
+    sent = [message for message in (*history.w.emails.outbox, *history.w.texts.outbox) if "she chose" in message.text]
+    assert len(sent) == sum(chosen.values())
 
 
 def one_click(history: History) -> None:
@@ -257,14 +304,17 @@ WAYS: list[tuple[Step, list[Channel]]] = [
 ]
 
 
-@given(anything, st.sampled_from(WAYS))
-def test_promise_1_a_stop_wins_whichever_way_it_comes(steps: list[Step], way: tuple[Step, list[Channel]]) -> None:
+@given(anything, st.sampled_from(WAYS), apart)
+def test_promise_1_a_stop_wins_whichever_way_it_comes(
+    steps: list[Step], way: tuple[Step, list[Channel]], seconds: int
+) -> None:
     """
-    One click and a domain's stop cover all email, STOP to a text every message to that number, whatever came before.
+    One click and a domain's stop cover all email, STOP to a text every message to that number, whatever came before and
+    whatever the clock of the server says that it reaches.
     """
     history = run(History.begin(), steps)
     stopping, covered = way
-    stopping(history)
+    by_another_clock(stopping, seconds)(history)
     for channel in covered:
         for purpose in KEYS_OF_PURPOSES:
             assert not history.allowed(channel, purpose)

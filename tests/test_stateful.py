@@ -123,7 +123,7 @@ class Life(RuleBasedStateMachine):
             self.undone(code, opened.undo)
             return
         items = opened.items
-        act = self.w.manager.choose if len(items) == len(SCOPES) else self.w.manager.answer
+        act = self.w.manager.choose if opened.kind is LinkKind.MANAGE else self.w.manager.answer
         act(code, {item.key: answer for item in items})
         for item in items:
             if answer and item.key[0] is not Channel.EMAIL:  # through the mailbox, which lifts no stop on the number

@@ -89,6 +89,7 @@ def assess(
     """
     Decide one message by the rulebook: all of its purposes have to be allowed.
     """
+    at = standing.latest(at)
     if len(purposes) == 1:
         return _assess_one(app, standing, channel, purposes[0], kind, contact, line, at, facts)
     decisions = [_assess_one(app, standing, channel, key, kind, contact, line, at, facts) for key in purposes]

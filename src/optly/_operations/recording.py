@@ -122,23 +122,18 @@ async def stop(
         raise UsageError("name one address or number for a stop, or none to stop them all")
     if organisation is not None:
         require_key(organisation)
-
-    def plan(_standing: Standing, now: datetime) -> Plan:
-        return Plan(
-            command=Stop(
-                objection=objection,
-                channels=tuple(channels),
-                purposes=tuple(purposes),
-                line=numbers[0] if numbers else None,
-                at=now if at is None else at,
-                actor=actor,
-                how=how,
-                organisation=None if organisation == app.settings.organisation.key else organisation,
-                through=through,
-            )
-        )
-
-    return (await app.repository.apply(contact, plan, read=record)).standing
+    command = Stop(
+        objection=objection,
+        channels=tuple(channels),
+        purposes=tuple(purposes),
+        line=numbers[0] if numbers else None,
+        at=at,
+        actor=actor,
+        how=how,
+        organisation=None if organisation == app.settings.organisation.key else organisation,
+        through=through,
+    )
+    return (await app.repository.apply(contact, command, read=record)).standing
 
 
 async def gone_away(app: Application, contact: Contact, channel: Channel, named: Named, **facts: Any) -> Standing:

@@ -114,7 +114,7 @@ class Plan:
 # Called with a contact and the events just recorded.
 Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 
-# Plans a change from a standing and the time. None if there is nothing to do.
+# Plans a change from a standing and the time of the contact. None if there is nothing to do.
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
 
@@ -414,12 +414,17 @@ class Repository:
     async def _prepare(
         self, record: Record, standing: Standing, planner: Planner, key: bytes
     ) -> tuple[Commit | None, Applied]:
-        now = self.settings.clock()
+        clock = self.settings.clock()
+        now = standing.latest(clock)
         plan = planner(standing, now)
-        events = () if plan is None else decide(plan.command, standing, now=now)
+        events = () if plan is None else decide(plan.command, standing, now=clock)
         if plan is None or not events:
             return None, Applied(record=record, events=())
         commit, after = await self._commit(record, plan, events, key, now)
+        if clock < now:
+            # What is sent now is due by the clock, which is behind the record.
+            queue = [attrs.evolve(row, due_at=clock) if row.due_at == now else row for row in commit.queue]
+            commit = attrs.evolve(commit, queue=queue)
         return commit, Applied(record=after, events=events)
 
     async def _commit(

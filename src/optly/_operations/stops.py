@@ -32,7 +32,7 @@ async def stop(access: Access, context: Context) -> AfterStop:
     that is sent. A reader at an address that is no longer on record may stop, but does not see what the stop ended.
     """
     app = access.app
-    command = Stop(objection=True, at=app.settings.clock(), link=access.target.kind, code=access.mark, context=context)
+    command = Stop(objection=True, link=access.target.kind, code=access.mark, context=context)
     present = access.target.line in access.record.standing.present()
     await access.openings()  # read once, for the index and for the page shown afterwards
     notices: list[OutboxMessage] = []
@@ -41,7 +41,9 @@ async def stop(access: Access, context: Context) -> AfterStop:
     notified = bool(applied.events and notices)
     if not applied.events or not access.manages or not present:
         return AfterStop(told=notified)
-    return AfterStop(undo=await undone_stop(access, applied.record.version, command.at), told=notified)
+    return AfterStop(
+        undo=await undone_stop(access, applied.record.version, applied.events[-1].occurred_at), told=notified
+    )
 
 
 async def read_stop(app: Application, token: str) -> StopScope:
@@ -73,7 +75,6 @@ async def stop_by_token(app: Application, token: str, context: Context) -> After
         channels=scope.channels,
         purposes=() if scope.purpose is None else (scope.purpose,),
         line=None if scope.channel is None else scope.line,
-        at=app.settings.clock(),
         link=LinkKind.STOP,
         through=Through.NEVER if scope.never else None,
         context=context,

@@ -46,7 +46,7 @@ async def offer(app: Application, address: Address) -> bool:
 async def _offer(app: Application, contact: Contact, line: int, channel: Channel) -> bool:
     record = await app.repository.load(contact)
     shared, _ = await app.repository.with_suppressions(record)
-    stop = standing_stop(shared, channel, line, app.settings.clock())
+    stop = standing_stop(shared, channel, line, shared.latest(app.settings.clock()))
     if stop is None:
         return False
 

@@ -397,6 +397,7 @@ class Stop:
         organisation: Key of the organisation it was made to; None for the one that keeps this record.
         through: How it reached us, or what kind of stop it is. That someone died or has gone away is recorded as that,
             and as no objection.
+        at: When it was made; None for now.
     """
 
     objection: bool
@@ -404,7 +405,7 @@ class Stop:
     channels: tuple[Channel, ...] = ()
     purposes: tuple[str, ...] = ()
     line: int | None = None
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     actor: events.Actor = events.Actor.PERSON
     link: events.LinkKind | None = None
     code: str = ""

@@ -4,8 +4,10 @@ The domain core: `decide` turns a command into events, `evolve` and `fold` turn 
 `decide` is pure and may refuse. `evolve` is pure and may not: an event is a fact. Time, ids and randomness are
 arguments. Each case of the two calls the function named after its command or event.
 
-When each occurred in the world decides between a yes and a stop, never the order in which they arrived. Only a later
-affirmative act of the person's own lifts a stop, for the one channel, purpose and line it names.
+When each occurred in the world decides between a yes and a stop, never the order in which they arrived. What happens
+now occurs after everything on record, so that no clock that is behind puts it before; only what is told with an earlier
+time has that time. Only a later affirmative act of the person's own lifts a stop, for the one channel, purpose and line
+it names.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never
+from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never, get_args
 
 import attrs
 
@@ -26,6 +28,7 @@ from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
 from optly.record.events import Act, Actor, Choice, Event, Grade, Happened, LinkKind, Manner, Through
+from optly.record.standing import MOMENTS, merge_stops
 from optly.record.standing import AnsweredWish as AnsweredWish
 
 # The values of a standing are found here as well.
@@ -43,7 +46,6 @@ from optly.record.standing import StandingRefusals as StandingRefusals
 from optly.record.standing import StandingSoftOptIn as StandingSoftOptIn
 from optly.record.standing import StandingStop as StandingStop
 from optly.record.standing import StandingUse as StandingUse
-from optly.record.standing import merge_stops
 
 # How far a caller's clock may be ahead of ours before a time in the future is treated as a mistake.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -52,6 +54,11 @@ CLOCK_SKEW = timedelta(minutes=5)
 # read what they are asked to confirm.
 HELD_FOR = timedelta(days=30)
 READING_TIME = timedelta(seconds=3)
+
+_TICK = timedelta(microseconds=1)
+
+# What a provider reports that stops something.
+_STOPPING = frozenset({DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT})
 
 
 def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standing:
@@ -65,6 +72,13 @@ def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standin
 
 
 # ---- evolve
+
+
+def _recorded(standing: Standing, event: Event, seq: int) -> dict[str, Any]:
+    """
+    Return what every event changes: the version, and when the latest was recorded.
+    """
+    return {"version": seq, "recorded_at": standing.latest(event.recorded_at)}
 
 
 def evolve(standing: Standing, event: Event) -> Standing:
@@ -96,7 +110,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
         case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
-            return attrs.evolve(standing, version=seq, **_stopped(standing, event, seq))
+            return attrs.evolve(standing, **_recorded(standing, event, seq), **_stopped(standing, event, seq))
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
@@ -108,14 +122,14 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
         case events.MessageAccepted():
-            return attrs.evolve(standing, version=seq, **_sent(standing, event))
+            return attrs.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
         case events.MessageRefused() | events.MessageWithheld():
             left = _without_pending(standing, event)
             untold = _untold(standing.complaints, event.message)
             refusals = _refused_for_good(standing, event) if isinstance(event, events.MessageRefused) else None
             return attrs.evolve(
                 standing,
-                version=seq,
+                **_recorded(standing, event, seq),
                 pending=left,
                 complaints=untold,
                 refusals=standing.refusals if refusals is None else refusals,
@@ -133,7 +147,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.MessageUndelivered():
             return attrs.evolve(
                 standing,
-                version=seq,
+                **_recorded(standing, event, seq),
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
@@ -143,7 +157,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
             | events.MessageReceived()
             | events.DomainObjectionRaised()
         ):
-            return attrs.evolve(standing, version=seq)
+            return attrs.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
 
@@ -151,7 +165,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
 def _contact_added(standing: Standing, event: events.ContactAdded, seq: int) -> Standing:
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         subscriber=event.subscriber,
         language=event.language,
         name="name_1" if seq == 1 else None,
@@ -162,7 +176,7 @@ def _contact_added(standing: Standing, event: events.ContactAdded, seq: int) -> 
 def _details_changed(standing: Standing, event: events.DetailsChanged, seq: int) -> Standing:
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         subscriber=event.subscriber or standing.subscriber,
         language=event.language or standing.language,
         name=event.name or standing.name,
@@ -182,7 +196,7 @@ def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standi
     moved = _moved(standing, [other.number for other in standing.lines if other.removed], [line])
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         lines=(*standing.lines, line),
         stops=merge_stops(standing.stops, moved),
         anonymous=standing.anonymous and not standing.lines,
@@ -194,7 +208,7 @@ def _line_proved(standing: Standing, event: events.LineProved, seq: int) -> Stan
         attrs.evolve(line, proved=True, through=(*line.through, event.through)) if line.number == event.line else line
         for line in standing.lines
     )
-    return attrs.evolve(standing, version=seq, lines=lines)
+    return attrs.evolve(standing, **_recorded(standing, event, seq), lines=lines)
 
 
 def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
@@ -203,7 +217,7 @@ def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLef
     settled = _settled(standing, None, moved, event.recorded_at)
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         lines=lines,
         stops=merge_stops(standing.stops, moved),
         questions=settled["questions"],
@@ -227,7 +241,7 @@ def _line_reinstated(standing: Standing, event: events.LineReinstated, seq: int)
     ]
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         lines=lines,
         stops=merge_stops(standing.stops, moved),
         **_settled(standing, None, moved, event.recorded_at),
@@ -269,7 +283,7 @@ def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: 
     asked = _scopes(event, seq)
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         questions=(*_close(standing.questions, None, asked, event.recorded_at), question),
         held=_still_held(standing.held, asked),
         pending=_with_pending(
@@ -282,7 +296,7 @@ def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Stan
     held = [_written(HeldAnswer, event, choice=choice, at=event.occurred_at) for choice in event.choices]
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         # The question is used up, although nothing is agreed to yet. Other questions about the same stay open.
         questions=_close(standing.questions, event.question, (), event.recorded_at),
         held=(*_still_held(standing.held, _scopes(event, seq)), *held),
@@ -309,12 +323,14 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
     if event.defects:
-        return attrs.evolve(standing, version=seq, unsound=_merge_consents(standing.unsound, given))
+        return attrs.evolve(
+            standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
+        )
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
     touched = _scopes(event, seq) if own else ()
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         failures=_without_failures(standing.failures, _reached(event)),
         refusals=_without_failures(standing.refusals, _reached(event)),
         consents=_merge_consents(standing.consents, given),
@@ -325,7 +341,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
 def _consent_refused(standing: Standing, event: events.ConsentRefused, seq: int) -> Standing:
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         failures=_without_failures(standing.failures, _reached(event)),
         refusals=_without_failures(standing.refusals, _reached(event)),
         **_stopped(standing, event, seq, answered=event.question),
@@ -336,7 +352,7 @@ def _soft_opt_in_recorded(standing: Standing, event: events.SoftOptInRecorded, s
     in_sale = _written(StandingSoftOptIn, event, at=_given_at(event), seq=seq)
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         soft_opt_ins=_merge_soft_opt_ins(standing.soft_opt_ins, in_sale),
         **_stopped(standing, event, seq),
     )
@@ -346,7 +362,7 @@ def _charity_soft_opt_in_recorded(standing: Standing, event: events.CharitySoftO
     by_charity = _written(StandingCharitySoftOptIn, event, at=_given_at(event), seq=seq)
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         charity_soft_opt_ins=_merge_soft_opt_ins(standing.charity_soft_opt_ins, by_charity),
         **_stopped(standing, event, seq),
     )
@@ -355,7 +371,7 @@ def _charity_soft_opt_in_recorded(standing: Standing, event: events.CharitySoftO
 def _contact_erased(standing: Standing, event: events.ContactErased, seq: int) -> Standing:
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         name=None,
         lines=tuple(attrs.evolve(line, removed=True) for line in standing.lines),
         **_stopped(standing, event, seq),
@@ -390,7 +406,9 @@ def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[Pe
 def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
     purposes = (event.purpose, *event.also_for)
     return attrs.evolve(
-        standing, version=seq, pending=_with_pending(standing, event, event.message, event.channel, purposes)
+        standing,
+        **_recorded(standing, event, seq),
+        pending=_with_pending(standing, event, event.message, event.channel, purposes),
     )
 
 
@@ -424,13 +442,13 @@ def _communication_made(standing: Standing, event: events.CommunicationMade, seq
     if event.reason not in _NOT_MARKETING:
         purposes = (event.purpose, *event.also_for)
         changes["uses"] = _with_uses(standing.uses, event.channel, purposes, event.line, _given_at(event))
-    return attrs.evolve(standing, version=seq, **changes)
+    return attrs.evolve(standing, **_recorded(standing, event, seq), **changes)
 
 
 def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: int) -> Standing:
     return attrs.evolve(
         standing,
-        version=seq,
+        **_recorded(standing, event, seq),
         **_sent(standing, event),
         # A failure later than this delivery stays: reports do not arrive in order.
         failures=_without_failures(standing.failures, {event.line}, event.channel, event.occurred_at),
@@ -445,13 +463,13 @@ def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: 
 def _line_failed(standing: Standing, event: events.LineFailed, seq: int) -> Standing:
     failure = _written(StandingFailure, event, at=event.occurred_at, seq=seq)
     others = _without_failures(standing.failures, {event.line}, event.channel)
-    return attrs.evolve(standing, version=seq, failures=(*others, failure))
+    return attrs.evolve(standing, **_recorded(standing, event, seq), failures=(*others, failure))
 
 
 def _line_restored(standing: Standing, event: events.LineRestored, seq: int) -> Standing:
     left = _without_failures(standing.failures, {event.line}, event.channel)
     working = _without_failures(standing.refusals, {event.line}, event.channel)
-    return attrs.evolve(standing, version=seq, failures=left, refusals=working)
+    return attrs.evolve(standing, **_recorded(standing, event, seq), failures=left, refusals=working)
 
 
 def _refused_for_good(
@@ -470,7 +488,7 @@ def _refused_for_good(
 
 def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq: int) -> Standing:
     complaint = Complaint(id=event.complaint, at=event.occurred_at, acknowledge_by=event.acknowledge_by)
-    return attrs.evolve(standing, version=seq, complaints=(*standing.complaints, complaint))
+    return attrs.evolve(standing, **_recorded(standing, event, seq), complaints=(*standing.complaints, complaint))
 
 
 _AnswerToComplaint: TypeAlias = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
@@ -494,7 +512,7 @@ def _complaint_answered(standing: Standing, event: _AnswerToComplaint, seq: int)
                         message="",
                     )
         complaints.append(complaint)
-    return attrs.evolve(standing, version=seq, complaints=tuple(complaints))
+    return attrs.evolve(standing, **_recorded(standing, event, seq), complaints=tuple(complaints))
 
 
 def _untold(complaints: tuple[Complaint, ...], message: str) -> tuple[Complaint, ...]:
@@ -510,7 +528,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
     """
     Return what *event* stops.
     """
-    stop = partial(StandingStop, at=event.occurred_at, seq=seq)
+    stop = partial(StandingStop, at=_given_at(event), seq=seq)
     match event:
         case events.ConsentRefused():
             return _scopes(event, seq)
@@ -542,7 +560,7 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": event.occurred_at, "objection": False, "seq": seq}
+    facts = {"at": _given_at(event), "objection": False, "seq": seq}
     return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
 
 
@@ -681,9 +699,9 @@ def _reached(event: events.ConsentGiven | events.ConsentRefused) -> set[int]:
 
 def _given_at(event: Happened) -> datetime:
     """
-    Return when a permission was given: never later than when it was recorded.
+    Return when a permission was given or something stopped: never later than when it was recorded.
 
-    If the clock that timed it were ahead, a stop made straight after it would seem to come before it.
+    If the clock that timed a yes were ahead, a stop made straight after it would seem to come before it.
     """
     return min(event.occurred_at, event.recorded_at)
 
@@ -696,12 +714,14 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
     Return the events that *command* leads to. Empty if it would change nothing: a second click is not an error.
 
     Args:
-        now: The instant of deciding. Aware.
+        now: The instant of deciding, by the clock. Aware. If the clock is behind the record, the instant of the latest
+            event takes its place.
 
     Raises:
         UsageError: The command does not fit the contact.
         LinkError: The question can no longer be answered, or not in this way.
     """
+    command, now = _timed(command, standing, now), _present(command, standing, now)
     if isinstance(command, commands.AddContact):
         return _add_contact(command, standing, now)
     if isinstance(command, commands.Complain) and command.apart and not standing.version:
@@ -794,6 +814,46 @@ def _unknown() -> errors.UnknownContactError:
     return errors.UnknownContactError("there is no such contact, or it was erased")
 
 
+# What a provider reports that stops something.
+_STOPPING = frozenset({DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT})
+
+
+def _present(command: Command, standing: Standing, clock: datetime) -> datetime:
+    """
+    Return the time of the contact for *command*.
+
+    An answer comes after the stops that its record shows, whose times may be ahead of *clock*; at the same instant the
+    stop wins.
+    """
+    now = standing.latest(clock)
+    if not isinstance(command, _ANSWERING):
+        return now
+    return max([now, *(stop.until + _TICK for stop in standing.stops if stop.at != clock)])
+
+
+def _timed(command: Command, standing: Standing, now: datetime) -> Command:
+    """
+    Return *command* with a time after everything on record, unless it is told with one that has passed.
+
+    A stop that was made moments ago is made now: who tells of it may have another clock.
+    """
+    told: Any = command
+    at: datetime | None = getattr(told, "at", None)
+    if at is None:
+        return command
+    if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
+        # A provider whose clock is ahead must not have its reports refused.
+        at = min(at, now)
+    if at > now + CLOCK_SKEW:
+        raise errors.UsageError("the time given is in the future: record an event once it has happened")
+    stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
+        isinstance(command, commands.RecordDelivery) and command.status in _STOPPING
+    )
+    passed = at < (now - MOMENTS if stops else now)
+    timed: Command = attrs.evolve(told, at=at if passed else standing.latest(at))
+    return timed
+
+
 class _Common(TypedDict):
     occurred_at: datetime
     recorded_at: datetime
@@ -802,8 +862,6 @@ class _Common(TypedDict):
 
 
 def _common(now: datetime, actor: Actor, grade: Grade, at: datetime | None = None) -> _Common:
-    if at is not None and at > now + CLOCK_SKEW:
-        raise errors.UsageError("the time given is in the future: record an event once it has happened")
     return {"occurred_at": now if at is None else at, "recorded_at": now, "actor": actor, "grade": grade}
 
 
@@ -923,6 +981,7 @@ def _ask_for_consent(command: commands.AskForConsent, standing: Standing, now: d
 
 
 _Answering: TypeAlias = commands.AnswerQuestion | commands.ChangeChoices | commands.ConfirmAnswer | commands.UndoStop
+_ANSWERING = get_args(_Answering)
 
 
 def _answer(
@@ -1394,8 +1453,7 @@ def _stopped_through(
 
 
 def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    # A provider whose clock is ahead must not have its reports refused.
-    at = min(command.at, now)
+    at = command.at
     facts: dict[str, Any] = {
         **_common(now, Actor.PROVIDER, Grade.B, at),
         "status": command.status_code,
@@ -1422,7 +1480,7 @@ def _record_delivery(command: commands.RecordDelivery, standing: Standing, now: 
 
 
 def _record_message(command: commands.RecordMessage, standing: Standing, now: datetime) -> tuple[Event, ...]:
-    common = _common(now, Actor.PERSON, Grade.B, min(command.at, now))
+    common = _common(now, Actor.PERSON, Grade.B, command.at)
     personal = _kept(standing.version + 1, text=command.text)
     return (_written(events.MessageReceived, command, **common, personal=personal),)
 

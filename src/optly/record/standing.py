@@ -10,7 +10,7 @@ When each occurred in the world decides between a yes and a stop, never the orde
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -19,6 +19,9 @@ from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import stricter
 from optly.record.complaint_references import reference_of
 from optly.record.events import Choice, Defect, Engagement, LinkKind, Through
+
+# How far the clocks of two servers may be apart.
+MOMENTS = timedelta(seconds=30)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +110,14 @@ class StandingStop:
     holder: str = ""
     organisation: str | None = None
     through: Through | None = None
+
+    @property
+    def until(self) -> datetime:
+        """
+        The last instant at which a yes does not come after the stop. One that is in no event of this contact was timed
+        by a clock of its own: within moments of it, no time tells what came first.
+        """
+        return self.at + MOMENTS if self.seq is None else self.at
 
     @property
     def moves(self) -> bool:
@@ -366,6 +377,7 @@ class Standing:
             arrives there, or when staff confirm that it works.
         refusals: Lines that may receive none. A line leaves that list likewise.
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
+        recorded_at: When the latest of the events was recorded, or None. It never goes back, whatever clocks do.
     """
 
     version: int = 0
@@ -388,6 +400,15 @@ class Standing:
     held: tuple[HeldAnswer, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     erased_at: datetime | None = None
+    recorded_at: datetime | None = None
+
+    def latest(self, now: datetime) -> datetime:
+        """
+        Return the time of the contact: *now*, or that of the latest event if the clock that timed it is ahead.
+
+        What happens now comes after everything on record, whatever the clocks of two servers say.
+        """
+        return now if self.recorded_at is None else max(now, self.recorded_at)
 
     def line(self, number: int) -> Line | None:
         """
@@ -491,12 +512,13 @@ class Standing:
         """
         Return every yes that counts at an instant, the strongest first. A stop that has not been lifted leaves none.
 
-        There can be several, because a yes that someone else collected counts beside the person's own.
+        There can be several, because a yes that someone else collected counts beside the person's own. No instant is
+        before the latest event: the clock of who asks may be behind.
 
         Args:
             parties: As for `stop`.
         """
-        covering = self._covering(channel, purpose, line, parties)
+        at, covering = self.latest(at), self._covering(channel, purpose, line, parties)
         if covering and self._unlifted(covering, channel, purpose, line, at) is not None:
             return []
         running = [
@@ -507,7 +529,7 @@ class Standing:
             and consent.line == line
             and consent.runs(at)
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
-            and all(stop.at < consent.at for stop in covering)
+            and all(stop.until < consent.at for stop in covering)
         ]
         if len(running) > 1:
             running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
@@ -522,6 +544,7 @@ class Standing:
             for consent in self.consents
             if consent.expires_at is not None
             and consent.expires_at < before
+            and consent.runs(at)
             and consent in self.running(consent.channel, consent.purpose, consent.line, at)
         )
 
@@ -552,6 +575,7 @@ class Standing:
     def _unlifted(
         self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
     ) -> StandingStop | None:
+        at = self.latest(at)
         for consent in self.consents:
             if consent.channel is channel and consent.purpose == purpose and consent.line == line and consent.runs(at):
                 covering = [stop for stop in covering if not _lifts(consent, stop)]
@@ -586,7 +610,7 @@ def _lifts(consent: StandingConsent, stop: StandingStop) -> bool:
     """
     Whether a later yes of the person's own is given to the organisation that the stop was made to.
     """
-    if consent.at <= stop.at:
+    if consent.at <= stop.until:
         return False
     if stop.organisation is None:
         return consent.own
