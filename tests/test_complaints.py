@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from optly.backends import MemoryBackend
 from optly.contacts import AddressKind, EmailAddress
 from optly.errors import (
     AddressError,
+    AmbiguousLineError,
     ConfigurationError,
     NoBackendError,
     UnknownComplaintError,
@@ -34,7 +36,7 @@ from optly.errors import (
 )
 from optly.messages import Content, DeliveryEvent, DeliveryStatus, Fault, Outcome, Receipt
 from optly.protocols import MessageState, Storage
-from optly.record.commands import ChangeDetails, NewLine
+from optly.record.commands import ChangeDetails, NewLine, ProveLine
 from optly.record.complaint_references import ALPHABET, read_reference, reference_key, reference_of
 from optly.record.events import (
     Actor,
@@ -501,6 +503,68 @@ def test_no_answer_goes_to_an_address_that_the_person_gave_up(w: World) -> None:
         if line.startswith("The ") and "." in line
     ]
     assert ComplaintState.RECEIVED is w.manager.complaint(before.id).state
+
+
+def test_a_reply_to_someone_with_several_addresses_names_one(w: World) -> None:
+    """
+    Others may read at one of them. Without an acknowledgement to send, the complaint is recorded all the same.
+    """
+    ada = w.add(email="info@example.com")
+    w.manager.add_line(ada, email=EMAIL)
+    with pytest.raises(AmbiguousLineError):
+        by_telephone(w, ada)
+    assert [] == list(w.manager.complaints())
+    unsent, named = by_telephone(w, ada, send=False), by_telephone(w, ada, reply_to=EMAIL)
+    with pytest.raises(UsageError):
+        w.manager.resolve_complaint(ada, unsent.id, outcome=OUTCOME, send=True)
+    w.manager.resolve_complaint(ada, named.id, outcome=OUTCOME, send=True)
+    w.manager.deliver()
+    assert [] == sent_to(w, "info@example.com")
+    assert 2 == len(sent_to(w, EMAIL))
+
+
+@pytest.mark.parametrize("erased", [False, True], ids=["on record", "erased"])
+@pytest.mark.parametrize("queued", [False, True], ids=["decided later", "decided before"])
+def test_an_answer_goes_nowhere_but_to_who_complained(w: World, *, erased: bool, queued: bool) -> None:
+    """
+    Of the line that the complaint came through, somebody new has the address by now; of the others, nobody knows which
+    is meant, or the person was erased.
+    """
+    ada = w.add()
+    for email in ("info@example.com", "sales@example.com"):
+        w.manager.add_line(ada, email=email)
+    code = w.manager.link(ada, email=EMAIL).rpartition("/")[2]
+    complaint = w.manager.self_service.complain(code, TEXT)
+    w.manager.deliver()
+    w.emails.outbox.clear()
+    decide = partial(w.manager.resolve_complaint, ada, complaint.id, outcome=OUTCOME, send=True)
+    if queued:
+        decide()
+    w.manager.leave_line(ada, email=EMAIL, how="the mailbox was given to somebody new")
+    if erased:
+        w.manager.erase(ada)
+    if not queued:
+        with pytest.raises(UsageError):
+            decide()
+    w.manager.deliver()
+    assert [] == [message.to for message in w.emails.outbox]
+    assert ComplaintState.ACKNOWLEDGED is w.manager.complaint(complaint.id).state
+
+
+def test_an_answer_follows_to_the_address_that_was_proved_since(w: World) -> None:
+    """
+    Though there are others: the person showed from the line they complained through that it is theirs.
+    """
+    ada = w.add(email="info@example.com")
+    w.manager.add_line(ada, email=EMAIL)
+    code = w.manager.link(ada, email=EMAIL).rpartition("/")[2]
+    complaint = w.manager.self_service.complain(code, TEXT)
+    planned = ProveLine(line=NewLine(kind=AddressKind.EMAIL, value=EVE), replaces=(3,), through=3)
+    run_to_completion(w.manager._app.repository.apply(ada, planned))
+    w.manager.resolve_complaint(ada, complaint.id, outcome=OUTCOME, send=True)
+    w.manager.deliver()
+    assert 2 == len(sent_to(w, EVE))
+    assert [] == sent_to(w, "info@example.com")
 
 
 def test_a_refused_outcome_leaves_the_complaint_open(w: World) -> None:

@@ -252,6 +252,21 @@ def test_what_is_not_utf_8_is_written_as_it_was_given(runner: CliRunner, host: W
     assert b"Jos\xe9,jose@example.com\r\n" in (tmp_path / "refused.csv").read_bytes()
 
 
+def test_what_is_ambiguous_stops_nobody_else(runner: CliRunner, host: World, tmp_path: Path) -> None:
+    """
+    An address that several contacts have, and a contact with several addresses.
+    """
+    companies(host, 1)
+    for name in ("Ann", "Bob"):
+        host.manager.add_contact(name=name, email="info@example.com", subscriber=Subscriber.COMPANY)
+    two = host.manager.add_contact(name="Cat", email="cat@example.com", subscriber=Subscriber.COMPANY)
+    host.manager.add_line(two, email="kitten@example.com")
+    file = written(tmp_path, "email\ninfo@example.com\ncat@example.com\np0@example.com\n")
+    result = ask(runner, file, "--json")
+    assert {"several_contacts": 1, "several_lines": 1} == not_asked(result)
+    assert 1 == json.loads(result.stdout)["asked"]
+
+
 def test_nobody_is_added(runner: CliRunner, host: World, tmp_path: Path) -> None:
     """
     Who is not on record stays so.

@@ -115,6 +115,28 @@ def signed_in_again() -> Client:
     return client
 
 
+def test_each_of_several_addresses_has_its_own_permissions(shop: Shop) -> None:
+    """
+    The page of someone with two of a kind is shown, and says which is which.
+    """
+    ada = shop.add()
+    shop.manager.add_line(ada, email="second@example.com")
+    page = text(signed_in().get(page_of(ada)))
+    for email in (EMAIL, "second@example.com"):
+        assert f"<td>email: {email}</td>" in page
+
+
+def test_an_address_that_several_have_is_not_found(shop: Shop) -> None:
+    """
+    It does not say which of them is meant.
+    """
+    for name in ("Ada", "Bob"):
+        shop.manager.add_contact(name=name, email="info@example.com")
+    found = signed_in().post(LOOK_UP, {"who": "info@example.com"})
+    assert HTTPStatus.OK == found.status_code
+    assert "Not found: several contacts" in text(found)
+
+
 def test_the_page_of_somebody_who_was_erased_shows_that(shop: Shop) -> None:
     """
     And that what was personal is gone.

@@ -26,13 +26,22 @@ from optly._operations.blind_index import line_values
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, parse_address
-from optly.errors import AddressError, AnswerError, ConflictError, LedgerError, UnknownComplaintError, UsageError
+from optly.errors import (
+    AddressError,
+    AmbiguousLineError,
+    AnswerError,
+    ConflictError,
+    LedgerError,
+    UnknownComplaintError,
+    UsageError,
+)
 from optly.instants import london
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
 from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
 from optly.record.complaint_references import read_reference, record_of, reference_key
-from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved
+from optly.record.consent import fold
+from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved, ContactErased
 from optly.record.standing import Complaint, Standing
 from optly.results import RecordedComplaint
 from optly.rules.editions import uk_date
@@ -170,7 +179,7 @@ async def record(
         raise UsageError("name= is for someone who is not on record: the contact has a name already")
     complaint = await _new_id(app)
     contact = Contact(record_of(complaint)) if holder is None else Contact(holder.subject.hex())
-    reply = None if holder is None else await _own_reply(app, holder)
+    reply = None if holder is None or reply_to is not None else await _own_reply(app, holder, required=send)
     if reply_to is not None:
         chosen = holder.standing.language if holder is not None and language is None else language or "en"
         reply = Reply(channel=_REPLIES_BY[reply_to.kind], value=reply_to.value, language=chosen)
@@ -212,17 +221,27 @@ async def _new_id(app: Application) -> str:
     raise ConflictError("no reference for a complaint is free: try again")
 
 
-async def _own_reply(app: Application, record: Record) -> Reply | None:
+async def _own_reply(app: Application, record: Record, *, required: bool = False) -> Reply | None:
     """
-    Return where to reply to a contact: on a channel that is served, if there is one.
+    Return where to reply to a contact: on a channel that is served, if there is one. None if there is nowhere, or
+    several places, for others may read at one of them.
+
+    Raises:
+        AmbiguousLineError: There are several, although one is *required*.
     """
     values = line_values(record.standing, await app.repository.openings_of(record))
-    own = [
-        Reply(channel=channel, value=values[line.number].value, line=line.number, language=record.standing.language)
-        for channel in _REPLIES_BY.values()
-        if (line := record.standing.line_for(channel)) is not None and line.number in values
-    ]
-    return next((reply for reply in own if reply.channel in app.backends), own[0] if own else None)
+    present = [number for number in record.standing.present() if number in values]
+    own = {channel: [n for n in present if values[n].kind is channel.kind] for channel in _REPLIES_BY.values()}
+    reached = [channel for channel, numbers in own.items() if numbers]
+    channel = next((channel for channel in reached if channel in app.backends), next(iter(reached), None))
+    if channel is None:
+        return None
+    if len(own[channel]) > 1:
+        if required:
+            raise AmbiguousLineError("the contact has several addresses to reply to: name one, with reply_to=")
+        return None
+    [number] = own[channel]
+    return Reply(channel=channel, value=values[number].value, line=number, language=record.standing.language)
 
 
 def _plan(
@@ -415,10 +434,12 @@ async def send_outcome(
     row = await stored(app, complaint)
     reply = None if row is None else _read_reply(row)
     if record.standing.erased_at is None and (
-        reply is None or (reply.line and record.standing.line_for(reply.channel) is None)
+        reply is None or (reply.line and record.standing.meant(reply.channel.kind, reply.line) is None)
     ):
         # Someone else may read at an address that the person has given up.
         reply = await _own_reply(app, record)
+    elif row is not None and reply is not None and await _is_given_up(app, row, reply):
+        reply = None
     known = record.standing.complaint(complaint)
     if known is not None and (known.resolved_at is not None or known.message):
         return record.standing  # sent, or on its way: a repeat sends nothing
@@ -466,8 +487,19 @@ def _read_reply(row: StoredComplaint) -> Reply | None:
 
 async def reply_address(app: Application, payload: Payload) -> Address | None:
     """
-    Return the address that is kept with a complaint; None if it was erased or there is none.
+    Return the address that is kept with a complaint; None if it was erased, was given up, or there is none.
     """
     row = await stored(app, payload.complaint or "")
     reply = None if row is None else _read_reply(row)
-    return None if reply is None or reply.channel is not payload.channel else reply.address
+    if row is None or reply is None or reply.channel is not payload.channel:
+        return None
+    return None if await _is_given_up(app, row, reply) else reply.address
+
+
+async def _is_given_up(app: Application, row: StoredComplaint, reply: Reply) -> bool:
+    """
+    Whether the place to reply to was a line of the contact's, and no longer one when they were erased.
+    """
+    events = [entry.event() for entry in await app.storage.entries(row.subject)] if reply.line else []
+    erased = next((index for index, event in enumerate(events) if isinstance(event, ContactErased)), None)
+    return erased is not None and not fold(events[:erased]).has(reply.line)

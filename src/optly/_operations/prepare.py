@@ -156,16 +156,16 @@ async def _gate_answer(
     outcomes: Outcomes,
 ) -> _Permission | None:
     """
-    Gate an answer to a complaint. It goes to the contact's line on that channel; to the address that is kept with the
-    complaint, if the person gave one for the reply, is not on record, or was erased.
+    Gate an answer to a complaint. It goes to the line that the contact means, of those on that channel; to the address
+    that is kept with the complaint, if the person gave one for the reply, is not on record, or was erased.
     """
     kept, line = message.payload.line == 0 or standing.erased_at is not None, None
     if kept:
         message.payload = attrs.evolve(message.payload, line=0)
     else:
-        channel, number = message.payload.channel, message.payload.line
-        line = standing.line_for(channel, number) or standing.line_for(channel)
-        message.payload = attrs.evolve(message.payload, line=number if line is None else line.number)
+        number = message.payload.line
+        line = standing.meant(message.payload.channel.kind, number)
+        message.payload = attrs.evolve(message.payload, line=number if line is None else line)
     obsolete = second_gate.is_obsolete(message.payload, (), standing, now) or _is_replaced(message, standing)
     decision = None
     if line is not None and not obsolete:
@@ -174,7 +174,7 @@ async def _gate_answer(
         if kept:
             address = await complaints.reply_address(app, message.payload)
         else:  # someone else may read at an address that the person has given up
-            address = None if line is None else addresses.get(line.number)
+            address = None if line is None else addresses.get(line)
         if address is not None:
             return _Permission(message=message, address=address)
         reason = "line_gone"

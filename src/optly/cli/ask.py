@@ -27,7 +27,7 @@ from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json, progress_bar
 from optly.cli._words import count, numbered_lines
 from optly.contacts import Channel, Contact
-from optly.errors import AddressError, MissingLineError, NotPermittedError
+from optly.errors import AddressError, AmbiguousContactError, AmbiguousLineError, MissingLineError, NotPermittedError
 from optly.manager import ConsentManager
 from optly.results import Asked
 from optly.rules import Solicited
@@ -44,11 +44,15 @@ _MALFORMED: Final = "malformed"
 _NOT_ON_RECORD: Final = "not_on_record"
 _LISTED_TWICE: Final = "listed_twice"
 _MISSING_LINE: Final = "missing_line"
+_SEVERAL_CONTACTS: Final = "several_contacts"
+_SEVERAL_LINES: Final = "several_lines"
 _EXPLAINED: Final = {
     _MALFORMED: "The row cannot be read.",
     _NOT_ON_RECORD: "No contact has this address or id.",
     _LISTED_TWICE: "An earlier row names the same person.",
     _MISSING_LINE: "The person has no recorded address or number for one of the channels.",
+    _SEVERAL_CONTACTS: "Several contacts have this address: name one by its id.",
+    _SEVERAL_LINES: "The person has several addresses or numbers for one of the channels.",
 }
 
 
@@ -279,6 +283,9 @@ class _People:
                 text = str(error)
                 self._refuse(row, _MALFORMED, row.flaw or f"{text[:1].upper()}{text[1:]}.")
                 continue
+            except AmbiguousContactError:
+                self._refuse(row, _SEVERAL_CONTACTS)
+                continue
             if contact is None:
                 self._refuse(row, _NOT_ON_RECORD)
             elif contact.subject in self._seen:
@@ -320,6 +327,8 @@ class _People:
                 self._refuse(row, decision.reason, decision.explanation)
             case MissingLineError():
                 self._refuse(row, _MISSING_LINE)
+            case AmbiguousLineError():
+                self._refuse(row, _SEVERAL_LINES)
             case _:
                 self._refuse(row, _NOT_ON_RECORD)
 

@@ -1535,7 +1535,8 @@ class AsyncConsentManager(Face):
             at: When it was received. Defaults to now. The thirty days count from its day.
             name: The name of someone who is not on record.
             reply_to: Where to reply: an email address, a telephone number for a text, or a postal address. Defaults to
-                the contact's own, by email if there is one. It is erased when the complaint is resolved.
+                the contact's own, by email if there is one. Needed to acknowledge a complaint of a contact with several
+                of the kind. It is erased when the complaint is resolved.
             language: The language to reply in, a BCP 47 tag. Defaults to the contact's, or to English.
             actor: Who records it.
             send: Whether to send an acknowledgement. Without it, record one with `acknowledge_complaint`.
@@ -1543,6 +1544,7 @@ class AsyncConsentManager(Face):
         Raises:
             UsageError: The text is empty or too long, *how* is empty, *at* is in the future, or a contact is given a
                 name.
+            AmbiguousLineError: The contact has several addresses to reply to, and none is named.
             AddressError: The address to reply to is malformed, or of another kind.
             UnknownContactError: There is no such contact.
 

@@ -9,7 +9,7 @@ is sent in the body of a form, so that it does not appear in a URL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from django.urls import path
 from optly.cli._contacts import get_contact
 from optly.contacts import AddressKind, Channel, Contact
 from optly.contrib.django import get_manager, models
-from optly.errors import AddressError, UnknownContactError
+from optly.errors import AddressError, AmbiguousContactError, UnknownContactError
 from optly.evidence import EvidencePack
 from optly.manager import ConsentManager
 from optly.record.events import Choice
@@ -45,10 +45,14 @@ _ANSWERS = {True: "yes", False: "no", None: "not answered"}
 class Permission:
     """
     The recorded answer for one purpose on one channel, and the gate's present decision.
+
+    Attributes:
+        address: The address it is about, if the contact has several for the channel.
     """
 
     purpose: str
     channel: Channel
+    address: str = attrs.field(repr=False)
     answer: str
     decision: Decision
 
@@ -100,7 +104,7 @@ class ContactAdmin(admin.ModelAdmin):
             try:
                 contact = get_contact(get_manager(), request.POST.get("who", ""))
                 get_manager().standing(contact)
-            except (AddressError, UnknownContactError) as error:
+            except (AddressError, AmbiguousContactError, UnknownContactError) as error:
                 messages.error(request, f"Not found: {error}.")
             else:
                 return redirect("admin:optly_contact_change", contact.id)
@@ -143,7 +147,7 @@ class ContactAdmin(admin.ModelAdmin):
                 Address(kind=_KINDS[line.kind], value=_value(pack, f"line_{line.number}"), removed=line.removed)
                 for line in standing.lines
             ],
-            permissions=_permissions(manager, contact, standing),
+            permissions=_permissions(manager, contact, standing, pack),
             history=pack.timeline(),
         )
 
@@ -191,21 +195,20 @@ def _value(pack: EvidencePack, slot: str) -> str:
     return pack.openings[slot].value if slot in pack.openings else ""
 
 
-def _permissions(manager: ConsentManager, contact: Contact, standing: Standing) -> list[Permission]:
+def _permissions(manager: ConsentManager, contact: Contact, standing: Standing, pack: EvidencePack) -> list[Permission]:
     now = manager.clock()
     found = []
     for channel in _channels(manager, standing):
-        line = standing.line_for(channel)
-        if line is None:
-            continue
-        for key, purpose in manager.purposes.items():
-            said = answer(standing, Choice(channel=channel, purpose=key, line=line.number, wording=""), now)
+        lines = [line.number for line in standing.lines if line.kind is channel.kind and not line.removed]
+        for number, (key, purpose) in product(lines, manager.purposes.items()):
+            said = answer(standing, Choice(channel=channel, purpose=key, line=number, wording=""), now)
             found.append(
                 Permission(
                     purpose=purpose.title,
                     channel=channel,
+                    address=_value(pack, f"line_{number}") if len(lines) > 1 else "",
                     answer=_ANSWERS[said],
-                    decision=manager.check(contact, channel, key),
+                    decision=manager.check(contact, channel, key, line=number),
                 )
             )
     return found
