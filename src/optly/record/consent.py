@@ -74,10 +74,28 @@ def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standin
 # ---- evolve
 
 
+# The events of which it matters what came first.
+_ORDERED = (
+    events.ConsentRequested,
+    events.AnswerHeld,
+    events.ConsentGiven,
+    events.ConsentRefused,
+    events.ConsentWithdrawn,
+    events.SoftOptInRecorded,
+    events.CharitySoftOptInRecorded,
+    events.ObjectionRaised,
+    events.MarkedDeceased,
+    events.MarkedGoneAway,
+    events.ContactErased,
+)
+
+
 def _recorded(standing: Standing, event: Event, seq: int) -> dict[str, Any]:
     """
-    Return what every event changes: the version, and when the latest was recorded.
+    Return what every event changes: the version, and if it permits or stops something, when the latest was recorded.
     """
+    if not isinstance(event, _ORDERED):
+        return {"version": seq}
     return {"version": seq, "recorded_at": standing.latest(event.recorded_at)}
 
 

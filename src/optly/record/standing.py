@@ -377,7 +377,8 @@ class Standing:
             arrives there, or when staff confirm that it works.
         refusals: Lines that may receive none. A line leaves that list likewise.
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
-        recorded_at: When the latest of the events was recorded, or None. It never goes back, whatever clocks do.
+        recorded_at: When the latest of the events that ask, permit or stop was recorded, or None. It never goes back,
+            whatever clocks do.
     """
 
     version: int = 0
@@ -404,9 +405,9 @@ class Standing:
 
     def latest(self, now: datetime) -> datetime:
         """
-        Return the time of the contact: *now*, or that of the latest event if the clock that timed it is ahead.
+        Return the time of the contact: *now*, or `recorded_at` if the clock that timed that is ahead.
 
-        What happens now comes after everything on record, whatever the clocks of two servers say.
+        What happens now comes after every yes and stop on record, whatever the clocks of two servers say.
         """
         return now if self.recorded_at is None else max(now, self.recorded_at)
 
