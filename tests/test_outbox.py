@@ -183,6 +183,46 @@ def test_a_batch_that_founders_is_no_verdict_on_its_messages(kind: type[MemoryBa
     assert w.manager.deliver().accepted == 20
 
 
+def test_a_worker_that_is_stopped_in_the_middle_leaves_one_message_in_doubt() -> None:
+    """
+    The one under way. What was sent is on record, and what was not begun goes out later.
+    """
+    script = iter([Receipt(outcome=Outcome.ACCEPTED), KeyboardInterrupt()])
+
+    def answer(_message: Message) -> Receipt:
+        what = next(script, Receipt(outcome=Outcome.ACCEPTED))
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    w = world(backends=[MemoryBackend(answer=answer)])
+    for contact in people(w, 5):
+        ask(w, contact)
+    with pytest.raises(KeyboardInterrupt):
+        w.manager.deliver()
+    states = {MessageState.ACCEPTED: 1, MessageState.IN_DOUBT: 1, MessageState.QUEUED: 3}
+    assert states == w.manager.backlog()
+    w.later(timedelta(hours=1))
+    assert w.manager.deliver().accepted == 3
+
+
+def test_an_overdue_message_of_a_lost_contact_stops_nobody_else() -> None:
+    """
+    It is put aside, and the others go out.
+    """
+    storage = MemoryStorage()
+    w = world(storage)
+    lost, other = people(w, 2)
+    ask(w, lost)
+    due = storage.due("acme", Channel.EMAIL, w.clock(), 1)
+    storage.claim([Claim(subject=lost.subject, message=due[0].message)], w.clock(), w.clock())
+    del storage._state.contacts[lost.subject]
+    ask(w, other)
+    w.later()
+    done = w.manager.deliver()
+    assert (1, 1) == (done.in_doubt, done.accepted)
+
+
 def test_two_refusals_are_verdicts() -> None:
     """
     Three alike are none.

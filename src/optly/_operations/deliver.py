@@ -87,39 +87,71 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
         queued = [settlement(message.row, MessageState.QUEUED, now + FIRST_DELAY) for message in messages]
         await app.storage.settle([*queued, *outcomes.settlements])
         raise
-    receipts = await _send(app, app.backends[channel], batch, now, outcomes)
-    for message, receipt in receipts:
-        record = batch.records[message.contact.subject]
-        add_receipt(app, outcomes, message, record, receipt, app.backends[channel].name)
-    await outcomes.write(app)
+    receipts: list[tuple[QueuedMessage, Receipt]] = []
+    try:
+        await _send(app, app.backends[channel], batch, now, outcomes, receipts)
+    finally:
+        # Also if a worker is stopped in the middle: only what was under way is then in doubt.
+        for message, receipt in receipts:
+            record = batch.records[message.contact.subject]
+            add_receipt(app, outcomes, message, record, receipt, app.backends[channel].name)
+        await outcomes.write(app)
     broken = any(receipt.fault is Fault.BACKEND for _, receipt in receipts)
     return outcomes.deliveries, not broken and room == len(rows)
 
 
 async def _send(
-    app: Application, backend: Backend, batch: Batch, claimed_at: datetime, outcomes: Outcomes
-) -> list[tuple[QueuedMessage, Receipt]]:
+    app: Application,
+    backend: Backend,
+    batch: Batch,
+    claimed_at: datetime,
+    outcomes: Outcomes,
+    receipts: list[tuple[QueuedMessage, Receipt]],
+) -> None:
     """
-    Send each message of a batch once, and return it with its receipt.
+    Send each message of a batch once, and add it with its receipt to *receipts*, also if interrupted.
 
     A message whose contact has moved since it was gated goes back into the queue, where it is gated anew: a stop may
     have come. That is asked before each message, or before each part of the batch if the backend takes several at once.
     Nothing more is begun once the backend has trouble, or half the lease has passed.
     """
-    waiting, receipts = deque(batch.ready), list[tuple[QueuedMessage, Receipt]]()
-    broken, gated_now, course = False, True, Foundering()
+    waiting, course = deque(batch.ready), Foundering()
+    try:
+        await _send_parts(app, backend, batch, claimed_at, outcomes, receipts, waiting, course)
+    finally:
+        receipts[:] = [(message, course.reconsidered(receipt)) for message, receipt in receipts]
+        receipts += [(message, _NOT_STARTED) for message in waiting]
+
+
+async def _send_parts(
+    app: Application,
+    backend: Backend,
+    batch: Batch,
+    claimed_at: datetime,
+    outcomes: Outcomes,
+    receipts: list[tuple[QueuedMessage, Receipt]],
+    waiting: deque[QueuedMessage],
+    course: Foundering,
+) -> None:
+    broken, gated_now = False, True
     while waiting and not broken and app.settings.clock() <= claimed_at + LEASE / 2:
         part = [waiting.popleft() for _ in range(min(len(waiting), 1 if backend.batch is None else backend.pace.size))]
         if not gated_now:
             try:
                 part = await _unmoved(app, batch, part, outcomes)
-            except Exception as error:
+            except BaseException as error:
+                waiting.extendleft(reversed(part))
+                if not isinstance(error, Exception):
+                    raise
                 # Without it nothing more is begun, and what was sent is still recorded.
                 _log.error("contacts cannot be read again", extra={"error": type(error).__name__})
-                waiting.extendleft(reversed(part))
                 break
         began, gated_now = app.settings.clock(), False
-        answered = await _send_part(backend, part) if part else []
+        try:
+            answered = await _send_part(backend, part) if part else []
+        except BaseException:
+            receipts += [(message, Receipt(outcome=Outcome.IN_DOUBT)) for message in part]
+            raise
         late = [message for message, receipt in answered if not receipt.begun and receipt.fault is None]
         if len(late) < len(part):
             answered = [
@@ -135,8 +167,6 @@ async def _send(
         backend.pace.size = FEW
     if course:
         _log.error("a backend refuses one message like the other: the rest waits", extra={"backend": backend.name})
-    receipts = [(message, course.reconsidered(receipt)) for message, receipt in receipts]
-    return [*receipts, *((message, _NOT_STARTED) for message in waiting)]
 
 
 async def _unmoved(
