@@ -5,7 +5,7 @@ The outbox: batches, faults, rates, quiet hours, reminders, dead letters and dou
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -187,7 +187,7 @@ def test_a_worker_that_is_stopped_in_the_middle_leaves_one_message_in_doubt() ->
     """
     The one under way. What was sent is on record, and what was not begun goes out later.
     """
-    script = iter([Receipt(outcome=Outcome.ACCEPTED), KeyboardInterrupt()])
+    script: Iterator[Receipt | BaseException] = iter([Receipt(outcome=Outcome.ACCEPTED), KeyboardInterrupt()])
 
     def answer(_message: Message) -> Receipt:
         what = next(script, Receipt(outcome=Outcome.ACCEPTED))
