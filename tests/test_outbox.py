@@ -5,7 +5,7 @@ The outbox: batches, faults, rates, quiet hours, reminders, dead letters and dou
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -122,6 +122,116 @@ def of(w: World, contact: Contact, kind: type[Any]) -> list[Any]:
 
 
 # ---- batches
+
+
+@pytest.mark.parametrize("kind", [MemoryBackend, ManyAtOnce])
+def test_promise_7_a_message_is_gated_as_it_is_handed_over(kind: type[MemoryBackend]) -> None:
+    """
+    Whoever objects while the batch is on its way gets nothing any more: none of those who are behind a slow server.
+    """
+    stopped: list[str] = []
+
+    def slowly(message: Message) -> Receipt:
+        w.later(timedelta(seconds=4))
+        if not stopped:
+            for contact in contacts:
+                w.manager.record_objection(contact)
+                stopped.append(contact.id)
+        else:
+            late.append(message.contact)
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    late: list[str] = []
+    w = world(backends=[kind(answer=slowly)])
+    contacts = people(w, 40)
+    for contact in contacts:
+        ask(w, contact)
+    done = w.manager.deliver()
+    # What was in the same part of the batch had begun.
+    assert len(late) <= (0 if kind is MemoryBackend else 3)
+    assert (len(late) + 1, len(contacts) - len(late) - 1) == (done.accepted, done.withheld)
+
+
+def test_a_backend_that_returns_nothing_leaves_the_message_in_doubt() -> None:
+    """
+    And the others go out.
+    """
+    w = world()
+    contacts = people(w, 2)
+    for contact in contacts:
+        ask(w, contact)
+    nothing: Any = [None]
+    w.emails.answer = lambda _message: nothing.pop() if nothing else Receipt(outcome=Outcome.ACCEPTED)
+    done = w.manager.deliver()
+    assert (1, 1) == (done.in_doubt, done.accepted)
+
+
+@pytest.mark.parametrize("kind", [MemoryBackend, ManyAtOnce])
+def test_a_batch_that_founders_is_no_verdict_on_its_messages(kind: type[MemoryBackend]) -> None:
+    """
+    The first few are refused alike, whatever the words: they wait, the rest is not begun, and nothing is lost.
+    """
+    no = Receipt(outcome=Outcome.REFUSED, code=550, reply="550 no")
+    backend = kind(answer=lambda _message: no)
+    w = world(backends=[backend])
+    for contact in people(w, 20):
+        ask(w, contact)
+    assert w.manager.deliver().retried == 20
+    assert len(backend.attempts) <= 4
+    backend.answer = lambda _message: Receipt(outcome=Outcome.ACCEPTED)
+    w.later(timedelta(hours=2))
+    assert w.manager.deliver().accepted == 20
+
+
+def test_a_worker_that_is_stopped_in_the_middle_leaves_one_message_in_doubt() -> None:
+    """
+    The one under way. What was sent is on record, and what was not begun goes out later.
+    """
+    script: Iterator[Receipt | BaseException] = iter([Receipt(outcome=Outcome.ACCEPTED), KeyboardInterrupt()])
+
+    def answer(_message: Message) -> Receipt:
+        what = next(script, Receipt(outcome=Outcome.ACCEPTED))
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    w = world(backends=[MemoryBackend(answer=answer)])
+    for contact in people(w, 5):
+        ask(w, contact)
+    with pytest.raises(KeyboardInterrupt):
+        w.manager.deliver()
+    states = {MessageState.ACCEPTED: 1, MessageState.IN_DOUBT: 1, MessageState.QUEUED: 3}
+    assert states == w.manager.backlog()
+    w.later(timedelta(hours=1))
+    assert w.manager.deliver().accepted == 3
+
+
+def test_an_overdue_message_of_a_lost_contact_stops_nobody_else() -> None:
+    """
+    It is put aside, and the others go out.
+    """
+    storage = MemoryStorage()
+    w = world(storage)
+    lost, other = people(w, 2)
+    ask(w, lost)
+    due = storage.due("acme", Channel.EMAIL, w.clock(), 1)
+    storage.claim([Claim(subject=lost.subject, message=due[0].message)], w.clock(), w.clock())
+    del storage._state.contacts[lost.subject]
+    ask(w, other)
+    w.later()
+    done = w.manager.deliver()
+    assert (1, 1) == (done.in_doubt, done.accepted)
+
+
+def test_two_refusals_are_verdicts() -> None:
+    """
+    Three alike are none.
+    """
+    no = Receipt(outcome=Outcome.REFUSED, code=550, reply="550 no")
+    w = world(backends=[MemoryBackend(answer=lambda _message: no)])
+    for contact in people(w, 2):
+        ask(w, contact)
+    assert w.manager.deliver().refused == 2
 
 
 def test_many_go_out_in_batches_and_each_once() -> None:

@@ -308,6 +308,13 @@ LATER, REFUSED = Outcome.RETRY_LATER, Outcome.REFUSED
         ("451 4.7.1 Greylisted, try again later", LATER, None),
         ("454 Throttling failure: Maximum sending rate exceeded.", LATER, Fault.BACKEND),
         ("550 5.1.1 No such user", REFUSED, Fault.ADDRESS),
+        ("550 5.4.5 Daily user sending limit exceeded", LATER, Fault.BACKEND),
+        ("550 5.7.1 Recipient address rejected: Email Sending Quota Exceeded", LATER, Fault.BACKEND),
+        ("550 5.1.90 You have reached your daily limit for message recipients", LATER, Fault.BACKEND),
+        ("554 Message rejected: Email address is not verified", LATER, Fault.BACKEND),
+        ("553 5.7.1 Sender address rejected: not owned by user acme", LATER, Fault.BACKEND),
+        ("554 5.7.1 Relay access denied", LATER, Fault.BACKEND),
+        ("552 You are over your relay quota of 500", LATER, Fault.BACKEND),
         ("554 5.7.1 Blocked by policy", REFUSED, Fault.MESSAGE),
     ],
 )

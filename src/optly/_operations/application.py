@@ -5,7 +5,9 @@ The application: what every operation of one manager works with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -15,6 +17,7 @@ from optly._operations.settings import Settings
 from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import NoBackendError
 from optly.links import Pages
+from optly.messages import PROMPTLY
 from optly.protocols import (
     AsyncBatchBackend,
     AsyncMessageBackend,
@@ -23,6 +26,30 @@ from optly.protocols import (
     AsyncTracingBackend,
     Clock,
 )
+
+# How many messages a backend is given at first: it may be slow, or refuse all of them.
+FEW: Final = 4
+
+
+@attrs.define
+class Pace:
+    """
+    How many messages a backend is given at once: as many as it begins before what they were gated by is too old.
+
+    Attributes:
+        size: The number for the next part of a batch.
+    """
+
+    size: int = FEW
+
+    def adapt(self, count: int, took: timedelta) -> None:
+        """
+        Learn how long *count* messages took.
+        """
+        if took > PROMPTLY:
+            self.size = max(1, int(count * (PROMPTLY / took)))
+        elif count >= self.size and took < PROMPTLY / 2:
+            self.size *= 4
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +62,7 @@ class Backend:
         batch: Sends many messages at once; None if not supported.
         traces: Looks up sent messages at the provider; None if not supported.
         takes_replies: Whether people can reply to its messages.
+        pace: How fast it is known to be.
     """
 
     name: str
@@ -42,6 +70,7 @@ class Backend:
     batch: AsyncBatchBackend | None
     traces: AsyncTracingBackend | None
     takes_replies: bool
+    pace: Pace = attrs.field(factory=Pace)
 
 
 @attrs.frozen(kw_only=True)

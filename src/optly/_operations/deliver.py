@@ -8,27 +8,29 @@ connections. A batch has one message for each contact.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from optly._operations import rates
-from optly._operations.application import Application, Backend
+from optly._operations.application import FEW, Application, Backend
 from optly._operations.leases import BATCH, LEASE, claim, doubt_overdue, due
 from optly._operations.outcomes import FIRST_DELAY, Outcomes, add_receipt
-from optly._operations.prepare import load, prepare
+from optly._operations.prepare import Batch, prepare
 from optly._operations.proof import seal
-from optly._operations.queued import settlement
+from optly._operations.queued import QueuedMessage, settlement
 from optly.contacts import Channel
 from optly.errors import UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
+from optly.messages.foundering import Foundering
 from optly.protocols import MessageState
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
 
 _NOT_STARTED: Final = Receipt(
-    outcome=Outcome.RETRY_LATER, reply="not sent: the backend has trouble", fault=Fault.BACKEND
+    outcome=Outcome.RETRY_LATER, reply="not sent: the backend has trouble", fault=Fault.BACKEND, begun=False
 )
 
 
@@ -67,7 +69,6 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
     """
     Send one batch of what is due on *channel*, and return whether to go on with the next.
     """
-    backend = app.backends[channel]
     now = app.settings.clock()
     rows = await due(app, channel, now, size)
     room = await rates.reserve(app, channel, len(rows), now)
@@ -80,51 +81,122 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
         return Deliveries(), bool(rows) and room > 0
     outcomes = Outcomes()
     try:
-        records, messages = await load(app, messages, now, outcomes)
-        ready = await prepare(app, messages, records, now, outcomes)
+        batch = await prepare(app, messages, now, outcomes)
     except BaseException:
         # Nothing was sent. Without this, the whole batch would be in doubt.
         queued = [settlement(message.row, MessageState.QUEUED, now + FIRST_DELAY) for message in messages]
         await app.storage.settle([*queued, *outcomes.settlements])
         raise
-    receipts = await _send(app, backend, [message.message for message in ready if message.message is not None], now)
-    for message, receipt in zip(ready, receipts, strict=True):
-        add_receipt(app, outcomes, message, records[message.contact.subject], receipt, backend.name)
-    await outcomes.write(app)
-    broken = any(receipt.fault is Fault.BACKEND for receipt in receipts)
+    receipts: list[tuple[QueuedMessage, Receipt]] = []
+    try:
+        await _send(app, app.backends[channel], batch, now, outcomes, receipts)
+    finally:
+        # Also if a worker is stopped in the middle: only what was under way is then in doubt.
+        for message, receipt in receipts:
+            record = batch.records[message.contact.subject]
+            add_receipt(app, outcomes, message, record, receipt, app.backends[channel].name)
+        await outcomes.write(app)
+    broken = any(receipt.fault is Fault.BACKEND for _, receipt in receipts)
     return outcomes.deliveries, not broken and room == len(rows)
 
 
 async def _send(
-    app: Application, backend: Backend, messages: Sequence[Message], claimed_at: datetime
-) -> Sequence[Receipt]:
+    app: Application,
+    backend: Backend,
+    batch: Batch,
+    claimed_at: datetime,
+    outcomes: Outcomes,
+    receipts: list[tuple[QueuedMessage, Receipt]],
+) -> None:
     """
-    Send each message once, and return the receipt for each.
+    Send each message of a batch once, and add it with its receipt to *receipts*, also if interrupted.
 
-    A backend that sends one at a time starts no further message once it has trouble or half the lease has passed.
+    A message whose contact has moved since it was gated goes back into the queue, where it is gated anew: a stop may
+    have come. That is asked before each message, or before each part of the batch if the backend takes several at once.
+    Nothing more is begun once the backend has trouble, or half the lease has passed.
     """
-    if not messages:
-        return ()
-    if backend.batch is not None:
+    waiting, course = deque(batch.ready), Foundering()
+    try:
+        await _send_parts(app, backend, batch, claimed_at, outcomes, receipts, waiting, course)
+    finally:
+        receipts[:] = [(message, course.reconsidered(receipt)) for message, receipt in receipts]
+        receipts += [(message, _NOT_STARTED) for message in waiting]
+
+
+async def _send_parts(
+    app: Application,
+    backend: Backend,
+    batch: Batch,
+    claimed_at: datetime,
+    outcomes: Outcomes,
+    receipts: list[tuple[QueuedMessage, Receipt]],
+    waiting: deque[QueuedMessage],
+    course: Foundering,
+) -> None:
+    broken, gated_now = False, True
+    while waiting and not broken and app.settings.clock() <= claimed_at + LEASE / 2:
+        part = [waiting.popleft() for _ in range(min(len(waiting), 1 if backend.batch is None else backend.pace.size))]
+        if not gated_now:
+            try:
+                part = await _unmoved(app, batch, part, outcomes)
+            except BaseException as error:
+                waiting.extendleft(reversed(part))
+                if not isinstance(error, Exception):
+                    raise
+                # Without it nothing more is begun, and what was sent is still recorded.
+                _log.error("contacts cannot be read again", extra={"error": type(error).__name__})
+                break
+        began, gated_now = app.settings.clock(), False
         try:
-            receipts = await backend.batch.send_all(messages)
-            if len(receipts) != len(messages):
-                raise ValueError("a receipt is missing")
-        except Exception as error:
-            return [_failure(backend, message, error) for message in messages]
-        return receipts
-    receipts = []
+            answered = await _send_part(backend, part) if part else []
+        except BaseException:
+            receipts += [(message, Receipt(outcome=Outcome.IN_DOUBT)) for message in part]
+            raise
+        late = [message for message, receipt in answered if not receipt.begun and receipt.fault is None]
+        if len(late) < len(part):
+            answered = [
+                (message, receipt) for message, receipt in answered if receipt.begun or receipt.fault is not None
+            ]
+            waiting.extendleft(reversed(late))
+        backend.pace.adapt(len(answered), app.settings.clock() - began)
+        for _, receipt in answered:
+            course.add(receipt)
+        receipts += answered
+        broken = bool(course) or any(receipt.fault is Fault.BACKEND for _, receipt in answered)
+    if broken:
+        backend.pace.size = FEW
+    if course:
+        _log.error("a backend refuses one message like the other: the rest waits", extra={"backend": backend.name})
+
+
+async def _unmoved(
+    app: Application, batch: Batch, messages: Sequence[QueuedMessage], outcomes: Outcomes
+) -> list[QueuedMessage]:
+    """
+    Return the messages whose contacts are as they were when they were gated. The others go back into the queue.
+    """
+    records = [batch.records[message.contact.subject] for message in messages]
+    moved = await app.repository.moved(records, batch.contexts)
     for message in messages:
-        if any(receipt.fault is Fault.BACKEND for receipt in receipts) or app.settings.clock() > claimed_at + LEASE / 2:
-            receipts.append(_NOT_STARTED)
-            continue
-        try:
-            receipts.append(await backend.one.send(message))
-        except UsageError as error:
-            receipts.append(Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}", fault=Fault.MESSAGE))
-        except Exception as error:
-            receipts.append(_failure(backend, message, error))
-    return receipts
+        if message.contact.subject in moved:
+            outcomes.defer(message, app.settings.clock())
+    return [message for message in messages if message.contact.subject not in moved]
+
+
+async def _send_part(backend: Backend, part: Sequence[QueuedMessage]) -> list[tuple[QueuedMessage, Receipt]]:
+    messages = [message.message for message in part if message.message is not None]
+    try:
+        if backend.batch is None:
+            receipts: Sequence[Receipt] = [await backend.one.send(message) for message in messages]
+        else:
+            receipts = await backend.batch.send_all(messages)
+        if len(receipts) != len(messages) or not all(isinstance(receipt, Receipt) for receipt in receipts):
+            raise TypeError("a receipt is missing")
+    except Exception as error:
+        if backend.batch is None and isinstance(error, UsageError):
+            return [(part[0], Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}", fault=Fault.MESSAGE))]
+        receipts = [_failure(backend, message, error) for message in messages]
+    return list(zip(part, receipts, strict=True))
 
 
 def _failure(backend: Backend, message: Message, error: Exception) -> Receipt:

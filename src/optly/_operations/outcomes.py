@@ -4,9 +4,11 @@ The outcomes of sent messages: what is recorded, what is tried again, and when.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -16,12 +18,14 @@ from optly._operations.queued import QueuedMessage, settlement
 from optly._operations.repository import Plan, Record
 from optly.backoff import backoff
 from optly.contacts import Contact
-from optly.errors import ClaimLostError
+from optly.errors import ClaimLostError, RetryableError
 from optly.links import mark
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, Settlement
 from optly.record.commands import Command, RecordOutcome, WithholdMessage
 from optly.results import Deliveries
+
+_log = logging.getLogger("optly")
 
 # With the delays below, about two days: long enough for a server that is down or a mailbox that is full.
 MAX_ATTEMPTS: Final = 100
@@ -69,6 +73,9 @@ def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "",
     )
 
 
+_Change: TypeAlias = tuple[Record, "RecordOutcome | WithholdMessage", Settlement]
+
+
 @attrs.define
 class Outcomes:
     """
@@ -80,7 +87,7 @@ class Outcomes:
         counts: How many messages had each outcome, by the names in `Deliveries`.
     """
 
-    changes: list[tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = attrs.field(factory=list)
+    changes: list[_Change] = attrs.field(factory=list)
     settlements: list[Settlement] = attrs.field(factory=list)
     counts: Counter[str] = attrs.field(factory=Counter)
 
@@ -94,6 +101,18 @@ class Outcomes:
         """
         self.settlements.append(settlement(message.row, MessageState.QUEUED, until))
         self.counts[counted_as] += 1
+
+    def put_off(self, message: QueuedMessage, error: Exception, now: datetime) -> None:
+        """
+        Put a message off that cannot be read or composed, or for good if it never could. The error may hold an address.
+        """
+        facts = {"message_id": message.id, "contact": message.contact.id, "error": type(error).__name__}
+        _log.error("queued message cannot be composed, and is put off", extra=facts)
+        if message.row.attempts < MAX_ATTEMPTS:
+            self.defer(message, now + LONGEST_DELAY)
+        else:
+            self.settlements.append(settlement(message.row, MessageState.REFUSED))
+            self.counts[Outcome.REFUSED.value] += 1
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
@@ -120,22 +139,35 @@ class Outcomes:
         self.counts[receipt.outcome.value] += 1
 
     async def write(self, app: Application) -> None:
-        first: dict[bytes, tuple[Record, RecordOutcome | WithholdMessage, Settlement]] = {}
+        first: dict[bytes, _Change] = {}
         others = []
         for change in self.changes:
             # A contact has a second one if a message of the batch answers their complaint.
             if first.setdefault(change[0].subject, change) is not change:
                 others.append(change)
         try:
-            written = await app.repository.apply_all(
-                [(record, Plan(command=command, settle=(settled,))) for record, command, settled in first.values()]
-            )
+            written = await _write_all(app, first.values())
             unwritten = [change for subject, change in first.items() if subject not in written]
             for record, command, settled in (*unwritten, *others):
                 await settle(app, Contact(record.subject.hex()), command, settled)
         finally:
             # These messages are known to be unsent, whatever keeps the others from being recorded.
             await app.storage.settle(self.settlements)
+
+
+async def _write_all(app: Application, changes: Iterable[_Change]) -> Container[bytes]:
+    """
+    Write the outcomes of different contacts in one transaction, and return the contacts for which that was done.
+    """
+    try:
+        return await app.repository.apply_all(
+            [(record, Plan(command=command, settle=(settled,))) for record, command, settled in changes]
+        )
+    except RetryableError:
+        raise
+    except Exception as error:
+        _log.error("outcomes are written one by one", extra={"error": type(error).__name__})
+        return ()
 
 
 def add_receipt(
@@ -157,8 +189,20 @@ def add_receipt(
 
 async def settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
     """
-    Record the outcome of one message together with the new state of its row.
+    Record the outcome of one message together with the new state of its row, or that state alone if the record of the
+    contact is lost.
     """
+    try:
+        await _settle(app, contact, command, settled)
+    except RetryableError:
+        raise
+    except Exception as error:
+        facts = {"contact": contact.id, "error": type(error).__name__}
+        _log.error("contact record cannot be written, so the outcome of a message is not in it", extra=facts)
+        await app.storage.settle([settled])
+
+
+async def _settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
     try:
         applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)))
     except ClaimLostError:

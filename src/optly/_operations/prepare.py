@@ -4,7 +4,6 @@ Preparing a batch of claimed messages: each is gated a second time and composed,
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
@@ -19,16 +18,17 @@ from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record
 from optly.contacts import Address, AddressKind, parse_address
-from optly.errors import LedgerError
+from optly.errors import RetryableError
+from optly.messages import Message
 from optly.record.commands import WithholdMessage
 from optly.record.events import Choice
 from optly.record.standing import Standing
 from optly.rules import Decision, Reason
 from optly.timeline.for_evidence import as_fragment, as_text
 
-_log = logging.getLogger("optly")
-
-Records: TypeAlias = Mapping[bytes, Record]
+# A standing with all that stands against it, and the addresses by line.
+Context: TypeAlias = tuple[Standing, dict[int, Address]]
+Contexts: TypeAlias = Mapping[bytes, Context]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,70 +47,126 @@ class _Permission:
     reason: Reason = Reason.SERVICE
 
 
-async def load(
-    app: Application, messages: Sequence[QueuedMessage], now: datetime, outcomes: Outcomes
-) -> tuple[Records, list[QueuedMessage]]:
+@attrs.frozen
+class Batch:
     """
-    Read the contacts of a batch, and defer messages to one whose record cannot be read.
+    The messages of a batch that may be sent, and what they were gated by.
+
+    Attributes:
+        records: The contacts, as they were read.
+        contexts: Their standings with all that stands against them, and their addresses by line.
     """
-    try:
-        return await app.repository.load_all([message.contact.subject for message in messages]), list(messages)
-    except LedgerError:
-        records: dict[bytes, Record] = {}
-        readable = []
-        for message in messages:
-            try:
-                records |= await app.repository.load_all([message.contact.subject])
-            except LedgerError as error:
-                facts = {"contact": message.contact.id, "error": str(error)}
-                _log.error("contact record cannot be read, so nothing is sent to the contact", extra=facts)
-                outcomes.defer(message, now + LONGEST_DELAY)
-            else:
-                readable.append(message)
-        return records, readable
+
+    ready: Sequence[QueuedMessage]
+    records: Mapping[bytes, Record]
+    contexts: Contexts
 
 
-async def prepare(
-    app: Application, messages: Sequence[QueuedMessage], records: Records, now: datetime, outcomes: Outcomes
-) -> list[QueuedMessage]:
+async def prepare(app: Application, messages: Sequence[QueuedMessage], now: datetime, outcomes: Outcomes) -> Batch:
     """
-    Return the messages that may be sent now, composed. The others are added to *outcomes*.
+    Gate the messages of a batch a second time and compose them. Those that may not be sent now are added to *outcomes*,
+    and so are those that cannot be read or composed: none of them keeps the others back.
     """
-    contacts = await app.repository.all_with_suppressions(list(records.values()))
+    records, contexts = await _read_each(app, messages, now, outcomes)
     permissions = []
     for message in messages:
-        if message.payload.kind.promotes and not app.hears_complaints:
-            outcomes.defer(message, now + LONGEST_DELAY)
+        if (subject := message.contact.subject) not in contexts:
             continue
-        quiet_until = rates.quiet_until(app, message.payload, now)
-        if quiet_until is not None:
-            outcomes.defer(message, quiet_until)
+        try:
+            permission = await _permit(app, message, records[subject], contexts[subject], now, outcomes)
+        except RetryableError:
+            raise
+        except Exception as error:
+            outcomes.put_off(message, error, now)
             continue
-        standing, addresses = contacts[message.contact.subject]
-        permission = await _gate(app, message, records[message.contact.subject], standing, addresses, now, outcomes)
         if permission is not None:
             permissions.append(permission)
     late = await rates.beyond_domain_rates(app, [permission.address for permission in permissions], now)
-    digests = (choice.wording for permission in permissions for choice in permission.choices)
-    wordings = await app.repository.wordings(digests)
     ready = []
     for index, permission in enumerate(permissions):
-        message = permission.message
         if index in late:
-            outcomes.defer(message, late[index])
+            outcomes.defer(permission.message, late[index])
             continue
-        _, addresses = contacts[message.contact.subject]
-        message.message = compose(
-            app,
-            message.id,
-            message.contact,
-            message.payload,
-            [wordings[choice.wording] for choice in permission.choices],
-            address=permission.address,
-            variables=await _variables(app, message, permission.reason, addresses),
-        )
-        ready.append(message)
-    return ready
+        _, addresses = contexts[permission.message.contact.subject]
+        try:
+            permission.message.message = await _compose(app, permission, addresses)
+        except RetryableError:
+            raise
+        except Exception as error:
+            outcomes.put_off(permission.message, error, now)
+        else:
+            ready.append(permission.message)
+    return Batch(ready, records, contexts)
+
+
+async def _read_each(
+    app: Application, messages: Sequence[QueuedMessage], now: datetime, outcomes: Outcomes
+) -> tuple[dict[bytes, Record], dict[bytes, Context]]:
+    """
+    Read the contacts of a batch, all at once or, if one of them cannot be read, each by itself.
+
+    Raises:
+        Exception: None of several can be read. That is no fault of theirs.
+    """
+    try:
+        return await _read(app, [message.contact.subject for message in messages])
+    except RetryableError:
+        raise
+    except Exception as unreadable:
+        failure = unreadable
+    records: dict[bytes, Record] = {}
+    contexts: dict[bytes, Context] = {}
+    failed = []
+    for message in messages:
+        try:
+            record, context = await _read(app, [message.contact.subject])
+        except RetryableError:
+            raise
+        except Exception as error:
+            failed.append((message, error))
+        else:
+            records |= record
+            contexts |= context
+    if len(failed) == len(messages) > 1:
+        raise failure
+    for message, reason in failed:
+        outcomes.put_off(message, reason, now)
+    return records, contexts
+
+
+async def _read(app: Application, subjects: Sequence[bytes]) -> tuple[dict[bytes, Record], dict[bytes, Context]]:
+    records = await app.repository.load_all(subjects)
+    return records, await app.repository.all_with_suppressions(list(records.values()))
+
+
+async def _permit(
+    app: Application, message: QueuedMessage, record: Record, context: Context, now: datetime, outcomes: Outcomes
+) -> _Permission | None:
+    """
+    Decide whether one message is sent now. None, and added to *outcomes*, if it is not.
+    """
+    if message.payload.kind.promotes and not app.hears_complaints:
+        outcomes.defer(message, now + LONGEST_DELAY)
+        return None
+    quiet_until = rates.quiet_until(app, message.payload, now)
+    if quiet_until is not None:
+        outcomes.defer(message, quiet_until)
+        return None
+    return await _gate(app, message, record, *context, now, outcomes)
+
+
+async def _compose(app: Application, permission: _Permission, addresses: Mapping[int, Address]) -> Message:
+    message = permission.message
+    wordings = await app.repository.wordings(choice.wording for choice in permission.choices)
+    return compose(
+        app,
+        message.id,
+        message.contact,
+        message.payload,
+        [wordings[choice.wording] for choice in permission.choices],
+        address=permission.address,
+        variables=await _variables(app, message, permission.reason, addresses),
+    )
 
 
 async def _gate(

@@ -211,6 +211,8 @@ class Repository:
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
         entries = await self.storage.entries(subject)
+        if not entries:
+            raise errors.DamagedError("the events of a contact are gone")
         return Record(
             subject=subject,
             version=head.version,
@@ -244,15 +246,41 @@ class Repository:
         openings = {record.subject: record.openings for record in records if record.openings is not None}
         openings |= await self.storage.openings(unread) if unread else {}
         values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
+        standings = await self._with_suppressions(records, values)
+        return {subject: (standings[subject], addresses) for subject, addresses in values.items()}
+
+    async def _with_suppressions(
+        self, records: Sequence[Record], values: Mapping[bytes, Mapping[int, Address]]
+    ) -> dict[bytes, Standing]:
         lines, found = await self._find_lines(values)
         stops = _suppressed(lines, found)
         others = await self._others(records, lines, found)
         return {
-            record.subject: (
-                shared(record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())),
-                values[record.subject],
+            record.subject: shared(
+                record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())
             )
             for record in records
+        }
+
+    async def moved(
+        self, records: Sequence[Record], contexts: Mapping[bytes, tuple[Standing, dict[int, Address]]]
+    ) -> set[bytes]:
+        """
+        Return the contacts of whom anything was recorded since they were read, or of those who share lines with them,
+        or of whom an address was suppressed.
+
+        Args:
+            contexts: What `all_with_suppressions` returned for them.
+        """
+        heads = await self.storage.load([record.subject for record in records])
+        standings = await self._with_suppressions(
+            records, {record.subject: contexts[record.subject][1] for record in records}
+        )
+        return {
+            record.subject
+            for record in records
+            if (0 if (head := heads.get(record.subject)) is None else head.version) != record.version
+            or standings[record.subject] != contexts[record.subject][0]
         }
 
     async def stops_by_address(

@@ -5,6 +5,7 @@ Messages that are sent by send_one HTTP call each: one, and many at once.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,7 @@ import attrs
 
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
 from optly.errors import ConfigurationError, UsageError
-from optly.messages import Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
 
 _MOST_CONNECTIONS: Final = 100  # the most that httpx opens
 _LONGEST_WAIT: Final = 3600
@@ -35,7 +36,7 @@ def not_sent(reply: str) -> Receipt:
     """
     Return the receipt of a message that cannot have been accepted, for reasons that have nothing to do with it.
     """
-    return Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND, reply=reply)
+    return Receipt(outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND, reply=reply, begun=False)
 
 
 def send_once(call: Call, *, caller: Caller, parse: Callable[[Answer], Receipt]) -> Receipt:
@@ -71,18 +72,21 @@ def send_many(
     Send each of *messages*, several at a time, and return the outcomes in the same order.
 
     Once one fails because of the backend itself, the rest is not sent: it would fail too, and with a provider that no
-    longer answers all of it would be in doubt.
+    longer answers all of it would be in doubt. Nor is one sent that has waited for seconds.
 
     Args:
         send: Sends one. Must be safe to share between threads.
         connections: How many are sent at once.
     """
     failed: list[Receipt] = []
+    until = time.monotonic() + PROMPTLY.total_seconds()
 
     def send_one(message: Message) -> Receipt:
         if failed:
             rest = not_sent("not sent after another message failed")
             return attrs.evolve(rest, retry_after=failed[0].retry_after)
+        if time.monotonic() > until:
+            return attrs.evolve(not_sent("not sent: other messages took too long"), fault=None)
         try:
             receipt = send(message)
         except UsageError as error:

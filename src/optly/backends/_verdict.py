@@ -35,6 +35,19 @@ _MAILBOX = frozenset({"4.2.1", "4.2.2", "5.2.2"})
 _TOO_LONG, _TOO_LONG_STATUS = 552, frozenset({"5.2.3", "5.3.4"})
 
 
+# About our account or our address as the sender, at whichever step it is said: Gmail, Microsoft 365.
+_ACCOUNT_STATUS = frozenset({"5.4.5", "5.1.90", "5.2.252", "5.7.60"})
+_ACCOUNT = re.compile(
+    r"(?:send|submission|relay|daily|hourly|message|recipient|smtp)\w*[\s-]*(?:rate[\s-]*)?quota"
+    r"|(?:daily|hourly|send|relay|rate)\w*\s+(?:\w+\s+){0,2}limit|only \d+ messages"
+    r"|(?:too many|(?:maximum )?number of) (?:recipients|messages)|messages? per (?:day|hour|minute)"
+    r"|not verified|not owned|not (?:allowed|authori[sz]ed|permitted) to (?:send|relay)|send\s?as\s?denied"
+    r"|relay(?:ing)?(?: access)? (?:denied|not permitted|disallowed|not allowed)|unable to relay"
+    r"|sender (?:address )?rejected|account (?:is |has been )?(?:suspended|disabled|blocked|on hold)",
+    re.IGNORECASE,
+)
+
+
 class Step(IntEnum):
     MAIL = 0
     RCPT = 1
@@ -106,9 +119,16 @@ def judge(reply: Reply, step: Step, *, said: bool) -> Receipt:
             return receipt(reply, Outcome.IN_DOUBT if said else Outcome.RETRY_LATER, Fault.BACKEND)
 
 
+def _is_account(reply: Reply) -> bool:
+    """
+    Whether a refusal is about our account, or our address as the sender, and so about no message.
+    """
+    return reply.status in _ACCOUNT_STATUS or _ACCOUNT.search(reply.text) is not None
+
+
 def _sort(reply: Reply, step: Step, *, permanent: bool) -> tuple[Outcome, Fault | None]:
     code, status = reply.code, reply.status
-    if code in _OURS or status in _SYSTEM_OR_SENDER:
+    if code in _OURS or status in _SYSTEM_OR_SENDER or (permanent and _is_account(reply)):
         return Outcome.RETRY_LATER, Fault.BACKEND
     if status in _MAILBOX or (code == _TOO_LONG and not status and step is Step.RCPT):
         return Outcome.RETRY_LATER, Fault.MAILBOX
@@ -143,8 +163,8 @@ def receipt(reply: Reply, outcome: Outcome, fault: Fault | None = None, *, perma
     )
 
 
-def not_sent(why: str, outcome: Outcome = Outcome.RETRY_LATER, fault: Fault = Fault.BACKEND) -> Receipt:
+def not_sent(why: str, outcome: Outcome = Outcome.RETRY_LATER, fault: Fault | None = Fault.BACKEND) -> Receipt:
     """
     Return the receipt of a message that was not begun.
     """
-    return receipt(Reply(None, f"not sent: {why}"), outcome, fault)
+    return attrs.evolve(receipt(Reply(None, f"not sent: {why}"), outcome, fault), begun=False)

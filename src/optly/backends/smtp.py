@@ -26,15 +26,12 @@ from optly.backends._verdict import not_sent
 from optly.backends.mime import NO_HEADERS, Letter, Sender, build, with_stop_address
 from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, UsageError
-from optly.messages import Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
 
 __all__ = ["TLS", "ReturnPath", "SMTPBackend", "Signer", "StopAddress"]
 
 _log = logging.getLogger("optly")
 
-# Messages claimed by a worker count as lost after a quarter of an hour. Nothing is begun so late that a server that is
-# slow at every step could take that long.
-_BEGIN_WITHIN = 240.0
 # A connection takes six round trips to make, a message one: fewer messages than this are not worth another connection.
 _WORTH_A_CONNECTION = 8
 # Seconds for one email on one connection. A server that takes less is so near that more connections gain nothing.
@@ -43,6 +40,7 @@ _NEAR = 0.003
 _FEEDBACK_ID = re.compile(r"(?:[!-9;-~]{0,64}:){1,3}[!-9;-~]{5,15}", re.ASCII)
 # Without the reply to that other message, which may contain someone else's address.
 _NOT_BEGUN = not_sent("the mail server could not be used for another message in the same batch")
+_TOO_LATE = not_sent("other messages of the batch took too long", fault=None)
 
 
 class Signer(Protocol):
@@ -190,8 +188,8 @@ class SMTPBackend:
         """
         Send each of *messages*, over as many connections as are free, and return the outcomes in the same order.
 
-        Once the mail server fails for a reason that lies with no message, or takes minutes, no further message is
-        begun: the rest is `Outcome.RETRY_LATER`.
+        Once the mail server fails for a reason that lies with no message, no further message is begun: the rest is
+        `Outcome.RETRY_LATER`. Nor is one begun that has waited for seconds.
         """
         return self._hand_over(messages, map(self._write_or_refuse, messages))
 
@@ -363,7 +361,7 @@ class _Batch:
         self._ready: deque[_Job] = deque()
         self._receipts: list[Receipt | None] = [None] * size
         self._lock = Lock()
-        self._until = time.monotonic() + _BEGIN_WITHIN
+        self._until = time.monotonic() + PROMPTLY.total_seconds()
         self._stopped = False
         self._why = _NOT_BEGUN
 
@@ -422,7 +420,11 @@ class _Batch:
         """
         Return the outcome of each email. One that was not begun may be tried again later.
         """
-        return [receipt or self._why for receipt in self._receipts]
+        # A connection that was refused while another worked is no reason.
+        slow = (
+            time.monotonic() >= self._until and not self._stopped and (self._why is _NOT_BEGUN or any(self._receipts))
+        )
+        return [receipt or (_TOO_LATE if slow else self._why) for receipt in self._receipts]
 
 
 def _address(text: str) -> EmailAddress:

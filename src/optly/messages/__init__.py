@@ -4,6 +4,7 @@ Messages: what is sent, receipts and delivery events, replies, the parts of a te
 May import `contacts`, `instants` and what they may import. Pure.
 """
 
+from optly.messages.message import PROMPTLY as PROMPTLY
 from optly.messages.message import Content as Content
 from optly.messages.message import DeliveryEvent as DeliveryEvent
 from optly.messages.message import DeliveryStatus as DeliveryStatus

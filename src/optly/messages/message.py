@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 import attrs
 
@@ -111,6 +112,10 @@ class Fault(StrEnum):
     OPTED_OUT = "opted_out"
 
 
+# How long a backend may keep a message that was gated before it begins it: a stop may have come in the meantime.
+PROMPTLY: Final = timedelta(seconds=2)
+
+
 @attrs.frozen(kw_only=True)
 class Receipt:
     """
@@ -126,6 +131,8 @@ class Receipt:
         permanent: Of a refusal: as in a `DeliveryEvent`.
         provider_id: The provider's own id for the message, or empty.
         retry_after: How long the provider asks us to wait, or None.
+        begun: Whether the provider was handed any of it. A message that was not, and that has no fault, had to wait too
+            long behind others: it is gated again and sent at once.
     """
 
     outcome: Outcome
@@ -136,6 +143,7 @@ class Receipt:
     permanent: bool = False
     provider_id: str = ""
     retry_after: timedelta | None = None
+    begun: bool = True
 
 
 class DeliveryStatus(StrEnum):
