@@ -91,7 +91,7 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
     try:
         await _send(app, app.backends[channel], batch, now, outcomes, receipts)
     finally:
-        # Also if a worker is stopped in the middle: only what was under way is then in doubt.
+        # Also if a worker is stopped in the middle: only what was under way stays claimed, and will be in doubt.
         for message, receipt in receipts:
             record = batch.records[message.contact.subject]
             add_receipt(app, outcomes, message, record, receipt, app.backends[channel].name)
@@ -147,11 +147,7 @@ async def _send_parts(
                 _log.error("contacts cannot be read again", extra={"error": type(error).__name__})
                 break
         began, gated_now = app.settings.clock(), False
-        try:
-            answered = await _send_part(backend, part) if part else []
-        except BaseException:
-            receipts += [(message, Receipt(outcome=Outcome.IN_DOUBT)) for message in part]
-            raise
+        answered = await _send_part(backend, part) if part else []
         late = [message for message, receipt in answered if not receipt.begun and receipt.fault is None]
         if len(late) < len(part):
             answered = [
