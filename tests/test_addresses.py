@@ -200,3 +200,19 @@ def test_an_unknown_channel_is_refused() -> None:
     """
     with pytest.raises(UnknownChannelError, match="live_call"):
         Channel.of("pigeon")
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "o’brien@example.com",
+        "o‘brien@example.com",
+        "\ufeffo'brien@example.com\u200b",
+        "\u202ao’brien＠example.com\u202c\n",
+    ],
+)
+def test_what_is_typed_for_an_apostrophe_is_one(copied: str) -> None:
+    """
+    Or a stop for one of two spellings would leave the other.
+    """
+    assert EmailAddress.parse(copied).value == "o'brien@example.com"
