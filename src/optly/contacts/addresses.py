@@ -298,6 +298,9 @@ def _is_for_drama(country: int | None, national: int) -> bool:
 def _parse_number(text: str, region: str) -> str:
     import phonenumbers
 
+    region = region.upper()
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise AddressError("not a region: give its two letters, such as GB for the United Kingdom")
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
