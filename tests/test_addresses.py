@@ -200,3 +200,29 @@ def test_an_unknown_channel_is_refused() -> None:
     """
     with pytest.raises(UnknownChannelError, match="live_call"):
         Channel.of("pigeon")
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "o’brien@example.com",
+        "o‘brien@example.com",
+        "\ufeffo'brien@example.com\u200b",
+        "\u202ao’brien＠example.com\u202c\n",
+    ],
+)
+def test_what_is_typed_for_an_apostrophe_is_one(copied: str) -> None:
+    """
+    Or a stop for one of two spellings would leave the other.
+    """
+    assert EmailAddress.parse(copied).value == "o'brien@example.com"
+
+
+def test_a_region_that_does_not_exist_is_not_blamed_on_the_number() -> None:
+    """
+    Its letters may be small.
+    """
+    assert PhoneNumber.parse("07911 123456", region="gb").value == "+447911123456"
+    for region in ("UK", "GBR", ""):
+        with pytest.raises(AddressError, match="region"):
+            PhoneNumber.parse("07911 123456", region=region)

@@ -141,6 +141,20 @@ class _Unshown:
         return f"<{type(self).__name__}>"
 
 
+# What telephones type for an apostrophe, and what Asian keyboards type for the sign.
+_TYPED_FOR: Final = str.maketrans("’‘＠", "''@")
+
+
+def _as_typed(text: str) -> str:
+    """
+    Return an email address without what is copied along with it: white space, and marks that nobody sees.
+    """
+    if text.isascii():
+        return text.strip()
+    seen = [place for place, sign in enumerate(text) if not sign.isspace() and unicodedata.category(sign) != "Cf"]
+    return text[seen[0] : seen[-1] + 1].translate(_TYPED_FOR) if seen else ""
+
+
 @attrs.frozen(repr=False)
 class EmailAddress(_Unshown):
     """
@@ -159,12 +173,12 @@ class EmailAddress(_Unshown):
     @classmethod
     def parse(cls, text: str) -> EmailAddress:
         """
-        Read an address as a person types it, white space around it allowed.
+        Read an address as a person types or copies it: with white space and unseen marks around it, and ’ for '.
 
         Raises:
             AddressError: It is not an address. Deliverability is not looked up.
         """
-        text = text.strip()
+        text = _as_typed(text)
         local, at, domain = text.rpartition("@")
         if not at or not local:
             raise AddressError("not an email address: there is no @ with something on both sides of it")
@@ -284,6 +298,9 @@ def _is_for_drama(country: int | None, national: int) -> bool:
 def _parse_number(text: str, region: str) -> str:
     import phonenumbers
 
+    region = region.upper()
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise AddressError("not a region: give its two letters, such as GB for the United Kingdom")
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

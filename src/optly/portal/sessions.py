@@ -138,7 +138,7 @@ def stay(visit: Visit) -> Response:
 
 def finish(visit: Visit) -> Response:
     """
-    End the session, and have the browser delete what it stored for it.
+    End the session, and have the browser delete its cookie.
     """
     visit.form()
     language = visit.language_for(visit.opened_or_none())
@@ -148,6 +148,7 @@ def finish(visit: Visit) -> Response:
     return visit.done(
         N_("You are signed out"),
         visit.say(language, text),
-        headers=(dropping(visit.self_service.pages), ("clear-site-data", '"cache", "cookies"')),
+        # Not Clear-Site-Data, which would take the host's own cookies, of the whole domain: its baskets and log-ins.
+        headers=[dropping(visit.self_service.pages)],
         language=language,
     )
