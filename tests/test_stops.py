@@ -523,10 +523,11 @@ def test_nobody_is_written_to_where_someone_was_erased_or_a_domain_stopped() -> 
     """
     Nobody knows who reads there.
     """
-    for quieten in (
+    ways: list[Callable[[World], object]] = [
         lambda w: w.manager.erase(w.manager.add_contact(name="Ann", email=EMAIL)),
         lambda w: w.manager.record_domain_objection("example.com", how="letter of the company"),
-    ):
+    ]
+    for quieten in ways:
         w = world(way_back=True)
         w.manager.record_objection(w.add())
         quieten(w)

@@ -519,7 +519,7 @@ class Standing:
         Args:
             parties: As for `stop`.
         """
-        at, covering = self.latest(at), self._covering(channel, purpose, line, parties)
+        covering = self._covering(channel, purpose, line, parties)
         if covering and self._unlifted(covering, channel, purpose, line, at) is not None:
             return []
         running = [
@@ -576,7 +576,6 @@ class Standing:
     def _unlifted(
         self, covering: Sequence[StandingStop], channel: Channel, purpose: str, line: int, at: datetime
     ) -> StandingStop | None:
-        at = self.latest(at)
         for consent in self.consents:
             if consent.channel is channel and consent.purpose == purpose and consent.line == line and consent.runs(at):
                 covering = [stop for stop in covering if not _lifts(consent, stop)]
