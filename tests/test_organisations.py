@@ -354,7 +354,7 @@ def ends(w: World) -> list[object]:
 
 @pytest.mark.slow
 @given(steps=steps, kind=st.sampled_from(["memory", "file", "sqlite"]))
-def test_two_organisations_end_as_each_would_alone(
+def test_promise_15_two_organisations_end_as_each_would_alone(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, Step]], kind: str
 ) -> None:
     """

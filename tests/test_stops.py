@@ -5,6 +5,7 @@ What a stop covers, how long it stays with the person, and how it is recorded an
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
