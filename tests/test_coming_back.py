@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import mails
 import pytest
 from world import EMAIL, KEYS, World, world
 
@@ -45,7 +46,14 @@ class Ada:
         return [self.w.manager.receive(event) for event in events]
 
     def filled(self, text: str) -> str:
-        names = {"ID": self.letter.id, "CONTACT": self.letter.contact, "VERP": self.return_path}
+        names = {
+            "ID": self.letter.id,
+            "CONTACT": self.letter.contact,
+            "VERP": self.return_path,
+            "SENT": self.letter.text,
+            "SENT_HTML": self.letter.html,
+            "QUOTED": "".join(f"> {line}\n" for line in self.letter.text.splitlines()),
+        }
         for name, value in names.items():
             text = text.replace(f"{{{{{name}}}}}", value)
         return text
@@ -78,7 +86,8 @@ def written_to(w: World, content: Content | str = "Ten per cent off.") -> Ada:
         how="form",
         at=w.clock() - timedelta(days=2),
     )
-    content = content if isinstance(content, Content) else Content(subject="This week", text=content)
+    if isinstance(content, str):
+        content = Content(subject="This week", text=content, html=f"<p>{content}</p>")
     w.manager.send(contact, Channel.EMAIL, "offers", content)
     w.manager.deliver()
     w.later()
@@ -242,3 +251,32 @@ def test_an_address_for_stops_that_was_made_up_stops_nothing(ada: Ada) -> None:
     for other in ("x" + address[1:], ada.return_path):
         ada.receives(f"From: machine@example.net\nTo: <{other}>\nAuto-Submitted: auto-replied\n\nHello")
     assert ada.reason == "consented"
+
+
+# ---- what is not reported yet
+
+
+@pytest.mark.parametrize(("wanted", "raw"), mails.PEOPLE.values(), ids=mails.PEOPLE)
+def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: str) -> None:
+    """
+    Whatever program, language, forwarder, list or server it came from.
+    """
+    before = set(ada.w.storage.subjects("acme"))
+    received = ada.receives(raw)
+    if wanted == mails.STOPPED:
+        assert ada.reason in STOPPED
+        return
+    assert ada.reason in (OUT_OF_USE if wanted == mails.BOUNCED else SENT_ON)
+    assert before == set(ada.w.storage.subjects("acme"))
+    effects = {each.effect for each in received}
+    assert (
+        effects
+        <= {
+            mails.KEPT: {Effect.KEPT},
+            mails.NOTED: {Effect.NOTED},
+            mails.NOBODY: {Effect.UNKNOWN},
+            mails.BOUNCED: {Effect.RECORDED},
+            mails.FAILED: {Effect.RECORDED},
+        }[wanted]
+    )
+    assert effects

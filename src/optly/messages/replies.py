@@ -95,11 +95,18 @@ def read_reply(text: str) -> Reply:
     read = _plain(text[:LIMIT])
     if _pattern("<reaction>").fullmatch(read.strip()):
         return Other()  # it repeats our message, including "reply STOP"
-    if _stops(read) or _STOP_SIGNS.fullmatch(text.strip()):
+    if _stops(read) or _is_a_sign(text):
         return Stops()
     if len(text) > LIMIT:
         return Other()
     return _whole(read)
+
+
+def _is_a_sign(text: str) -> bool:
+    """
+    Whether a message says to stop in a picture, and nothing in words.
+    """
+    return not _STOP_SIGNS.isdisjoint(text) and not any(map(str.isalnum, text))
 
 
 def stops_at_all(text: str) -> bool:
@@ -168,7 +175,7 @@ def names_more(text: str) -> bool:
 _DROPPED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc"})
 _STROKES: Final = str.maketrans("łŁøØđĐ", "lLoOdD")  # which do not come apart into a letter and an accent
 _UNSEEN: Final = re.compile("['*‘’ʼ`´＇]")  # don't, f***, *stop*
-_STOP_SIGNS: Final = re.compile("[✋🤚🚫⛔🛑🔕🙅][✋🤚🚫⛔🛑🔕🙅\U0001f3fb-\U0001f3ff\ufe0f\u200d♀♂\\s!.]*")
+_STOP_SIGNS: Final = frozenset("✋🤚🚫⛔🛑🔕🙅")
 _STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
 _WORD: Final = re.compile(r"[^\W_]+|\n|[^\w\s-]")
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s._-]{1,3}[^\W\d_](?![^\W_])){2,}")  # s t o p, s.t.o.p
@@ -227,6 +234,9 @@ def _pattern(expression: str) -> re.Pattern[str]:
 
 # ---- stop
 
+# How many characters a message that is one word or number may have, with all politeness.
+_LONGEST_WHOLE: Final = 500
+
 _COURTESY: Final = r"\b<courtesy>\b"
 _FIRST: Final = r"(?:<polite> )*(?:<stop>|<weak>)\b"
 _ANYWHERE: Final = r"\b<clear>\b"
@@ -239,9 +249,12 @@ _SAYS_NOTHING: Final = r"\b(?:<filler>|<polite>|<courtesy>|<which>|<messages>|<s
 
 def _stops(plain: str) -> bool:
     said = _words(_SPELT.sub(_joined, plain))
-    typed = re.sub(r"[\s.]", "", _pattern(_COURTESY).sub("", said))
-    if _pattern(_FIRST).match(said) or _pattern("<slips>").fullmatch(typed):
+    if _pattern(_FIRST).match(said):
         return True
+    if len(said) <= _LONGEST_WHOLE:
+        typed = re.sub(r"[\s.]", "", _pattern(_COURTESY).sub("", said))
+        if _pattern("<slips>").fullmatch(typed):
+            return True
     return _stands(said)
 
 
@@ -267,6 +280,9 @@ def _whole(plain: str) -> Reply:
     """
     Return what a whole message that is not a stop means.
     """
+    plain = " ".join(plain.split())
+    if len(plain) > _LONGEST_WHOLE:
+        return Other()
     said = " ".join(_pattern(_COURTESY).sub(" ", _words(plain)).replace(".", " ").split())
     asks, doubt = "?" in plain, bool(_DOUBT.search(plain))
     if _pattern("<asks>").fullmatch(said) or (asks and not said):
