@@ -12,7 +12,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-STATUS: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\d)", re.ASCII)
+STATUS: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?!\.?\w)", re.ASCII)
 # Not a part of an address, such as 192.0.2.225.
 REPLY_CODE: Final = re.compile(r"(?<![\d.])[245]\d\d(?=[ -])", re.ASCII)
 
