@@ -347,7 +347,7 @@ def test_a_refusal_is_what_the_server_says(
         ("501 5.1.3 No such form of address", REFUSED, Fault.ADDRESS),
         ("551 5.1.6 Moved", REFUSED, Fault.ADDRESS),
         ("556 5.1.10 Null MX", REFUSED, Fault.ADDRESS),
-        ("550 5.2.1 Mailbox closed", REFUSED, Fault.ADDRESS),
+        ("550 5.2.1 This mailbox is no longer in use", REFUSED, Fault.ADDRESS),
         ("450 4.2.1 Mailbox closed for now", LATER, Fault.MAILBOX),
         ("452 4.2.2 Mailbox full", LATER, Fault.MAILBOX),
         ("552 5.2.2 Mailbox full", LATER, Fault.MAILBOX),
@@ -366,6 +366,8 @@ def test_a_refusal_is_what_the_server_says(
         ("503 5.5.1 Bad sequence of commands", LATER, Fault.BACKEND),
         ("450 Try later", LATER, None),
         ("452 4.5.3 Too many recipients", LATER, None),
+        # A mailbox that is disabled may be opened again.
+        ("550 5.2.1 Mailbox closed", REFUSED, None),
         # Without an enhanced code a 550 may as well be a block.
         ("550 No such user", REFUSED, None),
         ("550 5.1.0 Address rejected", REFUSED, None),
