@@ -832,10 +832,6 @@ def _unknown() -> errors.UnknownContactError:
     return errors.UnknownContactError("there is no such contact, or it was erased")
 
 
-# What a provider reports that stops something.
-_STOPPING = frozenset({DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT})
-
-
 def _present(command: Command, standing: Standing, clock: datetime) -> datetime:
     """
     Return the time of the contact for *command*.
