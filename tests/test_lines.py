@@ -246,6 +246,17 @@ def test_a_new_address_replaces_the_one_that_is_named(here: World) -> None:
     assert here.manager.find("third@example.com") == ada
 
 
+def test_an_address_replaces_no_line_of_another_kind(here: World) -> None:
+    """
+    The contact would have both of them, and whoever named the line meant otherwise.
+    """
+    ada = ada_of(here)
+    standing = here.manager.standing(ada)
+    with pytest.raises(MissingLineError):
+        here.manager.change_details(ada, phone="+447911123499", replaces=SECONDS)
+    assert standing == here.manager.standing(ada)
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_an_address_that_was_given_up_and_taken_back_is_still_hers(store: str, tmp_path: Path) -> None:
     """

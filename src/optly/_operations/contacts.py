@@ -251,8 +251,11 @@ async def change(
     Change a contact's details, as planned by `plan_change`.
     """
     record = await app.repository.require(contact)
-    if replaces is not None and replaces not in record.standing.present():
-        raise MissingLineError(f"the contact has no line {replaces}")
+    if replaces is not None:
+        if replaces not in record.standing.present():
+            raise MissingLineError(f"the contact has no line {replaces}")
+        if record.standing.lines[replaces - 1].kind not in {address.kind for address in addresses}:
+            raise MissingLineError(f"line {replaces} is of another kind than the address that is to replace it")
     named = None if replaces is None else (replaces,)
     planner = plan_change(await app.repository.openings_of(record), addresses, replaces=named, **details)
     return (await app.repository.apply(contact, planner, read=record)).standing

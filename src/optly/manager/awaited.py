@@ -339,7 +339,7 @@ class AsyncConsentManager(Face):
             UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
             AddressError: An address is malformed.
             AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
-            MissingLineError: The contact has no line with the number *replaces*.
+            MissingLineError: The contact has no line with the number *replaces*, or it is of another kind.
             UnknownContactError: There is no such contact.
         """
         return await contacts.change(
