@@ -362,7 +362,7 @@ def test_what_was_signed_is_genuine_after_the_next_server(postfix: Postfix, fres
     with sending(postfix.address, signer=signer, feedback_id="offers:acmeltd", return_path=PATH) as backend:
         assert Outcome.ACCEPTED is backend.send(message).outcome
     arrived = postfix.passed_on(message.to)
-    assert f"\r\nList-Unsubscribe: {stop}\r\n".encode() in arrived
+    assert re.search(rf"\r\nList-Unsubscribe: {re.escape(stop)}, <mailto:[^\r\n]+>\r\n".encode(), arrived)
     assert b"\r\nFeedback-ID: offers:acmeltd\r\n" in arrived
 
     def lookup(name: bytes, timeout: int = 5) -> bytes:

@@ -340,16 +340,16 @@ def test_no_answer_weighs_more_than_the_other(browser: Browser, site: Site) -> N
 
 def test_a_form_on_another_site_is_turned_away(browser: Browser, site: Site) -> None:
     """
-    Even one that knows the link.
+    Even one that knows the link. Only a stop is one wherever its form stands.
     """
     code = site.acme.myoptly()
-    form = f'<form method="post" action="{site.url}/l/{code}/stop"><button>Win a prize</button></form>'
+    form = f'<form method="post" action="{site.url}/l/{code}"><button>Win a prize</button></form>'
     before = site.acme.record()
     with browser.new_context() as context:
         page = context.new_page()
         page.route("http://localhost:9/", lambda route: route.fulfill(body=form, content_type="text/html"))
         page.goto("http://localhost:9/")
-        with page.expect_response(f"{site.url}/l/{code}/stop") as response:
+        with page.expect_response(f"{site.url}/l/{code}") as response:
             page.get_by_role("button").click()
         assert response.value.status == 403
     assert before == site.acme.record()
