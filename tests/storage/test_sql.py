@@ -407,9 +407,9 @@ def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
 # ---- servers and processes
 
 
-@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL, MYSQL])
-def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with database(request.param, tmp_path_factory.mktemp("sql")) as url:
+@pytest.fixture(params=["sqlite", POSTGRESQL, MYSQL])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with database(request.param, tmp_path) as url:
         yield url
 
 
