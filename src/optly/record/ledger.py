@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 
 from optly.canonical import Json, canonical, parse, timestamp
-from optly.errors import SerializationError
+from optly.errors import SerializationError, UsageError
 from optly.record.events import Event
 from optly.record.serialization import from_record, tag_of, to_data
 
@@ -112,24 +112,34 @@ def extend(
 
     Raises:
         SerializationError: A value cannot be written in the canonical form.
+        UsageError: A value could not be read back.
     """
     take = iter(salts)
     entries = []
     openings: dict[str, Opening] = {}
     for seq, event in enumerate(events, version + 1):
-        opened = {slot: Opening(next(take), value) for slot, value in event.personal.items()}
-        record: Json = {
-            "organisation": organisation,
-            "subject": subject.hex(),
-            "seq": seq,
-            "type": tag_of(event),
-            "occurred_at": timestamp(event.occurred_at),
-            "recorded_at": timestamp(event.recorded_at),
-            "actor": event.actor.value,
-            "grade": event.grade.value,
-            "data": to_data(event),
-            "commitments": {slot: opening.commitment(slot) for slot, opening in opened.items()},
-        }
+        try:
+            opened = {slot: Opening(next(take), value) for slot, value in event.personal.items()}
+            record: dict[str, Json] = {
+                "organisation": organisation,
+                "subject": subject.hex(),
+                "seq": seq,
+                "type": tag_of(event),
+                "occurred_at": timestamp(event.occurred_at),
+                "recorded_at": timestamp(event.recorded_at),
+                "actor": event.actor.value,
+                "grade": event.grade.value,
+                "data": to_data(event),
+                "commitments": {slot: opening.commitment(slot) for slot, opening in opened.items()},
+            }
+            unread = from_record(record, event.personal) != event
+        except (SerializationError, AttributeError, KeyError, TypeError, UnicodeEncodeError):
+            unread = True
+        if unread:  # it would raise wherever the contact is read, for ever: for a stop, an erasure, the gate
+            raise UsageError(
+                f"a value given for {type(event).__name__} is not of its type, so nothing was recorded: pass True or "
+                "False for a flag, and a member of its enumeration, or one of their values, for a choice"
+            )
         payload = canonical(record)
         head = link(head, payload)
         entries.append(Entry(seq=seq, payload=payload, hash=head))
