@@ -7,7 +7,6 @@ By hand where the library gives up on what people's programs write.
 from __future__ import annotations
 
 import re
-from email import message_from_string
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
@@ -71,10 +70,6 @@ def without_marks(subject: str) -> str:
     while found := _SUBJECT_MARK.match(subject, end):
         end = found.end()
     return subject[end:].strip()
-
-
-def fields_of(text: str) -> Mail:
-    return message_from_string(text.lstrip(), policy=POLICY)
 
 
 def match(pattern: re.Pattern[str], text: str) -> str:

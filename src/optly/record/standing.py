@@ -513,8 +513,8 @@ class Standing:
         """
         Return every yes that counts at an instant, the strongest first. A stop that has not been lifted leaves none.
 
-        There can be several, because a yes that someone else collected counts beside the person's own. No instant is
-        before the latest event: the clock of who asks may be behind.
+        There can be several, because a yes that someone else collected counts beside the person's own. Ask about
+        `latest` of a clock, which may be behind the record.
 
         Args:
             parties: As for `stop`.
