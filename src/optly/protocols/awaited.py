@@ -116,7 +116,9 @@ class AsyncStorage(Protocol):
 
     async def find(self, idkeys: Sequence[bytes]) -> values.Found:
         """
-        Look up idkeys: the contacts that hold or held them, and the suppressions for them.
+        Look up idkeys: the contacts that hold or held them, with their heads, and the suppressions for them.
+
+        Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
     async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:

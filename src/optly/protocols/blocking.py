@@ -118,7 +118,9 @@ class Storage(Protocol):
 
     def find(self, idkeys: Sequence[bytes]) -> values.Found:
         """
-        Look up idkeys: the contacts that hold or held them, and the suppressions for them.
+        Look up idkeys: the contacts that hold or held them, with their heads, and the suppressions for them.
+
+        Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:

@@ -136,10 +136,12 @@ class Found:
 
     Attributes:
         holders: By idkey, the holders of the address in the order of their subjects.
+        heads: By subject, the heads of the holders, as `Storage.load` returns them.
     """
 
     holders: Mapping[bytes, Sequence[Identifier]]
     suppressions: Sequence[Suppression]
+    heads: Mapping[bytes, Head]
 
 
 @attrs.frozen(kw_only=True)

@@ -45,6 +45,16 @@ class Contact:
     def version(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    def head(self) -> protocols.Head:
+        version = self.version
+        return protocols.Head(
+            organisation=self.organisation,
+            version=version,
+            hash=self.hash,
+            snapshot=self.snapshot,
+            snapshot_version=version,
+        )
+
 
 @attrs.frozen
 class Queued:
@@ -118,14 +128,18 @@ class MemoryStorage:
     def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
         holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
+        heads: dict[bytes, protocols.Head] = {}
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
                 if found := self._state.holders.get(idkey):
                     rows = [*found.values()]
                     holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
+                    for row in rows:
+                        if contact := self._state.contacts.get(row.subject):
+                            heads[row.subject] = contact.head()
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
-        return protocols.Found(holders, suppressions)
+        return protocols.Found(holders, suppressions, heads)
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         with self._reading:
@@ -137,17 +151,7 @@ class MemoryStorage:
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         with self._reading:
-            return {
-                subject: protocols.Head(
-                    organisation=contact.organisation,
-                    version=contact.version,
-                    hash=contact.hash,
-                    snapshot=contact.snapshot,
-                    snapshot_version=contact.version,
-                )
-                for subject in subjects
-                if (contact := self._state.contacts.get(subject))
-            }
+            return {subject: contact.head() for subject in subjects if (contact := self._state.contacts.get(subject))}
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
         with self._reading:
