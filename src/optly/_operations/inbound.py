@@ -6,10 +6,12 @@ or anything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
+
+import attrs
 
 from optly._operations.application import Application
 from optly._operations.delivery_events import receive_delivery_event
@@ -36,7 +38,7 @@ from optly.messages.replies import (
     without_linked,
 )
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
-from optly.record.events import Meaning, Through
+from optly.record.events import Choice, Meaning, Through
 from optly.record.standing import Question, QuestionState, Standing
 from optly.results import Effect, Received
 
@@ -205,6 +207,36 @@ def _answers(question: Question, reply: Reply) -> dict[tuple[Channel, str], bool
             return {}
 
 
+def _agreed(question: Question, reply: Reply) -> frozenset[Choice]:
+    """
+    Return what a reply that is no refusal agrees to, if this is the question it answers.
+    """
+    match reply:
+        case Says(yes=True):
+            agreed = question.choices
+        case Picks() if all(number <= len(question.choices) for number in reply.numbers):
+            agreed = tuple(question.choices[number - 1] for number in reply.numbers)
+        case _:
+            agreed = ()
+    return frozenset(attrs.evolve(choice, expires_at=None) for choice in agreed)
+
+
+def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:
+    """
+    Return which of the open questions a reply answers.
+
+    It does not say which one it means. So a no refuses what all of them ask, and a yes counts for the latest that asks
+    nothing but what each of them asks in the same words. Questions that forms caused are among them, and no stranger
+    can have one of those taken for another.
+    """
+    answerable = [question for question in questions if _answers(question, reply)]
+    if reply == Says(yes=False):
+        return answerable
+    readings = [agreed for question in questions if (agreed := _agreed(question, reply))]
+    sure = frozenset[Choice]().union(*readings[:1]).intersection(*readings)
+    return [question for question in answerable if _agreed(question, reply) <= sure][-1:]
+
+
 async def _answer_question(
     app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply
 ) -> Received | None:
@@ -228,11 +260,17 @@ async def _answer_question(
     [(contact, line)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        still_open = _still_open(standing, event.channel, line, now)
-        answers = _answers(still_open[0], reply) if len(still_open) == 1 else {}
-        if not answers:
+        answered = _answered(_still_open(standing, event.channel, line, now), reply)
+        if not answered:
             return None
-        command = AnswerQuestion(question=still_open[0].id, answers=answers, line=line, reply=event.text)
+        *others, question = answered
+        command = AnswerQuestion(
+            question=question.id,
+            also=tuple(other.id for other in others),
+            answers=_answers(question, reply),
+            line=line,
+            reply=event.text,
+        )
         return Plan(command=command, receipt_to=(event.channel, line))
 
     try:

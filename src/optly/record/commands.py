@@ -102,6 +102,7 @@ class AskForConsent:
         remind_at: When to remind them if they have not answered, or None.
         found: What was found in the words, as in :class:`events.Reading`.
         accept: Why the words are good all the same; empty if nothing was found.
+        unproved: As in :class:`events.ConsentRequested`.
     """
 
     question: str
@@ -118,6 +119,7 @@ class AskForConsent:
     how: str = attrs.field(default="", repr=False)
     found: tuple[str, ...] = ()
     accept: str = attrs.field(default="", repr=False)
+    unproved: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -170,6 +172,7 @@ class AnswerQuestion:
         answers: Yes or no by channel and purpose. A choice that is missing stays unanswered.
         line: The line the question was sent to. The answer proves that the person reads what is sent there.
         reply: The words of the message that answered it; empty for an answer through the link.
+        also: Other questions that a refusal by message answers as well, because it does not say which one it means.
         language: The language of the page it was answered on; empty for none.
         hold: Whether a yes must be confirmed before it counts, because a program may have sent it so soon.
     """
@@ -179,6 +182,7 @@ class AnswerQuestion:
     line: int
     code: str = ""
     reply: str = attrs.field(default="", repr=False)
+    also: tuple[str, ...] = ()
     language: str = ""
     hold: bool = False
     context: Context = attrs.field(factory=Context, repr=False)

@@ -475,6 +475,7 @@ class ConsentRequested(Happened):
         solicited_at: When the person asked for the question, if that was the reason.
         remind_at: When one reminder is sent if they have not answered by then; None for no reminder.
         found: What was found in the words, as in :class:`Reading`.
+        unproved: Whether it is asked because somebody typed the address into a form, who may be anyone.
     """
 
     question: str
@@ -489,6 +490,7 @@ class ConsentRequested(Happened):
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     found: tuple[str, ...] = ()
+    unproved: bool = False
 
 
 @attrs.frozen(kw_only=True)
