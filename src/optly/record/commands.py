@@ -402,6 +402,7 @@ class Stop:
         through: How it reached us, or what kind of stop it is. That someone died or has gone away is recorded as that,
             and as no objection.
         at: When it was made; None for now.
+        shared: As in :class:`events.Stopped`.
     """
 
     objection: bool
@@ -414,6 +415,7 @@ class Stop:
     link: events.LinkKind | None = None
     code: str = ""
     through: events.Through | None = None
+    shared: bool = False
     how: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
 
@@ -514,6 +516,7 @@ class RecordDelivery:
         permanent: Of a failure: as for an outcome.
         at: When it happened, by the provider's clock.
         detail: The provider's words.
+        shared: Of a stop: as in :class:`events.Stopped`.
     """
 
     status: DeliveryStatus
@@ -527,18 +530,23 @@ class RecordDelivery:
     provider_code: str = ""
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     detail: str = attrs.field(default="", repr=False)
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class RecordMessage:
     """
     Record a message from the person that neither answers a question nor stops anything.
+
+    Attributes:
+        shared: As in :class:`events.MessageReceived`.
     """
 
     channel: Channel
     line: int
     meaning: events.Meaning
     backend: str = ""
+    shared: bool = False
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     text: str = attrs.field(repr=False)
 

@@ -1481,8 +1481,15 @@ def _stopped_through(
     Return the objection, to every kind of message on a line, that a provider reports.
     """
     channels = stopped_with(command.channel)
+    shared = isinstance(command, commands.RecordDelivery) and command.shared
     stop = commands.Stop(
-        objection=True, channels=channels, line=command.line, at=at, actor=Actor.PROVIDER, through=through
+        objection=True,
+        channels=channels,
+        line=command.line,
+        at=at,
+        actor=Actor.PROVIDER,
+        through=through,
+        shared=shared,
     )
     return _stop(stop, standing, now)
 

@@ -631,12 +631,16 @@ class Meaning(StrEnum):
 class MessageReceived(Happened):
     """
     The person wrote something that neither answers a question nor stops anything. Its words are in the slot ``text_N``.
+
+    Attributes:
+        shared: Whether several people had the line it came from, so that nobody knows who of them wrote.
     """
 
     channel: Channel
     line: int
     meaning: Meaning
     backend: str = ""
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -788,6 +792,7 @@ class Stopped(Happened):
             no more than that. What the person wrote is in the slot ``how_N``.
         organisation: Key of the organisation it was made to, if that is another than the one that keeps this record. It
             covers what is sent by or at the instigation of that one.
+        shared: Whether several people had the line it came from, so that nobody knows who of them it was.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -797,6 +802,7 @@ class Stopped(Happened):
     code: str = ""
     through: Through | None = None
     organisation: str | None = None
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)
