@@ -232,17 +232,20 @@ class EvidencePack:
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
-    def timeline(self, *, hidden: Container[int] = ()) -> tuple[Happening, ...]:
+    def timeline(self, *, hidden: Container[int] | None = None) -> tuple[Happening, ...]:
         """
         Return every event in words, in order.
 
         Args:
-            hidden: Numbers of lines whose events are returned without personal values.
+            hidden: Numbers of lines that whoever is to see it has not shown to be theirs. Events about these, and those
+                that another holder of a line may have caused, are returned without personal values. None if it is for
+                the organisation itself.
         """
         from optly.record.views import without_values
         from optly.timeline.for_evidence import timeline
 
-        return timeline(self.entries, without_values(self.events, hidden), self.wordings)
+        events = self.events if hidden is None else without_values(self.events, hidden)
+        return timeline(self.entries, events, self.wordings)
 
     def to_html(self) -> str:
         """

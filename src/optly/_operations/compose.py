@@ -82,7 +82,7 @@ def compose(
     head = rendering.Letterhead(
         organisation=app.settings.organisation.trading_as(_name(app, payload)),
         channel=payload.channel,
-        link=app.settings.pages.link(variables.code),
+        link=app.settings.pages.new_link if payload.shared else app.settings.pages.link(variables.code),
         stop=app.settings.pages.stop(app.settings.stop_links.sign(scope)),
         language=payload.language,
         more=app.settings.catalogues,

@@ -6,15 +6,17 @@ or anything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
-from optly._operations.received import apply_once, having, idempotency_key
+from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
 from optly._operations.sent import find_sent, recipient
 from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
@@ -36,7 +38,7 @@ from optly.messages.replies import (
     without_linked,
 )
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
-from optly.record.events import Meaning, Through
+from optly.record.events import Choice, Meaning, Through
 from optly.record.standing import Question, QuestionState, Standing
 from optly.results import Effect, Received
 
@@ -51,11 +53,11 @@ _HELP_EVERY: Final = timedelta(hours=1)
 
 async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Received:
     if isinstance(event, InboundMessage):
-        return await _message(app, event)
+        return await _receive_message(app, event)
     return await receive_delivery_event(app, event)
 
 
-async def _message(app: Application, event: InboundMessage) -> Received:
+async def _receive_message(app: Application, event: InboundMessage) -> Received:
     stop = _stop_in(app, event)
     if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
@@ -68,10 +70,11 @@ async def _message(app: Application, event: InboundMessage) -> Received:
         done = await _answer_question(app, event, lines, reply)
         if done is not None:
             return done
-        contact, line = next(iter(lines.items()))
-        return await _record_message(app, event, contact, line, reply)
+        # Whoever of them wrote: it is kept with the holder whose message it answers, or else with each of them.
+        kept = dict([answered]) if answered is not None and answered in lines.items() else lines
+        return await _record_messages(app, event, kept, reply, shared=len(lines) > 1)
     if answered is not None:
-        return await _record_message(app, event, *answered, Other())
+        return await _record_messages(app, event, dict([answered]), Other())
     return _unknown(event)
 
 
@@ -140,7 +143,7 @@ async def _stop_lines(
 ) -> Received:
     # Whoever of them wrote: it stops the line for all of them, and each record shows it.
     done = [
-        await apply_once(app, event, contact, _stop(event, stop, line), Effect.STOPPED)
+        await apply_once(app, event, contact, _stop(event, stop, line, shared=len(lines) > 1), Effect.STOPPED)
         for contact, line in lines.items()
     ]
     if answered is not None and answered not in lines.items():
@@ -149,10 +152,10 @@ async def _stop_lines(
         done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
     if not done:
         return _unknown(event)
-    return next((each for each in done if each.effect is Effect.STOPPED), done[0])
+    return together(done)
 
 
-def _stop(event: InboundMessage, stop: str, line: int) -> Planner:
+def _stop(event: InboundMessage, stop: str, line: int, *, shared: bool = False) -> Planner:
     # STOP covers every kind of message to that line; words that name calls, or everything, cover whatever reaches it.
     channels = reaching(event.channel.kind) if names_more(stop) else stopped_with(event.channel)
 
@@ -164,6 +167,7 @@ def _stop(event: InboundMessage, stop: str, line: int) -> Planner:
                 line=line,
                 at=min(event.at, now),
                 through=Through.REPLY,
+                shared=shared,
                 how=event.text if stop == event.text else _all_of_it(event),
             )
         )
@@ -205,6 +209,36 @@ def _answers(question: Question, reply: Reply) -> dict[tuple[Channel, str], bool
             return {}
 
 
+def _agreed(question: Question, reply: Reply) -> frozenset[Choice]:
+    """
+    Return what a reply that is no refusal agrees to, if this is the question it answers.
+    """
+    match reply:
+        case Says(yes=True):
+            agreed = question.choices
+        case Picks() if all(number <= len(question.choices) for number in reply.numbers):
+            agreed = tuple(question.choices[number - 1] for number in reply.numbers)
+        case _:
+            agreed = ()
+    return frozenset(attrs.evolve(choice, expires_at=None) for choice in agreed)
+
+
+def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:
+    """
+    Return which of the open questions a reply answers.
+
+    It does not say which one it means. So a no refuses what all of them ask, and a yes counts for the latest that asks
+    nothing but what each of them asks in the same words. Questions that forms caused are among them, and no stranger
+    can have one of those taken for another.
+    """
+    answerable = [question for question in questions if _answers(question, reply)]
+    if reply == Says(yes=False):
+        return answerable
+    readings = [agreed for question in questions if (agreed := _agreed(question, reply))]
+    sure = frozenset[Choice]().union(*readings[:1]).intersection(*readings)
+    return [question for question in answerable if _agreed(question, reply) <= sure][-1:]
+
+
 async def _answer_question(
     app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply
 ) -> Received | None:
@@ -219,7 +253,7 @@ async def _answer_question(
     asked, now = [], app.settings.clock()
     for contact, line in lines.items():
         if await app.storage.committed(contact.subject, idempotency_key(event)):
-            return Received(effect=Effect.REPEATED, event=event, contact=contact)
+            return Received(effect=Effect.REPEATED, event=event, contacts=(contact,))
         standing = (await app.repository.load(contact)).standing
         if _still_open(standing, event.channel, line, now):
             asked.append((contact, line))
@@ -228,31 +262,63 @@ async def _answer_question(
     [(contact, line)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        still_open = _still_open(standing, event.channel, line, now)
-        answers = _answers(still_open[0], reply) if len(still_open) == 1 else {}
-        if not answers:
+        answered = _answered(_still_open(standing, event.channel, line, now), reply)
+        if not answered:
             return None
-        command = AnswerQuestion(question=still_open[0].id, answers=answers, line=line, reply=event.text)
+        *others, question = answered
+        command = AnswerQuestion(
+            question=question.id,
+            also=tuple(other.id for other in others),
+            answers=_answers(question, reply),
+            line=line,
+            reply=event.text,
+        )
         return Plan(command=command, receipt_to=(event.channel, line))
 
     try:
         applied = await app.repository.apply(contact, plan, idem=idempotency_key(event))
     except LinkError:  # the question can no longer be answered
         return None
-    return Received(effect=Effect.ANSWERED, event=event, contact=contact) if applied.events else None
+    return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None
 
 
-async def _record_message(
-    app: Application, event: InboundMessage, contact: Contact, line: int, reply: Reply
+async def _record_messages(
+    app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply, *, shared: bool = False
 ) -> Received:
+    """
+    Keep a message with those who may have written it.
+
+    Args:
+        shared: Whether several people have the line it came from.
+    """
     helps = isinstance(reply, Asks) or event.keyword is Keyword.HELP
     starts = isinstance(reply, Starts) or event.keyword is Keyword.START
     meaning = Meaning.HELP if helps else Meaning.START if starts else Meaning.OTHER
-    answer = helps and event.channel in app.backends and await _may_help(app, event, contact)
-    message = app.settings.random(16)
+    # One answer goes to the line, in the outbox of the first of them.
+    helped = next(iter(lines))
+    answer = helps and event.channel in app.backends and await _may_help(app, event, helped)
+    done = []
+    for contact, line in lines.items():
+        answered = app.settings.random(16) if answer and contact == helped else None
+        plan = _message(event, contact, line, meaning, answered, shared=shared)
+        done.append(await apply_once(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT))
+    return together(done)
+
+
+def _message(
+    event: InboundMessage, contact: Contact, line: int, meaning: Meaning, answer: bytes | None, *, shared: bool
+) -> Planner:
+    """
+    Return a planner that records a message.
+
+    Args:
+        answer: The id of the answer to it; None for no answer.
+    """
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        payload = Payload(kind=PayloadKind.HELP, channel=event.channel, line=line, language=standing.language)
+        payload = Payload(
+            kind=PayloadKind.HELP, channel=event.channel, line=line, language=standing.language, shared=shared
+        )
         return Plan(
             command=RecordMessage(
                 channel=event.channel,
@@ -261,11 +327,12 @@ async def _record_message(
                 backend=event.backend,
                 at=event.at,
                 text=_all_of_it(event),
+                shared=shared,
             ),
-            queue=(encode(payload, contact.subject, message, now),) if answer else (),
+            queue=() if answer is None else (encode(payload, contact.subject, answer, now),),
         )
 
-    return await apply_once(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT)
+    return plan
 
 
 async def _may_help(app: Application, event: InboundMessage, contact: Contact) -> bool:
