@@ -583,7 +583,7 @@ def test_a_worker_that_dies_over_a_wanted_link_leaves_it_in_doubt(w: World) -> N
     due = w.storage.due("acme", Channel.EMAIL, w.clock(), 9)
     from optly.protocols import Claim
 
-    claims = [Claim(subject=one.subject, message=one.message) for one in due]
+    claims = [Claim(subject=one.subject, message=one.message, token=bytes(16)) for one in due]
     assert len(w.storage.claim(claims, w.clock(), w.clock() + LEASE)) == 1
     w.later(LEASE + timedelta(minutes=1))
     assert w.manager.deliver().in_doubt == 1

@@ -284,7 +284,7 @@ class OutboxEntry:
     Attributes:
         message: Its id, 32 hexadecimal digits.
         due_at: When it was, or is, due to be sent.
-        attempts: How often a worker has claimed it.
+        attempts: How often it was handed to the provider.
         why: The recorded reason for its state: the provider's reply, or why it was withheld. May contain an address.
     """
 

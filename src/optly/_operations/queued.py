@@ -26,7 +26,15 @@ def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None 
     """
     Return the change that moves a row of the outbox to *state*.
     """
-    return Settlement(subject=row.subject, message=row.message, attempts=row.attempts, state=state, due_at=due_at)
+    return Settlement(
+        subject=row.subject,
+        message=row.message,
+        token=row.token,
+        attempts=row.attempts,
+        tries=row.tries,
+        state=state,
+        due_at=due_at,
+    )
 
 
 @attrs.define(kw_only=True)
@@ -35,7 +43,7 @@ class QueuedMessage:
     One message, from its row in the outbox to what is sent.
 
     Attributes:
-        row: Its row in the outbox; once claimed, with the number of that attempt.
+        row: Its row in the outbox; once claimed, with the token of the claim.
         contact: The contact it is for.
         code: The code of the link it carries, or the digits of a one-time code; empty for neither.
         stored: What is stored so that the code works.
@@ -48,6 +56,13 @@ class QueuedMessage:
     code: str = attrs.field(repr=False)
     stored: StoredCode | None = attrs.field(repr=False)
     message: Message | None = None
+
+    def count(self, *, begun: bool) -> None:
+        """
+        Count that the message was handed to the provider, or that it could not be.
+        """
+        row = self.row
+        self.row = attrs.evolve(row, attempts=row.attempts + begun, tries=row.tries + (not begun))
 
     @property
     def id(self) -> str:

@@ -62,14 +62,21 @@ _of_message = (
 _claimed = (
     *_of_message,
     t.outbox.c.state.in_([_state(MessageState.SENDING), _state(MessageState.IN_DOUBT)]),
-    _is(t.outbox.c.attempts, "claimed"),
+    _is(t.outbox.c.token, "token_"),
 )
+_counted: Mapping[str, ColumnElement[Any]] = {
+    "lease_until": literal_column("NULL"),
+    "attempts": bindparam("attempts_"),
+    "tries": bindparam("tries_"),
+}
 _message = (
     t.outbox.c.subject_id,
     t.outbox.c.message_id,
     t.outbox.c.channel,
     t.outbox.c.due_at,
     t.outbox.c.attempts,
+    t.outbox.c.tries,
+    t.outbox.c.token,
     t.outbox.c.body,
 )
 _live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
@@ -146,20 +153,16 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(*_of_message, t.outbox.c.state == _state(MessageState.QUEUED), t.outbox.c.due_at <= bindparam("now"))
     .values(
         state=_state(MessageState.SENDING),
-        attempts=t.outbox.c.attempts + literal_column("1"),
+        token=bindparam("token_"),
         lease_until=bindparam("until"),
     ),
-    "finish": update(t.outbox)
-    .where(*_claimed)
-    .values(state=bindparam("state_"), lease_until=literal_column("NULL"), body=bindparam("empty")),
-    "doubt": update(t.outbox)
-    .where(*_claimed)
-    .values(state=_state(MessageState.IN_DOUBT), lease_until=literal_column("NULL")),
+    "finish": update(t.outbox).where(*_claimed).values(state=bindparam("state_"), body=bindparam("empty"), **_counted),
+    "doubt": update(t.outbox).where(*_claimed).values(state=_state(MessageState.IN_DOUBT), **_counted),
     "requeue": update(t.outbox)
     .where(*_claimed)
     .values(
         state=_state(MessageState.QUEUED),
-        lease_until=literal_column("NULL"),
+        **_counted,
         due_at=func.coalesce(bindparam("again_at", type_=t.outbox.c.due_at.type), t.outbox.c.due_at),
     ),
     "due": select(*_message)

@@ -246,7 +246,7 @@ class MemoryStorage:
                 queued = self._state.outbox.get(name)
                 if queued is None or queued.state is not protocols.MessageState.QUEUED or queued.message.due_at > now:
                     continue
-                message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
+                message = attrs.evolve(queued.message, token=claim.token)
                 self._state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.SENDING, until)
                 self._state.codes.update((code.key, code) for code in claim.codes)
                 claimed.append(message)
@@ -411,7 +411,7 @@ def _is_claimed(state: State, settlement: protocols.Settlement) -> bool:
     return (
         queued is not None
         and queued.state in (protocols.MessageState.SENDING, protocols.MessageState.IN_DOUBT)
-        and queued.message.attempts == settlement.attempts
+        and queued.message.token == settlement.token
     )
 
 
@@ -531,11 +531,12 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
+    message = attrs.evolve(queued.message, attempts=settlement.attempts, tries=settlement.tries)
     if settlement.state is protocols.MessageState.QUEUED:
-        message = attrs.evolve(queued.message, due_at=settlement.due_at or queued.message.due_at)
+        message = attrs.evolve(message, due_at=settlement.due_at or message.due_at)
         state.outbox[name] = Queued(queued.organisation, message)
     elif settlement.state is protocols.MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, queued.message, protocols.MessageState.IN_DOUBT)
+        state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
     else:
-        message = attrs.evolve(queued.message, body=b"")
+        message = attrs.evolve(message, body=b"")
         state.settled[name] = Queued(queued.organisation, message, settlement.state)

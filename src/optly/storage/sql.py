@@ -322,7 +322,7 @@ def _text(value: object) -> str | None:
 
 
 def _message(
-    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, body: bytes
+    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, tries: int, token: bytes, body: bytes
 ) -> protocols.OutboxMessage:
     return protocols.OutboxMessage(
         subject=subject,
@@ -330,6 +330,8 @@ def _message(
         channel=Channel(channel),
         due_at=from_micros(due_at),
         attempts=attempts,
+        tries=tries,
+        token=token,
         body=body,
     )
 
@@ -378,12 +380,14 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "due_at": to_micros(message.due_at),
         "lease_until": None,
         "attempts": message.attempts,
+        "tries": message.tries,
+        "token": message.token,
         "body": message.body,
     }
 
 
-def _binds(item: protocols.Claim | protocols.Settlement) -> dict[str, bytes]:
-    return {"contact": item.subject, "message": item.message}
+def _binds(item: protocols.Claim | protocols.Settlement) -> dict[str, Any]:
+    return {"contact": item.subject, "message": item.message, "token_": item.token}
 
 
 def _enqueue(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -396,7 +400,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     """
     requeue, doubt, finish = [], [], []
     for settlement in sorted(settlements, key=_key):
-        claim = {**_binds(settlement), "claimed": settlement.attempts}
+        claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
             case protocols.MessageState.QUEUED:
                 again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
