@@ -10,9 +10,28 @@ HTML of it (``SENT``, ``SENT_HTML``), and its text as a quote (``QUOTED``).
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+
+import pytest
+
+# What was reported, by those who were hit. The first letter of a file says what is to be tried with it.
+INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
+needs_inputs = pytest.mark.skipif(not INPUTS.exists(), reason="../shared/inputs/mail is not there")
+
+
+def reported(letters: str = "") -> list[str]:
+    """
+    Return the names of the files that begin with one of the letters, or of all.
+    """
+    if not INPUTS.exists():
+        return []
+    listed = (entry["file"] for entry in json.loads((INPUTS / "index.json").read_text()))
+    return [name for name in listed if not letters or name[0] in letters]
+
 
 STOPPED: Final = "stopped"  # Ada is not written to any more
 KEPT: Final = "kept"  # for people to read; Ada is written to

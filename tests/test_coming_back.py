@@ -7,23 +7,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 import attrs
 import mails
 import pytest
+from mails import INPUTS, needs_inputs, reported
 from world import EMAIL, KEYS, World, world
 
 from optly import Act, Channel, Contact, Content, Wording
 from optly.backends import mail, sns
 from optly.backends.verp import ReturnPath
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
+from optly.protocols.http import Request
 from optly.record.events import MessageReceived
 from optly.results import Effect, Received
 
 PATH = ReturnPath("@bounces.acme.example.com", KEYS)
-INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
 
 
 @attrs.frozen
@@ -128,18 +128,15 @@ SENT_ON: Final = ("consented",)
 OUT_OF_USE: Final = ("undeliverable",)
 
 
-def _names(letters: str) -> list[str]:
-    if not INPUTS.exists():
-        return []
-    listed = (entry["file"] for entry in json.loads((INPUTS / "index.json").read_text()))
-    return [name for name in listed if name[0] in letters]
-
-
-needs_inputs = pytest.mark.skipif(not INPUTS.exists(), reason="../shared/inputs/mail is not there")
+def test_every_input_is_tried() -> None:
+    """
+    Here; those of n with the backend that sends, and those of t with the other words of replies.
+    """
+    assert {*"abcdefghijkl", *"nt"} >= {name[0] for name in reported()}
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("abcdej"))
+@pytest.mark.parametrize("name", reported("abcdej"))
 def test_a_stop_that_was_reported_lost_is_one(ada: Ada, name: str) -> None:
     """
     However it came, and whatever the mail calls itself.
@@ -149,7 +146,7 @@ def test_a_stop_that_was_reported_lost_is_one(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("f"))
+@pytest.mark.parametrize("name", reported("f"))
 def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
     """
     Somebody else's newsletter, and what a mail program quotes. Nobody is put on record for it.
@@ -161,7 +158,7 @@ def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("g"))
+@pytest.mark.parametrize("name", reported("g"))
 def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
     """
     What the server said beside the code was a rate, a block or a quota.
@@ -172,7 +169,7 @@ def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("h"))
+@pytest.mark.parametrize("name", reported("h"))
 def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
     """
     Whatever has become of its form on the way.
@@ -186,7 +183,7 @@ def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("i"))
+@pytest.mark.parametrize("name", reported("i"))
 def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
     """
     Where no code says so, it is out of use after two weeks of nothing else.
@@ -205,7 +202,7 @@ def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("k"))
+@pytest.mark.parametrize("name", reported("k"))
 def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
     """
     The same words mean the same by mail, over SMTP and from Amazon.
@@ -215,6 +212,20 @@ def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
     assert DeliveryStatus.FAILED is event.status
     assert Effect.RECORDED is ada.w.manager.receive(event).effect
     assert ada.reason in SENT_ON
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", reported("l"))
+def test_a_button_that_was_refused_for_its_form_stops(ada: Ada, name: str) -> None:
+    """
+    Whatever the mail program posts.
+    """
+    given = json.loads((INPUTS / name).read_text())
+    path = ada.letter.headers["List-Unsubscribe"].strip("<>").removeprefix("https://acme.example.com/my")
+    headers = tuple((header, value) for header, value in given["headers"])
+    posted = Request(method=given["method"], path=path, headers=headers, body=given["body"].encode())
+    assert ada.w.manager.portal().handle(posted).status == 200
+    assert ada.reason in STOPPED
 
 
 # ---- the mailto: of the button
