@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.errors import OptlyError
+from optly.errors import LinkError
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
 from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
+from optly.portal.logs import log_failure
 from optly.portal.look import Look
 from optly.portal.shown import Link, SignedIn
 from optly.protocols import WebhookBackend
@@ -89,6 +90,13 @@ class Visit:
         The person whose credential it is. Looked up once for the request.
         """
         return self.self_service.enter(self.code)
+
+    @property
+    def is_entered(self) -> bool:
+        """
+        Whether the credential was looked up for the request and is good, whatever may have gone wrong since.
+        """
+        return "me" in vars(self)
 
     @property
     def mount(self) -> str:
@@ -202,11 +210,15 @@ class Visit:
 
     def opened_or_none(self) -> Opened | None:
         """
-        Return what the credential still opens, so that what was done through it can be undone; None if nothing.
+        Return what the credential still opens, so that what was done through it can be undone; None if nothing, or if
+        that cannot be read.
         """
         try:
             return self.open()
-        except OptlyError:
+        except LinkError:
+            return None
+        except Exception as error:  # what was done is done, whatever of the record cannot be shown
+            log_failure(error)
             return None
 
     def page(self, template: str, *headers: tuple[str, str], title: str, language: str = "", **facts: Any) -> Response:
