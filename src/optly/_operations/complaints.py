@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -35,7 +35,7 @@ from optly.errors import (
     UnknownComplaintError,
     UsageError,
 )
-from optly.instants import london
+from optly.instants import end_of_day
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
 from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
@@ -44,7 +44,6 @@ from optly.record.consent import fold
 from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved, ContactErased
 from optly.record.standing import Complaint, Standing
 from optly.results import RecordedComplaint
-from optly.rules.editions import uk_date
 
 _log = logging.getLogger("optly")
 
@@ -93,8 +92,7 @@ def acknowledge_by(at: datetime) -> datetime:
     Return the last instant at which the receipt of a complaint can be acknowledged: the end of the thirtieth day in the
     United Kingdom, counted from the day on which it was received.
     """
-    midnight = datetime.combine(uk_date(at) + ACKNOWLEDGED_WITHIN, time.min, london())
-    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+    return end_of_day(at, later=ACKNOWLEDGED_WITHIN.days - 1)
 
 
 def read_reply_address(address: str | Address) -> Address:

@@ -16,6 +16,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Contact
 from optly.errors import LinkInvalidError
+from optly.instants import end_of_day
 from optly.links import UNDO_LIFE, StopScope, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
@@ -133,7 +134,7 @@ def _notice(
         purpose=scope.purpose or "",
         choices=tuple(ended),
         at=now,
-        until=now + UNDO_LIFE,
+        until=end_of_day(now + UNDO_LIFE),
         undo=Undo(stop=after.version, at=now),
         stopped_channel=scope.channel,
         left=tuple(

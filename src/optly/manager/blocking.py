@@ -488,7 +488,8 @@ class ConsentManager(Face):
             channels, purposes: What to ask about. Each channel for each purpose is one choice.
             basis: How the person came to ask for the question, if that is what allows it.
             language: The language of the question. Defaults to the contact's.
-            expires_within: How long after now the question can be answered.
+            expires_within: How long after now the question can be answered, and then to the end of that day in the
+                United Kingdom.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
             trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
@@ -605,7 +606,8 @@ class ConsentManager(Face):
             email, phone, name: What the visitor typed.
             wording: The words beside the boxes, kept with the question as evidence of what was asked for.
             language: The language of the question, a BCP 47 tag. Defaults to the contact's.
-            expires_within: How long after now the question can be answered.
+            expires_within: How long after now the question can be answered, and then to the end of that day in the
+                United Kingdom.
             check: Your own check against bots, called once the budget allows a question. If it returns False, nothing
                 is sent.
 
