@@ -19,6 +19,7 @@ from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, Purpose, Wording
 from optly.errors import UnsoundWordingError, UsageError
 from optly.instants import end_of_day
+from optly.locale.i18n import read_tag_or_none
 from optly.record.commands import AskForConsent
 from optly.record.events import Choice
 from optly.record.standing import Question, Standing
@@ -128,7 +129,7 @@ class ConsentRequest:
     purposes: Sequence[str] = attrs.field(converter=_each_once)
     only: Container[tuple[Channel, str]] | None = None
     basis: Solicited | None
-    language: str | None
+    language: str | None = attrs.field(converter=read_tag_or_none)
     expires_within: timedelta
     remind_after: timedelta | None
     trading_as: str | None = None

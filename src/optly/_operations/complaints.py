@@ -36,6 +36,7 @@ from optly.errors import (
     UsageError,
 )
 from optly.instants import end_of_day
+from optly.locale.i18n import read_tag_or_none
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
 from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
@@ -170,6 +171,7 @@ async def record(
     _require_text(text, UsageError)
     if not how.strip():
         raise UsageError("say in which way the complaint was made, such as how='telephone'")
+    language = read_tag_or_none(language)
     holder = None if contact is None else await app.repository.require(contact)
     if holder is not None and holder.standing.erased_at is not None:
         holder = None

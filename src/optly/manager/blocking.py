@@ -266,6 +266,7 @@ class ConsentManager(Face):
 
         Raises:
             AddressError: An address is malformed.
+            UsageError: The language has not the form of a tag.
         """
         return run_to_completion(
             contacts.add(
@@ -338,7 +339,8 @@ class ConsentManager(Face):
             how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
 
         Raises:
-            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty; or the
+                language has not the form of a tag.
             AddressError: An address is malformed.
             AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
             MissingLineError: The contact has no line with the number *replaces*, or it is of another kind.

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote
 import attrs
 
 from optly.errors import LinkError
-from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept, spelt
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
 from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
@@ -148,7 +148,7 @@ class Visit:
         The language that was chosen on the page; empty for none.
         """
         offered = languages(self.site.look.catalogues)
-        wanted = self.query.get("lang", [""])[-1]
+        wanted = spelt(self.query.get("lang", [""])[-1]) or ""
         return wanted if wanted in offered else ""
 
     @cached_property
