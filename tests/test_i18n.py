@@ -18,8 +18,10 @@ from babel.messages.catalog import Catalog
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
+from world import ACME, EMAIL, PHONE, world
 
-from optly.errors import ConfigurationError, NaiveDatetimeError
+from optly import Channel, Purpose, Solicited, Wording
+from optly.errors import ConfigurationError, NaiveDatetimeError, UsageError
 from optly.locale.i18n import (
     LANGUAGES,
     SOURCE,
@@ -36,6 +38,8 @@ from optly.locale.i18n import (
     negotiate,
     parse_accept,
     problems,
+    read_tag,
+    spelt,
 )
 
 SHIPPED = [tag for tag in LANGUAGES if tag != SOURCE]
@@ -153,7 +157,9 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
         ("Mae eich dewisiadau wedi’u cadw", "CY"),
         (SENTENCE, "en"),
         (SENTENCE, "en-GB"),
-        (SENTENCE, "cym"),
+        ("Mae eich dewisiadau wedi’u cadw", "cym"),
+        ("Mae eich dewisiadau wedi’u cadw", "cy_GB"),
+        (SENTENCE, "cyw"),
         (SENTENCE, "x"),
         (SENTENCE, ""),
     ],
@@ -257,6 +263,79 @@ def test_a_language_is_called_what_it_calls_itself(tag: str, name: str, reads: s
     assert (name, reads) == (language_name(tag), direction(tag))
 
 
+# ---- one spelling
+
+
+@pytest.mark.parametrize(
+    ("tag", "typed"),
+    [
+        ("cy", "cy CY cym CYM cy.UTF-8"),
+        ("cy-GB", "cy-GB cy_GB CY_gb cy-gb cym_GB cy_GB.UTF-8 cy_GB.utf8"),
+        ("en-GB", "en-GB en_GB EN-gb eng_GB"),
+        ("zh-Hant-TW", "zh-Hant-TW zh_hant_tw ZH-HANT-TW zho-Hant-TW"),
+        ("es-419", "es-419 es_419"),
+        ("en-GB-u-ca-gregory", "en-GB-u-ca-gregory EN_gb_U_CA_gregory"),
+        ("sl-rozaj-1994", "sl-rozaj-1994 sl_ROZAJ_1994"),
+        ("gsw", "gsw GSW"),
+        ("x-none", "x-none X_NONE"),
+    ],
+)
+def test_a_language_has_one_spelling(tag: str, typed: str) -> None:
+    """
+    However Babel, Flask-Babel, a browser or the C library write it.
+    """
+    assert {tag} == {spelt(each) for each in typed.split()}
+    assert tag == read_tag(f" {typed.split()[-1]}\n")
+
+
+@pytest.mark.parametrize("typed", ["", " ", "c", "x", "Welsh", "english", "cy-", "cy--GB", "cŷ", "cy GB", "a" * 36])
+def test_what_is_no_tag_is_refused_when_it_is_given(typed: str) -> None:
+    """
+    Wherever a host names a language. Nobody is written to in English because of a slip of the pen.
+    """
+    assert spelt(typed) is None
+    made = world()
+    manager, ada = made.manager, made.add()
+    basis = Solicited(how="form", at=made.clock())
+    for call in (
+        lambda: manager.add_contact(email="gwen@example.com", language=typed),
+        lambda: manager.add_contact(name="Ada Lovelace", email=EMAIL, phone=PHONE, language=typed),
+        lambda: manager.change_details(ada, language=typed),
+        lambda: manager.request_consent(
+            ada, via="email", channels=["email"], purposes=["offers"], basis=basis, language=typed
+        ),
+        lambda: manager.record_complaint(text="Too many", how="telephone", reply_to=EMAIL, language=typed),
+        lambda: manager.self_service.request_link(EMAIL, language=typed),
+    ):
+        with pytest.raises(UsageError, match="BCP 47"):
+            call()
+    assert 1 + len(manager.standing(ada).lines) == manager.standing(ada).version
+
+
+def test_a_contact_is_written_to_in_the_language_however_it_is_spelt() -> None:
+    """
+    The tag is recorded in its one spelling.
+    """
+    made = world(purposes=[Purpose(key="offers", title="Offers", titles={"cy_GB": "Cynigion", "cym": "Cynigion"})])
+    gwen = made.add(language="cy_GB")
+    assert ("cy", "cy-GB") == (made.ask(gwen).language, made.manager.standing(gwen).language)
+    made.manager.change_details(gwen, language="EN_gb")
+    assert ("en", "en-GB") == (made.ask(gwen).language, made.manager.standing(gwen).language)
+    assert "cy" == made.ask(gwen, language="CYM").language
+
+
+def test_a_wording_is_in_the_language_however_it_is_spelt() -> None:
+    """
+    But the case of its tag is kept, because its digest is over that.
+    """
+    asked = {("cy_GB", "cy-GB"), ("cy-gb", "cy-gb"), ("cym_GB", "cy-GB")}
+    for written, kept in asked:
+        wording = Wording(text="A gawn ni?", yes="Cewch", no="Na chewch", language=written)
+        assert kept == wording.language
+        purpose = Purpose(key="offers", title="Offers", wordings={(Channel.EMAIL, written): wording})
+        assert wording == purpose.wording(ACME, Channel.EMAIL, "CY_gb")
+
+
 # ---- catalogues of the host
 
 
@@ -296,6 +375,17 @@ def test_a_language_has_its_own_kinds(tmp_path: Path) -> None:
     assert "Mae eich dewisiadau wedi’u cadw" == catalogue("cy", more).gettext(SENTENCE)
 
 
+def test_a_catalogue_may_be_named_as_gettext_does(tmp_path: Path) -> None:
+    """
+    With an underscore. Two of one language in one directory are refused, for nobody could say which counts.
+    """
+    more = write(tmp_path, "cy_GB", (SENTENCE, "Cadwyd"))
+    assert "Cadwyd" == catalogue("cy-GB", more).gettext(SENTENCE)
+    write(tmp_path / "two", "cy_GB", (SENTENCE, "Cadwyd"))
+    with pytest.raises(ConfigurationError, match="same language"):
+        languages(write(tmp_path / "two", "cy-GB", (SENTENCE, "Cadwyd")))
+
+
 def test_what_is_marked_as_fuzzy_is_not_said(tmp_path: Path) -> None:
     """
     A guess of a tool is nothing to tell people.
@@ -319,7 +409,7 @@ PLURAL = 'msgid "%(num)d thing"\nmsgid_plural "%(num)d things"\n'
         ("without a placeholder", "pl.po", HEAD.encode() + b'msgid "All of it"\nmsgstr "100%"\n'),
         ("malformed", "pl.po", HEAD.encode().replace(b"8\\n", b'8\\n"\n"Plural-Forms: nplurals=2; plural=n n;\\n')),
         ("malformed", "pl.po", HEAD.encode() + PLURAL.encode() + b'msgstr[0] "a"\nmsgstr[1] "b"\nmsgstr[7] "c"\n'),
-        ("BCP 47", "not_a_tag.po", b""),
+        ("BCP 47", "Welsh.po", b""),
     ],
 )  # fmt: skip
 def test_a_catalogue_that_would_fail_later_is_refused_at_once(

@@ -21,6 +21,7 @@ from world import EMAIL, EMAIL_OFFERS, PHONE, World, world
 from optly import Channel, Contact, Solicited, Subscriber
 from optly.backends import MemoryBackend
 from optly.contacts import stopped_with
+from optly.instants import end_of_day
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
 from optly.protocols import Commit, Storage
 from optly.record.events import (
@@ -814,7 +815,7 @@ def test_a_yes_with_nothing_open_grants_nothing(w: World) -> None:
     ada = w.add()
     assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
     asked_by_text(w, ada, expires_within=timedelta(hours=1))
-    w.later(timedelta(hours=1, microseconds=1))
+    w.later(end_of_day(w.clock()) - w.clock() + timedelta(microseconds=1))
     assert w.manager.receive(text(w, "YES")).effect is Effect.KEPT
     asked_by_text(w, ada)
     assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED
@@ -833,7 +834,7 @@ def test_at_its_last_instant_a_question_is_answered(w: World) -> None:
     """
     ada = w.add()
     asked_by_text(w, ada, expires_within=timedelta(hours=1))
-    w.later(timedelta(hours=1))
+    w.later(end_of_day(w.clock()) - w.clock())
     assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED
 
 
@@ -854,7 +855,7 @@ def test_a_yes_answers_the_question_that_was_put_by_text(w: World) -> None:
     """
     ada = w.add()
     asked_by_text(w, ada, expires_within=timedelta(minutes=1))
-    w.later(timedelta(hours=1))
+    w.later(timedelta(days=1))
     w.ask(ada, purposes=["news"], channels=[Channel.EMAIL])
     asked_by_text(w, ada, purposes=["news"])
     assert w.manager.receive(text(w, "YES")).effect is Effect.ANSWERED

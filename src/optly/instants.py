@@ -4,7 +4,7 @@ Instants: aware datetimes, kept in UTC; and the time zone of the United Kingdom.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -44,3 +44,12 @@ def london() -> ZoneInfo:
     Return the time zone of the United Kingdom. Loaded when it is first needed.
     """
     return ZoneInfo("Europe/London")
+
+
+def end_of_day(at: datetime, *, later: int = 0) -> datetime:
+    """
+    Return the last microsecond, in UTC, of the day in the United Kingdom on which *at* lies, or of the day so many days
+    *later*. What people are told to be possible until a day is possible until then.
+    """
+    next_day = at.astimezone(london()).date() + timedelta(days=later + 1)
+    return datetime.combine(next_day, time.min, london()).astimezone(UTC) - timedelta(microseconds=1)

@@ -67,7 +67,7 @@ SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
 LONGEST_SESSION: Final = timedelta(hours=12)
 
-UNDO_LIFE: Final = timedelta(days=30)
+UNDO_LIFE: Final = timedelta(days=30)  # and then to the end of that day
 
 _ID_BYTES: Final = 16  # of a contact
 

@@ -168,7 +168,7 @@ def test_a_question_is_shown_and_answered(acme: Acme, program: Program) -> None:
     code = acme.ask()
     shown = program.get("/me", code)
     assert (200, "question", "a•••@e•••.com") == (shown.status, shown.body["kind"], shown.body["masked"])
-    assert shown.body["expires_at"] == "2026-12-24T12:00:00Z"
+    assert shown.body["expires_at"] == "2026-12-24T23:59:59.999999Z"
     assert answers_of(shown) == {"email": None, "sms": None}
     saved = program.say(code, email=True, sms=False)
     assert (200, []) == (saved.status, saved.body["held"])

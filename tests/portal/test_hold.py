@@ -17,6 +17,7 @@ from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, World, world
 
 from optly import Channel, Contact
 from optly.errors import ConfigurationError, LinkError, LinkExpiredError, LinkInvalidError, TooSoonError
+from optly.instants import end_of_day
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.events import AnswerHeld, ConsentGiven
 from optly.testing.messages import code_in
@@ -337,7 +338,7 @@ def test_it_waits_for_thirty_days(w: World) -> None:
         ada = w.add(email=f"late{late.microseconds}@example.com", phone=None)
         code = link_of(w, ada)
         held(w, code)
-        w.later(timedelta(days=30) + late)
+        w.later(end_of_day(w.clock() + timedelta(days=30)) - w.clock() + late)
         if late:
             with pytest.raises(LinkExpiredError):
                 w.manager.confirm(code)

@@ -46,6 +46,7 @@ from optly.errors import (
     TooManyTriesError,
     WrongDigitsError,
 )
+from optly.instants import end_of_day
 from optly.links import make_step_up
 from optly.protocols import Storage
 from optly.record.events import LinkKind
@@ -212,7 +213,7 @@ def test_a_stop_can_be_undone_for_thirty_days(w: World) -> None:
     w.agreed(ada)
     w.manager.stop(link_of(w, ada))
     undo = undo_of(w, EMAIL)
-    w.later(timedelta(days=30))
+    w.later(end_of_day(w.clock() + timedelta(days=30)) - w.clock())
     assert w.manager.open(undo).undo
     w.later(A_MOMENT)
     with pytest.raises(LinkInvalidError):

@@ -4,17 +4,21 @@ Nothing is asked of a stop but that its link opens.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from portal.program import Program
 from portal.visitor import FORM, Acme, Page, Visitor
-from world import EMAIL_OFFERS
+from world import EMAIL_OFFERS, world
 
 from optly.portal.http import MAX_READ, is_stop
 from optly.portal.pages import _BY_A_LINK, _FOR_EVERYONE, _IN_A_SESSION
+from optly.storage import SQLStorage
 
 MULTIPART = ("content-type", "multipart/form-data; boundary=b")
 PART = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b'
@@ -75,6 +79,64 @@ def test_any_call_that_stops_is_a_stop(
     code = acme.token() if path == "/stop-link" else acme.myoptly()
     assert Program(acme.manager.portal(api=True)).call("POST", path, code, None, *headers, raw=body).status == 200
     assert not acme.manager.check(acme.ada, *EMAIL_OFFERS)
+
+
+DAMAGES = [
+    "UPDATE optly_personal SET value = x'ff'",
+    "UPDATE optly_personal SET value = 'x'",
+    "DELETE FROM optly_personal",
+    "UPDATE optly_events SET payload = x'00' WHERE seq = 2",
+    "DELETE FROM optly_wordings",
+    "UPDATE optly_heads SET snapshot = x'00'",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("way", ["token", "link", "question", "session", "API", "API token"])
+def test_a_stop_needs_nothing_of_the_record_but_what_is_stopped(tmp_path: Path, way: str, damage: str) -> None:
+    """
+    It is recorded and reported, whatever cannot be read of the addresses, the events and the wordings.
+    """
+    made = world(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"))
+    acme = Acme(made, made.add())
+    made.agreed(acme.ada)
+    portal = acme.manager.portal(api=True)
+    visitor, program = Visitor(portal), Program(portal)
+    code, token, question = acme.myoptly(), acme.token(), acme.ask()
+    visitor.press(visitor.get(f"/l/{code}/code"), f"/l/{code}/code")
+    with contextlib.closing(sqlite3.connect(tmp_path / "optly.db")) as other:
+        assert other.execute(damage).rowcount
+        other.commit()
+    match way:
+        case "API":
+            assert program.call("POST", "/me/stop", code).status == 200
+        case "API token":
+            assert program.call("POST", "/stop-link", token).status == 200
+        case _:
+            path = {"token": f"/u/{token}", "link": f"/l/{code}/stop", "question": f"/l/{question}/stop"}.get(way)
+            page = visitor.post(path or "/me/stop", b"")
+            assert (200, "Stopped – Acme Ltd") == (page.status, page.title)
+    assert [True] == [stop.objection for stop in acme.manager.standing(acme.ada).stops]
+    acme.manager.close()
+
+
+@pytest.mark.parametrize("damage", DAMAGES[:3])
+def test_a_page_that_fails_can_still_stop(tmp_path: Path, damage: str) -> None:
+    """
+    Whoever opens a good link to a record that cannot be shown finds the button, and it works.
+    """
+    made = world(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"))
+    acme = Acme(made, made.add())
+    made.agreed(acme.ada)
+    visitor, code = Visitor(acme.manager.portal()), acme.myoptly()
+    with contextlib.closing(sqlite3.connect(tmp_path / "optly.db")) as other:
+        other.execute(damage)
+        other.commit()
+    page = visitor.get(f"/l/{code}")
+    assert page.status == 500
+    assert visitor.press(page, f"/l/{code}/stop").status == 200
+    assert acme.manager.standing(acme.ada).stops
+    acme.manager.close()
 
 
 def first_form(page: Page) -> str:

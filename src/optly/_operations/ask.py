@@ -18,6 +18,8 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, Purpose, Wording
 from optly.errors import UnsoundWordingError, UsageError
+from optly.instants import end_of_day
+from optly.locale.i18n import read_tag_or_none
 from optly.record.commands import AskForConsent
 from optly.record.events import Choice
 from optly.record.standing import Question, QuestionState, Standing
@@ -117,6 +119,7 @@ class ConsentRequest:
         only: The channels and purposes that are asked about, if not each channel for each purpose.
         basis: How the person came to ask for the question, if that is what allows it.
         language: The language of the question; None for each contact's own.
+        expires_within: How long it can be answered, and then to the end of that day in the United Kingdom.
         remind_after: How long after the question to send a reminder; None for no reminder.
         trading_as: The trading name to ask in; None for the name of the organisation.
         unproved: Whether somebody typed the address into a form, who may be anyone.
@@ -127,7 +130,7 @@ class ConsentRequest:
     purposes: Sequence[str] = attrs.field(converter=_each_once)
     only: Container[tuple[Channel, str]] | None = None
     basis: Solicited | None
-    language: str | None
+    language: str | None = attrs.field(converter=read_tag_or_none)
     expires_within: timedelta
     remind_after: timedelta | None
     trading_as: str | None = None
@@ -138,12 +141,15 @@ class ConsentRequest:
         Refuse what can be asked of nobody.
 
         Raises:
-            UsageError: It asks about nothing, or its reminder would not fall between the question and its expiry.
+            UsageError: It asks about nothing, expires before it is sent, or its reminder would not fall between the
+                question and its expiry.
         """
         app.require_backend(self.via)
         app.settings.organisation.trading_as(self.trading_as)
         if not self.channels or not self.purposes:
             raise UsageError("a question needs at least one channel and one purpose")
+        if self.expires_within <= timedelta(0):
+            raise UsageError("the question would expire before it is sent")
         if self.remind_after is not None and not timedelta(0) < self.remind_after < self.expires_within:
             raise UsageError("a reminder must come after the question and before the question expires")
         for key in self.purposes:
@@ -218,7 +224,7 @@ def plan_request(
             line=line,
             choices=choices,
             language=language,
-            expires_at=now + request.expires_within,
+            expires_at=end_of_day(now + request.expires_within),
             regulation=decision.regulation,
             reason=decision.reason,
             edition=decision.edition,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -35,7 +35,8 @@ from optly.errors import (
     UnknownComplaintError,
     UsageError,
 )
-from optly.instants import london
+from optly.instants import end_of_day
+from optly.locale.i18n import read_tag_or_none
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
 from optly.record.commands import AnswerComplaint, Complain, DecideComplaint
@@ -44,7 +45,6 @@ from optly.record.consent import fold
 from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved, ContactErased
 from optly.record.standing import Complaint, Standing
 from optly.results import RecordedComplaint
-from optly.rules.editions import uk_date
 
 _log = logging.getLogger("optly")
 
@@ -93,8 +93,7 @@ def acknowledge_by(at: datetime) -> datetime:
     Return the last instant at which the receipt of a complaint can be acknowledged: the end of the thirtieth day in the
     United Kingdom, counted from the day on which it was received.
     """
-    midnight = datetime.combine(uk_date(at) + ACKNOWLEDGED_WITHIN, time.min, london())
-    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+    return end_of_day(at, later=ACKNOWLEDGED_WITHIN.days - 1)
 
 
 def read_reply_address(address: str | Address) -> Address:
@@ -172,6 +171,7 @@ async def record(
     _require_text(text, UsageError)
     if not how.strip():
         raise UsageError("say in which way the complaint was made, such as how='telephone'")
+    language = read_tag_or_none(language)
     holder = None if contact is None else await app.repository.require(contact)
     if holder is not None and holder.standing.erased_at is not None:
         holder = None

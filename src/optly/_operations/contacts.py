@@ -23,6 +23,7 @@ from optly.errors import (
     ReferenceTakenError,
     UsageError,
 )
+from optly.locale.i18n import read_tag, read_tag_or_none
 from optly.record.commands import AddContact, ChangeDetails, EraseContact, LeaveLine, NewLine, RestoreLine
 from optly.record.consent import fold
 from optly.record.events import Actor, Event
@@ -123,6 +124,7 @@ async def add(
     is another one, and the address has one holder more. Of an existing contact only what is missing changes, and the
     subscriber if the new fact is stricter, so that an import can neither widen nor undo what they chose.
     """
+    language = read_tag(language)
     for _ in range(_ATTEMPTS):
         known = await referred(app, reference) if reference else await _same(app, addresses, name)
         if known is not None:
@@ -213,6 +215,7 @@ def plan_change(
         replaces: The lines that the new addresses may replace; None for the only one of its kind.
         through: The line the person came through, if it is they who change them.
     """
+    language = read_tag_or_none(language)
 
     def plan(standing: Standing, _now: datetime) -> Plan:
         add: list[NewLine] = []

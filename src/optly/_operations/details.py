@@ -17,6 +17,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Address, AddressKind, Channel, parse_address
 from optly.errors import AnswerError, MissingLineError, NoBackendError, WrongDigitsError
+from optly.instants import end_of_day
 from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
 from optly.protocols import OutboxMessage, StoredCode
 from optly.record.commands import NewLine, ProveLine
@@ -172,7 +173,7 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
         line=number,
         language=standing.language,
         at=now,
-        until=now + UNDO_LIFE,
+        until=end_of_day(now + UNDO_LIFE),
         undo=undo,
     )
     return (encode(payload, access.contact.subject, access.app.settings.random(16), now),)

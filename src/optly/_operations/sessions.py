@@ -19,6 +19,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Address, AddressKind, Contact, parse_address
 from optly.errors import NoBackendError, SessionError, WrongDigitsError
+from optly.locale.i18n import read_tag
 from optly.protocols import StoredCode
 from optly.record.commands import RequestService
 from optly.record.events import LinkKind, Service
@@ -164,7 +165,9 @@ async def request_link(app: Application, text: str, language: str) -> None:
     if channel is None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
     await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
-    payload = Payload(kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=language, address=address.value)
+    payload = Payload(
+        kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=read_tag(language), address=address.value
+    )
     row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
     await app.storage.enqueue(app.settings.organisation.key, [row])
 

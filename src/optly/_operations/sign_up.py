@@ -25,6 +25,7 @@ from optly._operations.contacts import add_address, holders
 from optly._operations.lines import WRITTEN_TO_BY, Named, writes_to
 from optly.contacts import Address, AddressKind, Channel, Contact, EmailAddress, PhoneNumber, Wording
 from optly.keys import sha256
+from optly.locale.i18n import read_tag_or_none
 from optly.protocols import StoredCode
 from optly.record.commands import ChangeDetails
 from optly.record.events import Actor
@@ -51,7 +52,7 @@ class Form:
     ticked: Sequence[tuple[Channel, str]]
     wording: Wording | None
     how: str
-    language: str | None
+    language: str | None = attrs.field(converter=read_tag_or_none)
     expires_within: timedelta
 
     def asks(self, app: Application) -> list[tuple[Address, ConsentRequest]]:

@@ -4,6 +4,7 @@ Stops through a link: stopping, notifying the person, and undoing the stop.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Contact
 from optly.errors import LinkInvalidError
+from optly.instants import end_of_day
 from optly.links import UNDO_LIFE, StopScope, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
@@ -23,10 +25,14 @@ from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated,
 from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
+_log = logging.getLogger("optly")
+
 
 async def stop(access: Access, context: Context) -> AfterStop:
     """
     Stop everything through a link, even one that can no longer answer.
+
+    Nothing of the record is read for it but the standing, so what else is damaged prevents no stop.
 
     The link of a question must not permit more than its answer, so a stop through it is undone only through the notice
     that is sent. A reader at an address that is no longer on record may stop, but does not see what the stop ended.
@@ -34,16 +40,21 @@ async def stop(access: Access, context: Context) -> AfterStop:
     app = access.app
     command = Stop(objection=True, link=access.target.kind, code=access.mark, context=context)
     present = access.target.line in access.record.standing.present()
-    await access.openings()  # read once, for the index and for the page shown afterwards
     notices: list[OutboxMessage] = []
     scope = StopScope(contact=access.contact.id, line=access.target.line, channel=None, purpose=None)
     applied = await access.apply(_stop_planner(app, command, scope, notices))
     notified = bool(applied.events and notices)
     if not applied.events or not access.manages or not present:
         return AfterStop(told=notified)
-    return AfterStop(
-        undo=await undone_stop(access, applied.record.version, applied.events[-1].occurred_at), told=notified
-    )
+    try:
+        undo = await undone_stop(access, applied.record.version, applied.events[-1].occurred_at)
+    except Exception as error:
+        # The stop is recorded, and stands whatever else of the record cannot be read. The message of the error may hold
+        # an address.
+        facts = {"contact": access.contact.id, "error": type(error).__name__}
+        _log.error("what a stop ended cannot be read", extra=facts)
+        undo = None
+    return AfterStop(undo=undo, told=notified)
 
 
 async def read_stop(app: Application, token: str) -> StopScope:
@@ -123,7 +134,7 @@ def _notice(
         purpose=scope.purpose or "",
         choices=tuple(ended),
         at=now,
-        until=now + UNDO_LIFE,
+        until=end_of_day(now + UNDO_LIFE),
         undo=Undo(stop=after.version, at=now),
         stopped_channel=scope.channel,
         left=tuple(

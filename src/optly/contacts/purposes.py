@@ -17,7 +17,7 @@ from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
 from optly.errors import ConfigurationError, WordingError
-from optly.locale.i18n import N_, SOURCE, Catalogues, alone, is_tag, truncated
+from optly.locale.i18n import N_, SOURCE, Catalogues, alone, spelt, truncated
 
 _MAX_TEXT = 4000
 
@@ -40,6 +40,10 @@ _QUESTIONS: Final = {
 _HINT: Final = N_("You can change your mind at any time, on your MyOptly page or with the stop link in each message.")
 
 
+def _with_hyphens(tag: str) -> str:
+    return (spelt(tag) or tag) if "_" in tag else tag
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Wording:
     """
@@ -52,14 +56,14 @@ class Wording:
         text: The question as the person reads it: who asks, what for, by which channel.
         hint: The text beside it, such as how often messages come and that the answer can be changed.
         yes, no: The two answers. Part of the wording, because in many languages they depend on its verb.
-        language: A BCP 47 tag.
+        language: A BCP 47 tag. Its case is kept, because the digest is over it.
     """
 
     text: str = attrs.field()
     hint: str = attrs.field(default="")
     yes: str = attrs.field(default="Yes")
     no: str = attrs.field(default="No")
-    language: str = attrs.field(default="en")
+    language: str = attrs.field(default="en", converter=_with_hyphens)
 
     @text.validator
     @yes.validator
@@ -91,11 +95,11 @@ class Wording:
 
 # Two, because with one for both a type checker would not know what a purpose takes.
 def _frozen_texts(value: Mapping[str, str] | None) -> Mapping[str, str]:
-    return MappingProxyType(dict(value or {}))
+    return MappingProxyType({spelt(tag) or tag: text for tag, text in (value or {}).items()})
 
 
 def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Mapping[tuple[Channel, str], Wording]:
-    return MappingProxyType(dict(value or {}))
+    return MappingProxyType({(channel, spelt(tag) or tag): asked for (channel, tag), asked in (value or {}).items()})
 
 
 @attrs.frozen(kw_only=True)
@@ -135,7 +139,7 @@ class Purpose:
     @titles.validator
     def _are_titles(self, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
         for tag, title in value.items():
-            if not is_tag(tag) or tag.lower().partition("-")[0] == SOURCE:
+            if spelt(tag) is None or tag.partition("-")[0] == SOURCE:
                 raise ConfigurationError(
                     f"purpose {self.key}: titles are filed under the BCP 47 tag of a language other than English"
                 )
@@ -147,7 +151,7 @@ class Purpose:
                 f"purpose {self.key}: a title and a hint of your own have to be there in the same languages"
             )
         for (_, language), wording in self.wordings.items():
-            if wording.language != language:
+            if spelt(wording.language) != language:
                 raise ConfigurationError(f"purpose {self.key}: a wording is filed under a language it is not in")
 
     def title_in(self, language: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from optly.errors import ConfigurationError, NaiveDatetimeError
+from optly.errors import ConfigurationError, NaiveDatetimeError, UsageError
 from optly.instants import london
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ Directories of the host with catalogues ``<tag>.po``. The first takes precedence
 """
 
 _TAG: Final = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.ASCII | re.IGNORECASE)
+# No language is called by more than three letters, and an x leads what somebody has agreed on with somebody else.
+_LANGUAGE: Final = re.compile(r"(?:[a-z]{2,3}|x(?=-))(?:-[a-z0-9]{1,8})*", re.ASCII)
+_CODESET: Final = re.compile(r"\.[a-z0-9-]+", re.ASCII)
 _RANGE: Final = re.compile(rf"\s*({_TAG.pattern})\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{{0,3}})?)\s*)?", re.ASCII | re.I)
 _NAME: Final = re.compile(r"%\((\w+)\)")
 _LONGEST_TAG, _LONGEST_HEADER = 35, 1000
@@ -52,11 +55,56 @@ def N_(message: str) -> str:
     return message
 
 
-def is_tag(text: str) -> bool:
+@lru_cache(maxsize=256)
+def spelt(tag: str) -> str | None:
     """
-    Whether a text has the form of a BCP 47 tag, such as ``cy`` or ``zh-Hant``.
+    Return a language tag in the spelling in which it is recorded and compared, that of BCP 47: ``cy-GB`` for ``cy_GB``,
+    ``CY-gb``, ``cym-GB`` and the C library's ``cy_GB.UTF-8``. None for what has not the form of a tag.
+
+    Source: RFC 5646 section 2.1.1; section 4.5 for the shorter of two names.
     """
-    return len(text) <= _LONGEST_TAG and _TAG.fullmatch(text) is not None
+    text = _CODESET.sub("", tag.strip().lower().replace("_", "-"), count=1)
+    if len(text) > _LONGEST_TAG or not _LANGUAGE.fullmatch(text):
+        return None
+    language, *others = text.split("-")
+    single = next((place for place, part in enumerate(others) if len(part) == 1), len(others))
+    if language == "x":
+        single = 0
+    parts = [_cased(part) if place < single else part for place, part in enumerate(others)]
+    return "-".join((_shortest(language), *parts))
+
+
+def _cased(subtag: str) -> str:
+    return subtag.upper() if len(subtag) == 2 else subtag.title() if len(subtag) == 4 else subtag
+
+
+def _shortest(language: str) -> str:
+    if len(language) < 3:
+        return language
+    from babel.core import get_global
+
+    shorter: str = get_global("language_aliases").get(language, language)
+    return shorter if len(shorter) == 2 else language
+
+
+def read_tag(text: str) -> str:
+    """
+    Return a language tag that a host gives, as `spelt`.
+
+    Raises:
+        UsageError: It has not the form of a tag.
+    """
+    tag = spelt(text)
+    if tag is None:
+        raise UsageError("a language is named by its BCP 47 tag, such as en, cy or cy-GB")
+    return tag
+
+
+def read_tag_or_none(text: str | None) -> str | None:
+    """
+    Return a language tag as `read_tag` does; None stays None.
+    """
+    return None if text is None else read_tag(text)
 
 
 # ---- catalogues
@@ -69,8 +117,8 @@ def languages(more: Catalogues = ()) -> tuple[str, ...]:
     Raises:
         ConfigurationError: One of *more* is not a directory, or holds a catalogue not named by a BCP 47 tag.
     """
-    theirs = {tag.lower(): tag for directory in more for tag in _catalogues_in(directory)}
-    return (*LANGUAGES, *sorted(theirs[tag] for tag in theirs.keys() - set(LANGUAGES)))
+    theirs = {tag for directory in more for tag in _catalogues_in(directory)}
+    return (*LANGUAGES, *sorted(theirs.difference(LANGUAGES)))
 
 
 def require_readable(more: Catalogues) -> None:
@@ -89,10 +137,14 @@ def require_readable(more: Catalogues) -> None:
 def _catalogues_in(directory: Path) -> Mapping[str, Path]:
     if not directory.is_dir():
         raise ConfigurationError(f"there is no directory of catalogues at {directory}")
-    found = {path.stem: path for path in sorted(directory.glob("*.po"))}
-    for tag, path in found.items():
-        if not is_tag(tag):
+    found: dict[str, Path] = {}
+    for path in sorted(directory.glob("*.po")):
+        tag = spelt(path.stem)
+        if tag is None:
             raise ConfigurationError(f"{path} must be named by a BCP 47 tag, such as pl.po or zh-Hant.po")
+        if tag in found:
+            raise ConfigurationError(f"{path} and {found[tag].name} are catalogues of the same language")
+        found[tag] = path
     return MappingProxyType(found)
 
 
@@ -157,9 +209,8 @@ def _chained(tags: Iterable[str], more: Catalogues, last: NullTranslations) -> N
 
 def _files(tag: str, more: Catalogues) -> Iterator[Traversable]:
     for directory in more:
-        for name, path in _catalogues_in(directory).items():
-            if name.lower() == tag.lower():
-                yield path
+        if (path := _catalogues_in(directory).get(tag)) is not None:
+            yield path
     if tag in LANGUAGES and tag != SOURCE:
         yield files("optly") / "locale" / f"{tag}.po"
 
@@ -239,11 +290,11 @@ def _placeholders(text: str) -> frozenset[str]:
 
 def truncated(tag: str) -> tuple[str, ...]:
     """
-    Return the tag and what it falls back to: ``zh-Hant-TW``, ``zh-Hant``, ``zh``.
+    Return the tag, as `spelt`, and what it falls back to: ``zh-Hant-TW``, ``zh-Hant``, ``zh``.
 
     Source: RFC 4647 section 3.4.
     """
-    parts = tag.split("-")
+    parts = (spelt(tag) or tag).split("-")
     return tuple("-".join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
@@ -252,8 +303,7 @@ def negotiate(wanted: Sequence[str], offered: Sequence[str]) -> str:
     Return the language of *offered* that best matches *wanted*, most wanted first. English if none does.
     """
     # Babel's own negotiation goes from zh-Hant-TW straight to zh and ignores an offered zh-Hant.
-    spelt = {tag.lower(): tag for tag in offered}
-    return next((spelt[part] for tag in wanted for part in truncated(tag.lower()) if part in spelt), SOURCE)
+    return next((part for tag in wanted for part in truncated(tag) if part in offered), SOURCE)
 
 
 @lru_cache(maxsize=256)

@@ -266,6 +266,7 @@ class AsyncConsentManager(Face):
 
         Raises:
             AddressError: An address is malformed.
+            UsageError: The language has not the form of a tag.
         """
         return await contacts.add(
             self._app,
@@ -336,7 +337,8 @@ class AsyncConsentManager(Face):
             how: How the kind of subscriber is known, for the evidence, such as their number at Companies House.
 
         Raises:
-            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty.
+            UsageError: The kind of subscriber is protected less than the one on record, and *how* is empty; or the
+                language has not the form of a tag.
             AddressError: An address is malformed.
             AmbiguousLineError: The contact has several addresses of that kind, and *replaces* names none.
             MissingLineError: The contact has no line with the number *replaces*, or it is of another kind.
@@ -482,7 +484,8 @@ class AsyncConsentManager(Face):
             channels, purposes: What to ask about. Each channel for each purpose is one choice.
             basis: How the person came to ask for the question, if that is what allows it.
             language: The language of the question. Defaults to the contact's.
-            expires_within: How long after now the question can be answered.
+            expires_within: How long after now the question can be answered, and then to the end of that day in the
+                United Kingdom.
             remind_after: When to send one reminder to a person who has not answered, counted from now. A reminder that
                 the gate would refuse is not planned: a person who asked for one question did not ask for two.
             trading_as: The trading name to ask in, one of `Organisation.names`. The footer names the legal person too.
@@ -595,7 +598,8 @@ class AsyncConsentManager(Face):
             email, phone, name: What the visitor typed.
             wording: The words beside the boxes, kept with the question as evidence of what was asked for.
             language: The language of the question, a BCP 47 tag. Defaults to the contact's.
-            expires_within: How long after now the question can be answered.
+            expires_within: How long after now the question can be answered, and then to the end of that day in the
+                United Kingdom.
             check: Your own check against bots, called once the budget allows a question. If it returns False, nothing
                 is sent.
 

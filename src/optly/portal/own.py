@@ -12,7 +12,7 @@ import attrs
 
 from optly import errors
 from optly.contacts import AddressKind, EmailAddress, PhoneNumber, parse_address
-from optly.locale.i18n import N_, language_name, languages, long_date
+from optly.locale.i18n import N_, language_name, languages, long_date, spelt
 from optly.portal.cookies import keeping
 from optly.portal.http import Refusal
 from optly.portal.sessions import by_digits, digits_page
@@ -226,7 +226,7 @@ def checked(visit: Visit, name: str, sent: str) -> str:
     value = _in_one_line(sent)
     if name == "name" and (not value or len(value) > _LONGEST_NAME or not value.isprintable()):
         raise errors.AnswerError(N_("Enter your name on one line"))
-    if name == "language" and value not in languages(visit.site.look.catalogues):
+    if name == "language" and spelt(value) not in languages(visit.site.look.catalogues):
         raise errors.AnswerError(N_("Choose one of the languages"))
     if name == "address" and (len(value) > _LONGEST_ADDRESS or not value.isprintable()):
         raise errors.AddressError("the address is too long, or holds what cannot be printed")

@@ -87,6 +87,8 @@ def _respond(visit: Visit) -> Response:
         found = _what_went_wrong(visit, error)
         if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log_failure(error)
+            # Nothing is asked of a stop but that its link opens, so whoever came by one can still stop.
+            found = attrs.evolve(found, can_stop=visit.is_entered)
         return _problem(visit, found)
 
 

@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, quote
 
 import attrs
 
-from optly.errors import OptlyError
-from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept
+from optly.errors import LinkError
+from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept, spelt
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
 from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
+from optly.portal.logs import log_failure
 from optly.portal.look import Look
 from optly.portal.shown import Link, SignedIn
 from optly.protocols import WebhookBackend
@@ -91,6 +92,13 @@ class Visit:
         return self.self_service.enter(self.code)
 
     @property
+    def is_entered(self) -> bool:
+        """
+        Whether the credential was looked up for the request and is good, whatever may have gone wrong since.
+        """
+        return "me" in vars(self)
+
+    @property
     def mount(self) -> str:
         return self.site.look.mount
 
@@ -140,7 +148,7 @@ class Visit:
         The language that was chosen on the page; empty for none.
         """
         offered = languages(self.site.look.catalogues)
-        wanted = self.query.get("lang", [""])[-1]
+        wanted = spelt(self.query.get("lang", [""])[-1]) or ""
         return wanted if wanted in offered else ""
 
     @cached_property
@@ -202,11 +210,15 @@ class Visit:
 
     def opened_or_none(self) -> Opened | None:
         """
-        Return what the credential still opens, so that what was done through it can be undone; None if nothing.
+        Return what the credential still opens, so that what was done through it can be undone; None if nothing, or if
+        that cannot be read.
         """
         try:
             return self.open()
-        except OptlyError:
+        except LinkError:
+            return None
+        except Exception as error:  # what was done is done, whatever of the record cannot be shown
+            log_failure(error)
             return None
 
     def page(self, template: str, *headers: tuple[str, str], title: str, language: str = "", **facts: Any) -> Response:

@@ -24,6 +24,7 @@ from optly import errors
 from optly.canonical import canonical
 from optly.contacts import Channel, stopped_with
 from optly.contacts.parties import loosens
+from optly.instants import end_of_day
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
@@ -1146,7 +1147,7 @@ def _change_choices(command: commands.ChangeChoices, standing: Standing, now: da
         stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
         if stop is None or stop.at < now:
             no.append(choice)
-    hold_until = now + HELD_FOR if command.hold else None
+    hold_until = end_of_day(now + HELD_FOR) if command.hold else None
     return _answer(command, standing, now, yes=yes, no=no, link=command.link, hold_until=hold_until)
 
 
@@ -1170,7 +1171,7 @@ def _undo_stop(command: commands.UndoStop, standing: Standing, now: datetime) ->
         stopped = standing.stopped_only_by(command.stop, choice.channel, choice.purpose, choice.line, now)
         if stopped and standing.line_for(choice.channel, choice.line) is not None:
             again.append(choice)
-    hold_until = now + HELD_FOR if command.hold else None
+    hold_until = end_of_day(now + HELD_FOR) if command.hold else None
     return _answer(command, standing, now, yes=again, link=command.link, own=command.own, hold_until=hold_until)
 
 
