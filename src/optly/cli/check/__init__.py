@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Any
 
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._files import words_or_input
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.check.answer import Answer
@@ -77,7 +77,7 @@ def command(
     The exit code is 0 if it is allowed, 1 if it is refused, 2 for wrong usage, and 3 if the database could not be
     reached. Nothing is changed and nothing is sent. No answer is legal advice.
     """
-    who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
+    who = words_or_input(address, "ADDRESS")
     decision = manager.check(who, Channel(channel), purposes, kind=MessageKind(kind), at=at, **gather(facts))
     answer = Answer.about(decision, manager, facts)
     if as_json:
