@@ -27,6 +27,7 @@ from optly.errors import (
     UnknownContactError,
     UsageError,
 )
+from optly.instants import end_of_day
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
@@ -1028,7 +1029,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "choose yes too soon": (
         FULL,
         commands.ChangeChoices(yes=(SMS_OFFERS,), no=(), line=1, code="mark", language="en", hold=True),
-        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=NOW + HELD_FOR, **HERE),),
+        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=end_of_day(NOW + HELD_FOR), **HERE),),
     ),
     "choose for a line that is gone": (
         ONE_REMOVED,
@@ -1082,7 +1083,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "undo a stop too soon": (
         FULL,
         commands.UndoStop(stop=9, choices=(SMS_OFFERS,), line=2, link=LinkKind.UNDO, hold=True),
-        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=NOW + HELD_FOR, link=LinkKind.UNDO),),
+        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=end_of_day(NOW + HELD_FOR), link=LinkKind.UNDO),),
     ),
     "undo what another stop covers too": (
         attrs.evolve(FULL, stops=(*FULL.stops, attrs.evolve(STOPPED_ALL, at=BEFORE))),

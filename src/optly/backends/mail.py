@@ -217,7 +217,7 @@ class _Arrival:
         senders = senders_of(self.mail)
         answered = self.returned_to or _answered(self.mail)
         if not senders and answered is None:
-            _log.warning("a mail does not say who sent it")
+            _log.warning("an email does not say who sent it")
             return ()
         said, subject = written(parts), subject_of(self.mail)
         plain_subject = without_marks(subject)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._contacts import contact_with_id
+from optly.cli._files import words_or_input
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.check.answer import Answer
@@ -83,7 +83,7 @@ def command(
     The exit code is 0 if it is allowed, 1 if it is refused, 2 for wrong usage, and 3 if the database could not be
     reached. Nothing is changed and nothing is sent. No answer is legal advice.
     """
-    who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
+    who = words_or_input(address, "ADDRESS")
     contact = contact_with_id(who)
     if line is not None and contact is None:
         raise click.BadParameter("an address is itself the line: give the id of a contact", param_hint="--line")
