@@ -235,6 +235,7 @@ class _Arrival:
                 subject=plain_subject,
                 text=said.new,
                 rest=said.rest,
+                quoted=said.quoted,
                 whole="" if said.whole == said.new else said.whole,
                 at=self.at,
                 automatic=automatic,

@@ -20,11 +20,11 @@ from optly.backends._aws import Credentials, Source, host, sign, source
 from optly.backends._batch import check_limits, not_sent, retry_after, send_many, send_once
 from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller
-from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
 from optly.contacts import Channel
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import DeliveryEvent, Fault, Message, Outcome, Receipt
+from optly.messages.plain import clean
 from optly.protocols import Webhook
 from optly.protocols.http import Request
 

@@ -23,11 +23,11 @@ from optly.backends._diagnosis import Cause, diagnose
 from optly.backends._feedback import feedback_status
 from optly.backends._fields import addresses_in
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
-from optly.backends._reply import clean
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
 from optly.contacts import Channel
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, DeliveryStatus
+from optly.messages.plain import clean
 from optly.protocols.http import Request
 
 if TYPE_CHECKING:
