@@ -11,14 +11,16 @@ from typing import Final
 
 import attrs
 import mails
+import programs
 import pytest
 from mails import INPUTS, needs_inputs, reported
 from world import EMAIL, KEYS, World, world
 
-from optly import Act, Channel, Contact, Content, Wording
+from optly import Act, Channel, Contact, Content, Purpose, Wording
 from optly.backends import mail, sns
 from optly.backends.verp import ReturnPath
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
+from optly.messages.replies import stops_at_all
 from optly.protocols.http import Request
 from optly.record.events import MessageReceived
 from optly.results import Effect, Received
@@ -268,6 +270,17 @@ def test_an_address_for_stops_that_was_made_up_stops_nothing(ada: Ada) -> None:
 # ---- what is not reported yet
 
 
+@pytest.mark.parametrize(("wanted", "raw"), programs.REPLIES.values(), ids=programs.REPLIES)
+def test_what_a_program_repeats_of_our_words_is_not_taken_for_theirs(wanted: str, raw: str) -> None:
+    """
+    Marked as a quote or not, in whatever language, and whether they write above, below or in between.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    (received,) = ada.receives(raw)
+    assert (Effect.STOPPED if wanted == mails.STOPPED else Effect.KEPT) is received.effect
+    assert ada.reason in (STOPPED if wanted == mails.STOPPED else SENT_ON)
+
+
 @pytest.mark.parametrize(("wanted", "raw"), mails.PEOPLE.values(), ids=mails.PEOPLE)
 def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: str) -> None:
     """
@@ -287,8 +300,97 @@ def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: s
             mails.KEPT: {Effect.KEPT},
             mails.NOTED: {Effect.NOTED},
             mails.NOBODY: {Effect.UNKNOWN},
+            mails.NOTHING: set(),
             mails.BOUNCED: {Effect.RECORDED},
             mails.FAILED: {Effect.RECORDED},
         }[wanted]
     )
-    assert effects
+    assert bool(effects) == (wanted != mails.NOTHING)
+
+
+UNMARKED: Final = "Thanks!\n\nFrom: Acme <hello@acme.example.com>\nSent: Friday\nTo: Ada\nSubject: {}\n\n{}\n"
+
+
+def test_a_repeated_question_is_no_stop() -> None:
+    """
+    Its wording is pinned, so it is known what we wrote in it, even if it speaks of stopping.
+    """
+    w = world(purposes=[Purpose(key="offers", title="Tips on how to stop junk mail")])
+    contact = w.add(email="ada@example.com")
+    letter = w.ask(contact, channels=[Channel.EMAIL])
+    assert "stop junk" in letter.text
+    ada = Ada(w, contact, letter)
+    assert [Effect.KEPT] == [each.effect for each in ada.receives(reply(UNMARKED.format(letter.subject, letter.text)))]
+    stop = UNMARKED.format(letter.subject, letter.text) + "\nStop writing to me"
+    ada.receives(reply(stop, headers=["Message-ID: <x2@example.com>"]))
+    assert ada.reason == "objected"
+
+
+def test_only_what_we_wrote_in_that_message_is_taken_away() -> None:
+    """
+    The same words in reply to another message, or to none of ours, are the person's.
+    """
+    for answered in ("<{{ID}}@acme.example.com>", "<0123456789abcdef0123456789abcdef@acme.example.com>", ""):
+        ada = written_to(world(), programs.CONTENT)
+        ada.receives(reply(UNMARKED.format("This week", "{{SENT}}"), headers=[f"In-Reply-To: {answered}"]))
+        assert ada.reason in (SENT_ON if "ID" in answered else STOPPED)
+
+
+@pytest.mark.parametrize("line", [*programs.CONTENT.text.splitlines(), "Stop all marketing by email from Acme Ltd"])
+def test_a_person_may_answer_with_our_own_words(line: str) -> None:
+    """
+    Who copies one line of ours that speaks of stopping means it.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    ada.receives(reply(f"{line}\n\n{{{{QUOTED}}}}"))
+    assert ada.reason in (STOPPED if stops_at_all(line) else SENT_ON)
+
+
+@pytest.mark.parametrize(
+    ("subject", "wanted"),
+    [
+        ("Re: Stop press: ten per cent off", SENT_ON),
+        ("RE: [EXT] Stop press: ten per cent off - is it tea?", SENT_ON),
+        ("Re: Stop press: ten per cent off. Please stop!", STOPPED),
+        ("Re: unsubscribe me", STOPPED),
+        ("Re: Sale - please take me off your mailing list, I moved to Spain", STOPPED),
+        ("Re: Stop", STOPPED),
+    ],
+)
+def test_our_own_subject_is_not_taken_for_theirs(subject: str, wanted: tuple[str, ...]) -> None:
+    """
+    Unless they changed it.
+    """
+    ada = written_to(world(), Content(subject="Stop press: ten per cent off", text="Tea.", html="<p>Tea.</p>"))
+    ada.receives(reply("Ada\n\n{{QUOTED}}", headers=[f"Subject: {subject}"]))
+    assert ada.reason in wanted
+
+
+def test_a_stop_beside_our_words_covers_no_more_than_it_names() -> None:
+    """
+    That our message gives a number to call does not make a stop of calls of it.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    ada.receives(reply("\n\nFrom: Acme\nSent: Friday\n\n{{SENT}}\n\nplease unsubscribe"))
+    assert {Channel.EMAIL} == {stop.channel for stop in ada.w.manager.standing(ada.contact).stops}
+
+
+@pytest.mark.parametrize("below", ["No more emails, please", "Thanks, that is kind"])
+def test_what_stands_below_a_long_letter_is_read(below: str) -> None:
+    """
+    Of what is too long to be read, the end is read as well as the beginning.
+    """
+    content = Content(subject="News", text="Tea is good. " * 4000, html="<p>Tea is <i>good</i>.</p>" * 4000)
+    ada = written_to(world(), content)
+    ada.receives(programs.outlook_html("", quote=f"{{{{SENT_HTML}}}}<p>{below}</p>"))
+    assert ada.reason in (STOPPED if "No more" in below else SENT_ON)
+
+
+def test_a_quote_of_somebody_else_is_not_read() -> None:
+    """
+    Such as of a colleague who was asked in between.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    quote = "> They stop if you ask, don't worry.\n> > Tea\n"
+    ada.receives(reply(f"Thank you, Bo.\n\nOn Friday Bo <bo@example.org> wrote:\n{quote}"))
+    assert ada.reason in SENT_ON

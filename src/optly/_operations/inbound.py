@@ -18,11 +18,12 @@ from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
-from optly._operations.sent import find_sent, recipient
+from optly._operations.sent import Sent, find_sent, recipient, stops_of_ours
 from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
+from optly.messages.quoting import Ours
 from optly.messages.replies import (
     Asks,
     Other,
@@ -31,6 +32,7 @@ from optly.messages.replies import (
     Says,
     Starts,
     Stops,
+    has_a_phrase_to_stop,
     is_nothing_but_a_stop,
     names_more,
     read_reply,
@@ -58,23 +60,27 @@ async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Re
 
 
 async def _receive_message(app: Application, event: InboundMessage) -> Received:
-    stop = _stop_in(app, event)
+    answered, ours = None, Ours()
+    if event.message and (not event.automatic or _may_stop(app, event)):
+        answered = await _answered(app, event)
+        ours = ours if answered is None else await stops_of_ours(app, *answered)
+    answering = {} if answered is None else {answered[0]: answered[1].line}
+    stop = _stop_in(app, event, ours)
     if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     lines = await _lines_of_sender(app, event, add=stop is not None)
-    answered = await _answered_line(app, event)
     if stop is not None:
-        return await _stop_lines(app, event, stop, lines, answered)
+        return await _stop_lines(app, event, stop, lines, answering)
     reply = read_reply(event.text)
     if lines:
         done = await _answer_question(app, event, lines, reply)
         if done is not None:
             return done
         # Whoever of them wrote: it is kept with the holder whose message it answers, or else with each of them.
-        kept = dict([answered]) if answered is not None and answered in lines.items() else lines
+        kept = answering if answering and answering.items() <= lines.items() else lines
         return await _record_messages(app, event, kept, reply, shared=len(lines) > 1)
-    if answered is not None:
-        return await _record_messages(app, event, dict([answered]), Other())
+    if answering:
+        return await _record_messages(app, event, answering, Other())
     return _unknown(event)
 
 
@@ -83,25 +89,53 @@ def _unknown(event: InboundMessage) -> Received:
     return Received(effect=Effect.UNKNOWN, event=event)
 
 
-def _stop_in(app: Application, event: InboundMessage) -> str | None:
+def _may_stop(app: Application, event: InboundMessage) -> bool:
     """
-    Return the words of a message in which there is a stop; None if there is none.
+    Whether there may be a stop in a message, so that it matters what we sent.
+    """
+    return _stop_in(app, event, Ours()) is not None or any(map(stops_at_all, (event.subject, event.quoted)))
+
+
+def _stop_in(app: Application, event: InboundMessage, ours: Ours) -> str | None:
+    """
+    Return the words of a message that ask for a stop; None if none do.
 
     It is read before anything else is asked of the message, and in all that its writer may have written.
+
+    Args:
+        ours: Where the message that it answers speaks of stopping. If that is not known, paragraphs that link to our
+            own pages are taken for ours, and so is what is marked as a quote.
     """
-    text, rest = event.text, without_linked(event.rest, app.settings.pages.base_url)
-    if event.automatic:
-        text = without_linked(text, app.settings.pages.base_url)
+    text, rest = event.text, event.rest
+    if not ours:
+        rest = without_linked(rest, app.settings.pages.base_url)
+        text = without_linked(text, app.settings.pages.base_url) if event.automatic else text
     if event.bulk:
         text, rest = without_linked(text), without_linked(rest)
-    if isinstance(read_reply(text), Stops) and (not event.bulk or len(text) < _LONGEST_PERSONAL):
-        return text
+    personal = not event.bulk or len(text) < _LONGEST_PERSONAL
+    if isinstance(read_reply(text), Stops) and personal and (theirs := ours.taken_from(text)):
+        return theirs
     if event.keyword is Keyword.STOP:
         return event.text
-    ours = event.is_reply or event.automatic or event.bulk
-    if is_nothing_but_a_stop(event.subject) if ours else isinstance(read_reply(event.subject), Stops):
+    if _stops_in_subject(event, ours):
         return f"{event.subject}\n\n{text}"
-    return rest if rest and not event.bulk and stops_at_all(rest) else None
+    if rest and not event.bulk and stops_at_all(rest) and (theirs := ours.taken_from(rest)):
+        return theirs
+    if event.automatic or event.bulk:
+        return None
+    # A quote counts if it is one of what we sent: others may have written what stands in another.
+    theirs = ours.taken_from(event.quoted)
+    return None if theirs == event.quoted else theirs
+
+
+def _stops_in_subject(event: InboundMessage, ours: Ours) -> bool:
+    left = ours.taken_from_subject(event.subject)
+    subject = event.subject if left is None else left
+    personal = not event.automatic and not event.bulk
+    if personal and (left or not event.is_reply):
+        return isinstance(read_reply(subject), Stops)
+    # Probably ours, unless we know that it is not, or nobody would write it.
+    return is_nothing_but_a_stop(subject) or (personal and bool(ours) and has_a_phrase_to_stop(subject))
 
 
 async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool) -> dict[Contact, int]:
@@ -123,15 +157,15 @@ async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool
     return await having(app, addresses[0], add=True)
 
 
-async def _answered_line(app: Application, event: InboundMessage) -> tuple[Contact, int] | None:
+async def _answered(app: Application, event: InboundMessage) -> tuple[Contact, Sent] | None:
     """
-    Return the line that the message which this one answers was sent to. Whoever has the id of that was sent it.
+    Return the message which this one answers, and whom it was sent to. Whoever has the id of that was sent it.
     """
     if not event.message:
         return None
     contact = await recipient(app, event.contact, event.message)
     sent = None if contact is None else await find_sent(app, contact, event.channel, event.message)
-    return None if contact is None or sent is None or not sent.line else (contact, sent.line)
+    return None if contact is None or sent is None or not sent.line else (contact, sent)
 
 
 async def _stop_lines(
@@ -139,15 +173,14 @@ async def _stop_lines(
     event: InboundMessage,
     stop: str,
     lines: Mapping[Contact, int],
-    answered: tuple[Contact, int] | None,
+    answering: Mapping[Contact, int],
 ) -> Received:
     # Whoever of them wrote: it stops the line for all of them, and each record shows it.
     done = [
         await apply_once(app, event, contact, _stop(event, stop, line, shared=len(lines) > 1), Effect.STOPPED)
         for contact, line in lines.items()
     ]
-    if answered is not None and answered not in lines.items():
-        contact, line = answered
+    for contact, line in answering.items() - lines.items():
         planner = _stop(event, stop, line)
         done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
     if not done:
