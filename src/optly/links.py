@@ -65,8 +65,11 @@ CODE_BITS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 128, Channel.SMS: 80}
 STEP_UP_LIFE: Final = timedelta(minutes=10)
 STEP_UP_TRIES: Final = 5
 
-# Longer than the code of any link, so that neither is taken where the other belongs: a session's in a path, which is
-# written into logs, or a link's in a cookie.
+# A session's code begins with what stays the same when it is renewed, so that the forms of one page still work after
+# another tab has renewed it. The rest is new each time, and alone as hard to guess as a code has to be. Together they
+# are longer than the code of any link, so that neither is taken where the other belongs: a session's in a path, which
+# is written into logs, or a link's in a cookie.
+LASTING_BITS: Final = 80
 SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
 LONGEST_SESSION: Final = timedelta(hours=12)
@@ -133,7 +136,14 @@ def is_session_code(text: str) -> bool:
     """
     Whether a code is that of a session, judged by its length.
     """
-    return len(_letters(text)) == SESSION_BITS // 5
+    return len(_letters(text)) == (LASTING_BITS + SESSION_BITS) // 5
+
+
+def lasting(session: str) -> str:
+    """
+    Return the part of a session's code that its later codes begin with as well.
+    """
+    return session[: LASTING_BITS // 5]
 
 
 def code_key(code: str) -> bytes:
