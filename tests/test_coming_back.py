@@ -17,7 +17,7 @@ from mails import INPUTS, needs_inputs, reported
 from world import EMAIL, KEYS, World, world
 
 from optly import Act, Channel, Contact, Content, Purpose, Wording
-from optly.backends import mail, sns
+from optly.backends import _ses_records, mail
 from optly.backends.verp import ReturnPath
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.messages.replies import stops_at_all
@@ -210,7 +210,7 @@ def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
     The same words mean the same by mail, over SMTP and from Amazon.
     """
     record = json.loads(ada.filled((INPUTS / name).read_text()))
-    (event,) = sns.events(record, backend="ses", name="n", at=ada.w.clock())
+    (event,) = _ses_records.events(record, backend="ses", name="n", at=ada.w.clock())
     assert DeliveryStatus.FAILED is event.status
     assert Effect.RECORDED is ada.w.manager.receive(event).effect
     assert ada.reason in SENT_ON

@@ -5,12 +5,15 @@ The four kinds of link: how codes are written and read, what tokens say, and wha
 from __future__ import annotations
 
 import hashlib
+import re
 
 import attrs
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
+from world import world
 
 from optly.contacts.addresses import Channel
 from optly.errors import ConfigurationError, LinkInvalidError
@@ -93,7 +96,7 @@ def test_a_code_survives_it_too(around: str, random: bytes) -> None:
     """
     code = make_code(random)
     assert code == read_code(code + around) == read_code(f"({code.upper()})")
-    assert is_session_code("0" * 32 + around)
+    assert is_session_code("0" * 48 + around)
     assert not is_session_code(code + around)
 
 
@@ -174,10 +177,66 @@ def test_the_origin_is_written_as_browsers_write_it(base_url: str, origin: str) 
     assert origin == Pages(base_url).origin
 
 
-@pytest.mark.parametrize("base_url", ["", "/my", "ftp://acme.example.com", "https://u@acme.example.com", "https://a b"])
-def test_what_is_no_place_for_pages_is_refused(base_url: str) -> None:
+NO_PLACE = [
+    ("begin with https", ["", "/my", "my", "acme.example.com/my", "ftp://acme.example.com", "javascript:alert(1)"]),
+    ("begin with https", ["//acme.example.com/my", "https:acme.example.com/my", "https:///my"]),
+    ("on this machine", ["http://acme.example.com/my", "http://192.0.2.1", "http://10.0.0.1", "http://localhost.org"]),
+    ("a space", ["https://a b", "https://acme.example.com/my ", " https://acme.example.com", "https://a.example/\tmy"]),
+    ("a space", ["https://acme.example.com/my\n", "https://acme.example.com/\u200bmy"]),
+    ("user name", ["https://u@acme.example.com", "https://u:p@acme.example.com", "https://@acme.example.com"]),
+    ("a query", ["https://acme.example.com/my?x=1", "https://acme.example.com/my?", "https://acme.example.com/my#top"]),
+    ("a query", ["https://acme.example.com/my#"]),
+    ("malformed", ["https://acme.example.com:99999/my", "https://acme.example.com:0", "https://acme.example.com:/my"]),
+    ("malformed", ["https://acme.example.com:-1", "https://acme.example.com:x/my", "https://acme.example.com:0443"]),
+    ("malformed", ["https://acme..com/my", "https://.acme.com", "https://-.com", "https://a%41.com", "https://a,b"]),
+    ("malformed", ["https://[::1/my", "https://::1/my", "https://[fe80::1%eth0]/my", "https://[x]/my"]),
+    ("malformed", ["https://acme.example.com\\my", f"https://{'ŵ' * 64}.example.com"]),
+    (
+        "its path",
+        ["https://acme.example.com//my", "https://acme.example.com/a//my", "https://acme.example.com/a/../my"],
+    ),
+    ("its path", ["https://acme.example.com/./my", "https://acme.example.com/f%C5%B5", "https://acme.example.com/fŵ"]),
+    ("its path", ["https://acme.example.com/my\\x", "https://acme.example.com/my;x", 'https://acme.example.com/"my']),
+]
+
+
+@pytest.mark.parametrize(("why", "base_url"), [(why, url) for why, urls in NO_PLACE for url in urls])
+def test_a_base_url_that_cannot_work_is_refused(why: str, base_url: str) -> None:
     """
-    When the manager is made.
+    In words, when the manager is made, and not when someone follows a link.
     """
-    with pytest.raises(ConfigurationError):
-        Pages(base_url)
+    with pytest.raises(ConfigurationError, match=why):
+        world(base_url=base_url)
+
+
+PLACES = [
+    ("https://acme.example.com/my", "https://acme.example.com/my"),
+    ("https://acme.example.com/", "https://acme.example.com"),
+    ("https://acme.example.com:8443/a/b-c_d.e~f/", "https://acme.example.com:8443/a/b-c_d.e~f"),
+    ("https://192.0.2.1/my", "https://192.0.2.1/my"),
+    ("https://[2001:db8::1]:8443/my", "https://[2001:db8::1]:8443/my"),
+    ("https://web_1/my", "https://web_1/my"),
+    ("https://bücher.example.com:8443/my", "https://xn--bcher-kva.example.com:8443/my"),
+    ("http://127.0.0.1:8000/my", "http://127.0.0.1:8000/my"),
+    ("http://127.1.2.3", "http://127.1.2.3"),
+    ("http://localhost:8000/my", "http://localhost:8000/my"),
+    ("http://acme.localhost/my", "http://acme.localhost/my"),
+    ("http://[::1]:8000/my", "http://[::1]:8000/my"),
+]
+
+
+@pytest.mark.parametrize(("base_url", "begins"), PLACES)
+def test_every_link_begins_with_the_base_url(base_url: str, begins: str) -> None:
+    """
+    Without a slash at its end and with its host in ASCII, so that it can stand in any header and message.
+    """
+    made = world(base_url=base_url)
+    ada = made.add()
+    link, header = made.manager.link(ada), made.manager.unsubscribe_headers(ada)["List-Unsubscribe"]
+    assert link.startswith(f"{begins}/l/")
+    assert header.startswith(f"<{begins}/u/")
+    with httpx.Client(transport=httpx.WSGITransport(app=made.manager.portal().wsgi())) as client:
+        page = client.get(link)
+        (action,) = re.findall('action="([^"]*/stop)"', page.text)
+        assert (200, 200) == (page.status_code, client.post(page.url.join(action)).status_code)
+    assert made.manager.standing(ada).stops

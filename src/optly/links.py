@@ -31,6 +31,7 @@ from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -54,6 +55,9 @@ _LETTERS = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 _EARLIER_TOKEN = re.compile(r"[\w.-]*[0-9A-Za-z]", re.ASCII)
 _CODE = re.compile(f"[{_ALPHABET}]{{16,64}}", re.ASCII)
 
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
+
 # How many random bits a code has, by the channel it travels on. ASVS 5.0 11.5.1 asks for 128; a text has no room for
 # more than 80, which with a million live links and a thousand guesses a second are hit once in thirty million years.
 CODE_BITS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 128, Channel.SMS: 80}
@@ -61,8 +65,11 @@ CODE_BITS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 128, Channel.SMS: 80}
 STEP_UP_LIFE: Final = timedelta(minutes=10)
 STEP_UP_TRIES: Final = 5
 
-# Longer than the code of any link, so that neither is taken where the other belongs: a session's in a path, which is
-# written into logs, or a link's in a cookie.
+# A session's code begins with what stays the same when it is renewed, so that the forms of one page still work after
+# another tab has renewed it. The rest is new each time, and alone as hard to guess as a code has to be. Together they
+# are longer than the code of any link, so that neither is taken where the other belongs: a session's in a path, which
+# is written into logs, or a link's in a cookie.
+LASTING_BITS: Final = 80
 SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
 LONGEST_SESSION: Final = timedelta(hours=12)
@@ -129,7 +136,14 @@ def is_session_code(text: str) -> bool:
     """
     Whether a code is that of a session, judged by its length.
     """
-    return len(_letters(text)) == SESSION_BITS // 5
+    return len(_letters(text)) == (LASTING_BITS + SESSION_BITS) // 5
+
+
+def lasting(session: str) -> str:
+    """
+    Return the part of a session's code that its later codes begin with as well.
+    """
+    return session[: LASTING_BITS // 5]
 
 
 def code_key(code: str) -> bytes:
@@ -389,8 +403,63 @@ def proposal_key(session: bytes, kind: AddressKind) -> bytes:
     return hashlib.sha256(b"optly/proposal/1\0" + session + kind.encode()).digest()
 
 
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
+def is_this_machine(host: str) -> bool:
+    """
+    Return whether *host* names this machine. No name is looked up.
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        return ip_address(host) is not None and "%" not in host
+    except ValueError:
+        return False
+
+
+def _as_linked(url: str) -> str:
+    """
+    Return a base address as links are made of it: without a slash at the end, and with its host in ASCII.
+    """
+    url = url.rstrip("/")
+    try:
+        host = urlsplit(url).hostname or ""
+        return url if host.isascii() else re.sub(r"(?<=//)[^/:?#@]+", host.encode("idna").decode(), url, count=1)
+    except ValueError:
+        return url
+
+
+def _why_no_base(url: str) -> str:
+    """
+    Return why no link that begins with *url* would work, or only unsafely; empty if they do.
+    """
+    if not url.isprintable() or " " in url:
+        return "there is a space in it, or something that cannot be seen"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "its host or its port is malformed"
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return "it does not begin with https:// and a host"
+    if "@" in parts.netloc:
+        return "there is a user name in it"
+    if "?" in url or "#" in url:
+        return "links cannot follow a query or a fragment"
+    _, colon, written = parts.netloc.rpartition("]")[2].rpartition(":")
+    if not _is_host(host) or (colon and (not port or written != str(port))):
+        return "its host or its port is malformed"
+    if parts.scheme == "http" and not is_this_machine(host):
+        # And mail programs send the button of RFC 8058 to no other address.
+        return "links are secrets, so it begins with https, except on this machine"
+    if not _PATH.fullmatch(parts.path) or not {".", ".."}.isdisjoint(parts.path.split("/")):
+        return "its path may have ASCII letters, digits and -._~ between single slashes, and no part of dots alone"
+    return ""
 
 
 @attrs.frozen
@@ -399,27 +468,22 @@ class Pages:
     The addresses of the pages.
 
     Attributes:
-        base_url: Where the host mounts them, such as ``https://acme.example.com/my``.
+        base_url: Where the host mounts them, such as ``https://acme.example.com/my``. A slash at its end is left out,
+            and the host is written in ASCII.
 
     Raises:
-        ConfigurationError: It is not an absolute http or https address, or has a query or a fragment.
+        ConfigurationError: No link that begins with it would work, or only unsafely; the message says why. It is https,
+            or http on this machine.
     """
 
-    base_url: str = attrs.field(converter=_without_slash)
+    base_url: str = attrs.field(converter=_as_linked)
 
     @base_url.validator
-    def _is_absolute(self, _attribute: object, value: str) -> None:
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.username
-            or not value.isprintable()
-            or " " in value
-        ):
-            raise ConfigurationError("base_url must be where the pages are mounted, such as https://acme.example/my")
+    def _is_where_links_lead(self, _attribute: object, value: str) -> None:
+        if why := _why_no_base(value):
+            raise ConfigurationError(
+                f"base_url must be where the pages are mounted, such as https://acme.example/my: {why}"
+            )
 
     @property
     def path(self) -> str:
@@ -442,8 +506,7 @@ class Pages:
         form, without the port where the scheme implies it.
         """
         parts = urlsplit(self.base_url)
-        host = parts.hostname or ""
-        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+        host = f"[{self.host}]" if ":" in self.host else self.host
         implied = parts.port in (None, 443 if parts.scheme == "https" else 80)
         return f"{parts.scheme}://{host}" + ("" if implied else f":{parts.port}")
 

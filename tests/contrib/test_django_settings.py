@@ -311,14 +311,14 @@ def test_nothing_is_said_of_a_setting_that_works() -> None:
     ("base_url", "found"),
     [
         ("https://acme.example.com/my", []),
-        ("http://acme.example.com/my", ["optly.E002"]),
+        ("http://acme.example.com/my", ["optly.E001"]),
         ("http://localhost:8000/my", []),
         ("http://acme.localhost/my", []),
         ("http://127.0.0.1:8000/my", []),
         ("http://127.1.2.3/my", []),
         ("http://[::1]:8000/my", []),
-        ("http://192.0.2.1/my", ["optly.E002"]),
-        ("http://localhost.example.com/my", ["optly.E002"]),
+        ("http://192.0.2.1/my", ["optly.E001"]),
+        ("http://localhost.example.com/my", ["optly.E001"]),
         ("https://acme.example.com/mine", ["optly.E003"]),
         ("https://acme.example.com/my/own", ["optly.E003"]),
         ("https://acme.example.com", ["optly.E003"]),
@@ -435,7 +435,7 @@ def test_the_checks_are_run_by_django() -> None:
     Registered by the application, and told by their ids.
     """
     with override_settings(OPTLY=parts(BASE_URL="http://acme.example.com/my", UNMARKED="refuse")):
-        assert "optly.E002" in [found.id for found in checks.run_checks()]
+        assert "optly.E001" in [found.id for found in checks.run_checks()]
 
 
 def test_without_django_it_says_what_to_install() -> None:

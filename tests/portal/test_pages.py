@@ -4,6 +4,7 @@ A page that is looked at changes nothing; a button does what it says; and stoppi
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,8 +14,9 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from portal.sessions import undo_of
 from portal.visitor import FORM, HEADERS, ONE_CLICK, ORIGIN, WELSH, Acme, Visitor
-from world import EMAIL_OFFERS, SMS_OFFERS
+from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS
 
 from optly.contacts.addresses import Channel
 from optly.contacts.purposes import Purpose, Wording
@@ -384,6 +386,65 @@ def test_a_stop_can_be_undone_where_it_was_made(acme: Acme, visitor: Visitor) ->
     acme.later(minutes=1)
     visitor.submit(f"/l/{code}", {"email-offers": True})
     assert acme.answers()[EMAIL_OFFERS] is True
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 3600])
+def test_a_stop_that_is_sent_again_can_still_be_undone(acme: Acme, visitor: Visitor, seconds: int) -> None:
+    """
+    By a second press, or when the page is loaded again: what is undone is all that the first press ended.
+    """
+    acme.world.agreed(acme.ada)
+    acme.later(minutes=1)
+    code = acme.myoptly()
+    pages = []
+    for _ in range(3):
+        pages.append(visitor.post(f"/l/{code}/stop", b"", OURS))
+        acme.later(seconds=seconds)
+    ended = [re.findall("<li>(.*?)</li>", page.text.partition("It allows")[0].partition("<h1>")[2]) for page in pages]
+    assert ended[0] == ended[1] == ended[2]
+    assert 2 == len([name for name in ended[0] if "Offers" in name])
+    for _ in range(2):
+        undone = visitor.press(pages[-1], f"/l/{code}/undo")
+        assert (200, "The stop is undone – Acme Ltd") == (undone.status, undone.title)
+        acme.later(seconds=1)
+    assert {True} == set(acme.answers().values())
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 3600])
+def test_the_notice_of_a_stop_that_was_sent_again_undoes_it(acme: Acme, visitor: Visitor, seconds: int) -> None:
+    """
+    A mail program that sends its button twice does not spoil the way back.
+    """
+    acme.world.agreed(acme.ada)
+    acme.later(minutes=1)
+    token = acme.token()
+    for _ in range(3):
+        assert 200 == visitor.post(f"/u/{token}", ONE_CLICK, FORM).status
+        acme.later(seconds=seconds)
+    assert acme.answers()[EMAIL_OFFERS] is False
+    code = undo_of(acme.world, EMAIL)
+    acme.later(seconds=1)
+    assert 200 == visitor.press(visitor.get(f"/l/{code}"), f"/l/{code}/undo").status
+    assert acme.answers()[EMAIL_OFFERS] is True
+
+
+@pytest.mark.parametrize("since", ["another link", "an hour later", "a yes between"])
+def test_undoing_a_stop_undoes_no_other(acme: Acme, visitor: Visitor, since: str) -> None:
+    """
+    One through another link, long after, or of what was agreed to since, is another stop.
+    """
+    acme.world.agreed(acme.ada)
+    acme.later(minutes=1)
+    code = acme.myoptly()
+    first = visitor.post(f"/l/{code}/stop", b"", OURS)
+    acme.later(hours=1, microseconds=1 if since == "an hour later" else -3_599_000_000)
+    if since == "a yes between":
+        visitor.submit(f"/l/{code}", {"sms-offers": True})
+        acme.later(seconds=1)
+    visitor.post(f"/l/{acme.myoptly() if since == 'another link' else code}/stop", b"", OURS)
+    acme.later(seconds=1)
+    visitor.press(first, f"/l/{code}/undo")
+    assert (False, False) == (acme.answers()[EMAIL_OFFERS], acme.answers()[SMS_OFFERS])
 
 
 def test_the_stop_page_waits_for_its_button(acme: Acme, visitor: Visitor) -> None:

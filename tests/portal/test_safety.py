@@ -118,7 +118,7 @@ def test_a_cookie_is_set_once_a_code_is_asked_for(acme: Acme, visitor: Visitor) 
     response = visitor.post(f"/l/{code}/code", asked.filled_in(f"/my/l/{code}/code", {}), *FROM_HERE)
     (cookie,) = response.headers("set-cookie")
     assert re.fullmatch(
-        r"__Host-optly-[0-9a-f]{8}=[0-9a-hjkmnp-tv-z]{32}; Path=/; HttpOnly; SameSite=Lax; Secure", cookie
+        r"__Host-optly-[0-9a-f]{8}=[0-9a-hjkmnp-tv-z]{48}; Path=/; HttpOnly; SameSite=Lax; Secure", cookie
     )
 
 
@@ -143,7 +143,7 @@ def test_on_ones_own_machine_the_name_is_plain() -> None:
     code = acme.myoptly()
     response = visitor.post(f"/l/{code}/code", {}, ("origin", "http://localhost:8000"))
     (cookie,) = response.headers("set-cookie")
-    assert re.fullmatch(r"optly-[0-9a-f]{8}=[0-9a-z]{32}; Path=/; HttpOnly; SameSite=Lax", cookie)
+    assert re.fullmatch(r"optly-[0-9a-f]{8}=[0-9a-z]{48}; Path=/; HttpOnly; SameSite=Lax", cookie)
 
 
 def test_two_places_on_one_host_have_two_cookies() -> None:

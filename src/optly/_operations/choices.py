@@ -118,7 +118,7 @@ async def _open_undo(access: Access, language: str) -> Opened:
         held=await _held(access, access.app.settings.clock()),
     )
     if undo.stop is not None:
-        return attrs.evolve(opened, undo=await undone_stop(access, undo.stop, undo.at))
+        return attrs.evolve(opened, undo=await undone_stop(access, undo.stop))
     kind = next(line.kind for line in standing.lines if line.number == undo.added)
     old = undo.removed[0] if undo.removed else 0
     return attrs.evolve(

@@ -62,7 +62,7 @@ async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Re
 async def _receive_message(app: Application, event: InboundMessage) -> Received:
     answered, ours = None, Ours()
     if event.message and (not event.automatic or _may_stop(app, event)):
-        answered = await _answered(app, event)
+        answered = await _message_answered(app, event)
         ours = ours if answered is None else await stops_of_ours(app, *answered)
     answering = {} if answered is None else {answered[0]: answered[1].line}
     stop = _stop_in(app, event, ours)
@@ -157,7 +157,7 @@ async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool
     return await having(app, addresses[0], add=True)
 
 
-async def _answered(app: Application, event: InboundMessage) -> tuple[Contact, Sent] | None:
+async def _message_answered(app: Application, event: InboundMessage) -> tuple[Contact, Sent] | None:
     """
     Return the message which this one answers, and whom it was sent to. Whoever has the id of that was sent it.
     """

@@ -11,14 +11,14 @@ import attrs
 
 from optly import links
 from optly._operations import throttle
-from optly._operations.access import Access
+from optly._operations.access import Access, resolve
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Address, AddressKind, Contact, parse_address
-from optly.errors import NoBackendError, SessionError, WrongDigitsError
+from optly.errors import LinkError, NoBackendError, SessionError, WrongDigitsError
 from optly.locale.i18n import read_tag
 from optly.protocols import StoredCode
 from optly.record.commands import RequestService
@@ -29,8 +29,15 @@ from optly.record.standing import Standing
 _HEAD_START: Final = timedelta(days=365)
 
 
-async def open_session(app: Application, target: links.LinkTarget, session: links.Session) -> str:
-    code = links.make_code(app.settings.random(links.SESSION_BITS // 8))
+async def open_session(app: Application, target: links.LinkTarget, session: links.Session, *, earlier: str = "") -> str:
+    """
+    Begin a session, and return its code.
+
+    Args:
+        earlier: The code that this one takes the place of, if there is one.
+    """
+    begins = links.lasting(earlier) or links.make_code(app.settings.random(links.LASTING_BITS // 8))
+    code = begins + links.make_code(app.settings.random(links.SESSION_BITS // 8))
     stored = StoredCode(
         key=links.code_key(code),
         subject=bytes.fromhex(target.contact),
@@ -58,24 +65,39 @@ async def renew(access: Access, *, raised: bool = True) -> str:
         ends_at=min(app.settings.clock() + links.SESSION_LIFE, session.until),
     )
     # Digits sent to the line prove who reads there, whoever was given the link.
-    return await open_session(app, attrs.evolve(access.target, handed_over=access.target.handed_over or raised), fresh)
+    target = attrs.evolve(access.target, handed_over=access.target.handed_over or raised)
+    return await open_session(app, target, fresh, earlier=access.code)
 
 
-async def request_code(access: Access) -> str:
+async def _begun_here(access: Access, session: str) -> Access:
+    """
+    Return the access of a session if it began at the link of *access* and has not ended, else *access* itself.
+    """
+    try:
+        begun = await resolve(access.app, session)
+    except LinkError:
+        return access
+    return begun if begun.target.session is not None and begun.mark == access.mark else access
+
+
+async def request_code(access: Access, session: str = "") -> str:
     access.require_kind(LinkKind.QUESTION, LinkKind.MANAGE, LinkKind.SESSION)
+    access = await _begun_here(access, session) if session and access.target.session is None else access
+    if access.target.session is not None and access.target.session.raised:
+        return access.code
     app, target, now, code = access.app, access.target, access.app.settings.clock(), access.code
     if target.channel not in app.backends:
         raise NoBackendError(f"no message backend serves {target.channel}, so no code can be sent")
     await throttle.count(app, "code", f"{target.contact}/{target.line}", throttle.CODES)
     if target.session is None:
-        session = links.Session(
+        begun = links.Session(
             raised=False,
             lines=lines_of(access.record.standing),
             link=access.mark,
             ends_at=now + links.SESSION_LIFE,
             until=now + links.LONGEST_SESSION,
         )
-        code = await open_session(app, target, session)
+        code = await open_session(app, target, begun)
     payload = Payload(
         kind=PayloadKind.CODE,
         channel=target.channel,

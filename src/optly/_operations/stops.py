@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
@@ -21,11 +22,26 @@ from optly.links import UNDO_LIFE, StopScope, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
 from optly.record.consent import decide, fold
-from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated, LineRemoved, LinkKind, Through
+from optly.record.events import (
+    Actor,
+    Choice,
+    ConsentGiven,
+    Event,
+    LineAdded,
+    LineReinstated,
+    LineRemoved,
+    LinkKind,
+    Stopped,
+    Through,
+)
 from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
 _log = logging.getLogger("optly")
+
+# The same stop through the same link within this time is one: a button that is pressed twice, a page that is loaded
+# again, a mail program that sends it once more.
+_ONE_STOP: Final = timedelta(hours=1)
 
 
 async def stop(access: Access, context: Context) -> AfterStop:
@@ -44,10 +60,10 @@ async def stop(access: Access, context: Context) -> AfterStop:
     scope = StopScope(contact=access.contact.id, line=access.target.line, channel=None, purpose=None)
     applied = await access.apply(_stop_planner(app, command, scope, notices))
     notified = bool(applied.events and notices)
-    if not applied.events or not access.manages or not present:
+    if not access.manages or not present:
         return AfterStop(told=notified)
     try:
-        undo = await undone_stop(access, applied.record.version, applied.events[-1].occurred_at)
+        undo = await _undone_here(access)
     except Exception as error:
         # The stop is recorded, and stands whatever else of the record cannot be read. The message of the error may hold
         # an address.
@@ -150,17 +166,63 @@ async def _events(access: Access) -> list[Event]:
     return [entry.event() for entry in await access.app.storage.entries(access.record.subject)]
 
 
-async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | None:
+def _repeats(events: Sequence[Event], number: int) -> tuple[int, int]:
+    """
+    Return the numbers of the first and the last event of the stop that event *number* belongs to. Each press is
+    recorded, and between them the person agreed to nothing.
+    """
+    stop = events[number - 1] if 0 < number <= len(events) else None
+    if not isinstance(stop, Stopped) or stop.link is None:
+        return number, number
+    found = [number]
+    for places in (range(number - 2, -1, -1), range(number, len(events))):
+        at = stop.occurred_at
+        for place in places:
+            event = events[place]
+            if isinstance(event, ConsentGiven):
+                break
+            if isinstance(event, Stopped) and _made(event) == _made(stop):
+                if abs(event.occurred_at - at) > _ONE_STOP:
+                    break
+                at = event.occurred_at
+                found.append(place + 1)
+    return min(found), max(found)
+
+
+def _made(stop: Stopped) -> tuple[object, ...]:
+    """
+    Return what was stopped and the link it came through.
+    """
+    return type(stop), stop.channels, stop.purposes, stop.line, stop.organisation, stop.link, stop.code
+
+
+async def _undone_here(access: Access) -> UndoneStop | None:
+    """
+    Return what would be allowed again by undoing the latest stop through this link; None for nothing.
+    """
+    events = await _events(access)
+    for number, event in reversed([*enumerate(events, 1)]):
+        if isinstance(event, Stopped) and event.code == access.mark:
+            return await _undone(access, events, number)
+    return None
+
+
+async def undone_stop(access: Access, stop: int) -> UndoneStop | None:
     """
     Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
+    return await _undone(access, await _events(access), stop)
+
+
+async def _undone(access: Access, events: Sequence[Event], stop: int) -> UndoneStop | None:
     app = access.app
-    before = fold((await _events(access))[: stop - 1])
-    choices = restorable(before, await access.standing(), stop, app.settings.clock())
+    first, last = _repeats(events, stop)
+    choices = restorable(fold(events[: first - 1]), await access.standing(), last, app.settings.clock())
     if not choices:
         return None
     wordings = await app.repository.wordings(choice.wording for choice in choices)
-    return UndoneStop(stop=stop, items=pinned_items(choices, app.settings.purposes, wordings), at=at)
+    items = pinned_items(choices, app.settings.purposes, wordings)
+    return UndoneStop(stop=last, items=items, at=events[last - 1].occurred_at)
 
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
@@ -172,8 +234,9 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
     elif not access.manages or stop is None:
         raise LinkInvalidError("this link undoes nothing")
     access.require_line()
-    number, events = stop, await _events(access)
-    choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
+    events = await _events(access)
+    first, number = _repeats(events, stop)
+    choices = restorable(fold(events[: first - 1]), access.record.standing, number, app.settings.clock())
     # A stop on another line is undone by whoever made it: through the notice of it, or the link it came through.
     undone = events[number - 1] if 0 < number <= len(events) else None
     own = access.target.undo is not None or getattr(undone, "code", None) == access.mark

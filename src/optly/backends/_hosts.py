@@ -5,20 +5,11 @@ Which URLs keep what is sent to them private.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from optly.links import is_this_machine
+
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
-
-
-def is_this_machine(host: str) -> bool:
-    """
-    Return whether *host* names this machine. No name is looked up.
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_private(url: str, *, path: bool = False) -> bool:

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from optly.backends._hosts import is_this_machine
 from optly.errors import ConfigurationError
+from optly.links import is_this_machine
 
 _PORTS = {"smtp": 587, "smtps": 465}
 

@@ -115,7 +115,8 @@ class AsyncConsentManager(Face):
         backends: Send the messages, one backend for each channel.
         registers: Checked before a number is called or faxed.
         keys: The secrets that links, look-ups and signatures are made with. Keep every earlier key.
-        base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``.
+        base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``. It is https, or http on
+            this machine.
         rulebook: The law to decide by. Defaults to that of the United Kingdom.
         clock: Returns the current time, aware. Defaults to the system clock.
         receipts: Whether people are sent a confirmation of what they agreed to.

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from optly.links import Pages, is_session_code
+from optly.links import Pages, is_session_code, lasting
 from optly.protocols.http import Request
 
 # Lax, not Strict: with Strict, a browser would not send it when someone comes from their webmail.
@@ -65,9 +65,10 @@ def session_in(request: Request, pages: Pages) -> str:
 
 def csrf_of(session: str) -> str:
     """
-    Return the secret in the forms of a session. It is derived from the code of the session and does not reveal it.
+    Return the secret in the forms of a session. It is derived from the part of its code that lasts when another tab
+    renews it, and does not reveal that.
     """
-    return hashlib.sha256(b"optly.csrf.v1|" + session.encode()).hexdigest()
+    return hashlib.sha256(b"optly.csrf.v1|" + lasting(session).encode()).hexdigest()
 
 
 def is_csrf_of(session: str, sent: tuple[str, ...]) -> bool:

@@ -53,6 +53,9 @@ _IN_A_SESSION: Final[Mapping[tuple[str, ...], Views]] = {
     ("finish",): {"POST": sessions.finish},
 }
 
+# What gives the session another code, and goes on to the details.
+_RENEWING: Final = frozenset({sessions.enter, sessions.stay, own.change, own.prove})
+
 _FOR_EVERYONE: Final[Mapping[str, Views]] = {
     "new-link": {"GET": public.show_new_link, "POST": public.send_new_link},
     "help": {"GET": public.show_help},
@@ -76,6 +79,7 @@ def respond(site: Site, request: Request) -> Response:
 
 
 def _respond(visit: Visit) -> Response:
+    views: Views = {}
     try:
         visit, views = _find(visit)
         return by_method(visit.request, views)(visit)
@@ -85,6 +89,9 @@ def _respond(visit: Visit) -> Response:
         return visit.to("/me/code")
     except Exception as error:
         found = _what_went_wrong(visit, error)
+        if found is SESSION_OVER and visit.in_session and visit.code and views.get(visit.request.method) in _RENEWING:
+            # Pressed twice, the first press gave the browser the code that follows this one. If not, that page says so.
+            return visit.to("/me/details")
         if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log_failure(error)
             # Nothing is asked of a stop but that its link opens, so whoever came by one can still stop.

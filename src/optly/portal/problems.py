@@ -92,7 +92,8 @@ _FAILED: Final = ProblemPage(
 _REFUSED: Final = {
     HTTPStatus.BAD_REQUEST: N_("The form was damaged on the way to us. Go back, reload the page and choose again."),
     HTTPStatus.FORBIDDEN: N_(
-        "This form was sent from a different website. Open the link in our message again and choose there."
+        "This form was sent from a different website, or from a page that was opened before you signed in again. Open "
+        "the link in our message again and choose there."
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: N_(
         "You cannot open this address by itself. Open the link in our message again and use the button there."

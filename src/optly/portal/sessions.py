@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
 from optly.locale.i18n import N_, clock_time
-from optly.portal.cookies import dropping, keeping
+from optly.portal.cookies import dropping, keeping, session_in
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -43,11 +43,13 @@ def show_send(visit: Visit) -> Response:
 
 def send(visit: Visit) -> Response:
     """
-    Have a one-time code sent, and begin a session that it will raise.
+    Have a one-time code sent, and begin a session that it will raise, or go on with the one that this browser has begun
+    at the same link.
     """
     visit.form()
-    session = visit.me.request_code()
-    headers = () if session == visit.code else (keeping(visit.self_service.pages, session),)
+    pages = visit.self_service.pages
+    session = visit.me.request_code(session="" if visit.in_session else session_in(visit.request, pages))
+    headers = () if session == visit.code else (keeping(pages, session),)
     return visit.to("/me/code", *headers)
 
 
@@ -70,6 +72,8 @@ def enter(visit: Visit) -> Response:
     """
     form = visit.form()
     opened = visit.open()
+    if opened.raised:
+        return visit.to("/me/details")
     return by_digits(visit, opened, form, visit.me.step_up, partial(_enter, visit, opened))
 
 

@@ -137,10 +137,14 @@ class AsyncPerson:
 
     # ---- the session
 
-    async def request_code(self) -> str:
+    async def request_code(self, *, session: str = "") -> str:
         """
         Send a six-digit one-time code to the line that the link was sent to. In a session, send another for the same
-        session.
+        session; none if it is raised.
+
+        Args:
+            session: The code of the session that this browser has. If it began at the same link and has not ended, it
+                goes on, so that a second tab does not end what was begun in the first.
 
         Returns:
             The code of a session: a secret for that browser alone. It permits what the link permits, and more once
@@ -151,7 +155,7 @@ class AsyncPerson:
             NoBackendError: Nothing can be sent to that line.
             TooManyTriesError: More than three in a quarter of an hour, or six in a day.
         """
-        return await sessions.request_code(self._access)
+        return await sessions.request_code(self._access, session)
 
     async def step_up(self, digits: str) -> str:
         """

@@ -140,10 +140,14 @@ class Person:
 
     # ---- the session
 
-    def request_code(self) -> str:
+    def request_code(self, *, session: str = "") -> str:
         """
         Send a six-digit one-time code to the line that the link was sent to. In a session, send another for the same
-        session.
+        session; none if it is raised.
+
+        Args:
+            session: The code of the session that this browser has. If it began at the same link and has not ended, it
+                goes on, so that a second tab does not end what was begun in the first.
 
         Returns:
             The code of a session: a secret for that browser alone. It permits what the link permits, and more once
@@ -154,7 +158,7 @@ class Person:
             NoBackendError: Nothing can be sent to that line.
             TooManyTriesError: More than three in a quarter of an hour, or six in a day.
         """
-        return run_to_completion(sessions.request_code(self._access))
+        return run_to_completion(sessions.request_code(self._access, session))
 
     def step_up(self, digits: str) -> str:
         """

@@ -4,7 +4,6 @@ The system checks of the setting ``OPTLY``.
 
 ==============  ================================================================================================
 ``optly.E001``  The setting cannot work.
-``optly.E002``  Links would lead to an address that is neither https nor this machine.
 ``optly.E003``  The pages are not mounted where links lead.
 ``optly.E004``  A key is too short.
 ``optly.E005``  A key is Django's own.
@@ -29,7 +28,6 @@ from django.conf import settings as site
 from django.core import checks
 from django.urls import Resolver404, resolve
 
-from optly.backends._hosts import is_this_machine
 from optly.contrib.django import _settings, get_manager, get_portal
 from optly.contrib.django._mailers import GATE, is_gated, problem_with
 from optly.contrib.django._settings import Facts, Settings
@@ -90,14 +88,6 @@ def _facts(facts: Facts) -> Iterator[Any]:
     except ConfigurationError as error:
         yield checks.Error(str(error), id="optly.E001")
         return
-    url = urlsplit(at.base_url)
-    host = url.hostname or ""
-    if url.scheme != "https" and not (is_this_machine(host) or host.endswith(".localhost")):
-        yield checks.Error(
-            "links in messages would not be https, so others on the network could read and use them",
-            hint="Begin BASE_URL with https.",
-            id="optly.E002",
-        )
     if not _is_mounted(at.path):
         yield checks.Error(
             f"links lead to {at.path or '/'}, and the pages are not there",
