@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,11 +17,29 @@ from hypothesis import strategies as st
 from world import EMAIL, EMAIL_OFFERS, KEYS, SMS_OFFERS, World, world
 
 from optly import Channel, Content, Context, Keys
-from optly.errors import UsageError
+from optly._operations import proof
+from optly.errors import ConflictError, UsageError
 from optly.evidence import read, verify
 from optly.messages import Outcome, Receipt
 from optly.record.ledger import GENESIS, Finding, link
+from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
+
+
+class Overtaken(MemoryStorage):
+    """
+    A store whose log was sealed by another process first, so many times.
+    """
+
+    def __init__(self, lost: int) -> None:
+        super().__init__()
+        self.lost = lost
+
+    def seal(self, *args: Any) -> None:
+        self.lost -= 1
+        if self.lost >= 0:
+            raise ConflictError("another process sealed first")
+        super().seal(*args)
 
 
 def packed() -> tuple[World, str]:
@@ -211,10 +230,61 @@ def test_a_kept_checkpoint_finds_a_log_that_was_cut() -> None:
     assert {Finding.TRUNCATED} == {problem.finding for problem in early.verify(checkpoint=kept.note).problems}
     assert w.manager.evidence(ada, since=kept.note).verify(checkpoint=kept.note)
     w.manager.add_contact(email="bob@example.com")
+    w.manager.seal()
     assert {Finding.LOG} == {
         problem.finding for problem in w.manager.evidence(ada).verify(checkpoint=kept.note).problems
     }
     assert w.manager.evidence(ada, since=kept.note).verify(checkpoint=kept.note)
+
+
+def test_evidence_seals_its_own_chain_alone() -> None:
+    """
+    However many others wait, and once for each change.
+    """
+    w = world()
+    ada = w.add()
+    for number in range(30):
+        w.manager.add_contact(email=f"p{number}@example.com")
+    assert w.manager.evidence(ada).verify()
+    assert w.manager.evidence(ada).verify()
+    assert [leaf.subject for leaf in w.storage.log_leaves("acme", 99)] == [ada.subject]
+    w.manager.record_objection(ada)
+    pack = w.manager.evidence(ada)
+    assert pack.verify()
+    assert pack.seal is not None
+    assert pack.seal.version == len(pack.events)
+    assert [leaf.subject for leaf in w.storage.log_leaves("acme", 99)] == [ada.subject] * 2
+
+
+def test_a_backlog_of_any_length_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Batch by batch, each contact once.
+    """
+    monkeypatch.setattr(proof, "_BATCH", 2)
+    w = world()
+    for number in range(3 * proof._ATTEMPTS):
+        w.manager.add_contact(email=f"p{number}@example.com")
+    checkpoint = w.manager.seal()
+    assert checkpoint is not None
+    assert checkpoint.size == 3 * proof._ATTEMPTS
+    assert w.manager.verify()
+
+
+@pytest.mark.parametrize("lost", [proof._ATTEMPTS - 1, proof._ATTEMPTS])
+def test_another_process_may_seal_first(lost: int) -> None:
+    """
+    It is tried again, but not for ever.
+    """
+    storage = Overtaken(lost)
+    w = world(storage=storage)
+    ada = w.add()
+    with pytest.raises(ConflictError) if lost == proof._ATTEMPTS else nullcontext():
+        assert w.manager.evidence(ada).verify()
+    storage.lost = lost
+    w.manager.record_objection(ada)
+    with pytest.raises(ConflictError) if lost == proof._ATTEMPTS else nullcontext():
+        assert w.manager.seal() is not None
+    assert w.manager.verify()
 
 
 @given(st.integers(0, 4))

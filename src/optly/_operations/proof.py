@@ -5,7 +5,7 @@ Proof: sealing the log, packing the evidence of a contact, and verifying every r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
 from optly._operations.repository import load_standing
@@ -19,30 +19,62 @@ from optly.record.ledger import Finding, Problem
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
 
-_BATCH, _ATTEMPTS = 1000, 20
+_BATCH: Final = 1000
+_ATTEMPTS: Final = 20  # to seal, while another process seals first each time
 
 
 async def seal(app: Application) -> ledger.Checkpoint | None:
     """
     Append a leaf for every chain that grew, sign the new head and return it. None while there are no records.
+
+    Raises:
+        ConflictError: Other processes sealed the log first, again and again.
     """
-    key = app.settings.organisation.key
-    for _ in range(_ATTEMPTS):
+    key, lost = app.settings.organisation.key, 0
+    while True:
         latest = await app.storage.log_head(key)
-        checkpoint: ledger.Checkpoint | None = None if latest is None else latest[0]
         leaves = await app.storage.unsealed(key, _BATCH)
         if not leaves:
-            return checkpoint
-        size = 0 if latest is None else latest[0].size
-        edge = ledger.grow(() if latest is None else latest[1], size, [leaf.hash(key) for leaf in leaves])
-        checkpoint = _sign(app, size + len(leaves), ledger.edge_root(edge))
+            return None if latest is None else latest[0]
         try:
-            await app.storage.seal(key, leaves, edge, checkpoint, size)
+            checkpoint = await _append(app, latest, leaves)
         except ConflictError:
-            continue  # another process has just sealed the log
+            lost += 1
+            if lost == _ATTEMPTS:
+                raise
+            continue
+        lost = 0
         if len(leaves) < _BATCH:
             return checkpoint
-    raise ConflictError("other processes kept sealing the log: try again later")
+
+
+async def _seal_contact(app: Application, subject: bytes) -> None:
+    """
+    Append a leaf for one chain if it grew, however many others wait to be sealed.
+    """
+    key, lost = app.settings.organisation.key, 0
+    while True:
+        latest, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
+        head = (await app.storage.load([subject]))[subject]
+        if sealed is not None and sealed.leaf.version >= head.snapshot_version:
+            return
+        try:
+            await _append(app, latest, [ledger.Leaf(subject=subject, version=head.snapshot_version, head=head.hash)])
+        except ConflictError:
+            lost += 1
+            if lost == _ATTEMPTS:
+                raise
+
+
+async def _append(
+    app: Application, latest: tuple[ledger.Checkpoint, Sequence[bytes]] | None, leaves: Sequence[ledger.Leaf]
+) -> ledger.Checkpoint:
+    key = app.settings.organisation.key
+    size, edge = (0, ()) if latest is None else (latest[0].size, latest[1])
+    grown = ledger.grow(edge, size, [leaf.hash(key) for leaf in leaves])
+    checkpoint = _sign(app, size + len(leaves), ledger.edge_root(grown))
+    await app.storage.seal(key, leaves, grown, checkpoint, size)
+    return checkpoint
 
 
 def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
@@ -59,8 +91,8 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     if since is not None and (known is None or known.origin != ledger.origin(app.settings.organisation.key)):
         raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
     await app.repository.require(contact)
-    await seal(app)
     key, subject = app.settings.organisation.key, contact.subject
+    await _seal_contact(app, subject)
     entries = await app.storage.entries(subject)
     latest, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
     proof: Seal | None = None

@@ -1673,7 +1673,8 @@ class AsyncConsentManager(Face):
 
     async def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
         """
-        Return the evidence of what a contact was asked and answered, as a signed pack. Seals the log first.
+        Return the evidence of what a contact was asked and answered, as a signed pack. Seals their events first,
+        however many of other contacts wait to be sealed.
 
         Args:
             since: A checkpoint, as text, that the recipient of the pack has kept. The pack then proves that the log has
@@ -1682,6 +1683,7 @@ class AsyncConsentManager(Face):
         Raises:
             UnknownContactError: There is no such contact.
             UsageError: *since* is not a checkpoint of this log.
+            ConflictError: Other processes sealed the log first, again and again. Try again.
         """
         return await proof.evidence(self._app, contact, since)
 
@@ -1690,6 +1692,9 @@ class AsyncConsentManager(Face):
         Seal the log and return its signed head, a checkpoint. None while there are no records.
 
         Send it to someone outside the organisation, who can then find any later change to the log.
+
+        Raises:
+            ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
         """
         return await proof.seal(self._app)
 
