@@ -1094,6 +1094,13 @@ def _in_february() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     ]
 
 
+def at_a_company(contact: Subscriber) -> Standing:
+    """
+    Return the standing of a contact whose line is a company's.
+    """
+    return Standing(subscriber=contact, lines=(Line(number=1, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY),))
+
+
 def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     """
     Ask which provisions a decision names, and that it names no other.
@@ -1121,6 +1128,23 @@ def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
                 (call, stop(seq=None), "policy: honour opt-out", ("21(1)(a)",)),
             )
         ),
+        # It is theirs at a company's address too: the regulations ask whose line it is, and Article 21 who objects.
+        *(
+            (
+                communication(channel),
+                attrs.evolve(standing, stops=(kind,)),
+                {"regulation": regulation, "also": also, "subscriber": Subscriber.COMPANY},
+            )
+            for standing in (at_a_company(Subscriber.INDIVIDUAL), at_a_company(Subscriber.UNKNOWN))
+            for channel, kind, regulation, also in (
+                (email, stop(), right, ()),
+                (email, stop(objection=False), right, ("UK GDPR 7(3)",)),
+                (email, stop(seq=None), right, ()),
+                (call, stop(), "21(1)(a)", (right,)),
+            )
+        ),
+        (communication(email), attrs.evolve(company, erased_at=AT), {"regulation": "policy: honour opt-out"}),
+        (communication(email), attrs.evolve(at_a_company(Subscriber.INDIVIDUAL), erased_at=AT), {"regulation": right}),
         (communication(call), Standing(stops=(stop(),)), {"regulation": "21(1)(a)", "also": (right,)}),
         # That someone died or went away is nobody's objection.
         *(

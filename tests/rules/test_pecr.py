@@ -13,9 +13,9 @@ import attrs
 import pytest
 from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, Question, communication, consent, gift, sale, stop
 
-from optly.contacts.addresses import Channel
+from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
-from optly.record.consent import Standing, fold
+from optly.record.consent import Line, Standing, fold
 from optly.record.events import Defect
 from optly.rules import (
     UKPECR,
@@ -65,6 +65,10 @@ def test_every_part_that_fails_has_its_sentence() -> None:
 
 OFFERS = "Offers and discounts on our products"
 COMPANY = Standing(subscriber=Subscriber.COMPANY)
+EMPLOYEE = Standing(
+    subscriber=Subscriber.INDIVIDUAL,
+    lines=(Line(number=1, kind=AddressKind.EMAIL, subscriber=Subscriber.COMPANY),),
+)
 WORDS: list[tuple[Communication, Standing, str, str]] = [
     (
         communication(Channel.EMAIL, title=OFFERS),
@@ -141,9 +145,29 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         for channel, contact, standing, party, sent in (
             (Channel.FAX, "0" * 32, Standing(), "person", "faxes"),
             (Channel.POST, "0" * 32, Standing(), "person", "letters"),
+            (Channel.LIVE_CALL, "0" * 32, Standing(), "person", "telephone calls"),
+            (Channel.VOICEMAIL, "0" * 32, Standing(), "person", "voicemail messages"),
+            (Channel.IN_APP, "0" * 32, Standing(), "person", "messages in the app"),
             (Channel.EMAIL, "0" * 32, COMPANY, "company or body", "emails"),
             (Channel.EMAIL, "", Standing(), "person", "emails"),
         )
+    ),
+    # Whoever has only a landline has no page to open, whatever is asked about.
+    (
+        communication(Channel.EMAIL, title=OFFERS, line=None),
+        Standing(stops=(stop(line=None),)),
+        "The person objected to marketing, and nothing they did since allows emails about offers and discounts on our "
+        "products.",
+        "Only the person can lift it, by a later yes of their own to emails about offers and discounts on our "
+        "products.",
+    ),
+    # Someone who works at a company is a person, although the line is the company's.
+    (
+        communication(Channel.EMAIL, title=OFFERS),
+        attrs.evolve(EMPLOYEE, stops=(stop(),)),
+        "The person objected to marketing, and nothing they did since allows emails about offers and discounts on our "
+        "products.",
+        "Only the person can lift it, by choosing yes on their MyOptly page.",
     ),
     (
         communication(Channel.EMAIL, title=OFFERS, instigator="insurer"),

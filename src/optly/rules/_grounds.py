@@ -18,7 +18,7 @@ from optly.contacts import Channel
 from optly.record.events import Defect, Through
 from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
-from optly.rules.decision import Decision, Duty, Reason
+from optly.rules.decision import RIGHT_TO_OBJECT, Decision, Duty, Reason
 from optly.rules.editions import Fines, edition_at, months_later, uk_date
 
 # Days after which a listing counts: at 27 the caller is excused, at 28 refused. Reg 2(5), which counts whole days since
@@ -31,7 +31,6 @@ COPY_DAYS: Final = 28
 # it: https://ico.org.uk/for-organisations/direct-marketing-and-privacy-and-electronic-communications/business-to-business-marketing
 # (read 2026-11-23).
 POLICY: Final = "policy: honour opt-out"
-RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
 
 # What each defect of a consent offends, beside the regulation that asks for it; where several, with "; " between them.
 _OFFENDED: Final[Mapping[Defect, str]] = {
@@ -49,7 +48,7 @@ _OFFENDED: Final[Mapping[Defect, str]] = {
     Defect.CHILD: "UK GDPR 8(1); UK GDPR 4(11)",
     Defect.NOT_OLD_ENOUGH: "UK GDPR 4(11)",
     Defect.UNPROVEN: "UK GDPR 7(1)",
-    Defect.STOPPED_BEFORE: "UK GDPR 21(3)",
+    Defect.STOPPED_BEFORE: RIGHT_TO_OBJECT,
 }
 
 
@@ -147,17 +146,30 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     return latest
 
 
+def right_of(communication: Communication, standing: Standing) -> str:
+    """
+    Return what a stop is honoured under, beside any regulation that lets the subscriber stop this: the right of a
+    natural person to object or, of a body that has no such right, a policy.
+
+    The regulations ask whose line it is, and Article 21 who objects: someone who works at a company and has an address
+    of the company's is a data subject, and their right is absolute. So they are no natural person only if neither the
+    contact nor the line is one's.
+
+    Source: UK GDPR Art 4(1) and 21(2) and (3), https://www.legislation.gov.uk/eur/2016/679/article/21 (as reported
+    2026-11-23); the ICO, https://ico.org.uk/for-organisations/direct-marketing-and-privacy-and-electronic-communications/
+    business-to-business-marketing (read 2026-11-23).
+    """
+    body = standing.subscriber.corporate and standing.subscriber_of(communication.line).corporate
+    return POLICY if body else RIGHT_TO_OBJECT
+
+
 def refuse_stopped(
     communication: Communication, standing: Standing, stop: StandingStop, regulation: str, *also: str
 ) -> Decision:
     """
     Refuse what was stopped.
-
-    The right to object is that of a natural person. Where no regulation lets a company object, its stop is honoured all
-    the same, as a policy.
     """
-    corporate = standing.subscriber_of(communication.line).corporate
-    right = POLICY if corporate else RIGHT_TO_OBJECT
+    right = right_of(communication, standing)
     if regulation == RIGHT_TO_OBJECT:
         regulation = right
     failed = () if stop.organisation is None else ("organisation",)
@@ -168,7 +180,7 @@ def refuse_stopped(
     if stop.seq is None:
         further = (*_beside(right, regulation), *also)
         return refuse(communication, standing, Reason.SUPPRESSED, right, *further, failed=failed, through=stop.through)
-    personal = () if corporate else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
+    personal = () if right == POLICY else (RIGHT_TO_OBJECT, *(() if stop.objection else ("UK GDPR 7(3)",)))
     if stop.through in _NO_OBJECTION:
         # That someone died or has gone is nobody's objection.
         instead = _NO_OBJECTION[stop.through]
@@ -333,6 +345,8 @@ def refuse_unconsented(
     regulation, other = (exception, prohibition) if known else (prohibition, exception)
     defects = () if nearest is None else nearest.defects
     offended = [provision for defect in defects for provision in _OFFENDED[defect].split("; ")]
+    right = right_of(communication, standing)
+    offended = [right if provision == RIGHT_TO_OBJECT else provision for provision in offended]
     return refuse(
         communication,
         standing,

@@ -298,6 +298,12 @@ _WITHOUT: Final[Mapping[str, str]] = {
 
 # Where a decision rests on no rule of law.
 NO_RULE: Final = "not a rule of law"
+# The right of a natural person to object to direct marketing.
+RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
+
+# What is sent where a MyOptly link can be sent too, to the line itself. Nobody can read one on a landline, and what is
+# chosen through another line lifts no stop on this one.
+_PAGED: Final = frozenset({Channel.EMAIL, Channel.SMS, Channel.MMS, Channel.WHATSAPP, Channel.RCS})
 
 
 @attrs.frozen(kw_only=True)
@@ -410,9 +416,10 @@ class Decision:
         )
 
     def _filled(self, sentence: str) -> str:
-        party = "company or body" if self.subscriber.corporate else "person"
-        # A MyOptly page is for people who can be written to, and changes nothing about letters and faxes.
-        paged = self.contact and self.channel not in (Channel.FAX, Channel.POST) and not self.subscriber.corporate
+        # Someone with an address of a company's is a person who objects, and their right is named.
+        body = self.subscriber.corporate and RIGHT_TO_OBJECT not in (self.regulation, *self.also)
+        party = "company or body" if body else "person"
+        paged = self.contact and self.line is not None and self.channel in _PAGED and not body
         lifting = f"a later yes of their own to {self._what}"
         if "organisation" in self.failed:
             lifting = f"{lifting} that names the organisation they said no to"

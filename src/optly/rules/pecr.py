@@ -30,13 +30,14 @@ from optly.rules._grounds import (
     refuse,
     refuse_stopped,
     refuse_unconsented,
+    right_of,
     screen,
     set_aside_old,
     stop_of,
     without_spent_wish,
 )
 from optly.rules.communication import Charity, Communication, MessageKind, RefusalCost
-from optly.rules.decision import Decision, Duty, Reason
+from optly.rules.decision import RIGHT_TO_OBJECT, Decision, Duty, Reason
 from optly.rules.editions import CHARITIES_SINCE, LATEST, OLDEST, edition_at
 
 EDITION: Final = LATEST.name
@@ -269,7 +270,7 @@ def pension_calls(communication: Communication, standing: Standing) -> Decision:
     """
     stop = stop_of(communication, standing, Channel.LIVE_CALL)
     if stop is not None:
-        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)", "21B(2)", "21B(3)(c)", "21B(1)")
+        return refuse_stopped(communication, standing, stop, RIGHT_TO_OBJECT, "21B(2)", "21B(3)(c)", "21B(1)")
     call = communication.call
     consent = consent_to(Channel.LIVE_CALL, communication, standing, communication.sender, communication.responsible)
     if not call.authorised:
@@ -366,7 +367,7 @@ def _mail_ground(communication: Communication, standing: Standing) -> Decision:
         return _allow_mail(communication, standing, Reason.SOLICITED, "22(1); 23")
     corporate = communication.line is not None and standing.subscriber_of(communication.line).corporate
     if stop is not None and corporate:
-        return refuse_stopped(communication, standing, stop, "UK GDPR 21(3)")
+        return refuse_stopped(communication, standing, stop, RIGHT_TO_OBJECT)
     if stop is not None:
         soft = ["22(3)(c)"] if _about(communication, standing.soft_opt_ins) else []
         soft += ["22(3A)(c)"] if _about(communication, standing.charity_soft_opt_ins) else []
@@ -568,7 +569,7 @@ def right_to_object(communication: Communication, standing: Standing) -> Decisio
     Source: UK GDPR Art 21(2) and (3), https://www.legislation.gov.uk/eur/2016/679/article/21 (as reported 2026-11-23).
     """
     stop = stop_of(communication, standing)
-    return None if stop is None else refuse_stopped(communication, standing, stop, "UK GDPR 21(3)")
+    return None if stop is None else refuse_stopped(communication, standing, stop, RIGHT_TO_OBJECT)
 
 
 # ---- the whole
@@ -651,7 +652,7 @@ class UKPECR:
         the duties of the message itself.
         """
         if standing.erased_at is not None:
-            return refuse(communication, standing, Reason.ERASED, "UK GDPR 21(3)")
+            return refuse(communication, standing, Reason.ERASED, right_of(communication, standing))
         if (reason := _not_marketing(communication)) is not None:
             return allow(communication, standing, reason, "not direct marketing")
         if communication.at < OLDEST.since:
