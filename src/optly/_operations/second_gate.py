@@ -30,17 +30,17 @@ def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tup
         return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
     if payload.kind is PayloadKind.STOPPED:
         assert payload.undo is not None
-        stopped_by = payload.undo.stop
-        return tuple(c for c in payload.choices if _stopped_by(standing, c, now) == stopped_by)
+        stop = payload.undo.stop
+        return tuple(c for c in payload.choices if _is_stopped_by(stop, standing, c, now))
     question = standing.question(payload.question or "")
     if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
         return ()
     return question.choices
 
 
-def _stopped_by(standing: Standing, choice: Choice, now: datetime) -> int | None:
-    stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
-    return None if stop is None else stop.seq
+def _is_stopped_by(stop: int | None, standing: Standing, choice: Choice, now: datetime) -> bool:
+    latest = standing.stop(choice.channel, choice.purpose, choice.line, now)
+    return latest is not None and latest.repeats(stop)
 
 
 def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime) -> bool:

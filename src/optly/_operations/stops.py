@@ -143,7 +143,7 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
     """
     Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
-    app = access.app
+    app, stop = access.app, access.record.standing.first_press(stop)
     before = fold((await _events(access))[: stop - 1])
     choices = restorable(before, await access.standing(), stop, app.settings.clock())
     if not choices:
@@ -161,7 +161,7 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
     elif not access.manages or stop is None:
         raise LinkInvalidError("this link undoes nothing")
     access.require_line()
-    number, events = stop, await _events(access)
+    number, events = access.record.standing.first_press(stop), await _events(access)
     choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
     # A stop on another line is undone by whoever made it: through the notice of it, or the link it came through.
     undone = events[number - 1] if 0 < number <= len(events) else None
