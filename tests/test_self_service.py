@@ -45,10 +45,11 @@ from optly.record.events import (
     LineReinstated,
     LineRemoved,
     LinkKind,
+    ObjectionRaised,
     Service,
     ServiceRequested,
 )
-from optly.record.views import without_values
+from optly.record.views import AfterStop, without_values
 from optly.rules import Reason
 from optly.rules.editions import uk_date
 from optly.storage import MemoryStorage
@@ -442,6 +443,67 @@ def test_a_stop_is_undone_through_the_link_that_made_it(w: World) -> None:
     again = w.manager.history(ada)
     w.manager.undo(code, stop=stopped.undo.stop)
     assert again == w.manager.history(ada)
+
+
+@pytest.mark.parametrize("door", ["the page", "a button"])
+@pytest.mark.parametrize("delivered", [False, True], ids=["before the notice", "after the notice"])
+def test_a_stop_that_is_pressed_twice_is_one_stop(w: World, door: str, delivered: bool) -> None:
+    """
+    Its notice goes out, once, and undoes both. Each press is on record.
+    """
+    ada = w.add()
+    token = stop_token_in(w.ask(ada))
+    w.agreed(ada)
+    w.manager.deliver()
+    code = link_of(w, ada)
+
+    def press() -> AfterStop:
+        w.later(timedelta(seconds=1))
+        if door == "the page":
+            return w.manager.stop(code)
+        return w.manager.stop_by_token(token)
+
+    sent = len(w.emails.outbox)
+    press()
+    if delivered:
+        w.manager.deliver()
+    again = press()
+    assert not w.allowed()
+    assert len([event for event in w.manager.history(ada) if isinstance(event, ObjectionRaised)]) == 2
+    assert not again.told
+    w.manager.deliver()
+    (notice,) = w.emails.outbox[sent:]
+    w.later(timedelta(minutes=5))
+    if door == "the page":
+        assert again.undo is not None
+        assert {item.key for item in again.undo.items} == {EMAIL_OFFERS, SMS_OFFERS}
+    w.manager.undo(code_in(notice))
+    assert w.allowed()
+    press()
+    assert not w.allowed()
+    w.manager.deliver()
+    w.manager.undo(code_in(notice))
+    assert not w.allowed()
+
+
+def test_a_stop_by_another_door_is_another_stop(w: World) -> None:
+    """
+    Undoing the button does not undo what the person told the staff, not even if they press it again after.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    code, sent = link_of(w, ada), len(w.emails.outbox)
+    w.manager.stop(code)
+    w.later()
+    w.manager.deliver()
+    (notice,) = w.emails.outbox[sent:]
+    w.manager.record_objection(ada, how="by telephone")
+    w.later()
+    w.manager.stop(code)
+    w.later()
+    w.manager.undo(code_in(notice))
+    assert not w.allowed()
 
 
 def test_a_stop_is_undone_through_the_notice_of_it(w: World) -> None:

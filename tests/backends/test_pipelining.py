@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 from optly.backends import SMTPBackend
 from optly.backends._wire import Wire
 from optly.contacts.addresses import Channel
-from optly.messages import Fault, Message, Outcome, Receipt
+from optly.messages import BatchInterrupted, Fault, Message, Outcome, Receipt
 from optly.protocols import BatchBackend
 
 pytestmark = pytest.mark.server
@@ -605,10 +605,16 @@ def test_an_exception_from_outside_stops_every_connection(inbox: Inbox, monkeypa
     with mail_server(inbox) as address, sending(address, connections=3) as backend:
         with monkeypatch.context() as patch:
             patch.setattr(Wire, "reply", strike)
-            with pytest.raises(TimeLimitError):
+            with pytest.raises(BatchInterrupted) as caught:
                 backend.send_all(messages(*people(400)))
+        assert isinstance(caught.value.why, TimeLimitError)
         left = len(inbox.envelopes)
         assert left < 400
+        taken = Counter(outcomes(caught.value.receipts))
+        assert taken[DOUBT] <= 1
+        assert taken[ACCEPTED] <= left <= taken[ACCEPTED] + taken[DOUBT]
+        unsent = {(r.begun, r.fault) for r in caught.value.receipts if r.outcome is LATER}
+        assert unsent == {(False, None)}
         assert [ACCEPTED] * 30 == outcomes(backend.send_all(messages(*people(30))))
         assert left + 30 == len(inbox.envelopes)
 

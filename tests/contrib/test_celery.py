@@ -19,6 +19,8 @@ from typing import Any
 
 import attrs
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+from billiard.pool import soft_timeout_sighandler
 from celery import Celery
 from contrib.acme_tasks import acme, lines, open_manager
 from kombu.connection import Connection
@@ -31,9 +33,10 @@ from optly import Channel, ConsentManager
 from optly._operations.leases import BATCH, LEASE
 from optly.contrib.celery import Tasks, install
 from optly.errors import ConfigurationError, RetryableError, StorageUnavailableError
-from optly.messages import Fault, Outcome, Receipt
+from optly.messages import Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Rate
 from optly.protocols import MessageState
+from optly.storage import MemoryStorage
 
 BROKER = os.environ.get("OPTLY_TEST_BROKER", "amqp://guest:guest@127.0.0.1:5672//")
 
@@ -147,6 +150,47 @@ def test_doubts_are_looked_into() -> None:
     assert deliver(w) == {"accepted": 1, "in_doubt": 1}
     assert eager(lambda: w.manager).reconcile.delay().get() == {"unknown": 1, "resent": 0}
     assert eager(lambda: w.manager).reconcile.delay(limit=0).get() == {"resent": 0}
+
+
+@contextmanager
+def soft_limit() -> Iterator[None]:
+    """
+    Handle the signal of a soft time limit as a child process of Celery does.
+    """
+    before = signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+    try:
+        yield
+        assert signal.getsignal(signal.SIGUSR1) is soft_timeout_sighandler
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("where", ["in the backend", "in the store"])
+def test_a_soft_time_limit_ends_a_task(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Wherever it strikes: what was sent is on record, what was not begun waits for the next task.
+    """
+
+    class Slow(MemoryStorage):
+        def claim(self, *args: Any) -> Any:
+            claimed = super().claim(*args)
+            if where == "in the store":
+                signal.raise_signal(signal.SIGUSR1)
+            return claimed
+
+    def answer(_message: Message) -> Receipt:
+        if where == "in the backend" and len(w.emails.attempts) == 2:
+            signal.raise_signal(signal.SIGUSR1)
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    w = world(Slow())
+    w.emails.answer = answer
+    ask_companies(w.manager, 4)
+    with soft_limit(), pytest.raises(SoftTimeLimitExceeded):
+        deliver(w)
+    begun = {MessageState.ACCEPTED: 1, MessageState.SENDING: 1, MessageState.QUEUED: 2}
+    assert (begun if where == "in the backend" else {MessageState.QUEUED: 4}) == w.manager.backlog()
+    assert len(w.emails.attempts) == (2 if where == "in the backend" else 0)
 
 
 def test_beat_sends_both_tasks() -> None:
@@ -308,6 +352,23 @@ def test_a_worker_that_is_killed_leaves_doubts_and_no_twins(host: Host, who: str
         assert later.verify()
     sent = lines(host.directory / "sent")
     assert (55, 55) == (len(sent), len(set(sent)))
+
+
+@pytest.mark.slow
+def test_a_soft_time_limit_leaves_one_message_in_doubt(host: Host) -> None:
+    """
+    The one under way. What was sent is on record, and the next task sends the rest.
+    """
+    ask_companies(host.manager, 20)
+    (host.directory / "stick").write_text("5")
+    with host.worker():
+        with pytest.raises(SoftTimeLimitExceeded):
+            host.tasks.deliver.apply_async(soft_time_limit=2).get(timeout=PATIENCE)
+        states = {MessageState.ACCEPTED: 4, MessageState.SENDING: 1, MessageState.QUEUED: 15}
+        assert states == host.manager.backlog()
+        assert host.tasks.deliver.delay().get(timeout=PATIENCE)["accepted"] == 15
+    sent = lines(host.directory / "sent")
+    assert (20, 20) == (len(sent), len(set(sent)))
 
 
 @pytest.mark.slow

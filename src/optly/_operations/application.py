@@ -4,7 +4,7 @@ The application: what every operation of one manager works with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,8 @@ from optly._operations.settings import Settings
 from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import NoBackendError
 from optly.links import Pages
-from optly.messages import PROMPTLY
+from optly.messages import PROMPTLY, Message, Receipt
 from optly.protocols import (
-    AsyncBatchBackend,
-    AsyncMessageBackend,
     AsyncRegister,
     AsyncStorage,
     AsyncTracingBackend,
@@ -58,16 +56,18 @@ class Backend:
     A message backend and what it supports.
 
     Attributes:
-        one: Sends one message.
-        batch: Sends many messages at once; None if not supported.
+        many: Whether it takes several messages at once.
+        send: Sends one part of a batch and adds the receipts, in the same order, to a list. What it knows is in that
+            list even if it was interrupted, or the caller was while it waited.
         traces: Looks up sent messages at the provider; None if not supported.
         takes_replies: Whether people can reply to its messages.
         pace: How fast it is known to be.
     """
 
     name: str
-    one: AsyncMessageBackend
-    batch: AsyncBatchBackend | None
+    many: bool
+    send: Callable[[Sequence[Message], list[Receipt]], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
     traces: AsyncTracingBackend | None
     takes_replies: bool
     pace: Pace = attrs.field(factory=Pace)
@@ -145,5 +145,5 @@ class Face:
 
 async def close(app: Application) -> None:
     for backend in app.backends.values():
-        await backend.one.close()
+        await backend.close()
     await app.storage.close()

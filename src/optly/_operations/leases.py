@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from optly._operations.application import Application
-from optly._operations.outcomes import outcome_command, settle
+from optly._operations.outcomes import Outcomes, outcome_command, settle
 from optly._operations.queued import QueuedMessage, read, settlement
 from optly._operations.sent import remembered
 from optly.contacts import Channel
@@ -49,21 +49,29 @@ async def due(
     return list(first.values())[:limit]
 
 
-async def claim(app: Application, rows: Sequence[OutboxMessage], now: datetime) -> list[QueuedMessage]:
+async def claim(
+    app: Application, rows: Sequence[OutboxMessage], now: datetime, outcomes: Outcomes
+) -> list[QueuedMessage]:
     """
-    Claim messages until the lease ends, and return those that no other worker had claimed.
+    Claim messages until the lease ends, and return those that no other worker had claimed. One that cannot be read is
+    added to *outcomes*, so that it does not hold up the rest.
     """
-    token = app.settings.random(16)
+    outcomes.wanted += rows
     readable = {row.message: message for row in rows if (message := read(app, row)) is not None}
     claims = [
-        Claim(subject=row.subject, message=row.message, token=token, codes=_codes(app, readable.get(row.message), now))
+        Claim(
+            subject=row.subject,
+            message=row.message,
+            token=outcomes.token,
+            codes=_codes(app, readable.get(row.message), now),
+        )
         for row in rows
     ]
     claimed = []
     for row in await app.storage.claim(claims, now, now + LEASE) if claims else ():
         message = readable.get(row.message)
         if message is None:
-            await _refuse(app, row)
+            outcomes.discard(row)
         else:
             message.row = row
             claimed.append(message)
@@ -76,13 +84,6 @@ def _codes(app: Application, message: QueuedMessage | None, now: datetime) -> Se
     return [code for code in (message.stored, remembered(app, message, now)) if code is not None]
 
 
-async def _refuse(app: Application, row: OutboxMessage) -> None:
-    """
-    Settle a message that cannot be read, so that it does not hold up the rest.
-    """
-    await app.storage.settle([settlement(row, MessageState.REFUSED)])
-
-
 async def doubt_overdue(app: Application) -> Deliveries:
     """
     Mark messages claimed by dead workers as in doubt.
@@ -92,7 +93,7 @@ async def doubt_overdue(app: Application) -> Deliveries:
         for row in overdue:
             message = read(app, row)
             if message is None:
-                await _refuse(app, row)
+                await app.storage.settle([settlement(row, MessageState.REFUSED)])
                 continue
             settled = settlement(message.row, MessageState.IN_DOUBT)
             if message.recorded:

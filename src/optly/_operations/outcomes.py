@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
@@ -21,7 +21,7 @@ from optly.contacts import Contact
 from optly.errors import ClaimLostError, RetryableError
 from optly.links import mark
 from optly.messages import Outcome, Receipt
-from optly.protocols import MessageState, Settlement
+from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import Command, RecordOutcome, WithholdMessage
 from optly.results import Deliveries
 
@@ -75,34 +75,86 @@ def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "",
     )
 
 
-_Change: TypeAlias = tuple[Record, "RecordOutcome | WithholdMessage", Settlement]
+@attrs.frozen(kw_only=True)
+class _Event:
+    """
+    What is recorded of the outcome of a message.
+
+    Attributes:
+        record: The contact, as it was read.
+        idem: Identifies the commit, so that it can be written again after an interruption.
+    """
+
+    record: Record
+    command: RecordOutcome | WithholdMessage
+    settled: Settlement
+    idem: bytes
 
 
 @attrs.define
 class Outcomes:
     """
-    The outcomes of one batch, collected to be written together at its end.
+    The outcomes of one batch, collected to be written together at its end. Each message has one: the first.
 
     Attributes:
-        changes: Outcomes to record as an event of the contact, each with the change to its row.
-        settlements: Changes to rows without an event.
-        counts: How many messages had each outcome, by the names in `Deliveries`.
+        random: Draws random bytes.
+        token: Identifies the claims of the batch.
+        wanted: The messages that it tried to claim, which may be more than it got.
     """
 
-    changes: list[_Change] = attrs.field(factory=list)
-    settlements: list[Settlement] = attrs.field(factory=list)
-    counts: Counter[str] = attrs.field(factory=Counter)
+    _random: Callable[[int], bytes] = attrs.field(repr=False)
+    token: bytes = attrs.field(init=False, repr=False)
+    wanted: list[OutboxMessage] = attrs.field(factory=list, init=False)
+    _ended: dict[tuple[bytes, bytes], Settlement | _Event] = attrs.field(factory=dict, init=False)
+    _counted: dict[tuple[bytes, bytes], str] = attrs.field(factory=dict, init=False)
+
+    @token.default
+    def _new_token(self) -> bytes:
+        return self._random(16)
 
     @property
     def deliveries(self) -> Deliveries:
-        return Deliveries(**self.counts)
+        return Deliveries(**Counter(self._counted.values()))
+
+    def has(self, message: QueuedMessage) -> bool:
+        """
+        Whether the outcome of a message is known.
+        """
+        return _key(message.row) in self._ended
+
+    def _end(self, row: OutboxMessage, ended: Settlement | _Event, counted_as: str = "") -> None:
+        if self._ended.setdefault(_key(row), ended) is ended and counted_as:
+            self._counted[_key(row)] = counted_as
+
+    def _record(
+        self,
+        message: QueuedMessage,
+        record: Record,
+        command: RecordOutcome | WithholdMessage,
+        state: MessageState,
+        counted_as: str,
+    ) -> None:
+        settled = settlement(message.row, state)
+        event = _Event(record=record, command=command, settled=settled, idem=self._random(16))
+        self._end(message.row, event, counted_as)
 
     def defer(self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred") -> None:
         """
         Put a message back into the queue, unsent, until an instant.
         """
-        self.settlements.append(settlement(message.row, MessageState.QUEUED, until))
-        self.counts[counted_as] += 1
+        self._end(message.row, settlement(message.row, MessageState.QUEUED, until), counted_as)
+
+    def give_back(self, keep: Container[str], until: datetime | None) -> None:
+        """
+        Put back what the batch may have claimed and has no outcome, because it was cut off.
+
+        Args:
+            keep: Ids of the messages that are under way. They stay claimed.
+            until: When they are due again; None for when they were.
+        """
+        for row in self.wanted:
+            if row.message.hex() not in keep:
+                self._end(row, settlement(attrs.evolve(row, token=self.token), MessageState.QUEUED, until))
 
     def put_off(self, message: QueuedMessage, error: Exception, now: datetime) -> None:
         """
@@ -114,57 +166,67 @@ class Outcomes:
         if message.row.tries < MAX_TRIES:
             self.defer(message, now + LONGEST_DELAY)
         else:
-            self.settlements.append(settlement(message.row, MessageState.REFUSED))
-            self.counts[Outcome.REFUSED.value] += 1
+            self._end(message.row, settlement(message.row, MessageState.REFUSED), Outcome.REFUSED.value)
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
         Record that a message is not sent, and why.
         """
-        self.changes.append((record, command, settlement(message.row, MessageState.WITHHELD)))
-        self.counts["withheld"] += 1
+        self._record(message, record, command, MessageState.WITHHELD, "withheld")
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
         Take a message out of the queue without an event.
         """
-        self.settlements.append(settlement(message.row, MessageState.WITHHELD))
-        if counted:
-            self.counts["withheld"] += 1
+        self._end(message.row, settlement(message.row, MessageState.WITHHELD), "withheld" if counted else "")
+
+    def discard(self, row: OutboxMessage) -> None:
+        """
+        Take a message out of the queue that cannot be read.
+        """
+        self._end(row, settlement(row, MessageState.REFUSED))
 
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
-        settled = settlement(message.row, _STATES[receipt.outcome])
+        state = _STATES[receipt.outcome]
         if message.recorded:
             code = "" if message.payload.kind is PayloadKind.CODE or not message.code else mark(message.code)
-            self.changes.append((record, outcome_command(message, receipt, backend, code), settled))
+            command = outcome_command(message, receipt, backend, code)
+            self._record(message, record, command, state, receipt.outcome.value)
         else:
-            self.settlements.append(settled)
-        self.counts[receipt.outcome.value] += 1
+            self._end(message.row, settlement(message.row, state), receipt.outcome.value)
 
     async def write(self, app: Application) -> None:
-        first: dict[bytes, _Change] = {}
-        others = []
-        for change in self.changes:
-            # A contact has a second one if a message of the batch answers their complaint.
-            if first.setdefault(change[0].subject, change) is not change:
-                others.append(change)
+        """
+        Write them all. Harmless when repeated.
+        """
+        events = [ended for ended in self._ended.values() if isinstance(ended, _Event)]
+        first: dict[bytes, _Event] = {}
+        # A contact has a second one if a message of the batch answers their complaint.
+        others = [event for event in events if first.setdefault(event.record.subject, event) is not event]
         try:
-            written = await _write_all(app, first.values())
-            unwritten = [change for subject, change in first.items() if subject not in written]
-            for record, command, settled in (*unwritten, *others):
-                await settle(app, Contact(record.subject.hex()), command, settled)
+            written = await _write_all(app, list(first.values())) if first else ()
+            unwritten = [event for subject, event in first.items() if subject not in written]
+            for event in (*unwritten, *others):
+                await settle(app, Contact(event.record.subject.hex()), event.command, event.settled, idem=event.idem)
         finally:
             # These messages are known to be unsent, whatever keeps the others from being recorded.
-            await app.storage.settle(self.settlements)
+            settled = [ended for ended in self._ended.values() if isinstance(ended, Settlement)]
+            if settled:
+                await app.storage.settle(settled)
 
 
-async def _write_all(app: Application, changes: Iterable[_Change]) -> Container[bytes]:
+def _key(row: OutboxMessage) -> tuple[bytes, bytes]:
+    return row.subject, row.message
+
+
+async def _write_all(app: Application, events: Sequence[_Event]) -> Container[bytes]:
     """
     Write the outcomes of different contacts in one transaction, and return the contacts for which that was done.
     """
     try:
         return await app.repository.apply_all(
-            [(record, Plan(command=command, settle=(settled,))) for record, command, settled in changes]
+            [(event.record, Plan(command=event.command, settle=(event.settled,))) for event in events],
+            idems=[event.idem for event in events],
         )
     except RetryableError:
         raise
@@ -179,6 +241,8 @@ def add_receipt(
     """
     Add what the provider answered to the outcomes of a batch: final, or to be tried again.
     """
+    if outcomes.has(message):
+        return
     message.count(begun=receipt.begun)
     if receipt.outcome is Outcome.RETRY_LATER:
         row = message.row
@@ -193,13 +257,18 @@ def add_receipt(
     outcomes.finish(message, record, receipt, backend)
 
 
-async def settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
+async def settle(
+    app: Application, contact: Contact, command: Command, settled: Settlement, *, idem: bytes | None = None
+) -> None:
     """
     Record the outcome of one message together with the new state of its row, or that state alone if the record of the
     contact is lost.
+
+    Args:
+        idem: An idempotency key, if the outcome may have been recorded before.
     """
     try:
-        await _settle(app, contact, command, settled)
+        await _settle(app, contact, command, settled, idem)
     except RetryableError:
         raise
     except Exception as error:
@@ -208,11 +277,13 @@ async def settle(app: Application, contact: Contact, command: Command, settled: 
         await app.storage.settle([settled])
 
 
-async def _settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
+async def _settle(
+    app: Application, contact: Contact, command: Command, settled: Settlement, idem: bytes | None
+) -> None:
     try:
-        applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)))
+        applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)), idem=idem)
     except ClaimLostError:
         # The message was queued again in the meantime, or is gone. What is known now is still evidence.
-        applied = await app.repository.apply(contact, command)
+        applied = await app.repository.apply(contact, command, idem=idem)
     if not applied.events:  # the contact was erased in the meantime: there is no one to record it for
         await app.storage.settle([settled])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, TypeAlias
 
 import attrs
@@ -16,6 +16,7 @@ import msgspec
 from optly import errors
 from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
 from optly._operations.payload import encode, receipt
+from optly._operations.running import surely
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
 from optly.contacts import Address, Channel, Contact, Wording
@@ -114,6 +115,29 @@ class Plan:
 # Called with a contact and the events just recorded.
 Listener: TypeAlias = Callable[[Contact, tuple[Event, ...]], object]
 
+# The events just recorded, by contact, of which no listener has heard yet.
+Unheard: TypeAlias = dict[bytes, tuple[Event, ...]]
+
+
+def notifier(listener: Listener) -> Callable[[Unheard], None]:
+    """
+    Return what calls a listener with the recorded events, without their personal values, and crosses off what it was
+    called with, so that it can be called again after an interruption. Errors of the listener are logged.
+    """
+
+    def notify(unheard: Unheard) -> None:
+        while unheard:
+            subject, events = next(iter(unheard.items()))
+            contact = Contact(subject.hex())
+            try:
+                listener(contact, tuple(attrs.evolve(event, personal={}) for event in events))
+            except Exception:
+                _log.exception("event listener failed", extra={"contact": contact.id})
+            del unheard[subject]
+
+    return notify
+
+
 # Plans a change from a standing and the time of the contact. None if there is nothing to do.
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
@@ -159,7 +183,7 @@ class Repository:
 
     Attributes:
         served: The channels on which messages can be sent.
-        listener: Awaited with each batch of recorded events; None if not set.
+        listener: Awaited with what was recorded (`notifier`); None if not set.
         known_wordings: A cache of wordings, which never change.
     """
 
@@ -167,7 +191,7 @@ class Repository:
     index: BlindIndex
     storage: AsyncStorage
     served: Container[Channel]
-    listener: Callable[[Contact, tuple[Event, ...]], Awaitable[object]] | None = None
+    listener: Callable[[Unheard], Awaitable[object]] | None = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
 
     # ---- reading
@@ -389,56 +413,79 @@ class Repository:
             if commit is None:
                 return applied
             try:
-                await self.storage.append([commit])
+                await self._append([commit], {record.subject: applied})
             except (errors.ReferenceTakenError, errors.ClaimLostError):
                 raise
             except errors.ConflictError:
                 continue
-            except errors.StorageUnavailableError:
-                # The connection broke, maybe after the commit: then the change is made.
-                if not await self.storage.committed(record.subject, key):
-                    raise
-            await self._notify(record.subject, applied.events)
             return applied
         raise errors.ConflictError("other writers kept changing this contact: try again later")
 
-    async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
+    async def apply_all(
+        self, changes: Sequence[tuple[Record, Planner | Plan]], *, idems: Sequence[bytes] = ()
+    ) -> dict[bytes, Applied]:
         """
         Decide and commit changes to different contacts, each on the record as it was read, in one transaction.
+
+        Args:
+            idems: An idempotency key for each, with which `apply` finds out whether it was committed.
 
         Returns:
             What was committed, by contact. A contact with nothing to commit is missing, and if another writer changed
             one of them first, all are: use `apply` for those.
         """
         commits, committed = [], {}
-        for record, plan in changes:
-            commit, applied = await self._prepare(record, record.standing, _planner(plan), self.settings.random(16))
+        for number, (record, plan) in enumerate(changes):
+            key = idems[number] if idems else self.settings.random(16)
+            commit, applied = await self._prepare(record, record.standing, _planner(plan), key)
             if commit is not None:
                 commits.append(commit)
                 committed[record.subject] = applied
         try:
-            await self.storage.append(commits)
+            await self._append(commits, committed)
         except errors.ConflictError:
             return {}
-        except errors.StorageUnavailableError:
-            # The connection broke, maybe after the commit, which contains all of them or none.
-            if not commits or not await self.storage.committed(commits[0].subject, commits[0].idem):
-                raise
-        for subject, applied in committed.items():
-            await self._notify(subject, applied.events)
         return committed
 
-    async def _notify(self, subject: bytes, events: tuple[Event, ...]) -> None:
+    async def _append(self, commits: Sequence[Commit], committed: Mapping[bytes, Applied]) -> None:
         """
-        Call the listener with the recorded events, without personal values. Its errors are logged and change nothing.
+        Commit, and call the listener with what was recorded, also if interrupted at any point.
+
+        Raises:
+            ConflictError: Another writer came first.
+            StorageUnavailableError: The store cannot be reached. Nothing was committed.
         """
-        if self.listener is None:
+        if not commits:
             return
-        contact = Contact(subject.hex())
+        unheard = {subject: applied.events for subject, applied in committed.items()}
         try:
-            await self.listener(contact, tuple(attrs.evolve(event, personal={}) for event in events))
-        except Exception:
-            _log.exception("event listener failed", extra={"contact": contact.id})
+            try:
+                await self.storage.append(commits)
+            except errors.StorageUnavailableError:
+                # The connection broke, maybe after the commit, which contains all of them or none.
+                if not await self._has(commits):
+                    raise
+            await self._notify(unheard)
+        except errors.OptlyError:
+            raise
+        except BaseException:
+            # Interrupted, maybe after the commit.
+            try:
+                await surely(partial(self._notify_if_committed, commits, unheard))
+            except Exception as error:
+                _log.error("the event listener may not have heard of events", extra={"error": type(error).__name__})
+            raise
+
+    async def _has(self, commits: Sequence[Commit]) -> bool:
+        return await self.storage.committed(commits[0].subject, commits[0].idem)
+
+    async def _notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
+        if unheard and await self._has(commits):
+            await self._notify(unheard)
+
+    async def _notify(self, unheard: Unheard) -> None:
+        if self.listener is not None:
+            await self.listener(unheard)
 
     async def _prepare(
         self, record: Record, standing: Standing, planner: Planner, key: bytes

@@ -6,9 +6,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
+
+# Whoever interrupts more often than that means it.
+_PATIENCE: Final = 3
 
 
 def run_to_completion(operation: Coroutine[Any, Any, T]) -> T:
@@ -50,6 +56,8 @@ def directly(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
 def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     """
     Run *function* in a thread of the event loop's pool. A coroutine function is awaited as it is.
+
+    A thread cannot be stopped. So a cancellation waits until it has finished: whatever is done then is not overtaken.
     """
     if inspect.iscoroutinefunction(function):
         return function
@@ -57,9 +65,44 @@ def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     async def call(*args: Any, **kwargs: Any) -> T:
         import asyncio
 
-        return await asyncio.to_thread(function, *args, **kwargs)
+        work = asyncio.get_running_loop().run_in_executor(None, partial(copy_context().run, function, *args, **kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            while not work.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # otherwise the loop logs that nobody asked for it
+            raise
 
     return call
+
+
+async def surely(step: Callable[[], Awaitable[T]]) -> T:
+    """
+    Take a step that an interruption must not keep from being taken: if it is interrupted, it is taken again.
+
+    Args:
+        step: Harmless when repeated.
+
+    Raises:
+        BaseException: It was interrupted, and was taken all the same; or it was interrupted again and again.
+    """
+    interruption: BaseException | None = None
+    for _ in range(_PATIENCE):
+        try:
+            result = await step()
+        except Exception:
+            raise
+        except BaseException as error:
+            interruption = interruption or error
+        else:
+            if interruption is None:
+                return result
+            break
+    assert interruption is not None
+    raise interruption
 
 
 class Awaited:

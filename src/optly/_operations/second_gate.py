@@ -29,25 +29,18 @@ def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tup
     if payload.kind is PayloadKind.RECEIPT:
         return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
     if payload.kind is PayloadKind.STOPPED:
-        return tuple(c for c in payload.choices if _stands(payload, c, standing, now))
+        assert payload.undo is not None
+        stop = payload.undo.stop
+        return tuple(c for c in payload.choices if _is_stopped_by(stop, standing, c, now))
     question = standing.question(payload.question or "")
     if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
         return ()
     return question.choices
 
 
-def _stands(payload: Payload, choice: Choice, standing: Standing, now: datetime) -> bool:
-    """
-    Whether what stops a choice is the stop that a notice is about, or the same stop made once more.
-    """
-    assert payload.undo is not None
-    assert payload.undo.stop is not None
-    stop = standing.stop(choice.channel, choice.purpose, choice.line, now)
-    if stop is None or stop.seq is None or stop.seq < payload.undo.stop:
-        return False
-    everything = payload.stopped_channel is None
-    scope = (None, None, None) if everything else (choice.channel, payload.line, payload.purpose or None)
-    return stop.seq == payload.undo.stop or scope == (stop.channel, stop.line, stop.purpose)
+def _is_stopped_by(stop: int | None, standing: Standing, choice: Choice, now: datetime) -> bool:
+    latest = standing.stop(choice.channel, choice.purpose, choice.line, now)
+    return latest is not None and latest.repeats(stop)
 
 
 def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime) -> bool:

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from optly import protocols
 from optly._operations.application import Application, Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.keyed import KeyedStorage, use_current_key
-from optly._operations.repository import Listener, Repository
+from optly._operations.repository import Listener, Repository, notifier
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
 from optly.errors import ConfigurationError
+from optly.messages import BatchInterrupted, Message, Receipt
 
 _log = logging.getLogger("optly")
 
@@ -91,7 +92,7 @@ def application(
             index=index,
             storage=awaited,
             served=backends,
-            listener=None if on_events is None else wrap(on_events),
+            listener=None if on_events is None else wrap(notifier(on_events)),
         ),
         index=index,
         storage=awaited,
@@ -110,14 +111,51 @@ def _by_channel(
         awaited = Awaited(backend, wrap)
         by_channel[backend.channel] = Backend(
             name=backend.name,
-            one=cast("protocols.AsyncMessageBackend", awaited),
-            batch=cast("protocols.AsyncBatchBackend", awaited) if isinstance(backend, protocols.BatchBackend) else None,
+            many=isinstance(backend, protocols.BatchBackend),
+            send=wrap(_sends(backend)),
+            close=awaited.close,
             traces=cast("protocols.AsyncTracingBackend", awaited)
             if isinstance(backend, protocols.TracingBackend)
             else None,
             takes_replies=isinstance(backend, protocols.TakesReplies) and backend.takes_replies,
         )
     return by_channel
+
+
+def _sends(
+    backend: protocols.MessageBackend | protocols.AsyncMessageBackend,
+) -> Callable[[Sequence[Message], list[Receipt]], Any]:
+    """
+    Return what sends one part of a batch and adds the receipts to a list, in the form in which the backend sends.
+    """
+    method: Callable[[Any], Any] = backend.send
+    if many := isinstance(backend, protocols.BatchBackend):
+        method = backend.send_all
+
+    def send(part: Sequence[Message], receipts: list[Receipt]) -> None:
+        try:
+            returned = method(part if many else part[0])
+        except BatchInterrupted as interrupted:
+            receipts += _checked(interrupted.receipts, part)
+            raise interrupted.why from None
+        receipts += _checked(returned if many else [returned], part)
+
+    async def send_awaited(part: Sequence[Message], receipts: list[Receipt]) -> None:
+        returned = await method(part if many else part[0])
+        receipts += _checked(returned if many else [returned], part)
+
+    return send_awaited if inspect.iscoroutinefunction(method) else send
+
+
+def _checked(receipts: Sequence[Receipt], part: Sequence[Message]) -> Sequence[Receipt]:
+    """
+    Raises:
+        TypeError: A backend did not return what it has to.
+    """
+    receipts = list(receipts)
+    if len(receipts) != len(part) or not all(isinstance(receipt, Receipt) for receipt in receipts):
+        raise TypeError("a receipt is missing")
+    return receipts
 
 
 def webhooks_of(

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
@@ -25,7 +24,6 @@ from optly.record.consent import decide, fold
 from optly.record.events import (
     Actor,
     Choice,
-    ConsentGiven,
     Event,
     LineAdded,
     LineReinstated,
@@ -38,10 +36,6 @@ from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
 
 _log = logging.getLogger("optly")
-
-# The same stop through the same link within this time is one: a button that is pressed twice, a page that is loaded
-# again, a mail program that sends it once more.
-_ONE_STOP: Final = timedelta(hours=1)
 
 
 async def stop(access: Access, context: Context) -> AfterStop:
@@ -166,36 +160,6 @@ async def _events(access: Access) -> list[Event]:
     return [entry.event() for entry in await access.app.storage.entries(access.record.subject)]
 
 
-def _repeats(events: Sequence[Event], number: int) -> tuple[int, int]:
-    """
-    Return the numbers of the first and the last event of the stop that event *number* belongs to. Each press is
-    recorded, and between them the person agreed to nothing.
-    """
-    stop = events[number - 1] if 0 < number <= len(events) else None
-    if not isinstance(stop, Stopped) or stop.link is None:
-        return number, number
-    found = [number]
-    for places in (range(number - 2, -1, -1), range(number, len(events))):
-        at = stop.occurred_at
-        for place in places:
-            event = events[place]
-            if isinstance(event, ConsentGiven):
-                break
-            if isinstance(event, Stopped) and _made(event) == _made(stop):
-                if abs(event.occurred_at - at) > _ONE_STOP:
-                    break
-                at = event.occurred_at
-                found.append(place + 1)
-    return min(found), max(found)
-
-
-def _made(stop: Stopped) -> tuple[object, ...]:
-    """
-    Return what was stopped and the link it came through.
-    """
-    return type(stop), stop.channels, stop.purposes, stop.line, stop.organisation, stop.link, stop.code
-
-
 async def _undone_here(access: Access) -> UndoneStop | None:
     """
     Return what would be allowed again by undoing the latest stop through this link; None for nothing.
@@ -215,14 +179,13 @@ async def undone_stop(access: Access, stop: int) -> UndoneStop | None:
 
 
 async def _undone(access: Access, events: Sequence[Event], stop: int) -> UndoneStop | None:
-    app = access.app
-    first, last = _repeats(events, stop)
-    choices = restorable(fold(events[: first - 1]), await access.standing(), last, app.settings.clock())
+    app, first = access.app, fold(events).first_press(stop)
+    choices = restorable(fold(events[: first - 1]), await access.standing(), first, app.settings.clock())
     if not choices:
         return None
     wordings = await app.repository.wordings(choice.wording for choice in choices)
     items = pinned_items(choices, app.settings.purposes, wordings)
-    return UndoneStop(stop=last, items=items, at=events[last - 1].occurred_at)
+    return UndoneStop(stop=stop, items=items, at=events[stop - 1].occurred_at)
 
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:
@@ -235,8 +198,8 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
         raise LinkInvalidError("this link undoes nothing")
     access.require_line()
     events = await _events(access)
-    first, number = _repeats(events, stop)
-    choices = restorable(fold(events[: first - 1]), access.record.standing, number, app.settings.clock())
+    number = fold(events).first_press(stop)
+    choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
     # A stop on another line is undone by whoever made it: through the notice of it, or the link it came through.
     undone = events[number - 1] if 0 < number <= len(events) else None
     own = access.target.undo is not None or getattr(undone, "code", None) == access.mark

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ import attrs
 
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
 from optly.errors import ConfigurationError, UsageError
-from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt
 
 _MOST_CONNECTIONS: Final = 100  # the most that httpx opens
 _LONGEST_WAIT: Final = 3600
@@ -78,13 +78,12 @@ def send_many(
         send: Sends one. Must be safe to share between threads.
         connections: How many are sent at once.
     """
-    failed: list[Receipt] = []
+    over: list[Receipt] = []  # the receipt of whatever is not begun any more, once something has gone wrong
     until = time.monotonic() + PROMPTLY.total_seconds()
 
     def send_one(message: Message) -> Receipt:
-        if failed:
-            rest = not_sent("not sent after another message failed")
-            return attrs.evolve(rest, retry_after=failed[0].retry_after)
+        if over:
+            return over[-1]
         if time.monotonic() > until:
             return attrs.evolve(not_sent("not sent: other messages took too long"), fault=None)
         try:
@@ -92,8 +91,20 @@ def send_many(
         except UsageError as error:
             return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
         if receipt.fault is Fault.BACKEND:
-            failed.append(receipt)
+            rest = not_sent("not sent after another message failed")
+            over.append(attrs.evolve(rest, retry_after=receipt.retry_after))
         return receipt
 
+    sending: list[Future[Receipt]] = []
     with ThreadPoolExecutor(connections) as pool:
-        return list(pool.map(send_one, messages))
+        try:
+            sending += (pool.submit(send_one, message) for message in messages)
+            wait(sending)
+        except BaseException as why:
+            # Those under way are finished, and no other is begun.
+            unsent = attrs.evolve(not_sent("not sent: interrupted"), fault=None)
+            over.append(unsent)
+            wait(sending)
+            receipts = [each.result() for each in sending]
+            raise BatchInterrupted([*receipts, *[unsent] * (len(messages) - len(receipts))], why) from None
+    return [each.result() for each in sending]

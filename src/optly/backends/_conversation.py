@@ -59,6 +59,7 @@ class Conversation:
         over: Whether nothing more can be sent. True too after an exception in the middle of an email: the next reply
             would still belong to that email.
         pipelining: Whether naming the following email saves time.
+        said: Whether the server may have the last email, if that was interrupted.
     """
 
     def __init__(self, client: SMTP, manners: Manners) -> None:
@@ -72,6 +73,7 @@ class Conversation:
         self.pipelining = manners.pipelining and client.has_extn("pipelining")
         self.letters = 0
         self.over = False
+        self.said = False
 
     @classmethod
     def begin(cls, server: Server, manners: Manners) -> Conversation | Receipt:
@@ -118,13 +120,14 @@ class Conversation:
             return refusal
         first = self.letters == 0
         self.letters += 1
-        self.over = True
+        self.over, self.said = True, False
         replies: list[Reply] = []
         said = broken = False
         try:
             for reply in self._envelope_replies(letter):
                 replies.append(reply)
             if len(replies) == Step.DOT and all(map(Reply.lets_go_on, replies, STEPS)):
+                self.said = True
                 self._say(letter, following)
                 said = True
                 meanwhile()

@@ -26,7 +26,7 @@ from optly.backends._verdict import not_sent
 from optly.backends.mime import NO_HEADERS, Letter, Sender, build, with_stop_address
 from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, UsageError
-from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt
 
 __all__ = ["TLS", "ReturnPath", "SMTPBackend", "Signer", "StopAddress"]
 
@@ -41,6 +41,8 @@ _FEEDBACK_ID = re.compile(r"(?:[!-9;-~]{0,64}:){1,3}[!-9;-~]{5,15}", re.ASCII)
 # Without the reply to that other message, which may contain someone else's address.
 _NOT_BEGUN = not_sent("the mail server could not be used for another message in the same batch")
 _TOO_LATE = not_sent("other messages of the batch took too long", fault=None)
+_INTERRUPTED = not_sent("interrupted", fault=None)
+_IN_DOUBT = Receipt(outcome=Outcome.IN_DOUBT, reply="interrupted before the reply")
 
 
 class Signer(Protocol):
@@ -181,7 +183,10 @@ class SMTPBackend:
         Raises:
             UsageError: It cannot be written as an email.
         """
-        (receipt,) = self._hand_over([message], iter([self._write(message)]))
+        try:
+            (receipt,) = self._hand_over([message], iter([self._write(message)]))
+        except BatchInterrupted as interrupted:
+            raise interrupted.why from None
         return receipt
 
     def send_all(self, messages: Sequence[Message]) -> Sequence[Receipt]:
@@ -190,6 +195,9 @@ class SMTPBackend:
 
         Once the mail server fails for a reason that lies with no message, no further message is begun: the rest is
         `Outcome.RETRY_LATER`. Nor is one begun that has waited for seconds.
+
+        Raises:
+            BatchInterrupted: It was interrupted. Emails under way on other connections are finished first.
         """
         return self._hand_over(messages, map(self._write_or_refuse, messages))
 
@@ -247,9 +255,11 @@ class SMTPBackend:
                 # A thread that was refused a connection may have given an email back after all others had finished.
                 if batch.waits and self._kept:
                     self._work(batch)
-            except BaseException:
+            except BaseException as why:
                 batch.stop()
-                raise
+                wait(helping)
+                batch.give_back(why=_INTERRUPTED)
+                raise BatchInterrupted(batch.receipts(), why) from None
         for helper in helping:
             helper.result()
         receipts = batch.receipts()
@@ -287,9 +297,14 @@ class SMTPBackend:
                     conversation = begun
                 if following is None and conversation.pipelining and conversation.letters + 1 < self._letters:
                     following = batch.take()
-                receipt = conversation.hand_over(
-                    this.letter, None if following is None else following.letter, meanwhile=batch.prepare
-                )
+                try:
+                    receipt = conversation.hand_over(
+                        this.letter, None if following is None else following.letter, meanwhile=batch.prepare
+                    )
+                except BaseException:
+                    if conversation.said:
+                        batch.settle(this, _IN_DOUBT)
+                    raise
                 if receipt is not None:
                     batch.settle(this, receipt)
                     failed = receipt.fault is Fault.BACKEND

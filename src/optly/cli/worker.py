@@ -29,6 +29,7 @@ from optly.results import Deliveries
 from optly.worker import work
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_KILLED: Final = 128  # and the number of the signal: the exit code as a shell gives it
 _REFRESH: Final = timedelta(seconds=0.5)  # on a terminal
 
 
@@ -48,8 +49,9 @@ def command(manager: ConsentManager, *, idle: timedelta, every: timedelta, once:
     """
     Send messages as they become due, until stopped.
 
-    On SIGTERM or Ctrl-C it finishes the current batch and exits with code 0. A second signal stops it at once; messages
-    of that batch are then in doubt. Any number of workers may run at the same time.
+    On SIGTERM or Ctrl-C it finishes the current batch and exits with code 0. A second signal ends the batch: what was
+    sent is recorded, what was not begun is left to the next worker, and what was under way is in doubt. Any number of
+    workers may run at the same time.
 
     \b
     Examples:
@@ -78,8 +80,10 @@ def command(manager: ConsentManager, *, idle: timedelta, every: timedelta, once:
 @contextmanager
 def _stopped_by_signals(stop: Event) -> Iterator[None]:
     def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)  # a third one ends the process as it is
+            raise SystemExit(_KILLED + number)
         stop.set()
-        signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:

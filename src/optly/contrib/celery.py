@@ -8,11 +8,14 @@ runs twice, late or never does no harm.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from time import monotonic, sleep
+from types import FrameType
 from typing import Any, Final
 
 import attrs
@@ -37,6 +40,9 @@ _OPTIONS: Final = {
     "retry_backoff_max": 60,
     "retry_jitter": True,
 }
+
+# The signal of Celery's soft time limit; None on Windows, which has none.
+_SOFT_LIMIT: Final = getattr(signal, "SIGUSR1", None)
 
 # Most rates are per second, so there is room again after one.
 _PAUSE: Final = timedelta(seconds=1)
@@ -86,10 +92,12 @@ def install(app: Celery, manager: Callable[[], ConsentManager], *, name_prefix: 
     managers = _OnePerProcess(manager)
 
     def deliver(seconds: float = 20) -> dict[str, int]:
-        return attrs.asdict(_deliver(managers.get(), timedelta(seconds=seconds)))
+        with _heeding_time_limits():
+            return attrs.asdict(_deliver(managers.get(), timedelta(seconds=seconds)))
 
     def reconcile(resend: bool = False, limit: int = 1000) -> dict[str, int]:
-        doubts = managers.get().reconcile(resend=resend, limit=limit)
+        with _heeding_time_limits():
+            doubts = managers.get().reconcile(resend=resend, limit=limit)
         found = Counter(doubt.finding.value for doubt in doubts)
         return {**found, "resent": sum(doubt.resent for doubt in doubts)}
 
@@ -110,6 +118,48 @@ class _OnePerProcess:
             if self._made is None or self._made[0] != os.getpid():
                 self._made = os.getpid(), self._make()
             return self._made[1]
+
+
+class _TimeLimit(BaseException):
+    """
+    A time limit, as an interruption.
+
+    Attributes:
+        error: What Celery raises for it.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__("a time limit was reached")
+        self.error = error
+
+
+@contextmanager
+def _heeding_time_limits() -> Iterator[None]:
+    """
+    Have Celery's soft time limit interrupt whatever is running.
+
+    Celery raises an ordinary exception from a signal handler, anywhere. Inside the call of a message backend it would
+    be taken for a failure of that backend, and the batch would go on until the hard limit kills the process.
+    """
+    signals = None if _SOFT_LIMIT is None or current_thread() is not main_thread() else _SOFT_LIMIT
+    before = None if signals is None else signal.getsignal(signals)
+    if signals is None or not callable(before):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)
+        except Exception as error:
+            raise _TimeLimit(error) from None
+
+    signal.signal(signals, interrupt)
+    try:
+        yield
+    except _TimeLimit as limit:
+        raise limit.error from None
+    finally:
+        signal.signal(signals, before)
 
 
 def _deliver(manager: ConsentManager, budget: timedelta) -> Deliveries:

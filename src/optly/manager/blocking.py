@@ -129,7 +129,8 @@ class ConsentManager(Face):
             message or a page.
         on_events: Called with the contact and the new events, without their personal values, after they are stored. It
             runs in the thread that recorded them, so it should be quick. Its exceptions are logged and change nothing.
-            If the process dies after storing the events, it is not called for them.
+            If the process dies after storing the events, it is not called for them; if it is interrupted itself, it
+            is called again.
 
     Raises:
         ConfigurationError: A setting is invalid.

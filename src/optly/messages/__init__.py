@@ -5,6 +5,7 @@ May import `contacts`, `instants` and what they may import. Pure.
 """
 
 from optly.messages.message import PROMPTLY as PROMPTLY
+from optly.messages.message import BatchInterrupted as BatchInterrupted
 from optly.messages.message import Content as Content
 from optly.messages.message import DeliveryEvent as DeliveryEvent
 from optly.messages.message import DeliveryStatus as DeliveryStatus

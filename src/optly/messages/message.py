@@ -5,7 +5,7 @@ A message to a provider, the provider's receipt for it, and what the provider re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -144,6 +144,21 @@ class Receipt:
     provider_id: str = ""
     retry_after: timedelta | None = None
     begun: bool = True
+
+
+class BatchInterrupted(BaseException):
+    """
+    Raised by a backend whose `send_all` was interrupted, so that nothing is in doubt that it knows more about.
+
+    Attributes:
+        receipts: One for each message, in order. One that had not begun is to be tried again (`Receipt.begun` is
+            false); one that was under way is in doubt.
+        why: The interruption, which is raised on.
+    """
+
+    def __init__(self, receipts: Sequence[Receipt], why: BaseException) -> None:
+        super().__init__("sending several messages was interrupted")
+        self.receipts, self.why = receipts, why
 
 
 class DeliveryStatus(StrEnum):

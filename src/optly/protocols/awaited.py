@@ -60,6 +60,10 @@ class AsyncBatchBackend(AsyncMessageBackend, Protocol):
         Send each of *messages* once and return the outcomes in the same order.
 
         A message that cannot be sent on this channel is refused here rather than raised, so that the others go out.
+
+        Raises:
+            BatchInterrupted: It was interrupted, by Ctrl-C or a time limit, and knows what it has done. If it raises
+                anything else, all of *messages* are in doubt.
         """
 
 

@@ -567,6 +567,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
                     objection=objection,
                     organisation=event.organisation,
                     through=event.through,
+                    link=event.link,
                 )
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)
@@ -593,7 +594,7 @@ def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None
     """
     Return the changes that what *event* stops makes to the standing.
     """
-    stops = stops_of(event, seq)
+    stops = tuple(map(standing.as_repeat, stops_of(event, seq)))
     stops = (*stops, *_after_removal(standing, stops))
     return {
         "stops": merge_stops(standing.stops, stops),

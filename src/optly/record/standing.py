@@ -99,6 +99,10 @@ class StandingStop:
         organisation: Key of the organisation it was made to: it covers what that one sends, calls or instigates. None
             for the organisation that keeps this record, which it stops from sending or calling for anyone.
         through: How it reached us, or what kind of stop it is; None for neither.
+        link: The kind of the link it came through, or None.
+        first: Number of the event that stopped this first, if the person has pressed the same button again since and
+            agreed to nothing in between; None if this is the first.
+        since: When that was; None if this is the first.
     """
 
     channel: Channel | None
@@ -110,6 +114,15 @@ class StandingStop:
     holder: str = ""
     organisation: str | None = None
     through: Through | None = None
+    link: LinkKind | None = None
+    first: int | None = None
+    since: datetime | None = None
+
+    def repeats(self, seq: int | None) -> bool:
+        """
+        Whether this is the stop of the event with that number, pressed once or again.
+        """
+        return seq is not None and seq in (self.seq, self.first)
 
     @property
     def until(self) -> datetime:
@@ -144,6 +157,13 @@ class StandingStop:
     @property
     def scope(self) -> tuple[Channel | None, str | None, int | None, str | None]:
         return self.channel, self.purpose, self.line, self.organisation
+
+    @property
+    def name(self) -> tuple[object, ...]:
+        """
+        What tells it from the others: of each name the latest counts.
+        """
+        return self.scope, self.objection, self.kept_as
 
     def covers(
         self, channel: Channel | None, purpose: str | None, line: int | None, parties: Collection[str] = ()
@@ -585,14 +605,31 @@ class Standing:
 
     def stopped_only_by(self, seq: int, channel: Channel, purpose: str, line: int, at: datetime) -> bool:
         """
-        Whether the event with that number, and nothing since, stops this at an instant.
+        Whether the event with that number, and nothing since but its repeats, stops this at an instant.
         """
         latest = self.stop(channel, purpose, line, at)
-        if latest is None or latest.seq != seq:
+        if latest is None or not latest.repeats(seq):
             return False
         # A suppression tied to the address alone, of the same instant, is the mark this very event left there.
-        others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (seq, None)]
-        return all(stop.at < latest.at for stop in others)
+        others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (latest.seq, None)]
+        return all(stop.at < (latest.since or latest.at) for stop in others)
+
+    def first_press(self, seq: int) -> int:
+        """
+        Return the number of the event that first stopped what the event with that number stopped again, or that number.
+        """
+        return next((stop.first for stop in self.stops if stop.seq == seq and stop.first is not None), seq)
+
+    def as_repeat(self, stop: StandingStop) -> StandingStop:
+        """
+        Return a new stop as a repeat, if the person has pressed the same button before and agreed to nothing since.
+        """
+        for known in self.stops:
+            if known.name == stop.name and known.link is stop.link is not None and known.seq is not None:
+                if any(_lifts(consent, known) for consent in self.consents):
+                    break
+                return attrs.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
+        return stop
 
     def _covering(self, channel: Channel, purpose: str, line: int, parties: Collection[str] = ()) -> list[StandingStop]:
         return [stop for stop in self.stops if stop.covers(channel, purpose, line, parties)] if self.stops else []
@@ -740,10 +777,9 @@ def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> t
     Return the latest stop of each scope. A withdrawal takes no objection's place, for that holds for others too, and
     neither hides one of a kind that means more than a stop.
     """
-    latest = {(stop.scope, stop.objection, stop.kept_as): stop for stop in stops}
+    latest = {stop.name: stop for stop in stops}
     for stop in new:
-        name = stop.scope, stop.objection, stop.kept_as
-        known = latest.get(name)
+        known = latest.get(stop.name)
         if known is None or known.at < stop.at:
-            latest[name] = stop
+            latest[stop.name] = stop
     return tuple(latest.values())
