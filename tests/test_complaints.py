@@ -887,7 +887,7 @@ def test_nothing_is_sent_while_nobody_would_hear_of_a_complaint(caplog: pytest.L
     No marketing and no question, as start-up says in the log. It waits, and goes once there is an address or a hook.
     """
     w = world(organisation=NOBODY)
-    assert ["WARNING"] == [record.levelname for record in caplog.records if "hear of complaints" in record.message]
+    assert ["WARNING"] == [record.levelname for record in caplog.records if "alerted to complaints" in record.message]
     assert [] == marketed(w)
     assert {MessageState.QUEUED: 1} == w.manager.backlog()
     caplog.clear()

@@ -1,6 +1,6 @@
 """
 What people read follows the mechanical part of the house's rules of English: the catalogue, the command line, the
-errors and the logs.
+errors, the logs and the documentation.
 """
 
 from __future__ import annotations
@@ -82,6 +82,21 @@ def spoken(path: Path) -> Iterator[tuple[int, str]]:
 
 MODULES = sorted(ROOT.rglob("*.py"))
 
+PROJECT = Path(__file__).parents[1]
+# Decision records are kept as they were accepted. The rules of English name what is not to be said.
+PAGES = sorted(
+    {*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "examples").rglob("*.md")}
+    - {*(PROJECT / "docs" / "adr").iterdir(), PROJECT / "CONTRIBUTING.md"}
+)
+
+
+def prose(page: Path) -> str:
+    """
+    Return a page on one line, without its code, its blocks of code and the titles of decision records.
+    """
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return " ".join(re.sub(r"`[^`]*`|\[[^]]*\]\((\.\./)?adr/", "", text).split())
+
 
 def test_there_is_something_to_read() -> None:
     """
@@ -112,6 +127,16 @@ def test_errors_and_logs(path: Path) -> None:
     The message of every error that is raised and of everything that is logged.
     """
     assert [(line, text) for line, text in spoken(path) if OF_PROGRAMS.search(text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_the_documentation(page: Path) -> None:
+    """
+    Every page but the decision records.
+    """
+    text = prose(page)
+    assert text
+    assert [text[max(found.start() - 40, 0) : found.end() + 40] for found in EVERYWHERE.finditer(text)] == []
 
 
 @pytest.mark.parametrize("text", ["Somebody else has it", "It was put on record", "a form of ours", "handed over"])

@@ -201,7 +201,7 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
         ({"BACKENDS": "optly.backends.ConsoleBackend"}, r"OPTLY\['BACKENDS'\] takes a list"),
         ({"PORTAL": {"keep_contexts": True}}, "did you mean keep_context"),
         ({"UNMARKED": "sometimes"}, "refuse, service"),
-        ({"EMAIL_INNER_BACKEND": None, "MANAGER": "a.b"}, "keep one"),
+        ({"EMAIL_INNER_BACKEND": None, "MANAGER": "a.b"}, "complete manager"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_as_it_is_read(change: dict[str, Any], says: str) -> None:

@@ -61,8 +61,8 @@ def _warn_about_complaints(app: Application) -> None:
     """
     if not app.hears_complaints:
         _log.warning(
-            "no marketing is sent, because the organisation would not hear of complaints: give it an email address, or "
-            "pass on_events"
+            "no marketing is sent, because the organisation would not be alerted to complaints: give it an email "
+            "address, or pass on_events"
         )
     elif app.repository.listener is None and app.backends and Channel.EMAIL not in app.backends:
         _log.warning(

@@ -348,7 +348,7 @@ def _sender(sender: str | None, messaging_service: str | None, *, takes_replies:
         if not _NAME.fullmatch(sender):
             raise ConfigurationError("a sender is a number as +44…, a short code, or a name of up to 11 letters")
         if takes_replies:
-            raise ConfigurationError("nobody can reply to a name: take a number for sender, or leave takes_replies out")
+            raise ConfigurationError("nobody can reply to a name: send from a number, or leave takes_replies out")
     return {"From": sender}
 
 

@@ -33,7 +33,7 @@ STATES: Final = {
 @with_manager
 def command(manager: ConsentManager, *, which: str, as_json: bool) -> None:
     """
-    List complaints about how people's data are used, those to be acknowledged first at the front.
+    List complaints about how people's data are used, the most urgent first.
 
     The list holds no personal data. Exits with 1 if one is overdue: not acknowledged within the thirty days that the
     law allows.

@@ -72,9 +72,9 @@ def read_settings(
     )
     if manager in settings and found.arguments:
         extra = ", ".join(sorted(arguments.keys() & settings.keys()))
-        raise ConfigurationError(f"{label(manager)} is a whole manager and goes without {extra}: keep one")
+        raise ConfigurationError(f"{label(manager)} is a complete manager, not to be combined with {extra}")
     if not isinstance(found.portal, Mapping):
-        raise ConfigurationError(f"{label(portal)} is a dictionary of arguments for manager.portal")
+        raise ConfigurationError(f"{label(portal)} must be a dictionary of arguments for manager.portal")
     refuse_unknown(found.portal, PortalSettings.__annotations__, lambda name: f"{label(portal)}[{name!r}]")
     return found
 

@@ -1577,8 +1577,8 @@ class AsyncConsentManager(Face):
 
     async def complaints(self, *, open: bool | None = True) -> AsyncIterator[RecordedComplaint]:
         """
-        Return the organisation's complaints, those to be acknowledged first at the front, as they are read. Memory does
-        not grow with their number. Their texts are left out (see `complaint`).
+        Return the organisation's complaints, the most urgent first, as they are read. Memory does not grow with their
+        number. Their texts are left out (see `complaint`).
 
         Args:
             open: Those whose outcome the person has not been informed of; False for the others, None for all.

@@ -1617,8 +1617,8 @@ class ConsentManager(Face):
 
     def complaints(self, *, open: bool | None = True) -> Iterator[RecordedComplaint]:
         """
-        Return the organisation's complaints, those to be acknowledged first at the front, as they are read. Memory does
-        not grow with their number. Their texts are left out (see `complaint`).
+        Return the organisation's complaints, the most urgent first, as they are read. Memory does not grow with their
+        number. Their texts are left out (see `complaint`).
 
         Args:
             open: Those whose outcome the person has not been informed of; False for the others, None for all.

@@ -135,4 +135,4 @@ def _readable(colour: str, papers: tuple[str, ...], start: float, step: float, c
         found = shade(colour, min(max(start + taken * step, 0.0), 1.0), chroma=chroma)
         if all(contrast(found, paper) >= READABLE for paper in papers):
             return found
-    raise AssertionError("neither black nor white is readable on these papers")
+    raise AssertionError("neither black nor white is readable on these backgrounds")

@@ -59,7 +59,7 @@ def mark_of(message: EmailMessage) -> tuple[str | None, bool]:
     headers = {name.lower(): str(value).strip() for name, value in message.extra_headers.items()}
     purpose, kind = headers.get(PURPOSE.lower()), headers.get(KIND.lower())
     if kind not in (None, _SERVICE):
-        raise UsageError(f"the header {KIND} of an email is {_SERVICE}, or is left out")
+        raise UsageError(f"the header {KIND} of an email must be {_SERVICE}, or be left out")
     if purpose is not None and kind is not None:
         raise UsageError(f"an email has {PURPOSE}, which makes it marketing, and {KIND}: leave one of them out")
     return purpose, kind is not None

@@ -224,4 +224,4 @@ def _unmarked(value: Any) -> Unmarked | None:
     try:
         return None if value is None else Unmarked(value)
     except ValueError:
-        raise ConfigurationError(f"OPTLY['UNMARKED'] is one of {', '.join(Unmarked)}") from None
+        raise ConfigurationError(f"OPTLY['UNMARKED'] must be one of {', '.join(Unmarked)}") from None

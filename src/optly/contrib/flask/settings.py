@@ -76,5 +76,5 @@ def require_manager(made: object) -> ConsentManager:
     Return what an application made, if it is a blocking manager.
     """
     if not isinstance(made, ConsentManager):
-        raise ConfigurationError("OPTLY_MANAGER is a ConsentManager, or a function that returns one")
+        raise ConfigurationError("OPTLY_MANAGER must be a ConsentManager, or a function that returns one")
     return made
