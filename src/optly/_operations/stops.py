@@ -179,7 +179,7 @@ async def undone_stop(access: Access, stop: int) -> UndoneStop | None:
 
 
 async def _undone(access: Access, events: Sequence[Event], stop: int) -> UndoneStop | None:
-    app, first = access.app, fold(events).first_press(stop)
+    app, first = access.app, fold(events[:stop]).first_press(stop)
     choices = restorable(fold(events[: first - 1]), await access.standing(), first, app.settings.clock())
     if not choices:
         return None
@@ -198,7 +198,7 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
         raise LinkInvalidError("this link undoes nothing")
     access.require_line()
     events = await _events(access)
-    number = fold(events).first_press(stop)
+    number = fold(events[:stop]).first_press(stop)
     choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
     # A stop on another line is undone by whoever made it: through the notice of it, or the link it came through.
     undone = events[number - 1] if 0 < number <= len(events) else None

@@ -568,6 +568,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
                     organisation=event.organisation,
                     through=event.through,
                     link=event.link,
+                    code=event.code,
                 )
                 for channel in event.channels or (None,)
                 for purpose in event.purposes or (None,)

@@ -22,6 +22,8 @@ from optly.record.events import Choice, Defect, Engagement, LinkKind, Through
 
 # How far the clocks of two servers may be apart.
 MOMENTS = timedelta(seconds=30)
+# Within this time the same stop through the same link is one.
+_ONE_STOP = timedelta(hours=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -100,8 +102,9 @@ class StandingStop:
             for the organisation that keeps this record, which it stops from sending or calling for anyone.
         through: How it reached us, or what kind of stop it is; None for neither.
         link: The kind of the link it came through, or None.
-        first: Number of the event that stopped this first, if the person has pressed the same button again since and
-            agreed to nothing in between; None if this is the first.
+        code: The mark of that link; empty if it has none.
+        first: Number of the event that stopped this first, if the same button was pressed again within an hour and the
+            person agreed to nothing in between; None if this is the first.
         since: When that was; None if this is the first.
     """
 
@@ -115,6 +118,7 @@ class StandingStop:
     organisation: str | None = None
     through: Through | None = None
     link: LinkKind | None = None
+    code: str = ""
     first: int | None = None
     since: datetime | None = None
 
@@ -622,10 +626,12 @@ class Standing:
 
     def as_repeat(self, stop: StandingStop) -> StandingStop:
         """
-        Return a new stop as a repeat, if the person has pressed the same button before and agreed to nothing since.
+        Return a new stop as a repeat, if the same button was pressed within an hour before and the person has agreed to
+        nothing since. A page that is loaded again presses it, and so does a mail program that tries once more.
         """
         for known in self.stops:
-            if known.name == stop.name and known.link is stop.link is not None and known.seq is not None:
+            same = (known.name, known.link, known.code) == (stop.name, stop.link, stop.code)
+            if same and stop.link is not None and known.seq is not None and stop.at - known.at <= _ONE_STOP:
                 if any(_lifts(consent, known) for consent in self.consents):
                     break
                 return attrs.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
