@@ -9,6 +9,7 @@ receives a pack should compare the public key with the one the organisation publ
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -268,6 +269,8 @@ def read(text: str | bytes) -> EvidencePack:
     """
     try:
         found = msgspec.json.decode(text, type=_Document)
+        if json.loads(text, object_pairs_hook=_each_once) != msgspec.to_builtins(found):
+            raise ValueError("a key that nobody signed")
         log = found.log
         pack = EvidencePack(
             organisation=found.organisation,
@@ -301,6 +304,16 @@ def read(text: str | bytes) -> EvidencePack:
     if found != pack._document():
         raise SerializationError("this is not an evidence pack in the form this version writes")
     return pack
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """
+    Return an object of JSON. Of a repeated key one reader takes the first value and another the last.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is repeated")
+    return found
 
 
 def verify(
