@@ -19,6 +19,7 @@ from test_evidence import DATA, PACK
 from world import KEYS
 
 from optly.cli._commands import optly
+from optly.errors import SerializationError
 from optly.evidence import read, verify
 from optly.record import ledger
 from optly.record.ledger import Finding
@@ -171,7 +172,7 @@ def signed(data: dict[str, Any]) -> None:
     try:
         pack = read(json.dumps(data))
         pack = attrs.evolve(pack, signature=KEYS.sign(pack.signed()))
-    except ledger.SerializationError:
+    except SerializationError:
         return
     verify(pack.to_json(), public_keys=KEYS.public_keys, checkpoint=NOTE)
 
