@@ -131,7 +131,10 @@ def amazon(about: str, *, message: str = "{{ID}}", wrapped: bool = False, **head
         **json.loads(about),
     }
     body = json.dumps(record)
-    if wrapped:
+    cut = body.index('"name"') + 1
+    if not wrapped:
+        body = f"{body[:cut]}!\n {body[cut:]}"  # as Sendmail does to a long line
+    else:
         body = json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": body, "Signature": "x"}, indent=2)
     fields = {
         "From": "SES <no-reply@sns.amazonaws.com>",

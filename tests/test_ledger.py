@@ -5,7 +5,9 @@ The chain, the commitments, the Merkle log and the signed checkpoints.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,11 +15,13 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from world import world
 
+from optly import Channel
 from optly.canonical import canonical, parse
 from optly.contacts.addresses import AddressKind
 from optly.contacts.parties import Subscriber
-from optly.errors import SerializationError
+from optly.errors import DamagedError, SerializationError
 from optly.keys import Keys
 from optly.record.events import Actor, ContactAdded, Event, Grade, LineAdded
 from optly.record.ledger import (
@@ -40,6 +44,7 @@ from optly.record.ledger import (
     signed_note,
     verify_chain,
 )
+from optly.storage import SQLStorage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SUBJECT = bytes(range(16))
@@ -278,3 +283,23 @@ def test_times_are_kept_in_utc_to_the_microsecond() -> None:
         organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=[event], salts=[bytes(32)]
     )
     assert parse(entry.payload)["occurred_at"] == "2026-11-24T12:00:00.000001Z"
+
+
+def test_a_head_beyond_its_events_is_damage(tmp_path: Path) -> None:
+    """
+    What is gone may be a stop: nothing is decided by what is left, and no other writer is blamed for it.
+    """
+    w = world(SQLStorage(f"sqlite:///{tmp_path}/optly.db"))
+    ada = w.add()
+    w.manager.record_objection(ada)
+    with sqlite3.connect(tmp_path / "optly.db") as other:
+        other.execute("DELETE FROM optly_events WHERE seq = (SELECT MAX(seq) FROM optly_events)")
+    other.close()
+    for call in (
+        lambda: w.manager.check(ada, Channel.EMAIL, "offers"),
+        lambda: w.manager.record_objection(ada),
+        lambda: w.manager.standing(ada),
+    ):
+        with pytest.raises(DamagedError, match=ada.id):
+            call()
+    assert Finding.TRUNCATED in {problem.finding for problem in w.manager.verify().problems}

@@ -74,10 +74,10 @@ def parse(payload: bytes) -> Any:
     """
     try:
         value = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        if canonical(value) != payload:
+            raise SerializationError("a stored record is not in canonical form")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise SerializationError("a stored record is not JSON") from None
-    if canonical(value) != payload:
-        raise SerializationError("a stored record is not in canonical form")
     return value
 
 

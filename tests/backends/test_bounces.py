@@ -14,14 +14,17 @@ def of_kind(kind: str) -> list[Bounce]:
     return [bounce for bounce in bounces() if bounce.kind == kind]
 
 
+def found(dead: Bounce) -> bool:
+    return dead.verdict() in ("bounced", "failed for good")
+
+
 def test_nearly_every_dead_address_is_found() -> None:
     """
     At once, or when it goes on for two weeks.
     """
     dead = of_kind("dead")
-    found = [bounce for bounce in dead if bounce.verdict() in ("bounced", "failed for good")]
-    assert len(found) >= 0.95 * len(dead) > 0
-    assert sum(bounce.verdict() == "bounced" for bounce in found) >= len(dead) / 2
+    assert sum(map(found, dead)) >= 0.95 * len(dead) > 0
+    assert sum(bounce.verdict() == "bounced" for bounce in dead) >= len(dead) / 2
 
 
 def test_hardly_any_other_address_is_taken_for_dead() -> None:
@@ -38,3 +41,15 @@ def test_no_complaint_and_no_opt_out_is_lost() -> None:
     In whatever form it came.
     """
     assert {"complained", "stop"} >= {bounce.verdict() for bounce in of_kind("complaint or opt-out")}
+
+
+def test_more_is_read_rightly_than_by_a_library_of_bounces() -> None:
+    """
+    Of the dead addresses, of those that are not, and of the complaints, of which it knows none.
+    """
+    dead, alive = of_kind("dead"), of_kind("not dead")
+    assert sum(found(bounce) for bounce in dead) > sum(bounce.by_library() == "permanent" for bounce in dead)
+    assert sum("bounced" in bounce.verdict() for bounce in alive) < sum(
+        bounce.by_library() == "permanent" for bounce in alive
+    )
+    assert {"nothing"} == {bounce.by_library() for bounce in of_kind("complaint or opt-out")}

@@ -382,6 +382,12 @@ def test_a_text_message_is_no_email() -> None:
         ("Acme Ltd. <hello@acme.example.com>", "Acme Ltd.", "hello@acme.example.com"),
         ('"Acme, Inc." <hello@acme.example.com>', "Acme, Inc.", "hello@acme.example.com"),
         ("Büro <hello@bücher.example.com>", "Büro", "hello@bücher.example.com"),
+        ('"Acme: Offers" <hello@acme.example.com>', "Acme: Offers", "hello@acme.example.com"),
+        ('"Acme Ltd (UK)" <hello@acme.example.com>', "Acme Ltd (UK)", "hello@acme.example.com"),
+        ('"Acme \\"A\\"" <hello@acme.example.com>', 'Acme "A"', "hello@acme.example.com"),
+        ("=?utf-8?q?B=C3=BCro?= <hello@acme.example.com>", "Büro", "hello@acme.example.com"),
+        (" Acme   & Sons  <hello@acme.example.com> ", "Acme & Sons", "hello@acme.example.com"),
+        ("<hello@acme.example.com>", "", "hello@acme.example.com"),
     ],
 )
 def test_a_sender_is_read(text: str, name: str, address: str) -> None:
@@ -403,6 +409,12 @@ def test_a_sender_is_read(text: str, name: str, address: str) -> None:
         "a@example.com, b@example.com",
         "Acme, Inc. <a@example.com>",
         "A\r\nBcc: x <a@example.com>",
+        # Of these something would be left out, so that they would be the name of someone else.
+        "Acme: Offers <a@example.com>",
+        "Acme Ltd (UK) <a@example.com>",
+        "Acme <a@example.com> Ltd",
+        "a@example.com (Acme)",
+        "Acme: a@example.com;",
     ],
 )
 def test_what_is_no_sender_is_refused_at_once(text: str) -> None:

@@ -368,6 +368,8 @@ def test_a_fault_of_the_account_that_was_reported_costs_no_message(inbox: Inbox,
         ("452 4.2.2 Mailbox full", LATER, Fault.MAILBOX),
         ("552 5.2.2 Mailbox full", LATER, Fault.MAILBOX),
         ("552 Requested mail action aborted: exceeded storage allocation", LATER, Fault.MAILBOX),
+        # Yahoo's words.
+        ("552 1 Requested mail action aborted, mailbox not found", REFUSED, None),
         ("552 5.2.3 Too long for this mailbox", REFUSED, Fault.MESSAGE),
         ("552 5.3.4 Too long", REFUSED, Fault.MESSAGE),
         ("553 5.6.7 Not in ASCII", REFUSED, Fault.MESSAGE),

@@ -235,8 +235,9 @@ class Repository:
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
         entries = await self.storage.entries(subject)
-        if not entries:
-            raise errors.DamagedError("the events of a contact are gone")
+        if not entries or max(head.version, head.snapshot_version) > entries[-1].seq:
+            # What is gone may be a stop.
+            raise errors.DamagedError(f"the last events of contact {subject.hex()} are gone: verify the record")
         return Record(
             subject=subject,
             version=head.version,

@@ -77,7 +77,7 @@ def diagnose(status: str, words: str, *, told_hard: bool = False) -> Cause:
         told_hard: Whether the provider itself says that the address is dead, so that the words alone may confirm it.
     """
     codes = {code for code in (status, *STATUS.findall(words)) if code and not _SAYS_NOTHING.fullmatch(code)}
-    plain = " ".join(_NAMES.sub(" ", words).split())
+    plain = _plain(words)
     if _ELSEWHERE.search(plain):
         return Cause.ELSEWHERE
     says_nobody = _NOBODY.search(plain) is not None
@@ -88,6 +88,18 @@ def diagnose(status: str, words: str, *, told_hard: bool = False) -> Cause:
     if says_nobody or not codes or all(map(_may_be_the_address, codes)):
         return Cause.UNSAID
     return Cause.ELSEWHERE
+
+
+def say_nobody_is_there(words: str) -> bool:
+    """
+    Whether the words alone say that nobody is at the address, and name no other cause.
+    """
+    plain = _plain(words)
+    return _NOBODY.search(plain) is not None and _ELSEWHERE.search(plain) is None
+
+
+def _plain(words: str) -> str:
+    return " ".join(_NAMES.sub(" ", words).split())
 
 
 def _may_be_the_address(code: str) -> bool:

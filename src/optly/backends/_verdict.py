@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly.backends._diagnosis import Cause, diagnose
+from optly.backends._diagnosis import Cause, diagnose, say_nobody_is_there
 from optly.messages import Fault, Outcome, Receipt
 
 _NOT_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -130,9 +130,11 @@ def _sort(reply: Reply, step: Step, *, permanent: bool) -> tuple[Outcome, Fault 
     code, status = reply.code, reply.status
     if code in _OURS or status in _SYSTEM_OR_SENDER or (permanent and _is_account(reply)):
         return Outcome.RETRY_LATER, Fault.BACKEND
-    if status in _MAILBOX or (code == _TOO_LONG and not status and step is Step.RCPT):
+    # Yahoo says 552 of a mailbox that it cannot find.
+    full = code == _TOO_LONG and not (step is Step.RCPT and not status and say_nobody_is_there(reply.text))
+    if status in _MAILBOX or (full and not status and step is Step.RCPT):
         return Outcome.RETRY_LATER, Fault.MAILBOX
-    if permanent and (code == _TOO_LONG or status in _TOO_LONG_STATUS or status.startswith("5.6.")):
+    if permanent and (full or status in _TOO_LONG_STATUS or status.startswith("5.6.")):
         return Outcome.REFUSED, Fault.MESSAGE
     if step is Step.MAIL:
         return Outcome.RETRY_LATER, Fault.BACKEND

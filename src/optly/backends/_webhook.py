@@ -19,7 +19,7 @@ _log = logging.getLogger("optly")
 LONGEST_BODY: Final = 256 * 1024  # the most that SNS and EventBridge send; Twilio sends less
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_DECODER: Final = json.JSONDecoder()
+_DECODER: Final = json.JSONDecoder(strict=False)  # lines were broken on the way
 
 
 class RejectedError(Exception):

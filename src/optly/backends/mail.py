@@ -54,6 +54,7 @@ _RETURNED = re.compile(
 )
 _RETURNED_TO = re.compile(r"^[> \t]*to:[ \t]*(.{1,300})$", re.ASCII | re.IGNORECASE | re.MULTILINE)
 
+_CUT: Final = "!\n "  # what Sendmail puts into a line that is too long
 _ENCODINGS = ("base64", "quoted-printable")
 _DELIVERED_TO = (
     "delivered-to",
@@ -325,7 +326,7 @@ def _records(parts: Iterable[Mail]) -> Iterator[Json]:
     """
     for part in parts:
         if part.get_content_maintype() == "text" and (text := decoded(part).lstrip()).startswith("{"):
-            record = first_object(text) or {}
+            record = first_object(text.replace(_CUT, "")) or {}
             if record.get("Type") == "Notification":
                 record = first_object(text_of(record, "Message")) or {}
             if is_record(record):

@@ -78,17 +78,33 @@ class Sender:
         Raises:
             ConfigurationError: It is not exactly one address, with or without a name.
         """
-        wanted = "a sender is written as Name <address>, with the name in quotes if it contains a comma"
+        wanted = "a sender is written as Name <address>, with the name in quotes if it contains , : ; ( or )"
         if not text.isprintable():
             raise ConfigurationError(wanted)
         try:
             (mailbox,) = SMTP.header_factory("From", text).addresses
         except Exception:  # The library's parser may raise anything.
             raise ConfigurationError(wanted) from None
+        if not _is_all_of(mailbox, text):
+            raise ConfigurationError(wanted)
         try:
             return cls(name=mailbox.display_name, address=EmailAddress.parse(mailbox.addr_spec))
         except AddressError as error:
             raise ConfigurationError(f"the sender is {error}") from None
+
+
+def _is_all_of(mailbox: Address, text: str) -> bool:
+    """
+    Whether nothing was left out of a sender, such as a comment: that would be the name of someone else.
+    """
+    name, bracket, address = text.strip().rpartition("<")
+    if address.removesuffix(">" if bracket else "") != mailbox.addr_spec:
+        return False
+    return "=?" in name or _letters(name) == _letters(mailbox.display_name)
+
+
+def _letters(name: str) -> str:
+    return "".join(name.translate({ord('"'): None, ord("\\"): None}).split())
 
 
 @attrs.frozen(kw_only=True)

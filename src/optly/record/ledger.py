@@ -71,9 +71,22 @@ class Entry:
         Raises:
             SerializationError: The payload cannot be read.
         """
-        record = parse(self.payload)
-        slots = record.get("commitments", {})
+        record = self.record()
+        slots = record["commitments"]
         return from_record(record, {slot: openings[slot].value for slot in slots if openings and slot in openings})
+
+    def record(self) -> dict[str, Any]:
+        """
+        Return what was hashed, as an object of JSON with its commitments by slot.
+
+        Raises:
+            SerializationError: The payload cannot be read.
+        """
+        record = parse(self.payload)
+        commitments = record.setdefault("commitments", {}) if type(record) is dict else None
+        if type(commitments) is not dict or not all(type(each) is str for each in commitments.values()):
+            raise SerializationError("a stored record is not that of an event")
+        return record  # type: ignore[no-any-return]
 
     def slots(self) -> tuple[str, ...]:
         """
@@ -82,7 +95,7 @@ class Entry:
         Raises:
             SerializationError: The payload cannot be read.
         """
-        return tuple(parse(self.payload).get("commitments", {}))
+        return tuple(self.record()["commitments"])
 
 
 def link(previous: bytes, payload: bytes) -> bytes:
@@ -247,7 +260,7 @@ def verify_chain(
     commitments: dict[str, str] = {}
     for entry in entries:
         try:
-            record: Any = parse(entry.payload)
+            record = entry.record()
             entry.event()
         except SerializationError:
             found(Finding.UNREADABLE, entry.seq, "the event cannot be read")
@@ -259,9 +272,9 @@ def verify_chain(
             found(Finding.REORDERED, entry.seq, "the event was written at another place in the chain")
         if record and (record.get("organisation"), record.get("subject")) != (organisation, contact):
             found(Finding.FOREIGN, entry.seq, "the event was recorded for another contact or organisation")
-        for slot, commitment in (record.get("commitments") or {}).items():
+        for slot, commitment in record.get("commitments", {}).items():
             commitments[slot] = commitment
-            if slot in openings and not hmac.compare_digest(openings[slot].commitment(slot), commitment):
+            if slot in openings and openings[slot].commitment(slot) != commitment:
                 found(Finding.VALUE_ALTERED, entry.seq, f"the value kept for {slot} is not the one that was recorded")
     for slot in sorted(openings.keys() - commitments.keys()):
         found(Finding.VALUE_ALTERED, None, f"a value is kept for {slot}, which no event mentions")
@@ -500,7 +513,7 @@ def open_note(note: str, public_keys: Iterable[bytes]) -> Checkpoint | None:
             if signature[:4] == _key_id(name, public_key):
                 try:
                     Ed25519PublicKey.from_public_bytes(public_key).verify(signature[4:], body)
-                except InvalidSignature:
+                except (InvalidSignature, ValueError):  # or it is no key
                     continue
                 return checkpoint
     return None
