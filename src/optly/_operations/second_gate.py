@@ -27,13 +27,21 @@ def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tup
     notice says. Empty if the message is obsolete.
     """
     if payload.kind is PayloadKind.RECEIPT:
-        return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
+        return tuple(c for c in payload.choices if _is_latest(payload, c, standing, now))
     if payload.kind is PayloadKind.STOPPED:
         return tuple(c for c in payload.choices if _stands(payload, c, standing, now))
     question = standing.question(payload.question or "")
     if question is None or question.state is not QuestionState.OPEN or now > question.expires_at:
         return ()
     return question.choices
+
+
+def _is_latest(payload: Payload, choice: Choice, standing: Standing, now: datetime) -> bool:
+    """
+    Whether a receipt is about the consent that counts now. Of a later one there is a later receipt.
+    """
+    consent = standing.consent(choice.channel, choice.purpose, choice.line, now)
+    return consent is not None and (payload.at is None or consent.at <= payload.at)
 
 
 def _stands(payload: Payload, choice: Choice, standing: Standing, now: datetime) -> bool:
