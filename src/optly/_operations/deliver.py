@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from optly._operations import rates
@@ -28,6 +28,8 @@ from optly.protocols import MessageState
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
+
+_TIDIED_EVERY: Final = timedelta(minutes=1)
 
 _NOT_STARTED: Final = Receipt(
     outcome=Outcome.RETRY_LATER, reply="not sent: the backend has trouble", fault=Fault.BACKEND, begun=False
@@ -60,9 +62,13 @@ async def deliver_batches(app: Application) -> Deliveries:
 
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
+    now = app.settings.clock()
     if deliveries.total:
         await seal(app)
-        await app.storage.expire(app.settings.clock())
+    # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
+    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
+        await app.storage.expire(now)
+        app.tidied.at = now
 
 
 async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple[Deliveries, bool]:

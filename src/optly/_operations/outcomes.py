@@ -123,9 +123,10 @@ class Outcomes:
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
-        Take a message out of the queue without an event.
+        Take a message out of the queue without an event. Of one that goes to nobody on record its row goes too: anybody
+        can ask for any number of them.
         """
-        self.settlements.append(settlement(message.row, MessageState.WITHHELD))
+        self.settlements.append(settlement(message.row, MessageState.WITHHELD, forget=not message.recorded))
         if counted:
             self.counts["withheld"] += 1
 

@@ -22,11 +22,15 @@ from optly.record.events import LinkKind
 _log = logging.getLogger("optly")
 
 
-def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None = None) -> Settlement:
+def settlement(
+    row: OutboxMessage, state: MessageState, due_at: datetime | None = None, *, forget: bool = False
+) -> Settlement:
     """
-    Return the change that moves a row of the outbox to *state*.
+    Return the change that moves a row of the outbox to *state*, or removes it.
     """
-    return Settlement(subject=row.subject, message=row.message, attempts=row.attempts, state=state, due_at=due_at)
+    return Settlement(
+        subject=row.subject, message=row.message, attempts=row.attempts, state=state, due_at=due_at, forget=forget
+    )
 
 
 @attrs.define(kw_only=True)
