@@ -196,7 +196,7 @@ def test_no_page_says_a_word_that_is_in_no_catalogue(bracketed: tuple[Path, ...]
     for path, form in person.look_around(f"{MOUNT}/new-link"):
         for typed in ("", "?", EMAIL):
             person.send("POST", path, form | {"address": typed})
-    for path in ("/nothing", "/l/unknown", "/u/unknown", "/me/details", "/help"):
+    for path in ("", "/nothing", "/l/unknown", "/u/unknown", "/me/details", "/help"):
         person.send("GET", MOUNT + path)
     person.send("POST", f"{MOUNT}/help")
     shown = {path.rpartition("/")[2] for path in person.read}

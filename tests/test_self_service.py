@@ -622,7 +622,7 @@ def test_nothing_goes_to_an_address_that_nobody_has(w: World) -> None:
     w.manager.deliver()
     assert w.emails.outbox == []
     assert w.manager.find("nobody@example.com") is None
-    assert w.manager.backlog() == {MessageState.WITHHELD: 3}
+    assert w.manager.backlog() == {}
     assert all(b"nobody" not in message.body for message in w.storage.messages("acme", MessageState.WITHHELD, 9))
 
 

@@ -225,6 +225,8 @@ def walk(w: World, ask: Callable[..., httpx.Response], origin: str, path: str) -
     """
     Open a question, fetch what the page needs, answer, and stop with the button of a mail program.
     """
+    front = ask("GET", f"{origin}{path}", follow_redirects=True)
+    assert (200, True) == (front.status_code, "Choose what Acme Ltd can send you" in front.text)
     ada = w.add()
     message = w.ask(ada)
     code, token = code_in(message), stop_token_in(message)

@@ -26,6 +26,7 @@ from limits.storage import MemoryStorage as Counters
 from limits.storage import storage_from_string
 from portal.counting import HERE, SECRET, THERE, allowed, ask_often, limiter
 from services import MYSQL, POSTGRESQL, database, missing, reached
+from world import world
 
 from optly.errors import ConfigurationError, StorageUnavailableError
 from optly.portal.limits import Limiter, Limits, client_address
@@ -150,6 +151,35 @@ def test_many_misses_are_told_once_in_a_window(caplog: pytest.LogCaptureFixture)
     clock.advance(timedelta(hours=1, microseconds=1))
     assert allowed(lambda: it.may_miss(HERE), 9) == 9
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("places", [1, 100])
+def test_nothing_is_written_beyond_the_limits(tmp_path: Path, places: int) -> None:
+    """
+    Of links that open nothing, of new links for strangers, and of their messages: the store grows no further, however
+    often anybody tries, from one place or from many.
+    """
+    path = tmp_path / "optly.jsonl"
+    clock = FrozenClock()
+    manager = world(FileStorage(path), clock=clock).manager
+    limits = Limits(misses="20/hour", misses_by_client="10/hour", new_links="10/hour", new_links_by_client="5/hour")
+    portal = manager.portal(limits=limits)
+    form = (("content-type", "application/x-www-form-urlencoded"),)
+
+    def grown() -> int:
+        before = path.stat().st_size
+        for number in range(100):
+            place = f"192.0.{number % places}.1"
+            portal.handle(Request(method="GET", path=f"/l/{number:026x}", remote_addr=place))
+            typed = f"address=p{number}@example.com".encode()
+            portal.handle(Request(method="POST", path="/new-link", headers=form, body=typed, remote_addr=place))
+        return path.stat().st_size - before
+
+    assert grown() > 0
+    manager.deliver()
+    assert {} == manager.backlog()
+    assert 0 == grown()
+    manager.close()
 
 
 @pytest.mark.parametrize(

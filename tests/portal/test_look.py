@@ -535,5 +535,5 @@ def test_every_template_has_a_sample(tmp_path: Path) -> None:
     import optly.portal
 
     shipped = {path.name for path in (Path(optly.portal.__file__).parent / "templates").iterdir()}
-    parts = {f"{name}.html.j2" for name in ("page", "parts", "head", "header", "footer")}
+    parts = {f"{name}.html.j2" for name in ("page", "parts", "head", "header", "footer", "new_link_form")}
     assert shipped - parts == {f"{sample.template}.html.j2" for sample in samples(ACME, MOUNT)}

@@ -629,6 +629,30 @@ def test_what_is_no_form_is_refused(
     assert before == acme.record()
 
 
+# ---- the front page
+
+
+@pytest.mark.parametrize("path", ["/", "", "//"])
+def test_whoever_types_the_address_in_is_told_how_to_get_to_their_page(acme: Acme, visitor: Visitor, path: str) -> None:
+    """
+    And has a link sent from there, if their address is on record. What it says is the same for everyone.
+    """
+    before = acme.record()
+    page = visitor.get(path)
+    assert (200, "Your choices – Acme Ltd", "Choose what Acme Ltd can send you") == (
+        page.status,
+        page.title,
+        re.findall("<h1>(.*?)</h1>", page.text)[0],
+    )
+    assert before == acme.record()
+    sent = visitor.press(page, "/new-link", address=EMAIL)
+    assert sent.text == visitor.press(page, "/new-link", address="nobody@example.com").text
+    acme.manager.deliver()
+    assert [EMAIL] == [message.to for message in acme.world.emails.outbox]
+    assert 200 == visitor.get(f"/l/{code_in(acme.world.emails.outbox[0])}").status
+    assert 405 == visitor.post(path).status
+
+
 # ---- when something fails
 
 

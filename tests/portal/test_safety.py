@@ -48,7 +48,7 @@ LINK_POSTS = sorted(
     "/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "POST" in views and rest != ("stop",)
 )
 LINK_LOOKS = sorted("/".join(("", *rest)) for rest, views in _BY_A_LINK.items() if "GET" in views)
-PUBLIC = ["/help", "/new-link", "/nothing", "/l/0000000000000000", "/u/forged"]
+PUBLIC = ["/", "/help", "/new-link", "/nothing", "/l/0000000000000000", "/u/forged"]
 
 # What the forms of all these pages hold, filled in so that each would do something.
 FILLED_IN = {

@@ -237,7 +237,7 @@ def test_a_stop_is_undone_once_and_no_other(w: World) -> None:
     assert w.manager.open(first).undo is None
     w.manager.undo(first)
     assert not w.allowed()
-    w.later()
+    w.later(timedelta(hours=1))  # the notice of the second waits for as long
     w.manager.undo(undo_of(w, EMAIL))
     assert w.allowed()
 

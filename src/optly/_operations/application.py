@@ -5,7 +5,7 @@ The application: what every operation of one manager works with.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +73,15 @@ class Backend:
     pace: Pace = attrs.field(factory=Pace)
 
 
+@attrs.define
+class Tidied:
+    """
+    When this process last removed what has expired; None before it first did.
+    """
+
+    at: datetime | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Application:
     settings: Settings
@@ -81,6 +90,7 @@ class Application:
     storage: AsyncStorage
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
+    tidied: Tidied = attrs.field(factory=Tidied, init=False, repr=False, eq=False)
 
     @property
     def hears_complaints(self) -> bool:

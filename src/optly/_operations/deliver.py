@@ -8,7 +8,9 @@ connections. A batch has one message for each contact.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from optly._operations import rates
 from optly._operations.application import Application
@@ -22,6 +24,8 @@ from optly.contacts import Channel
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
+
+_TIDIED_EVERY: Final = timedelta(minutes=1)
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:
@@ -50,9 +54,13 @@ async def deliver_batches(app: Application) -> Deliveries:
 
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
+    now = app.settings.clock()
     if deliveries.total:
         await seal(app)
-        await app.storage.expire(app.settings.clock())
+    # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
+    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
+        await app.storage.expire(now)
+        app.tidied.at = now
 
 
 async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple[Deliveries, bool]:

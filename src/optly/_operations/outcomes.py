@@ -176,9 +176,11 @@ class Outcomes:
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
-        Take a message out of the queue without an event.
+        Take a message out of the queue without an event. Of one that goes to nobody on record its row goes too: anybody
+        can ask for any number of them.
         """
-        self._end(message.row, settlement(message.row, MessageState.WITHHELD), "withheld" if counted else "")
+        settled = settlement(message.row, MessageState.WITHHELD, forget=not message.recorded)
+        self._end(message.row, settled, "withheld" if counted else "")
 
     def discard(self, row: OutboxMessage) -> None:
         """

@@ -136,7 +136,7 @@ class Payload:
         return Contact(self.contact or row.subject.hex())
 
 
-def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, now: datetime) -> Payload | None:
+def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing) -> Payload | None:
     """
     Return the receipt for the valid consents among *events*; None if there are none.
 
@@ -153,7 +153,7 @@ def receipt(to: tuple[Channel, int], events: Sequence[Event], after: Standing, n
         line=line,
         language=after.language,
         choices=tuple(choice for event in given for choice in event.choices),
-        at=now,
+        at=max(event.occurred_at for event in given),
     )
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-from optly._operations import complaints, details, proof, rates, second_gate, sessions
+from optly._operations import complaints, details, proof, rates, second_gate, sessions, told
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
 from optly._operations.outcomes import LONGEST_DELAY, Outcomes
@@ -25,6 +25,10 @@ from optly.record.events import Choice
 from optly.record.standing import Standing
 from optly.rules import Decision, Reason
 from optly.timeline.for_evidence import as_fragment, as_text
+
+# What needs no event if it is obsolete: a reminder of what was answered, and what is told of a choice that was taken
+# back or made anew.
+_NEEDLESS: Final = frozenset({PayloadKind.REMINDER, PayloadKind.RECEIPT, PayloadKind.STOPPED})
 
 # A standing with all that stands against it, and the addresses by line.
 Context: TypeAlias = tuple[Standing, dict[int, Address]]
@@ -194,9 +198,12 @@ async def _gate(
     decision = second_gate.gate_queued(app, message.contact, payload, choices, standing, now)
     address = addresses.get(payload.line) if _reaches(payload, standing) else None
     if decision and address is not None:
+        if (waits := await told.wait_until(app, message, choices, now)) is not None:
+            outcomes.defer(message, waits)
+            return None
         return _Permission(message=message, address=address, choices=choices, reason=decision.reason)
-    if decision is None and payload.kind is PayloadKind.REMINDER:
-        outcomes.drop(message, counted=True)  # they have answered, so a reminder needs no event
+    if decision is None and payload.kind in _NEEDLESS:
+        outcomes.drop(message, counted=True)
     else:
         outcomes.withhold(message, record, _withholding(app, message, decision))
     return None

@@ -22,9 +22,11 @@ from optly.record.events import LinkKind
 _log = logging.getLogger("optly")
 
 
-def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None = None) -> Settlement:
+def settlement(
+    row: OutboxMessage, state: MessageState, due_at: datetime | None = None, *, forget: bool = False
+) -> Settlement:
     """
-    Return the change that moves a row of the outbox to *state*.
+    Return the change that moves a row of the outbox to *state*, or removes it.
     """
     return Settlement(
         subject=row.subject,
@@ -34,6 +36,7 @@ def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None 
         tries=row.tries,
         state=state,
         due_at=due_at,
+        forget=forget,
     )
 
 

@@ -570,5 +570,5 @@ class Repository:
     ) -> tuple[OutboxMessage, ...]:
         if plan.receipt_to is None or not self.settings.receipts or plan.receipt_to[0] not in self.served:
             return ()
-        payload = receipt(plan.receipt_to, events, after, now)
+        payload = receipt(plan.receipt_to, events, after)
         return () if payload is None else (encode(payload, subject, self.settings.random(16), now),)

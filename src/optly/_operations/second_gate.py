@@ -27,7 +27,7 @@ def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tup
     notice says. Empty if the message is obsolete.
     """
     if payload.kind is PayloadKind.RECEIPT:
-        return tuple(c for c in payload.choices if standing.consent(c.channel, c.purpose, c.line, now) is not None)
+        return tuple(c for c in payload.choices if _is_latest(payload, c, standing, now))
     if payload.kind is PayloadKind.STOPPED:
         assert payload.undo is not None
         stop = payload.undo.stop
@@ -41,6 +41,14 @@ def standing_choices(payload: Payload, standing: Standing, now: datetime) -> tup
 def _is_stopped_by(stop: int | None, standing: Standing, choice: Choice, now: datetime) -> bool:
     latest = standing.stop(choice.channel, choice.purpose, choice.line, now)
     return latest is not None and latest.repeats(stop)
+
+
+def _is_latest(payload: Payload, choice: Choice, standing: Standing, now: datetime) -> bool:
+    """
+    Whether a receipt is about the consent that counts now. Of a later one there is a later receipt.
+    """
+    consent = standing.consent(choice.channel, choice.purpose, choice.line, now)
+    return consent is not None and (payload.at is None or consent.at <= payload.at)
 
 
 def is_obsolete(payload: Payload, choices: Sequence[Choice], standing: Standing, now: datetime) -> bool:

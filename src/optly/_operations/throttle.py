@@ -36,14 +36,17 @@ async def count(app: Application, action: str, key: str, limits: Limits) -> None
         key: The contact, line, address or challenge it is counted for.
 
     Raises:
-        TooManyTriesError: It exceeds a limit. It is counted nevertheless.
+        TooManyTriesError: It exceeds a limit. Beyond one nothing is counted.
     """
     now = app.settings.clock()
     for limit, within in limits:
         seconds = int(within.total_seconds())
         if (
             await app.storage.count(
-                sha256(f"often\0{app.settings.organisation.key}\0{action}\0{seconds}\0{key}"), now, now + within
+                sha256(f"often\0{app.settings.organisation.key}\0{action}\0{seconds}\0{key}"),
+                now,
+                now + within,
+                most=limit,
             )
             > limit
         ):

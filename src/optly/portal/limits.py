@@ -103,14 +103,14 @@ class Limits:
     store: str | Counters | None = attrs.field(default=None, repr=False)
 
 
-# Adds one to the count of a window under a name, and returns the count.
-_Count: TypeAlias = "Callable[[limits.RateLimitItem, bytes], int]"
+# Adds one to the count of a window under a name, and returns the count. From a number on, it may write nothing.
+_Count: TypeAlias = "Callable[[limits.RateLimitItem, bytes, int], int]"
 
 
 def _in_our_store(storage: Storage, clock: Clock) -> _Count:
-    def count(window: limits.RateLimitItem, name: bytes) -> int:
+    def count(window: limits.RateLimitItem, name: bytes, most: int) -> int:
         now = clock()
-        return storage.count(name, now, now + _length(window))
+        return storage.count(name, now, now + _length(window), most=most)
 
     return count
 
@@ -137,8 +137,9 @@ def _in_another(store: str | Counters) -> _Count:
         raise ConfigurationError(wrong)
     counters = made
 
-    def count(window: limits.RateLimitItem, name: bytes) -> int:
-        return counters.incr(window.key_for(name.hex()), window.get_expiry())
+    def count(window: limits.RateLimitItem, name: bytes, most: int) -> int:
+        key = window.key_for(name.hex())
+        return counters.incr(key, window.get_expiry()) if most else counters.get(key) + 1
 
     return count
 
@@ -149,8 +150,9 @@ class Limiter:
     Counts the requests to the pages of one organisation, and says whether each is within the limits. Safe to share
     between threads; however many requests arrive at once, in any process, the limit holds.
 
-    Every call counts one request. If the store of counters fails, no new link is sent, and everything else is allowed:
-    a code has few attempts of its own, and nobody is kept from looking or stopping.
+    Every call counts one request, up to the limit: beyond it nothing is written. If the store of counters fails, no
+    new link is sent, and everything else is allowed: a code has few attempts of its own, and nobody is kept from
+    looking or stopping.
     """
 
     _organisation: str
@@ -186,9 +188,12 @@ class Limiter:
         """
         Count a new link requested by *client*. Call this before the address is looked up.
         """
-        return self._by_client("new_links_by_client", client, otherwise=False) and self._is_within(
-            "new_links", "", otherwise=False
+        # Whether there is room for anybody comes first, so that nobody's name is written where there is none.
+        room = all(
+            (self._number(window, "new_links", "", 0) or 0) <= window.amount for window in self._windows["new_links"]
         )
+        by_client = room and self._by_client("new_links_by_client", client, otherwise=False)
+        return by_client and self._is_within("new_links", "", otherwise=False)
 
     def may_try_digits(self, client: str) -> bool:
         """
@@ -201,10 +206,14 @@ class Limiter:
         Count an invalid link tried by *client*. Call this after the link was looked up, so that a valid link works
         whatever else the client tried.
         """
+        beyond = False
         for window in self._windows["misses"]:
-            if self._number(window, "misses", "") == window.amount + 1:
+            number = self._number(window, "misses", "", window.amount + 1) or 0
+            if number == window.amount + 1:
                 _log.warning("many invalid links are being tried", extra={"limit": repr(window)})
-        return self._by_client("misses_by_client", client, otherwise=True)
+            beyond = beyond or number > window.amount
+        # Whoever tries so many from many places must not fill the store with the names of those places either.
+        return beyond or self._by_client("misses_by_client", client, otherwise=True)
 
     def _by_client(self, what: str, client: str, *, otherwise: bool) -> bool:
         # On a socket without addresses all clients look the same, and one would use up the limit of all.
@@ -215,20 +224,21 @@ class Limiter:
         Count one request, and return whether it is within every limit, or *otherwise* if the store fails.
         """
         for window in self._windows[what]:
-            number = self._number(window, what, who)
+            number = self._number(window, what, who, window.amount)
             if number is None:
                 return otherwise
             if number > window.amount:
                 return False
         return True
 
-    def _number(self, window: limits.RateLimitItem, what: str, who: str) -> int | None:
+    def _number(self, window: limits.RateLimitItem, what: str, who: str, most: int) -> int | None:
         """
-        Count one request in a window, and return the count, or None if the store of counters fails.
+        Count one request in a window, and return the count, or None if the store of counters fails. From *most* on
+        nothing is written, so with 0 it only says what the count would be.
         """
         place = f"{self._organisation}\0{window.key_for(what, who)}"
         try:
-            return self._count(window, hmac.digest(self._secret, place.encode(), "sha256"))
+            return self._count(window, hmac.digest(self._secret, place.encode(), "sha256"), most)
         except Exception as error:  # each storage has its own errors, and none may fail a page
             _log.error(
                 "rate limiter unavailable; requests are not being counted", extra={"error": type(error).__qualname__}

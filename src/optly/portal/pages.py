@@ -57,6 +57,7 @@ _IN_A_SESSION: Final[Mapping[tuple[str, ...], Views]] = {
 _RENEWING: Final = frozenset({sessions.enter, sessions.stay, own.change, own.prove})
 
 _FOR_EVERYONE: Final[Mapping[str, Views]] = {
+    "": {"GET": public.show_front},
     "new-link": {"GET": public.show_new_link, "POST": public.send_new_link},
     "help": {"GET": public.show_help},
 }

@@ -15,6 +15,13 @@ from optly.protocols.http import Response
 _NO_LINK_THERE = N_("We cannot send a link there. Try your email address or your mobile number, or contact us")
 
 
+def show_front(visit: Visit) -> Response:
+    """
+    Show what these pages are to someone who typed their address in, and how they come to their own.
+    """
+    return visit.page("front", title=N_("Your choices"), value="", error=None)
+
+
 def show_help(visit: Visit) -> Response:
     """
     Show what these pages are and who to ask.

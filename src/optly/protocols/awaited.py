@@ -277,13 +277,16 @@ class AsyncStorage(Protocol):
         Remove every code of a contact and return how many there were.
         """
 
-    async def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
+    async def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         """
         Add *by* to the count under *key* and return the new count. The count starts again once the *until* given with
         its first call has passed. Atomic: two callers at once get two different numbers.
 
         Args:
             key: Up to 64 bytes.
+            most: From this count on nothing is written, and a number above it is returned: what goes on beyond a limit
+                must not fill the store. With 0, nothing is counted. None for no limit. Callers at once may write
+                somewhat more.
         """
 
     async def expire(self, now: datetime) -> int:

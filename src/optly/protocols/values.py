@@ -249,6 +249,7 @@ class Settlement:
         state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
             is final and empties its body.
         due_at: When to try again; only used for a message that is requeued.
+        forget: Whether a final outcome removes the row rather than keep it, without its body.
     """
 
     subject: bytes
@@ -258,6 +259,7 @@ class Settlement:
     tries: int
     state: MessageState
     due_at: datetime | None = None
+    forget: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -157,6 +157,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         lease_until=bindparam("until"),
     ),
     "finish": update(t.outbox).where(*_claimed).values(state=bindparam("state_"), body=bindparam("empty"), **_counted),
+    "forget_message": delete(t.outbox).where(*_claimed),
     "doubt": update(t.outbox).where(*_claimed).values(state=_state(MessageState.IN_DOUBT), **_counted),
     "requeue": update(t.outbox)
     .where(*_claimed)
@@ -194,6 +195,9 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "lock_code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
     "drop_code": delete(t.codes).where(_is(t.codes.c.code_key, "key")),
     "counter": select(t.counters.c.number).where(_is(t.counters.c.code_key, "key")),
+    "live_counter": select(t.counters.c.number).where(
+        _is(t.counters.c.code_key, "key"), t.counters.c.until >= bindparam("now")
+    ),
     "expire_codes": delete(t.codes).where(t.codes.c.expires_at < bindparam("now")),
     "expire_counters": delete(t.counters).where(t.counters.c.until < bindparam("now")),
     # ---- an organisation's own

@@ -320,7 +320,12 @@ class MemoryStorage:
                 self._changed("revoke_codes", subject)
             return count
 
-    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
+    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
+        if most is not None:
+            with self._reading:
+                number, ends = self._state.counters.get(key, (0, now))
+            if (known := number if now <= ends else 0) >= most:
+                return known + by
         with self._changing:
             number, ends = self._state.counters.get(key, (0, until))
             number, ends = (by, until) if ends < now else (number + by, ends)
@@ -537,6 +542,6 @@ def _settle(state: State, settlement: protocols.Settlement) -> None:
         state.outbox[name] = Queued(queued.organisation, message)
     elif settlement.state is protocols.MessageState.IN_DOUBT:
         state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
-    else:
+    elif not settlement.forget:
         message = attrs.evolve(message, body=b"")
         state.settled[name] = Queued(queued.organisation, message, settlement.state)

@@ -221,7 +221,12 @@ class SQLStorage:
     def revoke_codes(self, subject: bytes) -> int:
         return self._database.write(lambda session: session.change("forget_codes", contact=subject))
 
-    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1) -> int:
+    def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
+        if most is not None:
+            counted = self._database.read(lambda session: session.rows("live_counter", key=key, now=to_micros(now)))
+            if (known := _first(counted) or 0) >= most:
+                return int(known) + by
+
         def work(session: Session) -> int:
             session.change("count", code_key=key, number=by, until=to_micros(until), now=to_micros(now))
             number: int = _first(session.rows("counter", key=key))
@@ -398,7 +403,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     """
     Record the outcome of messages, and return how many of them were still claimed.
     """
-    requeue, doubt, finish = [], [], []
+    requeue, doubt, finish, forget = [], [], [], []
     for settlement in sorted(settlements, key=_key):
         claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
@@ -407,9 +412,11 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
                 requeue.append({**claim, "again_at": again_at})
             case protocols.MessageState.IN_DOUBT:
                 doubt.append(claim)
+            case _ if settlement.forget:
+                forget.append(claim)
             case _:
                 finish.append({**claim, "state_": settlement.state.value, "empty": b""})
-    rows = {"requeue": requeue, "doubt": doubt, "finish": finish}
+    rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
     return sum(session.change_each(name, each) for name, each in rows.items())
 
 

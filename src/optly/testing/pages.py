@@ -183,6 +183,7 @@ def _public(home: str) -> Iterator[_Named]:
     stopped = {"title": "Stopped", "what": what, "goes_on": True, "undo": None, "ended": (), "undo_sent": False}
     yield "stopped by token", public | stopped
     again = {**public, "title": "Send me a new link"}
+    yield "front", {**public, "title": "Your choices", "error": None, "value": ""}
     yield "new_link", again | {"error": None, "value": ""}
     yield "new_link error", again | {"error": _ERROR, "value": "ada@"}
     yield "help", public | {"title": "Help"}

@@ -85,6 +85,18 @@ class CodesContract(Contract):
             storage.count(name, until + TICK, until + TICK, 2),
         ]
 
+    def test_nothing_is_counted_beyond_the_most(self, storage: Storage) -> None:
+        """
+        The number that is returned is above it each time. Once the time has passed, it is counted again.
+        """
+        name, until = key(), NOW + 10 * TICK
+        counts = [storage.count(name, NOW, until, most=2) for _ in range(5)]
+        assert counts == [1, 2, 3, 3, 3]
+        assert storage.count(name, until, until, 4, most=2) == 6
+        assert storage.count(name, until, until) == 3
+        assert storage.count(name, until, until, most=3) == 4
+        assert [1, 1, 1] == [storage.count(name, until + TICK, until + TICK, most=most) for most in (0, 0, 2)]
+
     def test_what_has_expired_is_cleared_away(self, storage: Storage, ada: Contact) -> None:
         """
         Codes and counters whose last instant has passed, and no others.

@@ -143,6 +143,19 @@ class OutboxContract(Contract):
         assert list(storage.overdue(ada.organisation, late, 9)) == []
         assert list(storage.claim([claim_of(message)], late, late)) == []
 
+    def test_a_message_may_be_forgotten(self, storage: Storage, ada: Contact) -> None:
+        """
+        Nothing of it stays, not even in the counts. One that was claimed again since is left alone.
+        """
+        message, kept = ada.message(), ada.message()
+        storage.append([ada.commit(queue=[message, kept])])
+        sending = {m.message: m for m in storage.claim([claim_of(message), claim_of(kept)], NOW, NOW)}
+        forgotten = attrs.evolve(settlement(sending[message.message], MessageState.WITHHELD), forget=True)
+        late = attrs.evolve(forgotten, message=kept.message, attempts=2)
+        storage.settle([forgotten, late])
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
+        assert list(storage.messages(ada.organisation, MessageState.WITHHELD, 9)) == []
+
     def test_a_message_is_put_back(self, storage: Storage, ada: Contact) -> None:
         """
         With its body, at its new time and with its new counts, which the next claim leaves as they are.
