@@ -145,7 +145,9 @@ def build(
     """
     require_channel(Channel.EMAIL, message)
     _check(message)
-    target = EmailAddress.parse(message.to)
+    target = EmailAddress.recognise(message.to)
+    if target != EmailAddress.recorded(message.to):
+        raise AddressError("a message goes to an email address alone, without a name or a scheme")
     addresses = [sender.address, target, return_path or sender.address]
     written = [address.ascii_value or address.value for address in addresses]
     utf8 = not all(map(str.isascii, written))
