@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -14,7 +15,7 @@ import attrs
 import email_validator
 import phonenumbers
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from world import EMAIL_OFFERS, World, world
 
@@ -34,6 +35,7 @@ from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 from optly.protocols.http import Request
 from optly.results import Effect
 from optly.rules import Reason
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 ADA_EMAIL = "ada@bücher.example.com"
@@ -209,10 +211,8 @@ class Retired:
         return self.w.manager.receive(event).effect
 
     def may_be_sent(self) -> tuple[bool, bool]:
-        return tuple(  # type: ignore[return-value]
-            self.w.manager.check(who, channel, "offers").allowed
-            for who, channel in ((ADA_EMAIL, Channel.EMAIL), (DANISH, Channel.SMS))
-        )
+        check = self.w.manager.check
+        return check(ADA_EMAIL, Channel.EMAIL, "offers").allowed, check(DANISH, Channel.SMS, "offers").allowed
 
     def gets_the_news(self) -> set[str]:
         self.w.manager.deliver()
@@ -337,3 +337,62 @@ def test_a_stop_from_a_line_that_nobody_has_and_no_table_knows_is_one(sender: st
     event = InboundMessage(id="text", backend="memory", channel=channel, sender=sender, text="STOP", at=w.clock())
     assert w.manager.receive(event).effect is Effect.STOPPED
     assert w.manager.check(sender, channel, "offers").reason is Reason.OBJECTED
+
+
+STORES: dict[str, Callable[[Path], Any]] = {
+    "memory": lambda _: MemoryStorage(),
+    "file": lambda directory: FileStorage(directory / "optly.jsonl"),
+    "sqlite": lambda directory: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
+}
+
+
+CHANNELS = {AddressKind.EMAIL: Channel.EMAIL, AddressKind.PHONE: Channel.SMS}
+
+
+def is_accepted(written: tuple[str, AddressKind]) -> bool:
+    try:
+        return bool(recognise_address(*written))
+    except AddressError:
+        return False
+
+
+def named(kind: AddressKind, line: str | Address) -> dict[str, Any]:
+    return {kind.value: line}
+
+
+def recognised(written: tuple[str, AddressKind]) -> Address:
+    return recognise_address(*written)
+
+
+@pytest.mark.parametrize("store", ["memory", "file", pytest.param("sqlite", marks=pytest.mark.slow)])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_line_that_a_store_has_taken_is_lost_to_another_release(
+    store: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """
+    A stop from it counts, one that was made before still does, and so does what an erasure leaves in its place.
+    """
+    written = data.draw(st.lists(WRITTEN.filter(is_accepted), min_size=2, max_size=4, unique_by=recognised))
+    release = data.draw(st.sampled_from(list(PATCHES)))
+    lines = [recognise_address(*each) for each in written]
+    with closing(STORES[store](tmp_path_factory.mktemp("store"))) as storage:
+        w = world(storage)
+        manager = w.manager
+        people = [manager.add_contact(name=f"Person {n}", **named(line.kind, line)) for n, line in enumerate(lines)]
+        manager.import_objections([lines[0]], CHANNELS[lines[0].kind], how="list")
+        manager.erase(people[1])
+        with another_release(release):
+            for n, (line, person) in enumerate(zip(lines, people, strict=True)):
+                channel = CHANNELS[line.kind]
+                if n > 1:
+                    assert manager.find(line.value, channel) == person
+                    event = InboundMessage(
+                        id=f"text {n}", backend="memory", channel=channel, sender=line.value, text="STOP", at=w.clock()
+                    )
+                    assert manager.receive(event).effect is Effect.STOPPED
+                    assert manager.check(person, channel, "offers").reason is Reason.OBJECTED
+                found = manager.check(line.value, channel, "offers")
+                assert found.reason is (Reason.SUPPRESSED if n == 1 else Reason.OBJECTED)
+                manager.add_contact(name="Imported again", **named(line.kind, line.value))
+                assert not manager.check(line.value, channel, "offers")
