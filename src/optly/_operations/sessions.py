@@ -17,7 +17,7 @@ from optly._operations.keyed import require_keys
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts import Address, AddressKind, Contact, recognise_address, recorded_address
+from optly.contacts import Address, AddressKind, Contact, is_email, recognise_address, recorded_address
 from optly.errors import NoBackendError, SessionError, WrongDigitsError
 from optly.protocols import StoredCode
 from optly.record.commands import RequestService
@@ -155,7 +155,7 @@ def read_line(text: str) -> Address:
     Raises:
         AddressError: It is neither of them.
     """
-    return recognise_address(text, AddressKind.EMAIL if "@" in text else AddressKind.PHONE)
+    return recognise_address(text, AddressKind.EMAIL if is_email(text) else AddressKind.PHONE)
 
 
 async def request_link(app: Application, text: str, language: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from optly.contacts import Channel, Contact
+from optly.contacts import Channel, Contact, is_email
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 
@@ -26,7 +26,7 @@ def find_contact(manager: ConsentManager, who: str) -> Contact | None:
     who = who.strip()
     if _ID.fullmatch(who):
         return Contact(who.lower())
-    return manager.find(who, Channel.EMAIL if "@" in who else Channel.SMS)
+    return manager.find(who, Channel.EMAIL if is_email(who) else Channel.SMS)
 
 
 def get_contact(manager: ConsentManager, who: Contact | str) -> Contact:

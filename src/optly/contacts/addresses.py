@@ -310,6 +310,13 @@ class Account(_Unshown):
 Address: TypeAlias = EmailAddress | PhoneNumber | PostalAddress | Account
 
 
+def is_email(text: str) -> bool:
+    """
+    Whether *text* is more of an email address than of anything else: there is an @ in it, of whatever width.
+    """
+    return not set(text).isdisjoint("@＠﹫")
+
+
 def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB") -> Address:
     """
     Parse *text* as an address of *kind* that someone gives to be written to or called. An address that is already
