@@ -189,11 +189,14 @@ def read_domain(domain: str) -> tuple[str, str]:
 
 
 def _in_ascii(shown: str) -> str:
+    return shown if shown.isascii() else _idna(shown)
+
+
+@lru_cache(maxsize=4096)
+def _idna(shown: str) -> str:
     """
     Return the IDNA form of a domain as it is shown: that of each label is computed from its letters alone.
     """
-    if shown.isascii():
-        return shown
     return ".".join(
         label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in shown.split(".")
     )
