@@ -214,6 +214,11 @@ class Retired:
         check = self.w.manager.check
         return check(ADA_EMAIL, Channel.EMAIL, "offers").allowed, check(DANISH, Channel.SMS, "offers").allowed
 
+    def digits(self, to: str) -> str:
+        self.w.manager.deliver()
+        texts = [message.text for message in self.w.emails.outbox if message.to.startswith(to)]
+        return re.findall(r"\b\d{6}\b", " ".join(texts))[-1]
+
     def gets_the_news(self) -> set[str]:
         self.w.manager.deliver()
         return {message.to for message in self.w.emails.outbox if message.subject == "This week"}
@@ -315,6 +320,26 @@ def test_all_else_goes_on(there: Retired) -> None:
     assert {BOB, "ada@xn--bcher-kva.example.com"} == {message.to for message in there.w.emails.outbox}
     with pytest.raises(AddressError):
         manager.change_details(ada, phone="+4537112708")
+
+
+def test_their_own_pages_go_on(there: Retired) -> None:
+    """
+    From the code that is sent to that line to the copy, the complaint and the proof of another address.
+    """
+    manager, me = there.w.manager, there.w.manager.self_service
+    session = me.step_up(me.request_code(there.link), there.digits("ada@"))
+    assert [ADA_EMAIL] == [address.value for address in me.details(session).lines]
+    assert me.history(session).lines[1] == "a•••@b•••.com"
+    assert me.send_copy(session) == "a•••@b•••.com"
+    complaint = me.complain(session, "You write too often.")
+    me.propose(session, EmailAddress.parse("new@example.com"))
+    session = me.prove(session, AddressKind.EMAIL, there.digits("new@"))
+    assert ["new@example.com"] == [address.value for address in me.details(session).lines]
+    manager.deliver()
+    assert manager.complaint(complaint.reference).reply_to == EmailAddress.recorded(ADA_EMAIL)
+    subjects = [message.subject for message in there.w.emails.outbox if message.to == "ada@xn--bcher-kva.example.com"]
+    for wanted in ("code", "copy", "complaint", "details"):
+        assert any(wanted in subject for subject in subjects), subjects
 
 
 def test_a_line_that_nobody_has_is_judged(there: Retired) -> None:
