@@ -775,6 +775,12 @@ def test_a_subject_is_what_stands_after_the_marks(written: str, subject: str) ->
         ("'Ada@x.org' < ada@example.com >", "ada@example.com"),
         ("ada@example.com (Ada)", "ada@example.com"),
         ('"Ada" "(at home)" <ada@example.com>', "ada@example.com"),
+        ("ada..b@docomo.ne.jp", "ada..b@docomo.ne.jp"),
+        ('"ada..b"@docomo.ne.jp', '"ada..b"@docomo.ne.jp'),
+        ('"Ada" <"ada..b"@docomo.ne.jp>', '"ada..b"@docomo.ne.jp'),
+        ('"Lovelace, Ada" <"ada l"@example.com>', '"ada l"@example.com'),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("'o'brien@example.com'", "o'brien@example.com"),
         ("Ada <ada@example.com> via List <list@example.net>", "list@example.net"),
     ],
 )

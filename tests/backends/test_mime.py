@@ -338,6 +338,8 @@ def test_a_header_is_not_repeated_in_another_case() -> None:
         ("ada@example.com", "ada@example.com", False),
         ("ada@bücher.de", "ada@xn--bcher-kva.de", False),
         ("jürgen@bücher.de", "jürgen@bücher.de", True),
+        ('"ada..b"@docomo.ne.jp', '"ada..b"@docomo.ne.jp', False),
+        ('"ada b"@example.com', '"ada b"@example.com', False),
     ],
 )
 def test_an_address_goes_out_in_ascii_where_it_has_such_a_form(to: str, recipient: str, utf8: bool) -> None:
@@ -357,7 +359,8 @@ def test_a_sender_outside_ascii_needs_utf8_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["", "ada", "ada@example.com, eve@example.com", "Ada <ada@example.com>", "+447911123456"]
+    "to",
+    ["", "ada", "ada@example.com, eve@example.com", "Ada <ada@example.com>", "mailto:ada@example.com", "+447911123456"],
 )
 def test_what_is_no_address_is_not_written_to(to: str) -> None:
     """

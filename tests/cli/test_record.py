@@ -141,6 +141,21 @@ def test_numbers_can_be_imported_too(runner: CliRunner, host: World) -> None:
     ]
 
 
+def test_a_list_stops_those_whom_nobody_could_add(runner: CliRunner, host: World) -> None:
+    """
+    Whatever another system took is stopped; a line that cannot be read at all is named.
+    """
+    numbers = ["+4537112709", "07999 000000", "Ada <ada@example.com>", "12", "tel:+254-135-429940"]
+    addresses = ["ada..b@docomo.ne.jp", "root@localhost", "Bo <bo@example.com>", "@example.com", "ada@example.invalid,"]
+    for channel, listed, good in ((Channel.SMS, numbers, (0, 1, 4)), (Channel.EMAIL, addresses, (0, 1, 2, 4))):
+        arguments = ["import-objections", "-", "--channel", channel.value, "--how", "fair", "--at", AT, "--json"]
+        result = runner.invoke(optly, arguments, input="\n".join(listed))
+        bad = [line for line in range(1, 6) if line - 1 not in good]
+        assert {"recorded": len(good), "malformed_lines": bad} == json.loads(result.stdout)
+        assert 1 == result.exit_code
+        assert {Reason.OBJECTED} == {host.manager.check(listed[n], channel, "offers").reason for n in good}
+
+
 def test_a_list_that_cannot_be_read_is_wrong_usage(runner: CliRunner, host: World, tmp_path: Path) -> None:
     """
     A missing file, another encoding, or a list without its source.

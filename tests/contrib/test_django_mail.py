@@ -154,6 +154,19 @@ def test_a_mail_to_several_becomes_one_for_each_who_may_have_it(shop: Shop) -> N
     assert stop_of(shop.sent[0]) != stop_of(shop.sent[1])
 
 
+def test_an_address_in_quotes_is_written_to_as_it_is(shop: Shop) -> None:
+    """
+    Beside a name, too.
+    """
+    quoted = '"ada l"@example.com'
+    shop.agreed(email=quoted, phone=None)
+    offer(f"Ada <{quoted}>").send()
+    [sent] = shop.sent
+    assert [f"Ada <{quoted}>"] == sent.to
+    [address] = email.message_from_bytes(sent.message().as_bytes(), policy=email.policy.default)["To"].addresses
+    assert ("ada l", "example.com") == (address.username, address.domain)
+
+
 def test_the_mail_of_the_site_stays_as_it_was(shop: Shop) -> None:
     """
     So that it can be sent again, and to others.

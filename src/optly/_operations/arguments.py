@@ -12,17 +12,14 @@ from optly.contacts import addresses
 from optly.errors import NaiveDatetimeError
 
 
-def read_addresses(
-    email: str | addresses.EmailAddress | None,
-    phone: str | addresses.PhoneNumber | None,
-    address: str | addresses.PostalAddress | None,
-    account: str | addresses.Account | None,
-) -> list[addresses.Address]:
+def each_address(
+    email: str | addresses.EmailAddress | None = None,
+    phone: str | addresses.PhoneNumber | None = None,
+    address: str | addresses.PostalAddress | None = None,
+    account: str | addresses.Account | None = None,
+) -> list[tuple[str | addresses.Address, addresses.AddressKind]]:
     """
-    Read the addresses of a contact.
-
-    Raises:
-        AddressError: One is malformed.
+    Return each address that a call names, with its kind.
     """
     texts = (
         (email, addresses.AddressKind.EMAIL),
@@ -30,7 +27,7 @@ def read_addresses(
         (address, addresses.AddressKind.POST),
         (account, addresses.AddressKind.ACCOUNT),
     )
-    return [addresses.parse_address(text, kind) for text, kind in texts if text is not None]
+    return [(text, kind) for text, kind in texts if text is not None]
 
 
 def read_line(
@@ -44,8 +41,8 @@ def read_line(
     Raises:
         AddressError: An address is malformed.
     """
-    numbers = () if line is None else (line,)
-    return Named(numbers=numbers, addresses=tuple(read_addresses(email, phone, None, None)))
+    named = tuple(addresses.recognise_address(text, kind) for text, kind in each_address(email, phone))
+    return Named(numbers=() if line is None else (line,), addresses=named)
 
 
 def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addresses.Channel]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly.contacts import Address, Channel, EmailAddress, parse_address
+from optly.contacts import Address, Channel, EmailAddress, recorded_address
 from optly.keys import Keys
 from optly.protocols import Identifier, Reference, Suppression
 from optly.record.events import (
@@ -31,7 +31,7 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
     Return the addresses of a contact's lines by number, including removed lines but not erased ones.
     """
     return {
-        line.number: parse_address(openings[slot].value, line.kind)
+        line.number: recorded_address(openings[slot].value, line.kind)
         for line in standing.lines
         if (slot := f"line_{line.number}") in openings
     }
@@ -181,7 +181,7 @@ class BlindIndex:
         identifiers = []
         for event in events:
             if isinstance(event, LineAdded):
-                addresses[event.line] = parse_address(event.personal[f"line_{event.line}"], event.kind)
+                addresses[event.line] = recorded_address(event.personal[f"line_{event.line}"], event.kind)
             if isinstance(event, LineAdded | LineReinstated):
                 idkey = self.idkeys(addresses[event.line])[0]
                 identifiers.append(Identifier(idkey=idkey, subject=subject, line=event.line, key_version=version))

@@ -25,7 +25,7 @@ from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Record
-from optly.contacts import Address, AddressKind, Channel, Contact, parse_address
+from optly.contacts import Address, AddressKind, Channel, Contact, is_email, parse_address, recorded_address
 from optly.errors import (
     AddressError,
     AmbiguousLineError,
@@ -85,7 +85,7 @@ class Reply:
 
     @property
     def address(self) -> Address:
-        return parse_address(self.value, self.channel.kind)
+        return recorded_address(self.value, self.channel.kind)
 
 
 def acknowledge_by(at: datetime) -> datetime:
@@ -105,7 +105,7 @@ def read_reply_address(address: str | Address) -> Address:
     """
     if isinstance(address, str):
         kind = AddressKind.POST
-        if "@" in address:
+        if is_email(address):
             kind = AddressKind.EMAIL
         elif _NUMBER.fullmatch(address.strip()):
             kind = AddressKind.PHONE

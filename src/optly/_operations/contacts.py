@@ -5,17 +5,20 @@ Contacts: adding, finding, changing and erasing them, and reading their records.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from optly._operations.application import Application
+from optly._operations.arguments import each_address
 from optly._operations.blind_index import line_values
 from optly._operations.lines import Named, require_line
 from optly._operations.repository import Plan, Planner, Record
-from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber
+from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber, parse_address, recognise_address
 from optly.contacts.parties import stricter
 from optly.errors import (
+    AddressError,
     AmbiguousContactError,
     AmbiguousLineError,
     ConflictError,
@@ -31,6 +34,35 @@ from optly.record.ledger import Opening
 from optly.record.standing import Standing
 
 _ATTEMPTS = 10
+
+
+async def known_address(app: Application, text: str | Address, kind: AddressKind) -> Address:
+    """
+    Read an address that the host names. One that a library does not accept is one all the same if anything is on
+    record under it.
+
+    Raises:
+        AddressError: It is malformed.
+    """
+    try:
+        return parse_address(text, kind)
+    except AddressError as error:
+        with suppress(AddressError):
+            address = recognise_address(text, kind)
+            found = await app.storage.find(app.index.all_idkeys(address))
+            if found.holders or found.suppressions:
+                return address
+        raise error from None
+
+
+async def known_addresses(app: Application, *given: Any) -> list[Address]:
+    """
+    Read the addresses that the host gives of a contact, as `each_address` takes them.
+
+    Raises:
+        AddressError: One is malformed.
+    """
+    return [await known_address(app, text, kind) for text, kind in each_address(*given)]
 
 
 async def holders(app: Application, address: Address) -> tuple[Contact, ...]:

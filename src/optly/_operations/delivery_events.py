@@ -12,7 +12,7 @@ from optly._operations.application import Application
 from optly._operations.contacts import holders
 from optly._operations.received import apply_once, having, is_erased, line_of, together
 from optly._operations.sent import FULL_ID, Sent, find_sent, recipient
-from optly.contacts import Contact, parse_address
+from optly.contacts import Contact, recognise_address
 from optly.errors import AddressError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.record.commands import RecordDelivery
@@ -62,7 +62,7 @@ async def _recipients(app: Application, event: DeliveryEvent) -> tuple[Contact, 
     if event.contact:
         return ()
     try:
-        return await holders(app, parse_address(event.to, event.channel.kind))
+        return await holders(app, recognise_address(event.to, event.channel.kind))
     except AddressError:
         return ()
 
@@ -90,7 +90,7 @@ async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> S
     if not event.contact or not event.to:
         return None
     try:
-        line = await line_of(app, contact, parse_address(event.to, event.channel.kind))
+        line = await line_of(app, contact, recognise_address(event.to, event.channel.kind))
     except AddressError:
         return None
     if line is None:
@@ -103,7 +103,7 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
     Record a delivery event about an address alone. A stop is recorded even for an unknown address, which is then added.
     """
     try:
-        address = parse_address(event.to, event.channel.kind)
+        address = recognise_address(event.to, event.channel.kind)
     except AddressError:
         return Received(effect=Effect.UNKNOWN, event=event)
     lines = await having(app, address, add=event.status is not DeliveryStatus.BOUNCED)

@@ -15,7 +15,7 @@ from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts import Address, AddressKind, Channel, parse_address
+from optly.contacts import Address, AddressKind, Channel, recorded_address
 from optly.errors import AnswerError, MissingLineError, NoBackendError, WrongDigitsError
 from optly.instants import end_of_day
 from optly.links import SESSION_LIFE, UNDO_LIFE, Undo, challenge, proposal_key
@@ -41,7 +41,7 @@ class _Proposal:
 
     @property
     def address(self) -> Address:
-        return parse_address(self.value, self.kind)
+        return recorded_address(self.value, self.kind)
 
 
 async def details(access: Access) -> Details:

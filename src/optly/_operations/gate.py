@@ -13,9 +13,9 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
-from optly._operations.contacts import recorded_until
+from optly._operations.contacts import known_address, recorded_until
 from optly._operations.lines import Named, require_line
-from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address
+from optly.contacts import Address, Channel, Contact, PhoneNumber
 from optly.errors import AddressError, NotPermittedError, RegisterError
 from optly.protocols import RegisterName, Suppression
 from optly.record.consent import fold
@@ -271,7 +271,7 @@ async def screen(
     parsed: list[Address | None] = []
     for address in addresses:
         try:
-            parsed.append(parse_address(address, channel.kind))
+            parsed.append(await known_address(app, address, channel.kind))
         except AddressError:
             parsed.append(None)
     wellformed = [address for address in parsed if address is not None]

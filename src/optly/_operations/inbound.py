@@ -19,7 +19,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
 from optly._operations.sent import Sent, find_sent, recipient, stops_of_ours
-from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
+from optly.contacts import Channel, Contact, reaching, recognise_address, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
@@ -148,7 +148,7 @@ async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool
     addresses = []
     for sender in (event.sender, *event.also_from):
         with suppress(AddressError):  # a short code, or a name to which nobody can reply
-            addresses.append(parse_address(sender, event.channel.kind))
+            addresses.append(recognise_address(sender, event.channel.kind))
     for address in addresses:
         if lines := await having(app, address, add=False):
             return lines

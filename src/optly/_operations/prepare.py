@@ -17,7 +17,7 @@ from optly._operations.outcomes import LONGEST_DELAY, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record
-from optly.contacts import Address, AddressKind, parse_address
+from optly.contacts import Address, AddressKind, recognise_address
 from optly.errors import RetryableError
 from optly.messages import Message
 from optly.record.commands import WithholdMessage
@@ -270,7 +270,7 @@ async def _unrecorded_address(app: Application, payload: Payload, standing: Stan
             return None
         case PayloadKind.ALERT:
             obsolete = second_gate.is_obsolete(payload, (), standing, now)
-            return None if obsolete else parse_address(app.settings.organisation.email, AddressKind.EMAIL)
+            return None if obsolete else recognise_address(app.settings.organisation.email, AddressKind.EMAIL)
         case _:
             return await details.proposal(app, payload)
 

@@ -12,7 +12,7 @@ from optly._operations.application import Application
 from optly._operations.contacts import add_address, numbers_of
 from optly._operations.lines import Named, require_line, require_lines
 from optly._operations.repository import Plan
-from optly.contacts import Address, Channel, Contact, Subscriber, Wording, parse_address, parse_domain
+from optly.contacts import Address, Channel, Contact, Subscriber, Wording, recognise_address, recognise_domain
 from optly.contacts.parties import require_key
 from optly.errors import AddressError, UsageError
 from optly.record.commands import (
@@ -167,7 +167,7 @@ async def object_for_domain(
     """
     Record an objection for every address at a domain: in the record of a contact, or in one of its own.
     """
-    named = parse_domain(domain)
+    named = recognise_domain(domain)
     for key in purposes:
         app.settings.purpose(key)
     if contact is None:
@@ -198,7 +198,7 @@ async def import_objections(
     recorded, malformed = 0, []
     for position, text in enumerate(addresses, 1):
         try:
-            address = parse_address(text, channel.kind)
+            address = recognise_address(text, channel.kind)
         except AddressError:
             malformed.append(position)
             continue

@@ -17,7 +17,7 @@ from optly._operations.keyed import require_keys
 from optly._operations.lines import WRITTEN_TO_BY, lines_of, writes_to
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
-from optly.contacts import Address, AddressKind, Contact, parse_address
+from optly.contacts import Address, AddressKind, Contact, is_email, recognise_address, recorded_address
 from optly.errors import LinkError, NoBackendError, SessionError, WrongDigitsError
 from optly.locale.i18n import read_tag
 from optly.protocols import StoredCode
@@ -178,7 +178,7 @@ def read_line(text: str) -> Address:
     Raises:
         AddressError: It is neither of them.
     """
-    return parse_address(text.strip(), AddressKind.EMAIL if "@" in text else AddressKind.PHONE)
+    return recognise_address(text, AddressKind.EMAIL if is_email(text) else AddressKind.PHONE)
 
 
 async def request_link(app: Application, text: str, language: str) -> None:
@@ -198,7 +198,7 @@ async def send_requested_link(app: Application, payload: Payload) -> None:
     """
     Queue a MyOptly link to the address that was entered, if it is on record.
     """
-    address = parse_address(payload.address, payload.channel.kind)
+    address = recorded_address(payload.address, payload.channel.kind)
     matches = await app.storage.find(app.index.idkeys(address))
     for identifier in (row for rows in matches.holders.values() for row in rows):
         line = identifier.line

@@ -18,9 +18,10 @@ from optly.messages.plain import clean
 MOST_FIELDS: Final = 10  # with the same name
 _LONGEST_FIELD: Final = 4000
 
-_ANGLE_ADDRESS = re.compile(r"<\s*([^<>\s]+@[^<>\s@]+)\s*>")
-_BARE_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"'@]+")
-_QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+_ANGLE_ADDRESS = re.compile(rf"<\s*((?:{_QUOTED}|[^<>\s]+)@[^<>\s@]+)\s*>")
+_BARE_ADDRESS = re.compile(rf"(?:{_QUOTED}|[^\s<>()\[\],;:\"'][^\s<>()\[\],;:\"]*)@[^\s<>()\[\],;:\"'@]+")
+_QUOTED_NAME = re.compile(rf"{_QUOTED}(@?)")
 # In front of a subject: marks of a reply, a forward or an automatic reply, and what gateways add.
 _SUBJECT_MARK = re.compile(
     r"\s*(?:"
@@ -96,6 +97,6 @@ def addresses_in(header: str) -> list[str]:
     """
     Return the addresses in a header, the one that counts first.
     """
-    plain = _QUOTED_NAME.sub(" ", header)
+    plain = _QUOTED_NAME.sub(lambda found: found[0] if found[1] else " ", header)
     # The last, because what comes before it is a name.
     return _ANGLE_ADDRESS.findall(plain)[::-1] or _BARE_ADDRESS.findall(plain) or _ANGLE_ADDRESS.findall(header)[::-1]

@@ -161,7 +161,9 @@ def build(
     """
     require_channel(Channel.EMAIL, message)
     _check(message)
-    target = EmailAddress.parse(message.to)
+    target = EmailAddress.recognise(message.to)
+    if target != EmailAddress.recorded(message.to):
+        raise AddressError("a message goes to an email address alone, without a name or a scheme")
     addresses = [sender.address, target, return_path or sender.address]
     written = [address.ascii_value or address.value for address in addresses]
     utf8 = not all(map(str.isascii, written))
@@ -231,8 +233,8 @@ def by_library(parts: Parts, *, utf8: bool) -> bytes:
     mail = EmailMessage(policy=_UTF8 if utf8 else _ASCII)
     message = parts.message
     headers = {
-        "From": _mailbox(parts.origin, parts.sender.name),
-        "To": _mailbox(parts.target),
+        "From": _Mailbox(parts.origin, parts.sender.name),
+        "To": _Mailbox(parts.target),
         "Subject": message.subject,
         "Date": parts.at,
         "Message-ID": parts.message_id,
@@ -328,7 +330,7 @@ def _encoded_header(name: str, value: str) -> bytes:
 
 @lru_cache(maxsize=128)
 def _from(origin: str, name: str) -> bytes:
-    return _ASCII.fold_binary("From", _ASCII.header_factory("From", _mailbox(origin, name)))
+    return _ASCII.fold_binary("From", _ASCII.header_factory("From", _Mailbox(origin, name)))
 
 
 def _body(text: str) -> tuple[bytes, bytes]:
@@ -359,9 +361,19 @@ def _check(message: Message) -> None:
         raise UsageError("a message contains half of a surrogate pair, which is not a character") from None
 
 
-def _mailbox(address: str, name: str = "") -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(name, local, domain)
+class _Mailbox(Address):
+    """
+    An address that is written as it is. The library would quote what is in quotes, and not what two dots in a row need.
+    """
+
+    def __init__(self, address: str, name: str = "") -> None:
+        local, _, domain = address.rpartition("@")
+        super().__init__(name, local, domain)
+        self._written = address
+
+    @property
+    def addr_spec(self) -> str:
+        return self._written
 
 
 def _encoding(text: str) -> str | None:

@@ -224,7 +224,7 @@ class SMTPBackend:
             if isinstance(stops, StopAddress) and message.contact:
                 message = with_stop_address(message, stops.stop_address_for(message.contact, message.id))
             if path is not None and not isinstance(path, EmailAddress):
-                path = EmailAddress.parse(path.address_for(message.contact, message.id))
+                path = EmailAddress.recognise(path.address_for(message.contact, message.id))
         except Exception as error:  # A host's code may raise anything, and its message may contain an address.
             if isinstance(error, UsageError) and not isinstance(error, AddressError):
                 raise

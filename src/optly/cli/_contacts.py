@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
-from optly.contacts import Channel, Contact
+from optly.contacts import Channel, Contact, is_email
 from optly.errors import UnknownContactError
 from optly.manager import ConsentManager
 
@@ -36,7 +36,7 @@ def find_contact(manager: ConsentManager, who: str) -> Contact | None:
 
 
 def _written_to(address: str) -> Channel:
-    return Channel.EMAIL if "@" in address else Channel.SMS
+    return Channel.EMAIL if is_email(address) else Channel.SMS
 
 
 def get_contact(manager: ConsentManager, who: Contact | str) -> Contact:

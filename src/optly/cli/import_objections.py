@@ -52,7 +52,7 @@ def command(
     FILE is in UTF-8 with one email address or telephone number per line, or - to read standard input. Unknown addresses
     are added as contacts. If interrupted, running it again with the same --at resumes.
 
-    The exit code is 1 if any line is not an address. Those lines are reported and skipped.
+    The exit code is 1 if any line cannot be read as an address at all. Those lines are reported and skipped.
 
     \b
     Examples:

@@ -11,8 +11,11 @@ from optly.contacts.addresses import Channel as Channel
 from optly.contacts.addresses import EmailAddress as EmailAddress
 from optly.contacts.addresses import PhoneNumber as PhoneNumber
 from optly.contacts.addresses import PostalAddress as PostalAddress
+from optly.contacts.addresses import is_email as is_email
 from optly.contacts.addresses import parse_address as parse_address
-from optly.contacts.addresses import parse_domain as parse_domain
+from optly.contacts.addresses import recognise_address as recognise_address
+from optly.contacts.addresses import recognise_domain as recognise_domain
+from optly.contacts.addresses import recorded_address as recorded_address
 from optly.contacts.channels import ELECTRONIC_MAIL as ELECTRONIC_MAIL
 from optly.contacts.channels import reaching as reaching
 from optly.contacts.channels import stopped_with as stopped_with

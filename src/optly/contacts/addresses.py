@@ -10,17 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
-from functools import lru_cache
-from typing import ClassVar, Final, TypeAlias, assert_never
+from typing import ClassVar, TypeAlias, assert_never
 
 import attrs
 
+from optly.contacts import _mailboxes, _numbers
+from optly.contacts._mailboxes import caseless as caseless
 from optly.errors import AddressError, UnknownChannelError
-
-# A dot-atom, the only local part most people have. Anything else is left to email-validator, which is slower.
-_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-_MAX_EMAIL, _MAX_LOCAL = 254, 64  # RFC 5321 4.5.3.1
 
 
 class AddressKind(StrEnum):
@@ -93,41 +89,18 @@ _KINDS = {
 }
 
 
-def caseless(text: str) -> str:
+def recognise_domain(text: str) -> str:
     """
-    Return the form of *text* in which spellings that differ in case or in Unicode composition are equal.
-
-    Source: Unicode 15.1, section 3.13, D145 (canonical caseless matching), composed again afterwards.
-    """
-    if text.isascii():
-        return text.lower()
-    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
-    return unicodedata.normalize("NFC", folded)
-
-
-@lru_cache(maxsize=4096)
-def _domain(domain: str) -> tuple[str, str]:
-    """
-    Return the display form and the ASCII form of an email *domain*.
-    """
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        found = validate_email("a@" + domain, check_deliverability=False)
-    except EmailNotValidError:
-        raise AddressError("not an email address: the part after the @ is not a domain mail can reach") from None
-    assert found.ascii_domain is not None
-    return found.domain, found.ascii_domain.lower()
-
-
-def parse_domain(text: str) -> str:
-    """
-    Read the domain of email addresses, such as ``firm.example.com``, and return its IDNA form in lower case.
+    Read the domain of email addresses, such as ``firm.example.com``, by its shape, and return its IDNA form in lower
+    case.
 
     Raises:
-        AddressError: It is not a domain that mail can reach. A whole address is none: name what is after the @.
+        AddressError: It is not a domain with a dot in it. A whole address is none: name what is after the @.
     """
-    return _domain(text.strip().removeprefix("@"))[1]
+    ascii_domain = _mailboxes.read_domain(text.strip().removeprefix("@").removesuffix("."))[1]
+    if "." not in ascii_domain:
+        raise AddressError("not the domain of email addresses, such as firm.example.com")
+    return ascii_domain
 
 
 class _Unshown:
@@ -139,20 +112,6 @@ class _Unshown:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
-
-
-# What telephones type for an apostrophe, and what Asian keyboards type for the sign.
-_TYPED_FOR: Final = str.maketrans("’‘＠", "''@")
-
-
-def _as_typed(text: str) -> str:
-    """
-    Return an email address without what is copied along with it: white space, and marks that nobody sees.
-    """
-    if text.isascii():
-        return text.strip()
-    seen = [place for place, sign in enumerate(text) if not sign.isspace() and unicodedata.category(sign) != "Cf"]
-    return text[seen[0] : seen[-1] + 1].translate(_TYPED_FOR) if seen else ""
 
 
 @attrs.frozen(repr=False)
@@ -173,30 +132,34 @@ class EmailAddress(_Unshown):
     @classmethod
     def parse(cls, text: str) -> EmailAddress:
         """
-        Read an address as a person types or copies it: with white space and unseen marks around it, and ’ for '.
+        Read an address as a person types or copies it, and judge whether mail can reach it.
+
+        What is copied along is left out: white space, unseen marks, a name with the address in angle brackets,
+        ``mailto:``, a comma behind it. An address that has to be written in quotes, such as one with two dots in a row,
+        may be typed without.
 
         Raises:
             AddressError: It is not an address. Deliverability is not looked up.
         """
-        text = _as_typed(text)
-        local, at, domain = text.rpartition("@")
-        if not at or not local:
-            raise AddressError("not an email address: there is no @ with something on both sides of it")
-        if not _PLAIN_LOCAL.fullmatch(local):
-            from email_validator import EmailNotValidError, validate_email
+        return cls(*_mailboxes.judge_mailbox(text))
 
-            try:
-                local = validate_email(text, check_deliverability=False).local_part
-            except EmailNotValidError:
-                raise AddressError("not an email address: the part before the @ is malformed") from None
-        display, ascii_domain = _domain(domain)
-        value = f"{local}@{display}"
-        if (
-            len(local) > _MAX_LOCAL
-            or max(len(value.encode()), len(local.encode()) + 1 + len(ascii_domain)) > _MAX_EMAIL
-        ):
-            raise AddressError("not an email address: it is too long")
-        return cls(value=value, normal=f"{caseless(local)}@{ascii_domain}")
+    @classmethod
+    def recognise(cls, text: str) -> EmailAddress:
+        """
+        Read an address by its shape alone: for looking it up, and for stopping it. Equal to what `parse` returns, if
+        that accepts it.
+
+        Raises:
+            AddressError: It has not the shape of an address.
+        """
+        return cls(*_mailboxes.read_mailbox(text))
+
+    @classmethod
+    def recorded(cls, value: str) -> EmailAddress:
+        """
+        Return the address whose `value` is on record.
+        """
+        return cls(value=value, normal=_mailboxes.recorded_mailbox(value))
 
     @property
     def domain(self) -> str:
@@ -219,7 +182,9 @@ class EmailAddress(_Unshown):
         Enough of the address for its owner to recognise it: ``a•••@e•••.com``.
         """
         local, _, domain = self.value.rpartition("@")
-        return f"{local[0]}•••@{domain[0]}•••.{domain.rpartition('.')[2]}"
+        first = local.removeprefix('"')[0]
+        ending = f".{domain.rpartition('.')[2]}" if "." in domain else ""
+        return f"{first}•••@{domain[0]}•••{ending}"
 
 
 @attrs.frozen(repr=False)
@@ -228,7 +193,7 @@ class PhoneNumber(_Unshown):
     A telephone number in E.164 form, ``+447911123456``.
 
     The constructor checks only the shape of E.164, for numbers from the host's own records; `parse` also checks that
-    such a number can exist.
+    such a number can be in use, and `recognise` reads whatever has the shape of a number.
     """
 
     kind: ClassVar[AddressKind] = AddressKind.PHONE
@@ -236,18 +201,37 @@ class PhoneNumber(_Unshown):
 
     @value.validator
     def _is_e164(self, _attribute: object, value: str) -> None:
-        if not _E164.fullmatch(value):
+        if not _numbers.E164.fullmatch(value):
             raise AddressError("not a telephone number in E.164 form, such as +447911123456")
 
     @classmethod
     def parse(cls, text: str, *, region: str = "GB") -> PhoneNumber:
         """
-        Read a number as a person types it. Without a country code it is a number of *region* (ISO 3166-1 alpha-2).
+        Read a number as a person types or copies it, and judge whether it can be in use. Without a country code it is
+        a number of *region* (ISO 3166-1 alpha-2).
 
         Raises:
-            AddressError: It is not a number that can exist.
+            AddressError: It is not a number that can be in use.
         """
-        return cls(_parse_number(text, region))
+        return cls(_numbers.judge_number(text, region))
+
+    @classmethod
+    def recognise(cls, text: str, *, region: str = "GB") -> PhoneNumber:
+        """
+        Read a number by its shape alone: for looking it up, and for stopping it. Equal to what `parse` returns, if that
+        accepts it.
+
+        Raises:
+            AddressError: It has not the shape of a number with its country code, or of one of the United Kingdom.
+        """
+        return cls(_numbers.read_number(text, region))
+
+    @classmethod
+    def recorded(cls, value: str) -> PhoneNumber:
+        """
+        Return the number whose `value` is on record.
+        """
+        return cls(value)
 
     @property
     def normal(self) -> str:
@@ -259,57 +243,6 @@ class PhoneNumber(_Unshown):
         Enough of the number for its owner to recognise it: the last two digits.
         """
         return f"•••{self.value[-2:]}"
-
-
-# Numbers that Ofcom keeps free for use in television and radio, each by the first of a thousand: nobody has them, and
-# everyone who tests an application types them. Source: https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
-# (as reported 2026-11-29).
-_DRAMA: Final = frozenset(
-    {
-        1134960000,  # Leeds
-        1144960000,  # Sheffield
-        1154960000,  # Nottingham
-        1164960000,  # Leicester
-        1174960000,  # Bristol
-        1184960000,  # Reading
-        1214960000,  # Birmingham
-        1314960000,  # Edinburgh
-        1414960000,  # Glasgow
-        1514960000,  # Liverpool
-        1614960000,  # Manchester
-        2079460000,  # London
-        1914980000,  # Tyneside, Durham and Sunderland
-        2896496000,  # Northern Ireland
-        2920180000,  # Cardiff
-        1632960000,  # no area
-        7700900000,  # mobile
-        8081570000,  # freephone
-        9098790000,  # premium rate
-        3069990000,  # UK-wide
-    }
-)
-
-
-def _is_for_drama(country: int | None, national: int) -> bool:
-    return country == 44 and national - national % 1000 in _DRAMA
-
-
-@lru_cache(maxsize=4096)
-def _parse_number(text: str, region: str) -> str:
-    import phonenumbers
-
-    region = region.upper()
-    if region not in phonenumbers.SUPPORTED_REGIONS:
-        raise AddressError("not a region: give its two letters, such as GB for the United Kingdom")
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        raise AddressError("not a telephone number: give it with its country code, such as +44 7911 123456") from None
-    if not phonenumbers.is_valid_number(number) and not _is_for_drama(number.country_code, number.national_number or 0):
-        raise AddressError("not a telephone number: no such number can be in use in its country")
-    if number.extension:
-        raise AddressError("not a telephone line of its own: leave the extension out")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 @attrs.frozen(repr=False)
@@ -377,17 +310,23 @@ class Account(_Unshown):
 Address: TypeAlias = EmailAddress | PhoneNumber | PostalAddress | Account
 
 
+def is_email(text: str) -> bool:
+    """
+    Whether *text* is more of an email address than of anything else: there is an @ in it, of whatever width.
+    """
+    return not set(text).isdisjoint("@＠﹫")
+
+
 def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB") -> Address:
     """
-    Parse *text* as an address of *kind*. An address that is already parsed passes through.
+    Parse *text* as an address of *kind* that someone gives to be written to or called. An address that is already
+    parsed passes through.
 
     Raises:
         AddressError: It is not an address, or is one of another kind.
     """
     if not isinstance(text, str):
-        if text.kind is not kind:
-            raise AddressError(f"an address of kind {kind} is needed, not of kind {text.kind}")
-        return text
+        return _of_kind(text, kind)
     match kind:
         case AddressKind.EMAIL:
             return EmailAddress.parse(text)
@@ -399,3 +338,45 @@ def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB")
             return Account.parse(text)
         case _:
             assert_never(kind)
+
+
+def recognise_address(text: str | Address, kind: AddressKind) -> Address:
+    """
+    Read *text* as an address of *kind* by its shape alone, to look it up or to stop it. No library that changes has a
+    say in whether someone is found, and stopped.
+
+    Raises:
+        AddressError: It has not the shape of an address, or is one of another kind.
+    """
+    if not isinstance(text, str):
+        return _of_kind(text, kind)
+    match kind:
+        case AddressKind.EMAIL:
+            return EmailAddress.recognise(text)
+        case AddressKind.PHONE:
+            return PhoneNumber.recognise(text)
+        case AddressKind.POST | AddressKind.ACCOUNT:
+            return parse_address(text, kind)
+        case _:
+            assert_never(kind)
+
+
+def recorded_address(value: str, kind: AddressKind) -> Address:
+    """
+    Return the address of *kind* whose value is on record.
+    """
+    match kind:
+        case AddressKind.EMAIL:
+            return EmailAddress.recorded(value)
+        case AddressKind.PHONE:
+            return PhoneNumber.recorded(value)
+        case AddressKind.POST | AddressKind.ACCOUNT:
+            return parse_address(value, kind)
+        case _:
+            assert_never(kind)
+
+
+def _of_kind(address: Address, kind: AddressKind) -> Address:
+    if address.kind is not kind:
+        raise AddressError(f"an address of kind {kind} is needed, not of kind {address.kind}")
+    return address

@@ -31,7 +31,7 @@ from optly._operations import (
     way_back,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
+from optly._operations.arguments import each_address, read_channels, read_instant, read_line
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
@@ -52,6 +52,7 @@ from optly.contacts import (
     Subscriber,
     Wording,
     parse_address,
+    recognise_address,
 )
 from optly.errors import UsageError
 from optly.keys import Keys
@@ -273,7 +274,7 @@ class AsyncConsentManager(Face):
         """
         return await contacts.add(
             self._app,
-            read_addresses(email, phone, address, account),
+            await contacts.known_addresses(self._app, email, phone, address, account),
             reference=reference,
             name=name,
             subscriber=subscriber,
@@ -294,7 +295,7 @@ class AsyncConsentManager(Face):
             AmbiguousContactError: Several contacts have it.
             UnknownChannelError: There is no such channel.
         """
-        return await contacts.find(self._app, parse_address(address, Channel.of(channel).kind))
+        return await contacts.find(self._app, recognise_address(address, Channel.of(channel).kind))
 
     async def holders(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> tuple[Contact, ...]:
         """
@@ -302,7 +303,7 @@ class AsyncConsentManager(Face):
 
         Arguments and errors as for `find`.
         """
-        return await contacts.holders(self._app, parse_address(address, Channel.of(channel).kind))
+        return await contacts.holders(self._app, recognise_address(address, Channel.of(channel).kind))
 
     async def find_reference(self, reference: str) -> Contact | None:
         """
@@ -353,7 +354,7 @@ class AsyncConsentManager(Face):
             name=name,
             subscriber=subscriber,
             language=language,
-            addresses=read_addresses(email, phone, address, account),
+            addresses=await contacts.known_addresses(self._app, email, phone, address, account),
             held_by=held_by,
             replaces=replaces,
             actor=actor,
@@ -384,7 +385,7 @@ class AsyncConsentManager(Face):
             AddressError: An address is malformed.
             UnknownContactError: There is no such contact.
         """
-        addresses = read_addresses(email, phone, address, account)
+        addresses = await contacts.known_addresses(self._app, email, phone, address, account)
         return await contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor)
 
     async def leave_line(
@@ -614,7 +615,7 @@ class AsyncConsentManager(Face):
             UnsoundWordingError: A consent to the wording of the question would not be valid.
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
-        typed = read_addresses(email, phone, None, None)
+        typed = [parse_address(text, kind) for text, kind in each_address(email, phone)]
         form = sign_up.Form(
             name=" ".join(name.split()),
             email=next((address for address in typed if isinstance(address, EmailAddress)), None),
@@ -1014,7 +1015,7 @@ class AsyncConsentManager(Face):
             AddressError: The address is malformed.
             UnknownChannelError: There is no such channel.
         """
-        return await way_back.offer(self._app, parse_address(address, Channel.of(channel).kind))
+        return await way_back.offer(self._app, recognise_address(address, Channel.of(channel).kind))
 
     async def import_objections(
         self,
@@ -1031,8 +1032,9 @@ class AsyncConsentManager(Face):
         Record an objection to marketing for the holder of each address, such as the stop list of another system or
         requests from the Fundraising Preference Service.
 
-        Unknown addresses are added as contacts. Malformed entries are skipped and reported. If interrupted, running it
-        again with the same *at* resumes.
+        Unknown addresses are added as contacts, those too with which nobody could be added otherwise, such as a number
+        out of use. Entries that cannot be read at all are skipped and reported. If interrupted, running it again with
+        the same *at* resumes.
 
         Args:
             channel: How to read addresses given as text: those for this channel.
@@ -1101,7 +1103,7 @@ class AsyncConsentManager(Face):
         if isinstance(who, Contact):
             named = read_line(line, email, phone)
             return await gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
-        address = parse_address(who, channel.kind)
+        address = await contacts.known_address(self._app, who, channel.kind)
         found = await gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
         return found[0]
 

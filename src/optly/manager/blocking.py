@@ -33,7 +33,7 @@ from optly._operations import (
     way_back,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import read_addresses, read_channels, read_instant, read_line
+from optly._operations.arguments import each_address, read_channels, read_instant, read_line
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
@@ -54,6 +54,7 @@ from optly.contacts import (
     Subscriber,
     Wording,
     parse_address,
+    recognise_address,
 )
 from optly.errors import UsageError
 from optly.keys import Keys
@@ -274,7 +275,7 @@ class ConsentManager(Face):
         return run_to_completion(
             contacts.add(
                 self._app,
-                read_addresses(email, phone, address, account),
+                run_to_completion(contacts.known_addresses(self._app, email, phone, address, account)),
                 reference=reference,
                 name=name,
                 subscriber=subscriber,
@@ -296,7 +297,7 @@ class ConsentManager(Face):
             AmbiguousContactError: Several contacts have it.
             UnknownChannelError: There is no such channel.
         """
-        return run_to_completion(contacts.find(self._app, parse_address(address, Channel.of(channel).kind)))
+        return run_to_completion(contacts.find(self._app, recognise_address(address, Channel.of(channel).kind)))
 
     def holders(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> tuple[Contact, ...]:
         """
@@ -304,7 +305,7 @@ class ConsentManager(Face):
 
         Arguments and errors as for `find`.
         """
-        return run_to_completion(contacts.holders(self._app, parse_address(address, Channel.of(channel).kind)))
+        return run_to_completion(contacts.holders(self._app, recognise_address(address, Channel.of(channel).kind)))
 
     def find_reference(self, reference: str) -> Contact | None:
         """
@@ -356,7 +357,7 @@ class ConsentManager(Face):
                 name=name,
                 subscriber=subscriber,
                 language=language,
-                addresses=read_addresses(email, phone, address, account),
+                addresses=run_to_completion(contacts.known_addresses(self._app, email, phone, address, account)),
                 held_by=held_by,
                 replaces=replaces,
                 actor=actor,
@@ -388,7 +389,7 @@ class ConsentManager(Face):
             AddressError: An address is malformed.
             UnknownContactError: There is no such contact.
         """
-        addresses = read_addresses(email, phone, address, account)
+        addresses = run_to_completion(contacts.known_addresses(self._app, email, phone, address, account))
         return run_to_completion(contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor))
 
     def leave_line(
@@ -624,7 +625,7 @@ class ConsentManager(Face):
             UnsoundWordingError: A consent to the wording of the question would not be valid.
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
-        typed = read_addresses(email, phone, None, None)
+        typed = [parse_address(text, kind) for text, kind in each_address(email, phone)]
         form = sign_up.Form(
             name=" ".join(name.split()),
             email=next((address for address in typed if isinstance(address, EmailAddress)), None),
@@ -1040,7 +1041,7 @@ class ConsentManager(Face):
             AddressError: The address is malformed.
             UnknownChannelError: There is no such channel.
         """
-        return run_to_completion(way_back.offer(self._app, parse_address(address, Channel.of(channel).kind)))
+        return run_to_completion(way_back.offer(self._app, recognise_address(address, Channel.of(channel).kind)))
 
     def import_objections(
         self,
@@ -1057,8 +1058,9 @@ class ConsentManager(Face):
         Record an objection to marketing for the holder of each address, such as the stop list of another system or
         requests from the Fundraising Preference Service.
 
-        Unknown addresses are added as contacts. Malformed entries are skipped and reported. If interrupted, running it
-        again with the same *at* resumes.
+        Unknown addresses are added as contacts, those too with which nobody could be added otherwise, such as a number
+        out of use. Entries that cannot be read at all are skipped and reported. If interrupted, running it again with
+        the same *at* resumes.
 
         Args:
             channel: How to read addresses given as text: those for this channel.
@@ -1131,7 +1133,7 @@ class ConsentManager(Face):
             return run_to_completion(
                 gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
             )
-        address = parse_address(who, channel.kind)
+        address = run_to_completion(contacts.known_address(self._app, who, channel.kind))
         found = run_to_completion(
             gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
         )

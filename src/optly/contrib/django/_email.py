@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import re
 from email.headerregistry import Address
-from email.utils import getaddresses
+from email.utils import getaddresses, unquote
 from typing import Any, Final
 
 import attrs
@@ -111,7 +111,7 @@ def personal(message: EmailMessage, recipient: Recipient, head: Letterhead, reas
     own = copy.copy(message)
     local, _, domain = recipient.address.rpartition("@")
     # Rebuilt from its parts, so that the email goes to the address that was looked up and to no other.
-    own.to = [str(Address(recipient.name, local, domain)) if recipient.name else recipient.address]
+    own.to = [str(Address(recipient.name, unquote(local), domain)) if recipient.name else recipient.address]
     own.cc, own.bcc = [], []
     own.extra_headers = {**_others(message, _REPLACED), **unsubscribe_headers(head.stop)}
     body = str(message.body or "")
