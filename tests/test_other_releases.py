@@ -217,7 +217,8 @@ class Retired:
     def digits(self, to: str) -> str:
         self.w.manager.deliver()
         texts = [message.text for message in self.w.emails.outbox if message.to.startswith(to)]
-        return re.findall(r"\b\d{6}\b", " ".join(texts))[-1]
+        found: list[str] = re.findall(r"\b\d{6}\b", " ".join(texts))
+        return found[-1]
 
     def gets_the_news(self) -> set[str]:
         self.w.manager.deliver()

@@ -114,10 +114,12 @@ class Imported:
     Attributes:
         recorded: How many addresses are now stopped, including those that were stopped before.
         malformed: Positions in the list, counted from 1, of entries that are not addresses.
+        damaged: Positions of those whose record cannot be read. Their objections are not recorded.
     """
 
     recorded: int
     malformed: tuple[int, ...]
+    damaged: tuple[int, ...] = ()
 
 
 class Effect(StrEnum):

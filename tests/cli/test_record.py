@@ -113,7 +113,7 @@ def test_a_list_of_objections_is_imported(runner: CliRunner, host: World, tmp_pa
     before = host.manager.history(ada)
     again = runner.invoke(optly, [*arguments, "--quiet", "--json"])
     assert (1, "") == (again.exit_code, again.stderr)
-    assert {"recorded": 2, "malformed_lines": [3]} == json.loads(again.stdout)
+    assert {"recorded": 2, "malformed_lines": [3], "damaged_lines": []} == json.loads(again.stdout)
     assert before == host.manager.history(ada)
 
 

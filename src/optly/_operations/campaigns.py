@@ -12,7 +12,14 @@ from optly._operations.application import Application
 from optly._operations.ask import ConsentRequest, plan_request
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Contact
-from optly.errors import AmbiguousLineError, MissingLineError, NotPermittedError, UnknownContactError, UsageError
+from optly.errors import (
+    AmbiguousLineError,
+    LedgerError,
+    MissingLineError,
+    NotPermittedError,
+    UnknownContactError,
+    UsageError,
+)
 from optly.keys import sha256
 from optly.results import Asked, Campaign
 
@@ -36,7 +43,7 @@ async def request_consents(
     refused = []
     remaining = iter(contacts)
     while batch := list(dict.fromkeys(islice(remaining, _BATCH))):
-        for outcome in await _ask_all(app, batch, campaign, request):
+        for outcome in await _ask_batch(app, batch, campaign, request):
             asked += outcome.question is not None and not outcome.before
             before += outcome.before
             if outcome.refusal is not None:
@@ -44,6 +51,20 @@ async def request_consents(
             if report is not None:
                 report(outcome)
     return Campaign(asked=asked, before=before, refused=tuple(refused))
+
+
+async def _ask_batch(
+    app: Application, contacts: Sequence[Contact], campaign: str, request: ConsentRequest
+) -> list[Asked]:
+    """
+    Ask contacts at once. If a record cannot be read, ask each by itself, so that only that one is not asked.
+    """
+    try:
+        return await _ask_all(app, contacts, campaign, request)
+    except LedgerError as error:
+        if len(contacts) == 1:
+            return [Asked(contact=contacts[0], refusal=error)]
+    return [asked for contact in contacts for asked in await _ask_batch(app, [contact], campaign, request)]
 
 
 async def _ask_all(

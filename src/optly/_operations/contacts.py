@@ -200,6 +200,8 @@ async def add(
         named = reference or _implied_reference(addresses, name)
         # Under an implied reference there may be somebody whose details have changed since.
         free = bool(reference) or (bool(addresses) and await referred(app, named) is None)
+        if not free and addresses and await _same(app, addresses, name) is not None:
+            continue  # another writer added them between the two look-ups
         references = (app.index.reference(contact.subject, named),) if free else ()
         try:
             await app.repository.apply(contact, Plan(command=command, references=references))

@@ -16,7 +16,7 @@ from optly._operations.blind_index import stops_from
 from optly._operations.contacts import known_address, recorded_until
 from optly._operations.lines import Named, require_line
 from optly.contacts import Address, Channel, Contact, PhoneNumber
-from optly.errors import AddressError, NotPermittedError, RegisterError
+from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
 from optly.protocols import RegisterName, Suppression
 from optly.record.consent import fold
 from optly.record.standing import CoHolder, SharedStanding, Standing, StandingStop, shared
@@ -209,10 +209,9 @@ async def check_addresses(
         holders: list[tuple[str, int, Standing]] = []
         for idkey in idkeys:
             for holder in found.holders.get(idkey, ()):
-                record = await app.repository.record(holder.subject, found.heads.get(holder.subject))
-                if record.version:
-                    standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
-                    holders.append((holder.subject.hex(), holder.line, standing))
+                record = await app.repository.holder(holder.subject, found)
+                standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
+                holders.append((holder.subject.hex(), holder.line, standing))
         rows = [row for idkey in idkeys for row in suppressions.get(idkey, ())] if suppressions else []
         held: Sequence[_Held] = holders
         if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
@@ -266,7 +265,7 @@ async def screen(
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide as `check_addresses` does, and refuse malformed addresses.
+    Decide as `check_addresses` does, and refuse malformed addresses, and those whose record cannot be read.
     """
     parsed: list[Address | None] = []
     for address in addresses:
@@ -275,11 +274,19 @@ async def screen(
         except AddressError:
             parsed.append(None)
     wellformed = [address for address in parsed if address is not None]
-    decisions = iter(await check_addresses(app, wellformed, channel, purposes, kind=kind, **facts))
-    if len(wellformed) == len(parsed):
-        return list(decisions)
+
+    async def decided(some: Sequence[Address]) -> list[Decision | None]:
+        try:
+            return list(await check_addresses(app, some, channel, purposes, kind=kind, **facts))
+        except LedgerError:
+            return [None] if len(some) == 1 else [decision for each in some for decision in await decided([each])]
+
+    decisions = await decided(wellformed) if wellformed else []
+    if len(wellformed) == len(parsed) and None not in decisions:
+        return [decision for decision in decisions if decision is not None]
     refusal = assess(
         app, Standing(), channel, purposes, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
     )
-    malformed = refusal.overruled(Reason.NOT_AN_ADDRESS)
-    return [malformed if address is None else next(decisions) for address in parsed]
+    malformed, damaged = refusal.overruled(Reason.NOT_AN_ADDRESS), refusal.overruled(Reason.RECORD_DAMAGED)
+    remaining = iter([damaged if decision is None else decision for decision in decisions])
+    return [malformed if address is None else next(remaining) for address in parsed]

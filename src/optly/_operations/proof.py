@@ -4,7 +4,7 @@ Proof: sealing the log, packing the evidence of a contact, and verifying every r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
@@ -14,7 +14,7 @@ from optly.errors import ConflictError, LedgerError, SerializationError, UsageEr
 from optly.protocols import Head
 from optly.record import ledger
 from optly.record.consent import fold
-from optly.record.ledger import Finding, Problem
+from optly.record.ledger import Finding, Opening, Problem
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -183,8 +183,13 @@ async def _verify_contact(
         entries = await app.storage.entries(subject)
     except LedgerError:
         return [Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")], 0, 0
-    openings = await app.repository.openings(subject)
-    problems = list(
+    problems: list[Problem] = []
+    openings: Mapping[str, Opening] = {}
+    try:
+        openings = await app.repository.openings(subject)
+    except LedgerError:
+        problems.append(Problem(Finding.UNREADABLE, contact, None, "the personal values cannot be read"))
+    problems.extend(
         ledger.verify_chain(
             app.settings.organisation.key,
             contact,

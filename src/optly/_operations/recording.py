@@ -4,17 +4,19 @@ Recording consents, soft opt-ins and stops that were given elsewhere.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from optly._operations.application import Application
-from optly._operations.contacts import add_address, numbers_of
+from optly._operations.contacts import add_address, holders, numbers_of
 from optly._operations.lines import Named, require_line, require_lines
 from optly._operations.repository import Plan
 from optly.contacts import Address, Channel, Contact, Subscriber, Wording, recognise_address, recognise_domain
 from optly.contacts.parties import require_key
-from optly.errors import AddressError, UsageError
+from optly.errors import AddressError, LedgerError, UsageError
 from optly.record.commands import (
     AddContact,
     ObjectForDomain,
@@ -26,6 +28,8 @@ from optly.record.commands import (
 from optly.record.events import Actor, Choice, Manner, Through
 from optly.record.standing import Standing
 from optly.results import Imported
+
+_log = logging.getLogger("optly")
 
 
 async def record_consent(
@@ -195,25 +199,25 @@ async def import_objections(
     actor: Actor,
     how: str,
 ) -> Imported:
-    recorded, malformed = 0, []
+    recorded, malformed, damaged = 0, [], []
+    object_to = partial(stop, app, objection=True, purposes=(), at=at, actor=actor, how=how, through=through)
     for position, text in enumerate(addresses, 1):
         try:
             address = recognise_address(text, channel.kind)
         except AddressError:
             malformed.append(position)
             continue
-        contact = await add_address(app, address, actor)
-        await stop(
-            app,
-            contact,
-            Named(),
-            objection=True,
-            channels=channels,
-            purposes=(),
-            at=at,
-            actor=actor,
-            how=how,
-            through=through,
-        )
-        recorded += 1
-    return Imported(recorded=recorded, malformed=tuple(malformed))
+        try:
+            sharing = await holders(app, address)
+            contact = await add_address(app, address, actor)
+            await object_to(contact, Named(), channels=channels)
+            # Which of several who share an address objected is not known. Elsewhere than there, each of them did.
+            beyond = [each for each in channels if each.kind is not channel.kind] if len(sharing) > 1 else []
+            for holder in sharing if beyond else ():
+                await object_to(holder, Named(), channels=beyond)
+        except LedgerError as error:
+            _log.error("objection cannot be recorded", extra={"position": position, "error": type(error).__name__})
+            damaged.append(position)
+        else:
+            recorded += 1
+    return Imported(recorded=recorded, malformed=tuple(malformed), damaged=tuple(damaged))

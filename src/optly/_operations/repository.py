@@ -35,7 +35,7 @@ from optly.record.commands import Command
 from optly.record.complaint_references import reference_key
 from optly.record.consent import decide, fold
 from optly.record.events import ComplaintReceived, ComplaintResolved, ContactErased, Event
-from optly.record.ledger import GENESIS, Opening, extend
+from optly.record.ledger import GENESIS, Entry, Opening, extend, link
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -169,6 +169,20 @@ class Applied:
         return self.record.standing
 
 
+def _is_whole(entries: Sequence[Entry], head: Head) -> bool:
+    """
+    Whether these are a chain as far as the head says that it went, and through where the read model ended.
+    """
+    hashes = [GENESIS]
+    for entry in entries:
+        hashes.append(link(hashes[-1], entry.payload))
+    return (
+        [(entry.seq, entry.hash) for entry in entries] == list(enumerate(hashes))[1:]
+        and max(head.version, head.snapshot_version) <= len(entries)
+        and (not head.snapshot_version or hashes[head.snapshot_version] == head.hash)
+    )
+
+
 def _planner(plan: Planner | Plan | Command) -> Planner:
     if callable(plan):
         return plan
@@ -229,21 +243,35 @@ class Repository:
         Build a record from its stored head. A read model that is behind the events is rebuilt, never trusted.
 
         Another organisation's contact is not on record here, whatever the two share.
+
+        Raises:
+            DamagedError: Events are missing, or are not those that were recorded. What they stopped is not known.
         """
         if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
         entries = await self.storage.entries(subject)
-        if not entries or max(head.version, head.snapshot_version) > entries[-1].seq:
-            # What is gone may be a stop.
-            raise errors.DamagedError(f"the last events of contact {subject.hex()} are gone: verify the record")
+        if not _is_whole(entries, head):
+            raise errors.DamagedError("events of a contact are missing, or not those that were recorded")
         return Record(
             subject=subject,
             version=head.version,
             head=entries[-1].hash,
             standing=fold(entry.event() for entry in entries),
         )
+
+    async def holder(self, subject: bytes, found: Found) -> Record:
+        """
+        Build the record of a holder of an address.
+
+        Raises:
+            DamagedError: It is gone, or cannot be read. What they objected to on the line is not known.
+        """
+        record = await self.record(subject, found.heads.get(subject))
+        if not record.version:
+            raise errors.DamagedError("the record of a holder of an address is gone")
+        return record
 
     async def openings(self, subject: bytes) -> Mapping[str, Opening]:
         return (await self.storage.openings([subject])).get(subject, {})
@@ -349,20 +377,18 @@ class Repository:
             if holder.subject != record.subject
         ]
         loaded = {
-            subject: await self.record(subject, found.heads.get(subject))
-            for subject in {holder.subject for _, _, holder in sharing}
+            subject: await self.holder(subject, found) for subject in {holder.subject for _, _, holder in sharing}
         }
         others: dict[bytes, list[CoHolder]] = {}
         for subject, line, holder in sharing:
-            if loaded[holder.subject].version:
-                others.setdefault(subject, []).append(
-                    CoHolder(
-                        contact=holder.subject.hex(),
-                        line=line,
-                        number=holder.line,
-                        standing=loaded[holder.subject].standing,
-                    )
+            others.setdefault(subject, []).append(
+                CoHolder(
+                    contact=holder.subject.hex(),
+                    line=line,
+                    number=holder.line,
+                    standing=loaded[holder.subject].standing,
                 )
+            )
         return others
 
     async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:

@@ -52,7 +52,8 @@ def command(
     FILE is in UTF-8 with one email address or telephone number per line, or - to read standard input. Unknown addresses
     are added as contacts. If interrupted, running it again with the same --at resumes.
 
-    The exit code is 1 if any line cannot be read as an address at all. Those lines are reported and skipped.
+    The exit code is 1 if any line cannot be read as an address at all, or its record cannot be read. Those lines are
+    reported and skipped.
 
     \b
     Examples:
@@ -64,15 +65,19 @@ def command(
     lines: list[int] = []
     imported = manager.import_objections(_addresses(file, lines, quiet=quiet), channel, how=how, at=at)
     malformed = [lines[position - 1] for position in imported.malformed]
+    damaged = [lines[position - 1] for position in imported.damaged]
     if as_json:
-        print_json({"recorded": imported.recorded, "malformed_lines": malformed})
+        print_json({"recorded": imported.recorded, "malformed_lines": malformed, "damaged_lines": damaged})
     else:
         terminal = Terminal()
         terminal.good("recorded", f"{count(imported.recorded, 'objection')}.")
         if malformed:
             terminal.bad("malformed", f"{count(len(malformed), 'line')} without a valid address.")
             terminal.under(numbered_lines(malformed))
-    if malformed:
+        if damaged:
+            terminal.bad("damaged", f"{count(len(damaged), 'line')} not recorded: run optly verify.")
+            terminal.under(numbered_lines(damaged))
+    if malformed or damaged:
         raise click.exceptions.Exit(1)
 
 

@@ -129,7 +129,12 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
         case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
-            return attrs.evolve(standing, **_recorded(standing, event, seq), **_stopped(standing, event, seq))
+            return attrs.evolve(
+                standing,
+                **_recorded(standing, event, seq),
+                lines=_to_prove_again(standing.lines, event.line),
+                **_stopped(standing, event, seq),
+            )
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
@@ -294,6 +299,14 @@ def _line_left(standing: Standing, event: events.LineLeft, seq: int) -> Standing
 
 def _with_line(lines: Sequence[Line], number: int, *, removed: bool) -> tuple[Line, ...]:
     return tuple(attrs.evolve(line, removed=removed) if line.number == number else line for line in lines)
+
+
+def _to_prove_again(lines: tuple[Line, ...], number: int | None) -> tuple[Line, ...]:
+    """
+    Return *lines* after something was stopped on the one with that *number*: whoever reads there may be someone new, so
+    that it is theirs is to be shown again to those who come through another.
+    """
+    return tuple(attrs.evolve(line, through=()) if line.number == number and line.through else line for line in lines)
 
 
 def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: int) -> Standing:

@@ -1,0 +1,195 @@
+"""
+Rows that somebody with the database and no key has altered or removed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from world import EMAIL_OFFERS, World, world
+
+from optly import Channel, Contact, Content, Subscriber
+from optly.errors import DamagedError
+from optly.record.ledger import Finding
+from optly.rules.decision import Reason
+from optly.storage import SQLStorage
+from optly.testing.messages import code_in
+
+PEOPLE = ("ann@example.com", "bob@example.com", "cat@example.com")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "optly.db"
+
+
+def opened(file: Path) -> World:
+    return world(storage=SQLStorage(f"sqlite:///{file}"))
+
+
+def agreed(w: World, email: str, name: str = "") -> Contact:
+    contact = w.manager.add_contact(name=name or email, email=email, subscriber=Subscriber.INDIVIDUAL)
+    w.manager.answer(code_in(w.ask(contact, channels=[Channel.EMAIL])), {EMAIL_OFFERS: True})
+    w.later()
+    assert w.manager.check(contact, *EMAIL_OFFERS)
+    return contact
+
+
+def alter(file: Path, statement: str, *values: object) -> None:
+    """
+    Alter a database that nobody has open, the way whoever has the file could.
+    """
+    database = sqlite3.connect(file)
+    with database:
+        assert database.execute(statement, values).rowcount
+    database.close()
+
+
+def damage(file: Path, contact: Contact) -> None:
+    """
+    Make a record that cannot be read: neither its read model nor its events.
+    """
+    alter(file, "UPDATE optly_heads SET snapshot = x'00' WHERE subject_id = ?", contact.subject)
+    alter(file, "UPDATE optly_events SET payload = x'00' WHERE subject_id = ? AND seq = 1", contact.subject)
+
+
+# ---- what is gone stops
+
+
+@pytest.mark.parametrize("read_model", ["UPDATE optly_heads SET snapshot = x'00' WHERE subject_id = ?", ""])
+def test_a_stop_whose_event_was_removed_is_not_forgotten(file: Path, read_model: str) -> None:
+    """
+    Promises 1 and 11: a chain that is shorter than it was is no reason to write to somebody.
+    """
+    w = opened(file)
+    ann = agreed(w, PEOPLE[0])
+    w.manager.record_objection(ann)
+    w.manager.close()
+    alter(
+        file, "DELETE FROM optly_events WHERE subject_id = ? AND seq = (SELECT max(seq) FROM optly_events)", ann.subject
+    )
+    if read_model:
+        alter(file, read_model, ann.subject)
+    w = opened(file)
+    for who in (ann, PEOPLE[0]):
+        with pytest.raises(DamagedError):
+            w.manager.check(who, *EMAIL_OFFERS)
+    with pytest.raises(DamagedError):
+        w.manager.send(ann, *EMAIL_OFFERS, Content(subject="Hi", text="Hello"))
+    w.manager.close()
+
+
+def test_a_chain_that_is_read_again_has_to_be_one(file: Path) -> None:
+    """
+    Promise 11: the events behind a read model that cannot be read are believed only as far as they are chained.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.record_objection(ann)
+    w.manager.close()
+    alter(file, "UPDATE optly_heads SET snapshot = x'00'")
+    alter(
+        file,
+        "UPDATE optly_events SET payload = CAST(replace(CAST(payload AS TEXT), '2026', '2016') AS BLOB)"
+        " WHERE subject_id = ? AND CAST(payload AS TEXT) LIKE '%objection-raised%'",
+        ann.subject,
+    )
+    w = opened(file)
+    assert w.manager.check(bob, *EMAIL_OFFERS)
+    with pytest.raises(DamagedError):
+        w.manager.check(ann, *EMAIL_OFFERS)
+    w.manager.close()
+
+
+def test_what_another_holder_objected_to_stands_when_their_record_is_gone(file: Path) -> None:
+    """
+    Promises 1 and 11: on a shared line, nobody knows what a holder objected to whose record was removed.
+    """
+    w = opened(file)
+    ann = agreed(w, PEOPLE[0], "Ann")
+    bob = w.manager.add_contact(name="Bob", email=PEOPLE[0], subscriber=Subscriber.INDIVIDUAL)
+    w.manager.record_objection(bob)
+    assert not w.manager.check(ann, *EMAIL_OFFERS)
+    w.manager.close()
+    alter(file, "DELETE FROM optly_heads WHERE subject_id = ?", bob.subject)
+    w = opened(file)
+    for who in (ann, PEOPLE[0]):
+        with pytest.raises(DamagedError):
+            w.manager.check(who, *EMAIL_OFFERS)
+    w.manager.close()
+
+
+# ---- and stops nobody else
+
+
+def test_a_record_that_cannot_be_read_is_refused_and_the_others_are_screened(file: Path) -> None:
+    """
+    Promise 17: of a list that is screened, one is refused, and says why.
+    """
+    w = opened(file)
+    contacts = [agreed(w, email) for email in PEOPLE]
+    w.manager.close()
+    damage(file, contacts[1])
+    w = opened(file)
+    decisions = list(w.manager.screen([PEOPLE[0], "nonsense", *PEOPLE[1:]], *EMAIL_OFFERS))
+    assert [decision.reason for decision in decisions] == [
+        Reason.CONSENTED,
+        Reason.NOT_AN_ADDRESS,
+        Reason.RECORD_DAMAGED,
+        Reason.CONSENTED,
+    ]
+    assert not decisions[2].allowed
+    w.manager.close()
+
+
+def test_a_record_that_cannot_be_read_keeps_no_stop_of_others_from_being_imported(file: Path) -> None:
+    """
+    Promises 1 and 17: every other stop of the list is recorded, and the place of the one that is not is returned.
+    """
+    w = opened(file)
+    contacts = [agreed(w, email) for email in PEOPLE]
+    w.manager.close()
+    damage(file, contacts[1])
+    w = opened(file)
+    imported = w.manager.import_objections(["nonsense", *PEOPLE], Channel.EMAIL, how="the old list")
+    assert (imported.recorded, imported.malformed, imported.damaged) == (2, (1,), (3,))
+    for contact in (contacts[0], contacts[2]):
+        assert not w.manager.check(contact, *EMAIL_OFFERS)
+    w.manager.close()
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_else_from_being_asked(file: Path) -> None:
+    """
+    Promise 17: a campaign asks the others, and returns why one was not asked.
+    """
+    w = opened(file)
+    contacts = [w.manager.add_contact(name=email, email=email, subscriber=Subscriber.COMPANY) for email in PEOPLE]
+    w.manager.close()
+    damage(file, contacts[1])
+    w = opened(file)
+    campaign = w.manager.request_consents(
+        contacts, campaign="winter", via=Channel.EMAIL, channels=[Channel.EMAIL], purposes=["offers"]
+    )
+    assert campaign.asked == 2
+    assert [asked.contact for asked in campaign.refused] == [contacts[1]]
+    w.manager.close()
+
+
+def test_a_value_that_cannot_be_read_is_reported_with_everything_else(file: Path) -> None:
+    """
+    Promises 11 and 17: verification says what it finds, and does not end at the first row that is no text.
+    """
+    w = opened(file)
+    contacts = [agreed(w, email) for email in PEOPLE]
+    w.manager.seal()
+    w.manager.close()
+    alter(file, "UPDATE optly_personal SET value = x'ff' WHERE subject_id = ?", contacts[0].subject)
+    alter(file, "UPDATE optly_events SET payload = x'00' WHERE subject_id = ? AND seq = 2", contacts[2].subject)
+    w = opened(file)
+    found = {(problem.contact, problem.finding) for problem in w.manager.verify().problems}
+    assert (contacts[0].id, Finding.UNREADABLE) in found
+    assert (contacts[2].id, Finding.UNREADABLE) in found
+    assert not any(contact == contacts[1].id for contact, _ in found)
+    w.manager.close()

@@ -1,0 +1,101 @@
+"""
+Stops that come through an address of several people.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
+
+from optly import Act, Actor, AddressKind, Channel, PhoneNumber, Subscriber, Through, Wording
+from optly.messages import InboundMessage, Message
+from optly.testing.messages import code_in
+
+WORDS = Wording(text="I would like Acme Ltd to send me offers and discounts on its products by email.")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_imported_objection_stops_what_it_names_whoever_shares_the_address(shared: bool) -> None:
+    """
+    Promise 1: a request that names a channel which does not reach the address it came with is not lost because
+    another person has that address too.
+    """
+    w = world()
+    ada = w.add()
+    if shared:
+        w.manager.add_contact(name="Bob", phone=PHONE, subscriber=Subscriber.INDIVIDUAL)
+    w.manager.record_consent(
+        ada,
+        channels=[Channel.EMAIL],
+        purposes=["offers"],
+        wording=WORDS,
+        act=Act.TICKED_BOX,
+        how="paper form",
+        at=w.clock() - timedelta(days=1),
+        actor=Actor.PERSON,
+    )
+    assert w.manager.check(ada, *EMAIL_OFFERS)
+    imported = w.manager.import_objections(
+        [PHONE],
+        Channel.SMS,
+        channels=[Channel.EMAIL, Channel.SMS],
+        through=Through.FUNDRAISING_PREFERENCE_SERVICE,
+        how="requests of November",
+    )
+    assert imported.recorded == 1
+    for who, (channel, purpose) in ((ada, EMAIL_OFFERS), (EMAIL, EMAIL_OFFERS), (ada, SMS_OFFERS), (PHONE, SMS_OFFERS)):
+        assert not w.manager.check(who, channel, purpose)
+
+
+def test_a_number_that_was_proved_once_is_not_spoken_for_after_somebody_there_objects() -> None:
+    """
+    Promises 2 and 16: Ada proved her number when she came by email. Whoever has it now writes STOP; her yes by email
+    does not lift that until a code that was sent there comes back again.
+    """
+    w = world()
+    ada = w.add(phone=None)
+    w.manager.self_service.request_link(EMAIL)
+    w.manager.deliver()
+    by_email = code_in(w.emails.outbox[-1])
+    prove(w, by_email)
+    w.later()
+    w.manager.choose(by_email, {SMS_OFFERS: True})
+    assert w.manager.check(ada, *SMS_OFFERS)
+
+    w.later(timedelta(days=400))
+    reply(w, "STOP")
+    w.later()
+    w.manager.choose(by_email, {SMS_OFFERS: True})
+    assert not w.manager.check(ada, *SMS_OFFERS)
+    assert not w.manager.check(PHONE, *SMS_OFFERS)
+
+    w.later()
+    prove(w, by_email)
+    w.manager.choose(by_email, {SMS_OFFERS: True})
+    assert w.manager.check(ada, *SMS_OFFERS)
+
+
+def prove(w: World, code: str) -> None:
+    """
+    Add Ada's number, or show that she reads there, with a code sent to it, in a session that began with *code*.
+    """
+    own = w.manager.self_service
+    session = own.request_code(code)
+    w.manager.deliver()
+    session = own.step_up(session, digits_in(w.emails.outbox[-1]))
+    own.propose(session, PhoneNumber.parse(PHONE))
+    w.manager.deliver()
+    own.prove(session, AddressKind.PHONE, digits_in(w.texts.outbox[-1]))
+
+
+def digits_in(message: Message) -> str:
+    return str(re.findall(r"\b\d{6}\b", message.text)[0])
+
+
+def reply(w: World, text: str) -> None:
+    w.manager.receive(
+        InboundMessage(id=text, backend="twilio", channel=Channel.SMS, sender=PHONE, text=text, at=w.clock())
+    )
