@@ -15,7 +15,8 @@ from typing import ClassVar, Final, TypeAlias, assert_never
 
 import attrs
 
-from optly.errors import AddressError, UnknownChannelError
+from optly import typed
+from optly.errors import AddressError, InvalidValueError, UnknownChannelError
 
 # A dot-atom, the only local part most people have. Anything else is left to email-validator, which is slower.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -155,7 +156,7 @@ def _as_typed(text: str) -> str:
     return text[seen[0] : seen[-1] + 1].translate(_TYPED_FOR) if seen else ""
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class EmailAddress(_Unshown):
     """
     An email address. Equal to any other spelling of the same address, in case, Unicode composition or IDN form.
@@ -222,7 +223,7 @@ class EmailAddress(_Unshown):
         return f"{local[0]}•••@{domain[0]}•••.{domain.rpartition('.')[2]}"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class PhoneNumber(_Unshown):
     """
     A telephone number in E.164 form, ``+447911123456``.
@@ -312,7 +313,7 @@ def _parse_number(text: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class PostalAddress(_Unshown):
     """
     A postal address, as the lines on an envelope.
@@ -340,7 +341,7 @@ class PostalAddress(_Unshown):
         return f"{self.value[0]}•••"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class Account(_Unshown):
     """
     An account that receives messages inside a service: an app, a push token, a social network.
@@ -384,10 +385,14 @@ def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB")
     Raises:
         AddressError: It is not an address, or is one of another kind.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) and isinstance(text, Address):
         if text.kind is not kind:
             raise AddressError(f"an address of kind {kind} is needed, not of kind {text.kind}")
         return text
+    try:
+        text = typed.read_text(text, "an address")
+    except InvalidValueError as error:
+        raise AddressError(str(error)) from None
     match kind:
         case AddressKind.EMAIL:
             return EmailAddress.parse(text)

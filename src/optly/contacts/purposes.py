@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from optly import typed
 from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
@@ -40,7 +41,7 @@ _QUESTIONS: Final = {
 _HINT: Final = N_("You can change your mind at any time, on your MyOptly page or with the stop link in each message.")
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True, slots=False, field_transformer=typed.fields)
 class Wording:
     """
     The exact words of one question in one language. Immutable, and identified by a digest of its content.
@@ -55,10 +56,10 @@ class Wording:
         language: A BCP 47 tag.
     """
 
-    text: str = attrs.field()
-    hint: str = attrs.field(default="")
-    yes: str = attrs.field(default="Yes")
-    no: str = attrs.field(default="No")
+    text: typed.LongText = attrs.field()
+    hint: typed.LongText = attrs.field(default="")
+    yes: typed.LongText = attrs.field(default="Yes")
+    no: typed.LongText = attrs.field(default="No")
     language: str = attrs.field(default="en")
 
     @text.validator
@@ -98,7 +99,7 @@ def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Map
     return MappingProxyType(dict(value or {}))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Purpose:
     """
     One purpose of messages, which a person can allow or refuse separately.
