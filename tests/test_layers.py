@@ -19,7 +19,7 @@ ROOT = Path(optly.__file__).parent
 # From the bottom to the top. A package may import from its own layer and from those below it, for types too.
 LAYERS: list[tuple[str, ...]] = [
     ("errors", "_moved", "_lazy"),
-    ("instants", "backoff", "canonical", "locale"),
+    ("instants", "typed", "backoff", "canonical", "locale"),
     ("contacts", "keys"),
     ("messages",),
     ("record",),

@@ -5,6 +5,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
 
     OptlyError
     ├── UsageError                  fix the call
+    │   ├── InvalidValueError       (also a ValueError)
     │   ├── AddressError            (also a ValueError)
     │   ├── NaiveDatetimeError      (also a ValueError)
     │   ├── WordingError            (also a ValueError)
@@ -141,6 +142,13 @@ class OptlyError(Exception):
 class UsageError(OptlyError):
     """
     The call is wrong and will fail again: fix it. Nothing was changed.
+    """
+
+
+class InvalidValueError(UsageError, ValueError):
+    """
+    An argument or a field is not of its type, or is a text that cannot be kept. The message names it, and what it must
+    be, and does not repeat the value.
     """
 
 

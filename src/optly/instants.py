@@ -20,7 +20,7 @@ def is_aware(_instance: object, attribute: attrs.Attribute[_Time], value: _Time)
     """
     Validate that a datetime, if there is one, names an instant.
     """
-    if value is not None and value.utcoffset() is None:
+    if value is not None and value.tzinfo is not UTC and value.utcoffset() is None:
         raise NaiveDatetimeError(f"{attribute.name} has no time zone: use datetime.now(timezone.utc) or the like")
 
 
@@ -28,7 +28,9 @@ def to_utc(value: datetime) -> datetime:
     """
     Convert an aware datetime to UTC. A naive one passes through, for `is_aware` to refuse.
     """
-    return value.astimezone(UTC) if value.tzinfo is not None and value.utcoffset() is not None else value
+    if value.tzinfo is UTC or value.utcoffset() is None:
+        return value
+    return value.astimezone(UTC)
 
 
 def to_utc_or_none(value: datetime | None) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from optly import typed
 from optly.contacts import Address
 from optly.errors import ConfigurationError
 
@@ -58,7 +59,7 @@ class Key:
         return hmac.digest(self.secret, b"optly/" + purpose.encode(), "sha256")
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, field_transformer=typed.fields)
 class Keys:
     """
     The key that makes new links and look-ups, and all other keys.

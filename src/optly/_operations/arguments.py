@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from optly._operations.lines import Named
-from optly.contacts import addresses
+from optly.contacts import AnyContact, Contact, addresses
 from optly.errors import NaiveDatetimeError
 
 
@@ -43,6 +44,25 @@ def read_line(
     """
     named = tuple(addresses.recognise_address(text, kind) for text, kind in each_address(email, phone))
     return Named(numbers=() if line is None else (line,), addresses=named)
+
+
+def read_contact(contact: AnyContact | None) -> Contact | None:
+    """
+    Read who is meant; None stays None.
+
+    Raises:
+        UnknownContactError: It is not the id of a contact.
+    """
+    return None if contact is None else Contact.of(contact)
+
+
+def read_who(who: AnyContact | addresses.Address) -> Contact | str | addresses.Address:
+    """
+    Read who is meant: a contact, also by their id, or whoever has an address.
+    """
+    if isinstance(who, UUID) or (isinstance(who, str) and Contact.is_id(who)):
+        return Contact.of(who)
+    return who
 
 
 def read_channels(channels: Iterable[addresses.Channel | str]) -> Sequence[addresses.Channel]:

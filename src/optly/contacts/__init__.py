@@ -19,6 +19,7 @@ from optly.contacts.addresses import recorded_address as recorded_address
 from optly.contacts.channels import ELECTRONIC_MAIL as ELECTRONIC_MAIL
 from optly.contacts.channels import reaching as reaching
 from optly.contacts.channels import stopped_with as stopped_with
+from optly.contacts.parties import AnyContact as AnyContact
 from optly.contacts.parties import Contact as Contact
 from optly.contacts.parties import Organisation as Organisation
 from optly.contacts.parties import Subscriber as Subscriber

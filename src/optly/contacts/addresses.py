@@ -14,9 +14,10 @@ from typing import ClassVar, TypeAlias, assert_never
 
 import attrs
 
+from optly import typed
 from optly.contacts import _mailboxes, _numbers
 from optly.contacts._mailboxes import caseless as caseless
-from optly.errors import AddressError, UnknownChannelError
+from optly.errors import AddressError, InvalidValueError, UnknownChannelError
 
 
 class AddressKind(StrEnum):
@@ -114,7 +115,7 @@ class _Unshown:
         return f"<{type(self).__name__}>"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class EmailAddress(_Unshown):
     """
     An email address. Equal to any other spelling of the same address, in case, Unicode composition or IDN form.
@@ -187,7 +188,7 @@ class EmailAddress(_Unshown):
         return f"{first}•••@{domain[0]}•••{ending}"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class PhoneNumber(_Unshown):
     """
     A telephone number in E.164 form, ``+447911123456``.
@@ -245,7 +246,7 @@ class PhoneNumber(_Unshown):
         return f"•••{self.value[-2:]}"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class PostalAddress(_Unshown):
     """
     A postal address, as the lines on an envelope.
@@ -273,7 +274,7 @@ class PostalAddress(_Unshown):
         return f"{self.value[0]}•••"
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, field_transformer=typed.fields)
 class Account(_Unshown):
     """
     An account that receives messages inside a service: an app, a push token, a social network.
@@ -325,8 +326,12 @@ def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB")
     Raises:
         AddressError: It is not an address, or is one of another kind.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) and isinstance(text, Address):
         return _of_kind(text, kind)
+    try:
+        text = typed.read_text(text, "an address")
+    except InvalidValueError as error:
+        raise AddressError(str(error)) from None
     match kind:
         case AddressKind.EMAIL:
             return EmailAddress.parse(text)

@@ -7,13 +7,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
 
 import attrs
 
-from optly.errors import ConfigurationError, UnknownContactError, UsageError
+from optly import typed
+from optly.errors import ConfigurationError, InvalidValueError, UnknownContactError, UsageError
 
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_ANY_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def is_key(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -48,13 +52,16 @@ def one_line(instance: object, attribute: attrs.Attribute[str], value: str) -> N
         raise ConfigurationError(f"{type(instance).__name__}.{attribute.name} must be one line of printable text")
 
 
+def _one_line_or_none(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if value:
+        one_line(instance, attribute, value)
+
+
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise ConfigurationError("Organisation.also_known_as must be several names, not one text")
     return tuple(value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Organisation:
     """
     The organisation that asks, as a message must identify it.
@@ -81,7 +88,7 @@ class Organisation:
     also_known_as: tuple[str, ...] = attrs.field(
         default=(), converter=_names, validator=attrs.validators.deep_iterable(one_line)
     )
-    legal_name: str = attrs.field(default="", validator=attrs.validators.or_(attrs.validators.in_([""]), one_line))
+    legal_name: str = attrs.field(default="", validator=_one_line_or_none)
     public_authority: bool = False
 
     @property
@@ -181,7 +188,7 @@ _CORPORATE = frozenset(
 )
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed.fields)
 class Contact:
     """
     A person or business on record, identified by 16 random bytes and by nothing about them.
@@ -203,3 +210,35 @@ class Contact:
         The 16 bytes of the id.
         """
         return bytes.fromhex(self.id)
+
+    @classmethod
+    def of(cls, value: AnyContact) -> Contact:
+        """
+        Return the contact that *value* names: a contact, or its id, also as a UUID or written like one.
+
+        Raises:
+            UnknownContactError: It is no id. An address is none, for it may have several holders or another one.
+            InvalidValueError: It is something else.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, UUID):
+            return cls(value.hex)
+        if not isinstance(value, str):
+            raise InvalidValueError(f"a contact or its id is needed, not a value of type {type(value).__name__}")
+        if not cls.is_id(value):
+            raise UnknownContactError(
+                "a contact or its id is needed: manager.find and manager.holders return who has an address"
+            )
+        return cls(value.replace("-", "").lower())
+
+    @staticmethod
+    def is_id(text: str) -> bool:
+        """
+        Whether a text has the form of a contact's id, which no address has.
+        """
+        return _ANY_ID.fullmatch(text) is not None
+
+
+# How a host may name a contact.
+AnyContact: TypeAlias = Contact | str | UUID

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from optly import typed
 from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
@@ -44,7 +45,7 @@ def _with_hyphens(tag: str) -> str:
     return (spelt(tag) or tag) if "_" in tag else tag
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True, slots=False, field_transformer=typed.fields)
 class Wording:
     """
     The exact words of one question in one language. Immutable, and identified by a digest of its content.
@@ -59,10 +60,10 @@ class Wording:
         language: A BCP 47 tag. Its case is kept, because the digest is over it.
     """
 
-    text: str = attrs.field()
-    hint: str = attrs.field(default="")
-    yes: str = attrs.field(default="Yes")
-    no: str = attrs.field(default="No")
+    text: typed.LongText = attrs.field()
+    hint: typed.LongText = attrs.field(default="")
+    yes: typed.LongText = attrs.field(default="Yes")
+    no: typed.LongText = attrs.field(default="No")
     language: str = attrs.field(default="en", converter=_with_hyphens)
 
     @text.validator
@@ -102,7 +103,7 @@ def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Map
     return MappingProxyType({(channel, spelt(tag) or tag): asked for (channel, tag), asked in (value or {}).items()})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Purpose:
     """
     One purpose of messages, which a person can allow or refuse separately.

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
-from optly import protocols
+from optly import protocols, typed
 from optly._operations import (
     ask,
     campaigns,
@@ -31,7 +31,7 @@ from optly._operations import (
     way_back,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import each_address, read_channels, read_instant, read_line
+from optly._operations.arguments import each_address, read_channels, read_contact, read_instant, read_line, read_who
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
@@ -42,6 +42,7 @@ from optly.contacts import (
     Account,
     Address,
     AddressKind,
+    AnyContact,
     Channel,
     Contact,
     EmailAddress,
@@ -77,6 +78,7 @@ from optly.results import (
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
+from optly.typed import Judged, Sent
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -98,6 +100,7 @@ def _require_objection(through: Through | None) -> None:
         )
 
 
+@typed.methods
 class AsyncConsentManager(Face):
     """
     Asks for consent, records the answers, and decides what may be sent.
@@ -107,7 +110,9 @@ class AsyncConsentManager(Face):
     reads the storage once and blocks while it does.
 
     A method that changes something has stored the change durably when it returns; if it raises, it has changed nothing.
-    Every datetime must be aware. A contact is named by an id that reveals nothing about the person.
+    Every datetime must be aware. A contact is named by an id that reveals nothing about the person; each method takes
+    the contact or that id, also as a UUID. An argument that is not of its type is an InvalidValueError, and the text of
+    a member of an enumeration means that member.
 
     Args:
         organisation: The organisation that asks.
@@ -313,7 +318,7 @@ class AsyncConsentManager(Face):
 
     async def change_details(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         name: str | None = None,
         email: str | EmailAddress | None = None,
@@ -350,7 +355,7 @@ class AsyncConsentManager(Face):
         """
         return await contacts.change(
             self._app,
-            contact,
+            Contact.of(contact),
             name=name,
             subscriber=subscriber,
             language=language,
@@ -363,7 +368,7 @@ class AsyncConsentManager(Face):
 
     async def add_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -386,11 +391,11 @@ class AsyncConsentManager(Face):
             UnknownContactError: There is no such contact.
         """
         addresses = await contacts.known_addresses(self._app, email, phone, address, account)
-        return await contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor)
+        return await contacts.add_lines(self._app, Contact.of(contact), addresses, held_by=held_by, actor=actor)
 
     async def leave_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         line: int | None = None,
         email: str | EmailAddress | None = None,
@@ -418,10 +423,10 @@ class AsyncConsentManager(Face):
             UnknownContactError: There is no such contact.
         """
         return await contacts.leave_line(
-            self._app, contact, read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
+            self._app, Contact.of(contact), read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
         )
 
-    async def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+    async def standing(self, contact: AnyContact, *, at: datetime | None = None) -> Standing:
         """
         Return the consents, stops and details that follow from a contact's events.
 
@@ -431,18 +436,18 @@ class AsyncConsentManager(Face):
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return await contacts.standing(self._app, contact, read_instant(at))
+        return await contacts.standing(self._app, Contact.of(contact), read_instant(at))
 
-    async def history(self, contact: Contact) -> tuple[Event, ...]:
+    async def history(self, contact: AnyContact) -> tuple[Event, ...]:
         """
         Return every event of a contact, in the order in which they were recorded. Erased personal values are missing.
 
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return await contacts.history(self._app, contact)
+        return await contacts.history(self._app, Contact.of(contact))
 
-    async def erase(self, contact: Contact) -> None:
+    async def erase(self, contact: AnyContact) -> None:
         """
         Erase all personal data of a contact. A repeat is harmless.
 
@@ -457,13 +462,13 @@ class AsyncConsentManager(Face):
 
         Source: UK GDPR Art 17(1) and (3)(b), Art 21(3).
         """
-        await contacts.erase(self._app, contact)
+        await contacts.erase(self._app, Contact.of(contact))
 
     # ---- asking and recording
 
     async def request_consent(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         via: Channel | str,
         channels: Iterable[Channel | str],
@@ -507,7 +512,7 @@ class AsyncConsentManager(Face):
         """
         return await ask.request_consent(
             self._app,
-            contact,
+            Contact.of(contact),
             ask.ConsentRequest(
                 via=Channel.of(via),
                 channels=read_channels(channels),
@@ -523,7 +528,7 @@ class AsyncConsentManager(Face):
 
     async def request_consents(
         self,
-        contacts: Iterable[Contact],
+        contacts: Annotated[Iterable[AnyContact], Judged],
         *,
         campaign: str,
         via: Channel | str,
@@ -556,7 +561,7 @@ class AsyncConsentManager(Face):
         """
         return await campaigns.request_consents(
             self._app,
-            contacts,
+            map(Contact.of, contacts),
             campaign,
             ask.ConsentRequest(
                 via=Channel.of(via),
@@ -630,7 +635,7 @@ class AsyncConsentManager(Face):
 
     async def record_consent(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         purposes: Iterable[str],
@@ -678,7 +683,7 @@ class AsyncConsentManager(Face):
         """
         return await recording.record_consent(
             self._app,
-            contact,
+            Contact.of(contact),
             read_line(line, email, phone),
             channels=read_channels(channels),
             purposes=list(purposes),
@@ -696,7 +701,7 @@ class AsyncConsentManager(Face):
 
     async def record_soft_opt_in(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         similar_purposes: Iterable[str],
@@ -735,7 +740,7 @@ class AsyncConsentManager(Face):
         """
         return await recording.record_soft_opt_in(
             self._app,
-            contact,
+            Contact.of(contact),
             read_line(line, email, phone),
             RecordSoftOptIn,
             channels=read_channels(channels),
@@ -751,7 +756,7 @@ class AsyncConsentManager(Face):
 
     async def record_charity_soft_opt_in(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         engagement: Engagement,
@@ -785,7 +790,7 @@ class AsyncConsentManager(Face):
         """
         return await recording.record_soft_opt_in(
             self._app,
-            contact,
+            Contact.of(contact),
             read_line(line, email, phone),
             RecordCharitySoftOptIn,
             channels=read_channels(channels),
@@ -800,7 +805,7 @@ class AsyncConsentManager(Face):
 
     async def withdraw(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str] = (),
         purposes: Iterable[str] = (),
@@ -833,7 +838,7 @@ class AsyncConsentManager(Face):
         """
         return await recording.stop(
             self._app,
-            contact,
+            Contact.of(contact),
             read_line(line, email, phone),
             objection=False,
             channels=read_channels(channels),
@@ -846,7 +851,7 @@ class AsyncConsentManager(Face):
 
     async def record_objection(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str] = (),
         purposes: Iterable[str] = (),
@@ -877,7 +882,7 @@ class AsyncConsentManager(Face):
         _require_objection(through)
         return await recording.stop(
             self._app,
-            contact,
+            Contact.of(contact),
             read_line(line, email, phone),
             objection=True,
             channels=read_channels(channels),
@@ -894,7 +899,7 @@ class AsyncConsentManager(Face):
         domain: str,
         *,
         how: str,
-        contact: Contact | None = None,
+        contact: AnyContact | None = None,
         purposes: Iterable[str] = (),
         at: datetime | None = None,
         actor: Actor = Actor.STAFF,
@@ -927,11 +932,11 @@ class AsyncConsentManager(Face):
         business-to-business-marketing (as reported 2026-11-23).
         """
         return await recording.object_for_domain(
-            self._app, domain, contact, purposes=list(purposes), at=read_instant(at), actor=actor, how=how
+            self._app, domain, read_contact(contact), purposes=list(purposes), at=read_instant(at), actor=actor, how=how
         )
 
     async def mark_deceased(
-        self, contact: Contact, *, how: str, at: datetime | None = None, actor: Actor = Actor.STAFF
+        self, contact: AnyContact, *, how: str, at: datetime | None = None, actor: Actor = Actor.STAFF
     ) -> Standing:
         """
         Record that a contact has died, which stops all marketing to them. A repeat is harmless.
@@ -948,7 +953,7 @@ class AsyncConsentManager(Face):
         """
         return await recording.stop(
             self._app,
-            contact,
+            Contact.of(contact),
             Named(),
             objection=True,
             channels=(),
@@ -961,7 +966,7 @@ class AsyncConsentManager(Face):
 
     async def mark_gone_away(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str = Channel.POST,
         *,
         how: str,
@@ -992,7 +997,7 @@ class AsyncConsentManager(Face):
         """
         named = read_line(line, email, phone)
         return await recording.gone_away(
-            self._app, contact, Channel.of(channel), named, at=read_instant(at), actor=actor, how=how
+            self._app, Contact.of(contact), Channel.of(channel), named, at=read_instant(at), actor=actor, how=how
         )
 
     async def offer_way_back(self, address: str | Address, channel: Channel | str = Channel.EMAIL) -> bool:
@@ -1019,7 +1024,7 @@ class AsyncConsentManager(Face):
 
     async def import_objections(
         self,
-        addresses: Iterable[str | Address],
+        addresses: Annotated[Iterable[str | Address], Judged],
         channel: Channel | str,
         *,
         how: str,
@@ -1065,7 +1070,7 @@ class AsyncConsentManager(Face):
 
     async def check(
         self,
-        who: str | Address | Contact,
+        who: AnyContact | Address,
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1100,6 +1105,7 @@ class AsyncConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         channel, at, purposes = Channel.of(channel), read_instant(at), self._app.settings.each_purpose(purpose)
+        who = read_who(who)
         if isinstance(who, Contact):
             named = read_line(line, email, phone)
             return await gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
@@ -1109,7 +1115,7 @@ class AsyncConsentManager(Face):
 
     def screen(
         self,
-        addresses: Iterable[str | Address],
+        addresses: Annotated[Iterable[str | Address], Judged],
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1141,7 +1147,7 @@ class AsyncConsentManager(Face):
 
     async def send(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         purpose: str | Sequence[str],
         content: Content | str,
@@ -1182,7 +1188,7 @@ class AsyncConsentManager(Face):
         purposes, named = self._app.settings.each_purpose(purpose), read_line(line, email, phone)
         return await send.send(
             self._app,
-            contact,
+            Contact.of(contact),
             Channel.of(channel),
             purposes,
             content,
@@ -1193,7 +1199,7 @@ class AsyncConsentManager(Face):
 
     async def record_communication(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1222,7 +1228,7 @@ class AsyncConsentManager(Face):
         """
         return await send.record_communication(
             self._app,
-            contact,
+            Contact.of(contact),
             Channel.of(channel),
             self._app.settings.each_purpose(purpose),
             kind=kind,
@@ -1264,7 +1270,7 @@ class AsyncConsentManager(Face):
 
     async def restore_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         *,
         how: str,
@@ -1286,7 +1292,7 @@ class AsyncConsentManager(Face):
             UnknownContactError: There is no such contact.
         """
         named = read_line(line, email, phone)
-        return await contacts.restore_line(self._app, contact, Channel.of(channel), named, how)
+        return await contacts.restore_line(self._app, Contact.of(contact), Channel.of(channel), named, how)
 
     async def backlog(self) -> Mapping[protocols.MessageState, int]:
         """
@@ -1312,20 +1318,20 @@ class AsyncConsentManager(Face):
         """
         return await reconcile.reconcile(self._app, resend=resend, limit=limit)
 
-    async def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+    async def resolve_doubt(self, contact: AnyContact, message: str, *, sent: bool) -> bool:
         """
         Settle one doubt by hand. A message that was not sent is queued again.
 
         Returns:
             Whether there was such a doubt.
         """
-        return await reconcile.resolve(self._app, contact, message, sent=sent)
+        return await reconcile.resolve(self._app, Contact.of(contact), message, sent=sent)
 
     # ---- links
 
     async def link(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str = Channel.EMAIL,
         *,
         line: int | None = None,
@@ -1346,11 +1352,11 @@ class AsyncConsentManager(Face):
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
         """
-        return await links.link(self._app, contact, Channel.of(channel), read_line(line, email, phone))
+        return await links.link(self._app, Contact.of(contact), Channel.of(channel), read_line(line, email, phone))
 
     async def unsubscribe_headers(
         self,
-        contact: Contact,
+        contact: AnyContact,
         purpose: str | None = None,
         *,
         channel: Channel | str = Channel.EMAIL,
@@ -1374,9 +1380,11 @@ class AsyncConsentManager(Face):
         Source: RFC 2369 section 3.2 and RFC 8058 section 3.1.
         """
         named = read_line(line, email, phone)
-        return await links.stop_headers(self._app, contact, Channel.of(channel), purpose, named, StopReach(stops))
+        return await links.stop_headers(
+            self._app, Contact.of(contact), Channel.of(channel), purpose, named, StopReach(stops)
+        )
 
-    async def open(self, code: str, *, language: str = "") -> Opened:
+    async def open(self, code: Sent, *, language: str = "") -> Opened:
         """
         Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
         nothing. Arguments and errors as for `AsyncSelfService.enter` and `AsyncPerson.open`.
@@ -1385,8 +1393,8 @@ class AsyncConsentManager(Face):
 
     async def answer(
         self,
-        code: str,
-        answers: Mapping[tuple[Channel, str], bool],
+        code: Sent,
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -1403,8 +1411,8 @@ class AsyncConsentManager(Face):
 
     async def choose(
         self,
-        code: str,
-        answers: Mapping[tuple[Channel, str], bool],
+        code: Sent,
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -1419,7 +1427,7 @@ class AsyncConsentManager(Face):
             answers, context=context, language=language, hold_within=hold_within
         )
 
-    async def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
+    async def confirm(self, code: Sent, *, context: Context | None = None, language: str = "") -> Standing:
         """
         Confirm what was held, through the link it came through. Nothing happens if nothing waits.
 
@@ -1427,7 +1435,7 @@ class AsyncConsentManager(Face):
         """
         return await (await self.self_service.enter(code)).confirm(context=context, language=language)
 
-    async def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
+    async def stop(self, code: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop everything through a link of any kind, even one that can no longer answer.
 
@@ -1437,7 +1445,7 @@ class AsyncConsentManager(Face):
 
     async def undo(
         self,
-        code: str,
+        code: Sent,
         *,
         stop: int | None = None,
         context: Context | None = None,
@@ -1454,7 +1462,7 @@ class AsyncConsentManager(Face):
             stop=stop, context=context, language=language, hold_within=hold_within
         )
 
-    async def open_stop(self, token: str) -> StopScope:
+    async def open_stop(self, token: Sent) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
@@ -1464,7 +1472,7 @@ class AsyncConsentManager(Face):
         """
         return await self.self_service.open_stop(token)
 
-    async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+    async def stop_by_token(self, token: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
         exists.
@@ -1475,11 +1483,11 @@ class AsyncConsentManager(Face):
         """
         return await self.self_service.stop_by_token(token, context=context)
 
-    async def revoke_links(self, contact: Contact) -> int:
+    async def revoke_links(self, contact: AnyContact) -> int:
         """
         Revoke every link and session of a contact except for stop links, and return how many there were.
         """
-        return await links.revoke(self._app, contact)
+        return await links.revoke(self._app, Contact.of(contact))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
@@ -1518,7 +1526,7 @@ class AsyncConsentManager(Face):
 
     async def record_complaint(
         self,
-        who: Contact | str | Address | None = None,
+        who: AnyContact | Address | None = None,
         *,
         text: str,
         how: str,
@@ -1560,10 +1568,11 @@ class AsyncConsentManager(Face):
         Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
         https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
         """
-        contact = who if isinstance(who, Contact) else None
+        known = None if who is None else read_who(who)
+        contact = known if isinstance(known, Contact) else None
         address = reply_to
-        if address is None and who is not None and not isinstance(who, Contact):
-            address = who
+        if address is None and known is not None and not isinstance(known, Contact):
+            address = known
         return await complaints.record(
             self._app,
             contact,
@@ -1607,7 +1616,7 @@ class AsyncConsentManager(Face):
         return await complaints.find(self._app, reference)
 
     async def acknowledge_complaint(
-        self, contact: Contact | None, complaint: str, *, how: str, actor: Actor = Actor.STAFF
+        self, contact: AnyContact | None, complaint: str, *, how: str, actor: Actor = Actor.STAFF
     ) -> Standing:
         """
         Record that a complaint was acknowledged in another way than by the message Optly sends.
@@ -1620,11 +1629,13 @@ class AsyncConsentManager(Face):
         Raises:
             UsageError: The contact made no such complaint, or *how* is empty.
         """
-        return await complaints.answer_complaint(self._app, contact, complaint, how=how, resolved=False, actor=actor)
+        return await complaints.answer_complaint(
+            self._app, read_contact(contact), complaint, how=how, resolved=False, actor=actor
+        )
 
     async def resolve_complaint(
         self,
-        contact: Contact | None,
+        contact: AnyContact | None,
         complaint: str,
         *,
         how: str = "",
@@ -1654,9 +1665,11 @@ class AsyncConsentManager(Face):
         if send:
             if how:
                 raise UsageError("how= is for an outcome that is not sent: leave it out, or leave out send=True")
-            return await complaints.send_outcome(self._app, contact, complaint, outcome=outcome, actor=actor)
+            return await complaints.send_outcome(
+                self._app, read_contact(contact), complaint, outcome=outcome, actor=actor
+            )
         return await complaints.answer_complaint(
-            self._app, contact, complaint, how=how, outcome=outcome, resolved=True, actor=actor
+            self._app, read_contact(contact), complaint, how=how, outcome=outcome, resolved=True, actor=actor
         )
 
     async def complaint_letter(self, complaint: str, *, outcome: str = "") -> Content:
@@ -1674,7 +1687,7 @@ class AsyncConsentManager(Face):
 
     # ---- proof
 
-    async def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
+    async def evidence(self, contact: AnyContact, *, since: str | None = None) -> EvidencePack:
         """
         Return the evidence of what a contact was asked and answered, as a signed pack. Seals their events first,
         however many of other contacts wait to be sealed.
@@ -1688,7 +1701,7 @@ class AsyncConsentManager(Face):
             UsageError: *since* is not a checkpoint of this log.
             ConflictError: Other processes sealed the log first, again and again. Try again.
         """
-        return await proof.evidence(self._app, contact, since)
+        return await proof.evidence(self._app, Contact.of(contact), since)
 
     async def seal(self) -> Checkpoint | None:
         """

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
-from optly import protocols
+from optly import protocols, typed
 from optly._operations import (
     ask,
     campaigns,
@@ -33,7 +33,7 @@ from optly._operations import (
     way_back,
 )
 from optly._operations.application import Face, close
-from optly._operations.arguments import each_address, read_channels, read_instant, read_line
+from optly._operations.arguments import each_address, read_channels, read_contact, read_instant, read_line, read_who
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
@@ -44,6 +44,7 @@ from optly.contacts import (
     Account,
     Address,
     AddressKind,
+    AnyContact,
     Channel,
     Contact,
     EmailAddress,
@@ -79,6 +80,7 @@ from optly.results import (
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
+from optly.typed import Judged, Sent
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -100,6 +102,7 @@ def _require_objection(through: Through | None) -> None:
         )
 
 
+@typed.methods
 class ConsentManager(Face):
     """
     Asks for consent, records the answers, and decides what may be sent.
@@ -107,7 +110,9 @@ class ConsentManager(Face):
     Its methods block, and may be called from any number of threads.
 
     A method that changes something has stored the change durably when it returns; if it raises, it has changed nothing.
-    Every datetime must be aware. A contact is named by an id that reveals nothing about the person.
+    Every datetime must be aware. A contact is named by an id that reveals nothing about the person; each method takes
+    the contact or that id, also as a UUID. An argument that is not of its type is an InvalidValueError, and the text of
+    a member of an enumeration means that member.
 
     Args:
         organisation: The organisation that asks.
@@ -315,7 +320,7 @@ class ConsentManager(Face):
 
     def change_details(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         name: str | None = None,
         email: str | EmailAddress | None = None,
@@ -353,7 +358,7 @@ class ConsentManager(Face):
         return run_to_completion(
             contacts.change(
                 self._app,
-                contact,
+                Contact.of(contact),
                 name=name,
                 subscriber=subscriber,
                 language=language,
@@ -367,7 +372,7 @@ class ConsentManager(Face):
 
     def add_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         email: str | EmailAddress | None = None,
         phone: str | PhoneNumber | None = None,
@@ -390,11 +395,13 @@ class ConsentManager(Face):
             UnknownContactError: There is no such contact.
         """
         addresses = run_to_completion(contacts.known_addresses(self._app, email, phone, address, account))
-        return run_to_completion(contacts.add_lines(self._app, contact, addresses, held_by=held_by, actor=actor))
+        return run_to_completion(
+            contacts.add_lines(self._app, Contact.of(contact), addresses, held_by=held_by, actor=actor)
+        )
 
     def leave_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         line: int | None = None,
         email: str | EmailAddress | None = None,
@@ -423,11 +430,11 @@ class ConsentManager(Face):
         """
         return run_to_completion(
             contacts.leave_line(
-                self._app, contact, read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
+                self._app, Contact.of(contact), read_line(line, email, phone), how=how, at=read_instant(at), actor=actor
             )
         )
 
-    def standing(self, contact: Contact, *, at: datetime | None = None) -> Standing:
+    def standing(self, contact: AnyContact, *, at: datetime | None = None) -> Standing:
         """
         Return the consents, stops and details that follow from a contact's events.
 
@@ -437,18 +444,18 @@ class ConsentManager(Face):
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.standing(self._app, contact, read_instant(at)))
+        return run_to_completion(contacts.standing(self._app, Contact.of(contact), read_instant(at)))
 
-    def history(self, contact: Contact) -> tuple[Event, ...]:
+    def history(self, contact: AnyContact) -> tuple[Event, ...]:
         """
         Return every event of a contact, in the order in which they were recorded. Erased personal values are missing.
 
         Raises:
             UnknownContactError: There is no such contact.
         """
-        return run_to_completion(contacts.history(self._app, contact))
+        return run_to_completion(contacts.history(self._app, Contact.of(contact)))
 
-    def erase(self, contact: Contact) -> None:
+    def erase(self, contact: AnyContact) -> None:
         """
         Erase all personal data of a contact. A repeat is harmless.
 
@@ -463,13 +470,13 @@ class ConsentManager(Face):
 
         Source: UK GDPR Art 17(1) and (3)(b), Art 21(3).
         """
-        run_to_completion(contacts.erase(self._app, contact))
+        run_to_completion(contacts.erase(self._app, Contact.of(contact)))
 
     # ---- asking and recording
 
     def request_consent(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         via: Channel | str,
         channels: Iterable[Channel | str],
@@ -514,7 +521,7 @@ class ConsentManager(Face):
         return run_to_completion(
             ask.request_consent(
                 self._app,
-                contact,
+                Contact.of(contact),
                 ask.ConsentRequest(
                     via=Channel.of(via),
                     channels=read_channels(channels),
@@ -531,7 +538,7 @@ class ConsentManager(Face):
 
     def request_consents(
         self,
-        contacts: Iterable[Contact],
+        contacts: Annotated[Iterable[AnyContact], Judged],
         *,
         campaign: str,
         via: Channel | str,
@@ -565,7 +572,7 @@ class ConsentManager(Face):
         return run_to_completion(
             campaigns.request_consents(
                 self._app,
-                contacts,
+                map(Contact.of, contacts),
                 campaign,
                 ask.ConsentRequest(
                     via=Channel.of(via),
@@ -640,7 +647,7 @@ class ConsentManager(Face):
 
     def record_consent(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         purposes: Iterable[str],
@@ -689,7 +696,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.record_consent(
                 self._app,
-                contact,
+                Contact.of(contact),
                 read_line(line, email, phone),
                 channels=read_channels(channels),
                 purposes=list(purposes),
@@ -708,7 +715,7 @@ class ConsentManager(Face):
 
     def record_soft_opt_in(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         similar_purposes: Iterable[str],
@@ -748,7 +755,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.record_soft_opt_in(
                 self._app,
-                contact,
+                Contact.of(contact),
                 read_line(line, email, phone),
                 RecordSoftOptIn,
                 channels=read_channels(channels),
@@ -765,7 +772,7 @@ class ConsentManager(Face):
 
     def record_charity_soft_opt_in(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str],
         engagement: Engagement,
@@ -800,7 +807,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.record_soft_opt_in(
                 self._app,
-                contact,
+                Contact.of(contact),
                 read_line(line, email, phone),
                 RecordCharitySoftOptIn,
                 channels=read_channels(channels),
@@ -816,7 +823,7 @@ class ConsentManager(Face):
 
     def withdraw(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str] = (),
         purposes: Iterable[str] = (),
@@ -850,7 +857,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.stop(
                 self._app,
-                contact,
+                Contact.of(contact),
                 read_line(line, email, phone),
                 objection=False,
                 channels=read_channels(channels),
@@ -864,7 +871,7 @@ class ConsentManager(Face):
 
     def record_objection(
         self,
-        contact: Contact,
+        contact: AnyContact,
         *,
         channels: Iterable[Channel | str] = (),
         purposes: Iterable[str] = (),
@@ -896,7 +903,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.stop(
                 self._app,
-                contact,
+                Contact.of(contact),
                 read_line(line, email, phone),
                 objection=True,
                 channels=read_channels(channels),
@@ -914,7 +921,7 @@ class ConsentManager(Face):
         domain: str,
         *,
         how: str,
-        contact: Contact | None = None,
+        contact: AnyContact | None = None,
         purposes: Iterable[str] = (),
         at: datetime | None = None,
         actor: Actor = Actor.STAFF,
@@ -948,12 +955,18 @@ class ConsentManager(Face):
         """
         return run_to_completion(
             recording.object_for_domain(
-                self._app, domain, contact, purposes=list(purposes), at=read_instant(at), actor=actor, how=how
+                self._app,
+                domain,
+                read_contact(contact),
+                purposes=list(purposes),
+                at=read_instant(at),
+                actor=actor,
+                how=how,
             )
         )
 
     def mark_deceased(
-        self, contact: Contact, *, how: str, at: datetime | None = None, actor: Actor = Actor.STAFF
+        self, contact: AnyContact, *, how: str, at: datetime | None = None, actor: Actor = Actor.STAFF
     ) -> Standing:
         """
         Record that a contact has died, which stops all marketing to them. A repeat is harmless.
@@ -971,7 +984,7 @@ class ConsentManager(Face):
         return run_to_completion(
             recording.stop(
                 self._app,
-                contact,
+                Contact.of(contact),
                 Named(),
                 objection=True,
                 channels=(),
@@ -985,7 +998,7 @@ class ConsentManager(Face):
 
     def mark_gone_away(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str = Channel.POST,
         *,
         how: str,
@@ -1017,7 +1030,7 @@ class ConsentManager(Face):
         named = read_line(line, email, phone)
         return run_to_completion(
             recording.gone_away(
-                self._app, contact, Channel.of(channel), named, at=read_instant(at), actor=actor, how=how
+                self._app, Contact.of(contact), Channel.of(channel), named, at=read_instant(at), actor=actor, how=how
             )
         )
 
@@ -1045,7 +1058,7 @@ class ConsentManager(Face):
 
     def import_objections(
         self,
-        addresses: Iterable[str | Address],
+        addresses: Annotated[Iterable[str | Address], Judged],
         channel: Channel | str,
         *,
         how: str,
@@ -1093,7 +1106,7 @@ class ConsentManager(Face):
 
     def check(
         self,
-        who: str | Address | Contact,
+        who: AnyContact | Address,
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1128,6 +1141,7 @@ class ConsentManager(Face):
             UnknownContactError, UnknownChannelError, UnknownPurposeError: There is no such contact, channel or purpose.
         """
         channel, at, purposes = Channel.of(channel), read_instant(at), self._app.settings.each_purpose(purpose)
+        who = read_who(who)
         if isinstance(who, Contact):
             named = read_line(line, email, phone)
             return run_to_completion(
@@ -1141,7 +1155,7 @@ class ConsentManager(Face):
 
     def screen(
         self,
-        addresses: Iterable[str | Address],
+        addresses: Annotated[Iterable[str | Address], Judged],
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1173,7 +1187,7 @@ class ConsentManager(Face):
 
     def send(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         purpose: str | Sequence[str],
         content: Content | str,
@@ -1215,7 +1229,7 @@ class ConsentManager(Face):
         return run_to_completion(
             send.send(
                 self._app,
-                contact,
+                Contact.of(contact),
                 Channel.of(channel),
                 purposes,
                 content,
@@ -1227,7 +1241,7 @@ class ConsentManager(Face):
 
     def record_communication(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         purpose: str | Sequence[str],
         *,
@@ -1257,7 +1271,7 @@ class ConsentManager(Face):
         return run_to_completion(
             send.record_communication(
                 self._app,
-                contact,
+                Contact.of(contact),
                 Channel.of(channel),
                 self._app.settings.each_purpose(purpose),
                 kind=kind,
@@ -1300,7 +1314,7 @@ class ConsentManager(Face):
 
     def restore_line(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str,
         *,
         how: str,
@@ -1322,7 +1336,7 @@ class ConsentManager(Face):
             UnknownContactError: There is no such contact.
         """
         named = read_line(line, email, phone)
-        return run_to_completion(contacts.restore_line(self._app, contact, Channel.of(channel), named, how))
+        return run_to_completion(contacts.restore_line(self._app, Contact.of(contact), Channel.of(channel), named, how))
 
     def backlog(self) -> Mapping[protocols.MessageState, int]:
         """
@@ -1348,20 +1362,20 @@ class ConsentManager(Face):
         """
         return run_to_completion(reconcile.reconcile(self._app, resend=resend, limit=limit))
 
-    def resolve_doubt(self, contact: Contact, message: str, *, sent: bool) -> bool:
+    def resolve_doubt(self, contact: AnyContact, message: str, *, sent: bool) -> bool:
         """
         Settle one doubt by hand. A message that was not sent is queued again.
 
         Returns:
             Whether there was such a doubt.
         """
-        return run_to_completion(reconcile.resolve(self._app, contact, message, sent=sent))
+        return run_to_completion(reconcile.resolve(self._app, Contact.of(contact), message, sent=sent))
 
     # ---- links
 
     def link(
         self,
-        contact: Contact,
+        contact: AnyContact,
         channel: Channel | str = Channel.EMAIL,
         *,
         line: int | None = None,
@@ -1382,11 +1396,13 @@ class ConsentManager(Face):
             AmbiguousLineError: The contact has several lines for the channel, and none is named.
             MissingLineError: The contact has no address for the channel.
         """
-        return run_to_completion(links.link(self._app, contact, Channel.of(channel), read_line(line, email, phone)))
+        return run_to_completion(
+            links.link(self._app, Contact.of(contact), Channel.of(channel), read_line(line, email, phone))
+        )
 
     def unsubscribe_headers(
         self,
-        contact: Contact,
+        contact: AnyContact,
         purpose: str | None = None,
         *,
         channel: Channel | str = Channel.EMAIL,
@@ -1411,10 +1427,10 @@ class ConsentManager(Face):
         """
         named = read_line(line, email, phone)
         return run_to_completion(
-            links.stop_headers(self._app, contact, Channel.of(channel), purpose, named, StopReach(stops))
+            links.stop_headers(self._app, Contact.of(contact), Channel.of(channel), purpose, named, StopReach(stops))
         )
 
-    def open(self, code: str, *, language: str = "") -> Opened:
+    def open(self, code: Sent, *, language: str = "") -> Opened:
         """
         Return what is behind a question link, a MyOptly link, a link that undoes something, or a session. Changes
         nothing. Arguments and errors as for `SelfService.enter` and `Person.open`.
@@ -1423,8 +1439,8 @@ class ConsentManager(Face):
 
     def answer(
         self,
-        code: str,
-        answers: Mapping[tuple[Channel, str], bool],
+        code: Sent,
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -1441,8 +1457,8 @@ class ConsentManager(Face):
 
     def choose(
         self,
-        code: str,
-        answers: Mapping[tuple[Channel, str], bool],
+        code: Sent,
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -1457,7 +1473,7 @@ class ConsentManager(Face):
             answers, context=context, language=language, hold_within=hold_within
         )
 
-    def confirm(self, code: str, *, context: Context | None = None, language: str = "") -> Standing:
+    def confirm(self, code: Sent, *, context: Context | None = None, language: str = "") -> Standing:
         """
         Confirm what was held, through the link it came through. Nothing happens if nothing waits.
 
@@ -1465,7 +1481,7 @@ class ConsentManager(Face):
         """
         return (self.self_service.enter(code)).confirm(context=context, language=language)
 
-    def stop(self, code: str, *, context: Context | None = None) -> AfterStop:
+    def stop(self, code: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop everything through a link of any kind, even one that can no longer answer.
 
@@ -1475,7 +1491,7 @@ class ConsentManager(Face):
 
     def undo(
         self,
-        code: str,
+        code: Sent,
         *,
         stop: int | None = None,
         context: Context | None = None,
@@ -1492,7 +1508,7 @@ class ConsentManager(Face):
             stop=stop, context=context, language=language, hold_within=hold_within
         )
 
-    def open_stop(self, token: str) -> StopScope:
+    def open_stop(self, token: Sent) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
@@ -1502,7 +1518,7 @@ class ConsentManager(Face):
         """
         return self.self_service.open_stop(token)
 
-    def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+    def stop_by_token(self, token: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
         exists.
@@ -1513,11 +1529,11 @@ class ConsentManager(Face):
         """
         return self.self_service.stop_by_token(token, context=context)
 
-    def revoke_links(self, contact: Contact) -> int:
+    def revoke_links(self, contact: AnyContact) -> int:
         """
         Revoke every link and session of a contact except for stop links, and return how many there were.
         """
-        return run_to_completion(links.revoke(self._app, contact))
+        return run_to_completion(links.revoke(self._app, Contact.of(contact)))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """
@@ -1556,7 +1572,7 @@ class ConsentManager(Face):
 
     def record_complaint(
         self,
-        who: Contact | str | Address | None = None,
+        who: AnyContact | Address | None = None,
         *,
         text: str,
         how: str,
@@ -1598,10 +1614,11 @@ class ConsentManager(Face):
         Source: Data Protection Act 2018 s. 164A, by the Data (Use and Access) Act 2025 s. 103,
         https://www.legislation.gov.uk/ukpga/2025/18/section/103 (as reported 2026-11-24).
         """
-        contact = who if isinstance(who, Contact) else None
+        known = None if who is None else read_who(who)
+        contact = known if isinstance(known, Contact) else None
         address = reply_to
-        if address is None and who is not None and not isinstance(who, Contact):
-            address = who
+        if address is None and known is not None and not isinstance(known, Contact):
+            address = known
         return run_to_completion(
             complaints.record(
                 self._app,
@@ -1647,7 +1664,7 @@ class ConsentManager(Face):
         return run_to_completion(complaints.find(self._app, reference))
 
     def acknowledge_complaint(
-        self, contact: Contact | None, complaint: str, *, how: str, actor: Actor = Actor.STAFF
+        self, contact: AnyContact | None, complaint: str, *, how: str, actor: Actor = Actor.STAFF
     ) -> Standing:
         """
         Record that a complaint was acknowledged in another way than by the message Optly sends.
@@ -1661,12 +1678,14 @@ class ConsentManager(Face):
             UsageError: The contact made no such complaint, or *how* is empty.
         """
         return run_to_completion(
-            complaints.answer_complaint(self._app, contact, complaint, how=how, resolved=False, actor=actor)
+            complaints.answer_complaint(
+                self._app, read_contact(contact), complaint, how=how, resolved=False, actor=actor
+            )
         )
 
     def resolve_complaint(
         self,
-        contact: Contact | None,
+        contact: AnyContact | None,
         complaint: str,
         *,
         how: str = "",
@@ -1697,11 +1716,11 @@ class ConsentManager(Face):
             if how:
                 raise UsageError("how= is for an outcome that is not sent: leave it out, or leave out send=True")
             return run_to_completion(
-                complaints.send_outcome(self._app, contact, complaint, outcome=outcome, actor=actor)
+                complaints.send_outcome(self._app, read_contact(contact), complaint, outcome=outcome, actor=actor)
             )
         return run_to_completion(
             complaints.answer_complaint(
-                self._app, contact, complaint, how=how, outcome=outcome, resolved=True, actor=actor
+                self._app, read_contact(contact), complaint, how=how, outcome=outcome, resolved=True, actor=actor
             )
         )
 
@@ -1720,7 +1739,7 @@ class ConsentManager(Face):
 
     # ---- proof
 
-    def evidence(self, contact: Contact, *, since: str | None = None) -> EvidencePack:
+    def evidence(self, contact: AnyContact, *, since: str | None = None) -> EvidencePack:
         """
         Return the evidence of what a contact was asked and answered, as a signed pack. Seals their events first,
         however many of other contacts wait to be sealed.
@@ -1734,7 +1753,7 @@ class ConsentManager(Face):
             UsageError: *since* is not a checkpoint of this log.
             ConflictError: Other processes sealed the log first, again and again. Try again.
         """
-        return run_to_completion(proof.evidence(self._app, contact, since))
+        return run_to_completion(proof.evidence(self._app, Contact.of(contact), since))
 
     def seal(self) -> Checkpoint | None:
         """

@@ -13,9 +13,11 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel
 from optly.errors import HeaderError
 from optly.instants import is_aware, to_utc
+from optly.typed import Heard, LongText, Sent
 
 _HEADER_NAME = re.compile(r"[!-9;-~]+", re.ASCII)  # RFC 5322 3.6.8: printable ASCII without the colon
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -33,7 +35,7 @@ def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Message:
     """
     One message to one address or number. Its repr shows neither the recipient nor the content.
@@ -50,13 +52,13 @@ class Message:
         language: BCP 47 tag of the body.
     """
 
-    id: str
-    contact: str = ""
+    id: Sent
+    contact: Sent = ""
     channel: Channel
-    to: str = attrs.field(validator=no_line_break, repr=False)
-    subject: str = attrs.field(default="", validator=no_line_break, repr=False)
-    text: str = attrs.field(repr=False)
-    html: str = attrs.field(default="", repr=False)
+    to: Sent = attrs.field(validator=no_line_break, repr=False)
+    subject: Sent = attrs.field(default="", validator=no_line_break, repr=False)
+    text: Sent = attrs.field(repr=False)
+    html: Sent = attrs.field(default="", repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=_headers, repr=False)
     language: str = "en"
 
@@ -67,7 +69,7 @@ class Message:
                 raise HeaderError("a header's name or value contains a character that is not allowed in a header")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Content:
     """
     The content of a host's message. Optly adds the identity, the stop link and the headers.
@@ -79,8 +81,8 @@ class Content:
     """
 
     subject: str = attrs.field(default="", validator=no_line_break, repr=False)
-    text: str = attrs.field(repr=False)
-    html: str = attrs.field(default="", repr=False)
+    text: LongText = attrs.field(repr=False)
+    html: LongText = attrs.field(default="", repr=False)
 
 
 class Outcome(StrEnum):
@@ -116,7 +118,7 @@ class Fault(StrEnum):
 PROMPTLY: Final = timedelta(seconds=2)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Receipt:
     """
     A backend's report of sending one message.
@@ -136,12 +138,12 @@ class Receipt:
     """
 
     outcome: Outcome
-    reply: str = attrs.field(default="", repr=False)
+    reply: Heard = attrs.field(default="", repr=False)
     code: int | None = None
-    status: str = ""
+    status: Heard = ""
     fault: Fault | None = None
     permanent: bool = False
-    provider_id: str = ""
+    provider_id: Heard = ""
     retry_after: timedelta | None = None
     begun: bool = True
 
@@ -183,7 +185,7 @@ class DeliveryStatus(StrEnum):
     OPTED_OUT = "opted_out"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class DeliveryEvent:
     """
     A provider's later report about a message or an address. Parsed by the webhook half of a backend, which has verified
@@ -205,18 +207,18 @@ class DeliveryEvent:
         detail: The provider's own text, kept as evidence. May contain an address, so it is not in the repr.
     """
 
-    id: str
+    id: Heard
     backend: str
     channel: Channel
     status: DeliveryStatus
     contact: str = ""
     message: str = ""
-    to: str = attrs.field(default="", repr=False)
+    to: Heard = attrs.field(default="", repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
-    code: str = ""
-    status_code: str = ""
+    code: Heard = ""
+    status_code: Heard = ""
     permanent: bool = False
-    detail: str = attrs.field(default="", repr=False)
+    detail: Heard = attrs.field(default="", repr=False)
 
 
 class Keyword(StrEnum):
@@ -229,7 +231,7 @@ class Keyword(StrEnum):
     HELP = "help"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class InboundMessage:
     """
     A message from a person: a reply by text or by email.
@@ -256,18 +258,18 @@ class InboundMessage:
         keyword: The keyword the provider recognised, or None. The text is read as well.
     """
 
-    id: str
+    id: Heard
     backend: str
     channel: Channel
-    sender: str = attrs.field(repr=False)
-    also_from: tuple[str, ...] = attrs.field(default=(), repr=False)
+    sender: Heard = attrs.field(repr=False)
+    also_from: tuple[Heard, ...] = attrs.field(default=(), repr=False)
     contact: str = ""
     message: str = ""
-    subject: str = attrs.field(default="", repr=False)
-    text: str = attrs.field(repr=False)
-    rest: str = attrs.field(default="", repr=False)
-    quoted: str = attrs.field(default="", repr=False)
-    whole: str = attrs.field(default="", repr=False)
+    subject: Heard = attrs.field(default="", repr=False)
+    text: Heard = attrs.field(repr=False)
+    rest: Heard = attrs.field(default="", repr=False)
+    quoted: Heard = attrs.field(default="", repr=False)
+    whole: Heard = attrs.field(default="", repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     automatic: bool = False
     bulk: bool = False

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, NaiveDatetimeError
 
@@ -53,7 +54,7 @@ def _ascii_domain(value: str | None) -> str | None:
         raise ConfigurationError("Rate.domain must be a domain that can receive email, such as example.com") from None
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed.fields)
 class Rate:
     """
     How many messages may be sent in a window of time, on a whole channel or to one domain.
@@ -120,7 +121,7 @@ def _days(value: Iterable[int]) -> frozenset[int]:
     return frozenset(value)
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed.fields)
 class QuietHours:
     """
     Hours of the day, in local time, when no marketing is sent.
@@ -140,7 +141,7 @@ class QuietHours:
 
     start: time = attrs.field(validator=_is_time_of_day)
     end: time = attrs.field(validator=_is_time_of_day)
-    zone: str = attrs.field(default="Europe/London", validator=_is_zone)
+    zone: typed.Sent = attrs.field(default="Europe/London", validator=_is_zone)
     channels: tuple[Channel, ...] = attrs.field(default=(Channel.SMS,), converter=_channels)
     days: frozenset[int] = attrs.field(default=_EVERY_DAY, converter=_days)
 
@@ -200,7 +201,7 @@ class QuietHours:
         return before + timedelta(seconds=bisect_left(range(86_400), True, key=changed))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed.fields)
 class Budget:
     """
     How often one person may be asked for consent, over all campaigns.

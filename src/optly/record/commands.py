@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import attrs
 
+from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import is_key
 from optly.instants import is_aware, to_utc, to_utc_or_none
@@ -18,7 +19,7 @@ from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import events
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Context:
     """
     Where an answer came from, for hosts that wish to keep it. Minimise: an answer counts without either.
@@ -32,7 +33,7 @@ class Context:
     browser: str = attrs.field(default="", repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Attachment:
     """
     A document that shows what the person did, such as a scan or a recording.

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from types import EllipsisType
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
 
+from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.instants import is_aware, to_utc, to_utc_or_none
 
@@ -122,7 +123,7 @@ def _chosen_singly() -> Any:
     return attrs.field(default=..., converter=attrs.Converter(_as_told, takes_self=True))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Manner:
     """
     How a consent was given elsewhere. None means unknown, and counts against it.
@@ -198,7 +199,7 @@ class Manner:
 NOT_JUDGED: Final = "not_judged"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Reading:
     """
     What was found in the words of a consent, and in what is told of how it was given, when they were recorded.
@@ -237,7 +238,7 @@ class LinkKind(StrEnum):
     SESSION = "session"
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed.fields)
 class Choice:
     """
     One thing a person can allow or refuse: messages on one channel, for one purpose, to one of their lines.
@@ -255,7 +256,7 @@ class Choice:
     expires_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Happened:
     """
     The fields that every event has.
@@ -272,10 +273,10 @@ class Happened:
     recorded_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     actor: Actor
     grade: Grade
-    personal: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    personal: Annotated[Mapping[str, str], typed.Judged] = attrs.field(factory=dict, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ContactAdded(Happened):
     """
     A contact was added. Their name, if known, is in the slot ``name_1``.
@@ -289,7 +290,7 @@ class ContactAdded(Happened):
     anonymous: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class DetailsChanged(Happened):
     """
     The contact's details changed. None means that a detail did not change.
@@ -305,7 +306,7 @@ class DetailsChanged(Happened):
     name: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineAdded(Happened):
     """
     An address or number was added to the contact. Its value is in the slot ``line_N``. Nothing is allowed on it yet.
@@ -322,7 +323,7 @@ class LineAdded(Happened):
     through: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineProved(Happened):
     """
     The person who reads one line showed that they read another as well, with a one-time code that was sent there.
@@ -336,7 +337,7 @@ class LineProved(Happened):
     through: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineRemoved(Happened):
     """
     An address or number was removed from the contact.
@@ -345,7 +346,7 @@ class LineRemoved(Happened):
     line: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineLeft(Happened):
     """
     The contact no longer has this address or number, and somebody else may have it now: they moved, or the number was
@@ -356,7 +357,7 @@ class LineLeft(Happened):
     line: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineReinstated(Happened):
     """
     The holder of a line undid its removal. What was allowed and stopped on it counts as before.
@@ -381,7 +382,7 @@ class Service(StrEnum):
     WAY_BACK = "way_back"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ServiceRequested(Happened):
     """
     The person, or someone who claims to be them, had something sent to one of their lines.
@@ -397,7 +398,7 @@ class ServiceRequested(Happened):
     code: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ComplaintReceived(Happened):
     """
     The person complained about how their data are used. Their words are in the slot ``text_N``. If they did so in
@@ -420,7 +421,7 @@ class ComplaintReceived(Happened):
     line: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ComplaintAcknowledged(Happened):
     """
     The complaint was acknowledged to the person. How, if not by one of our messages, is in the slot ``how_N``.
@@ -433,7 +434,7 @@ class ComplaintAcknowledged(Happened):
     message: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ComplaintDecided(Happened):
     """
     The outcome of the complaint was decided and queued to be sent. It is in the slot ``outcome_N``.
@@ -446,7 +447,7 @@ class ComplaintDecided(Happened):
     message: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ComplaintResolved(Happened):
     """
     The person was informed of the outcome of their complaint. How, if not by one of our messages, is in the slot
@@ -460,7 +461,7 @@ class ComplaintResolved(Happened):
     message: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ConsentRequested(Happened):
     """
     The person was asked for consent. The wording is pinned here, before the question is sent. If the organisation
@@ -493,7 +494,7 @@ class ConsentRequested(Happened):
     unproved: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageQueued(Happened):
     """
     A marketing message passed the gate and was queued.
@@ -512,7 +513,7 @@ class MessageQueued(Happened):
     also_for: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageEvent(Happened):
     """
     What happened to a message.
@@ -539,14 +540,14 @@ class MessageEvent(Happened):
     provider_code: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageAccepted(MessageEvent):
     """
     The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageRefused(MessageEvent):
     """
     The provider permanently refused the message. Its reply is in the slot ``reply_N``.
@@ -558,21 +559,21 @@ class MessageRefused(MessageEvent):
     permanent: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageDoubted(MessageEvent):
     """
     It is unknown whether the provider accepted the message, so it is not sent again.
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageDelivered(MessageEvent):
     """
     The provider reported that the message arrived. Its report, word for word, is in the slot ``detail_N``.
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageUndelivered(MessageEvent):
     """
     The provider had accepted the message and reported that it did not arrive. Its report is in the slot ``detail_N``.
@@ -584,7 +585,7 @@ class MessageUndelivered(MessageEvent):
     permanent: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineFailed(Happened):
     """
     A line permanently receives no messages on a channel: a mailbox that does not exist, a number that is a landline.
@@ -603,7 +604,7 @@ class LineFailed(Happened):
     provider_code: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineRestored(Happened):
     """
     Staff confirmed that a line works again. How they know is in the slot ``how_N``.
@@ -627,7 +628,7 @@ class Meaning(StrEnum):
     OTHER = "other"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageReceived(Happened):
     """
     The person wrote something that neither answers a question nor stops anything. Its words are in the slot ``text_N``.
@@ -643,7 +644,7 @@ class MessageReceived(Happened):
     shared: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageWithheld(MessageEvent):
     """
     The gate, checked again just before sending, refused a message that it had allowed when it was queued.
@@ -654,7 +655,7 @@ class MessageWithheld(MessageEvent):
     edition: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class AnswerHeld(Happened):
     """
     A yes came so soon after the message with its link that a program which presses every button may have sent it.
@@ -674,7 +675,7 @@ class AnswerHeld(Happened):
     language: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ConsentGiven(Happened):
     """
     The person said yes, or did something that was recorded as a yes: the act, the manner and the reading show which.
@@ -727,7 +728,7 @@ class ConsentGiven(Happened):
         return tuple(dict.fromkeys((*self.told_defects, *read, *before)))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ConsentRefused(Happened):
     """
     The person said no. It stops what it names, as a withdrawal does.
@@ -779,7 +780,7 @@ class Through(StrEnum):
         return self not in (Through.DECEASED, Through.GONE_AWAY)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Stopped(Happened):
     """
     The person stopped something.
@@ -805,21 +806,21 @@ class Stopped(Happened):
     shared: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ConsentWithdrawn(Stopped):
     """
     The person withdrew a consent. Source: UK GDPR Art 7(3).
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ObjectionRaised(Stopped):
     """
     The person objected to marketing. Source: UK GDPR Art 21(2) and (3).
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MarkedDeceased(Stopped):
     """
     The organisation learned that the person has died. It stops everything to them.
@@ -828,7 +829,7 @@ class MarkedDeceased(Stopped):
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MarkedGoneAway(Stopped):
     """
     The organisation learned that the person can no longer be reached at one line. It stops everything to that line, and
@@ -836,7 +837,7 @@ class MarkedGoneAway(Stopped):
     """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class DomainObjectionRaised(Happened):
     """
     Someone objected to marketing to every address at a domain, those not yet on record included.
@@ -851,7 +852,7 @@ class DomainObjectionRaised(Happened):
     purposes: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class SoftOptInRecorded(Happened):
     """
     Details were collected in a sale or a negotiation for one.
@@ -889,7 +890,7 @@ class Engagement(StrEnum):
     OTHER = "other"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class CharitySoftOptInRecorded(Happened):
     """
     A charity collected the details of someone who showed interest in its purposes or supported them.
@@ -916,7 +917,7 @@ class CharitySoftOptInRecorded(Happened):
     dated: bool
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Checked:
     """
     What a register said about a number, and when it was checked.
@@ -934,7 +935,7 @@ class Checked:
     checked_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class CommunicationMade(Happened):
     """
     The organisation made a call or sent something itself, after the gate allowed it.
@@ -959,7 +960,7 @@ class CommunicationMade(Happened):
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ContactErased(Happened):
     """
     All personal values of the contact were erased, and their lines were suppressed by keyed hash.

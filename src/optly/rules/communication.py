@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias, TypedDict
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel
 from optly.instants import is_aware, to_utc
 
@@ -33,7 +34,7 @@ class MessageKind(StrEnum):
     RESEARCH = "research"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Solicited:
     """
     The person asked for the message, or asked to be asked, for instance by filling in a newsletter form.
@@ -71,7 +72,7 @@ class CharityLaw(StrEnum):
     SCOTLAND = "scotland"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Charity:
     """
     The sender is a charity. A trading subsidiary and a community interest company are not.
@@ -94,7 +95,7 @@ class Charity:
         return self.law is not CharityLaw.SCOTLAND or self.registered is True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ClientRelationship:
     """
     The person called is a client of the caller's, for a call about pensions.
@@ -112,7 +113,7 @@ class ClientRelationship:
     avoids_ban: bool | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Call:
     """
     What the application knows of a call or a fax.

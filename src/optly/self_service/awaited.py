@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
 
 import attrs
 
+from optly import typed
 from optly._operations import access, choices, complaints, details, sessions, stops
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application, Face
@@ -20,8 +22,10 @@ from optly.links import StopScope
 from optly.record.commands import Context
 from optly.record.standing import Complaint, Standing
 from optly.record.views import AfterStop, Details, History, Opened
+from optly.typed import Judged, Sent
 
 
+@typed.methods
 class AsyncPerson:
     """
     The person behind a code: the last part of a link's URL, or the code of a session. The awaited form.
@@ -50,7 +54,7 @@ class AsyncPerson:
 
     async def answer(
         self,
-        answers: Mapping[tuple[Channel, str], bool],
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -74,7 +78,7 @@ class AsyncPerson:
 
     async def choose(
         self,
-        answers: Mapping[tuple[Channel, str], bool],
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -157,7 +161,7 @@ class AsyncPerson:
         """
         return await sessions.request_code(self._access, session)
 
-    async def step_up(self, digits: str) -> str:
+    async def step_up(self, digits: Sent) -> str:
         """
         Raise the session with the digits that were sent. They work once, for ten minutes.
 
@@ -231,7 +235,7 @@ class AsyncPerson:
         """
         return await details.proposed(self._access, kind)
 
-    async def prove(self, kind: AddressKind, digits: str) -> str:
+    async def prove(self, kind: AddressKind, digits: Sent) -> str:
         """
         Replace the address of a kind with the new one, with the digits that were sent there. No consent moves. Of
         several of the kind, the one they came through is replaced, or one they have proved; where nobody can tell which
@@ -272,7 +276,7 @@ class AsyncPerson:
         """
         return await details.send_copy(self._access)
 
-    async def complain(self, text: str) -> Complaint:
+    async def complain(self, text: Sent) -> Complaint:
         """
         Record a complaint about how the contact's data are used, through a link of any kind or in a session.
 
@@ -292,6 +296,7 @@ class AsyncPerson:
         return await complaints.complain(self._access, text)
 
 
+@typed.methods
 @attrs.frozen
 class AsyncSelfService(Face):
     """
@@ -303,7 +308,7 @@ class AsyncSelfService(Face):
 
     _app: Application = attrs.field(repr=False)
 
-    async def enter(self, code: str) -> AsyncPerson:
+    async def enter(self, code: Sent) -> AsyncPerson:
         """
         Return the person behind *code*. Changes nothing.
 
@@ -317,7 +322,7 @@ class AsyncSelfService(Face):
         """
         return AsyncPerson(await access.resolve(self._app, code))
 
-    async def finish(self, session: str) -> None:
+    async def finish(self, session: Sent) -> None:
         """
         End a session. Harmless if it has already ended.
 
@@ -326,7 +331,7 @@ class AsyncSelfService(Face):
         """
         await sessions.finish(self._app, session)
 
-    async def request_link(self, address: str, *, language: str = "en") -> None:
+    async def request_link(self, address: Sent, *, language: str = "en") -> None:
         """
         Send a MyOptly link to an email address or a telephone number, if it is on record. Neither the call nor the time
         it takes reveals whether it is.
@@ -340,7 +345,7 @@ class AsyncSelfService(Face):
 
     # ---- stop links
 
-    async def open_stop(self, token: str) -> StopScope:
+    async def open_stop(self, token: Sent) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
@@ -350,7 +355,7 @@ class AsyncSelfService(Face):
         """
         return await stops.read_stop(self._app, token)
 
-    async def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+    async def stop_by_token(self, token: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
         exists.
@@ -363,25 +368,25 @@ class AsyncSelfService(Face):
 
     # ---- shortcuts: one thing in a request
 
-    async def request_code(self, code: str) -> str:
+    async def request_code(self, code: Sent) -> str:
         """
         Send a one-time code, and return the code of the session it will raise (`AsyncPerson.request_code`).
         """
         return await (await self.enter(code)).request_code()
 
-    async def step_up(self, session: str, digits: str) -> str:
+    async def step_up(self, session: Sent, digits: Sent) -> str:
         """
         Raise a session with the digits that were sent, and return its new code (`AsyncPerson.step_up`).
         """
         return await (await self.enter(session)).step_up(digits)
 
-    async def stay(self, session: str) -> str:
+    async def stay(self, session: Sent) -> str:
         """
         Extend a session and return its new code (`AsyncPerson.stay`).
         """
         return await (await self.enter(session)).stay()
 
-    async def details(self, session: str) -> Details:
+    async def details(self, session: Sent) -> Details:
         """
         Return the details on record, unmasked (`AsyncPerson.details`).
         """
@@ -389,7 +394,7 @@ class AsyncSelfService(Face):
 
     async def change_details(
         self,
-        session: str,
+        session: Sent,
         *,
         name: str | None = None,
         language: str | None = None,
@@ -400,37 +405,37 @@ class AsyncSelfService(Face):
         """
         return await (await self.enter(session)).change_details(name=name, language=language, address=address)
 
-    async def propose(self, session: str, address: EmailAddress | PhoneNumber) -> None:
+    async def propose(self, session: Sent, address: EmailAddress | PhoneNumber) -> None:
         """
         Send a one-time code to a new address (`AsyncPerson.propose`).
         """
         await (await self.enter(session)).propose(address)
 
-    async def proposed(self, session: str, kind: AddressKind) -> str:
+    async def proposed(self, session: Sent, kind: AddressKind) -> str:
         """
         Return the new address of a kind that waits for its code, masked (`AsyncPerson.proposed`).
         """
         return await (await self.enter(session)).proposed(kind)
 
-    async def prove(self, session: str, kind: AddressKind, digits: str) -> str:
+    async def prove(self, session: Sent, kind: AddressKind, digits: Sent) -> str:
         """
         Replace the address of a kind with the new one (`AsyncPerson.prove`).
         """
         return await (await self.enter(session)).prove(kind, digits)
 
-    async def history(self, session: str) -> History:
+    async def history(self, session: Sent) -> History:
         """
         Return every event, with the wording that was shown (`AsyncPerson.history`).
         """
         return await (await self.enter(session)).history()
 
-    async def send_copy(self, session: str) -> str:
+    async def send_copy(self, session: Sent) -> str:
         """
         Send a copy of all data to the contact (`AsyncPerson.send_copy`).
         """
         return await (await self.enter(session)).send_copy()
 
-    async def complain(self, code: str, text: str) -> Complaint:
+    async def complain(self, code: Sent, text: Sent) -> Complaint:
         """
         Record a complaint about how the contact's data are used (`AsyncPerson.complain`).
         """

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
 
 import attrs
 
+from optly import typed
 from optly._operations import access, choices, complaints, details, sessions, stops
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application, Face
@@ -23,8 +25,10 @@ from optly.links import StopScope
 from optly.record.commands import Context
 from optly.record.standing import Complaint, Standing
 from optly.record.views import AfterStop, Details, History, Opened
+from optly.typed import Judged, Sent
 
 
+@typed.methods
 class Person:
     """
     The person behind a code: the last part of a link's URL, or the code of a session. The blocking form.
@@ -53,7 +57,7 @@ class Person:
 
     def answer(
         self,
-        answers: Mapping[tuple[Channel, str], bool],
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -77,7 +81,7 @@ class Person:
 
     def choose(
         self,
-        answers: Mapping[tuple[Channel, str], bool],
+        answers: Annotated[Mapping[tuple[Channel, str], bool], Judged],
         *,
         context: Context | None = None,
         language: str = "",
@@ -160,7 +164,7 @@ class Person:
         """
         return run_to_completion(sessions.request_code(self._access, session))
 
-    def step_up(self, digits: str) -> str:
+    def step_up(self, digits: Sent) -> str:
         """
         Raise the session with the digits that were sent. They work once, for ten minutes.
 
@@ -236,7 +240,7 @@ class Person:
         """
         return run_to_completion(details.proposed(self._access, kind))
 
-    def prove(self, kind: AddressKind, digits: str) -> str:
+    def prove(self, kind: AddressKind, digits: Sent) -> str:
         """
         Replace the address of a kind with the new one, with the digits that were sent there. No consent moves. Of
         several of the kind, the one they came through is replaced, or one they have proved; where nobody can tell which
@@ -277,7 +281,7 @@ class Person:
         """
         return run_to_completion(details.send_copy(self._access))
 
-    def complain(self, text: str) -> Complaint:
+    def complain(self, text: Sent) -> Complaint:
         """
         Record a complaint about how the contact's data are used, through a link of any kind or in a session.
 
@@ -297,6 +301,7 @@ class Person:
         return run_to_completion(complaints.complain(self._access, text))
 
 
+@typed.methods
 @attrs.frozen
 class SelfService(Face):
     """
@@ -308,7 +313,7 @@ class SelfService(Face):
 
     _app: Application = attrs.field(repr=False)
 
-    def enter(self, code: str) -> Person:
+    def enter(self, code: Sent) -> Person:
         """
         Return the person behind *code*. Changes nothing.
 
@@ -322,7 +327,7 @@ class SelfService(Face):
         """
         return Person(run_to_completion(access.resolve(self._app, code)))
 
-    def finish(self, session: str) -> None:
+    def finish(self, session: Sent) -> None:
         """
         End a session. Harmless if it has already ended.
 
@@ -331,7 +336,7 @@ class SelfService(Face):
         """
         run_to_completion(sessions.finish(self._app, session))
 
-    def request_link(self, address: str, *, language: str = "en") -> None:
+    def request_link(self, address: Sent, *, language: str = "en") -> None:
         """
         Send a MyOptly link to an email address or a telephone number, if it is on record. Neither the call nor the time
         it takes reveals whether it is.
@@ -345,7 +350,7 @@ class SelfService(Face):
 
     # ---- stop links
 
-    def open_stop(self, token: str) -> StopScope:
+    def open_stop(self, token: Sent) -> StopScope:
         """
         Return what a stop link stops. Reads only the link, not the record.
 
@@ -355,7 +360,7 @@ class SelfService(Face):
         """
         return run_to_completion(stops.read_stop(self._app, token))
 
-    def stop_by_token(self, token: str, *, context: Context | None = None) -> AfterStop:
+    def stop_by_token(self, token: Sent, *, context: Context | None = None) -> AfterStop:
         """
         Stop what a stop link names. The link never expires. A repeat is harmless, and so is a contact that no longer
         exists.
@@ -368,25 +373,25 @@ class SelfService(Face):
 
     # ---- shortcuts: one thing in a request
 
-    def request_code(self, code: str) -> str:
+    def request_code(self, code: Sent) -> str:
         """
         Send a one-time code, and return the code of the session it will raise (`Person.request_code`).
         """
         return (self.enter(code)).request_code()
 
-    def step_up(self, session: str, digits: str) -> str:
+    def step_up(self, session: Sent, digits: Sent) -> str:
         """
         Raise a session with the digits that were sent, and return its new code (`Person.step_up`).
         """
         return (self.enter(session)).step_up(digits)
 
-    def stay(self, session: str) -> str:
+    def stay(self, session: Sent) -> str:
         """
         Extend a session and return its new code (`Person.stay`).
         """
         return (self.enter(session)).stay()
 
-    def details(self, session: str) -> Details:
+    def details(self, session: Sent) -> Details:
         """
         Return the details on record, unmasked (`Person.details`).
         """
@@ -394,7 +399,7 @@ class SelfService(Face):
 
     def change_details(
         self,
-        session: str,
+        session: Sent,
         *,
         name: str | None = None,
         language: str | None = None,
@@ -405,37 +410,37 @@ class SelfService(Face):
         """
         return (self.enter(session)).change_details(name=name, language=language, address=address)
 
-    def propose(self, session: str, address: EmailAddress | PhoneNumber) -> None:
+    def propose(self, session: Sent, address: EmailAddress | PhoneNumber) -> None:
         """
         Send a one-time code to a new address (`Person.propose`).
         """
         (self.enter(session)).propose(address)
 
-    def proposed(self, session: str, kind: AddressKind) -> str:
+    def proposed(self, session: Sent, kind: AddressKind) -> str:
         """
         Return the new address of a kind that waits for its code, masked (`Person.proposed`).
         """
         return (self.enter(session)).proposed(kind)
 
-    def prove(self, session: str, kind: AddressKind, digits: str) -> str:
+    def prove(self, session: Sent, kind: AddressKind, digits: Sent) -> str:
         """
         Replace the address of a kind with the new one (`Person.prove`).
         """
         return (self.enter(session)).prove(kind, digits)
 
-    def history(self, session: str) -> History:
+    def history(self, session: Sent) -> History:
         """
         Return every event, with the wording that was shown (`Person.history`).
         """
         return (self.enter(session)).history()
 
-    def send_copy(self, session: str) -> str:
+    def send_copy(self, session: Sent) -> str:
         """
         Send a copy of all data to the contact (`Person.send_copy`).
         """
         return (self.enter(session)).send_copy()
 
-    def complain(self, code: str, text: str) -> Complaint:
+    def complain(self, code: Sent, text: Sent) -> Complaint:
         """
         Record a complaint about how the contact's data are used (`Person.complain`).
         """
