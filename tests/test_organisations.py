@@ -1,10 +1,11 @@
 """
 Promise 15: organisations do not see each other, whatever they share. Two of them share a store, keys and ids here.
+
+Every method, page and command is called in test_neighbours.py; here is what becomes of some of it.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,15 +17,14 @@ from hypothesis import strategies as st
 from services import MYSQL, POSTGRESQL, fresh_database
 from world import ACME, EMAIL, PHONE, World, world
 
-from optly import Act, Channel, Contact, Organisation, Subscriber, Wording
+from optly import Channel, Contact, Organisation, Subscriber
 from optly.errors import LinkInvalidError, SessionError, UnknownComplaintError, UnknownContactError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.protocols import MessageState, Storage
 from optly.protocols.http import Request
-from optly.record.events import Engagement
 from optly.results import Effect
 from optly.rules import Reason
-from optly.self_service import Person, SelfService
+from optly.self_service import Person
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
@@ -53,7 +53,10 @@ def made(kind: str, directory: Path) -> Iterator[Storage]:
     storage.close()
 
 
-@pytest.fixture(params=["memory", "file", "sqlite", POSTGRESQL, MYSQL])
+STORES = ["memory", "file", "sqlite", POSTGRESQL, MYSQL]
+
+
+@pytest.fixture(params=STORES)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     yield from made(request.param, tmp_path)
 
@@ -66,84 +69,6 @@ def acme(storage: Storage) -> World:
 @pytest.fixture
 def other(storage: Storage, acme: World) -> World:
     return world(storage, organisation=OTHER, clock=acme.clock)
-
-
-def about(w: World, contact: Contact) -> dict[str, Callable[[], object]]:
-    """
-    Return a call of every method of a manager that is about a contact, by its name.
-    """
-    m, at = w.manager, w.clock()
-    offers: dict[str, Any] = {"channels": [Channel.EMAIL], "purposes": ["offers"]}
-    paper: dict[str, Any] = {"wording": Wording(text="May Other Ltd email me offers?"), "act": Act.TICKED_BOX}
-    return {
-        "change_details": lambda: m.change_details(contact, name="Eve"),
-        "add_line": lambda: m.add_line(contact, email="eve@example.com"),
-        "leave_line": lambda: m.leave_line(contact, line=1, how="moved"),
-        "standing": lambda: m.standing(contact),
-        "history": lambda: m.history(contact),
-        "erase": lambda: m.erase(contact),
-        "request_consent": lambda: m.request_consent(contact, via=Channel.EMAIL, **offers),
-        "record_consent": lambda: m.record_consent(contact, **offers, **paper, how="paper", at=at),
-        "record_soft_opt_in": lambda: m.record_soft_opt_in(
-            contact, similar_purposes=["offers"], goods="bicycles", at=at, **COLLECTED
-        ),
-        "record_charity_soft_opt_in": lambda: m.record_charity_soft_opt_in(
-            contact, engagement=Engagement.SUPPORT, at=at, **COLLECTED
-        ),
-        "withdraw": lambda: m.withdraw(contact),
-        "record_objection": lambda: m.record_objection(contact),
-        "check": lambda: m.check(contact, Channel.EMAIL, "offers"),
-        "send": lambda: m.send(contact, Channel.EMAIL, "offers", "Hello"),
-        "record_communication": lambda: m.record_communication(contact, Channel.EMAIL, "offers"),
-        "restore_line": lambda: m.restore_line(contact, Channel.EMAIL, how="rang"),
-        "link": lambda: m.link(contact),
-        "unsubscribe_headers": lambda: m.unsubscribe_headers(contact),
-        "revoke_links": lambda: m.revoke_links(contact),
-        "acknowledge_complaint": lambda: m.acknowledge_complaint(contact, "0" * 32, how="letter"),
-        "resolve_complaint": lambda: m.resolve_complaint(contact, "0" * 32, how="letter"),
-        "evidence": lambda: m.evidence(contact),
-        "record_domain_objection": lambda: m.record_domain_objection("firm.example.com", contact=contact, how="letter"),
-        "mark_deceased": lambda: m.mark_deceased(contact, how="letter"),
-        "mark_gone_away": lambda: m.mark_gone_away(contact, Channel.EMAIL, how="letter"),
-        "record_complaint": lambda: m.record_complaint(contact, text="Too many letters", how="telephone"),
-    }
-
-
-def outcome(call: Callable[[], object]) -> tuple[object, ...]:
-    """
-    Return what came of a call: its result, or its error by type and text.
-    """
-    try:
-        return ("returned", call())
-    except UsageError as error:
-        return (type(error), str(error))
-
-
-def test_every_method_about_a_contact_is_listed_here(acme: World) -> None:
-    """
-    A new one has to be tried as well.
-    """
-    names = {
-        name
-        for name, method in inspect.getmembers(type(acme.manager), inspect.isfunction)
-        if {"contact", "who"} & inspect.signature(method).parameters.keys() and not name.startswith("_")
-    }
-    assert names - {"resolve_doubt"} == about(acme, UNKNOWN).keys()
-
-
-def test_another_organisations_contact_is_not_there(acme: World, other: World) -> None:
-    """
-    Whatever is done with it, the answer is that for a contact nobody has, and nothing changes.
-    """
-    ada = acme.add()
-    acme.agreed(ada)
-    before = acme.manager.history(ada)
-    for name, call in about(other, ada).items():
-        assert outcome(about(other, UNKNOWN)[name]) == outcome(call), name
-        with pytest.raises((UnknownContactError, UnknownComplaintError)):
-            call()
-    assert before == acme.manager.history(ada)
-    assert acme.allowed()
 
 
 def test_a_campaign_reaches_no_contact_of_another_organisation(acme: World, other: World) -> None:
@@ -205,18 +130,6 @@ def test_another_organisations_link_opens_nothing(acme: World, other: World) -> 
     assert before == acme.manager.history(ada)
     assert isinstance(acme.manager.self_service.enter(session), Person)
     assert acme.manager.open(question).items
-
-
-def test_every_method_of_the_persons_face_begins_with_a_code() -> None:
-    """
-    A code opens nothing elsewhere, so none of them reaches a record of another organisation.
-    """
-    without = {
-        name
-        for name, method in inspect.getmembers(SelfService, inspect.isfunction)
-        if not name.startswith("_") and not {"code", "session"} & inspect.signature(method).parameters.keys()
-    }
-    assert {"open_stop", "stop_by_token", "request_link"} == without
 
 
 def test_another_organisations_stop_link_stops_nothing(acme: World, other: World) -> None:

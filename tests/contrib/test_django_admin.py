@@ -5,24 +5,31 @@ Contacts in the admin: for whoever may see them, and not to be changed by anybod
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+import attrs
 import pytest
 from contrib import django_site
 from contrib.django_site import Shop
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.template import Context, Template
 from django.test import Client
-from world import EMAIL, PHONE, PURPOSES
+from world import ACME, EMAIL, PHONE, PURPOSES, world
 
 from optly import Channel, Contact
+from optly.errors import UnknownContactError
 from optly.evidence import verify
+from optly.storage import MemoryStorage
 
 LOOK_UP = "/admin/optly/contact/"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -262,3 +269,44 @@ def test_the_forms_are_checked_as_all_of_the_admins(shop: Shop) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get())
     assert HTTPStatus.FORBIDDEN == client.post(LOOK_UP, {"who": EMAIL}).status_code
+
+
+NOBODY = "0" * 32
+# Each view with the ways of asking it about a contact.
+VIEWS: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "optly_contact_changelist": [("POST", "", "{id}"), ("POST", "", EMAIL), ("POST", "", PHONE)],
+    "optly_contact_complaints": [("GET", "complaints/", "")],
+    "optly_contact_change": [("GET", "{id}/", "")],
+    "optly_contact_evidence": [("GET", "{id}/evidence.json", ""), ("GET", "{id}/evidence.html", "")],
+}
+
+
+def test_no_view_and_no_tag_reaches_a_neighbour(shop: Shop) -> None:
+    """
+    To the site of another organisation on the same store, a contact, a complaint and an address are not there. A view
+    that is new has to be listed with its way of being asked.
+    """
+    storage = MemoryStorage()
+    acme = world(storage)
+    ada = acme.add()
+    acme.agreed(ada)
+    acme.manager.record_complaint(ada, text="Too many letters", how="telephone")
+    other = attrs.evolve(ACME, key="other", name="Other Ltd")
+    with django_site.opened(STORAGE=storage, ORGANISATION=attrs.asdict(other)) as neighbour:
+        [model] = [held for held in admin.site._registry.values() if held.opts.app_label == "optly"]
+        assert VIEWS.keys() == {view.name for view in model.get_urls()}
+        client = signed_in()
+        for method, path, who in [asked for views in VIEWS.values() for asked in views]:
+            # Whoever looks up an id that nobody has reads the same.
+            found, nobodys = (
+                (answer.status_code, re.sub("|".join((ada.id, NOBODY, r'value="\w{64}"')), "", text(answer)))
+                for id in (ada.id, NOBODY)
+                for answer in [client.generic(method, LOOK_UP + path.format(id=id), f"who={who.format(id=id)}", FORM)]
+            )
+            assert nobodys == found, path
+            assert not any(secret in found[1] for secret in ("Lovelace", "Too many", "CMP-"))
+        assert [] == list(neighbour.manager.complaints())
+        for tag in ("optly_preferences_url", "optly_unsubscribe_url", "optly_unsubscribe_headers"):
+            for named in (ada, ada.id, EMAIL):
+                with pytest.raises(UnknownContactError):
+                    Template(f"{{% load optly %}}{{% {tag} who %}}").render(Context({"who": named}))
