@@ -29,7 +29,7 @@ class Refusal(Exception):
     def __init__(self, status: HTTPStatus, *, allow: Sequence[str] = ()) -> None:
         super().__init__(status)
         self.status = status
-        self.allow = tuple(allow)
+        self.allow: tuple[str, ...] = tuple(allow)
 
 
 class CodeNeeded(Exception):
