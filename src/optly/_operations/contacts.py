@@ -85,7 +85,7 @@ async def _same(app: Application, addresses: Sequence[Address], name: str) -> Co
     """
     Return the contact that a call without a reference adds again: one who has every address given, under the same name.
 
-    A contact without a name stands for whoever has the address, and is the same as the first who gives one.
+    A contact without a name stands for anyone who has the address, and is the same as the first who gives one.
     """
     shared: set[Contact] | None = None
     for address in addresses:
@@ -139,7 +139,7 @@ async def add(
             actor=actor,
         )
         named = reference or _implied_reference(addresses, name)
-        # Under an implied reference there may be somebody whose details have changed since.
+        # Under an implied reference there may be someone whose details have changed since.
         free = bool(reference) or (bool(addresses) and await referred(app, named) is None)
         references = (app.index.reference(contact.subject, named),) if free else ()
         try:
