@@ -15,10 +15,10 @@ from brackets import write_brackets
 from hypothesis import settings
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
+from stores import STORES, opened
 from world import World, world
 
 from optly.portal import look
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("optly", deadline=None)
@@ -79,17 +79,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             pytest.fail(f"mark it as browser or server, for it reached for {services.REACHED}", pytrace=False)
 
 
-@pytest.fixture(params=["memory", "sqlite", "file"])
+@pytest.fixture(params=STORES)
 def on_each_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """
     A world over each kind of store.
     """
-    stores: dict[str, Any] = {
-        "memory": MemoryStorage,
-        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path}/optly.db"),
-        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
-    }
-    made = world(stores[request.param]())
+    made = world(opened(request.param, tmp_path))
     with made.manager:
         yield made
 

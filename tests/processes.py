@@ -16,9 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from optly.protocols import Storage
-from optly.storage import FileStorage, SQLStorage
-
 T = TypeVar("T")
 
 PATIENCE = 60  # seconds
@@ -63,15 +60,6 @@ def wait_for(find: Callable[[], T | None], otherwise: Callable[[], str] = lambda
         assert time.monotonic() < end, otherwise()
         time.sleep(0.01)
     return found
-
-
-def opened(kind: str, directory: str | Path) -> Storage:
-    """
-    Open the store of that kind in a directory, in the process that is killed as in the one that looks afterwards.
-    """
-    if kind == "file":
-        return FileStorage(Path(directory) / "optly.jsonl")
-    return SQLStorage(f"sqlite:///{Path(directory) / 'optly.db'}")
 
 
 def run_until_killed(script: str, *arguments: str | Path, after: int, delay: float) -> list[list[str]]:

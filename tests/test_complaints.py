@@ -16,6 +16,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stores import ON_DISK, opened
 from world import ACME, EMAIL, PHONE, World, awaited, world
 
 from optly import Act, Channel, Organisation
@@ -34,7 +35,7 @@ from optly.errors import (
     UsageError,
 )
 from optly.messages import Content, DeliveryEvent, DeliveryStatus, Fault, Outcome, Receipt
-from optly.protocols import MessageState, Storage
+from optly.protocols import MessageState
 from optly.record.commands import ChangeDetails, NewLine, ProveLine
 from optly.record.complaint_references import ALPHABET, read_reference, reference_key, reference_of
 from optly.record.events import (
@@ -48,7 +49,6 @@ from optly.record.events import (
 )
 from optly.record.views import History
 from optly.results import ComplaintState, DoubtFinding, RecordedComplaint
-from optly.storage import FileStorage, SQLStorage
 from optly.timeline.for_the_person import days
 
 EVE = "eve@example.org"
@@ -439,20 +439,16 @@ def test_the_person_sees_the_outcome_in_their_history(w: World) -> None:
     assert all(shown in page for shown in (complaint.reference, "You were right."))
 
 
-@pytest.mark.parametrize("store", ["sqlite", "file"])
+@pytest.mark.parametrize("store", ON_DISK)
 def test_where_to_reply_leaves_the_disk_with_the_outcome(tmp_path: Path, store: str) -> None:
     """
     Once the person was informed of it.
     """
-    storage: Storage = SQLStorage(f"sqlite:///{tmp_path}/optly.db")
-    if store == "file":
-        storage.close()
-        storage = FileStorage(tmp_path / "optly.jsonl")
-    w = world(storage)
+    w = world(opened(store, tmp_path))
     complaint = by_telephone(w, EVE)
 
     def on_disk() -> bytes:
-        return b"".join(path.read_bytes() for path in tmp_path.iterdir() if store != "file" or "db" not in path.name)
+        return b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
     for how in ("by telephone", "again"):
         w.manager.deliver()

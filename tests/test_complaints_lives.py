@@ -7,22 +7,21 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from stores import STORES, opened
 from world import world
 
 from optly import Contact, Organisation
 from optly.errors import UnknownComplaintError
 from optly.messages import Message, Outcome, Receipt
-from optly.protocols import MessageState, Storage
+from optly.protocols import MessageState
 from optly.record.events import ComplaintReceived
 from optly.results import ComplaintState, RecordedComplaint
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 
 pytestmark = pytest.mark.slow
@@ -31,11 +30,6 @@ ORGANISATIONS = [
     Organisation(key=key, name=f"{key.title()} Ltd", address="Leeds", email=f"privacy@{key}.example.com")
     for key in ("acme", "other")
 ]
-STORES: dict[str, Any] = {
-    "memory": lambda _path: MemoryStorage(),
-    "sqlite": lambda path: SQLStorage(f"sqlite:///{path}/optly.db"),
-    "file": lambda path: FileStorage(path / "optly.jsonl"),
-}
 which = st.integers(0, 1)
 outcomes = st.sampled_from([Outcome.ACCEPTED, Outcome.REFUSED, Outcome.IN_DOUBT, Outcome.RETRY_LATER])
 
@@ -45,10 +39,10 @@ class Lives(RuleBasedStateMachine):
     Keeps, as plain sets and counts, what must be true whatever happened.
     """
 
-    @initialize(store=st.sampled_from(sorted(STORES)))
+    @initialize(store=st.sampled_from(STORES))
     def open(self, store: str) -> None:
         self.directory = tempfile.TemporaryDirectory()
-        self.storage: Storage = STORES[store](Path(self.directory.name))
+        self.storage = opened(store, self.directory.name)
         clock = FrozenClock()
         self.worlds = [world(self.storage, organisation=each, clock=clock) for each in ORGANISATIONS]
         self.contacts: list[list[Contact]] = [[], []]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import opened, run_until_killed
+from processes import run_until_killed
+from stores import ON_DISK, opened
 from world import EMAIL_OFFERS, world
 
 from optly import Channel, Contact
@@ -21,7 +22,7 @@ ROUNDS, CONTACTS = 12, 400
 # Answers a question of one contact after the other and says so only after the call has returned.
 CHILD = f"""
 import sys
-from processes import opened
+from stores import opened
 from world import EMAIL_OFFERS, SMS_OFFERS, world
 from optly.testing.messages import code_in
 
@@ -35,7 +36,7 @@ for number in range({CONTACTS}):
 """
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "file"])
+@pytest.mark.parametrize("kind", ON_DISK)
 def test_no_answer_whose_call_returned_is_lost(tmp_path: Path, kind: str, pytestconfig: Any) -> None:
     """
     Killed many times in the middle of it, the store holds every answer that was acknowledged, and the ledger verifies.

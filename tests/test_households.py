@@ -6,9 +6,7 @@ changes address, and whose number is given to somebody new. Two organisations sh
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -16,21 +14,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from stores import STORES, opened
 from world import ACME, SMS_OFFERS, World, world
 
 from optly import Act, Actor, Channel, Contact, Organisation, Solicited, Subscriber, Wording
 from optly.errors import LinkError, NotPermittedError, UnknownContactError
-from optly.protocols import Storage
 from optly.record.events import LineAdded
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
-STORES: dict[str, Callable[[Path], Storage]] = {
-    "memory": lambda _directory: MemoryStorage(),
-    "file": lambda directory: FileStorage(directory / "optly.jsonl"),
-    "sqlite": lambda directory: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
-}
 NAMES = ("Ada", "Bob", "Cat")
 NUMBERS = ("+447911123450", "+447911123451")
 KEYS = ("acme", "other")
@@ -107,7 +99,7 @@ class Household(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
-        storage = STORES[self.store](Path(self.directory.name))
+        storage = opened(self.store, self.directory.name)
         first = world(storage, organisation=ACME)
         self.worlds: dict[str, World] = {
             "acme": first,

@@ -180,3 +180,20 @@ def test_httpx_is_imported_in_one_file_at_most() -> None:
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "httpx")
     ]
     assert len({path for path in users if package(path) not in {"cli", "testing"}}) <= 1
+
+
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_tests_do_not_import_tests(path: Path) -> None:
+    """
+    What several of them need is in a module of its own, so that each can be read, run and moved alone.
+    """
+    named = {
+        name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (*(alias.name for alias in node.names), getattr(node, "module", None) or "")
+    }
+    assert [name for name in named if name.rpartition(".")[2].startswith("test_")] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_households import STORES
+from stores import STORES, opened
 from world import EMAIL, EMAIL_OFFERS, PURPOSES, World, world
 
 from optly import Act, Actor, Channel, Contact, Solicited, Subscriber, Wording
@@ -262,7 +262,7 @@ def test_an_address_that_was_given_up_and_taken_back_is_still_hers(store: str, t
     """
     To leave it as it was before frees nothing: her objection stands there. To leave it now frees it.
     """
-    here = world(STORES[store](tmp_path))
+    here = world(opened(store, tmp_path))
     with here.manager:
         ada = here.add()
         here.manager.record_objection(ada)

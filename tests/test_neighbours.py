@@ -25,7 +25,9 @@ from typing import Any, Final
 import attrs
 import pytest
 from click.testing import CliRunner
-from test_organisations import OTHER, STORES, made
+from services import MYSQL, POSTGRESQL
+from stores import STORES
+from test_organisations import OTHER, made
 from world import EMAIL, EMAIL_OFFERS, KEYS, PHONE, World, world
 
 from optly import (
@@ -476,7 +478,7 @@ def neighbours(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Neigh
         yield Neighbours(acme, names, *both)
 
 
-on_every_store = pytest.mark.parametrize("neighbours", STORES, indirect=True)
+on_every_store = pytest.mark.parametrize("neighbours", [*STORES, POSTGRESQL, MYSQL], indirect=True)
 
 
 @on_every_store

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from services import MYSQL, POSTGRESQL, fresh_database
+from stores import STORES, opened
 from world import ACME, EMAIL, PHONE, World, world
 
 from optly import Channel, Contact, Organisation, Subscriber
@@ -25,7 +26,7 @@ from optly.protocols.http import Request
 from optly.results import Effect
 from optly.rules import Reason
 from optly.self_service import Person
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.storage import SQLStorage
 from optly.testing.messages import code_in
 
 OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
@@ -43,20 +44,12 @@ def made(kind: str, directory: Path) -> Iterator[Storage]:
             yield storage
             storage.close()
         return
-    stores: dict[str, Callable[[], Storage]] = {
-        "memory": MemoryStorage,
-        "file": lambda: FileStorage(directory / "optly.jsonl"),
-        "sqlite": lambda: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
-    }
-    storage = stores[kind]()
+    storage = opened(kind, directory)
     yield storage
     storage.close()
 
 
-STORES = ["memory", "file", "sqlite", POSTGRESQL, MYSQL]
-
-
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, POSTGRESQL, MYSQL])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     yield from made(request.param, tmp_path)
 

@@ -21,6 +21,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from stores import STORES, opened
 from world import EMAIL, KEYS, PHONE, PURPOSES, World, world
 
 from optly import (
@@ -41,10 +42,10 @@ from optly import (
 from optly.contacts import ELECTRONIC_MAIL
 from optly.errors import ConflictError, LinkError, OptlyError, StorageUnavailableError
 from optly.messages import InboundMessage, Message, Outcome, Receipt
-from optly.protocols import Commit, MessageState, Storage
+from optly.protocols import Commit, MessageState
 from optly.protocols.http import Request
 from optly.record.events import ConsentGiven, ConsentRefused, ConsentRequested
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in, stop_token_in
 
 CHANNELS = (Channel.EMAIL, Channel.SMS)
@@ -630,9 +631,6 @@ def test_promise_11_the_ledger_only_grows(
     reopened.manager.close()
 
 
-STORES = ["memory", "file", "sqlite"]
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(steps=anything, store=st.sampled_from(STORES), pause=st.integers(0, 60))
 def test_promise_12_erasure_works_and_the_ledger_still_verifies(
@@ -642,12 +640,7 @@ def test_promise_12_erasure_works_and_the_ledger_still_verifies(
     No byte of the store holds anything personal afterwards, the chain verifies, and the address stays refused.
     """
     directory = tmp_path_factory.mktemp("erased")
-    stores: dict[str, Callable[[], Storage]] = {
-        "memory": MemoryStorage,
-        "file": lambda: FileStorage(directory / "optly.jsonl"),
-        "sqlite": lambda: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
-    }
-    history = run(History.begin(storage=stores[store]()), steps)
+    history = run(History.begin(storage=opened(store, directory)), steps)
     w = history.w
     values = {value for event in w.manager.history(history.ada) for value in event.personal.values() if value != "form"}
     w.manager.seal()

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from stores import STORES, opened
 from world import EMAIL, PHONE, World, world
 
 from optly import Act, Channel, Contact, Content, NotPermittedError, Subscriber, Wording
@@ -26,7 +26,6 @@ from optly.protocols import Storage
 from optly.record.events import LinkKind
 from optly.record.views import UndoneChange, UndoneStop
 from optly.results import Effect
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in
 
@@ -293,18 +292,14 @@ class Life(RuleBasedStateMachine):
         assert self.w.manager.verify()
 
 
-KEPT: dict[Path, MemoryStorage] = {}
+KEPT: dict[Path, Storage] = {}
 
 
-def memory(directory: Path) -> Storage:
-    return KEPT.setdefault(directory, MemoryStorage())
-
-
-STORES: dict[str, Any] = {
-    "memory": memory,
-    "file": lambda directory: FileStorage(directory / "optly.jsonl"),
-    "sqlite": lambda directory: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
-}
+def reopened(kind: str, directory: Path) -> Storage:
+    """
+    Open a store as a process does that starts again. One in memory is kept.
+    """
+    return KEPT.setdefault(directory, opened(kind, directory)) if kind == "memory" else opened(kind, directory)
 
 
 @pytest.mark.slow
@@ -314,6 +309,6 @@ def test_a_life_over_every_store(store: str) -> None:
     Whatever happens in whatever order, the gate, the outbox and the ledger keep to the model.
     """
     run_state_machine_as_test(
-        partial(Life, STORES[store]),  # type: ignore[arg-type]
+        partial(Life, partial(reopened, store)),  # type: ignore[arg-type]
         settings=settings(max_examples=60 if store == "memory" else 25, stateful_step_count=30, deadline=None),
     )

@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from processes import opened, run_until_killed
+from processes import run_until_killed
+from stores import ON_DISK, opened
 
 from optly.contacts.addresses import Channel
 from optly.testing.storage import NOW, problems
@@ -25,7 +26,7 @@ ROUNDS, THREADS = 15, 3
 CHILD = f"""
 import os, sys
 import attrs
-from processes import opened
+from stores import opened
 from optly.errors import ConflictError
 from optly.testing.storage import Contact, at_once, append_again, code, key
 
@@ -58,7 +59,7 @@ at_once({THREADS}, work)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed by signals here")
-@pytest.mark.parametrize("kind", ["sqlite", "file"])
+@pytest.mark.parametrize("kind", ON_DISK)
 def test_nothing_that_was_acknowledged_is_lost(kind: str, tmp_path: Path) -> None:
     """
     Killed many times over one store, which goes on from what the last one left: every append, code and message that

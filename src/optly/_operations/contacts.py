@@ -119,7 +119,7 @@ async def _same(app: Application, addresses: Sequence[Address], name: str) -> Co
     Return the contact that a call without a reference adds again: the one whom the same call added before or, without
     one, the only one who has every address given, under the same name.
 
-    A contact of whom nothing is known but what is given stands for whoever has that: they are the first who gives a
+    A contact of whom nothing is known but what is given stands for anyone who has that: they are the first who gives a
     name, and a further holder where several have it and no name is given.
 
     Raises:
@@ -198,7 +198,7 @@ async def add(
             actor=actor,
         )
         named = reference or _implied_reference(addresses, name)
-        # Under an implied reference there may be somebody whose details have changed since.
+        # Under an implied reference there may be someone whose details have changed since.
         free = bool(reference) or (bool(addresses) and await referred(app, named) is None)
         if not free and addresses and await _same(app, addresses, name) is not None:
             continue  # another writer added them between the two look-ups

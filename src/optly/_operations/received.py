@@ -79,7 +79,7 @@ async def having(app: Application, address: Address, *, add: bool) -> dict[Conta
 
 async def is_erased(app: Application, address: Address) -> bool:
     """
-    Whether an address was erased: everything to it is stopped, whoever has it.
+    Whether an address was erased: everything to it is stopped, no matter who has it.
     """
     found = await app.storage.find(app.index.idkeys(address))
     return any(suppression.scope == EVERYTHING for suppression in found.suppressions)

@@ -64,7 +64,7 @@ async def renew(access: Access, *, raised: bool = True) -> str:
         lines=lines_of(access.record.standing),
         ends_at=min(app.settings.clock() + links.SESSION_LIFE, session.until),
     )
-    # Digits sent to the line prove who reads there, whoever was given the link.
+    # Digits sent to the line prove who reads there, no matter who was given the link.
     target = attrs.evolve(access.target, handed_over=access.target.handed_over or raised)
     return await open_session(app, target, fresh, earlier=access.code)
 

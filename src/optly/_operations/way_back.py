@@ -102,7 +102,7 @@ def _silenced_by_others(standing: Standing, channel: Channel, line: int) -> bool
 def standing_stop(standing: Standing, channel: Channel, line: int, now: datetime) -> StandingStop | None:
     """
     Return the latest stop of the person's own that bars a channel on a line and after which they may be written to
-    about it; None if there is none, or if anybody who reads there asked for silence.
+    about it; None if there is none, or if anyone who reads there asked for silence.
     """
     known = [stop for stop in standing.stops if stop.channel in (None, channel) and stop.line in (None, line)]
     covering = [stop for stop in known if stop.seq is not None]

@@ -1,5 +1,5 @@
 """
-What a mailbox provider's report of feedback means, whoever passes it on. Pure.
+What a mailbox provider's report of feedback means, no matter who passes it on. Pure.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def feedback_status(kind: str) -> DeliveryStatus | None:
     """
     Return what feedback of a kind says; None if it says nothing about what the person wants.
 
-    Someone who reports a message as a fraud or a virus does not want another one, and neither does whoever reports it
-    as something that this version does not know.
+    Someone who reports a message as a fraud or a virus does not want another one, and neither does someone who
+    reports it as something that this version does not know.
 
     Source: RFC 5965 7.3, RFC 6430 and RFC 6591; Amazon SES reports the same kinds.
     """

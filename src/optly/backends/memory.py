@@ -48,7 +48,7 @@ class MemoryBackend:
         self.name = name
         self.outbox: list[Message] = []
         self.attempts: list[Message] = []
-        self.outcomes = list(outcomes)
+        self.outcomes: list[Receipt] = list(outcomes)
         self.answer = answer
         self._lock = Lock()
 

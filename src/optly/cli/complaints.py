@@ -53,7 +53,7 @@ def command(manager: ConsentManager, *, which: str, as_json: bool) -> None:
     if not (found or as_json):
         terminal.good("none", "There is no such complaint.")
     if overdue:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def print_complaint(terminal: Terminal, complaint: RecordedComplaint, *, overdue: bool) -> None:

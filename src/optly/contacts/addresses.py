@@ -326,12 +326,8 @@ def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB")
     Raises:
         AddressError: It is not an address, or is one of another kind.
     """
-    if not isinstance(text, str) and isinstance(text, Address):
+    if not isinstance(text := _read(text), str):
         return _of_kind(text, kind)
-    try:
-        text = typed.read_text(text, "an address")
-    except InvalidValueError as error:
-        raise AddressError(str(error)) from None
     match kind:
         case AddressKind.EMAIL:
             return EmailAddress.parse(text)
@@ -353,7 +349,7 @@ def recognise_address(text: str | Address, kind: AddressKind) -> Address:
     Raises:
         AddressError: It has not the shape of an address, or is one of another kind.
     """
-    if not isinstance(text, str):
+    if not isinstance(text := _read(text), str):
         return _of_kind(text, kind)
     match kind:
         case AddressKind.EMAIL:
@@ -379,6 +375,15 @@ def recorded_address(value: str, kind: AddressKind) -> Address:
             return parse_address(value, kind)
         case _:
             assert_never(kind)
+
+
+def _read(text: str | Address) -> str | Address:
+    if not isinstance(text, str) and isinstance(text, Address):
+        return text
+    try:
+        return typed.read_text(text, "an address")
+    except InvalidValueError as error:
+        raise AddressError(str(error)) from None
 
 
 def _of_kind(address: Address, kind: AddressKind) -> Address:

@@ -314,7 +314,7 @@ class ConsentManager(Face):
 
     def find_reference(self, reference: str) -> Contact | None:
         """
-        Return the contact that was added under a reference of yours, or None.
+        Return the contact that was added under your own reference, or None.
         """
         return run_to_completion(contacts.referred(self._app, reference))
 
@@ -607,8 +607,8 @@ class ConsentManager(Face):
         Nothing is agreed to before the question is answered, which proves that the visitor reads there (double opt-in).
         What was typed is attached to no record before, and shows and changes none. What channels of email ask about
         goes to the email address and what those of a telephone ask about to the number, for an address proves itself
-        and nothing else; afterwards people add the other on their MyOptly page. The name is kept for whoever is not on
-        record yet, once they have answered.
+        and nothing else; afterwards people add the other on their MyOptly page. The name is kept for someone who is not
+        on record yet, once they have answered.
 
         Returns the same whether the address is on record, has stopped everything or was asked too often, so show
         every visitor the same page. An address gets at most three such questions an hour and six a day.

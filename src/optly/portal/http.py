@@ -29,7 +29,7 @@ class Refusal(Exception):
     def __init__(self, status: HTTPStatus, *, allow: Sequence[str] = ()) -> None:
         super().__init__(status)
         self.status = status
-        self.allow = tuple(allow)
+        self.allow: tuple[str, ...] = tuple(allow)
 
 
 class CodeNeeded(Exception):
@@ -72,8 +72,8 @@ def is_stop(path: str) -> bool:
     """
     Return whether a POST to *path* stops something, for which its body is not needed.
 
-    Nothing is asked of a stop but that its link opens: whoever holds the link may stop. Mail programs send the button
-    of RFC 8058 in many forms, and a middleware of the host may have read the body before us.
+    Nothing is asked of a stop but that its link opens: anyone who holds the link may stop. Mail programs send the
+    button of RFC 8058 in many forms, and a middleware of the host may have read the body before us.
     """
     match path.strip("/").lower().split("/"):
         case ["u", _] | ["l", _, "stop"] | ["me", "stop"] | ["api", "me", "stop"] | ["api", "stop-link"]:

@@ -61,7 +61,7 @@ class AddContact:
     Add a contact.
 
     Attributes:
-        anonymous: Whether it stands for whoever has its one address, because nothing else is known of them.
+        anonymous: Whether it stands for anyone who has its one address, because nothing else is known of them.
     """
 
     name: str = attrs.field(default="", repr=False)
@@ -234,7 +234,7 @@ class UndoStop:
     Attributes:
         stop: Number of the event that stopped it.
         choices: What the person had agreed to at that time, in the words they agreed to.
-        own: Whether the stop came through the same link or line, so that undoing it is up to whoever reads there.
+        own: Whether the stop came through the same link or line, so that the person who reads there may undo it.
         line, link, code, language, hold: As for a change of choices.
     """
 

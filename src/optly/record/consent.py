@@ -1205,7 +1205,7 @@ def _prove_line(command: commands.ProveLine, standing: Standing, now: datetime) 
 def _undo_line(command: commands.UndoLine, standing: Standing, now: datetime) -> tuple[Event, ...]:
     present = standing.present()
     if any(line.left for line in standing.lines if line.number in command.removed):
-        return ()  # whoever reads there now is not known to be the contact
+        return ()  # the person who reads there now is not known to be the contact
     back = [number for number in command.removed if number not in present]
     if command.added not in present and (command.added is not None or not back):
         return ()

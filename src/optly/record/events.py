@@ -209,7 +209,7 @@ class Reading:
             words in a language that is not read.
         defects: Why a consent to such words is none.
         unproven: Which evidence is missing, because what was told says no more than that it is not known.
-        accepted: Whether whoever recorded it accepted what was found, and says why. It excuses no missing evidence.
+        accepted: Whether those who recorded it accepted what was found, and said why. It excuses no missing evidence.
     """
 
     found: tuple[str, ...] = ()
@@ -282,7 +282,7 @@ class ContactAdded(Happened):
     A contact was added. Their name, if known, is in the slot ``name_1``.
 
     Attributes:
-        anonymous: Whether it stands for whoever has its one address, because nothing else is known of them.
+        anonymous: Whether it stands for anyone who has its one address, because nothing else is known of them.
     """
 
     subscriber: Subscriber
@@ -349,7 +349,7 @@ class LineRemoved(Happened):
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class LineLeft(Happened):
     """
-    The contact no longer has this address or number, and somebody else may have it now: they moved, or the number was
+    The contact no longer has this address or number, and someone else may have it now: they moved, or the number was
     given to someone new. Their stops go along with them and no longer stand on it. How that is known is in the slot
     ``how_N``.
     """

@@ -34,7 +34,7 @@ class Line:
     Attributes:
         subscriber: Who holds this line, where that differs from the contact.
         proved: Whether its holder showed that they read what is sent there before the line was added.
-        left: Whether the contact has left it, so that somebody else may have it now.
+        left: Whether the contact has left it, so that someone else may have it now.
         through: The lines through which the person added or proved it.
         added: Number of the event that added it, or added it again; 0 if unknown.
     """
@@ -392,7 +392,7 @@ class Standing:
     Attributes:
         version: Number of the last event; 0 if the contact is not on record.
         name: The slot the name is in, or None.
-        anonymous: Whether the contact stands for whoever has its one address, because nothing else is known of them.
+        anonymous: Whether the contact stands for anyone who has its one address, because nothing else is known of them.
         lines: Every line there has ever been; those removed are marked.
         unsound: What was recorded as consent but is not, so that a refusal can say why.
         uses: The latest marketing for each channel, purpose and line: a message that a provider accepted, or one or a
@@ -694,7 +694,7 @@ class SharedStanding(Standing):
     An objection by one holder stops a line for all of them, and only that holder lifts it. A withdrawal ends only the
     holder's own consent. Of what the holders are as subscribers, the stricter counts.
 
-    A holder of whom only the address is known may be anyone who has it: whoever proves to read there lifts what they
+    A holder of whom only the address is known may be anyone who has it: one who proves to read there lifts what they
     stopped, for themselves.
     """
 

@@ -330,7 +330,7 @@ def refuse_unconsented(
     the *prohibition*, and with what is wrong with the consent that comes nearest.
 
     Args:
-        by: Who has to be able to rely on it beside whoever is responsible, by the fact that fails where they are not.
+        by: Who has to be able to rely on it beside those responsible, by the fact that fails where they are not.
     """
     known = [consent for consent in (*standing.consents, *standing.unsound) if consent.at <= communication.at]
     here = [

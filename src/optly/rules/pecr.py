@@ -111,7 +111,7 @@ def fax(communication: Communication, standing: Standing) -> Decision:
     """
     Decide a fax.
 
-    An individual has to have consented (20(1)(a), 20(2)). Anybody else may be sent an unsolicited fax unless they
+    An individual has to have consented (20(1)(a), 20(2)). Anyone else may be sent an unsolicited fax unless they
     objected (20(1)(b)) or the number has been on the fax register for 28 days or more (20(1)(c), 20(4)) and they have
     not told this sender that they do not object (20(5)), or withdrew that (20(6)).
 

@@ -177,7 +177,7 @@ class WebhookContract:
 
     def test_a_request_from_nobody_is_refused(self, backend: WebhookBackend, caplog: pytest.LogCaptureFixture) -> None:
         """
-        Whatever is in it: no event comes of it, and it is not repeated in a log.
+        Whatever is in it: it results in no event, and is not repeated in a log.
         """
         assert isinstance(backend, WebhookBackend)
         now = datetime.now(UTC)

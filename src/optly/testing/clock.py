@@ -20,7 +20,7 @@ class FrozenClock:
     def __init__(self, now: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)) -> None:
         if now.utcoffset() is None:
             raise NaiveDatetimeError("the clock needs a time with a time zone")
-        self.now = now
+        self.now: datetime = now
 
     def __call__(self) -> datetime:
         return self.now
