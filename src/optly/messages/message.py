@@ -5,11 +5,11 @@ A message to a provider, the provider's receipt for it, and what the provider re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Final
+from types import MappingProxyType, NoneType
+from typing import Any, Final
 
 import attrs
 
@@ -116,10 +116,24 @@ class Fault(StrEnum):
 PROMPTLY: Final = timedelta(seconds=2)
 
 
+def _is(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """
+    Return a validator for the type of a value, whose error does not repeat the value.
+    """
+
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            raise TypeError(f"the {attribute.name} of a receipt cannot be of the type {type(value).__name__}")
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class Receipt:
     """
     A backend's report of sending one message.
+
+    One with a value of another type cannot be made: that is a `TypeError` or a `ValueError`.
 
     Attributes:
         outcome: One of the four.
@@ -135,15 +149,15 @@ class Receipt:
             long behind others: it is gated again and sent at once.
     """
 
-    outcome: Outcome
-    reply: str = attrs.field(default="", repr=False)
-    code: int | None = None
-    status: str = ""
-    fault: Fault | None = None
-    permanent: bool = False
-    provider_id: str = ""
-    retry_after: timedelta | None = None
-    begun: bool = True
+    outcome: Outcome = attrs.field(converter=Outcome)
+    reply: str = attrs.field(default="", validator=_is(str), repr=False)
+    code: int | None = attrs.field(default=None, validator=_is(int, NoneType))
+    status: str = attrs.field(default="", validator=_is(str))
+    fault: Fault | None = attrs.field(default=None, converter=attrs.converters.optional(Fault))
+    permanent: bool = attrs.field(default=False, validator=_is(bool))
+    provider_id: str = attrs.field(default="", validator=_is(str))
+    retry_after: timedelta | None = attrs.field(default=None, validator=_is(timedelta, NoneType))
+    begun: bool = attrs.field(default=True, validator=_is(bool))
 
 
 class BatchInterrupted(BaseException):
