@@ -234,9 +234,9 @@ class Repository:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
+        if head.snapshot_version > head.version:
+            raise errors.DamagedError("the events of a contact, or the last of them, are gone")
         entries = await self.storage.entries(subject)
-        if not entries:
-            raise errors.DamagedError("the events of a contact are gone")
         return Record(
             subject=subject,
             version=head.version,
