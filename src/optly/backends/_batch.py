@@ -75,7 +75,7 @@ def send_many(
     Send each of *messages*, several at a time, and return the outcomes in the same order.
 
     Once one fails because of the backend itself, the rest is not sent: it would fail too, and with a provider that no
-    longer answers all of it would be in doubt. Nor is one sent that has waited for seconds.
+    longer answers all of it would be in doubt. Nor is one sent that has waited for longer than `PROMPTLY`.
 
     Args:
         send: Sends one. Must be safe to share between threads.

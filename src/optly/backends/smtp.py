@@ -194,7 +194,7 @@ class SMTPBackend:
         Send each of *messages*, over as many connections as are free, and return the outcomes in the same order.
 
         Once the mail server fails for a reason that lies with no message, no further message is begun: the rest is
-        `Outcome.RETRY_LATER`. Nor is one begun that has waited for seconds.
+        `Outcome.RETRY_LATER`. Nor is one begun that has waited for longer than `PROMPTLY`.
 
         Raises:
             BatchInterrupted: It was interrupted. Emails under way on other connections are finished first.
@@ -295,6 +295,9 @@ class SMTPBackend:
                         batch.give_back(this, following, why=begun)
                         return
                     conversation = begun
+                    if not batch.goes_on:  # It took long to connect. The connection is kept, and the next part uses it.
+                        batch.give_back(this, following)
+                        break
                 if following is None and conversation.pipelining and conversation.letters + 1 < self._letters:
                     following = batch.take()
                 try:
@@ -313,6 +316,10 @@ class SMTPBackend:
                         return
                     if failed:
                         batch.stop()
+                    if following is not None and not batch.goes_on:
+                        # Its envelope may have been sent ahead, so this connection is for it or for nothing.
+                        batch.give_back(following)
+                        return
                     this, following = following or batch.take(), None
                 if conversation.over:
                     conversation.drop()

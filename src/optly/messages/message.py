@@ -112,8 +112,9 @@ class Fault(StrEnum):
     OPTED_OUT = "opted_out"
 
 
-# How long a backend may keep a message that was gated before it begins it: a stop may have come in the meantime.
-PROMPTLY: Final = timedelta(seconds=2)
+# How long a backend may keep a message that was gated before it begins it: a stop may have come in the meantime. With
+# what goes before, a stop counts that was recorded a second before the turn of a message.
+PROMPTLY: Final = timedelta(seconds=0.75)
 
 
 def _is(*kinds: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
