@@ -443,9 +443,8 @@ class _Batch:
         Return the outcome of each email. One that was not begun may be tried again later.
         """
         # A connection that was refused while another worked is no reason.
-        slow = (
-            time.monotonic() >= self._until and not self._stopped and (self._why is _NOT_BEGUN or any(self._receipts))
-        )
+        failed = self._stopped or any(receipt and receipt.fault is Fault.BACKEND for receipt in self._receipts)
+        slow = time.monotonic() >= self._until and not failed and (self._why is _NOT_BEGUN or any(self._receipts))
         return [receipt or (_TOO_LATE if slow else self._why) for receipt in self._receipts]
 
 
