@@ -384,7 +384,7 @@ class _Batch:
         self._receipts: list[Receipt | None] = [None] * size
         self._lock = Lock()
         self._until = time.monotonic() + PROMPTLY.total_seconds()
-        self._stopped = False
+        self._written = self._stopped = False
         self._why = _NOT_BEGUN
 
     @property
@@ -416,6 +416,9 @@ class _Batch:
     def _write_next(self) -> _Job | None:
         while self.goes_on:
             index, letter = next(self._letters, (0, None))
+            if not self._written:
+                # One that takes long to write would otherwise never be begun.
+                self._until, self._written = time.monotonic() + PROMPTLY.total_seconds(), True
             if isinstance(letter, Letter):
                 return _Job(index, letter)
             if letter is None:
