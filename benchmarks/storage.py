@@ -39,7 +39,7 @@ APPEND = (
     "INSERT INTO optly_events (subject_id, seq, hash, idem, payload) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO optly_personal (subject_id, slot, salt, value) VALUES (?, ?, ?, ?)",
     "INSERT INTO optly_outbox (subject_id, message_id, organisation, channel, state, due_at, lease_until, attempts, "
-    "tries, token, body) VALUES (?, ?, 'acme', 'email', 0, ?, NULL, 0, 0, x'', ?)",
+    "tries, token, body) VALUES (?, ?, 'acme', 'email', 0, ?, NULL, 0, 0, ?, ?)",
 )
 LOOK_UP = (
     "SELECT idkey, subject_id, line, key_version FROM optly_identifiers WHERE idkey = ?",
@@ -105,7 +105,7 @@ def database(
         for slot, opening in commit.openings.items():
             execute(APPEND[2], (commit.subject, slot, opening.salt, opening.value.encode()))
         for message in commit.queue:
-            execute(APPEND[3], (commit.subject, message.message, 0, message.body))
+            execute(APPEND[3], (commit.subject, message.message, 0, message.token, message.body))
         execute("COMMIT")
 
     def bare_look_up(row: tuple[bytes, Contact]) -> None:

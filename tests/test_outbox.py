@@ -4,20 +4,21 @@ The outbox: batches, faults, rates, quiet hours, reminders, dead letters and dou
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import attrs
 import pytest
-from world import EMAIL_OFFERS, PHONE, World, world
+from world import EMAIL_OFFERS, PHONE, World, awaited, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
 from optly._operations.leases import BATCH, LEASE
 from optly._operations.outcomes import MAX_ATTEMPTS, MAX_TRIES, retry_delay
 from optly.backends import MemoryBackend
-from optly.errors import DamagedError, RetryableError, UsageError
+from optly.errors import DamagedError, RetryableError, StorageUnavailableError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.messages.texts import Encoding, segments
@@ -69,6 +70,7 @@ class Failing(MemoryStorage):
     """
 
     damaged: bytes | None = None
+    unreadable: Collection[bytes] = ()
     broken = False
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
@@ -78,7 +80,9 @@ class Failing(MemoryStorage):
 
     def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
         if self.broken:
-            raise RuntimeError("boom")
+            raise StorageUnavailableError("boom")
+        if any(subject in self.unreadable for subject in subjects):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
         return super().openings(subjects)
 
 
@@ -152,18 +156,93 @@ def test_promise_7_a_message_is_gated_as_it_is_handed_over(kind: type[MemoryBack
     assert (len(late) + 1, len(contacts) - len(late) - 1) == (done.accepted, done.withheld)
 
 
-def test_a_backend_that_returns_nothing_leaves_the_message_in_doubt() -> None:
+def _made_badly(_message: Message) -> Receipt:
+    return Receipt(outcome=Outcome.ACCEPTED, reply=b"250 ok")  # type: ignore[arg-type]
+
+
+def _stops_an_iteration(_message: Message) -> Receipt:
+    return next(iter(()))
+
+
+_ODD: dict[str, Callable[[Message], Any]] = {
+    "nothing": lambda _message: None,
+    "a text": lambda _message: "250 ok",
+    "an outcome": lambda _message: Outcome.ACCEPTED,
+    "a receipt of other types": _made_badly,
+    "the end of an iteration": _stops_an_iteration,
+}
+
+
+@pytest.mark.parametrize("odd", _ODD.values(), ids=_ODD)
+@pytest.mark.parametrize("form", ["blocking", "awaited"])
+@pytest.mark.parametrize("kind", [MemoryBackend, ManyAtOnce])
+def test_a_backend_that_returns_something_else_leaves_the_message_in_doubt(
+    odd: Callable[[Message], Any], form: str, kind: type[MemoryBackend]
+) -> None:
     """
     And the others go out.
     """
-    w = world()
-    contacts = people(w, 2)
-    for contact in contacts:
+
+    class Odd(kind):  # type: ignore[misc, valid-type]
+        def send(self, message: Message) -> Receipt:
+            super().send(message)
+            made: Receipt = odd(message) if len(self.attempts) == 1 else Receipt(outcome=Outcome.ACCEPTED)
+            return made
+
+    backend = Odd()
+    w = world(backends=[backend])
+    for contact in people(w, 3):
         ask(w, contact)
-    nothing: Any = [None]
-    w.emails.answer = lambda _message: nothing.pop() if nothing else Receipt(outcome=Outcome.ACCEPTED)
+    if form == "blocking":
+        done = w.manager.deliver()
+    else:
+        done = asyncio.run(asyncio.wait_for(awaited(backend, w.storage, clock=w.clock).deliver(), 5))
+    assert (1, 2) == (done.in_doubt, done.accepted) or (kind is ManyAtOnce and done.in_doubt == 3)
+    assert len(backend.attempts) <= 3
+
+
+def test_a_backend_that_hangs_beyond_its_lease_keeps_no_other_message_in_doubt() -> None:
+    """
+    Another worker takes it for dead. Once it comes back, what it had not begun goes out.
+    """
+    storage = MemoryStorage()
+
+    def hang(_message: Message) -> Receipt:
+        if len(w.emails.attempts) == 2:
+            w.later(LEASE + timedelta(minutes=1))
+            assert other.manager.deliver().in_doubt == 3
+        return Receipt(outcome=Outcome.ACCEPTED)
+
+    w = world(storage)
+    other = world(storage, clock=w.clock)
+    w.emails.answer = hang
+    contacts = people(w, 4)
+    for contact in contacts[:3]:
+        ask(w, contact)
+    assert w.manager.deliver_batch().accepted == 2
+    w.later(timedelta(hours=1))
+    ask(w, contacts[3])
+    assert w.manager.deliver().accepted == 2
+    assert {MessageState.ACCEPTED: 4} == w.manager.backlog()
+    assert len({message.id for message in w.emails.attempts}) == len(w.emails.attempts) == 4
+
+
+def test_messages_that_are_poisoned_alone_in_a_batch_are_put_aside() -> None:
+    """
+    One by one, and not as a fault of the store: the other channel is served, and so are those who come after.
+    """
+    storage = Failing()
+    w = world(storage)
+    contacts = people(w, 3)
+    for contact in contacts[:2]:
+        ask(w, contact)
+    ask(w, contacts[2], via=Channel.SMS)
+    storage.unreadable = {contact.subject for contact in contacts[:2]}
     done = w.manager.deliver()
-    assert (1, 1) == (done.in_doubt, done.accepted)
+    assert (2, 1) == (done.deferred, done.accepted)
+    ask(w, contacts[2])
+    w.later()
+    assert w.manager.deliver().accepted == 1
 
 
 @pytest.mark.parametrize("kind", [MemoryBackend, ManyAtOnce])
@@ -541,7 +620,7 @@ def test_what_fails_before_anything_is_handed_over_puts_the_batch_back() -> None
     for contact in people(w, 3):
         ask(w, contact)
     storage.broken = True
-    with pytest.raises(RuntimeError, match="boom"):
+    with pytest.raises(StorageUnavailableError, match="boom"):
         w.manager.deliver()
     storage.broken = False
     assert w.manager.backlog() == {MessageState.QUEUED: 3}

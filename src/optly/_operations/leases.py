@@ -94,12 +94,10 @@ async def doubt_overdue(app: Application) -> Deliveries:
             message = read(app, row)
             if message is None:
                 await app.storage.settle([settlement(row, MessageState.REFUSED)])
-                continue
-            settled = settlement(message.row, MessageState.IN_DOUBT)
-            if message.recorded:
+            elif message.recorded:
                 command = outcome_command(message, Receipt(outcome=Outcome.IN_DOUBT))
-                await settle(app, message.contact, command, settled)
+                await settle(app, message.contact, command, settlement(row, MessageState.IN_DOUBT))
             else:
-                await app.storage.settle([settled])
+                await app.storage.settle([settlement(row, MessageState.IN_DOUBT)])
         deliveries += Deliveries(in_doubt=len(overdue))
     return deliveries

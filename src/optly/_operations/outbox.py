@@ -4,14 +4,18 @@ What the outbox holds.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from optly._operations import complaints
 from optly._operations.application import Application
+from optly._operations.outcomes import SHARED
 from optly.contacts import Contact
 from optly.protocols import MessageState, OutboxMessage
 from optly.record.events import MessageEvent, MessageWithheld
 from optly.results import OutboxEntry
+
+_log = logging.getLogger("optly")
 
 
 async def backlog(app: Application) -> Mapping[MessageState, int]:
@@ -45,6 +49,19 @@ async def _holder(app: Application, row: OutboxMessage) -> Contact:
 
 
 async def _why(app: Application, row: OutboxMessage, subject: bytes) -> str:
+    """
+    Return the recorded reason for the state of a message; empty if there is none, or the record cannot be read.
+    """
+    try:
+        return await _recorded_reason(app, row, subject)
+    except SHARED:
+        raise
+    except Exception as error:
+        _log.error("a contact cannot be read", extra={"contact": subject.hex(), "error": type(error).__name__})
+        return ""
+
+
+async def _recorded_reason(app: Application, row: OutboxMessage, subject: bytes) -> str:
     openings = await app.repository.openings(subject)
     for entry in reversed(await app.storage.entries(subject)):
         event = entry.event(openings)

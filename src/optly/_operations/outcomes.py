@@ -18,7 +18,7 @@ from optly._operations.queued import QueuedMessage, settlement
 from optly._operations.repository import Plan, Record
 from optly.backoff import backoff
 from optly.contacts import Contact
-from optly.errors import ClaimLostError, RetryableError
+from optly.errors import ClaimLostError, ConfigurationError, RetryableError
 from optly.links import mark
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage, Settlement
@@ -34,6 +34,9 @@ MAX_TRIES: Final = 200
 FIRST_DELAY: Final = timedelta(minutes=1)
 LONGEST_DELAY: Final = timedelta(hours=1)
 _SHORTEST_DELAY: Final = timedelta(seconds=1)
+
+# Errors that are no fault of one message, whatever it holds: the store cannot be reached, or refuses everything.
+SHARED: Final = (RetryableError, ConfigurationError)
 
 _STATES: Final = {
     Outcome.ACCEPTED: MessageState.ACCEPTED,
@@ -230,7 +233,7 @@ async def _write_all(app: Application, events: Sequence[_Event]) -> Container[by
             [(event.record, Plan(command=event.command, settle=(event.settled,))) for event in events],
             idems=[event.idem for event in events],
         )
-    except RetryableError:
+    except SHARED:
         raise
     except Exception as error:
         _log.error("outcomes are written one by one", extra={"error": type(error).__name__})
@@ -271,7 +274,7 @@ async def settle(
     """
     try:
         await _settle(app, contact, command, settled, idem)
-    except RetryableError:
+    except SHARED:
         raise
     except Exception as error:
         facts = {"contact": contact.id, "error": type(error).__name__}

@@ -4,6 +4,7 @@ Preparing a batch of claimed messages: each is gated a second time and composed,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -13,18 +14,19 @@ import attrs
 from optly._operations import complaints, details, proof, rates, second_gate, sessions, told
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
-from optly._operations.outcomes import LONGEST_DELAY, Outcomes
+from optly._operations.outcomes import LONGEST_DELAY, SHARED, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record
 from optly.contacts import Address, AddressKind, recognise_address
-from optly.errors import RetryableError
 from optly.messages import Message
 from optly.record.commands import WithholdMessage
 from optly.record.events import Choice
 from optly.record.standing import Standing
 from optly.rules import Decision, Reason
 from optly.timeline.for_evidence import as_fragment, as_text
+
+_log = logging.getLogger("optly")
 
 # What needs no event if it is obsolete: a reminder of what was answered, and what is told of a choice that was taken
 # back or made anew.
@@ -78,7 +80,7 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
             continue
         try:
             permission = await _permit(app, message, records[subject], contexts[subject], now, outcomes)
-        except RetryableError:
+        except SHARED:
             raise
         except Exception as error:
             outcomes.put_off(message, error, now)
@@ -94,7 +96,7 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
         _, addresses = contexts[permission.message.contact.subject]
         try:
             permission.message.message = await _compose(app, permission, addresses)
-        except RetryableError:
+        except SHARED:
             raise
         except Exception as error:
             outcomes.put_off(permission.message, error, now)
@@ -108,33 +110,25 @@ async def _read_each(
 ) -> tuple[dict[bytes, Record], dict[bytes, Context]]:
     """
     Read the contacts of a batch, all at once or, if one of them cannot be read, each by itself.
-
-    Raises:
-        Exception: None of several can be read. That is no fault of theirs.
     """
     try:
         return await _read(app, [message.contact.subject for message in messages])
-    except RetryableError:
+    except SHARED:
         raise
-    except Exception as unreadable:
-        failure = unreadable
+    except Exception as error:
+        _log.error("contacts are read one by one", extra={"error": type(error).__name__})
     records: dict[bytes, Record] = {}
     contexts: dict[bytes, Context] = {}
-    failed = []
     for message in messages:
         try:
             record, context = await _read(app, [message.contact.subject])
-        except RetryableError:
+        except SHARED:
             raise
         except Exception as error:
-            failed.append((message, error))
+            outcomes.put_off(message, error, now)
         else:
             records |= record
             contexts |= context
-    if len(failed) == len(messages) > 1:
-        raise failure
-    for message, reason in failed:
-        outcomes.put_off(message, reason, now)
     return records, contexts
 
 

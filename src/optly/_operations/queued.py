@@ -13,7 +13,6 @@ from optly._operations.application import Application
 from optly._operations.links import new_code
 from optly._operations.payload import Payload, PayloadKind, decode
 from optly.contacts import Contact
-from optly.errors import DamagedError
 from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_keys
 from optly.messages import Message
 from optly.protocols import MessageState, OutboxMessage, Settlement, StoredCode
@@ -85,12 +84,12 @@ def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     """
     try:
         payload = decode(row)
-    except DamagedError as error:
-        facts = {"message_id": row.message.hex(), "contact": row.subject.hex(), "error": str(error)}
+        contact = payload.holder(row)
+        code, stored = _new_code(app, row, payload, contact)
+    except Exception as error:  # whatever a damaged row leads to: it keeps no other back
+        facts = {"message_id": row.message.hex(), "contact": row.subject.hex(), "error": type(error).__name__}
         _log.error("queued message cannot be read and is not sent", extra=facts)
         return None
-    contact = payload.holder(row)
-    code, stored = _new_code(app, row, payload, contact)
     return QueuedMessage(row=row, contact=contact, payload=payload, code=code, stored=stored)
 
 

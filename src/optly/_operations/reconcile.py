@@ -4,6 +4,7 @@ Reconciliation: settling messages in doubt by later events, by a look-up at the 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ import attrs
 
 from optly._operations import complaints
 from optly._operations.application import Application
-from optly._operations.outcomes import settle
+from optly._operations.outcomes import SHARED, settle
 from optly._operations.payload import Payload, decode
 from optly._operations.queued import settlement
 from optly.contacts import Contact
@@ -26,6 +27,8 @@ from optly.record.complaint_references import reference_of
 from optly.record.events import MessageAccepted, MessageDelivered, MessageDoubted, MessageEvent, MessageUndelivered
 from optly.results import Doubt, DoubtFinding
 
+_log = logging.getLogger("optly")
+
 # A provider's list may lag, and a worker taken for dead may only have been slow.
 _TOO_SOON: Final = timedelta(minutes=15)
 
@@ -37,7 +40,7 @@ _NO_LIMIT: Final = 1_000_000
 
 async def reconcile(app: Application, *, resend: bool, limit: int) -> list[Doubt]:
     rows = await app.storage.messages(app.settings.organisation.key, MessageState.IN_DOUBT, limit)
-    return [await _look_into(app, row, resend) for row in rows]
+    return [await _look_into_one(app, row, resend) for row in rows]
 
 
 async def resolve(app: Application, contact: Contact, message: str, *, sent: bool) -> bool:
@@ -61,13 +64,24 @@ def _holder(row: OutboxMessage) -> bytes:
         return row.subject
 
 
-async def _look_into(app: Application, row: OutboxMessage, resend: bool) -> Doubt:
+async def _look_into_one(app: Application, row: OutboxMessage, resend: bool) -> Doubt:
+    """
+    Look into one message. What cannot be read about it keeps no other back: it stays in doubt.
+    """
     contact, message = Contact(_holder(row).hex()), row.message.hex()
     doubt = Doubt(message=message, contact=contact, channel=row.channel.value, finding=DoubtFinding.UNKNOWN)
     try:
-        payload = decode(row)
-    except DamagedError:
+        return await _look_into(app, row, doubt, resend)
+    except SHARED:
+        raise
+    except Exception as error:
+        facts = {"message_id": message, "contact": contact.id, "error": type(error).__name__}
+        _log.error("a message in doubt cannot be looked into", extra=facts)
         return doubt
+
+
+async def _look_into(app: Application, row: OutboxMessage, doubt: Doubt, resend: bool) -> Doubt:
+    payload, contact, message = decode(row), doubt.contact, doubt.message
     events = [
         event
         for event in (entry.event() for entry in await app.storage.entries(contact.subject))

@@ -65,7 +65,8 @@ def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
     async def call(*args: Any, **kwargs: Any) -> T:
         import asyncio
 
-        work = asyncio.get_running_loop().run_in_executor(None, partial(copy_context().run, function, *args, **kwargs))
+        context, ready = copy_context(), partial(_without_stop_iteration, function, *args, **kwargs)
+        work = asyncio.get_running_loop().run_in_executor(None, context.run, ready)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -77,6 +78,14 @@ def in_threads(function: Callable[..., T], /) -> Callable[..., Awaitable[T]]:
             raise
 
     return call
+
+
+def _without_stop_iteration(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        # A future cannot carry one: whoever awaits it would wait for ever.
+        raise RuntimeError("a function raised StopIteration") from error
 
 
 async def surely(step: Callable[[], Awaitable[T]]) -> T:

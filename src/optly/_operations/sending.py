@@ -20,13 +20,16 @@ from optly._operations.outcomes import Outcomes, add_receipt
 from optly._operations.prepare import Batch
 from optly._operations.queued import QueuedMessage
 from optly.errors import UsageError
-from optly.messages import Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
 from optly.messages.foundering import Foundering
 
 _log = logging.getLogger("optly")
 
 # The rest of a batch whose lease is half over goes to the next one.
 _LONGEST: Final = LEASE / 2
+
+# A batch that took longer to be claimed and composed is asked about again before its first message.
+_JUST_NOW: Final = PROMPTLY / 3
 
 _NOT_STARTED: Final = Receipt(
     outcome=Outcome.RETRY_LATER, reply="not sent: the backend has trouble", fault=Fault.BACKEND, begun=False
@@ -77,7 +80,7 @@ class Sending:
         may have come. That is asked before each message, or before each part of the batch if the backend takes several
         at once. Nothing more is begun once the backend has trouble, or half the lease has passed.
         """
-        gated_now, stalled = True, False
+        gated_now, stalled = self._elapsed() <= _JUST_NOW, False
         while self.waiting and not self.broken and self._elapsed() <= _LONGEST:
             part = list(islice(self.waiting.values(), self.backend.pace.size if self.backend.many else 1))
             if not gated_now:

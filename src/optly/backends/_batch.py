@@ -4,6 +4,7 @@ Messages that are sent by send_one HTTP call each: one, and many at once.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import attrs
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt
+
+_log = logging.getLogger("optly")
 
 _MOST_CONNECTIONS: Final = 100  # the most that httpx opens
 _LONGEST_WAIT: Final = 3600
@@ -72,7 +75,7 @@ def send_many(
     Send each of *messages*, several at a time, and return the outcomes in the same order.
 
     Once one fails because of the backend itself, the rest is not sent: it would fail too, and with a provider that no
-    longer answers all of it would be in doubt. Nor is one sent that has waited for seconds.
+    longer answers all of it would be in doubt. Nor is one sent that has waited for longer than `PROMPTLY`.
 
     Args:
         send: Sends one. Must be safe to share between threads.
@@ -90,6 +93,12 @@ def send_many(
             receipt = send(message)
         except UsageError as error:
             return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
+        except Exception as error:
+            # The others are not in doubt with it. The error may hold an address.
+            _log.error(
+                "message backend raised an exception", extra={"message_id": message.id, "error": type(error).__name__}
+            )
+            return Receipt(outcome=Outcome.IN_DOUBT)
         if receipt.fault is Fault.BACKEND:
             rest = not_sent("not sent after another message failed")
             over.append(attrs.evolve(rest, retry_after=receipt.retry_after))

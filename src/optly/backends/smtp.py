@@ -194,7 +194,7 @@ class SMTPBackend:
         Send each of *messages*, over as many connections as are free, and return the outcomes in the same order.
 
         Once the mail server fails for a reason that lies with no message, no further message is begun: the rest is
-        `Outcome.RETRY_LATER`. Nor is one begun that has waited for seconds.
+        `Outcome.RETRY_LATER`. Nor is one begun that has waited for longer than `PROMPTLY`.
 
         Raises:
             BatchInterrupted: It was interrupted. Emails under way on other connections are finished first.
@@ -295,6 +295,9 @@ class SMTPBackend:
                         batch.give_back(this, following, why=begun)
                         return
                     conversation = begun
+                    if not batch.goes_on:  # It took long to connect. The connection is kept, and the next part uses it.
+                        batch.give_back(this, following)
+                        break
                 if following is None and conversation.pipelining and conversation.letters + 1 < self._letters:
                     following = batch.take()
                 try:
@@ -313,6 +316,10 @@ class SMTPBackend:
                         return
                     if failed:
                         batch.stop()
+                    if following is not None and not batch.goes_on:
+                        # Its envelope may have been sent ahead, so this connection is for it or for nothing.
+                        batch.give_back(following)
+                        return
                     this, following = following or batch.take(), None
                 if conversation.over:
                     conversation.drop()
@@ -377,7 +384,7 @@ class _Batch:
         self._receipts: list[Receipt | None] = [None] * size
         self._lock = Lock()
         self._until = time.monotonic() + PROMPTLY.total_seconds()
-        self._stopped = False
+        self._written = self._stopped = False
         self._why = _NOT_BEGUN
 
     @property
@@ -409,6 +416,9 @@ class _Batch:
     def _write_next(self) -> _Job | None:
         while self.goes_on:
             index, letter = next(self._letters, (0, None))
+            if not self._written:
+                # One that takes long to write would otherwise never be begun.
+                self._until, self._written = time.monotonic() + PROMPTLY.total_seconds(), True
             if isinstance(letter, Letter):
                 return _Job(index, letter)
             if letter is None:
@@ -436,9 +446,8 @@ class _Batch:
         Return the outcome of each email. One that was not begun may be tried again later.
         """
         # A connection that was refused while another worked is no reason.
-        slow = (
-            time.monotonic() >= self._until and not self._stopped and (self._why is _NOT_BEGUN or any(self._receipts))
-        )
+        failed = self._stopped or any(receipt and receipt.fault is Fault.BACKEND for receipt in self._receipts)
+        slow = time.monotonic() >= self._until and not failed and (self._why is _NOT_BEGUN or any(self._receipts))
         return [receipt or (_TOO_LATE if slow else self._why) for receipt in self._receipts]
 
 

@@ -114,14 +114,17 @@ class Fault(StrEnum):
     OPTED_OUT = "opted_out"
 
 
-# How long a backend may keep a message that was gated before it begins it: a stop may have come in the meantime.
-PROMPTLY: Final = timedelta(seconds=2)
+# How long a backend may keep a message that was gated before it begins it: a stop may have come in the meantime. With
+# what goes before, a stop counts that was recorded a second before the turn of a message.
+PROMPTLY: Final = timedelta(seconds=0.75)
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class Receipt:
     """
     A backend's report of sending one message.
+
+    One with a value of another type cannot be made: that is a `TypeError` or a `ValueError`.
 
     Attributes:
         outcome: One of the four.
