@@ -27,11 +27,11 @@ from optly.errors import (
     UnknownContactError,
     UsageError,
 )
-from optly.instants import end_of_day
+from optly.instants import CLOCK_SKEW, end_of_day
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
-from optly.record.consent import CLOCK_SKEW, HELD_FOR, READING_TIME, decide, evolve, fold
+from optly.record.consent import HELD_FOR, READING_TIME, decide, evolve, fold
 from optly.record.events import (
     Act,
     Actor,

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from optly.errors import NaiveDatetimeError
+
+# How far the clock that timed something may be ahead of ours, inclusive: servers, tills and providers have their own.
+CLOCK_SKEW: Final = timedelta(minutes=5)
 
 _Time = TypeVar("_Time", bound=datetime | None)
 
@@ -38,6 +41,14 @@ def to_utc_or_none(value: datetime | None) -> datetime | None:
     Convert an aware datetime to UTC, as `to_utc`; None stays None.
     """
     return None if value is None else to_utc(value)
+
+
+def has_happened(at: datetime, now: datetime) -> bool:
+    """
+    Whether what is timed *at* has happened: up to `CLOCK_SKEW` ahead of *now*, its clock is ahead; beyond that, the
+    time is a mistake.
+    """
+    return at <= now + CLOCK_SKEW
 
 
 @cache

@@ -309,7 +309,10 @@ def _mail() -> Iterator[dict[str, Any]]:
     yield case("email", YES, "22(1)", attempt=1, **asked)
     yield case("email", NO, "22(2)", attempt=2, **asked)
     yield case("email", NO, "22(2)", objections=(objection("email"),), **asked)
-    yield case("email", NO, "22(2)", kind="consent_request", submitted_by_person_at="2026-11-23T10:00:01Z")
+    # The clock that timed their wish may be ahead, and no further.
+    ahead, too_far = "2026-11-23T10:05:00Z", "2026-11-23T10:05:00.000001Z"
+    yield case("email", YES, "22(1)", attempt=1, kind="consent_request", submitted_by_person_at=ahead)
+    yield case("email", NO, "22(2)", attempt=1, kind="consent_request", submitted_by_person_at=too_far)
     yield case("email", YES, "22(1)", kind="consent_request", subscriber="company")
     # Kinds of message.
     yield case("email", YES, "not direct marketing", kind="service", content={"promotional": False})
@@ -321,7 +324,10 @@ def _mail() -> Iterator[dict[str, Any]]:
     for at, expected in (("2026-11-22T08:59:59Z", YES), ("2026-11-22T09:00:00Z", NO), ("2026-11-22T09:00:01Z", NO)):
         yield case("email", expected, "22(1)" if expected == YES else "UK GDPR 21(3)", kind="solicited",
                    requested_at="2026-11-22T09:00:00Z", objections=(objection("email", at),))  # fmt: skip
-    yield case("email", NO, "22(2)", kind="solicited", requested_at="2026-11-23T10:00:01Z")
+    yield case("email", YES, "22(1)", kind="solicited", requested_at=ahead)
+    yield case("email", NO, "22(2)", kind="solicited", requested_at=too_far)
+    yield case("email", NO, "UK GDPR 21(3)", kind="solicited", requested_at=ahead,
+               objections=(objection("email", "2026-11-23T10:00:00Z"),))  # fmt: skip
     forgotten = objection("email", via="suppression_list_after_erasure")
     yield case("email", NO, "UK GDPR 21(3)", objections=(forgotten,))
     yield case("email", NO, POLICY, subscriber="company", objections=(forgotten,))

@@ -18,7 +18,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
 from optly.contacts import Channel, Contact, Purpose, Wording
 from optly.errors import UnsoundWordingError, UsageError
-from optly.instants import end_of_day
+from optly.instants import end_of_day, has_happened
 from optly.locale.i18n import read_tag_or_none
 from optly.record.commands import AskForConsent
 from optly.record.events import Choice
@@ -213,6 +213,8 @@ def plan_request(
             for (purpose, channel), wording in zip(asked, wordings, strict=True)
         )
         basis = request.basis
+        if basis is not None and not has_happened(basis.at, now):
+            raise UsageError("the time at which the person asked is in the future: ask them once they have")
         gate_args = (app, standing, contact, request.via, line, choices, basis)
         decision = require_permission(_apply_budget(app, standing, gate_request(*gate_args, now, question), now))
         remind_at = None if request.remind_after is None else now + request.remind_after

@@ -23,6 +23,7 @@ from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
 from optly.backends._ses_records import Json, events, instant_of, part_of, text_of
 from optly.backends._webhook import RejectedError, json_object, require_post
 from optly.errors import ConfigurationError
+from optly.instants import CLOCK_SKEW
 from optly.messages import DeliveryEvent
 from optly.protocols.http import Request
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 OLDEST: Final = timedelta(hours=1)  # SNS does not retry for longer
-NEWEST: Final = timedelta(minutes=5)  # clocks differ
 
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}", re.ASCII)
 _CERTIFICATE = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem", re.ASCII)
@@ -135,7 +135,7 @@ class Envelope:
         topic = self.parts["TopicArn"]
         if topic not in topics:
             raise RejectedError(HTTPStatus.FORBIDDEN, "topic")
-        if not -NEWEST <= now - self.at <= OLDEST:
+        if not -CLOCK_SKEW <= now - self.at <= OLDEST:
             raise RejectedError(HTTPStatus.FORBIDDEN, "age")
         if not _CERTIFICATE.fullmatch(_after_host(self.certificate_url, topic)):
             raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
@@ -270,7 +270,7 @@ def public_key(certificate: bytes, now: datetime) -> tuple[RSAPublicKey, datetim
         key = found.public_key()
     except Exception:  # The library may raise anything.
         raise RejectedError(HTTPStatus.FORBIDDEN, "certificate") from None
-    if not isinstance(key, RSAPublicKey) or now < found.not_valid_before_utc - NEWEST:
+    if not isinstance(key, RSAPublicKey) or now < found.not_valid_before_utc - CLOCK_SKEW:
         raise RejectedError(HTTPStatus.FORBIDDEN, "certificate")
     return key, found.not_valid_after_utc
 

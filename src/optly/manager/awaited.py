@@ -502,7 +502,7 @@ class AsyncConsentManager(Face):
                 contact has several of a kind.
 
         Raises:
-            UsageError: The organisation does not trade under that name.
+            UsageError: The organisation does not trade under that name, or the time of *basis* is in the future.
             NotPermittedError: The gate refuses; ``decision`` says why.
             AmbiguousLineError: The contact has several lines for one of the channels, and none is named.
             UnsoundWordingError: A consent to the wording would not be valid; ``findings`` say why.
@@ -663,7 +663,7 @@ class AsyncConsentManager(Face):
             wording: The exact words the person agreed to.
             act: What the person did. Only a clear affirmative act is consent.
             how: Where and how it was given, for the evidence.
-            at: When it was given. Aware, and not in the future.
+            at: When it was given. Aware, and not more than five minutes in the future.
             attachments: Documents that show it.
             manner: The circumstances, if they differ from those of a question that Optly asks: who collected the
                 consent, whether it was a condition of something, and so on.

@@ -24,7 +24,7 @@ from optly import errors
 from optly.canonical import canonical
 from optly.contacts import Channel, stopped_with
 from optly.contacts.parties import loosens
-from optly.instants import end_of_day
+from optly.instants import end_of_day, has_happened
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
@@ -47,9 +47,6 @@ from optly.record.standing import StandingRefusals as StandingRefusals
 from optly.record.standing import StandingSoftOptIn as StandingSoftOptIn
 from optly.record.standing import StandingStop as StandingStop
 from optly.record.standing import StandingUse as StandingUse
-
-# How far a caller's clock may be ahead of ours before a time in the future is treated as a mistake.
-CLOCK_SKEW = timedelta(minutes=5)
 
 # How long a held answer can be confirmed where its question sets no other limit, and the least time a person needs to
 # read what they are asked to confirm.
@@ -880,7 +877,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
         # A provider whose clock is ahead must not have its reports refused.
         at = min(at, now)
-    if at > now + CLOCK_SKEW:
+    if not has_happened(at, now):
         raise errors.UsageError("the time given is in the future: record an event once it has happened")
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
         isinstance(command, commands.RecordDelivery) and command.status in _STOPPING

@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from optly.contacts import Channel
+from optly.instants import has_happened
 from optly.record.events import Defect, Through
 from optly.record.standing import Standing, StandingConsent, StandingStop
 from optly.rules.communication import Communication, MessageKind
@@ -209,12 +210,14 @@ def is_solicited(communication: Communication, stop: StandingStop | None) -> boo
     A request for consent answers them once, without anything beside the question, and not where they stopped what it
     asks about: typing an address into a form does not show that it is one's own. Whether the address is on record does
     not matter.
+
+    A wish whose clock is ahead is one of now, so that it does not come after a stop of now.
     """
     asked = communication.solicited
-    if asked is None or asked.at > communication.at:
+    if asked is None or not has_happened(asked.at, communication.at):
         return False
     if communication.kind is MessageKind.SOLICITED:
-        return stop is None or stop.at < asked.at
+        return stop is None or stop.at < min(asked.at, communication.at)
     return (
         communication.kind is MessageKind.CONSENT_REQUEST
         and stop is None

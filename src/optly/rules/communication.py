@@ -41,7 +41,7 @@ class Solicited:
 
     Attributes:
         how: What they did, in free text. Kept as evidence, and erasable.
-        at: When. Aware.
+        at: When. Aware. Up to `CLOCK_SKEW` (five minutes) in the future counts as now, and beyond that as never.
     """
 
     how: str = attrs.field(repr=False)
