@@ -15,12 +15,16 @@ from typing import Any, cast
 
 import attrs
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portal.gallery import ACME, MOUNT
 from portal.visitor import Acme
+from world import world
 
 import optly.portal
+from optly.errors import ConfigurationError
 from optly.portal import Portal, Request
 from optly.portal.guard import FRAME, PARTS
 from optly.portal.look import Look
@@ -395,14 +399,58 @@ def test_a_form_nested_by_a_template_is_found(tmp_path: Path) -> None:
     ]
 
 
-def test_a_translation_that_hides_the_stop_button_is_found(tmp_path: Path) -> None:
+def write_words(directory: Path, sentence: str, said: str) -> None:
     """
-    A catalogue is the host's as well.
+    Write a catalogue that says one sentence in other words.
     """
-    entry = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "Stop everything"\nmsgstr " "\n'
-    (tmp_path / "en.po").write_text(entry, encoding="utf-8")
-    look = attrs.evolve(PLAIN, catalogues=[tmp_path])
-    assert {NO_STOP} == {found.message for found in check_templates(portal_of(look))}
+    catalogue = Catalog(locale="en")
+    catalogue.add(sentence, said)
+    with (directory / "en.po").open("wb") as file:
+        write_po(file, catalogue)
+
+
+INSTEAD = 'Don’t want to hear from us? <a href="#stop">Stop everything</a> instead.'
+HIDING = [
+    ("Stop everything", " "),
+    ("Stop everything", "\u200b&nbsp;\u00ad"),
+    ("Stop everything", "&#8203;"),
+    ("Stop everything", "</button></form><form><button>"),
+    ("Don’t want to hear from us?", "<!--"),
+    ("Don’t want to hear from us?", "No? <template>"),
+    ("Don’t want to hear from us?", "No? <plaintext"),
+    ("Your choices", "<script>alert(1)</script>"),
+    ("Help", '<meta http-equiv="refresh" content="0">'),
+    ("There is a problem", '<form action="https://evil.example"><button>Go</button></form>'),
+    (INSTEAD, "Later."),
+    (INSTEAD, '<a href="/">Stop</a>'),
+    (INSTEAD, '</a>Stop<a href="#stop">'),
+    ('<bdi dir="ltr">%(number)s</bdi> (free to call)', "%(number)s"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "said"), HIDING)
+def test_a_translation_that_could_hide_the_stop_button_or_the_sender_is_refused(
+    tmp_path: Path, sentence: str, said: str
+) -> None:
+    """
+    When the manager is made, and in words: a catalogue is the host's, and its sentences stand on the pages as they are.
+    """
+    write_words(tmp_path, sentence, said)
+    with pytest.raises(ConfigurationError, match=r"en\.po cannot be used: .*(tags|says nothing)"):
+        world(catalogues=[tmp_path])
+    with pytest.raises(ConfigurationError):
+        attrs.evolve(PLAIN, catalogues=[tmp_path])
+
+
+def test_a_translation_cannot_leave_the_attribute_it_stands_in(tmp_path: Path) -> None:
+    """
+    Its quotation marks are text there too.
+    """
+    write_words(tmp_path, "Your pages", 'Yours" hidden title="x')
+    assert () == check_templates(portal_of(attrs.evolve(PLAIN, catalogues=[tmp_path])))
+    made = world(catalogues=[tmp_path])
+    page = Request(method="GET", path=f"/l/{made.manager.link(made.add()).rpartition('/')[2]}")
+    assert 'aria-label="Yours&#34; hidden title=&#34;x"' in made.manager.portal().handle(page).body.decode()
 
 
 # ---- the made-up facts

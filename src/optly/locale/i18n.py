@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
+from html import unescape
 from importlib.resources import files
 from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from unicodedata import category
 
 from optly.errors import ConfigurationError, NaiveDatetimeError, UsageError
 from optly.instants import london
@@ -44,6 +46,9 @@ _TAG: Final = re.compile(r"[a-z]{1,8}(?:-[a-z0-9]{1,8})*", re.ASCII | re.IGNOREC
 _LANGUAGE: Final = re.compile(r"(?:[a-z]{2,3}|x(?=-))(?:-[a-z0-9]{1,8})*", re.ASCII)
 _CODESET: Final = re.compile(r"\.[a-z0-9-]+", re.ASCII)
 _RANGE: Final = re.compile(rf"\s*({_TAG.pattern})\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{{0,3}})?)\s*)?", re.ASCII | re.I)
+_TAGS: Final = re.compile(r"<[^<>]*>")
+_ELSEWHERE: Final = re.compile(r'href="https://[^"]*"')
+_ELEMENTS: Final = re.compile(r"<(/?)([a-z]+)[^<>]*>")
 _NAME: Final = re.compile(r"%\((\w+)\)")
 _LONGEST_TAG, _LONGEST_HEADER = 35, 1000
 
@@ -246,8 +251,9 @@ def problems(found: Catalog) -> Iterator[str]:
     """
     Yield the problems of a catalogue, in sentences that name the translation.
 
-    A translation must have the placeholders of its sentence, so that no link or name gets lost. A plural form may leave
-    out the number, as in "a question" beside "%(num)d questions".
+    A translation must have the placeholders and the tags of its sentence, so that no link, name or button gets lost:
+    it stands on the page as it is. It says something. A plural form may leave out the number, as in "a question" beside
+    "%(num)d questions".
     """
     from babel.messages.catalog import Message
 
@@ -267,6 +273,36 @@ def problems(found: Catalog) -> Iterator[str]:
             yield f"{message.id!r}: its translation does not have the same placeholders"
         elif not all(_can_be_filled_in(text, allowed) for text in texts):
             yield f"{message.id!r}: its translation has a % without a placeholder; write %%"
+        elif any(text and _tags(text) != _tags(ids[-1]) for text in texts):
+            yield f"{message.id!r}: its translation does not have the same tags"
+        elif not all(_is_closed(text) for text in texts):
+            yield f"{message.id!r}: the tags of its translation are not closed in order"
+        elif any(text and not _is_seen(text) for text in texts):
+            yield f"{message.id!r}: its translation says nothing"
+
+
+def _tags(text: str) -> list[str]:
+    """
+    Return the tags in a text, sorted. Where else a link to another site leads is up to the language.
+    """
+    return sorted(_ELSEWHERE.sub('href="https://"', tag) for tag in _TAGS.findall(text))
+
+
+def _is_closed(text: str) -> bool:
+    """
+    Whether each element that a text opens is closed in it, and nothing looks like a tag and is none.
+    """
+    opened: list[str] = []
+    for closes, name in _ELEMENTS.findall(text):
+        if not closes:
+            opened.append(name)
+        elif not opened or opened.pop() != name:
+            return False
+    return not opened and "<" not in _TAGS.sub("", text)
+
+
+def _is_seen(text: str) -> bool:
+    return any(category(letter)[0] not in "CZ" for letter in unescape(_TAGS.sub("", text)))
 
 
 def _can_be_filled_in(text: str, names: Iterable[str]) -> bool:
