@@ -22,6 +22,7 @@ from optly.contacts.addresses import (
     PostalAddress,
     caseless,
     parse_address,
+    recognise_address,
 )
 from optly.errors import AddressError, UnknownChannelError
 
@@ -396,3 +397,31 @@ def test_an_address_that_mail_does_not_reach_can_be_stopped_alone(text: str, mas
     with pytest.raises(AddressError, match=r"not an email address: .*(domain mail can reach|reserved name|too long)"):
         EmailAddress.parse(text)
     assert (EmailAddress.recognise(text).value, EmailAddress.recognise(text).masked) == (text, masked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada\ud800@example.com",
+        "ada@exa\ud800mple.com",
+        "ada@exa\x85mple.com",
+        "ada@\udcffé.com",
+        '"ada\x07"@example.com',
+        '"ada\r\nBcc: eve"@example.com',
+        '"ada\u2028"@example.com',
+        'mailto:"ada%0d%0aBcc: eve"@example.com',
+        'mailto:"%ff%00"@example.com',
+        "ada@exa mple.com",
+        "ada@éxa\u00a0mple.com",
+        "ada@" + "é" * 600 + ".com",
+        "+44791112\ud8003456",
+    ],
+)
+def test_what_cannot_be_kept_is_no_address(text: str) -> None:
+    """
+    Not even to stop it: half a character, a line break or a control character has no place in a header or a store.
+    """
+    for kind in (AddressKind.EMAIL, AddressKind.PHONE):
+        for read in (parse_address, recognise_address):
+            with pytest.raises(AddressError):
+                read(text, kind)

@@ -108,10 +108,9 @@ def _split(text: str) -> tuple[str, str]:
         raise AddressError("not an email address: there is no @ with something on both sides of it")
     if not _UNQUOTED.fullmatch(local) and not _QUOTED.fullmatch(local):
         raise AddressError(_NO_LOCAL)
-    local = unicodedata.normalize("NFC", _unquoted(local))
-    if not local.isprintable() and any(unicodedata.category(sign) in _NOT_TEXT for sign in local):
-        raise AddressError(_NO_LOCAL)
-    return local, domain
+    if any(unicodedata.category(sign) in _NOT_TEXT for sign in local + domain):
+        raise AddressError("not an email address: there are characters in it that no header can hold")
+    return unicodedata.normalize("NFC", _unquoted(local)), domain
 
 
 def _unquoted(local: str) -> str:
