@@ -155,7 +155,7 @@ def test_a_stop_whose_body_cannot_be_read_is_a_stop(acme: Acme) -> None:
     Of anything else whose client has gone, nothing is done, and nothing raised.
     """
     acme.manager.answer(acme.ask(), {EMAIL_OFFERS: True})
-    statuses: list[int] = []
+    statuses: list[str] = []
 
     def post(path: str) -> None:
         environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/my{path}", "CONTENT_TYPE": FORM[1]}
