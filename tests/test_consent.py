@@ -337,6 +337,14 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
             "held": (held(EMAIL_OFFERS),),
         },
     ),
+    "a held yes to another line than that of its link is confirmed": (
+        FULL,
+        happened(events.ConsentGiven, choices=(SMS_OFFERS,), act=Act.CHOSE_YES, elsewhere=True, code="mark"),
+        {
+            "consents": (yes_to(EMAIL_OFFERS), yes_to(SMS_OFFERS, at=NOW, own=False, by_person=False, seq=11)),
+            "held": (held(EMAIL_OFFERS),),
+        },
+    ),
     "a yes with an end": (
         Standing(version=10),
         happened(events.ConsentGiven, choices=(attrs.evolve(SMS_OFFERS, expires_at=LATER),), act=Act.CHOSE_YES),

@@ -1026,6 +1026,28 @@ def test_what_one_of_several_holders_writes_is_kept_with_each(
     assert [True, False] == [kept.shared for kept in of(w, ada, MessageReceived)]
 
 
+def test_an_answer_that_may_be_of_several_is_said_of_none(household: tuple[World, Contact, Contact]) -> None:
+    """
+    Where more than one of them was asked, also when it is received again. It answers whoever alone was asked.
+    """
+    w, ada, bob = household
+    asked_by_text(w, ada)
+    alone = text(w, "YES")
+    assert [(Effect.ANSWERED, ada), (Effect.REPEATED, ada)] == [
+        (received.effect, received.contact) for received in (w.manager.receive(alone), w.manager.receive(alone))
+    ]
+    assert [] == of(w, bob, MessageReceived)
+    w.later()
+    for contact in (ada, bob):
+        asked_by_text(w, contact, purposes=["news"])
+        w.later()
+    event = text(w, "YES")
+    for effect in (Effect.KEPT, Effect.REPEATED):
+        received = w.manager.receive(event)
+        assert (effect, None, {ada, bob}) == (received.effect, received.contact, set(received.contacts))
+    assert [1, 1] == [len(of(w, contact, MessageReceived)) for contact in (ada, bob)]
+
+
 def test_a_stop_by_one_of_several_holders_is_said_of_none(household: tuple[World, Contact, Contact]) -> None:
     """
     It stops the line for each, whether they wrote it or a provider reports it.

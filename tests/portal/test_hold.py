@@ -330,6 +330,21 @@ def test_it_is_confirmed_once(w: World) -> None:
     assert not w.allowed()
 
 
+def test_it_is_confirmed_once_where_it_is_about_another_line(w: World) -> None:
+    """
+    A repeat records nothing, and renews nothing.
+    """
+    ada = w.add()
+    code = code_in(w.ask(ada))
+    w.manager.answer(code, {EMAIL_OFFERS: True, SMS_OFFERS: True}, hold_within=timedelta(hours=1))
+    w.later()
+    confirmed = w.manager.confirm(code)
+    assert () == confirmed.held
+    assert w.allowed(*SMS_OFFERS)
+    w.later()
+    assert confirmed == w.manager.confirm(code)
+
+
 def test_it_waits_for_thirty_days(w: World) -> None:
     """
     At their last instant it can be confirmed, a microsecond later it is dropped.

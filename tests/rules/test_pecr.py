@@ -153,6 +153,17 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         )
     ),
     # Whoever has only a landline has no page to open, whatever is asked about.
+    *(
+        (
+            communication(channel, title=OFFERS),
+            Standing(stops=(stop(channel=channel),)),
+            f"The person objected to marketing, and nothing they did since allows {sent} about offers and discounts on "
+            "our products.",
+            f"Only the person can lift it, by a later yes of their own to {sent} about offers and discounts on our "
+            "products, such as on their MyOptly page if the number takes texts.",
+        )
+        for channel, sent in ((Channel.SMS, "text messages"), (Channel.WHATSAPP, "WhatsApp messages"))
+    ),
     (
         communication(Channel.EMAIL, title=OFFERS, line=None),
         Standing(stops=(stop(line=None),)),

@@ -283,10 +283,12 @@ async def _answer_question(
     """
     if event.channel is not Channel.SMS or not isinstance(reply, Says | Picks):
         return None
-    asked, now = [], app.settings.clock()
+    asked, now, key = [], app.settings.clock(), idempotency_key(event)
+    before = tuple([contact for contact in lines if await app.storage.committed(contact.subject, key)])
+    if before:
+        # What was kept with several is kept with them again, which changes nothing.
+        return Received(effect=Effect.REPEATED, event=event, contacts=before) if len(before) == 1 else None
     for contact, line in lines.items():
-        if await app.storage.committed(contact.subject, idempotency_key(event)):
-            return Received(effect=Effect.REPEATED, event=event, contacts=(contact,))
         standing = (await app.repository.load(contact)).standing
         if _still_open(standing, event.channel, line, now):
             asked.append((contact, line))
@@ -309,7 +311,7 @@ async def _answer_question(
         return Plan(command=command, receipt_to=(event.channel, line))
 
     try:
-        applied = await app.repository.apply(contact, plan, idem=idempotency_key(event))
+        applied = await app.repository.apply(contact, plan, idem=key)
     except LinkError:  # the question can no longer be answered
         return None
     return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None

@@ -327,14 +327,13 @@ def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: 
 def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Standing:
     held = [_written(HeldAnswer, event, choice=choice, at=event.occurred_at) for choice in event.choices]
     # It may be a program's answer: what waits to be confirmed through another link goes on waiting.
-    others = [answer for answer in standing.held if answer.code != event.code]
-    again = _still_held([answer for answer in standing.held if answer.code == event.code], _scopes(event, seq))
+    waiting = _held_elsewhere(standing.held, event.code, _scopes(event, seq))
     return attrs.evolve(
         standing,
         **_recorded(standing, event, seq),
         # The question is used up, although nothing is agreed to yet. Other questions about the same stay open.
         questions=_close(standing.questions, event.question, (), event.recorded_at),
-        held=(*others, *again, *held),
+        held=(*waiting, *held),
     )
 
 
@@ -363,6 +362,8 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         )
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
     touched = _scopes(event, seq) if own else ()
+    # Whatever it counts for, it has been confirmed.
+    standing = attrs.evolve(standing, held=_held_elsewhere(standing.held, event.code, _scopes(event, seq)))
     return attrs.evolve(
         standing,
         **_recorded(standing, event, seq),
@@ -665,6 +666,14 @@ def _still_held(held: Sequence[HeldAnswer], touched: Sequence[StandingStop]) -> 
         for answer in held
         if not any(scope.covers(answer.choice.channel, answer.choice.purpose, answer.choice.line) for scope in touched)
     )
+
+
+def _held_elsewhere(held: Sequence[HeldAnswer], code: str, said: Sequence[StandingStop]) -> tuple[HeldAnswer, ...]:
+    """
+    Return the held answers without those through the link with this mark about what was *said* through it now.
+    """
+    others = [answer for answer in held if answer.code != code]
+    return (*others, *_still_held([answer for answer in held if answer.code == code], said))
 
 
 def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingConsent]) -> tuple[StandingConsent, ...]:

@@ -304,9 +304,15 @@ NO_RULE: Final = "not a rule of law"
 # The right of a natural person to object to direct marketing.
 RIGHT_TO_OBJECT: Final = "UK GDPR 21(3)"
 
-# What is sent where a MyOptly link can be sent too, to the line itself. Nobody can read one on a landline, and what is
-# chosen through another line lifts no stop on this one.
-_PAGED: Final = frozenset({Channel.EMAIL, Channel.SMS, Channel.MMS, Channel.WHATSAPP, Channel.RCS})
+# Where a MyOptly link can be sent to the line itself: what is chosen through another line lifts no stop on this one.
+# Whether a number takes texts is not known here, and a landline takes none.
+_PAGES: Final[Mapping[Channel, str]] = {
+    Channel.EMAIL: "choosing yes on their MyOptly page",
+    **dict.fromkeys(
+        (Channel.SMS, Channel.MMS, Channel.WHATSAPP, Channel.RCS),
+        "a later yes of their own to {what}, such as on their MyOptly page if the number takes texts",
+    ),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -422,12 +428,12 @@ class Decision:
         # Someone with an address of a company's is a person who objects, and their right is named.
         body = self.subscriber.corporate and RIGHT_TO_OBJECT not in (self.regulation, *self.also)
         party = "company or body" if body else "person"
-        paged = self.contact and self.line is not None and self.channel in _PAGED and not body
+        paged = self.contact and self.line is not None and self.channel in _PAGES and not body
         lifting = f"a later yes of their own to {self._what}"
         if "organisation" in self.failed:
             lifting = f"{lifting} that names the organisation they said no to"
         elif paged:
-            lifting = "choosing yes on their MyOptly page"
+            lifting = _PAGES[self.channel].format(what=self._what)
         return sentence.format(who=f"this {party}", Who=f"The {party}", party=party, what=self._what, lifting=lifting)
 
     @property
