@@ -69,7 +69,7 @@ WITH_APP = [name for name in RUN if name in WITH_MANAGER]
 
 # Options that take any text.
 FREE = {
-    *(("ask", option) for option in ("campaign", "language")),
+    *(("ask", option) for option in ("campaign", "language", "solicited_how")),
     *(("check", option) for option in ("public_task", "instigator")),
     *(("complaint", option) for option in ("acknowledged", "resolved")),
     ("import-objections", "how"),
@@ -79,11 +79,9 @@ FREE = {
 }
 # What has to be said too, so that an option can be used.
 WITH = {
-    ("ask", "solicited_how"): "--solicited-at 2026-11-20T10:00:00+00:00",
     ("ask", "solicited_at"): "--solicited-how form",
     ("complaint", "outcome"): "--send",
 }
-FREE.add(("ask", "solicited_how"))
 
 
 def tree(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:

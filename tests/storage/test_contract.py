@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from services import fresh_database
+from stores import ON_DISK, opened
 
 from optly.protocols import Storage
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -72,3 +73,16 @@ class TestPostgreSQL(OnServer):
 @pytest.mark.server
 class TestMariaDB(OnServer):
     kind = "mysql"
+
+
+@pytest.mark.parametrize("kind", ON_DISK)
+def test_a_store_that_was_not_there_is_reported(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Once. Where a record is expected, an empty store is one without its stops, such as that of a wrong directory.
+    """
+    for reports in (1, 1):
+        storage = opened(kind, tmp_path)
+        assert [] == list(storage.subjects("acme"))
+        storage.close()
+        assert reports == [record.levelname for record in caplog.records].count("WARNING")
+        assert str(tmp_path) not in caplog.text

@@ -172,6 +172,7 @@ def test_what_a_reader_held_back_leaves_the_disk_later(path: Path, caplog: pytes
     ada, eve = Contact("acme"), Contact("acme")
     first = ada.commit()
     storage.append([first])
+    caplog.clear()
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM optly_events").fetchall()

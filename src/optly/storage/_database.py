@@ -404,18 +404,20 @@ class Database:
 
     def _prepare(self) -> None:
         """
-        Create or check the tables, once in each process.
+        Create or check the tables, once in each process. To create them is logged: where there should be a record, an
+        empty database has no stops in it.
         """
         with self._alone(self._preparing):
             if self._prepared:
                 return
+            created = False
             with self._engine.connect() as connection:
                 for attempt in range(_ATTEMPTS):
                     try:
                         with connection.begin():
                             if self._own:
                                 connection.exec_driver_sql(self._lock_timeout)
-                            _create_missing(connection)
+                            created = _create_missing(connection)
                         break
                     except DBAPIError as error:
                         # Most likely another process is creating the same tables now.
@@ -423,6 +425,8 @@ class Database:
                         if hopeless or attempt == _ATTEMPTS - 1:
                             raise
                         pause(attempt)
+            if created:
+                _log.warning("a new, empty database was set up")
             self._prepared = True
 
     def _translated(self, error: Any) -> OptlyError:
@@ -452,7 +456,13 @@ class Database:
         )
 
 
-def _create_missing(connection: Connection) -> None:
+def _create_missing(connection: Connection) -> bool:
+    """
+    Create the tables if there are none, and return whether they were created.
+
+    Raises:
+        ConfigurationError: They are of another version.
+    """
     known = _schema.schema_version
     found = connection.scalar(select(known.c.version)) if inspect(connection).has_table(known.name) else None
     if found is None:
@@ -464,6 +474,7 @@ def _create_missing(connection: Connection) -> None:
         raise ConfigurationError(
             f"the database has schema {found}, this Optly supports {_schema.VERSION}: upgrade Optly"
         )
+    return found is None
 
 
 def _engine(url: str | URL) -> Engine:

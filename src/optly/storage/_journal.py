@@ -11,6 +11,7 @@ after each sync but synced only from time to time, so it may lag behind after a 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import sys
@@ -37,6 +38,8 @@ from optly.errors import (
 
 if sys.platform == "darwin":
     import fcntl
+
+_log = logging.getLogger("optly")
 
 _FORMAT: Final = 1
 _SLOT: Final = 128
@@ -225,6 +228,7 @@ class Journal:
         if any(mark.n for mark in marks.values()):
             raise DamagedError("the store's file is gone, but its mark is still there")
         self.replace(())
+        _log.warning("a new, empty file was set up")
 
     def _read_all(self, file: IO[bytes], marks: Mapping[int, _Mark]) -> Iterator[bytes]:
         first = file.readline()

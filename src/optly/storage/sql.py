@@ -34,8 +34,8 @@ class SQLStorage:
     Keeps the record in a database. Threads may share a store. Processes may share the database, each with a store that
     was made in it or before the fork.
 
-    Missing tables are created. SQLite is set to WAL with a sync at each commit, and erased values leave its file and
-    its log at once; on a server, copies stay in its logs and backups until those expire.
+    Missing tables are created, with a warning in the log. SQLite is set to WAL with a sync at each commit, and erased
+    values leave its file and its log at once; on a server, copies stay in its logs and backups until those expire.
 
     Args:
         url_or_engine: A SQLAlchemy URL, as a string such as ``sqlite:///optly.db`` or as a `URL`, which allows any
