@@ -17,7 +17,7 @@ from optly._operations.settings import Settings
 from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import NoBackendError
 from optly.links import Pages
-from optly.messages import PROMPTLY, Message, Receipt
+from optly.messages import Message, Receipt
 from optly.protocols import (
     AsyncRegister,
     AsyncStorage,
@@ -40,13 +40,13 @@ class Pace:
 
     size: int = FEW
 
-    def adapt(self, count: int, took: timedelta) -> None:
+    def adapt(self, count: int, took: timedelta, within: timedelta) -> None:
         """
-        Learn how long *count* messages took.
+        Learn how long *count* messages took that were to be begun within a time.
         """
-        if took > PROMPTLY:
-            self.size = max(1, int(count * (PROMPTLY / took)))
-        elif count >= self.size and took < PROMPTLY / 2:
+        if took > within:
+            self.size = max(1, int(count * (within / took)))
+        elif count >= self.size and took < within / 2:
             self.size *= 4
 
 

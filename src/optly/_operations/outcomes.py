@@ -137,7 +137,7 @@ class Outcomes:
         state: MessageState,
         counted_as: str,
     ) -> None:
-        settled = settlement(message.row, state)
+        settled = message.settlement(state)
         event = _Event(record=record, command=command, settled=settled, idem=self._random(16))
         self._end(message.row, event, counted_as)
 
@@ -145,7 +145,7 @@ class Outcomes:
         """
         Put a message back into the queue, unsent, until an instant.
         """
-        self._end(message.row, settlement(message.row, MessageState.QUEUED, until), counted_as)
+        self._end(message.row, message.settlement(MessageState.QUEUED, until), counted_as)
 
     def give_back(self, keep: Container[str], until: datetime | None) -> None:
         """
@@ -166,10 +166,10 @@ class Outcomes:
         facts = {"message_id": message.id, "contact": message.contact.id, "error": type(error).__name__}
         _log.error("queued message cannot be composed, and is put off", extra=facts)
         message.count(begun=False)
-        if message.row.tries < MAX_TRIES:
+        if message.tries < MAX_TRIES:
             self.defer(message, now + LONGEST_DELAY)
         else:
-            self._end(message.row, settlement(message.row, MessageState.REFUSED), Outcome.REFUSED.value)
+            self._end(message.row, message.settlement(MessageState.REFUSED), Outcome.REFUSED.value)
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
@@ -182,7 +182,7 @@ class Outcomes:
         Take a message out of the queue without an event. Of one that goes to nobody on record its row goes too: anybody
         can ask for any number of them.
         """
-        settled = settlement(message.row, MessageState.WITHHELD, forget=not message.recorded)
+        settled = message.settlement(MessageState.WITHHELD, forget=not message.recorded)
         self._end(message.row, settled, "withheld" if counted else "")
 
     def discard(self, row: OutboxMessage) -> None:
@@ -198,7 +198,7 @@ class Outcomes:
             command = outcome_command(message, receipt, backend, code)
             self._record(message, record, command, state, receipt.outcome.value)
         else:
-            self._end(message.row, settlement(message.row, state), receipt.outcome.value)
+            self._end(message.row, message.settlement(state), receipt.outcome.value)
 
     async def write(self, app: Application) -> None:
         """
@@ -250,8 +250,8 @@ def add_receipt(
         return
     message.count(begun=receipt.begun)
     if receipt.outcome is Outcome.RETRY_LATER:
-        row = message.row
-        times, most = (row.attempts, MAX_ATTEMPTS) if receipt.begun else (row.tries, MAX_TRIES)
+        begun = receipt.begun
+        times, most = (message.attempts, MAX_ATTEMPTS) if begun else (message.tries, MAX_TRIES)
         if times < most:
             delay = max(retry_delay(times, app.settings.random(4)), receipt.retry_after or timedelta(0))
             outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")

@@ -21,11 +21,9 @@ from optly.record.events import LinkKind
 _log = logging.getLogger("optly")
 
 
-def settlement(
-    row: OutboxMessage, state: MessageState, due_at: datetime | None = None, *, forget: bool = False
-) -> Settlement:
+def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None = None) -> Settlement:
     """
-    Return the change that moves a row of the outbox to *state*, or removes it.
+    Return the change that moves a row of the outbox to *state*.
     """
     return Settlement(
         subject=row.subject,
@@ -35,7 +33,6 @@ def settlement(
         tries=row.tries,
         state=state,
         due_at=due_at,
-        forget=forget,
     )
 
 
@@ -50,6 +47,7 @@ class QueuedMessage:
         code: The code of the link it carries, or the digits of a one-time code; empty for neither.
         stored: What is stored so that the code works.
         message: The message to send, once it is composed.
+        attempts, tries: Its counts, this time included once it was counted.
     """
 
     row: OutboxMessage
@@ -58,13 +56,30 @@ class QueuedMessage:
     code: str = attrs.field(repr=False)
     stored: StoredCode | None = attrs.field(repr=False)
     message: Message | None = None
+    attempts: int = attrs.field(init=False)
+    tries: int = attrs.field(init=False)
+
+    @attempts.default
+    def _attempts_before(self) -> int:
+        return self.row.attempts
+
+    @tries.default
+    def _tries_before(self) -> int:
+        return self.row.tries
+
+    def settlement(self, state: MessageState, due_at: datetime | None = None, *, forget: bool = False) -> Settlement:
+        """
+        Return the change that moves it to *state*, or removes it, with the counts as they are now.
+        """
+        settled = settlement(self.row, state, due_at)
+        return attrs.evolve(settled, attempts=self.attempts, tries=self.tries, forget=forget)
 
     def count(self, *, begun: bool) -> None:
         """
         Count that the message was handed to the provider, or that it could not be.
         """
-        row = self.row
-        self.row = attrs.evolve(row, attempts=row.attempts + begun, tries=row.tries + (not begun))
+        self.attempts += begun
+        self.tries += not begun
 
     @property
     def id(self) -> str:

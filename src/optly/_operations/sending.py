@@ -28,7 +28,8 @@ _log = logging.getLogger("optly")
 # The rest of a batch whose lease is half over goes to the next one.
 _LONGEST: Final = LEASE / 2
 
-# A batch that took longer to be claimed and composed is asked about again before its first message.
+# A batch that took longer to be claimed and composed is asked about again before its first message, and so are messages
+# that are sent one at a time. Asking costs more than many a backend takes for a message.
 _JUST_NOW: Final = PROMPTLY / 3
 
 _NOT_STARTED: Final = Receipt(
@@ -77,12 +78,12 @@ class Sending:
         Send each message once.
 
         A message whose contact has moved since it was gated goes back into the queue, where it is gated anew: a stop
-        may have come. That is asked before each message, or before each part of the batch if the backend takes several
-        at once. Nothing more is begun once the backend has trouble, or half the lease has passed.
+        may have come. That is asked for as many messages as the backend begins within a moment, and again for the next.
+        Nothing more is begun once the backend has trouble, or half the lease has passed.
         """
         gated_now, stalled = self._elapsed() <= _JUST_NOW, False
         while self.waiting and not self.broken and self._elapsed() <= _LONGEST:
-            part = list(islice(self.waiting.values(), self.backend.pace.size if self.backend.many else 1))
+            part = list(islice(self.waiting.values(), self.backend.pace.size))
             if not gated_now:
                 try:
                     part = await self._unmoved(part, outcomes)
@@ -92,8 +93,7 @@ class Sending:
                     break
             gated_now = False
             if part:
-                begun = await self._send(part, again=not stalled)
-                stalled = not begun
+                stalled = not await self._send_part(part, again=not stalled)
         if self.broken:
             self.backend.pace.size = FEW
         if self._course:
@@ -132,16 +132,33 @@ class Sending:
                 del self.waiting[message.id]
         return [message for message in messages if message.contact.subject not in moved]
 
-    async def _send(self, part: Sequence[QueuedMessage], *, again: bool) -> bool:
+    async def _send_part(self, part: Sequence[QueuedMessage], *, again: bool) -> bool:
         """
-        Send one part, and return whether any of it was begun.
+        Send what the backend begins of a part before the answer of the gate is too old, and return whether any of it
+        was begun.
 
         Args:
             again: Whether to try again what the backend begins too late. Without an end it would never be done.
         """
+        clock = self.app.settings.clock
+        began, within, begun = clock(), PROMPTLY if self.backend.many else _JUST_NOW, 0
+        if self.backend.many:
+            begun = await self._send(part, again=again)
+        else:
+            for message in part:
+                begun += await self._send([message], again=again)
+                if self.broken or clock() - began > within:
+                    break
+        self.backend.pace.adapt(begun, clock() - began, within)
+        return begun > 0
+
+    async def _send(self, part: Sequence[QueuedMessage], *, again: bool) -> int:
+        """
+        Pass messages to the backend, and return how many of them it began.
+        """
         messages = [message.message for message in part if message.message is not None]
         receipts: list[Receipt] = []
-        began, self.under_way = self.app.settings.clock(), _by_id(part)
+        self.under_way = _by_id(part)
         try:
             await self.backend.send(messages, receipts)
         except Exception as error:
@@ -150,8 +167,7 @@ class Sending:
             # Also if interrupted: a backend may have said what it had done by then.
             if receipts:
                 begun = self._take(list(zip(part, receipts, strict=True)), again=again)
-        self.backend.pace.adapt(begun, self.app.settings.clock() - began)
-        return begun > 0
+        return begun
 
     def _take(self, answered: Sequence[tuple[QueuedMessage, Receipt]], *, again: bool) -> int:
         """
