@@ -69,12 +69,21 @@ async def holders(app: Application, address: Address) -> tuple[Contact, ...]:
     """
     Return the contacts who have an address now, in the order of their ids.
     """
+    return tuple(await lines_held(app, address))
+
+
+async def lines_held(app: Application, address: Address) -> dict[Contact, int]:
+    """
+    Return the contacts who have an address now, in the order of their ids, each with the number of that line.
+    """
     found = await app.storage.find(app.index.idkeys(address))
     lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
     records = await app.repository.load_all(sorted(lines)) if lines else {}
-    return tuple(
-        Contact(subject.hex()) for subject, record in records.items() if lines[subject] in record.standing.present()
-    )
+    return {
+        Contact(subject.hex()): lines[subject]
+        for subject, record in records.items()
+        if lines[subject] in record.standing.present()
+    }
 
 
 async def find(app: Application, address: Address) -> Contact | None:

@@ -18,12 +18,12 @@ from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
-from optly._operations.sent import Sent, find_sent, recipient, stops_of_ours
+from optly._operations.sent import Sent, find_sent, recipient, stops_kept, stops_of_ours
 from optly.contacts import Channel, Contact, reaching, recognise_address, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
-from optly.messages.quoting import Ours
+from optly.messages.quoting import Ours, speaks_of_stopping
 from optly.messages.replies import (
     Asks,
     Other,
@@ -60,26 +60,22 @@ async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Re
 
 
 async def _receive_message(app: Application, event: InboundMessage) -> Received:
-    answered, ours = None, Ours()
-    if event.message and (not event.automatic or _may_stop(app, event)):
-        answered = await _message_answered(app, event)
-        ours = ours if answered is None else await stops_of_ours(app, *answered)
-    answering = {} if answered is None else {answered[0]: answered[1].line}
-    stop = _stop_in(app, event, ours)
+    reply = read_reply(event.text)
+    stop = await _stop_in(app, event, reply)
     if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     lines = await _lines_of_sender(app, event, add=stop is not None)
     if stop is not None:
-        return await _stop_lines(app, event, stop, lines, answering)
-    reply = read_reply(event.text)
+        return await _stop_lines(app, event, stop, lines)
     if lines:
         done = await _answer_question(app, event, lines, reply)
         if done is not None:
             return done
         # Whoever of them wrote: it is kept with the holder whose message it answers, or else with each of them.
+        answering = await _line_answered(app, event) if len(lines) > 1 else {}
         kept = answering if answering and answering.items() <= lines.items() else lines
         return await _record_messages(app, event, kept, reply, shared=len(lines) > 1)
-    if answering:
+    if answering := await _line_answered(app, event):
         return await _record_messages(app, event, answering, Other())
     return _unknown(event)
 
@@ -89,43 +85,60 @@ def _unknown(event: InboundMessage) -> Received:
     return Received(effect=Effect.UNKNOWN, event=event)
 
 
-def _may_stop(app: Application, event: InboundMessage) -> bool:
-    """
-    Whether there may be a stop in a message, so that it matters what we sent.
-    """
-    return _stop_in(app, event, Ours()) is not None or any(map(stops_at_all, (event.subject, event.quoted)))
-
-
-def _stop_in(app: Application, event: InboundMessage, ours: Ours) -> str | None:
+async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str | None:
     """
     Return the words of a message that ask for a stop; None if none do.
 
-    It is read before anything else is asked of the message, and in all that its writer may have written.
+    It is read before anything else is asked of the message, and in all that its writer may have written. What we sent
+    is taken away, if that is known. If not, paragraphs that link to our own pages are taken for ours, and so is what is
+    marked as a quote.
 
     Args:
-        ours: Where the message that it answers speaks of stopping. If that is not known, paragraphs that link to our
-            own pages are taken for ours, and so is what is marked as a quote.
+        reply: What its text means.
     """
+    known: list[Ours] = []  # looked up once, and only if there may be a stop
+
+    async def ours() -> Ours:
+        if not known:
+            known.append(await _ours(app, event))
+        return known[0]
+
+    async def left(text: str, *, first: bool, linked: bool) -> str | None:
+        if found := await ours():
+            return found.taken_from(text, first=first)
+        if linked:
+            text = without_linked(text, app.settings.pages.base_url)
+        return text if (isinstance(read_reply(text), Stops) if first else stops_at_all(text)) else None
+
     text, rest = event.text, event.rest
-    if not ours:
-        rest = without_linked(rest, app.settings.pages.base_url)
-        text = without_linked(text, app.settings.pages.base_url) if event.automatic else text
     if event.bulk:
-        text, rest = without_linked(text), without_linked(rest)
-    personal = not event.bulk or len(text) < _LONGEST_PERSONAL
-    if isinstance(read_reply(text), Stops) and personal and (theirs := ours.taken_from(text)):
+        text, rest = without_linked(text), ""
+        reply = read_reply(text) if len(text) < _LONGEST_PERSONAL else Other()
+    if isinstance(reply, Stops) and (theirs := await left(text, first=True, linked=event.automatic)):
         return theirs
     if event.keyword is Keyword.STOP:
         return event.text
-    if _stops_in_subject(event, ours):
+    if event.subject and isinstance(read_reply(event.subject), Stops) and _stops_in_subject(event, await ours()):
         return f"{event.subject}\n\n{text}"
-    if rest and not event.bulk and stops_at_all(rest) and (theirs := ours.taken_from(rest)):
+    if rest and stops_at_all(rest) and (theirs := await left(rest, first=False, linked=True)):
         return theirs
-    if event.automatic or event.bulk:
+    if not event.message or event.automatic or event.bulk or not speaks_of_stopping(event.quoted):
         return None
     # A quote counts if it is one of what we sent: others may have written what stands in another.
-    theirs = ours.taken_from(event.quoted)
+    theirs = (await ours()).taken_from(event.quoted, kept=True)
     return None if theirs == event.quoted else theirs
+
+
+async def _ours(app: Application, event: InboundMessage) -> Ours:
+    """
+    Return where the message that an email answers speaks of stopping; empty if that is not known.
+    """
+    if not event.message:
+        return Ours()
+    if found := await stops_kept(app, event.message):
+        return found
+    answered = await _message_answered(app, event)
+    return Ours() if answered is None else await stops_of_ours(app, *answered)
 
 
 def _stops_in_subject(event: InboundMessage, ours: Ours) -> bool:
@@ -168,19 +181,27 @@ async def _message_answered(app: Application, event: InboundMessage) -> tuple[Co
     return None if contact is None or sent is None or not sent.line else (contact, sent)
 
 
+async def _line_answered(app: Application, event: InboundMessage) -> Mapping[Contact, int]:
+    """
+    Return the contact whose message this one answers, with the number of the line that message went to; empty if it
+    answers none.
+    """
+    answered = await _message_answered(app, event)
+    return {} if answered is None else {answered[0]: answered[1].line}
+
+
 async def _stop_lines(
     app: Application,
     event: InboundMessage,
     stop: str,
     lines: Mapping[Contact, int],
-    answering: Mapping[Contact, int],
 ) -> Received:
     # Whoever of them wrote: it stops the line for all of them, and each record shows it.
     done = [
         await apply_once(app, event, contact, _stop(event, stop, line, shared=len(lines) > 1), Effect.STOPPED)
         for contact, line in lines.items()
     ]
-    for contact, line in answering.items() - lines.items():
+    for contact, line in (await _line_answered(app, event)).items() - lines.items():
         planner = _stop(event, stop, line)
         done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
     if not done:

@@ -13,7 +13,7 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.blind_index import EVERYTHING
-from optly._operations.contacts import add_address, holders
+from optly._operations.contacts import add_address, lines_held
 from optly._operations.repository import Planner
 from optly.contacts import Address, Contact
 from optly.keys import sha256
@@ -69,8 +69,7 @@ async def having(app: Application, address: Address, *, add: bool) -> dict[Conta
         add: Whether to add a contact for an address that nobody has. One that was erased is not put back on record:
             the erasure has stopped everything.
     """
-    lines = await _lines(app, address)
-    present = {contact: lines[contact] for contact in await holders(app, address)}
+    present = await lines_held(app, address)
     if present or not add or await is_erased(app, address):
         return present
     contact = await add_address(app, address, Actor.SYSTEM)

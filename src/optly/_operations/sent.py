@@ -89,25 +89,36 @@ async def _kept(app: Application, message: str) -> bytes | None:
     return await app.storage.code(_key(app, message), app.settings.clock())
 
 
+async def stops_kept(app: Application, message: str) -> Ours:
+    """
+    Return what was kept of where a message speaks of stopping. Empty if nothing was, or the id is not given in full.
+    """
+    value = await _kept(app, message) if len(message) == FULL_ID else None
+    return Ours.from_bytes((value or b"")[_SUBJECT:])
+
+
 async def stops_of_ours(app: Application, contact: Contact, sent: Sent) -> Ours:
     """
     Return where a message that was sent speaks of stopping; empty if that is not known.
     """
     if sent.question is not None:
         return await in_question(app, contact, sent.question)
-    return Ours.from_bytes((await _kept(app, sent.message) or b"")[_SUBJECT:])
+    return await stops_kept(app, sent.message)
 
 
 async def find_sent(app: Application, contact: Contact, channel: Channel, message: str) -> Sent | None:
     """
     Return the message with an id, or the beginning of one, among those sent to a contact.
     """
-    return _find([entry.event() for entry in await app.storage.entries(contact.subject)], channel, message)
+    if len(message) < _SHORTEST_ID:
+        return None
+    written = message.encode()
+    # Few of the events name the message, and only those need be read.
+    events = [entry.event() for entry in await app.storage.entries(contact.subject) if written in entry.payload]
+    return _find(events, channel, message)
 
 
 def _find(events: Sequence[Event], channel: Channel, message: str) -> Sent | None:
-    if len(message) < _SHORTEST_ID:
-        return None
     recorded = [
         earlier
         for earlier in events

@@ -34,14 +34,20 @@ _SUBJECT_MARK = re.compile(
 )
 
 
+_FOLD = re.compile(r"\s*[\r\n]+\s*")
+_KEPT: Final = "_optly_fields"
+
+
 class _Policy(Compat32):
     """
     Reads headers as they are, in UTF-8 if they are not in ASCII (RFC 6532), up to a limit.
     """
 
     def header_fetch_parse(self, name: str, value: str) -> str:
-        text = value[:_LONGEST_FIELD].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return clean(re.sub(r"\s*[\r\n]+\s*", " ", text))
+        text = value[:_LONGEST_FIELD]
+        if not text.isascii():
+            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return clean(_FOLD.sub(" ", text))
 
 
 POLICY = _Policy()
@@ -52,7 +58,20 @@ def field(mail: Mail, name: str) -> str:
     Return a header on one line, or an empty string. Not decoded: an encoded name may contain what looks like an
     address.
     """
-    return str(mail.get(name, "")).strip()
+    found = fields(mail, name)
+    return found[0].strip() if found else ""
+
+
+def fields(mail: Mail, name: str) -> list[str]:
+    """
+    Return the headers of a name, in lower case, up to `MOST_FIELDS`, not decoded either.
+    """
+    kept: dict[str, list[str]] | None = mail.__dict__.get(_KEPT)
+    if kept is None:  # the library looks through all of them for each
+        kept = mail.__dict__[_KEPT] = {}
+        for each, value in mail.raw_items():
+            kept.setdefault(each.lower(), []).append(value)
+    return [POLICY.header_fetch_parse(name, value) for value in kept.get(name, ())[:MOST_FIELDS]]
 
 
 def subject_of(mail: Mail) -> str:

@@ -25,6 +25,7 @@ from optly.backends._fields import (
     POLICY,
     addresses_in,
     field,
+    fields,
     match,
     senders_of,
     subject_of,
@@ -116,14 +117,15 @@ def read(
         raise NaiveDatetimeError("the time at which a mail is read has no time zone")
     try:
         mail = message_from_bytes(raw[:_LONGEST_MAIL], policy=POLICY)
+        recipients = _recipients(mail, recipient)
         arrival = _Arrival(
             mail=mail,
             head=raw[:_LONGEST_OTHER_BOUNCE],
             name=name,
             at=_arrived(mail, now),
             key=field(mail, "message-id") or hashlib.sha256(raw).hexdigest(),
-            returned_to=None if return_path is None else _first_of(return_path.find, _recipients(mail, recipient)),
-            stops=None if return_path is None else _first_of(return_path.find_stop, _recipients(mail, recipient)),
+            returned_to=None if return_path is None else _first_of(return_path.find, recipients),
+            stops=None if return_path is None else _first_of(return_path.find_stop, recipients),
             return_path=return_path,
         )
         return arrival.events()
@@ -274,7 +276,7 @@ class _Arrival:
 
 
 def _recipients(mail: Mail, recipient: str) -> Sequence[str]:
-    return [recipient, *(value for name in _DELIVERED_TO for value in mail.get_all(name, [])[:MOST_FIELDS])]
+    return [recipient, *(value for name in _DELIVERED_TO for value in fields(mail, name))]
 
 
 def _first_of(find: Callable[[str], tuple[str, str] | None], texts: Iterable[str]) -> _Reference | None:
@@ -356,7 +358,7 @@ def _is_automatic(mail: Mail) -> bool:
 
 
 def _is_bulk(mail: Mail, sender: str) -> bool:
-    return any(name in mail for name in _BULK_HEADERS) or bool(_NO_REPLY.match(sender))
+    return any(fields(mail, name) for name in _BULK_HEADERS) or bool(_NO_REPLY.match(sender))
 
 
 # ---- fields

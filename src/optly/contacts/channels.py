@@ -4,6 +4,7 @@ Which channels reach the same line, and which of them are stopped together.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from optly.contacts.addresses import AddressKind, Channel
@@ -15,6 +16,7 @@ _NOT_ELECTRONIC_MAIL: Final = frozenset({Channel.LIVE_CALL, Channel.AUTOMATED_CA
 ELECTRONIC_MAIL: Final = frozenset(Channel) - _NOT_ELECTRONIC_MAIL
 
 
+@cache
 def reaching(kind: AddressKind) -> tuple[Channel, ...]:
     """
     Return every channel that reaches an address of a kind.
@@ -22,6 +24,7 @@ def reaching(kind: AddressKind) -> tuple[Channel, ...]:
     return tuple(channel for channel in Channel if channel.kind is kind)
 
 
+@cache
 def stopped_with(channel: Channel) -> tuple[Channel, ...]:
     """
     Return what a stop by a message on *channel*, or through a link in one, stops: every kind of message to that line.

@@ -9,6 +9,7 @@ them, because a person may well answer with our own words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -17,13 +18,14 @@ from typing import Final
 
 import attrs
 
-from optly.messages.replies import Spoken, spoken
+from optly.messages.replies import LINK, Spoken, spoken
 
 _BEFORE: Final = 3
 _AFTER: Final = 4  # from the first word of the stop on
 _AT_THE_BEGINNING: Final = 8  # where nothing stands before it in our message
 _AROUND: Final = 12
 _SIZE: Final = 4
+_GAP: Final = re.compile(r"\n[ \t]*\n\s*")
 _MOST: Final = 64
 
 
@@ -67,22 +69,25 @@ class Ours:
     def __bool__(self) -> bool:
         return bool(self.digests)
 
-    def taken_from(self, text: str) -> str | None:
+    def taken_from(self, text: str, *, first: bool = False, kept: bool = False) -> str | None:
         """
         Return what is left of a text in which there is a stop: all of it if none there is ours, the words around the
         others if some are, None if all are.
-        """
-        if not self.digests:
-            return text
-        said = spoken(text)
-        theirs = [number for number in said.stops if not self._has(said.words, number)]
-        if len(theirs) == len(said.stops):
-            return text
-        around = (said.words[max(0, number - _AROUND) : number + _AROUND] for number in theirs)
-        return "\n".join(map(" ".join, around)) or None
 
-    def _has(self, words: Sequence[str], number: int) -> bool:
-        return not self.digests.isdisjoint((_inside(words, number), _beginning(words, number)))
+        Args:
+            first: Whether a word that is only a stop at the beginning is one.
+            kept: Whether to keep what was read of its paragraphs: many people repeat the same ones.
+        """
+        pieces = _GAP.split(text.strip())
+        if kept:
+            read = list(map(_heard, map(_without_links, pieces)))
+        else:
+            read = [spoken(piece, first=first and not index) for index, piece in enumerate(pieces)]
+        places = [(index, number) for index, piece in enumerate(read) for number in piece.stops]
+        theirs = [place for place in places if self.digests.isdisjoint(_digests(read, *place))]
+        if len(theirs) == len(places):
+            return text
+        return "\n".join(" ".join(read[index].words[max(0, n - _AROUND) : n + _AROUND]) for index, n in theirs) or None
 
     def taken_from_subject(self, subject: str) -> str | None:
         """
@@ -97,20 +102,45 @@ class Ours:
         return None
 
 
+def speaks_of_stopping(text: str) -> bool:
+    """
+    Whether there is a stop in what people repeat. What was read of its paragraphs is kept, as for `Ours.taken_from`.
+    """
+    return any(_heard(_without_links(piece)).stops for piece in _GAP.split(text.strip()))
+
+
+def _without_links(piece: str) -> str:
+    return LINK.sub("", piece)
+
+
 @lru_cache(maxsize=1024)
 def _read(piece: str) -> Spoken:
     return spoken(piece, heeding=False)
 
 
-def _remembered(read: Sequence[Spoken], index: int, number: int) -> bytes:
+@lru_cache(maxsize=1024)
+def _heard(piece: str) -> Spoken:
+    return spoken(piece, first=False)
+
+
+def _around(read: Sequence[Spoken], index: int, number: int) -> tuple[tuple[str, ...], int]:
     """
-    Return the digest of a stop: of the word with that number in the piece with that index.
+    Return the words around one: those with that number in the piece with that index. And its number among them.
     """
     said = read[index].words
     before = _first(_BEFORE, said[:number][::-1], (piece.words[::-1] for piece in reversed(read[:index])))
     after = _first(_AT_THE_BEGINNING, said[number:], (piece.words for piece in read[index + 1 :]))
-    words = (*before[::-1], *after)
-    return (_beginning if len(before) < _BEFORE else _inside)(words, len(before))
+    return (*before[::-1], *after), len(before)
+
+
+def _remembered(read: Sequence[Spoken], index: int, number: int) -> bytes:
+    words, at = _around(read, index, number)
+    return (_beginning if at < _BEFORE else _inside)(words, at)
+
+
+def _digests(read: Sequence[Spoken], index: int, number: int) -> tuple[bytes, bytes]:
+    words, at = _around(read, index, number)
+    return _inside(words, at), _beginning(words, at)
 
 
 def _first(count: int, words: tuple[str, ...], more: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ from typing import Final, TypeAlias
 
 import attrs
 
+# What is no word of a text, and differs from one recipient to the next.
+LINK: Final = re.compile(r"<?https?://[^\s<>]+>?", re.IGNORECASE)
+
 # How many characters of a message are read. In a longer one only a stop is recognised: the rest might change a yes.
 LIMIT: Final = 10_000
 
@@ -197,9 +200,24 @@ def _plain(text: str) -> str:
     return _letters(seen).casefold()
 
 
+class _Letters(dict[int, str | None]):
+    """
+    What becomes of each character, by its number. Looked up once for each.
+    """
+
+    def __missing__(self, number: int) -> str | None:
+        character = chr(number)
+        dropped = not character.isspace() and unicodedata.category(character) in _DROPPED
+        return self.setdefault(number, None if dropped else character)
+
+
+_LETTERS: Final = _Letters()
+
+
 def _letters(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
-    return "".join(c for c in plain if c.isspace() or unicodedata.category(c) not in _DROPPED)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_STROKES))
+    return text.translate(_LETTERS)
 
 
 def _words(plain: str) -> str:
@@ -268,16 +286,19 @@ def _stops(plain: str) -> bool:
 
 
 def _stands(said: str) -> bool:
+    if not _is_in(said):
+        return False  # as nearly always, and what makes a stop harmless makes none
+    return _is_in(_pattern(_HARMLESS).sub(".", said))
+
+
+def _is_in(said: str) -> bool:
     # A phrase may run across lines, but not across paragraphs. Words that make a stop harmless may do neither.
-    left = " ".join(_pattern(_HARMLESS).sub(".", said).replace("\n \n", ".").split())
+    left = " ".join(said.replace("\n \n", ".").split())
     return bool(_pattern(_ANYWHERE).search(left) or _pattern(_BY_ITSELF).search(left))
 
 
 def _joined(letters: re.Match[str]) -> str:
     return "".join(filter(str.isalpha, letters[0]))
-
-
-_URL: Final = re.compile(r"<?https?://[^\s<>]+>?", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -294,14 +315,15 @@ class Spoken:
     stops: tuple[int, ...]
 
 
-def spoken(text: str, *, heeding: bool = True) -> Spoken:
+def spoken(text: str, *, first: bool = True, heeding: bool = True) -> Spoken:
     """
-    Return the words of a text and the places where `read_reply` or `stops_at_all` may find a stop in it.
+    Return the words of a text and the places where `stops_at_all` finds a stop in it.
 
     Args:
+        first: Whether to add those where `read_reply` finds one at the beginning.
         heeding: Whether to heed the words that make a stop harmless. They may be broken up where the text is repeated.
     """
-    said = _words(_SPELT.sub(_joined, _plain(_URL.sub(" . ", text[:LIMIT]))))
+    said = _words(_SPELT.sub(_joined, _plain(LINK.sub(" . ", text[:LIMIT]))))
     tokens = said.split(" ")
     if heeding:
         for harmless in _pattern(_HARMLESS).finditer(said):
@@ -313,7 +335,7 @@ def spoken(text: str, *, heeding: bool = True) -> Spoken:
             tokens[number] = "."
     heard = [(number, token) for number, token in enumerate(tokens) if token not in ("", "\n")]
     left = " ".join(token for _, token in heard)
-    found = {0} if _pattern(_FIRST).match(said) else set()
+    found = {0} if first and _pattern(_FIRST).match(said) else set()
     for expression in (_ANYWHERE, _BY_ITSELF):
         for stop in _pattern(expression).finditer(left):
             begins = stop.start() + len(stop[0]) - len(stop[0].lstrip(". "))

@@ -892,7 +892,10 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
         isinstance(command, commands.RecordDelivery) and command.status in _STOPPING
     )
     passed = at < (now - MOMENTS if stops else now)
-    timed: Command = attrs.evolve(told, at=at if passed else standing.latest(at))
+    at = at if passed else standing.latest(at)
+    if at == told.at:
+        return command
+    timed: Command = attrs.evolve(told, at=at)
     return timed
 
 

@@ -83,8 +83,7 @@ class Entry:
             SerializationError: The payload cannot be read.
         """
         record = parse(self.payload)
-        commitments = record.setdefault("commitments", {}) if type(record) is dict else None
-        if type(commitments) is not dict or not all(type(each) is str for each in commitments.values()):
+        if type(record) is not dict or type(record.setdefault("commitments", {})) is not dict:
             raise SerializationError("a stored record is not that of an event")
         return record  # type: ignore[no-any-return]
 
