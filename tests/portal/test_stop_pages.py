@@ -5,10 +5,12 @@ Nothing is asked of a stop but that its link opens.
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -137,6 +139,35 @@ def test_a_page_that_fails_can_still_stop(tmp_path: Path, damage: str) -> None:
     assert visitor.press(page, f"/l/{code}/stop").status == 200
     assert acme.manager.standing(acme.ada).stops
     acme.manager.close()
+
+
+class Gone(io.BytesIO):
+    """
+    A body whose client has gone away.
+    """
+
+    def read(self, *_: Any) -> bytes:
+        raise ConnectionResetError
+
+
+def test_a_stop_whose_body_cannot_be_read_is_a_stop(acme: Acme) -> None:
+    """
+    Of anything else whose client has gone, nothing is done, and nothing raised.
+    """
+    acme.manager.answer(acme.ask(), {EMAIL_OFFERS: True})
+    statuses: list[str] = []
+
+    def post(path: str) -> None:
+        environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/my{path}", "CONTENT_TYPE": FORM[1]}
+        environ |= {"CONTENT_LENGTH": "9", "wsgi.input": Gone()}
+        application(environ, lambda status, _headers, _error=None: statuses.append(status[:3]))  # type: ignore[arg-type]
+
+    application = acme.manager.portal().wsgi()
+    post(f"/l/{acme.myoptly()}")
+    assert acme.manager.check(acme.ada, *EMAIL_OFFERS)
+    post(f"/u/{acme.token()}")
+    assert ["400", "200"] == statuses
+    assert not acme.manager.check(acme.ada, *EMAIL_OFFERS)
 
 
 def first_form(page: Page) -> str:
