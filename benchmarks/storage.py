@@ -39,7 +39,7 @@ APPEND = (
     "INSERT INTO optly_events (subject_id, seq, hash, idem, payload) VALUES (?, ?, ?, ?, ?)",
     "INSERT INTO optly_personal (subject_id, slot, salt, value) VALUES (?, ?, ?, ?)",
     "INSERT INTO optly_outbox (subject_id, message_id, organisation, channel, state, due_at, lease_until, attempts, "
-    "body) VALUES (?, ?, 'acme', 'email', 0, ?, NULL, 0, ?)",
+    "tries, token, body) VALUES (?, ?, 'acme', 'email', 0, ?, NULL, 0, 0, x'', ?)",
 )
 LOOK_UP = (
     "SELECT idkey, subject_id, line, key_version FROM optly_identifiers WHERE idkey = ?",

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import catalogues
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
-
-import optly.locale.__main__ as command
 
 
 def write_brackets(directory: Path) -> None:
@@ -18,7 +17,7 @@ def write_brackets(directory: Path) -> None:
     Write its catalogue, under the name of Arabic.
     """
     found = Catalog(locale="ar", fuzzy=False)
-    for message in command.read(command.HERE / "optly.pot"):
+    for message in catalogues.read(catalogues.HERE / "optly.pot"):
         if message.id:
             one, several = (message.id, "") if isinstance(message.id, str) else message.id
             said = [f"⟦{one}⟧", *[f"⟦{several}⟧"] * (found.num_plurals - 1)]

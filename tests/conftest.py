@@ -15,8 +15,10 @@ from brackets import write_brackets
 from hypothesis import settings
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
+from world import World, world
 
 from optly.portal import look
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("optly", deadline=None)
@@ -75,6 +77,21 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     finally:
         if services.REACHED and not {"browser", "server"} & {mark.name for mark in item.iter_markers()}:
             pytest.fail(f"mark it as browser or server, for it reached for {services.REACHED}", pytrace=False)
+
+
+@pytest.fixture(params=["memory", "sqlite", "file"])
+def on_each_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """
+    A world over each kind of store.
+    """
+    stores: dict[str, Any] = {
+        "memory": MemoryStorage,
+        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path}/optly.db"),
+        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
+    }
+    made = world(stores[request.param]())
+    with made.manager:
+        yield made
 
 
 @pytest.fixture(scope="session")

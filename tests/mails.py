@@ -10,14 +10,34 @@ HTML of it (``SENT``, ``SENT_HTML``), and its text as a quote (``QUOTED``).
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+
+import pytest
+
+# What was reported, by those who were hit. The first letter of a file says what is to be tried with it.
+INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
+needs_inputs = pytest.mark.skipif(not INPUTS.exists(), reason="../shared/inputs/mail is not there")
+
+
+def reported(letters: str = "") -> list[str]:
+    """
+    Return the names of the files that begin with one of the letters, or of all.
+    """
+    if not INPUTS.exists():
+        return []
+    listed = (entry["file"] for entry in json.loads((INPUTS / "index.json").read_text()))
+    return [name for name in listed if not letters or name[0] in letters]
+
 
 STOPPED: Final = "stopped"  # Ada is not written to any more
 KEPT: Final = "kept"  # for people to read; Ada is written to
 NOTED: Final = "noted"  # nothing is kept; Ada is written to
 NOBODY: Final = "nobody"  # nothing is kept and nobody is put on record
+NOTHING: Final = "nothing"  # there is nothing in it, and it is no person's message
 BOUNCED: Final = "bounced"
 FAILED: Final = "failed"
 
@@ -87,6 +107,49 @@ Subject: Undelivered Mail Returned to Sender
 Message-ID: <d1@mx.example.net>
 MIME-Version: 1.0
 """
+
+SNS_FOOTER: Final = (
+    "\n\n--\nIf you wish to stop receiving notifications from this topic, please click or visit the link below to "
+    "unsubscribe:\nhttps://sns.eu-west-2.amazonaws.com/unsubscribe.html?SubscriptionArn=arn\n"
+)
+
+
+def amazon(about: str, *, message: str = "{{ID}}", wrapped: bool = False, **headers: str) -> str:
+    """
+    A record of Amazon SES that SNS passes on by email, by itself or in its envelope.
+    """
+    record = {
+        "notificationType": about.partition(":")[0].strip('" {').capitalize(),
+        "mail": {
+            "destination": ["ada@example.com"],
+            "messageId": "0109",
+            "headers": [
+                {"name": "X-Optly-Message", "value": message},
+                {"name": "Message-ID", "value": "<0109@eu-west-2.amazonses.com>"},
+            ],
+        },
+        **json.loads(about),
+    }
+    body = json.dumps(record)
+    if wrapped:
+        body = json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": body, "Signature": "x"}, indent=2)
+    fields = {
+        "From": "SES <no-reply@sns.amazonaws.com>",
+        "Subject": "AWS Notification Message",
+        "In_Reply_To": "",
+        "Feedback_ID": "1.eu-west-2.x:AmazonSES",
+        **headers,
+    }
+    return mail(body + SNS_FOOTER, **fields)
+
+
+GONE: Final = (
+    '{"bounce": {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [{"emailAddress": '
+    '"ada@example.com", "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}]}}'
+)
+SPAM: Final = (
+    '{"complaint": {"complaintFeedbackType": "abuse", "complainedRecipients": [{"emailAddress": "ada@example.com"}]}}'
+)
 
 PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
     # ---- mail programs
@@ -334,6 +397,31 @@ PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
         parts("Content-Type: message/rfc822\n\nX-HmXmrOriginalRecipient: ada@example.com\nMessage-ID: <{{ID}}@acme.example.com>"
               "\nSubject: This week\n\nx", From="staff@hotmail.com", Subject="complaint about message from 192.0.2.1",
               In_Reply_To=""),
+    ),
+    # ---- Amazon, by email
+    "amazon, a bounce": (BOUNCED, amazon(GONE)),
+    "amazon, a bounce in an envelope": (BOUNCED, amazon(GONE, wrapped=True)),
+    "amazon, a bounce to the return path": (BOUNCED, amazon(GONE, message="", To="{{VERP}}")),
+    "amazon, a full mailbox": (FAILED, amazon(GONE.replace("5.1.1 user unknown", "5.2.2 mailbox full"))),
+    "amazon, a complaint": (STOPPED, amazon(SPAM)),
+    "amazon, a complaint in an envelope": (STOPPED, amazon(SPAM, wrapped=True)),
+    "amazon, not spam": (NOTHING, amazon(SPAM.replace("abuse", "not-spam"), To="{{VERP}}")),
+    "amazon, of no message of ours": (NOTHING, amazon(GONE, message="")),
+    "amazon, of a message that is not known": (NOBODY, amazon(GONE, message="0123456789abcdef" * 2)),
+    "amazon, passing on a complaint": (
+        STOPPED,
+        parts("This is an email abuse report.", "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: "
+              "Amazon SES\nVersion: 1", "Content-Type: message/rfc822\n\nMessage-ID: <0109018b@eu-west-2.amazonses.com>\n"
+              "X-Optly-Contact: {{CONTACT}}\nX-Optly-Message: {{ID}}\nTo: [redacted]\n\nx",
+              kind="report; report-type=feedback-report", From="complaints@email-abuse.amazonses.com", In_Reply_To=""),
+    ),
+    "amazon, passing on a bounce": (
+        BOUNCED,
+        REPORT.replace("{{VERP}}", "hello@acme.example.com") + 'Content-Type: multipart/report; boundary="b"\n\n--b\n'
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; a.smtp-out.amazonses.com\n\nAction: failed\n"
+        "Final-Recipient: rfc822; ada@example.com\nDiagnostic-Code: smtp; 550 5.1.1 user unknown\nStatus: 5.1.1\n\n--b\n"
+        "Content-Type: message/rfc822\n\nMessage-ID: <0109018b@eu-west-2.amazonses.com>\nX-Optly-Message: {{ID}}\n"
+        "To: ada@example.com\n\nx\n--b--\n",
     ),
     "not spam after all": (
         NOTED,

@@ -7,23 +7,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 import attrs
 import mails
+import programs
 import pytest
+from mails import INPUTS, needs_inputs, reported
 from world import EMAIL, KEYS, World, world
 
-from optly import Act, Channel, Contact, Content, Wording
-from optly.backends import mail, sns
+from optly import Act, Channel, Contact, Content, Purpose, Wording
+from optly.backends import _ses_records, mail
 from optly.backends.verp import ReturnPath
 from optly.messages import DeliveryEvent, DeliveryStatus, Message
+from optly.messages.replies import stops_at_all
+from optly.protocols.http import Request
 from optly.record.events import MessageReceived
 from optly.results import Effect, Received
 
 PATH = ReturnPath("@bounces.acme.example.com", KEYS)
-INPUTS: Final = Path(__file__).parents[2] / "shared" / "inputs" / "mail"
 
 
 @attrs.frozen
@@ -128,18 +130,15 @@ SENT_ON: Final = ("consented",)
 OUT_OF_USE: Final = ("undeliverable",)
 
 
-def _names(letters: str) -> list[str]:
-    if not INPUTS.exists():
-        return []
-    listed = (entry["file"] for entry in json.loads((INPUTS / "index.json").read_text()))
-    return [name for name in listed if name[0] in letters]
-
-
-needs_inputs = pytest.mark.skipif(not INPUTS.exists(), reason="../shared/inputs/mail is not there")
+def test_every_input_is_tried() -> None:
+    """
+    Here; those of n with the backend that sends, and those of t with the other words of replies.
+    """
+    assert {*"abcdefghijkl", *"nt"} >= {name[0] for name in reported()}
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("abcdej"))
+@pytest.mark.parametrize("name", reported("abcdej"))
 def test_a_stop_that_was_reported_lost_is_one(ada: Ada, name: str) -> None:
     """
     However it came, and whatever the mail calls itself.
@@ -149,7 +148,7 @@ def test_a_stop_that_was_reported_lost_is_one(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("f"))
+@pytest.mark.parametrize("name", reported("f"))
 def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
     """
     Somebody else's newsletter, and what a mail program quotes. Nobody is put on record for it.
@@ -161,7 +160,7 @@ def test_a_stop_that_nobody_meant_is_none(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("g"))
+@pytest.mark.parametrize("name", reported("g"))
 def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
     """
     What the server said beside the code was a rate, a block or a quota.
@@ -172,7 +171,7 @@ def test_a_live_address_is_not_taken_for_dead(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("h"))
+@pytest.mark.parametrize("name", reported("h"))
 def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
     """
     Whatever has become of its form on the way.
@@ -186,7 +185,7 @@ def test_a_bounce_that_was_reported_lost_is_read(ada: Ada, name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("i"))
+@pytest.mark.parametrize("name", reported("i"))
 def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
     """
     Where no code says so, it is out of use after two weeks of nothing else.
@@ -205,16 +204,30 @@ def test_a_dead_address_is_not_written_to_for_ever(name: str) -> None:
 
 
 @needs_inputs
-@pytest.mark.parametrize("name", _names("k"))
+@pytest.mark.parametrize("name", reported("k"))
 def test_what_ses_calls_a_bounce_is_not_always_one(ada: Ada, name: str) -> None:
     """
     The same words mean the same by mail, over SMTP and from Amazon.
     """
     record = json.loads(ada.filled((INPUTS / name).read_text()))
-    (event,) = sns.events(record, backend="ses", name="n", at=ada.w.clock())
+    (event,) = _ses_records.events(record, backend="ses", name="n", at=ada.w.clock())
     assert DeliveryStatus.FAILED is event.status
     assert Effect.RECORDED is ada.w.manager.receive(event).effect
     assert ada.reason in SENT_ON
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", reported("l"))
+def test_a_button_that_was_refused_for_its_form_stops(ada: Ada, name: str) -> None:
+    """
+    Whatever the mail program posts.
+    """
+    given = json.loads((INPUTS / name).read_text())
+    path = ada.letter.headers["List-Unsubscribe"].strip("<>").removeprefix("https://acme.example.com/my")
+    headers = tuple((header, value) for header, value in given["headers"])
+    posted = Request(method=given["method"], path=path, headers=headers, body=given["body"].encode())
+    assert ada.w.manager.portal().handle(posted).status == 200
+    assert ada.reason in STOPPED
 
 
 # ---- the mailto: of the button
@@ -257,6 +270,17 @@ def test_an_address_for_stops_that_was_made_up_stops_nothing(ada: Ada) -> None:
 # ---- what is not reported yet
 
 
+@pytest.mark.parametrize(("wanted", "raw"), programs.REPLIES.values(), ids=programs.REPLIES)
+def test_what_a_program_repeats_of_our_words_is_not_taken_for_theirs(wanted: str, raw: str) -> None:
+    """
+    Marked as a quote or not, in whatever language, and whether they write above, below or in between.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    (received,) = ada.receives(raw)
+    assert (Effect.STOPPED if wanted == mails.STOPPED else Effect.KEPT) is received.effect
+    assert ada.reason in (STOPPED if wanted == mails.STOPPED else SENT_ON)
+
+
 @pytest.mark.parametrize(("wanted", "raw"), mails.PEOPLE.values(), ids=mails.PEOPLE)
 def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: str) -> None:
     """
@@ -276,8 +300,97 @@ def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: s
             mails.KEPT: {Effect.KEPT},
             mails.NOTED: {Effect.NOTED},
             mails.NOBODY: {Effect.UNKNOWN},
+            mails.NOTHING: set(),
             mails.BOUNCED: {Effect.RECORDED},
             mails.FAILED: {Effect.RECORDED},
         }[wanted]
     )
-    assert effects
+    assert bool(effects) == (wanted != mails.NOTHING)
+
+
+UNMARKED: Final = "Thanks!\n\nFrom: Acme <hello@acme.example.com>\nSent: Friday\nTo: Ada\nSubject: {}\n\n{}\n"
+
+
+def test_a_repeated_question_is_no_stop() -> None:
+    """
+    Its wording is pinned, so it is known what we wrote in it, even if it speaks of stopping.
+    """
+    w = world(purposes=[Purpose(key="offers", title="Tips on how to stop junk mail")])
+    contact = w.add(email="ada@example.com")
+    letter = w.ask(contact, channels=[Channel.EMAIL])
+    assert "stop junk" in letter.text
+    ada = Ada(w, contact, letter)
+    assert [Effect.KEPT] == [each.effect for each in ada.receives(reply(UNMARKED.format(letter.subject, letter.text)))]
+    stop = UNMARKED.format(letter.subject, letter.text) + "\nStop writing to me"
+    ada.receives(reply(stop, headers=["Message-ID: <x2@example.com>"]))
+    assert ada.reason == "objected"
+
+
+def test_only_what_we_wrote_in_that_message_is_taken_away() -> None:
+    """
+    The same words in reply to another message, or to none of ours, are the person's.
+    """
+    for answered in ("<{{ID}}@acme.example.com>", "<0123456789abcdef0123456789abcdef@acme.example.com>", ""):
+        ada = written_to(world(), programs.CONTENT)
+        ada.receives(reply(UNMARKED.format("This week", "{{SENT}}"), headers=[f"In-Reply-To: {answered}"]))
+        assert ada.reason in (SENT_ON if "ID" in answered else STOPPED)
+
+
+@pytest.mark.parametrize("line", [*programs.CONTENT.text.splitlines(), "Stop all marketing by email from Acme Ltd"])
+def test_a_person_may_answer_with_our_own_words(line: str) -> None:
+    """
+    Who copies one line of ours that speaks of stopping means it.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    ada.receives(reply(f"{line}\n\n{{{{QUOTED}}}}"))
+    assert ada.reason in (STOPPED if stops_at_all(line) else SENT_ON)
+
+
+@pytest.mark.parametrize(
+    ("subject", "wanted"),
+    [
+        ("Re: Stop press: ten per cent off", SENT_ON),
+        ("RE: [EXT] Stop press: ten per cent off - is it tea?", SENT_ON),
+        ("Re: Stop press: ten per cent off. Please stop!", STOPPED),
+        ("Re: unsubscribe me", STOPPED),
+        ("Re: Sale - please take me off your mailing list, I moved to Spain", STOPPED),
+        ("Re: Stop", STOPPED),
+    ],
+)
+def test_our_own_subject_is_not_taken_for_theirs(subject: str, wanted: tuple[str, ...]) -> None:
+    """
+    Unless they changed it.
+    """
+    ada = written_to(world(), Content(subject="Stop press: ten per cent off", text="Tea.", html="<p>Tea.</p>"))
+    ada.receives(reply("Ada\n\n{{QUOTED}}", headers=[f"Subject: {subject}"]))
+    assert ada.reason in wanted
+
+
+def test_a_stop_beside_our_words_covers_no_more_than_it_names() -> None:
+    """
+    That our message gives a number to call does not make a stop of calls of it.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    ada.receives(reply("\n\nFrom: Acme\nSent: Friday\n\n{{SENT}}\n\nplease unsubscribe"))
+    assert {Channel.EMAIL} == {stop.channel for stop in ada.w.manager.standing(ada.contact).stops}
+
+
+@pytest.mark.parametrize("below", ["No more emails, please", "Thanks, that is kind"])
+def test_what_stands_below_a_long_letter_is_read(below: str) -> None:
+    """
+    Of what is too long to be read, the end is read as well as the beginning.
+    """
+    content = Content(subject="News", text="Tea is good. " * 4000, html="<p>Tea is <i>good</i>.</p>" * 4000)
+    ada = written_to(world(), content)
+    ada.receives(programs.outlook_html("", quote=f"{{{{SENT_HTML}}}}<p>{below}</p>"))
+    assert ada.reason in (STOPPED if "No more" in below else SENT_ON)
+
+
+def test_a_quote_of_somebody_else_is_not_read() -> None:
+    """
+    Such as of a colleague who was asked in between.
+    """
+    ada = written_to(world(), programs.CONTENT)
+    quote = "> They stop if you ask, don't worry.\n> > Tea\n"
+    ada.receives(reply(f"Thank you, Bo.\n\nOn Friday Bo <bo@example.org> wrote:\n{quote}"))
+    assert ada.reason in SENT_ON

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -49,7 +48,7 @@ from optly.record.events import (
 )
 from optly.record.views import History
 from optly.results import ComplaintState, DoubtFinding, RecordedComplaint
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.storage import FileStorage, SQLStorage
 from optly.timeline.for_the_person import days
 
 EVE = "eve@example.org"
@@ -58,16 +57,9 @@ OUTCOME = "You were right.\n\nWe have erased the number."
 TICK = timedelta(microseconds=1)
 
 
-@pytest.fixture(params=["memory", "sqlite", "file"])
-def w(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    stores: dict[str, Any] = {
-        "memory": MemoryStorage,
-        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path}/optly.db"),
-        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
-    }
-    made = world(stores[request.param]())
-    yield made
-    made.manager.close()
+@pytest.fixture
+def w(on_each_store: World) -> World:
+    return on_each_store
 
 
 def by_telephone(w: World, who: Any = None, **facts: Any) -> RecordedComplaint:

@@ -27,6 +27,7 @@ from optly.errors import (
     UnknownContactError,
     UsageError,
 )
+from optly.instants import end_of_day
 from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
@@ -278,6 +279,21 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
             "pending": (PendingUse(id="3" * 32, channel=EMAIL, purposes=("offers",), line=1),),
         },
     ),
+    "somebody types the address into a form": (
+        FULL,
+        by_staff(
+            events.ConsentRequested, question="3" * 32, via=EMAIL, line=1, choices=(EMAIL_OFFERS,), language="cy",
+            expires_at=LATER, solicited_at=BEFORE, unproved=True, **GATED,
+        ),
+        {
+            "questions": (
+                *FULL.questions,
+                question(
+                    "3" * 32, EMAIL_OFFERS, language="cy", asked_at=NOW, solicited_at=BEFORE, seq=11, unproved=True
+                ),
+            ),
+        },
+    ),
     "an answer is held": (
         FULL,
         happened(
@@ -287,15 +303,20 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         {
             "questions": (closed(ABOUT_OFFERS, ANSWERED), ABOUT_NEWS),
             "held": (
-                held(SMS_OFFERS),
+                *FULL.held,
                 held(EMAIL_OFFERS, question="1" * 32, code="other", link=LinkKind.QUESTION, at=NOW),
             ),
         },
     ),
+    "an answer is held again through the same link": (
+        FULL,
+        happened(events.AnswerHeld, choices=(EMAIL_OFFERS,), until=LATER, link=LinkKind.MANAGE, code="mark"),
+        {"held": (held(SMS_OFFERS), held(EMAIL_OFFERS, at=NOW))},
+    ),
     "an answer is held that came through no question": (
         FULL,
         happened(events.AnswerHeld, choices=(EMAIL_OFFERS,), until=LATER, code="other"),
-        {"held": (held(SMS_OFFERS), held(EMAIL_OFFERS, code="other", link=None, at=NOW))},
+        {"held": (*FULL.held, held(EMAIL_OFFERS, code="other", link=None, at=NOW))},
     ),
     "the person says yes through the line itself": (
         FULL,
@@ -1008,7 +1029,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "choose yes too soon": (
         FULL,
         commands.ChangeChoices(yes=(SMS_OFFERS,), no=(), line=1, code="mark", language="en", hold=True),
-        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=NOW + HELD_FOR, **HERE),),
+        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=end_of_day(NOW + HELD_FOR), **HERE),),
     ),
     "choose for a line that is gone": (
         ONE_REMOVED,
@@ -1062,7 +1083,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     "undo a stop too soon": (
         FULL,
         commands.UndoStop(stop=9, choices=(SMS_OFFERS,), line=2, link=LinkKind.UNDO, hold=True),
-        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=NOW + HELD_FOR, link=LinkKind.UNDO),),
+        (happened(events.AnswerHeld, choices=(SMS_OFFERS,), until=end_of_day(NOW + HELD_FOR), link=LinkKind.UNDO),),
     ),
     "undo what another stop covers too": (
         attrs.evolve(FULL, stops=(*FULL.stops, attrs.evolve(STOPPED_ALL, at=BEFORE))),

@@ -270,6 +270,31 @@ def test_no_json_makes_verification_fail(value: object) -> None:
         assert not verify(json.dumps({**DATA, name: value})) or value == DATA[name]
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [each for each in [value] if isinstance(each, dict)] + [found for item in inner for found in _objects(item)]
+
+
+def test_a_member_that_means_nothing_is_found() -> None:
+    """
+    Promise 11: nothing can be written into a pack that its signature does not cover, at whatever place.
+    """
+    for place in range(len(_objects(DATA))):
+        altered = copy.deepcopy(DATA)
+        _objects(altered)[place]["remark"] = "checked by hand"
+        assert not verify(json.dumps(altered)), place
+
+
+@pytest.mark.parametrize("member", ["payload", "events", "value", "checkpoint"])
+def test_a_member_that_is_there_twice_is_found(member: str) -> None:
+    """
+    Promise 11: what another program would read first is what was verified.
+    """
+    doubled = PACK.replace(f'"{member}":', f'"{member}": "forged", "{member}":', 1)
+    assert doubled != PACK
+    assert not verify(doubled)
+
+
 def test_a_number_too_large_for_the_record_is_told() -> None:
     """
     Instead of being refused by an error on the way.

@@ -12,6 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import catalogues
 import pytest
 from babel.messages.catalog import Catalog
 from hypothesis import given
@@ -19,7 +20,6 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 from world import ACME, EMAIL, PHONE, world
 
-import optly.locale.__main__ as command
 from optly import Channel, Purpose, Solicited, Wording
 from optly.errors import ConfigurationError, NaiveDatetimeError, UsageError
 from optly.locale.i18n import (
@@ -54,7 +54,7 @@ every_language = pytest.mark.parametrize("tag", SHIPPED)
 
 
 def shipped(tag: str) -> Catalog:
-    return command.read(command.HERE / f"{tag}.po")
+    return catalogues.read(catalogues.HERE / f"{tag}.po")
 
 
 def said(found: Catalog) -> set[tuple[str | None, object]]:
@@ -83,9 +83,9 @@ def write(directory: Path, tag: str, *entries: tuple[str, str]) -> tuple[Path, .
 
 def test_the_template_holds_every_sentence() -> None:
     """
-    Who translates from it misses nothing: ``python -m optly.locale`` was run after the last change.
+    Someone who translates from it misses nothing: ``tools/catalogues.py`` was run after the last change.
     """
-    assert said(command.extract()) == said(command.read(command.HERE / "optly.pot"))
+    assert said(catalogues.extract()) == said(catalogues.read(catalogues.HERE / "optly.pot"))
 
 
 @every_language
@@ -94,7 +94,7 @@ def test_a_catalogue_is_complete(tag: str) -> None:
     Every sentence is translated, in every form, and nothing is left over or to be looked at.
     """
     found = shipped(tag)
-    assert said(command.extract()) == said(found)
+    assert said(catalogues.extract()) == said(found)
     assert [] == [message.id for message in found if message.id and not all(forms(message.string))]
     assert [] == [message.id for message in found if message.id and message.fuzzy]
     assert not found.obsolete
@@ -121,13 +121,13 @@ def test_the_command_adds_what_is_new_and_drops_what_is_not_said(
     """
     A new sentence stands empty and is named; one that is said no more goes; what is translated stays.
     """
-    shutil.copy(command.HERE / "cy.po", tmp_path)
+    shutil.copy(catalogues.HERE / "cy.po", tmp_path)
     path = tmp_path / "cy.po"
     path.write_text(path.read_text().replace(f'msgid "{SENTENCE}"', 'msgid "Said no more"'))
-    monkeypatch.setattr(command, "HERE", tmp_path)
-    assert 1 == command.main()
+    monkeypatch.setattr(catalogues, "HERE", tmp_path)
+    assert 1 == catalogues.main()
     assert f"cy.po: {SENTENCE}\n" in capsys.readouterr().out
-    left = command.read(path)
+    left = catalogues.read(path)
     assert said(shipped("cy")) == said(left)
     assert not left.get(SENTENCE).string  # type: ignore[union-attr]
     assert "Eich dewisiadau" == left.get("Your choices").string  # type: ignore[union-attr]

@@ -500,6 +500,54 @@ def test_a_person_is_not_inferred_from_a_matching_address(w: World) -> None:
     assert len(w.manager.standing(ada).present()) == 1
 
 
+def test_one_of_several_contacts_alike_is_not_picked(w: World) -> None:
+    """
+    A father and a son of one name, one address and two references: without one of these, nobody knows who is meant.
+    Who was added by the same call before is known, and so is each by their reference.
+    """
+    by_row = w.manager.add_contact(name="Ada", email=EMAIL)
+    both = [w.manager.add_contact(reference=f"crm-{number}", name="Ada", email=EMAIL) for number in (1, 2)]
+    assert len({by_row, *both}) == 3
+    assert w.manager.add_contact(name="ADA ", email=EMAIL) == by_row
+    w.manager.erase(by_row)
+    with pytest.raises(AmbiguousContactError, match="reference="):
+        w.manager.add_contact(name="Ada", email=EMAIL)
+    assert set(w.manager.holders(EMAIL)) == set(both)
+    assert both == [w.manager.add_contact(reference=f"crm-{number}", name="Ada", email=EMAIL) for number in (1, 2)]
+    w.manager.change_details(both[1], name="Ada the younger")
+    assert w.manager.add_contact(name="Ada", email=EMAIL) == both[0]
+
+
+def test_one_of_several_holders_is_not_picked_where_no_name_is_given(w: World) -> None:
+    """
+    Not even where their names are alike: a further holder stands for whoever it is, every time.
+    """
+    both = {w.manager.add_contact(reference=f"crm-{number}", name="Ada", email=EMAIL) for number in (1, 2)}
+    added = w.manager.add_contact(email=EMAIL)
+    assert added not in both
+    assert w.manager.add_contact(email=EMAIL) == added
+    w.manager.sign_up(email=EMAIL, ticked=[EMAIL_OFFERS], how="form")
+    assert set(w.manager.holders(EMAIL)) == {*both, added}
+    assert [] == [contact for contact in both if w.manager.standing(contact).questions]
+    w.manager.change_details(added, name="Bob")
+    another = w.manager.add_contact(email=EMAIL)
+    assert another not in {*both, added}
+    assert w.manager.add_contact(email=EMAIL) == another
+
+
+def test_who_has_a_reference_and_no_name_is_not_the_first_who_gives_one(w: World) -> None:
+    """
+    Only a contact who stands for whoever has the addresses given is.
+    """
+    firm = w.manager.add_contact(reference="crm-1", email=EMAIL)
+    ada = w.manager.add_contact(name="Ada", email=EMAIL)
+    assert ada != firm
+    whoever = w.manager.add_contact(email="b@example.com", phone="+447911123457")
+    assert w.manager.add_contact(name="Bob", email="b@example.com") != whoever
+    assert w.manager.add_contact(name="Cat", email="b@example.com", phone="+447911123457") == whoever
+    assert w.manager.add_contact(name="Dan", email="b@example.com", phone="+447911123457") != whoever
+
+
 def test_a_reference_names_one_contact(w: World) -> None:
     """
     Whatever else the host says of it: addresses that were missing are added, and the same import again changes nothing.

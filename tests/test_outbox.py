@@ -15,7 +15,7 @@ from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
 from optly._operations.leases import BATCH, LEASE
-from optly._operations.outcomes import retry_delay
+from optly._operations.outcomes import MAX_ATTEMPTS, MAX_TRIES, retry_delay
 from optly.backends import MemoryBackend
 from optly.errors import DamagedError, RetryableError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
@@ -216,7 +216,7 @@ def test_an_overdue_message_of_a_lost_contact_stops_nobody_else() -> None:
     lost, other = people(w, 2)
     ask(w, lost)
     due = storage.due("acme", Channel.EMAIL, w.clock(), 1)
-    storage.claim([Claim(subject=lost.subject, message=due[0].message)], w.clock(), w.clock())
+    storage.claim([Claim(subject=lost.subject, message=due[0].message, token=bytes(16))], w.clock(), w.clock())
     del storage._state.contacts[lost.subject]
     ask(w, other)
     w.later()
@@ -434,6 +434,80 @@ def test_a_record_that_cannot_be_read_stops_nobody_else(caplog: pytest.LogCaptur
     assert [bad.id] == [record.__dict__["contact"] for record in caplog.records if "contact" in record.__dict__]
 
 
+def counts(w: World, state: MessageState = MessageState.QUEUED) -> list[tuple[int, int]]:
+    """
+    Return how often each message was handed to the provider, and how often it could not be.
+    """
+    return [(row.attempts, row.tries) for row in w.storage.messages("acme", state, 99)]
+
+
+def test_an_attempt_counts_once_something_was_handed_over() -> None:
+    """
+    Days without a provider leave a message all its attempts.
+    """
+    away = Receipt(outcome=Outcome.RETRY_LATER, reply="no connection", fault=Fault.BACKEND, begun=False)
+    w = world(backends=[MemoryBackend(answer=lambda _message: away)])
+    (backend,) = w.manager.backends
+    assert isinstance(backend, MemoryBackend)
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    for _ in range(MAX_ATTEMPTS):
+        assert w.manager.deliver().retried == 1
+        w.later(timedelta(hours=1))
+    assert [(0, MAX_ATTEMPTS)] == counts(w)
+    backend.answer = lambda _message: DOWN
+    assert w.manager.deliver().retried == 1
+    assert [(1, MAX_ATTEMPTS)] == counts(w)
+
+
+def test_what_can_never_be_handed_over_is_put_aside() -> None:
+    """
+    After a bound of its own, and the record says so.
+    """
+    away = Receipt(outcome=Outcome.RETRY_LATER, reply="no connection", fault=Fault.BACKEND, begun=False)
+    w = world(backends=[MemoryBackend(answer=lambda _message: away)])
+    (acme,) = people(w, 1)
+    ask(w, acme, expires_within=timedelta(days=60))
+    for _ in range(MAX_TRIES - 1):
+        assert w.manager.deliver().retried == 1
+        w.later(timedelta(hours=1))
+    assert w.manager.deliver().refused == 1
+    (refused,) = of(w, acme, MessageRefused)
+    assert ["gave up after it could not be sent 200 times; the last reply was: no connection"] == list(
+        refused.personal.values()
+    )
+    assert [(0, MAX_TRIES)] == counts(w, MessageState.REFUSED)
+
+
+def test_a_record_that_can_never_be_read_is_put_aside() -> None:
+    """
+    After the same bound; not before.
+    """
+    storage = Failing()
+    w = world(storage)
+    (bad,) = people(w, 1)
+    ask(w, bad)
+    storage.damaged = bad.subject
+    for _ in range(MAX_TRIES - 1):
+        assert w.manager.deliver().deferred == 1
+        w.later(timedelta(hours=1))
+    assert w.manager.deliver().refused == 1
+    assert {MessageState.REFUSED: 1} == w.manager.backlog()
+
+
+def test_waiting_for_the_right_hour_counts_for_nothing() -> None:
+    """
+    However often it is put off.
+    """
+    w = world(quiet_hours=QuietHours(time(0), time(0), channels=[Channel.EMAIL], days=range(6)))
+    (acme,) = people(w, 1)
+    ask(w, acme)
+    for _ in range(3):
+        w.manager.deliver()
+        w.later(timedelta(days=7))
+    assert [(0, 0)] == counts(w)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b'{"kind": "letter"}', b"\xff"])
 @pytest.mark.parametrize("overdue", [False, True])
 def test_a_message_that_cannot_be_read_stops_nobody_else(
@@ -450,7 +524,7 @@ def test_a_message_that_cannot_be_read_stops_nobody_else(
     storage.tampered = {bad.subject: body}
     if overdue:
         (message,) = [m for m in storage.due("acme", Channel.EMAIL, w.clock(), 9) if m.subject == bad.subject]
-        storage.claim([Claim(subject=message.subject, message=message.message)], w.clock(), w.clock())
+        storage.claim([Claim(subject=message.subject, message=message.message, token=bytes(16))], w.clock(), w.clock())
         w.later()
     assert w.manager.deliver().accepted == 1
     assert [bad.id] == [record.__dict__["contact"] for record in caplog.records if "contact" in record.__dict__]

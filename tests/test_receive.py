@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from optly.backends import MemoryBackend
 from optly.contacts import stopped_with
 from optly.instants import end_of_day
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, InboundMessage, Keyword, Message, Outcome, Receipt
-from optly.protocols import Commit
+from optly.protocols import Commit, Storage
 from optly.record.events import (
     Act,
     Actor,
@@ -41,7 +42,7 @@ from optly.record.events import (
 )
 from optly.results import Effect, Received
 from optly.rules import Reason
-from optly.storage import MemoryStorage, SQLStorage
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 NUMBERS = itertools.count()
@@ -124,7 +125,7 @@ def test_a_delivery_is_on_record(w: World) -> None:
     event = report(
         message, DeliveryStatus.DELIVERED, w, detail="250 taken by mx.example.com", code="D1", status_code="2.0.0"
     )
-    assert Received(effect=Effect.RECORDED, event=event, contact=ada) == w.manager.receive(event)
+    assert Received(effect=Effect.RECORDED, event=event, contacts=(ada,)) == w.manager.receive(event)
     (delivered,) = of(w, ada, MessageDelivered)
     assert (message.id, 1, Channel.EMAIL) == (delivered.message, delivered.line, delivered.channel)
     assert ("D1", "2.0.0", "memory") == (delivered.provider_code, delivered.status, delivered.backend)
@@ -983,6 +984,112 @@ def test_anything_else_is_kept_for_people_to_read(w: World) -> None:
     w.manager.erase(ada)
     (kept,) = of(w, ada, MessageReceived)
     assert kept.personal == {}
+
+
+STORES: dict[str, Callable[[Path], Storage]] = {
+    "memory": lambda _directory: MemoryStorage(),
+    "file": lambda directory: FileStorage(directory / "optly.jsonl"),
+    "sqlite": lambda directory: SQLStorage(f"sqlite:///{directory / 'optly.db'}"),
+}
+
+
+@pytest.fixture(params=STORES)
+def household(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[World, Contact, Contact]]:
+    """
+    Yield a world with Ada and Bob, who have one number and one mailbox, on each store.
+    """
+    storage = STORES[request.param](tmp_path)
+    w = world(storage)
+    yield w, w.add(), w.add(name="Bob")
+    storage.close()
+
+
+@pytest.mark.parametrize(("says", "meaning"), [("Do you deliver to Hull?", Meaning.OTHER), ("START", Meaning.START)])
+def test_what_one_of_several_holders_writes_is_kept_with_each(
+    household: tuple[World, Contact, Contact], says: str, meaning: Meaning
+) -> None:
+    """
+    And said of none of them, because nobody knows who wrote it.
+    """
+    w, ada, bob = household
+    event = text(w, says)
+    received = w.manager.receive(event)
+    assert (Effect.KEPT, None, {ada, bob}) == (received.effect, received.contact, set(received.contacts))
+    for contact in (ada, bob):
+        (kept,) = of(w, contact, MessageReceived)
+        assert (meaning, True, [says]) == (kept.meaning, kept.shared, list(kept.personal.values()))
+        told = w.manager.evidence(contact).timeline()[-1]
+        assert ("One of several holders" in told.what, True) == (True, "one of those" in told.who)
+    assert w.manager.receive(event) == attrs.evolve(received, effect=Effect.REPEATED)
+    w.manager.erase(bob)
+    assert Effect.KEPT is w.manager.receive(text(w, says)).effect
+    assert [True, False] == [kept.shared for kept in of(w, ada, MessageReceived)]
+
+
+def test_a_stop_by_one_of_several_holders_is_said_of_none(household: tuple[World, Contact, Contact]) -> None:
+    """
+    It stops the line for each, whether they wrote it or a provider reports it.
+    """
+    w, ada, bob = household
+    stopped = w.manager.receive(text(w, "STOP, says one of us"))
+    report = DeliveryEvent(
+        id="spam", backend="memory", channel=Channel.EMAIL, status=DeliveryStatus.COMPLAINED, to=EMAIL, at=w.clock()
+    )
+    for received in (stopped, w.manager.receive(report)):
+        assert (Effect.STOPPED, {ada, bob}) == (received.effect, set(received.contacts))
+    for contact in (ada, bob):
+        assert [True, True] == [raised.shared for raised in of(w, contact, ObjectionRaised)]
+        for told in w.manager.evidence(contact).timeline()[-2:]:
+            assert "One of several holders" in told.what
+        assert "one of those" in w.manager.evidence(contact).timeline()[-2].who
+
+
+def test_help_for_a_shared_number_shows_the_choices_of_nobody(household: tuple[World, Contact, Contact]) -> None:
+    """
+    One answer goes to the number. Its link is to the page that sends everyone a link of their own.
+    """
+    w, ada, bob = household
+    assert Effect.HELPED is w.manager.receive(text(w, "HELP")).effect
+    assert Effect.KEPT is w.manager.receive(text(w, "HELP")).effect
+    w.manager.deliver()
+    (message,) = w.texts.outbox
+    assert "/new-link " in message.text
+    assert "/l/" not in message.text
+    assert [2, 2] == [len(of(w, contact, MessageReceived)) for contact in (ada, bob)]
+
+
+def test_what_another_holder_may_have_written_is_not_shown_to_one(household: tuple[World, Contact, Contact]) -> None:
+    """
+    They see that somebody wrote, and staff see the words.
+    """
+    w, ada, _ = household
+    w.manager.receive(text(w, "Bob's secret"))
+    own = w.manager.self_service
+    session = own.request_code(w.manager.link(ada, Channel.SMS).rpartition("/")[2])
+    w.manager.deliver()
+    digits = re.search(r"(?<![\w/])\d{6}(?!\w)", w.texts.outbox[-1].text)
+    assert digits is not None
+    session = own.step_up(session, digits[0])
+    kept = [event for event in own.history(session).events if isinstance(event, MessageReceived)]
+    assert [{}] == [event.personal for event in kept]
+    own.send_copy(session)
+    w.manager.deliver()
+    assert "secret" not in w.emails.outbox[-1].text
+    assert "One of several holders" in w.emails.outbox[-1].text
+
+
+def test_a_reply_from_a_shared_mailbox_is_kept_with_whom_it_answers(w: World) -> None:
+    """
+    Where the message that it answers was sent to one of them; it is still not said to be theirs.
+    """
+    w.add(name="Bob")
+    ada = w.add()
+    asked = w.ask(ada)
+    received = w.manager.receive(
+        text(w, "Do you deliver to Hull?", channel=Channel.EMAIL, sender=EMAIL, message=asked.id, contact=ada.id)
+    )
+    assert (Effect.KEPT, ada) == (received.effect, received.contact)
+    assert [True] == [kept.shared for kept in of(w, ada, MessageReceived)]
 
 
 def test_what_nobody_on_record_writes_is_left_to_the_host(w: World) -> None:

@@ -4,6 +4,7 @@ A stop is read widely and a yes narrowly.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mails import INPUTS, needs_inputs, reported
 
 from optly.messages.replies import LIMIT, MOST_OPTIONS, Asks, Other, Picks, Reply, Says, Starts, Stops, read_reply
 
@@ -1456,6 +1458,16 @@ def test_a_message_says_what_a_person_would_say_it_says(text: str, expected: Rep
     Every phrase of the tables is read as it stands there.
     """
     assert expected == read_reply(text)
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", reported("t"))
+def test_words_that_were_reported_are_read(name: str) -> None:
+    """
+    As those who reported them meant them.
+    """
+    told = json.loads((INPUTS / name).read_text())
+    assert told == [[text, type(read_reply(text)).__name__] for text, _ in told]
 
 
 # ---- properties

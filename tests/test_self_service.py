@@ -51,25 +51,15 @@ from optly.record.events import (
 from optly.record.views import without_values
 from optly.rules import Reason
 from optly.rules.editions import uk_date
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.storage import MemoryStorage
 from optly.testing.messages import code_in, stop_token_in
 
 NEW, SHARED = "ada@elsewhere.example.com", "info@example.com"
 
 
-@pytest.fixture(params=["memory", "sqlite", "file"])
-def w(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
-    """
-    A world over each kind of store.
-    """
-    stores: dict[str, Any] = {
-        "memory": MemoryStorage,
-        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"),
-        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
-    }
-    made = world(stores[request.param]())
-    with made.manager:
-        yield made
+@pytest.fixture
+def w(on_each_store: World) -> World:
+    return on_each_store
 
 
 def code_message(outbox: list[Message]) -> Message:
@@ -583,7 +573,7 @@ def test_a_worker_that_dies_over_a_wanted_link_leaves_it_in_doubt(w: World) -> N
     due = w.storage.due("acme", Channel.EMAIL, w.clock(), 9)
     from optly.protocols import Claim
 
-    claims = [Claim(subject=one.subject, message=one.message) for one in due]
+    claims = [Claim(subject=one.subject, message=one.message, token=bytes(16)) for one in due]
     assert len(w.storage.claim(claims, w.clock(), w.clock() + LEASE)) == 1
     w.later(LEASE + timedelta(minutes=1))
     assert w.manager.deliver().in_doubt == 1

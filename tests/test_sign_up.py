@@ -14,19 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, awaited, world
 
-from optly import Act, Actor, Channel, Contact, Subscriber, Wording
+from optly import Act, Actor, Channel, Contact, Solicited, Subscriber, Wording
 from optly.backends import MemoryBackend
 from optly.contacts import AddressKind, PhoneNumber
 from optly.errors import (
     AddressError,
     AnswerError,
+    LinkSupersededError,
+    LinkUsedError,
     MissingLineError,
     NoBackendError,
+    NotPermittedError,
     UnknownChannelError,
     UnknownPurposeError,
     UsageError,
 )
-from optly.record.events import ConsentRequested, Grade, LinkKind
+from optly.messages import InboundMessage
+from optly.messages.pacing import Budget
+from optly.record.events import ConsentRefused, ConsentRequested, Grade, LinkKind
+from optly.results import Effect
 from optly.rules import Reason
 from optly.testing.messages import code_in
 
@@ -269,6 +275,162 @@ def test_a_form_changes_nothing_on_record(w: World, typed: dict[str, str]) -> No
     assert before == w.manager.history(ada)
     assert not w.manager.check(EMAIL, *EMAIL_OFFERS)
     assert not w.manager.check(PHONE, *SMS_OFFERS)
+
+
+def asked_before(w: World, via: Channel = Channel.EMAIL, **details: Any) -> tuple[Contact, str]:
+    """
+    Put Ada on record, ask her, and return her with the code of the question that is now open.
+    """
+    ada = w.add()
+    w.manager.request_consent(
+        ada,
+        **{
+            "via": via,
+            "channels": [via],
+            "purposes": ["offers"],
+            "basis": Solicited(how="telephone", at=w.clock()),
+            **details,
+        },
+    )
+    w.manager.deliver()
+    w.later()
+    return ada, code_in((w.emails if via is Channel.EMAIL else w.texts).outbox[-1])
+
+
+def states(w: World, ada: Contact) -> list[str]:
+    return [question.state.value for question in w.manager.standing(ada).questions]
+
+
+def test_a_form_closes_no_question(w: World) -> None:
+    """
+    Whoever filled it in may be anyone. Each question is answered in its own words, and the first answer closes those
+    about the same, whichever is older; no code counts twice.
+    """
+    ada, code = asked_before(w)
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    w.later()
+    signs_up(w, EMAIL_OFFERS, EMAIL_NEWS, email=EMAIL)
+    assert ["open", "open", "open"] == states(w, ada)
+    w.manager.answer(code, {EMAIL_OFFERS: True})
+    assert w.allowed(*EMAIL_OFFERS)
+    assert ["answered", "superseded", "superseded"] == states(w, ada)
+    w.later()
+    w.manager.withdraw(ada)
+    for message in w.emails.outbox[1:3]:
+        with pytest.raises(LinkSupersededError):
+            w.manager.answer(code_in(message), {EMAIL_OFFERS: True})
+    with pytest.raises(LinkUsedError):
+        w.manager.answer(code, {EMAIL_OFFERS: True})
+    assert not w.allowed(*EMAIL_OFFERS)
+
+
+def test_the_question_of_a_form_is_answered_beside_an_older_one(w: World) -> None:
+    """
+    For what was ticked; what only the older one asks stays open until its own answer.
+    """
+    ada, code = asked_before(w, purposes=["news"])
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    w.manager.answer(code_in(w.emails.outbox[-1]), {EMAIL_OFFERS: True})
+    assert ["open", "answered"] == states(w, ada)
+    w.manager.answer(code, {EMAIL_NEWS: True})
+    assert (True, True) == (w.allowed(*EMAIL_OFFERS), w.allowed(*EMAIL_NEWS))
+
+
+def test_the_organisation_s_own_question_replaces_that_of_a_form(w: World) -> None:
+    """
+    As it replaces any other about the same.
+    """
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    ada = only(w, EMAIL)
+    w.later()
+    w.manager.request_consent(
+        ada, via="email", channels=["email"], purposes=["offers"], basis=Solicited(how="telephone", at=w.clock())
+    )
+    assert ["superseded", "open"] == states(w, ada)
+
+
+def test_a_form_drops_no_answer_that_waits_to_be_confirmed(w: World) -> None:
+    """
+    Neither does what a program presses on the page of the question it causes.
+    """
+    ada, code = asked_before(w)
+    w.manager.answer(code, {EMAIL_OFFERS: True}, hold_within=timedelta(hours=1))
+    w.later()
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    w.manager.answer(code_in(w.emails.outbox[-1]), {EMAIL_OFFERS: True}, hold_within=timedelta(hours=1))
+    w.later()
+    w.manager.confirm(code)
+    assert w.allowed(*EMAIL_OFFERS)
+    assert () == w.manager.standing(ada).held
+
+
+def test_a_form_uses_up_no_budget_and_renews_no_consent() -> None:
+    """
+    The organisation may ask as often as before; a question that was answered counts, because then its holder asked.
+    """
+    w = world(budget=Budget(questions=1, within=timedelta(days=300)))
+    firm = w.add(subscriber=Subscriber.COMPANY)
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    assert ((), ()) == (w.manager.standing(firm).uses, w.manager.standing(firm).pending)
+    asked: dict[str, Any] = {"via": "email", "channels": ["email"], "purposes": ["news"]}
+    w.manager.request_consent(firm, **asked)
+    w.later(timedelta(days=301))
+    signs_up(w, EMAIL_OFFERS, email=EMAIL)
+    w.manager.answer(code_in(w.emails.outbox[-1]), {EMAIL_OFFERS: True})
+    with pytest.raises(NotPermittedError) as refused:
+        w.manager.request_consent(firm, **asked)
+    assert refused.value.decision.reason is Reason.ASKED_ENOUGH
+
+
+def replies(w: World, text: str) -> Effect:
+    w.later()
+    return w.manager.receive(
+        InboundMessage(id=f"{w.clock()}", backend="memory", channel=Channel.SMS, sender=PHONE, at=w.clock(), text=text)
+    ).effect
+
+
+SMS_NEWS = (Channel.SMS, "news")
+
+
+def test_a_text_of_yes_answers_what_every_open_question_asks(w: World) -> None:
+    """
+    In the same words: a stranger who types a number makes nobody's answer count for nothing, and none for other things.
+    """
+    ada, _ = asked_before(w, Channel.SMS)
+    signs_up(w, SMS_OFFERS, phone=PHONE)
+    w.later()
+    signs_up(w, SMS_OFFERS, SMS_NEWS, phone=PHONE)
+    assert replies(w, "YES") is Effect.ANSWERED
+    assert ["superseded", "answered", "superseded"] == states(w, ada)
+    assert (True, False) == (w.allowed(*SMS_OFFERS), w.allowed(*SMS_NEWS))
+
+
+@pytest.mark.parametrize("text", ["YES", "1"])
+def test_a_text_of_yes_to_one_of_two_questions_answers_none(w: World, text: str) -> None:
+    """
+    Where they ask about different things, nobody knows which one it means. The links still answer each.
+    """
+    ada, code = asked_before(w, Channel.SMS)
+    signs_up(w, SMS_NEWS, phone=PHONE)
+    assert replies(w, text) is Effect.KEPT
+    assert ["open", "open"] == states(w, ada)
+    w.manager.answer(code, {SMS_OFFERS: True})
+    assert (True, False) == (w.allowed(*SMS_OFFERS), w.allowed(*SMS_NEWS))
+
+
+def test_a_text_of_no_refuses_what_all_open_questions_ask(w: World) -> None:
+    """
+    In one event, which has the words.
+    """
+    ada, _ = asked_before(w, Channel.SMS)
+    signs_up(w, SMS_OFFERS, SMS_NEWS, phone=PHONE)
+    assert replies(w, "NO") is Effect.ANSWERED
+    assert "open" not in states(w, ada)
+    [refused] = [event for event in w.manager.history(ada) if isinstance(event, ConsentRefused)]
+    assert {"offers", "news"} == {choice.purpose for choice in refused.choices}
+    assert ["NO"] == list(refused.personal.values())
+    for choice in (SMS_OFFERS, SMS_NEWS):
+        assert w.manager.check(PHONE, *choice).reason is Reason.WITHDRAWN
 
 
 steps = st.lists(st.sampled_from([*range(len(FORMS)), "link", "no"]), max_size=8)

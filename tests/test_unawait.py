@@ -4,55 +4,39 @@ What blocks is made from what is awaited.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import unawait
 
 from optly import AsyncConsentManager, ConsentManager
 from optly.self_service import AsyncPerson, AsyncSelfService, Person, SelfService
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    """
-    The tool, which is no part of the package.
-    """
-    spec = importlib.util.spec_from_file_location("unawait", ROOT / "tools" / "unawait.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_what_is_made_is_not_stale() -> None:
     """
     Someone who changes a source runs the tool.
     """
-    done = subprocess.run([sys.executable, ROOT / "tools" / "unawait.py", "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, unawait.__file__, "--check"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_stale_file_is_found(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A source that changed is reported by a check, which writes nothing, and brought up to date otherwise.
     """
     source = tmp_path / "awaited.py"
     source.write_text("async def f() -> int:\n    return 1\n")
-    monkeypatch.setattr(tool, "SOURCES", (source,))
-    monkeypatch.setattr(tool, "ROOT", tmp_path)
-    assert tool.main(["--check"]) == 1
+    monkeypatch.setattr(unawait, "SOURCES", (source,))
+    monkeypatch.setattr(unawait, "ROOT", tmp_path)
+    assert unawait.main(["--check"]) == 1
     assert not source.with_name("blocking.py").exists()
-    assert tool.main([]) == 0
+    assert unawait.main([]) == 0
     assert source.with_name("blocking.py").read_text().endswith("def f() -> int:\n    return 1\n")
-    assert tool.main(["--check"]) == 0
+    assert unawait.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -70,18 +54,18 @@ def test_a_stale_file_is_found(tool: ModuleType, tmp_path: Path, monkeypatch: py
         ("Asynchronous = asyncio", "Asynchronous = asyncio"),
     ],
 )
-def test_what_changes(tool: ModuleType, awaited: str, blocking: str) -> None:
+def test_what_changes(awaited: str, blocking: str) -> None:
     """
     Each rule of the tool, by itself.
     """
-    assert tool.unawaited(awaited).removeprefix(tool.MARK) == blocking
+    assert unawait.unawaited(awaited).removeprefix(unawait.MARK) == blocking
 
 
-def test_an_operation_is_run_to_its_end(tool: ModuleType) -> None:
+def test_an_operation_is_run_to_its_end() -> None:
     """
     What is awaited of a module is an operation, and the import that runs it is added.
     """
-    made = tool.unawaited("\nfrom optly.x import y\n\nasync def f(): return await y.z(1)\n")
+    made = unawait.unawaited("\nfrom optly.x import y\n\nasync def f(): return await y.z(1)\n")
     assert "from optly._operations.running import run_to_completion" in made
     assert "def f(): return run_to_completion(y.z(1))" in made
 

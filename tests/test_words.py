@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +35,6 @@ from optly.record.events import (
 from optly.record.serialization import from_record, tag_of, to_data
 from optly.rules import Reason
 from optly.rules.lint import Severity, WordingFinding, WordingFlaw, lint, says_nothing
-from optly.storage import FileStorage, MemoryStorage, SQLStorage
 
 BY_EMAIL: Final = "I would like Acme Ltd to send me offers and discounts by email."
 WHY: Final = "The heading of the form says it."
@@ -44,16 +42,9 @@ SCAN: Final = Attachment(name="form.pdf", media_type="application/pdf", content=
 SMS, MMS = Channel.SMS, Channel.MMS
 
 
-@pytest.fixture(params=["memory", "sqlite", "file"])
-def w(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    stores: dict[str, Any] = {
-        "memory": MemoryStorage,
-        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path}/optly.db"),
-        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
-    }
-    made = world(stores[request.param]())
-    yield made
-    made.manager.close()
+@pytest.fixture
+def w(on_each_store: World) -> World:
+    return on_each_store
 
 
 def record(w: World, contact: Contact, text: str = BY_EMAIL, language: str = "en", **changes: Any) -> None:

@@ -31,7 +31,6 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   └── AnswerError             (also a ValueError)
     │       └── TooSoonError
     ├── NotPermittedError           do not send
-    ├── StopStandsError             leave it to the person
     ├── RegisterError               get a good copy of the register
     │   ├── RegisterStaleError
     │   ├── RegisterUnreadableError
@@ -334,13 +333,6 @@ class NotPermittedError(OptlyError):
     def __init__(self, message: str, *, decision: Refusal) -> None:
         super().__init__(message)
         self.decision = decision
-
-
-class StopStandsError(OptlyError):
-    """
-    No longer raised, and kept for those who catch it: a consent that someone other than the person reports over a stop
-    is recorded with `Defect.STOPPED_BEFORE` and lifts nothing.
-    """
 
 
 class RegisterError(OptlyError):

@@ -9,6 +9,7 @@ receives a pack should compare the public key with the one the organisation publ
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -232,17 +233,20 @@ class EvidencePack:
         """
         return msgspec.json.format(msgspec.json.encode(self._document()), indent=2).decode() + "\n"
 
-    def timeline(self, *, hidden: Container[int] = ()) -> tuple[Happening, ...]:
+    def timeline(self, *, hidden: Container[int] | None = None) -> tuple[Happening, ...]:
         """
         Return every event in words, in order.
 
         Args:
-            hidden: Numbers of lines whose events are returned without personal values.
+            hidden: Numbers of lines that whoever is to see it has not shown to be theirs. Events about these, and those
+                that another holder of a line may have caused, are returned without personal values. None if it is for
+                the organisation itself.
         """
         from optly.record.views import without_values
         from optly.timeline.for_evidence import timeline
 
-        return timeline(self.entries, without_values(self.events, hidden), self.wordings)
+        events = self.events if hidden is None else without_values(self.events, hidden)
+        return timeline(self.entries, events, self.wordings)
 
     def to_html(self) -> str:
         """
@@ -259,6 +263,16 @@ class EvidencePack:
         return verify(self.to_json(), public_keys=public_keys, checkpoint=checkpoint)
 
 
+def _named_once(members: list[tuple[str, object]]) -> dict[str, object]:
+    """
+    Return the members of an object. Of two that share a name, one program would show the first and another the second.
+    """
+    named = dict(members)
+    if len(named) != len(members):
+        raise ValueError("a member of it is there twice")
+    return named
+
+
 def read(text: str | bytes) -> EvidencePack:
     """
     Read a pack from its JSON form. Nothing is verified.
@@ -268,6 +282,8 @@ def read(text: str | bytes) -> EvidencePack:
     """
     try:
         found = msgspec.json.decode(text, type=_Document)
+        if json.loads(text, object_pairs_hook=_named_once) != msgspec.to_builtins(found):
+            raise ValueError("a member of it means nothing")
         log = found.log
         pack = EvidencePack(
             organisation=found.organisation,

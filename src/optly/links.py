@@ -516,6 +516,13 @@ class Pages:
         """
         return f"{self.base_url}/l/{code}"
 
+    @property
+    def new_link(self) -> str:
+        """
+        The address of the page where anyone can have a MyOptly link sent to an address of theirs.
+        """
+        return f"{self.base_url}/new-link"
+
     def stop(self, token: str) -> str:
         """
         Return the address of the page behind a stop token.

@@ -151,12 +151,20 @@ class Received:
 
     Attributes:
         event: The event itself, whose text the host may want to show.
-        contact: The contact it concerns; None if they are not on record.
+        contacts: The contacts in whose records it is: several if nobody knows which holder of a line wrote it. Empty if
+            nobody is on record for it.
     """
 
     effect: Effect
     event: DeliveryEvent | InboundMessage
-    contact: Contact | None = None
+    contacts: tuple[Contact, ...] = ()
+
+    @property
+    def contact(self) -> Contact | None:
+        """
+        The contact it concerns; None if that is nobody on record, or one of several.
+        """
+        return self.contacts[0] if len(self.contacts) == 1 else None
 
 
 class ComplaintState(StrEnum):
@@ -276,7 +284,7 @@ class OutboxEntry:
     Attributes:
         message: Its id, 32 hexadecimal digits.
         due_at: When it was, or is, due to be sent.
-        attempts: How often a worker has claimed it.
+        attempts: How often it was handed to the provider.
         why: The recorded reason for its state: the provider's reply, or why it was withheld. May contain an address.
     """
 

@@ -89,7 +89,9 @@ def test_a_call_holds_the_email_as_it_is(write: Write) -> None:
         ],
         "ConfigurationSetName": "optly",
     }
-    expected = attrs.evolve(message, headers={**message.headers, "X-Optly-Contact": CONTACT})
+    expected = attrs.evolve(
+        message, headers={**message.headers, "X-Optly-Message": message.id, "X-Optly-Contact": CONTACT}
+    )
     assert mime.build(expected, ACCOUNT.sender, at=AT).content == raw
 
 
@@ -795,7 +797,9 @@ def test_the_server_gets_what_was_built(verified: Moto, write: Write) -> None:
     (kept,) = verified.data("ses", "RawMessage")
     raw = kept["raw_data"].encode()
     (date,) = re.findall(rb"^Date: (.*)\r$", raw, re.MULTILINE)
-    expected = attrs.evolve(message, headers={**message.headers, "X-Optly-Contact": CONTACT})
+    expected = attrs.evolve(
+        message, headers={**message.headers, "X-Optly-Message": message.id, "X-Optly-Contact": CONTACT}
+    )
     at = parsedate_to_datetime(date.decode())
     assert mime.build(expected, mime.Sender.parse(SENDER), at=at).content == raw
     assert kept["id"] == receipt.provider_id

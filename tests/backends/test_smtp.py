@@ -4,6 +4,7 @@ What became of a message is what the server said, and where it said nothing it i
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -25,6 +26,7 @@ import pytest
 from backends.mail_servers import SENDER, Authority, Inbox, Line, ScriptedServer, greet, let_in, mail_server, take
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mails import INPUTS, needs_inputs, reported
 
 from optly.backends import TLS, SMTPBackend
 from optly.backends._wire import Wire
@@ -338,6 +340,20 @@ def test_a_refusal_is_what_the_server_says(
     status = text.split()[0] if text[0].isdigit() else ""
     assert Receipt(outcome=outcome, reply=answer, code=int(code), status=status, fault=fault) == refused
     assert inbox.connections == 1
+
+
+@needs_inputs
+@pytest.mark.parametrize("name", reported("n"))
+def test_a_fault_of_the_account_that_was_reported_costs_no_message(inbox: Inbox, write: Write, name: str) -> None:
+    """
+    Each of the batch waits, whatever the step and the code.
+    """
+    given = json.loads((INPUTS / name).read_text())
+    inbox.answers[given["step"]] = given["reply"]
+    messages = [write(id=f"{number:032x}", to=f"ada{number}@example.com") for number in range(5)]
+    with mail_server(inbox) as address, sending(f"smtp://{address}") as backend:
+        receipts = backend.send_all(messages)
+    assert [(LATER, Fault.BACKEND)] * 5 == [(receipt.outcome, receipt.fault) for receipt in receipts]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def test_the_question_is_as_the_options_say(runner: CliRunner, host: World, tmp_
     assert {(c.channel, c.purpose) for c in question.choices} == {
         (channel, purpose) for channel in (Channel.EMAIL, Channel.SMS) for purpose in ("offers", "news")
     }
-    assert question.expires_at == host.clock() + timedelta(days=7.5)
+    assert question.expires_at == datetime(2026, 12, 2, 23, 59, 59, 999999, UTC)
     assert question.solicited_at == host.clock() - timedelta(hours=2)
 
 

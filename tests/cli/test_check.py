@@ -66,6 +66,23 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     assert "fines For a breach on that day, up to £17.5 million" in told(result)
 
 
+def test_a_contact_is_named_by_id_and_one_of_their_lines_by_number(runner: CliRunner, host: World) -> None:
+    """
+    Then the permissions of that contact alone count; of an address, the address is the line.
+    """
+    ada = host.add()
+    host.agreed(ada)
+    assert 0 == check(runner, ada.id.upper()).exit_code
+    host.manager.add_line(ada, email="ada@work.example.com")
+    answers = {line: check(runner, ada.id, "--line", line) for line in ("1", "3", "4", "nine")}
+    assert [0, 1, 2, 2] == [answer.exit_code for answer in answers.values()]
+    assert "line" in answers["4"].stderr
+    assert 3 == found(check(runner, ada.id, "--line", "3", "--json"))["line"]
+    for ambiguous in (check(runner, ada.id), check(runner, EMAIL, "--line", "1"), check(runner, "0" * 32)):
+        assert 2 == ambiguous.exit_code
+        assert EMAIL not in ambiguous.output
+
+
 def test_a_message_may_have_several_purposes(runner: CliRunner, host: World) -> None:
     """
     All have to be allowed; the first that is not is told.

@@ -20,7 +20,7 @@ from world import ACME, EMAIL, PHONE, PURPOSES, world
 from optly import Act, Actor, Channel, Contact, Solicited
 from optly.contrib.django import get_manager, signals
 from optly.contrib.django.signals import send_signals
-from optly.errors import AddressError, UnknownContactError, UnknownPurposeError
+from optly.errors import AddressError, AmbiguousLineError, MissingLineError, UnknownContactError, UnknownPurposeError
 from optly.record.commands import Unsound
 from optly.record.events import (
     ConsentGiven,
@@ -205,6 +205,28 @@ def test_a_template_makes_the_headers_and_other_channels(shop: Shop) -> None:
     scope = shop.manager.open_stop(stop.rpartition("/")[2])
     assert (Channel.SMS, None) == (scope.channel, scope.purpose)
     assert "/my/l/" in rendered('{% optly_preferences_url who channel="sms" as link %}{{ link }}', who=ada)
+
+
+WORK = "ada@work.example.com"
+
+
+@pytest.mark.parametrize("by", ["line", "address"])
+def test_a_template_names_one_of_several_lines(shop: Shop, by: str) -> None:
+    """
+    By its number, or by the address that names the contact.
+    """
+    ada = shop.add()
+    shop.manager.add_line(ada, email=WORK)
+    who, line = (ada, "line=3") if by == "line" else (WORK, "")
+    opened = shop.manager.open(rendered(f"{{% optly_preferences_url who {line} %}}", who=who).rpartition("/")[2])
+    assert opened.masked.partition("@")[2].startswith("w")
+    stop = rendered(f"{{% optly_unsubscribe_url who {line} %}}", who=who)
+    assert 3 == shop.manager.open_stop(stop.rpartition("/")[2]).line
+    assert "None" not in rendered('{% optly_preferences_url who channel="sms" %}', who=WORK)
+    with pytest.raises(AmbiguousLineError):
+        rendered("{% optly_preferences_url who %}", who=PHONE)
+    with pytest.raises(MissingLineError):
+        rendered("{% optly_unsubscribe_url who line=4 %}", who=ada)
 
 
 @pytest.mark.parametrize(

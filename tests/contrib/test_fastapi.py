@@ -251,6 +251,36 @@ def test_whoever_is_nobody_is_told_so() -> None:
             assert (answer.status_code, who in answer.text) == (422, False)
 
 
+def number_of_line(line: int | None = None) -> int | None:
+    return line
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_view_names_one_of_several_lines(awaited: bool) -> None:
+    """
+    Without its number nobody knows which one is meant, and that is no error of the server.
+    """
+    w = world()
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.add_line(ada, email="ada@work.example.com")
+    named = Annotated[Decision, Depends(permitted("email", "offers", to=recipient, line=number_of_line))]
+    app = FastAPI(lifespan=lifespan(twin(w) if awaited else w.manager))
+
+    def offer(decision: Decision) -> int | None:
+        return decision.line
+
+    offer.__annotations__ = {"decision": named, "return": int | None}
+    app.post("/offer")(offer)
+    with TestClient(app) as client:
+        answers = [
+            client.post("/offer", params={"to": ada.id, **({} if line is None else {"line": line})})
+            for line in (None, 1, 3, 4)
+        ]
+    assert [422, 200, 403, 422] == [answer.status_code for answer in answers]
+    assert 1 == answers[1].json()
+
+
 def test_a_channel_that_does_not_exist_is_told_at_once() -> None:
     """
     When the application is made and not when somebody asks.

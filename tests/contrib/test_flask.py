@@ -28,7 +28,7 @@ from optly.contrib.flask import (
     current_manager,
     send_signals,
 )
-from optly.errors import ConfigurationError, StorageUnavailableError
+from optly.errors import AmbiguousLineError, ConfigurationError, StorageUnavailableError
 from optly.evidence import verify
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
@@ -258,6 +258,24 @@ def test_templates_can_link_to_the_pages() -> None:
     scopes = [w.manager.open_stop(url.rpartition("/")[2]) for url in (offers, everything)]
     assert [scope.purpose for scope in scopes] == [None, None]
     assert app.test_client().get(offers.removeprefix("https://acme.example.com")).status_code == 200
+
+
+def test_templates_name_one_of_several_lines() -> None:
+    """
+    By its number.
+    """
+    w = world()
+    app, ada = host(w), w.add()
+    w.manager.add_line(ada, email="ada@work.example.com")
+    with app.app_context():
+        told = render_template_string(
+            "{{ optly_preferences_url(c, line=3) }} {{ optly_unsubscribe_url(c, line=3) }}", c=ada
+        )
+        with pytest.raises(AmbiguousLineError):
+            render_template_string("{{ optly_preferences_url(c) }}", c=ada)
+    preferences, stop = (url.rpartition("/")[2] for url in told.split())
+    assert w.manager.open(preferences).masked.partition("@")[2].startswith("w")
+    assert 3 == w.manager.open_stop(stop).line
 
 
 # ---- signals

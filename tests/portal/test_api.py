@@ -32,8 +32,6 @@ from optly.portal.cookies import cookie_name
 from optly.protocols.http import Request
 from optly.record.events import ConsentGiven
 
-A_MINUTE = timedelta(minutes=1)
-
 EVERY_CALL = [(method, path) for path, methods in OPERATIONS.items() for method in methods]
 RAISED = [
     ("GET", "/me/details"),

@@ -11,11 +11,11 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, Question, communication, consent, sale, stop
+from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, Question, communication, consent, gift, sale, stop
 
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Subscriber
-from optly.record.consent import Standing
+from optly.record.consent import Standing, fold
 from optly.record.events import Defect
 from optly.rules import (
     UKPECR,
@@ -100,6 +100,26 @@ WORDS: list[tuple[Communication, Standing, str, str]] = [
         "A soft opt-in is on record, but part of what it needs is missing. The organisation that this is for did "
         "not collect the details itself. The message is not about products or services similar to those of that sale.",
         "What is missing, if it is true, or a yes from this person to text messages about offers and discounts on our "
+        "products.",
+    ),
+    # To a community interest company it does not matter what else the message would need.
+    *(
+        (
+            communication(Channel.EMAIL, title=OFFERS, charitable_only=charitable_only),
+            fold([gift(AT)]),
+            "A soft opt-in is on record, but part of what it needs is missing. The sender is not, or is not known to "
+            "be, a charity that may rely on this.",
+            "Saying that the sender is a charity that may rely on this, if that is true. Otherwise a yes from this "
+            "person to emails about offers and discounts on our products, given to you on this line beforehand.",
+        )
+        for charitable_only in (None, False, True)
+    ),
+    (
+        communication(Channel.EMAIL, title=OFFERS, purpose="news"),
+        attrs.evolve(fold([gift(AT)]), soft_opt_ins=(sale(Channel.EMAIL, obtained_by="group"),)),
+        "A soft opt-in is on record, but part of what it needs is missing. The organisation that this is for did "
+        "not collect the details itself. The message is not about products or services similar to those of that sale.",
+        "What is missing, if it is true, or a yes from this person to emails about offers and discounts on our "
         "products.",
     ),
     (

@@ -36,6 +36,16 @@ class TestSQLite(DurableStorageContract):
         return partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db")
 
 
+class TestSQLiteApart(DurableStorageContract):
+    """
+    As it runs where the tables are spread over servers.
+    """
+
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Opener:
+        return partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db", distributed=True)
+
+
 class OnServer(DurableStorageContract):
     """
     The contract over one database on a server, made once for all of the tests.

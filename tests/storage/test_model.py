@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from optly.contacts.addresses import Channel
 from optly.errors import ConflictError
-from optly.protocols import Claim, MessageState, OutboxMessage, Settlement, Storage, StoredCode, Suppression
+from optly.protocols import Claim, MessageState, OutboxMessage, Storage, StoredCode, Suppression
 from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.testing.storage import NOW, TICK, Contact, checkpoint, complaint
+from optly.testing.storage import NOW, TICK, Contact, checkpoint, complaint, settlement
 
 pytestmark = pytest.mark.slow
 
@@ -147,11 +147,7 @@ class Stores(RuleBasedStateMachine):
             suppressions=[Suppression(idkey=name, scope=scope, at=at, key_version="k1") for name, scope, at in stops],
             queue=[waiting(subject, name, at) for name, at in queue],
             wordings={"0" * 64: wording},
-            settle=[
-                Settlement(subject=subject, message=m.message, attempts=m.attempts, state=MessageState.ACCEPTED)
-                for m in self.claimed[-1:]
-                if settle and m.subject == subject
-            ],
+            settle=[settlement(m) for m in self.claimed[-1:] if settle and m.subject == subject],
         )
         commits = [attrs.evolve(commit, expected=max(commit.expected - 1, 0)) if stale else commit]
         if eve:
@@ -185,7 +181,7 @@ class Stores(RuleBasedStateMachine):
     def claim(self, pairs: list[tuple[bytes, bytes]], at: datetime, until: datetime, key: bytes) -> None:
         # One code in all: of two that are kept under one key in one call nobody says which one stays.
         codes = [StoredCode(key=key, subject=pairs[0][0], value=pairs[0][1], expires_at=until)] if pairs else []
-        claims = [Claim(subject=s, message=m, codes=codes[n:]) for n, (s, m) in enumerate(pairs)]
+        claims = [Claim(subject=s, message=m, token=key[:16], codes=codes[n:]) for n, (s, m) in enumerate(pairs)]
         self.claimed += self.ask("claim", claims, at, until)
 
     @rule(
@@ -197,14 +193,10 @@ class Stores(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, state: MessageState, due_at: datetime | None, slip: int) -> None:
         if self.claimed:
             message = data.draw(st.sampled_from(self.claimed))
-            settlement = Settlement(
-                subject=message.subject,
-                message=message.message,
-                attempts=message.attempts + slip,
-                state=state,
-                due_at=due_at,
-            )
-            self.ask("settle", [settlement, settlement])
+            counted = attrs.evolve(message, attempts=message.attempts + 1, tries=message.tries + slip)
+            token = b"another's".ljust(16) if slip else message.token
+            settled = settlement(attrs.evolve(counted, token=token), state, due_at)
+            self.ask("settle", [settled, settled])
 
     @rule(key=keys, subject=subjects, value=st.binary(max_size=4), expires_at=st.none() | instants)
     def put_code(self, key: bytes, subject: bytes, value: bytes, expires_at: datetime | None) -> None:

@@ -74,6 +74,14 @@ def test_a_statement_is_answered_from_one_place(name: str) -> None:
     assert bool(ROUTES & set(routes(STATEMENTS[name]))) == (name not in _statements.UNROUTED)
 
 
+def test_one_statement_alone_joins_addresses_with_contacts() -> None:
+    """
+    A store spread over servers has another for it.
+    """
+    joining = {name for name, statement in STATEMENTS.items() if " JOIN " in str(statement)}
+    assert joining == {"found"}
+
+
 def test_the_lint_sees_what_is_not_bound() -> None:
     """
     Neither a range over the routing column nor a join on it is a route.

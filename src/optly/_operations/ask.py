@@ -22,7 +22,7 @@ from optly.instants import end_of_day
 from optly.locale.i18n import read_tag_or_none
 from optly.record.commands import AskForConsent
 from optly.record.events import Choice
-from optly.record.standing import Question, Standing
+from optly.record.standing import Question, QuestionState, Standing
 from optly.rules import Decision, MessageKind, Reason, Solicited
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class ConsentRequest:
         expires_within: How long it can be answered, and then to the end of that day in the United Kingdom.
         remind_after: How long after the question to send a reminder; None for no reminder.
         trading_as: The trading name to ask in; None for the name of the organisation.
+        unproved: Whether somebody typed the address into a form, who may be anyone.
     """
 
     via: Channel
@@ -133,6 +134,7 @@ class ConsentRequest:
     expires_within: timedelta
     remind_after: timedelta | None
     trading_as: str | None = None
+    unproved: bool = False
 
     def check(self, app: Application) -> None:
         """
@@ -157,13 +159,15 @@ class ConsentRequest:
 def _apply_budget(app: Application, standing: Standing, decision: Decision, now: datetime) -> Decision:
     """
     Refuse a permitted request if the person has been asked as often as the budget allows. A question that the person
-    asked for counts towards the budget but is never refused.
+    asked for counts towards the budget but is never refused. One that a form caused counts once it is answered: until
+    then, anyone may have typed the address.
     """
     if not decision or decision.reason is Reason.SOLICITED or app.settings.budget is None:
         return decision
-    if not app.settings.budget.spent((question.asked_at for question in standing.questions), now):
+    counted = [one for one in standing.questions if not one.unproved or one.state is QuestionState.ANSWERED]
+    if not app.settings.budget.spent((question.asked_at for question in counted), now):
         return decision
-    evidence = tuple(question.seq for question in standing.questions)
+    evidence = tuple(question.seq for question in counted)
     return decision.overruled(Reason.ASKED_ENOUGH, evidence)
 
 
@@ -229,6 +233,7 @@ def plan_request(
             how="" if basis is None else basis.how,
             found=tuple(dict.fromkeys(finding.code.value for _, found in read for finding in found)),
             accept=_why_accepted((purpose, found) for (purpose, _), (_, found) in zip(asked, read, strict=True)),
+            unproved=request.unproved,
         )
         payload = Payload(
             kind=PayloadKind.REQUEST,

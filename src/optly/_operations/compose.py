@@ -79,13 +79,10 @@ def compose(
         wordings: The questions that a request asks or a receipt confirms.
     """
     scope = _stop_scope(contact, payload, variables.reason)
-    head = rendering.Letterhead(
-        organisation=app.settings.organisation.trading_as(_name(app, payload)),
-        channel=payload.channel,
-        link=app.settings.pages.link(variables.code),
+    head = attrs.evolve(
+        letterhead(app, payload),
+        link=app.settings.pages.new_link if payload.shared else app.settings.pages.link(variables.code),
         stop=app.settings.pages.stop(app.settings.stop_links.sign(scope)),
-        language=payload.language,
-        more=app.settings.catalogues,
     )
     content = _content(app, head, contact, payload, scope, wordings, variables)
     if payload.channel is Channel.SMS:
@@ -105,10 +102,19 @@ def compose(
     )
 
 
-def _name(app: Application, payload: Payload) -> str | None:
+def letterhead(app: Application, payload: Payload) -> rendering.Letterhead:
+    """
+    Return the letterhead of a message, without the links of its recipient.
+    """
+    organisation = app.settings.organisation
     # A name that was given up since a message was queued is not used any more.
-    names = app.settings.organisation.names
-    return payload.trading_as if payload.trading_as in names else None
+    name = payload.trading_as if payload.trading_as in organisation.names else None
+    return rendering.Letterhead(
+        organisation=organisation.trading_as(name),
+        channel=payload.channel,
+        language=payload.language,
+        more=app.settings.catalogues,
+    )
 
 
 def _stop_scope(contact: Contact, payload: Payload, reason: Reason) -> StopScope:
@@ -148,7 +154,7 @@ def _content(
             return rendering.help_text(head)
         case PayloadKind.MARKETING:
             assert payload.content is not None
-            stops = "" if scope.purpose is None else _in_words(app, head, scope.channel, scope.purpose)
+            stops = "" if scope.purpose is None else in_words(app, head, scope.channel, scope.purpose)
             return rendering.marketing(head, payload.content, reason=variables.reason, stops=stops)
         case PayloadKind.CODE:
             minutes = int(STEP_UP_LIFE.total_seconds() // 60)
@@ -194,7 +200,10 @@ def _content(
             assert_never(payload.kind)
 
 
-def _in_words(app: Application, head: rendering.Letterhead, channel: Channel | None, purpose: str | None) -> str:
+def in_words(app: Application, head: rendering.Letterhead, channel: Channel | None, purpose: str | None) -> str:
+    """
+    Return what a stop covers, in the language of a message.
+    """
     language = nearest(head.language, head.more)
     return stopped_in_words(channel, purpose, app.settings.purposes, language, head.translations.gettext)
 
@@ -209,7 +218,7 @@ def _stopped(
         language,
         head.translations.gettext,
     )
-    what = _in_words(app, head, payload.stopped_channel, payload.purpose or None)
+    what = in_words(app, head, payload.stopped_channel, payload.purpose or None)
     return rendering.stopped_notice(head, what, left=left, on=on, until=until)
 
 

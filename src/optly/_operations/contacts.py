@@ -84,26 +84,51 @@ def _implied_reference(addresses: Sequence[Address], name: str) -> str:
 
 async def _same(app: Application, addresses: Sequence[Address], name: str) -> Contact | None:
     """
-    Return the contact that a call without a reference adds again: one who has every address given, under the same name.
+    Return the contact that a call without a reference adds again: the one whom the same call added before or, without
+    one, the only one who has every address given, under the same name.
 
-    A contact without a name stands for whoever has the address, and is the same as the first who gives one.
+    A contact of whom nothing is known but what is given stands for whoever has that: they are the first who gives a
+    name, and a further holder where several have it and no name is given.
+
+    Raises:
+        AmbiguousContactError: Several contacts have the name and every address.
     """
-    shared: set[Contact] | None = None
+    having: set[Contact] | None = None
     for address in addresses:
-        having = set(await holders(app, address))
-        shared = having if shared is None else shared & having
-    if not shared:
+        found = set(await holders(app, address))
+        having = found if having is None else having & found
+    if not having:
         return None
-    subjects = sorted(contact.subject for contact in shared)
-    records, openings = await app.repository.load_all(subjects), await app.storage.openings(subjects)
-    names: dict[str, Contact] = {}
-    for subject in subjects:
-        slot = records[subject].standing.name
-        known = openings.get(subject, {}).get(slot) if slot is not None else None
-        names.setdefault("" if known is None else _plain(known.value), Contact(subject.hex()))
-    if not name and len(names) == 1:
-        return next(iter(names.values()))
-    return names.get(_plain(name)) or names.get("")
+    records = await app.repository.load_all(sorted(contact.subject for contact in having))
+    names = await _names(app, records)
+    alike = [contact for contact, known in names.items() if not name or known == _plain(name)]
+    if name and (before := await referred(app, _implied_reference(addresses, name))) in alike:
+        return before
+    if len(alike) == 1:
+        return alike[0]
+    if name and alike:
+        raise AmbiguousContactError(
+            "several contacts have this name and every address given: say which one is meant, with reference="
+        )
+    nameless = await referred(app, _implied_reference(addresses, ""))
+    standing_for_any = (
+        contact
+        for contact, known in names.items()
+        if not known and (contact == nameless or records[contact.subject].standing.anonymous)
+    )
+    return next(standing_for_any, None)
+
+
+async def _names(app: Application, records: Mapping[bytes, Record]) -> dict[Contact, str]:
+    """
+    Return the name of each contact as names are compared; empty for one without a name.
+    """
+    openings = await app.storage.openings(list(records))
+    names = {}
+    for subject, record in records.items():
+        known = openings.get(subject, {}).get(record.standing.name or "")
+        names[Contact(subject.hex())] = "" if known is None else _plain(known.value)
+    return names
 
 
 async def add(
@@ -118,7 +143,7 @@ async def add(
     actor: Actor,
 ) -> Contact:
     """
-    Add a contact, or return the one already on record under the same reference or, without one, the same details.
+    Add a contact, or return the one already on record under the same reference or, without one, with the same details.
 
     A person is not inferred from a matching address: a contact who has only some of the addresses, or has another name,
     is another one, and the address has one holder more. Of an existing contact only what is missing changes, and the

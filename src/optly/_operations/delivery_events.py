@@ -10,7 +10,7 @@ from typing import Final
 
 from optly._operations.application import Application
 from optly._operations.contacts import holders
-from optly._operations.received import apply_once, having, is_erased, line_of
+from optly._operations.received import apply_once, having, is_erased, line_of, together
 from optly._operations.sent import FULL_ID, Sent, find_sent, recipient
 from optly.contacts import Contact, parse_address
 from optly.errors import AddressError
@@ -43,11 +43,11 @@ async def _message_event(app: Application, event: DeliveryEvent) -> Received:
         if contact is not None:
             # The event is forged, or from before a restore.
             _log.warning("delivery event for an unknown message", extra={"contact": contact.id})
-        return Received(effect=Effect.UNKNOWN, event=event, contact=contact)
+        return Received(effect=Effect.UNKNOWN, event=event, contacts=() if contact is None else (contact,))
     if sent.delivered and event.status is DeliveryStatus.DELIVERED:
-        return Received(effect=Effect.REPEATED, event=event, contact=contact)
+        return Received(effect=Effect.REPEATED, event=event, contacts=(contact,))
     if (sent.delivered or sent.undelivered) and event.status is DeliveryStatus.FAILED:
-        return Received(effect=Effect.REPEATED, event=event, contact=contact)
+        return Received(effect=Effect.REPEATED, event=event, contacts=(contact,))
     command = _record(event, sent.line, sent.message, sent.question)
     return await apply_once(app, event, contact, command, _effect(event))
 
@@ -111,13 +111,15 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         effect = Effect.NOTED if await is_erased(app, address) else Effect.UNKNOWN
         return Received(effect=effect, event=event)
     done = [
-        await apply_once(app, event, contact, _record(event, line, "", None), _effect(event))
+        await apply_once(app, event, contact, _record(event, line, "", None, shared=len(lines) > 1), _effect(event))
         for contact, line in lines.items()
     ]
-    return next((each for each in done if each.effect is not Effect.REPEATED), done[0])
+    return together(done)
 
 
-def _record(event: DeliveryEvent, line: int, message: str, question: str | None) -> RecordDelivery:
+def _record(
+    event: DeliveryEvent, line: int, message: str, question: str | None, *, shared: bool = False
+) -> RecordDelivery:
     return RecordDelivery(
         status=event.status,
         permanent=event.permanent,
@@ -130,6 +132,7 @@ def _record(event: DeliveryEvent, line: int, message: str, question: str | None)
         provider_code=event.code,
         at=event.at,
         detail=event.detail,
+        shared=shared,
     )
 
 

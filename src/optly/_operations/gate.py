@@ -5,7 +5,7 @@ The gate: address → standing → rulebook → decision. Every check goes throu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias, Unpack
 
@@ -17,7 +17,7 @@ from optly._operations.contacts import recorded_until
 from optly._operations.lines import Named, require_line
 from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address
 from optly.errors import AddressError, NotPermittedError, RegisterError
-from optly.protocols import Head, RegisterName, Suppression
+from optly.protocols import RegisterName, Suppression
 from optly.record.consent import fold
 from optly.record.standing import CoHolder, SharedStanding, Standing, StandingStop, shared
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
@@ -199,8 +199,6 @@ async def check_addresses(
     """
     keys_by_address = [app.index.all_idkeys(address) for address in addresses]
     found = await app.storage.find([idkey for idkeys in keys_by_address for idkey in idkeys])
-    subjects = {row.subject for rows in found.holders.values() for row in rows}
-    heads: Mapping[bytes, Head] = await app.storage.load(list(subjects)) if subjects else {}
     suppressions: dict[bytes, list[Suppression]] = {}
     for row in found.suppressions:
         if at is None or row.at <= at:
@@ -211,7 +209,7 @@ async def check_addresses(
         holders: list[tuple[str, int, Standing]] = []
         for idkey in idkeys:
             for holder in found.holders.get(idkey, ()):
-                record = await app.repository.record(holder.subject, heads.get(holder.subject))
+                record = await app.repository.record(holder.subject, found.heads.get(holder.subject))
                 if record.version:
                     standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
                     holders.append((holder.subject.hex(), holder.line, standing))

@@ -6,21 +6,24 @@ or anything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
-from optly._operations.received import apply_once, having, idempotency_key
+from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
-from optly._operations.sent import find_sent, recipient
+from optly._operations.sent import Sent, find_sent, recipient, stops_of_ours
 from optly.contacts import Channel, Contact, parse_address, reaching, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage, Keyword
+from optly.messages.quoting import Ours
 from optly.messages.replies import (
     Asks,
     Other,
@@ -29,6 +32,7 @@ from optly.messages.replies import (
     Says,
     Starts,
     Stops,
+    has_a_phrase_to_stop,
     is_nothing_but_a_stop,
     names_more,
     read_reply,
@@ -36,7 +40,7 @@ from optly.messages.replies import (
     without_linked,
 )
 from optly.record.commands import AnswerQuestion, RecordMessage, Stop
-from optly.record.events import Meaning, Through
+from optly.record.events import Choice, Meaning, Through
 from optly.record.standing import Question, QuestionState, Standing
 from optly.results import Effect, Received
 
@@ -51,27 +55,32 @@ _HELP_EVERY: Final = timedelta(hours=1)
 
 async def receive(app: Application, event: DeliveryEvent | InboundMessage) -> Received:
     if isinstance(event, InboundMessage):
-        return await _message(app, event)
+        return await _receive_message(app, event)
     return await receive_delivery_event(app, event)
 
 
-async def _message(app: Application, event: InboundMessage) -> Received:
-    stop = _stop_in(app, event)
+async def _receive_message(app: Application, event: InboundMessage) -> Received:
+    answered, ours = None, Ours()
+    if event.message and (not event.automatic or _may_stop(app, event)):
+        answered = await _message_answered(app, event)
+        ours = ours if answered is None else await stops_of_ours(app, *answered)
+    answering = {} if answered is None else {answered[0]: answered[1].line}
+    stop = _stop_in(app, event, ours)
     if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
     lines = await _lines_of_sender(app, event, add=stop is not None)
-    answered = await _answered_line(app, event)
     if stop is not None:
-        return await _stop_lines(app, event, stop, lines, answered)
+        return await _stop_lines(app, event, stop, lines, answering)
     reply = read_reply(event.text)
     if lines:
         done = await _answer_question(app, event, lines, reply)
         if done is not None:
             return done
-        contact, line = next(iter(lines.items()))
-        return await _record_message(app, event, contact, line, reply)
-    if answered is not None:
-        return await _record_message(app, event, *answered, Other())
+        # Whoever of them wrote: it is kept with the holder whose message it answers, or else with each of them.
+        kept = answering if answering and answering.items() <= lines.items() else lines
+        return await _record_messages(app, event, kept, reply, shared=len(lines) > 1)
+    if answering:
+        return await _record_messages(app, event, answering, Other())
     return _unknown(event)
 
 
@@ -80,25 +89,53 @@ def _unknown(event: InboundMessage) -> Received:
     return Received(effect=Effect.UNKNOWN, event=event)
 
 
-def _stop_in(app: Application, event: InboundMessage) -> str | None:
+def _may_stop(app: Application, event: InboundMessage) -> bool:
     """
-    Return the words of a message in which there is a stop; None if there is none.
+    Whether there may be a stop in a message, so that it matters what we sent.
+    """
+    return _stop_in(app, event, Ours()) is not None or any(map(stops_at_all, (event.subject, event.quoted)))
+
+
+def _stop_in(app: Application, event: InboundMessage, ours: Ours) -> str | None:
+    """
+    Return the words of a message that ask for a stop; None if none do.
 
     It is read before anything else is asked of the message, and in all that its writer may have written.
+
+    Args:
+        ours: Where the message that it answers speaks of stopping. If that is not known, paragraphs that link to our
+            own pages are taken for ours, and so is what is marked as a quote.
     """
-    text, rest = event.text, without_linked(event.rest, app.settings.pages.base_url)
-    if event.automatic:
-        text = without_linked(text, app.settings.pages.base_url)
+    text, rest = event.text, event.rest
+    if not ours:
+        rest = without_linked(rest, app.settings.pages.base_url)
+        text = without_linked(text, app.settings.pages.base_url) if event.automatic else text
     if event.bulk:
         text, rest = without_linked(text), without_linked(rest)
-    if isinstance(read_reply(text), Stops) and (not event.bulk or len(text) < _LONGEST_PERSONAL):
-        return text
+    personal = not event.bulk or len(text) < _LONGEST_PERSONAL
+    if isinstance(read_reply(text), Stops) and personal and (theirs := ours.taken_from(text)):
+        return theirs
     if event.keyword is Keyword.STOP:
         return event.text
-    ours = event.is_reply or event.automatic or event.bulk
-    if is_nothing_but_a_stop(event.subject) if ours else isinstance(read_reply(event.subject), Stops):
+    if _stops_in_subject(event, ours):
         return f"{event.subject}\n\n{text}"
-    return rest if rest and not event.bulk and stops_at_all(rest) else None
+    if rest and not event.bulk and stops_at_all(rest) and (theirs := ours.taken_from(rest)):
+        return theirs
+    if event.automatic or event.bulk:
+        return None
+    # A quote counts if it is one of what we sent: others may have written what stands in another.
+    theirs = ours.taken_from(event.quoted)
+    return None if theirs == event.quoted else theirs
+
+
+def _stops_in_subject(event: InboundMessage, ours: Ours) -> bool:
+    left = ours.taken_from_subject(event.subject)
+    subject = event.subject if left is None else left
+    personal = not event.automatic and not event.bulk
+    if personal and (left or not event.is_reply):
+        return isinstance(read_reply(subject), Stops)
+    # Probably ours, unless we know that it is not, or nobody would write it.
+    return is_nothing_but_a_stop(subject) or (personal and bool(ours) and has_a_phrase_to_stop(subject))
 
 
 async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool) -> dict[Contact, int]:
@@ -120,15 +157,15 @@ async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool
     return await having(app, addresses[0], add=True)
 
 
-async def _answered_line(app: Application, event: InboundMessage) -> tuple[Contact, int] | None:
+async def _message_answered(app: Application, event: InboundMessage) -> tuple[Contact, Sent] | None:
     """
-    Return the line that the message which this one answers was sent to. Whoever has the id of that was sent it.
+    Return the message which this one answers, and whom it was sent to. Whoever has the id of that was sent it.
     """
     if not event.message:
         return None
     contact = await recipient(app, event.contact, event.message)
     sent = None if contact is None else await find_sent(app, contact, event.channel, event.message)
-    return None if contact is None or sent is None or not sent.line else (contact, sent.line)
+    return None if contact is None or sent is None or not sent.line else (contact, sent)
 
 
 async def _stop_lines(
@@ -136,23 +173,22 @@ async def _stop_lines(
     event: InboundMessage,
     stop: str,
     lines: Mapping[Contact, int],
-    answered: tuple[Contact, int] | None,
+    answering: Mapping[Contact, int],
 ) -> Received:
     # Whoever of them wrote: it stops the line for all of them, and each record shows it.
     done = [
-        await apply_once(app, event, contact, _stop(event, stop, line), Effect.STOPPED)
+        await apply_once(app, event, contact, _stop(event, stop, line, shared=len(lines) > 1), Effect.STOPPED)
         for contact, line in lines.items()
     ]
-    if answered is not None and answered not in lines.items():
-        contact, line = answered
+    for contact, line in answering.items() - lines.items():
         planner = _stop(event, stop, line)
         done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
     if not done:
         return _unknown(event)
-    return next((each for each in done if each.effect is Effect.STOPPED), done[0])
+    return together(done)
 
 
-def _stop(event: InboundMessage, stop: str, line: int) -> Planner:
+def _stop(event: InboundMessage, stop: str, line: int, *, shared: bool = False) -> Planner:
     # STOP covers every kind of message to that line; words that name calls, or everything, cover whatever reaches it.
     channels = reaching(event.channel.kind) if names_more(stop) else stopped_with(event.channel)
 
@@ -164,6 +200,7 @@ def _stop(event: InboundMessage, stop: str, line: int) -> Planner:
                 line=line,
                 at=min(event.at, now),
                 through=Through.REPLY,
+                shared=shared,
                 how=event.text if stop == event.text else _all_of_it(event),
             )
         )
@@ -205,6 +242,36 @@ def _answers(question: Question, reply: Reply) -> dict[tuple[Channel, str], bool
             return {}
 
 
+def _agreed(question: Question, reply: Reply) -> frozenset[Choice]:
+    """
+    Return what a reply that is no refusal agrees to, if this is the question it answers.
+    """
+    match reply:
+        case Says(yes=True):
+            agreed = question.choices
+        case Picks() if all(number <= len(question.choices) for number in reply.numbers):
+            agreed = tuple(question.choices[number - 1] for number in reply.numbers)
+        case _:
+            agreed = ()
+    return frozenset(attrs.evolve(choice, expires_at=None) for choice in agreed)
+
+
+def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:
+    """
+    Return which of the open questions a reply answers.
+
+    It does not say which one it means. So a no refuses what all of them ask, and a yes counts for the latest that asks
+    nothing but what each of them asks in the same words. Questions that forms caused are among them, and no stranger
+    can have one of those taken for another.
+    """
+    answerable = [question for question in questions if _answers(question, reply)]
+    if reply == Says(yes=False):
+        return answerable
+    readings = [agreed for question in questions if (agreed := _agreed(question, reply))]
+    sure = frozenset[Choice]().union(*readings[:1]).intersection(*readings)
+    return [question for question in answerable if _agreed(question, reply) <= sure][-1:]
+
+
 async def _answer_question(
     app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply
 ) -> Received | None:
@@ -219,7 +286,7 @@ async def _answer_question(
     asked, now = [], app.settings.clock()
     for contact, line in lines.items():
         if await app.storage.committed(contact.subject, idempotency_key(event)):
-            return Received(effect=Effect.REPEATED, event=event, contact=contact)
+            return Received(effect=Effect.REPEATED, event=event, contacts=(contact,))
         standing = (await app.repository.load(contact)).standing
         if _still_open(standing, event.channel, line, now):
             asked.append((contact, line))
@@ -228,31 +295,63 @@ async def _answer_question(
     [(contact, line)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        still_open = _still_open(standing, event.channel, line, now)
-        answers = _answers(still_open[0], reply) if len(still_open) == 1 else {}
-        if not answers:
+        answered = _answered(_still_open(standing, event.channel, line, now), reply)
+        if not answered:
             return None
-        command = AnswerQuestion(question=still_open[0].id, answers=answers, line=line, reply=event.text)
+        *others, question = answered
+        command = AnswerQuestion(
+            question=question.id,
+            also=tuple(other.id for other in others),
+            answers=_answers(question, reply),
+            line=line,
+            reply=event.text,
+        )
         return Plan(command=command, receipt_to=(event.channel, line))
 
     try:
         applied = await app.repository.apply(contact, plan, idem=idempotency_key(event))
     except LinkError:  # the question can no longer be answered
         return None
-    return Received(effect=Effect.ANSWERED, event=event, contact=contact) if applied.events else None
+    return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None
 
 
-async def _record_message(
-    app: Application, event: InboundMessage, contact: Contact, line: int, reply: Reply
+async def _record_messages(
+    app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply, *, shared: bool = False
 ) -> Received:
+    """
+    Keep a message with those who may have written it.
+
+    Args:
+        shared: Whether several people have the line it came from.
+    """
     helps = isinstance(reply, Asks) or event.keyword is Keyword.HELP
     starts = isinstance(reply, Starts) or event.keyword is Keyword.START
     meaning = Meaning.HELP if helps else Meaning.START if starts else Meaning.OTHER
-    answer = helps and event.channel in app.backends and await _may_help(app, event, contact)
-    message = app.settings.random(16)
+    # One answer goes to the line, in the outbox of the first of them.
+    helped = next(iter(lines))
+    answer = helps and event.channel in app.backends and await _may_help(app, event, helped)
+    done = []
+    for contact, line in lines.items():
+        answered = app.settings.random(16) if answer and contact == helped else None
+        plan = _message(event, contact, line, meaning, answered, shared=shared)
+        done.append(await apply_once(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT))
+    return together(done)
+
+
+def _message(
+    event: InboundMessage, contact: Contact, line: int, meaning: Meaning, answer: bytes | None, *, shared: bool
+) -> Planner:
+    """
+    Return a planner that records a message.
+
+    Args:
+        answer: The id of the answer to it; None for no answer.
+    """
 
     def plan(standing: Standing, now: datetime) -> Plan:
-        payload = Payload(kind=PayloadKind.HELP, channel=event.channel, line=line, language=standing.language)
+        payload = Payload(
+            kind=PayloadKind.HELP, channel=event.channel, line=line, language=standing.language, shared=shared
+        )
         return Plan(
             command=RecordMessage(
                 channel=event.channel,
@@ -261,11 +360,12 @@ async def _record_message(
                 backend=event.backend,
                 at=event.at,
                 text=_all_of_it(event),
+                shared=shared,
             ),
-            queue=(encode(payload, contact.subject, message, now),) if answer else (),
+            queue=() if answer is None else (encode(payload, contact.subject, answer, now),),
         )
 
-    return await apply_once(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT)
+    return plan
 
 
 async def _may_help(app: Application, event: InboundMessage, contact: Contact) -> bool:

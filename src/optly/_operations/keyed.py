@@ -86,7 +86,7 @@ class KeyedStorage(Awaited):
                     "another process writes with a key that is missing here, and what it wrote would not be found: "
                     "restart this one with that key in Keys(previous=[…])"
                 )
-        return Found(found.holders, others)
+        return Found(found.holders, others, found.heads)
 
     async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         subjects = await self._referred(idkeys)

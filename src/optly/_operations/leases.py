@@ -53,9 +53,10 @@ async def claim(app: Application, rows: Sequence[OutboxMessage], now: datetime) 
     """
     Claim messages until the lease ends, and return those that no other worker had claimed.
     """
+    token = app.settings.random(16)
     readable = {row.message: message for row in rows if (message := read(app, row)) is not None}
     claims = [
-        Claim(subject=row.subject, message=row.message, codes=_codes(app, readable.get(row.message), now))
+        Claim(subject=row.subject, message=row.message, token=token, codes=_codes(app, readable.get(row.message), now))
         for row in rows
     ]
     claimed = []

@@ -27,8 +27,10 @@ from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
 
-# With the delays below, about two days: long enough for a server that is down or a mailbox that is full.
+# With the delays below, about two days: long enough for a mailbox that is full.
 MAX_ATTEMPTS: Final = 100
+# About four days, or eight for what cannot be composed: nothing was sent, so a longer wait does no harm.
+MAX_TRIES: Final = 200
 FIRST_DELAY: Final = timedelta(minutes=1)
 LONGEST_DELAY: Final = timedelta(hours=1)
 _SHORTEST_DELAY: Final = timedelta(seconds=1)
@@ -108,7 +110,8 @@ class Outcomes:
         """
         facts = {"message_id": message.id, "contact": message.contact.id, "error": type(error).__name__}
         _log.error("queued message cannot be composed, and is put off", extra=facts)
-        if message.row.attempts < MAX_ATTEMPTS:
+        message.count(begun=False)
+        if message.row.tries < MAX_TRIES:
             self.defer(message, now + LONGEST_DELAY)
         else:
             self.settlements.append(settlement(message.row, MessageState.REFUSED))
@@ -177,13 +180,16 @@ def add_receipt(
     """
     Add what the provider answered to the outcomes of a batch: final, or to be tried again.
     """
+    message.count(begun=receipt.begun)
     if receipt.outcome is Outcome.RETRY_LATER:
-        attempts = message.row.attempts
-        if attempts < MAX_ATTEMPTS:
-            delay = max(retry_delay(attempts, app.settings.random(4)), receipt.retry_after or timedelta(0))
+        row = message.row
+        times, most = (row.attempts, MAX_ATTEMPTS) if receipt.begun else (row.tries, MAX_TRIES)
+        if times < most:
+            delay = max(retry_delay(times, app.settings.random(4)), receipt.retry_after or timedelta(0))
             outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")
             return
-        reply = f"gave up after {attempts} attempts; the last reply was: {receipt.reply}"
+        tried = f"{times} attempts" if receipt.begun else f"it could not be sent {times} times"
+        reply = f"gave up after {tried}; the last reply was: {receipt.reply}"
         receipt = attrs.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)
     outcomes.finish(message, record, receipt, backend)
 

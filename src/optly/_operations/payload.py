@@ -79,6 +79,7 @@ class Payload:
         undo: What the link in the message undoes.
         complaint: Id of the complaint it is about.
         reminder: Whether the organisation was alerted before.
+        shared: Whether nobody knows which holder of the line it answers, so that its link leads to nobody's choices.
         stops: What the stop link of a marketing message is to stop.
         stopped_channel: The channel of the message whose link stopped something, in a notice; None for everything.
         left: What a notice says goes on, as choices.
@@ -108,6 +109,7 @@ class Payload:
     stops: StopReach = StopReach.MESSAGES
     stopped_channel: Channel | None = None
     left: tuple[Choice, ...] = ()
+    shared: bool = False
 
     @property
     def answered(self) -> str | None:

@@ -29,7 +29,14 @@ def settlement(
     Return the change that moves a row of the outbox to *state*, or removes it.
     """
     return Settlement(
-        subject=row.subject, message=row.message, attempts=row.attempts, state=state, due_at=due_at, forget=forget
+        subject=row.subject,
+        message=row.message,
+        token=row.token,
+        attempts=row.attempts,
+        tries=row.tries,
+        state=state,
+        due_at=due_at,
+        forget=forget,
     )
 
 
@@ -39,7 +46,7 @@ class QueuedMessage:
     One message, from its row in the outbox to what is sent.
 
     Attributes:
-        row: Its row in the outbox; once claimed, with the number of that attempt.
+        row: Its row in the outbox; once claimed, with the token of the claim.
         contact: The contact it is for.
         code: The code of the link it carries, or the digits of a one-time code; empty for neither.
         stored: What is stored so that the code works.
@@ -52,6 +59,13 @@ class QueuedMessage:
     code: str = attrs.field(repr=False)
     stored: StoredCode | None = attrs.field(repr=False)
     message: Message | None = None
+
+    def count(self, *, begun: bool) -> None:
+        """
+        Count that the message was handed to the provider, or that it could not be.
+        """
+        row = self.row
+        self.row = attrs.evolve(row, attempts=row.attempts + begun, tries=row.tries + (not begun))
 
     @property
     def id(self) -> str:

@@ -7,6 +7,10 @@ at once, has no further effect.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.blind_index import EVERYTHING
 from optly._operations.contacts import add_address, holders
@@ -39,7 +43,15 @@ async def apply_once(
         part: Which part of that it is, where a contact has several.
     """
     applied = await app.repository.apply(contact, plan, idem=idempotency_key(event, part))
-    return Received(effect=effect if applied.events else Effect.REPEATED, event=event, contact=contact)
+    return Received(effect=effect if applied.events else Effect.REPEATED, event=event, contacts=(contact,))
+
+
+def together(done: Sequence[Received]) -> Received:
+    """
+    Return one result for what was applied to several contacts, at least one.
+    """
+    first = next((each for each in done if each.effect is not Effect.REPEATED), done[0])
+    return attrs.evolve(first, contacts=tuple(contact for each in done for contact in each.contacts))
 
 
 async def line_of(app: Application, contact: Contact, address: Address) -> int | None:

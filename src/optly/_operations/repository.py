@@ -307,7 +307,7 @@ class Repository:
             for subject, values in contacts.items()
         }
         idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))
-        return lines, await self.storage.find(idkeys) if idkeys else Found({}, ())
+        return lines, await self.storage.find(idkeys) if idkeys else Found({}, (), {})
 
     async def _others(
         self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
@@ -323,9 +323,10 @@ class Repository:
             for holder in found.holders.get(idkey, ())
             if holder.subject != record.subject
         ]
-        if not sharing:
-            return {}
-        loaded = await self.load_all(list({holder.subject for _, _, holder in sharing}))
+        loaded = {
+            subject: await self.record(subject, found.heads.get(subject))
+            for subject in {holder.subject for _, _, holder in sharing}
+        }
         others: dict[bytes, list[CoHolder]] = {}
         for subject, line, holder in sharing:
             if loaded[holder.subject].version:

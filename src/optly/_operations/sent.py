@@ -2,7 +2,7 @@
 Messages that were sent, and are found again by what comes back: by the contact and the id, or by the id alone.
 
 Mail programs and mailbox providers repeat the id of an email and little else, so the contact of each is kept under its
-id for a year.
+id for a year, and beside it where the message speaks of stopping.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Final
 import attrs
 
 from optly._operations.application import Application
+from optly._operations.ours import in_marketing, in_question
+from optly._operations.payload import PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly.contacts import Channel, Contact
 from optly.keys import sha256
+from optly.messages.quoting import Ours
 from optly.protocols import StoredCode
 from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
 
@@ -24,6 +27,7 @@ from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQu
 _SHORTEST_ID: Final = 16
 FULL_ID: Final = 32
 _KEPT: Final = timedelta(days=366)
+_SUBJECT: Final = 16  # bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -48,10 +52,11 @@ def remembered(app: Application, message: QueuedMessage, now: datetime) -> Store
     """
     if message.payload.channel is not Channel.EMAIL or not message.payload.line:
         return None
+    value = message.contact.subject
+    if message.payload.kind is PayloadKind.MARKETING:
+        value += bytes(in_marketing(app, message.payload))
     # Not under the contact, so that it stays when their links are revoked. It holds nothing personal.
-    return StoredCode(
-        key=_key(app, message.id), subject=message.row.message, value=message.contact.subject, expires_at=now + _KEPT
-    )
+    return StoredCode(key=_key(app, message.id), subject=message.row.message, value=value, expires_at=now + _KEPT)
 
 
 def _key(app: Application, message: str) -> bytes:
@@ -76,7 +81,21 @@ async def recipient(app: Application, contact: str, message: str) -> Contact | N
 async def _subject(app: Application, message: str) -> bytes | None:
     if len(message) != FULL_ID:
         return None
+    value = await _kept(app, message)
+    return None if value is None else value[:_SUBJECT]
+
+
+async def _kept(app: Application, message: str) -> bytes | None:
     return await app.storage.code(_key(app, message), app.settings.clock())
+
+
+async def stops_of_ours(app: Application, contact: Contact, sent: Sent) -> Ours:
+    """
+    Return where a message that was sent speaks of stopping; empty if that is not known.
+    """
+    if sent.question is not None:
+        return await in_question(app, contact, sent.question)
+    return Ours.from_bytes((await _kept(app, sent.message) or b"")[_SUBJECT:])
 
 
 async def find_sent(app: Application, contact: Contact, channel: Channel, message: str) -> Sent | None:

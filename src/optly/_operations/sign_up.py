@@ -93,6 +93,7 @@ class Form:
             language=self.language,
             expires_within=self.expires_within,
             remind_after=None,
+            unproved=True,
         )
 
     def _evidence(self) -> str:

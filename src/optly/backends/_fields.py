@@ -13,7 +13,7 @@ from email.message import Message as Mail
 from email.policy import Compat32
 from typing import Final
 
-from optly.backends._reply import clean
+from optly.messages.plain import clean
 
 MOST_FIELDS: Final = 10  # with the same name
 _LONGEST_FIELD: Final = 4000

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from email.message import Message as Mail
-from html import unescape
 from typing import Final
 
 import attrs
 
-_LONGEST_BODY = 64 * 1024  # the newest text is at the top, and no answer to a question is as long as this
+from optly.messages.plain import clean, from_html
+
+_LONGEST_BODY = 256 * 1024  # what people write may stand below a long letter
 _LONGEST_TEXT = 10_000
 
-_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 # Not meant for text, and slow.
 _NO_CHARSETS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape"}
 
@@ -57,20 +57,13 @@ _DEVICE_SIGNATURE = re.compile(
     r"(?:sent (?:from|with|via) \S.{0,60}|(?:get|download) outlook for .{0,60}|get bluemail for .{0,40})", re.IGNORECASE
 )
 _QUOTE_MARKS: Final = (">", "|", "│")
+_ONE_MARK: Final = re.compile(r"[>|│](?!\s?[>|│])\s?")
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
 _MOST_HEADER_LINES: Final = 12
-_OLD = f"\n{'_' * 20}\n"
 # Text that is not read by people.
 _NO_WORDS: Final = frozenset(
     {"calendar", "rfc822-headers", "vcard", "x-vcard", "directory", "css", "csv", "x-amp-html"}
 )
-
-
-def clean(text: str) -> str:
-    """
-    Return *text* without what a store cannot keep: control characters and halves of characters are replaced.
-    """
-    return _NOT_TEXT.sub("\ufffd", text)
 
 
 def decoded(part: Mail) -> str:
@@ -99,11 +92,14 @@ class Written:
         new: What its writer added, as far as that can be told: without quotes and signatures.
         rest: What else it says that is not marked as a quote: below a signature or a quote whose end cannot be found,
             in an attached text, or in the HTML alone.
+        quoted: The quote itself, without those within it: a person may write between its lines, where their program
+            marks what they write like the rest.
         whole: All of it, for people to read. Quotes are marked with ``>``.
     """
 
     new: str = attrs.field(default="", repr=False)
     rest: str = attrs.field(default="", repr=False)
+    quoted: str = attrs.field(default="", repr=False)
     whole: str = attrs.field(default="", repr=False)
 
 
@@ -133,12 +129,23 @@ def written(parts: Sequence[Mail]) -> Written:
     shown = _joined(said.whole for said in plain)
     more = _not_in(shown, _joined(text for said in html for text in (said.new, said.rest))) if plain else ""
     rest = [*(said.rest for said in first), more, *(text for said in attached for text in (said.new, said.rest))]
+    quoted = _joined(said.quoted for said in plain)
+    more_quoted = _not_in(quoted, _joined(said.quoted for said in html))
     whole = [shown, more, *([] if plain else [said.whole for said in html]), *(said.whole for said in attached)]
     return Written(
-        new=_joined(said.new for said in first)[:_LONGEST_TEXT],
-        rest=_joined(rest)[:_LONGEST_TEXT],
+        new=_ends(_joined(said.new for said in first)),
+        rest=_ends(_joined(rest)),
+        quoted=_ends(_joined([quoted, more_quoted])),
         whole=_joined(whole)[:_LONGEST_TEXT],
     )
+
+
+def _ends(text: str) -> str:
+    """
+    Return the beginning and the end of a text that is too long: people write above what they repeat, or below it.
+    """
+    half = _LONGEST_TEXT // 2 - 1
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:half]}\n\n{text[-half:]}"
 
 
 def _joined(texts: Iterable[str]) -> str:
@@ -166,6 +173,7 @@ def without_quotes(text: str) -> Written:
     lines = [line.strip() for line in text.split("\n")]
     new: list[str] = []
     rest: list[str] = []
+    quoted: list[str] = []
     kept, number = new, 0
     while number < len(lines):
         line = lines[number]
@@ -178,10 +186,13 @@ def without_quotes(text: str) -> Written:
             if not next(filter(None, lines[number:]), "").startswith(_QUOTE_MARKS):
                 kept = rest  # A mail quoted without a mark: its end cannot be found.
         else:
-            if not line.startswith(_QUOTE_MARKS) and not _DEVICE_SIGNATURE.fullmatch(line):
+            if line.startswith(_QUOTE_MARKS):
+                if mark := _ONE_MARK.match(line):
+                    quoted.append(line[mark.end() :])
+            elif not _DEVICE_SIGNATURE.fullmatch(line):
                 kept.append(line)
             number += 1
-    return Written(new=_tidy(new), rest=_tidy(rest), whole=_tidy(lines))
+    return Written(new=_tidy(new), rest=_tidy(rest), quoted=_tidy(quoted), whole=_tidy(lines))
 
 
 def _tidy(lines: Iterable[str]) -> str:
@@ -222,107 +233,3 @@ def _begins_old_headers(lines: list[str], number: int) -> bool:
     return _FROM.match(lines[number]) is not None and any(
         _SENT.match(line) for line in lines[number + 1 : number + 1 + _SENT_LINES]
     )
-
-
-# ---- HTML
-
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)([^<>]*)>", re.IGNORECASE)
-_CLASS = re.compile(r"\bclass\s*=\s*[\"']?([\w -]*)", re.IGNORECASE)
-_NAMED = re.compile(r"\b(?:id|name)\s*=\s*[\"']?([\w-]*)", re.IGNORECASE)
-_LINK = re.compile(r"\bhref\s*=\s*[\"']?(https?://[^\s\"'<>]{1,1000})", re.IGNORECASE)
-_BREAKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr"})
-_HIDDEN = frozenset({"script", "style", "head", "title", "template"})
-# Of a div. What Gmail and Proton quote is in a blockquote, and what a person writes below that is in the same div.
-_QUOTES = frozenset({"yahoo_quoted", "quote", "quoted-content"})  # the last two are names, by GMX and mail.com
-_OLD_FROM_HERE = frozenset({"divRplyFwdMsg", "appendonsend"})
-
-
-def from_html(html: str) -> str:
-    """
-    Convert HTML to text, with the lines of a quote marked with ``>``, and the address of a link behind it.
-
-    By hand, because the library's parser takes up to a minute for 64 KiB of hostile HTML, and fails on some.
-    """
-    visible = html.partition("<!--")[0] + "".join(part.partition("-->")[2] for part in html.split("<!--")[1:])
-    text = _Text()
-    inside, depth, quoted, read = "", 0, False, 0
-    for tag in _TAG.finditer(visible):
-        closes, name, attributes = tag[1], tag[2].lower(), tag[3]
-        text.add("" if inside in _HIDDEN and depth else visible[read : tag.start()], quoted=quoted and depth > 0)
-        read = tag.end()
-        if depth:
-            depth += (-1 if closes else 1) if name == inside else 0
-            if not depth:
-                text.break_line()
-        elif not closes and name in _HIDDEN:
-            inside, depth, quoted = name, 1, False
-        elif not closes and (name == "blockquote" or (name == "div" and not _QUOTES.isdisjoint(_values(attributes)))):
-            inside, depth, quoted = name, 1, True
-            text.break_line()
-        elif not _OLD_FROM_HERE.isdisjoint(_values(attributes)):
-            text.write(_OLD)
-        if name in _BREAKS:
-            text.break_line()
-        elif name == "a":
-            text.link("" if closes else _match_link(attributes))
-    text.add("" if inside in _HIDDEN and depth else visible[read:], quoted=quoted and depth > 0)
-    return text.text()
-
-
-@attrs.define
-class _Text:
-    """
-    Text that is written piece by piece.
-    """
-
-    pieces: list[str] = attrs.field(factory=list)
-    begun: bool = False
-    href: str = ""
-
-    def add(self, html: str, *, quoted: bool) -> None:
-        words = _words(html)
-        if not words or (not self.begun and words == " "):
-            return
-        if quoted and not self.begun:
-            self.pieces.append("> ")
-        self.pieces.append(words)
-        self.begun = True
-
-    def link(self, href: str) -> None:
-        """
-        Begin a link, or end one: its address follows its words.
-        """
-        if self.href and self.begun and self.href not in self.pieces[-1]:
-            self.pieces.append(f" <{self.href}>")
-        self.href = href
-
-    def break_line(self) -> None:
-        self.pieces.append("\n")
-        self.begun = False
-
-    def write(self, text: str) -> None:
-        self.pieces.append(text)
-        self.begun = False
-
-    def text(self) -> str:
-        return "".join(self.pieces)
-
-
-def _values(attributes: str) -> set[str]:
-    """
-    Return the classes and the name or id in the attributes of a tag.
-    """
-    if "=" not in attributes:
-        return set()
-    found = _CLASS.search(attributes)
-    values = set(found[1].split()) if found else set()
-    return values.union(_NAMED.findall(attributes))
-
-
-def _match_link(attributes: str) -> str:
-    found = _LINK.search(attributes)
-    return unescape(found[1]) if found else ""
-
-
-def _words(text: str) -> str:
-    return clean(unescape(re.sub(r"\s+", " ", text)))

@@ -21,8 +21,9 @@ import attrs
 from optly.backends._diagnosis import REPLY_CODE, STATUS, Cause, diagnose
 from optly.backends._feedback import feedback_status
 from optly.backends._fields import POLICY, match, senders_of, subject_of
-from optly.backends._reply import clean, decoded, from_html
+from optly.backends._reply import decoded
 from optly.messages import DeliveryStatus
+from optly.messages.plain import clean, from_html
 
 _LONGEST_REPORT: Final = 64 * 1024
 

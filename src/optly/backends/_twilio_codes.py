@@ -14,8 +14,8 @@ from typing import Final
 
 import attrs
 
-from optly.backends._reply import clean
 from optly.messages import DeliveryStatus, Fault, Outcome
+from optly.messages.plain import clean
 
 
 @attrs.frozen

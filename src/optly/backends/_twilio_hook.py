@@ -15,11 +15,11 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from optly.backends._reply import clean
 from optly.backends._twilio_codes import code_of, verdict, words
 from optly.backends._webhook import RejectedError, json_object, our_id, require_post
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage, Keyword
+from optly.messages.plain import clean
 from optly.protocols.http import Request
 
 _log = logging.getLogger("optly")

@@ -19,6 +19,7 @@ _log = logging.getLogger("optly")
 LONGEST_BODY: Final = 256 * 1024  # the most that SNS and EventBridge send; Twilio sends less
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_DECODER: Final = json.JSONDecoder()
 
 
 class RejectedError(Exception):
@@ -55,6 +56,17 @@ def json_object(text: bytes | str) -> dict[str, Any] | None:
     """
     try:
         found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def first_object(text: str) -> dict[str, Any] | None:
+    """
+    Return the JSON object at the beginning of *text*, whatever follows it, or None if there is none.
+    """
+    try:
+        found, _ = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -32,6 +32,8 @@ from optly.backends._fields import (
 )
 from optly.backends._reply import decoded, written
 from optly.backends._reports import Finding, findings, odd_findings
+from optly.backends._ses_records import Json, events, is_record, text_of
+from optly.backends._webhook import first_object
 from optly.backends.verp import ReturnPath
 from optly.contacts import Channel
 from optly.errors import NaiveDatetimeError
@@ -47,7 +49,7 @@ _WORD = re.compile(r"^[\w-]+", re.ASCII)
 _OUR_ID = re.compile(r"<?([0-9a-f]{32})(?:@|>?$)", re.ASCII | re.IGNORECASE)
 # In a returned message, whatever has become of its form.
 _RETURNED = re.compile(
-    r"^[> \t]*(return-path|original-mail-from|message-id|original-envelope-id):[ \t]*(.{1,300})$",
+    r"^[> \t]*(return-path|original-mail-from|message-id|original-envelope-id|x-optly-message):[ \t]*(.{1,300})$",
     re.ASCII | re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED_TO = re.compile(r"^[> \t]*to:[ \t]*(.{1,300})$", re.ASCII | re.IGNORECASE | re.MULTILINE)
@@ -165,6 +167,8 @@ class _Arrival:
         if self.stops is not None:
             return (self._stop(self.stops),)
         parts = list(_outer_parts(self.mail))
+        if records := list(_records(parts)):
+            return self._of_amazon(records)
         if found := findings(parts):
             return self._events(found)
         automatic = _is_automatic(self.mail)
@@ -213,11 +217,28 @@ class _Arrival:
             )
         return tuple(events.values())
 
+    def _of_amazon(self, records: Sequence[Json]) -> tuple[DeliveryEvent, ...]:
+        """
+        Return the events in records of SES that SNS passes on by email. Nobody signed them, so that of the ids in them
+        only that of the message counts.
+        """
+        return tuple(
+            attrs.evolve(
+                event,
+                id=self._id(event.id),
+                contact=self.returned_to.contact if self.returned_to else "",
+                message=self.returned_to.message if self.returned_to else event.message,
+            )
+            for record in records
+            for event in events(record, backend=self.name, name=self.key, at=self.at)
+            if self.returned_to or event.message
+        )
+
     def _message(self, parts: Sequence[Mail], automatic: bool) -> tuple[InboundMessage, ...]:
         senders = senders_of(self.mail)
         answered = self.returned_to or _answered(self.mail)
         if not senders and answered is None:
-            _log.warning("a mail does not say who sent it")
+            _log.warning("an email does not say who sent it")
             return ()
         said, subject = written(parts), subject_of(self.mail)
         plain_subject = without_marks(subject)
@@ -235,6 +256,7 @@ class _Arrival:
                 subject=plain_subject,
                 text=said.new,
                 rest=said.rest,
+                quoted=said.quoted,
                 whole="" if said.whole == said.new else said.whole,
                 at=self.at,
                 automatic=automatic,
@@ -280,7 +302,7 @@ def _reference_inside(head: bytes, mail: Mail, return_path: ReturnPath | None) -
     if return_path and (reference := _first_of(return_path.find, [value for _, value in returned])):
         return reference
     for name, value in returned:
-        if name in ("message-id", "original-envelope-id") and (found := _OUR_ID.match(value.strip())):
+        if name not in ("return-path", "original-mail-from") and (found := _OUR_ID.match(value.strip())):
             to = _RETURNED_TO.search(body)
             return _Reference(message=found[1].lower(), to=next(iter(addresses_in(to[1])), "") if to else "")
     return None
@@ -295,6 +317,19 @@ def _outer_parts(mail: Mail) -> Iterator[Mail]:
         for part in mail.get_payload():
             assert isinstance(part, Mail)
             yield from _outer_parts(part)
+
+
+def _records(parts: Iterable[Mail]) -> Iterator[Json]:
+    """
+    Yield the records of SES in a mail: by themselves, or in the envelope of SNS.
+    """
+    for part in parts:
+        if part.get_content_maintype() == "text" and (text := decoded(part).lstrip()).startswith("{"):
+            record = first_object(text) or {}
+            if record.get("Type") == "Notification":
+                record = first_object(text_of(record, "Message")) or {}
+            if is_record(record):
+                yield record
 
 
 # ---- who wrote it

@@ -20,11 +20,12 @@ from optly.backends._aws import Credentials, Source, host, sign, source
 from optly.backends._batch import check_limits, not_sent, retry_after, send_many, send_once
 from optly.backends._hosts import is_private
 from optly.backends._http import Answer, Call, Caller
-from optly.backends._reply import clean
+from optly.backends._ses_records import CONTACT_HEADER, CONTACT_TAG, MESSAGE_HEADER, MESSAGE_TAG
 from optly.backends._webhook import RejectedError, json_object, refuse, respond
 from optly.contacts import Channel
 from optly.errors import ConfigurationError, UsageError
 from optly.messages import DeliveryEvent, Fault, Message, Outcome, Receipt
+from optly.messages.plain import clean
 from optly.protocols import Webhook
 from optly.protocols.http import Request
 
@@ -60,8 +61,8 @@ def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     Return the call that sends *message*, not yet signed. Pure.
 
     The email is sent raw, so that our headers are kept; Amazon replaces only the date and the Message-ID. The ids are
-    sent as tags, which come back with every event, and the contact as a header too, because identity feedback repeats
-    only the headers.
+    sent as tags, which come back with every event, and as headers too, because feedback on an identity and by email
+    repeats only those.
 
     Returns:
         None if the address has no ASCII form, because SES cannot send to it.
@@ -69,11 +70,11 @@ def build(account: Account, message: Message, *, at: datetime) -> Call | None:
     Raises:
         UsageError: It cannot be written as an email, or the id of its contact cannot be a tag.
     """
-    tags, headers = {sns.MESSAGE_TAG: message.id}, {}
+    tags, headers = {MESSAGE_TAG: message.id}, {MESSAGE_HEADER: message.id}
     if message.contact:
         if not _TAG.fullmatch(message.contact):
             raise UsageError("the id of a contact must be 32 lower-case hexadecimal digits")
-        tags[sns.CONTACT_TAG] = headers[sns.CONTACT_HEADER] = message.contact
+        tags[CONTACT_TAG] = headers[CONTACT_HEADER] = message.contact
     email = mime.build(message, account.sender, at=at, headers=headers)
     if email.utf8:
         return None

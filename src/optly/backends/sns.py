@@ -9,25 +9,21 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 import attrs
 
 from optly.backends._aws import host
-from optly.backends._diagnosis import Cause, diagnose
-from optly.backends._feedback import feedback_status
-from optly.backends._fields import addresses_in
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
-from optly.backends._reply import clean
-from optly.backends._webhook import RejectedError, json_object, our_id, require_post
-from optly.contacts import Channel
+from optly.backends._ses_records import Json, events, instant_of, part_of, text_of
+from optly.backends._webhook import RejectedError, json_object, require_post
 from optly.errors import ConfigurationError
-from optly.messages import DeliveryEvent, DeliveryStatus
+from optly.messages import DeliveryEvent
 from optly.protocols.http import Request
 
 if TYPE_CHECKING:
@@ -40,17 +36,7 @@ _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):[0-9]{12}:[A-Za-
 _CERTIFICATE = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem", re.ASCII)
 _QUERY = re.compile(r"\?[!\"$-\[\]-~]+", re.ASCII)  # without # and \, which are not parsed alike everywhere
 _SECRET = re.compile(r"[!-~]{16,}", re.ASCII)
-_MESSAGE_ID = re.compile(r"<([0-9a-f]{32})@[^<>@\s]+>", re.ASCII)
-_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)  # RFC 3463
-_REPLY_STATUS = re.compile(rf"[245][0-9]{{2}}[ -]({_STATUS.pattern})\b", re.ASCII)
 _MOST_CERTIFICATES = 16
-
-# Our ids in a message, as tags and as a header: identity feedback comes without tags.
-CONTACT_TAG, MESSAGE_TAG = "optly-contact", "optly-message"
-CONTACT_HEADER = "X-Optly-Contact"
-
-Json: TypeAlias = Mapping[str, Any]
-_Status: TypeAlias = Callable[[Json, Json], DeliveryStatus | None]
 
 
 def read(request: Request) -> Json:
@@ -339,211 +325,7 @@ def from_eventbridge(data: Json, *, backend: str, now: datetime) -> tuple[Delive
     """
     Return the delivery events in an EventBridge event. Empty if there are none.
     """
-    if _text(data, "source") != "aws.ses":
+    if text_of(data, "source") != "aws.ses":
         return ()
-    at = _instant(_text(data, "time")) or now
-    return events(_part(data, "detail"), backend=backend, name=_text(data, "id"), at=at)
-
-
-def events(data: Json, *, backend: str, name: str, at: datetime) -> tuple[DeliveryEvent, ...]:
-    """
-    Return the events in a record of SES, one for each recipient. A repeat of the record gives the same ids. That an
-    email was opened, or a link in it followed, is none of our business and is left out.
-
-    Amazon adds and omits fields at will, so a missing or unexpected value counts as empty.
-
-    Args:
-        name, at: The id of the event and when it happened, if the record does not give them.
-
-    Source: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html and
-    https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (read 2026-11-23).
-    """
-    kind = _text(data, "eventType") or _text(data, "notificationType")
-    record = _RECORDS.get(kind)
-    if record is None:
-        return ()
-    mail, about = _part(data, "mail"), _part(data, record.about)
-    contact, message = _names(mail)
-    code = "/".join(filter(None, (_text(about, part) for part in record.code)))[:100]
-    timestamp = _text(about, "timestamp") or _text(mail, "timestamp")
-    name = _text(about, "feedbackId") or _text(mail, "messageId") or name
-    found = []
-    for index, recipient in enumerate(_recipients(record, about, mail)):
-        status, to = record.status(about, recipient), _address(_text(recipient, "emailAddress"))
-        if status is not None and (to or contact):
-            event = DeliveryEvent(
-                id=f"{kind}/{index}/{timestamp}/{name}"[:200],
-                backend=backend,
-                channel=Channel.EMAIL,
-                status=status,
-                permanent=status is DeliveryStatus.FAILED and kind == "Bounce" and _is_permanent(about, recipient),
-                contact=contact,
-                message=message,
-                to=to,
-                at=_instant(timestamp) or at,
-                code=code,
-                status_code=_status_code(about, recipient),
-                detail=_detail(about, recipient),
-            )
-            found.append(event)
-    return tuple(found)
-
-
-def _address(text: str) -> str:
-    """
-    Return the address of a recipient, whom Amazon sometimes repeats with a name.
-    """
-    return next(iter(addresses_in(text)), text)
-
-
-def _recipients(record: _Record, about: Json, mail: Json) -> Sequence[Json]:
-    listed = [entry for entry in _list(about, record.recipients) if isinstance(entry, dict)]
-    plain = [text for text in _list(about, "recipients") or _list(mail, "destination") if isinstance(text, str)]
-    return listed or [{"emailAddress": text} for text in plain] or [{}]
-
-
-def _bounce(bounce: Json, recipient: Json) -> DeliveryStatus:
-    action = _text(recipient, "action")
-    if action == "delayed":
-        return DeliveryStatus.DELAYED
-    match _text(bounce, "bounceType"), _text(bounce, "bounceSubType"):
-        case "Permanent", "UnsubscribedRecipient":
-            return DeliveryStatus.OPTED_OUT
-        case "Permanent", "Suppressed" | "OnAccountSuppressionList":
-            # Amazon did not try, so this says nothing about the address.
-            return DeliveryStatus.FAILED
-        case "Permanent", kind:
-            # Amazon calls most of what is refused permanent. Without a word beside it, its own word has to do.
-            silent = not recipient.get("status") and not recipient.get("diagnosticCode")
-            cause = _cause(recipient)
-            gone = cause is Cause.GONE or (cause is Cause.UNSAID and (silent or kind == "NoEmail"))
-            return DeliveryStatus.BOUNCED if gone else DeliveryStatus.FAILED
-        case "Transient", "General" if action != "failed" and not _text(recipient, "status").startswith("5."):
-            # Most of these are out-of-office replies to an email that arrived.
-            return DeliveryStatus.SENT
-        case _:
-            return DeliveryStatus.FAILED
-
-
-def _cause(recipient: Json) -> Cause:
-    return diagnose(_text(recipient, "status"), _text(recipient, "diagnosticCode"), told_hard=True)
-
-
-def _is_permanent(bounce: Json, recipient: Json) -> bool:
-    """
-    Whether a failure may be for ever, because no cause but the address is named.
-    """
-    tried = _text(bounce, "bounceSubType") not in ("Suppressed", "OnAccountSuppressionList")
-    lasting = _text(bounce, "bounceType") == "Permanent" or _text(recipient, "action") == "failed"
-    return tried and lasting and _cause(recipient) is Cause.UNSAID
-
-
-def _complaint(complaint: Json, _recipient: Json) -> DeliveryStatus | None:
-    if _text(complaint, "complaintSubType") == "OnAccountSuppressionList":
-        return DeliveryStatus.FAILED  # Amazon did not try. Nobody complained about this email.
-    return feedback_status(_text(complaint, "complaintFeedbackType"))
-
-
-def _subscription(subscription: Json, _recipient: Json) -> DeliveryStatus | None:
-    # A stop is to unsubscribe from everything, or from a topic that the person had not unsubscribed from before.
-    new, old = _part(subscription, "newTopicPreferences"), _part(subscription, "oldTopicPreferences")
-    stops = new.get("unsubscribeAll") is True or _opted_out_topics(new) - _opted_out_topics(old)
-    return DeliveryStatus.OPTED_OUT if stops else None
-
-
-def _opted_out_topics(preferences: Json) -> set[str]:
-    statuses = [entry for entry in _list(preferences, "topicSubscriptionStatus") if isinstance(entry, dict)]
-    return {_text(entry, "topicName") for entry in statuses if _text(entry, "subscriptionStatus") == "OptOut"}
-
-
-def _always(status: DeliveryStatus) -> _Status:
-    return lambda _about, _recipient: status
-
-
-@attrs.frozen
-class _Record:
-    """
-    Where a kind of record holds its facts.
-
-    Attributes:
-        about: The field with the details.
-        status: Returns the status for one recipient, from the details; None if there is nothing to report.
-        recipients: Where the details list the recipients, if each of them has details of its own.
-        code: The fields of the details that make up the code.
-    """
-
-    about: str
-    status: _Status
-    recipients: str = ""
-    code: tuple[str, ...] = ()
-
-
-_RECORDS = {
-    "Send": _Record("send", _always(DeliveryStatus.SENT)),
-    "Delivery": _Record("delivery", _always(DeliveryStatus.DELIVERED)),
-    "DeliveryDelay": _Record(
-        "deliveryDelay", _always(DeliveryStatus.DELAYED), "delayedRecipients", code=("delayType",)
-    ),
-    "Reject": _Record("reject", _always(DeliveryStatus.FAILED)),
-    "Rendering Failure": _Record("failure", _always(DeliveryStatus.FAILED)),
-    "Bounce": _Record("bounce", _bounce, "bouncedRecipients", code=("bounceType", "bounceSubType")),
-    "Complaint": _Record(
-        "complaint", _complaint, "complainedRecipients", code=("complaintSubType", "complaintFeedbackType")
-    ),
-    "Subscription": _Record("subscription", _subscription),
-}
-
-
-def _names(mail: Json) -> tuple[str, str]:
-    """
-    Return our ids of the contact and the message, each empty if it is not there.
-    """
-    tags = _part(mail, "tags")
-    headers = {
-        _text(header, "name").lower(): _text(header, "value")
-        for header in _list(mail, "headers")
-        if isinstance(header, dict)
-    }
-    written = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
-    contact = _first(tags, CONTACT_TAG) or headers.get(CONTACT_HEADER.lower(), "")
-    message = _first(tags, MESSAGE_TAG) or (written[1] if written else "")
-    return our_id(contact), our_id(message)
-
-
-def _status_code(about: Json, recipient: Json) -> str:
-    status = _text(recipient, "status")
-    reply = _REPLY_STATUS.match(_text(about, "smtpResponse"))
-    return status if _STATUS.fullmatch(status) else reply[1] if reply else ""
-
-
-def _detail(about: Json, recipient: Json) -> str:
-    words = (_text(recipient, "diagnosticCode"), *(_text(about, name) for name in ("smtpResponse", "reason")))
-    return next(filter(None, (*words, _text(about, "errorMessage"))), "")[:2000]
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _part(data: Json, name: str) -> Json:
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _list(data: Json, name: str) -> list[Any]:
-    found = data.get(name)
-    return found if isinstance(found, list) else []
-
-
-def _text(data: Json, name: str) -> str:
-    found = data.get(name)
-    return clean(found) if isinstance(found, str) else ""
-
-
-def _first(tags: Json, name: str) -> str:
-    found = _list(tags, name)
-    return found[0] if found and isinstance(found[0], str) else ""
+    at = instant_of(text_of(data, "time")) or now
+    return events(part_of(data, "detail"), backend=backend, name=text_of(data, "id"), at=at)

@@ -7,6 +7,7 @@ May import `demo`, `worker`, `manager`, `backends`, `registers` and what they ma
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Final
 
@@ -18,6 +19,9 @@ def main() -> None:
     """
     Run the command with the arguments of this process, and exit.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by what runs the command, such as a timer
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without some character is no reason to fail
     try:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import click
 
+_FIRST_YEAR: Final = 1900
+
 
 def one_of(members: Iterable[StrEnum]) -> click.Choice[str]:
     """
@@ -24,7 +26,8 @@ def _as_instant(_ctx: click.Context, _param: click.Parameter, value: str | None)
         return None
     try:
         found = datetime.fromisoformat(value)
-        if found.utcoffset() is not None:
+        # A year before those of this record is a slip, and so close to the first that no time zone can be applied.
+        if found.utcoffset() is not None and found.year >= _FIRST_YEAR:
             return found.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
@@ -37,6 +40,9 @@ def _as_day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     except ValueError:
         raise click.BadParameter("enter year, month and day, such as 2026-11-24") from None
 
+
+# The type of an option that takes the most that a command is to handle.
+LIMIT: Final = click.IntRange(1, 1_000_000)
 
 # Settings of an option that takes an instant with its offset from UTC, or a date, in ISO 8601.
 INSTANT: Final[dict[str, Any]] = {"metavar": "INSTANT", "callback": _as_instant}

@@ -23,6 +23,7 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._contacts import find_contact
+from optly.cli._files import not_text, unreadable
 from optly.cli._options import DAYS, INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json, progress_bar
 from optly.cli._words import count, numbered_lines
@@ -32,6 +33,7 @@ from optly.manager import ConsentManager
 from optly.results import Asked
 from optly.rules import Solicited
 
+_LIST: Final = "CONTACTS"
 _COLUMNS: Final = ("contact", "email", "phone")
 _BATCH: Final = 1000  # people, so that the outcomes of a long list are not kept in memory
 _REPORT_EVERY: Final = 5.0  # seconds, when not on a terminal
@@ -57,7 +59,7 @@ _EXPLAINED: Final = {
 
 
 @click.command("ask")
-@click.argument("contacts", metavar="CONTACTS", type=click.File("rb"))
+@click.argument("contacts", metavar=_LIST, type=click.File("rb"))
 @click.option(
     "--campaign",
     metavar="NAME",
@@ -198,7 +200,7 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
                 taken.append(text if number else text.removeprefix("\ufeff"))
                 yield taken[-1]
         except OSError as error:
-            raise click.ClickException(f"the list cannot be read: {error.strerror}") from error
+            raise unreadable(error, _LIST) from error
 
     reader = csv.reader(lines(), strict=True, skipinitialspace=True)
     line = 1
@@ -220,7 +222,7 @@ def _rows(file: IO[bytes]) -> Iterator[_Row]:
 
 
 def _wrong_list(why: str) -> click.BadParameter:
-    return click.BadParameter(why, param_hint="CONTACTS")
+    return click.BadParameter(why, param_hint=_LIST)
 
 
 @attrs.define(kw_only=True)
@@ -260,7 +262,7 @@ class _People:
         if first is None:
             raise _wrong_list("the file is empty")
         if first.flaw == _NOT_UTF_8:
-            raise _wrong_list("this is not UTF-8 text")
+            raise not_text(_LIST)
         header = first.cells
         names = [cell.strip().lower() for cell in header]
         columns = [names.index(name) for name in _COLUMNS if name in names]

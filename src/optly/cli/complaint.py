@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import IO
 
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._files import read_text
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.complaints import as_data, print_complaint
 from optly.manager import ConsentManager
@@ -20,7 +21,7 @@ _TEXTS = ("text", "how", "name", "outcome")
 @click.argument("reference", metavar="REFERENCE")
 @click.option("--acknowledged", metavar="HOW", help="Record that it was acknowledged, and how: such as by telephone.")
 @click.option("--resolved", metavar="HOW", help="Record that the person was informed of the outcome, and how.")
-@click.option("--outcome", type=click.File(encoding="utf-8"), metavar="FILE", help="The outcome; - for standard input.")
+@click.option("--outcome", type=click.File("rb"), metavar="FILE", help="The outcome; - for standard input.")
 @click.option("--send", is_flag=True, help="Queue the outcome as a message to the person.")
 @click.option("--letter", is_flag=True, help="Print the outcome, or the acknowledgement, as a letter to post.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
@@ -31,7 +32,7 @@ def command(
     reference: str,
     acknowledged: str | None,
     resolved: str | None,
-    outcome: TextIO | None,
+    outcome: IO[bytes] | None,
     send: bool,
     letter: bool,
     as_json: bool,
@@ -54,7 +55,7 @@ def command(
     if (send and outcome is None) or (outcome is not None and not (send or letter or resolved is not None)):
         raise click.UsageError("--outcome goes with --send, --letter or --resolved, and --send needs it")
     complaint = manager.complaint(reference)
-    text = "" if outcome is None else outcome.read()
+    text = "" if outcome is None else read_text(outcome, "--outcome")
     if letter:
         click.echo(manager.complaint_letter(complaint.id, outcome=text).text, nl=False)
         return

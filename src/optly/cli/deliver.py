@@ -7,12 +7,13 @@ from __future__ import annotations
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._options import LIMIT
 from optly.cli._words import outcomes
 from optly.manager import ConsentManager
 
 
 @click.command("deliver")
-@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of messages to send. By default all.")
+@click.option("--limit", type=LIMIT, help="Maximum number of messages to send. By default all.")
 @with_manager
 def command(manager: ConsentManager, *, limit: int | None) -> None:
     """

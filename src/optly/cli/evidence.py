@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from optly.cli._app import with_manager
 from optly.cli._contacts import find_contact
+from optly.cli._files import words_or_input
 from optly.cli._options import one_of
 from optly.contacts import Channel
 from optly.errors import UnknownContactError
@@ -40,7 +40,7 @@ def command(
       optly evidence ada@example.com --app acme.consent:manager > ada.json
       optly evidence - --app acme.consent:manager --html --output ada.html
     """
-    name = sys.stdin.read().strip() if who == ("-",) else " ".join(who)
+    name = words_or_input(who, "CONTACT")
     contact = find_contact(manager, name) if channel is None else manager.find(name, Channel(channel))
     if contact is None:
         raise UnknownContactError("no contact has this address")

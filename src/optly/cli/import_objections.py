@@ -11,6 +11,7 @@ from typing import IO, Final
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._files import not_text, unreadable
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, numbered_lines
@@ -93,6 +94,6 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         for number, line in enumerate(file):
             yield line.decode("utf-8" if number else "utf-8-sig")
     except UnicodeDecodeError:
-        raise click.BadParameter("this is not UTF-8 text", param_hint="FILE") from None
+        raise not_text("FILE") from None
     except OSError as error:
-        raise click.BadParameter(f"the list cannot be read: {error.strerror}", param_hint="FILE") from error
+        raise unreadable(error, "FILE") from error

@@ -9,6 +9,7 @@ from typing import IO, Final
 
 import click
 
+from optly.cli._files import read_text
 from optly.cli._options import one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.contacts import Channel, Organisation, Wording
@@ -42,10 +43,7 @@ def command(
     to read standard input. The exit code is 1 if consent given to this text would not be valid. Finding no flaw does
     not mean that it would be valid. This is not legal advice.
     """
-    try:
-        text = file.read().decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise click.BadParameter("this is not UTF-8 text", param_hint="FILE") from error
+    text = read_text(file, "FILE").strip()
     findings = lint(
         Wording(text=text, yes=yes, no=no, language=language),
         # A wording is checked against the name alone.

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._options import LIMIT
 from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, instant
 from optly.manager import ConsentManager
@@ -31,9 +32,7 @@ _MEANING: Final = {
 @click.option(
     "--list", "listed", type=click.Choice(list(_STATES)), help="List the messages in this state, oldest first."
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Maximum number of messages to list."
-)
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="Maximum number of messages to list.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
 @with_manager
 def command(manager: ConsentManager, *, listed: str | None, limit: int, as_json: bool) -> None:

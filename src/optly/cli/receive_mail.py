@@ -44,6 +44,8 @@ class _RetryOnError(click.Command):
             raise _retry(error.format_message()) from error
         except OptlyError as error:
             raise _retry(str(error)) from error
+        except KeyboardInterrupt:
+            raise _retry("interrupted") from None
         except Exception as error:  # Its text may hold an address, and a mail system shows it to the sender.
             raise _retry(f"the email cannot be processed now: {type(error).__name__}") from None
 

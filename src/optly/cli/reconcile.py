@@ -11,6 +11,7 @@ import attrs
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._options import LIMIT
 from optly.cli._terminal import Terminal, print_json
 from optly.contacts import Contact
 from optly.manager import ConsentManager
@@ -27,10 +28,10 @@ _FOUND: Final = {
 @click.option("--resend", is_flag=True, help="Queue again what the provider says it does not have.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=LIMIT,
     default=1000,
     show_default=True,
-    help="Maximum number of messages to look into.",
+    help="Maximum number of messages to check.",
 )
 @click.option("--sent", nargs=2, metavar="CONTACT MESSAGE", help="Record that this message was sent.")
 @click.option("--not-sent", nargs=2, metavar="CONTACT MESSAGE", help="Record that it was not sent, and queue it again.")

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TextIO
+from typing import IO
 
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._files import read_text
 from optly.cli._options import INSTANT
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.complaints import as_data, print_complaint
@@ -18,7 +19,7 @@ from optly.manager import ConsentManager
 
 
 @click.command("record-complaint")
-@click.argument("text", type=click.File(encoding="utf-8"), metavar="FILE")
+@click.argument("text", type=click.File("rb"), metavar="FILE")
 @click.option("--how", required=True, help="In which way it was made: such as telephone, letter, email or in person.")
 @click.option("--contact", metavar="ID", help="Who complained. Without it, the person is not on record.")
 @click.option("--reply-to", metavar="ADDRESS", help="Where to reply, if not to the contact's own address.")
@@ -30,7 +31,7 @@ from optly.manager import ConsentManager
 def command(
     manager: ConsentManager,
     *,
-    text: TextIO,
+    text: IO[bytes],
     how: str,
     contact: str | None,
     reply_to: str | None,
@@ -52,7 +53,7 @@ def command(
     """
     complaint = manager.record_complaint(
         None if contact is None else Contact(contact.strip().lower()),
-        text=text.read(),
+        text=read_text(text, "FILE"),
         how=how,
         at=at,
         name=name,

@@ -74,8 +74,8 @@ def build_file(sources: tuple[Path, ...], target: Path, name: str, delimiter: st
     one copy of the register. An existing TARGET is replaced in one step, or not at all. Standard input and output
     cannot be used.
     """
-    _check_replaceable(target, RegisterName(name))
     try:
+        _check_replaceable(target, RegisterName(name))
         with _progress() as progress:
             built = build(
                 sources,

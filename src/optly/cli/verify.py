@@ -9,6 +9,7 @@ from typing import IO
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._files import read_bytes
 from optly.cli._terminal import Terminal, print_json
 from optly.manager import ConsentManager
 from optly.record.ledger import Verification
@@ -30,7 +31,7 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
       optly verify --app acme.consent:manager
       optly verify --app acme.consent:manager --checkpoint kept.txt
     """
-    result = manager.verify(checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"))
+    result = manager.verify(checkpoint=checkpoint_text(checkpoint))
     if as_json:
         print_verification(result)
     else:
@@ -40,6 +41,13 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
             terminal.good("verified", f"{result.events:,} events. Nothing was altered, removed, reordered or added.")
     if not result:
         raise click.exceptions.Exit(1)
+
+
+def checkpoint_text(file: IO[bytes] | None) -> str | None:
+    """
+    Return a checkpoint that was kept. One that is not text is not genuine, which the verification finds.
+    """
+    return None if file is None else read_bytes(file, "--checkpoint").decode("utf-8", "replace")
 
 
 def print_verification(result: Verification) -> None:

@@ -8,8 +8,9 @@ from typing import IO, Final
 
 import click
 
+from optly.cli._files import read_bytes
 from optly.cli._terminal import Terminal
-from optly.cli.verify import print_problems, print_verification
+from optly.cli.verify import checkpoint_text, print_problems, print_verification
 from optly.errors import SerializationError
 from optly.evidence import EvidencePack, read, verify
 from optly.record.ledger import Verification
@@ -48,12 +49,8 @@ def command(file: IO[bytes], public_keys: tuple[bytes, ...], checkpoint: IO[byte
     FILE is the pack in its JSON form, or - to read it from standard input. The exit code is 0 if it is intact, and 1 if
     it is not.
     """
-    content = file.read()
-    result = verify(
-        content,
-        public_keys=public_keys or None,
-        checkpoint=None if checkpoint is None else checkpoint.read().decode("utf-8", "replace"),
-    )
+    content = read_bytes(file, "FILE")
+    result = verify(content, public_keys=public_keys or None, checkpoint=checkpoint_text(checkpoint))
     if as_json:
         print_verification(result)
     else:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias, Unpack
 
 from optly.contacts import Address, Channel, Contact
 from optly.contrib._mounting import mount_path
-from optly.errors import AddressError, ConfigurationError, UnknownContactError
+from optly.errors import AddressError, AmbiguousLineError, ConfigurationError, MissingLineError, UnknownContactError
 from optly.manager import AsyncConsentManager, ConsentManager
 from optly.portal import PortalSettings
 from optly.rules import Decision
@@ -133,15 +133,25 @@ OptlyDep: TypeAlias = Annotated[ConsentManager, Depends(blocking_manager)]
 AsyncOptlyDep: TypeAlias = Annotated[AsyncConsentManager, Depends(async_manager)]
 
 
-def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -> Callable[..., Any]:
+def _no_line() -> None:
+    """
+    Name no line.
+    """
+
+
+def permitted(
+    channel: Channel | str, purpose: str, *, to: Callable[..., Any], line: Callable[..., Any] = _no_line
+) -> Callable[..., Any]:
     """
     Return a dependency that checks with the gate, and passes the `Decision` to the view if the message is allowed.
 
-    If it is not, the view is not called and the response is 403 with the reason. For a malformed address or an unknown
-    contact it is 422.
+    If it is not, the view is not called and the response is 403 with the reason. For a malformed address, an unknown
+    contact or a line that is missing or not clear it is 422.
 
     Args:
         to: A dependency that returns the recipient: an address or a contact.
+        line: A dependency that returns the number of the line that is meant, for a contact who may have several for the
+            channel.
     """
     channel = Channel.of(channel)
 
@@ -149,10 +159,11 @@ def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -
         manager: AnyManager,
         # A default, because an annotation would be evaluated where *to* is not defined.
         who: str | Address | Contact = Depends(to),  # noqa: B008
+        number: int | None = Depends(line),
     ) -> Decision:
         try:
-            decision = await _check(manager, who, channel, purpose)
-        except (AddressError, UnknownContactError) as error:
+            decision = await _check(manager, who, channel, purpose, number)
+        except (AddressError, AmbiguousLineError, MissingLineError, UnknownContactError) as error:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY.value, detail=str(error)) from error
         if not decision:
             raise HTTPException(
@@ -169,8 +180,12 @@ def permitted(channel: Channel | str, purpose: str, *, to: Callable[..., Any]) -
 
 
 async def _check(
-    manager: ConsentManager | AsyncConsentManager, who: str | Address | Contact, channel: Channel, purpose: str
+    manager: ConsentManager | AsyncConsentManager,
+    who: str | Address | Contact,
+    channel: Channel,
+    purpose: str,
+    line: int | None,
 ) -> Decision:
     if isinstance(manager, AsyncConsentManager):
-        return await manager.check(who, channel, purpose)
-    return await run_in_threadpool(manager.check, who, channel, purpose)
+        return await manager.check(who, channel, purpose, line=line)
+    return await run_in_threadpool(manager.check, who, channel, purpose, line=line)

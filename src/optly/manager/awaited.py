@@ -250,10 +250,10 @@ class AsyncConsentManager(Face):
         Add a contact. This alone permits no message to them.
 
         A person is never inferred from a matching address. With a *reference* the contact of that reference is
-        returned; without one, the contact who has every address given, under the same name. Otherwise a contact is
-        added, who may share addresses with others: a household's landline, a shared mailbox. Addresses that an existing
-        contact lacks are added, and of two kinds of subscriber the stricter is kept; nothing else changes. So a repeat
-        is harmless, and an import never widens permission.
+        returned; without one, the contact whom the same call added before, or else the only one who has every address
+        given, under the same name. Otherwise a contact is added, who may share addresses with others: a household's
+        landline, a shared mailbox. Addresses that an existing contact lacks are added, and of two kinds of subscriber
+        the stricter is kept; nothing else changes. So a repeat is harmless, and an import never widens permission.
 
         Never pass on what a visitor typed and nobody proved: that is what `sign_up` is for.
 
@@ -268,6 +268,7 @@ class AsyncConsentManager(Face):
         Raises:
             AddressError: An address is malformed.
             UsageError: The language has not the form of a tag.
+            AmbiguousContactError: Several contacts have the name and every address: give a reference.
         """
         return await contacts.add(
             self._app,

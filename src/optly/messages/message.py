@@ -230,6 +230,8 @@ class InboundMessage:
         text: What its writer added, without quoted text. Not in the repr.
         rest: What else it says that its writer may have added, such as below a signature. A stop counts there too, if
             we did not write it. Not in the repr.
+        quoted: What it says inside a quote of one message. A stop counts there if we know that we sent what is quoted
+            and did not write the stop. Not in the repr.
         whole: All that it says, for people to read; empty if that is the text alone. Not in the repr.
         at: When it arrived, by the provider's clock. Aware.
         automatic: Whether a machine wrote it, such as an out-of-office reply. It then answers nothing, but a stop in it
@@ -249,6 +251,7 @@ class InboundMessage:
     subject: str = attrs.field(default="", repr=False)
     text: str = attrs.field(repr=False)
     rest: str = attrs.field(default="", repr=False)
+    quoted: str = attrs.field(default="", repr=False)
     whole: str = attrs.field(default="", repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     automatic: bool = False

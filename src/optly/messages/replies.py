@@ -119,6 +119,14 @@ def stops_at_all(text: str) -> bool:
     return _stands(said)
 
 
+def has_a_phrase_to_stop(text: str) -> bool:
+    """
+    Whether there is more in a text than a word that may be a stop: a phrase, or a word with no other use.
+    """
+    said = _words(_plain(text[:LIMIT]))
+    return _pattern(_PHRASE).search(said) is not None
+
+
 def is_nothing_but_a_stop(text: str) -> bool:
     """
     Whether a text is a stop and says nothing else, such as a subject somebody put in the place of ours.
@@ -243,6 +251,7 @@ _ANYWHERE: Final = r"\b<clear>\b"
 _BY_ITSELF: Final = r"(?:^|\. )(?:<filler> )*<alone>(?: <filler>)*(?= \.|$)"
 _HARMLESS: Final = r"\b<harmless>\b"
 _STOP_ALONE: Final = r"\b(?:<clear>|<alone>|<slips>)\b"
+_PHRASE: Final = r"\b(?:<phrase>|<unsubscribe>)\b"
 _UNSUBSCRIBE: Final = r"\b<unsubscribe>\b"
 _SAYS_NOTHING: Final = r"\b(?:<filler>|<polite>|<courtesy>|<which>|<messages>|<self>|<list>|still|request)\b"
 
@@ -259,13 +268,64 @@ def _stops(plain: str) -> bool:
 
 
 def _stands(said: str) -> bool:
-    # A phrase may run across lines. Words that make a stop harmless may not.
-    left = " ".join(_pattern(_HARMLESS).sub(".", said).split())
+    # A phrase may run across lines, but not across paragraphs. Words that make a stop harmless may do neither.
+    left = " ".join(_pattern(_HARMLESS).sub(".", said).replace("\n \n", ".").split())
     return bool(_pattern(_ANYWHERE).search(left) or _pattern(_BY_ITSELF).search(left))
 
 
 def _joined(letters: re.Match[str]) -> str:
     return "".join(filter(str.isalpha, letters[0]))
+
+
+_URL: Final = re.compile(r"<?https?://[^\s<>]+>?", re.IGNORECASE)
+
+
+@attrs.frozen
+class Spoken:
+    """
+    The words of a text, and where a stop begins among them.
+
+    Attributes:
+        words: In their plainest form, without numbers, punctuation and links: what no mail program changes.
+        stops: Numbers of words, in ascending order.
+    """
+
+    words: tuple[str, ...] = attrs.field(repr=False)
+    stops: tuple[int, ...]
+
+
+def spoken(text: str, *, heeding: bool = True) -> Spoken:
+    """
+    Return the words of a text and the places where `read_reply` or `stops_at_all` may find a stop in it.
+
+    Args:
+        heeding: Whether to heed the words that make a stop harmless. They may be broken up where the text is repeated.
+    """
+    said = _words(_SPELT.sub(_joined, _plain(_URL.sub(" . ", text[:LIMIT]))))
+    tokens = said.split(" ")
+    if heeding:
+        for harmless in _pattern(_HARMLESS).finditer(said):
+            first = said.count(" ", 0, harmless.start())
+            last = said.count(" ", 0, harmless.end())
+            tokens[first : last + 1] = [".", *[""] * (last - first)]
+    for number in range(len(tokens) - 1):
+        if tokens[number] == tokens[number + 1] == "\n":
+            tokens[number] = "."
+    heard = [(number, token) for number, token in enumerate(tokens) if token not in ("", "\n")]
+    left = " ".join(token for _, token in heard)
+    found = {0} if _pattern(_FIRST).match(said) else set()
+    for expression in (_ANYWHERE, _BY_ITSELF):
+        for stop in _pattern(expression).finditer(left):
+            begins = stop.start() + len(stop[0]) - len(stop[0].lstrip(". "))
+            found.add(heard[left.count(" ", 0, begins)][0])
+    words: list[str] = []
+    stops = []
+    for number, token in enumerate(said.split(" ")):
+        if number in found:
+            stops.append(len(words))
+        if token.isalnum() and not token.isdigit():
+            words.append(token)
+    return Spoken(tuple(words), tuple(stops))
 
 
 # ---- whole messages

@@ -118,7 +118,9 @@ class Storage(Protocol):
 
     def find(self, idkeys: Sequence[bytes]) -> values.Found:
         """
-        Look up idkeys: the contacts that hold or held them, and the suppressions for them.
+        Look up idkeys: the contacts that hold or held them, with their heads, and the suppressions for them.
+
+        Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
@@ -153,7 +155,7 @@ class Storage(Protocol):
         so that callers may decide again at once.
 
         Raises:
-            ClaimLostError: A message to settle is neither claimed nor in doubt at its count: it was requeued, or is
+            ClaimLostError: A message to settle is neither claimed nor in doubt under its token: it was requeued, or is
                 gone.
             ConflictError: A contact is no longer at the expected version.
             ReferenceTakenError: A new reference belongs to another contact.
@@ -212,13 +214,13 @@ class Storage(Protocol):
         """
         Claim queued messages that are due, until *until*, and return those that this call claimed.
 
-        A message is claimed by one caller only. `attempts` of what is returned counts this claim. Durable on return.
+        A message is claimed by one caller only. What is returned has the token of its claim. Durable on return.
         """
 
     def settle(self, settlements: Sequence[values.Settlement]) -> None:
         """
-        Record the outcome of messages that are claimed or in doubt, without an event. One claimed again since is left
-        alone.
+        Record the outcome of messages that are claimed or in doubt, without an event. One that is not, or is under
+        another token, is left alone.
         """
 
     def backlog(self, organisation: str) -> Mapping[values.MessageState, int]:

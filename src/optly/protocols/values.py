@@ -136,10 +136,12 @@ class Found:
 
     Attributes:
         holders: By idkey, the holders of the address in the order of their subjects.
+        heads: By subject, the heads of the holders, as `Storage.load` returns them.
     """
 
     holders: Mapping[bytes, Sequence[Identifier]]
     suppressions: Sequence[Suppression]
+    heads: Mapping[bytes, Head]
 
 
 @attrs.frozen(kw_only=True)
@@ -202,7 +204,9 @@ class OutboxMessage:
         message: Its id, 16 random bytes.
         channel: The channel it is sent on.
         due_at: It is not sent before this instant.
-        attempts: How often it was claimed. Fences off a worker whose lease has expired.
+        attempts: How often it was handed to the provider.
+        tries: How often it was claimed and could not be handed to the provider.
+        token: The token of its latest claim; empty if it was never claimed.
         body: What the message is composed from. May hold personal data; emptied once the outcome is known.
     """
 
@@ -211,6 +215,8 @@ class OutboxMessage:
     channel: Channel
     due_at: datetime
     attempts: int = 0
+    tries: int = 0
+    token: bytes = b""
     body: bytes = attrs.field(repr=False)
 
 
@@ -220,12 +226,15 @@ class Claim:
     A request by a worker for a queued message it wants to send.
 
     Attributes:
+        token: 16 random bytes that identify the claim. Whoever has them may settle the message, even without knowing
+            whether the claim succeeded: a worker that was interrupted, say. They fence off every other worker.
         codes: Random codes the message will carry. Stored if and only if the claim succeeds, in the same transaction,
             so that no message goes out with a link that was lost in a crash.
     """
 
     subject: bytes
     message: bytes
+    token: bytes
     codes: Sequence[StoredCode] = attrs.field(default=(), repr=False)
 
 
@@ -235,7 +244,8 @@ class Settlement:
     The outcome of a message that was claimed or in doubt.
 
     Attributes:
-        attempts: The count at which it was claimed; a message claimed again since is left alone.
+        token: The token of the claim; a message claimed by another is left alone.
+        attempts, tries: The counts of the message from now on.
         state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
             is final and empties its body.
         due_at: When to try again; only used for a message that is requeued.
@@ -244,7 +254,9 @@ class Settlement:
 
     subject: bytes
     message: bytes
+    token: bytes
     attempts: int
+    tries: int
     state: MessageState
     due_at: datetime | None = None
     forget: bool = False

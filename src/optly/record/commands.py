@@ -102,6 +102,7 @@ class AskForConsent:
         remind_at: When to remind them if they have not answered, or None.
         found: What was found in the words, as in :class:`events.Reading`.
         accept: Why the words are good all the same; empty if nothing was found.
+        unproved: As in :class:`events.ConsentRequested`.
     """
 
     question: str
@@ -118,6 +119,7 @@ class AskForConsent:
     how: str = attrs.field(default="", repr=False)
     found: tuple[str, ...] = ()
     accept: str = attrs.field(default="", repr=False)
+    unproved: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -170,6 +172,7 @@ class AnswerQuestion:
         answers: Yes or no by channel and purpose. A choice that is missing stays unanswered.
         line: The line the question was sent to. The answer proves that the person reads what is sent there.
         reply: The words of the message that answered it; empty for an answer through the link.
+        also: Other questions that a refusal by message answers as well, because it does not say which one it means.
         language: The language of the page it was answered on; empty for none.
         hold: Whether a yes must be confirmed before it counts, because a program may have sent it so soon.
     """
@@ -179,6 +182,7 @@ class AnswerQuestion:
     line: int
     code: str = ""
     reply: str = attrs.field(default="", repr=False)
+    also: tuple[str, ...] = ()
     language: str = ""
     hold: bool = False
     context: Context = attrs.field(factory=Context, repr=False)
@@ -398,6 +402,7 @@ class Stop:
         through: How it reached us, or what kind of stop it is. That someone died or has gone away is recorded as that,
             and as no objection.
         at: When it was made; None for now.
+        shared: As in :class:`events.Stopped`.
     """
 
     objection: bool
@@ -410,6 +415,7 @@ class Stop:
     link: events.LinkKind | None = None
     code: str = ""
     through: events.Through | None = None
+    shared: bool = False
     how: str = attrs.field(default="", repr=False)
     context: Context = attrs.field(factory=Context, repr=False)
 
@@ -510,6 +516,7 @@ class RecordDelivery:
         permanent: Of a failure: as for an outcome.
         at: When it happened, by the provider's clock.
         detail: The provider's words.
+        shared: Of a stop: as in :class:`events.Stopped`.
     """
 
     status: DeliveryStatus
@@ -523,18 +530,23 @@ class RecordDelivery:
     provider_code: str = ""
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     detail: str = attrs.field(default="", repr=False)
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class RecordMessage:
     """
     Record a message from the person that neither answers a question nor stops anything.
+
+    Attributes:
+        shared: As in :class:`events.MessageReceived`.
     """
 
     channel: Channel
     line: int
     meaning: events.Meaning
     backend: str = ""
+    shared: bool = False
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     text: str = attrs.field(repr=False)
 

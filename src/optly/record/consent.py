@@ -298,6 +298,9 @@ def _with_line(lines: Sequence[Line], number: int, *, removed: bool) -> tuple[Li
 
 def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: int) -> Standing:
     question = _written(Question, event, id=event.question, asked_at=event.occurred_at, seq=seq)
+    if event.unproved:
+        # Whoever filled in the form may be anyone: it stands beside the others, and each is answered in its own words.
+        return attrs.evolve(standing, **_recorded(standing, event, seq), questions=(*standing.questions, question))
     # A newer question replaces every open one that shares a choice with it: one wording at a time can be agreed to.
     asked = _scopes(event, seq)
     return attrs.evolve(
@@ -313,12 +316,15 @@ def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: 
 
 def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Standing:
     held = [_written(HeldAnswer, event, choice=choice, at=event.occurred_at) for choice in event.choices]
+    # It may be a program's answer: what waits to be confirmed through another link goes on waiting.
+    others = [answer for answer in standing.held if answer.code != event.code]
+    again = _still_held([answer for answer in standing.held if answer.code == event.code], _scopes(event, seq))
     return attrs.evolve(
         standing,
         **_recorded(standing, event, seq),
         # The question is used up, although nothing is agreed to yet. Other questions about the same stay open.
         questions=_close(standing.questions, event.question, (), event.recorded_at),
-        held=(*_still_held(standing.held, _scopes(event, seq)), *held),
+        held=(*others, *again, *held),
     )
 
 
@@ -1079,12 +1085,27 @@ def _answer_question(command: commands.AnswerQuestion, standing: Standing, now: 
         standing,
         now,
         yes=[choice for choice, answer in answered if answer],
-        no=[choice for choice, answer in answered if not answer],
+        no=_each_scope_once(
+            [
+                *(choice for choice, answer in answered if not answer),
+                *(c for q in standing.questions if q.id in command.also for c in q.choices if c.line in present),
+            ]
+        ),
         question=question.id,
         link=None if command.reply else LinkKind.QUESTION,
         reply=command.reply,
         hold_until=question.expires_at if command.hold else None,
     )
+
+
+def _each_scope_once(choices: Iterable[Choice]) -> list[Choice]:
+    """
+    Return the first of the choices that differ in nothing but their words.
+    """
+    found: dict[tuple[Channel, str, int], Choice] = {}
+    for choice in choices:
+        found.setdefault((choice.channel, choice.purpose, choice.line), choice)
+    return list(found.values())
 
 
 def check_open(question: Question, now: datetime) -> None:
@@ -1461,8 +1482,15 @@ def _stopped_through(
     Return the objection, to every kind of message on a line, that a provider reports.
     """
     channels = stopped_with(command.channel)
+    shared = isinstance(command, commands.RecordDelivery) and command.shared
     stop = commands.Stop(
-        objection=True, channels=channels, line=command.line, at=at, actor=Actor.PROVIDER, through=through
+        objection=True,
+        channels=channels,
+        line=command.line,
+        at=at,
+        actor=Actor.PROVIDER,
+        through=through,
+        shared=shared,
     )
     return _stop(stop, standing, now)
 

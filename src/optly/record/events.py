@@ -475,6 +475,7 @@ class ConsentRequested(Happened):
         solicited_at: When the person asked for the question, if that was the reason.
         remind_at: When one reminder is sent if they have not answered by then; None for no reminder.
         found: What was found in the words, as in :class:`Reading`.
+        unproved: Whether it is asked because somebody typed the address into a form, who may be anyone.
     """
 
     question: str
@@ -489,6 +490,7 @@ class ConsentRequested(Happened):
     solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
     found: tuple[str, ...] = ()
+    unproved: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -629,12 +631,16 @@ class Meaning(StrEnum):
 class MessageReceived(Happened):
     """
     The person wrote something that neither answers a question nor stops anything. Its words are in the slot ``text_N``.
+
+    Attributes:
+        shared: Whether several people had the line it came from, so that nobody knows who of them wrote.
     """
 
     channel: Channel
     line: int
     meaning: Meaning
     backend: str = ""
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -786,6 +792,7 @@ class Stopped(Happened):
             no more than that. What the person wrote is in the slot ``how_N``.
         organisation: Key of the organisation it was made to, if that is another than the one that keeps this record. It
             covers what is sent by or at the instigation of that one.
+        shared: Whether several people had the line it came from, so that nobody knows who of them it was.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -795,6 +802,7 @@ class Stopped(Happened):
     code: str = ""
     through: Through | None = None
     organisation: str | None = None
+    shared: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -342,6 +342,7 @@ class Question:
         closed_at: When it was answered or superseded.
         solicited_at: When the person asked for the question, if that is why it was allowed.
         delivered_at: When its message arrived, if a provider reported that.
+        unproved: Whether it was asked because somebody typed the address into a form, who may be anyone.
     """
 
     id: str
@@ -356,6 +357,7 @@ class Question:
     solicited_at: datetime | None = None
     delivered_at: datetime | None = None
     seq: int
+    unproved: bool = False
 
 
 @attrs.frozen(kw_only=True)

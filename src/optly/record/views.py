@@ -13,7 +13,7 @@ import attrs
 
 from optly.contacts import Address, AddressKind, Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
-from optly.record.events import Choice, ComplaintReceived, Event, LinkKind
+from optly.record.events import Choice, ComplaintReceived, Event, LinkKind, MessageReceived, Stopped
 from optly.record.standing import Standing
 
 
@@ -153,16 +153,24 @@ class History:
     lines: Mapping[int, str] = attrs.field(repr=False)
 
 
+def is_shared(event: Event) -> bool:
+    """
+    Whether nobody knows which of several holders of a line caused an event.
+    """
+    return isinstance(event, MessageReceived | Stopped) and event.shared
+
+
 def without_values(happened: Iterable[Event], hidden: Container[int]) -> tuple[Event, ...]:
     """
-    Return events without the personal values of those about a line that is *hidden*, and of those that answer a
-    complaint made through one.
+    Return events without the personal values of those about a line that is *hidden*, of those that answer a complaint
+    made through one, and of those that another holder of a line may have caused.
     """
     shown: list[Event] = []
     private: set[str] = set()
     for event in happened:
         complaint = getattr(event, "complaint", None)
-        if any(line in hidden for line in _lines(event)) or (complaint is not None and complaint in private):
+        private_too = is_shared(event) or (complaint is not None and complaint in private)
+        if private_too or any(line in hidden for line in _lines(event)):
             event = attrs.evolve(event, personal={})
             if isinstance(event, ComplaintReceived):
                 private.add(event.complaint)

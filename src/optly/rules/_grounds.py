@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import IntEnum
-from functools import partial
+from functools import cache, lru_cache, partial
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Final
 
@@ -72,12 +73,11 @@ def _answer(
     Return the answer under *regulation*, which rests on the other provisions too.
     """
     edition = edition_at(communication.at)
-    named = regulation.split("; ")
     return Decision(
         allowed=allowed,
         reason=reason,
         regulation=regulation,
-        also=tuple([provision for provision in dict.fromkeys(also) if provision not in named]),
+        also=_further(regulation, also),
         channel=communication.channel,
         purpose=communication.purpose,
         title=communication.title,
@@ -96,6 +96,15 @@ def _answer(
         duties=duties,
         through=through,
     )
+
+
+@lru_cache(maxsize=512)
+def _further(regulation: str, also: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Return the further provisions, each once, without those that *regulation* names.
+    """
+    named = regulation.split("; ")
+    return tuple([provision for provision in dict.fromkeys(also) if provision not in named])
 
 
 allow: Final = partial(_answer, allowed=True)
@@ -131,7 +140,7 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     """
     line, purpose, at, parties = communication.line or 0, communication.purpose, communication.at, communication.parties
     latest = standing.stop(communication.channel, purpose, line, at, parties=parties)
-    for channel, number in (*((channel, line) for channel in channels), *communication.asks):
+    for channel, number in chain(zip(channels, repeat(line)), communication.asks):
         stop = standing.stop(channel, purpose, number, at, parties=parties)
         if stop is not None and (latest is None or latest.at < stop.at):
             latest = stop
@@ -224,6 +233,11 @@ def without_spent_wish(communication: Communication, standing: Standing, within:
     return communication
 
 
+@cache
+def _at_least(months: int) -> timedelta:
+    return timedelta(days=months * _SHORTEST_MONTH)
+
+
 def set_aside_old(
     communication: Communication, standing: Standing, first_contact_months: int, dormant_months: int | None
 ) -> Standing:
@@ -238,8 +252,8 @@ def set_aside_old(
         return standing
     soonest = first_contact_months if dormant_months is None else min(first_contact_months, dormant_months)
     # Counting months takes time, and a consent younger than so many of the shortest cannot be too old.
-    aged = communication.at - timedelta(days=soonest * _SHORTEST_MONTH)
-    if all(consent.at > aged for consent in standing.consents):
+    aged = communication.at - _at_least(soonest)
+    if not [consent for consent in standing.consents if consent.at <= aged]:
         return standing
     kept: list[StandingConsent] = []
     old: list[StandingConsent] = []

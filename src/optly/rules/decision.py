@@ -174,7 +174,7 @@ PARTS: Final[Mapping[str, str]] = {
     "refusal_cost": "It costs, or may cost, more than sending a message to refuse.",
     "gives_stop_address": "The message is not known to give an address to ask for it to stop.",
     "dated": "It is not known when the details were collected.",
-    "charity": "The sender is not a charity that may rely on this.",
+    "charity": "The sender is not, or is not known to be, a charity that may rely on this.",
     "collected_at": "The details were collected before 5 February 2026, when the law began to allow this.",
     "charitable_only": "The message does, or may do, more than further the charity’s own purposes.",
     "engagement": "The person neither showed interest in the charity’s purposes nor supported them.",
@@ -287,8 +287,9 @@ _NAMED: Final[Mapping[str, str]] = {
     fact: f"A yes from {{who}} to {{what}} that names the organisation {named}, given on this line beforehand."
     for fact, named in (("organisations", "this is for"), ("sender", "that calls"))
 }
-# What would change it without a yes, where it was not said what the message is.
+# What would change it without a yes, where it was not said what the message or its sender is.
 _WITHOUT: Final[Mapping[str, str]] = {
+    "charity": "Saying that the sender is a charity that may rely on this, if that is true.",
     "promotional": "Leaving out whatever it promotes, and saying so.",
     "call.claims_management": "Saying that the call is not about claims management, if that is true.",
     "call.pensions": "Saying that the call is not about pensions, if that is true.",
@@ -379,6 +380,8 @@ class Decision:
             for code in self.failed:
                 if code in _NAMED:
                     return _NAMED[code]
+        if "charity" in self.failed:
+            return _REMEDIES[Reason.NO_CONSENT]
         otherwise = None if self.through is None else _LIFTED_OTHERWISE.get(self.through)
         return otherwise or _REMEDIES.get(self.reason, "")
 

@@ -419,9 +419,9 @@ def _incomplete(
 
 def _best(decisions: Iterable[Decision]) -> Decision | None:
     """
-    Return the permission among *decisions*, or else the refusal that wants least.
+    Return the permission among *decisions*, or else the refusal that wants least of what the sender can have.
     """
-    return min(decisions, key=lambda decision: len(decision.failed), default=None)
+    return min(decisions, key=lambda decision: ("charity" in decision.failed, len(decision.failed)), default=None)
 
 
 def _refusal_in_message(provision: str, communication: Communication) -> tuple[_Condition, ...]:
@@ -497,8 +497,11 @@ def charity_soft_opt_in(communication: Communication, standing: Standing) -> Dec
 
 def _by_charity(communication: Communication, standing: Standing, known: StandingCharitySoftOptIn) -> Decision:
     charity = communication.charity
+    if charity is None or not charity.qualifies:
+        # To anyone else, such as a community interest company, the exception is not open, whatever else is there.
+        reason, evidence = Reason.SOFT_OPT_IN_INCOMPLETE, (known.seq,)
+        return refuse(communication, standing, reason, "22(5)", "22(2)", evidence=evidence, failed=("charity",))
     conditions = (
-        ("22(5)", "charity", charity is not None and charity.qualifies),
         ("22(3A)", "collected_at", known.dated and known.at >= CHARITIES_SINCE),
         ("22(3A)(a)", "charitable_only", communication.charitable_only),
         ("22(3A)(b)", "obtained_by", known.obtained_by == communication.responsible),
@@ -511,7 +514,6 @@ def _by_charity(communication: Communication, standing: Standing, known: Standin
     ground = _softly(communication, standing, known.seq, Reason.CHARITY_SOFT_OPT_IN, "22(3A)", conditions)
     if not ground:
         return ground
-    assert charity is not None
     # Whether a charity that is in no register is one is for the definition to say.
     return ground if charity.registered else attrs.evolve(ground, also=("22(5)", *ground.also))
 

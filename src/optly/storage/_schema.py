@@ -97,6 +97,8 @@ outbox = _table(
     Column("due_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
     Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("token", _binary(16), nullable=False),
     Column("body", _blob(), nullable=False),
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)

@@ -12,7 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Dialect, Table, and_, bindparam, case, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Dialect,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
@@ -47,14 +62,21 @@ _of_message = (
 _claimed = (
     *_of_message,
     t.outbox.c.state.in_([_state(MessageState.SENDING), _state(MessageState.IN_DOUBT)]),
-    _is(t.outbox.c.attempts, "claimed"),
+    _is(t.outbox.c.token, "token_"),
 )
+_counted: Mapping[str, ColumnElement[Any]] = {
+    "lease_until": literal_column("NULL"),
+    "attempts": bindparam("attempts_"),
+    "tries": bindparam("tries_"),
+}
 _message = (
     t.outbox.c.subject_id,
     t.outbox.c.message_id,
     t.outbox.c.channel,
     t.outbox.c.due_at,
     t.outbox.c.attempts,
+    t.outbox.c.tries,
+    t.outbox.c.token,
     t.outbox.c.body,
 )
 _live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
@@ -131,21 +153,17 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(*_of_message, t.outbox.c.state == _state(MessageState.QUEUED), t.outbox.c.due_at <= bindparam("now"))
     .values(
         state=_state(MessageState.SENDING),
-        attempts=t.outbox.c.attempts + literal_column("1"),
+        token=bindparam("token_"),
         lease_until=bindparam("until"),
     ),
-    "finish": update(t.outbox)
-    .where(*_claimed)
-    .values(state=bindparam("state_"), lease_until=literal_column("NULL"), body=bindparam("empty")),
+    "finish": update(t.outbox).where(*_claimed).values(state=bindparam("state_"), body=bindparam("empty"), **_counted),
     "forget_message": delete(t.outbox).where(*_claimed),
-    "doubt": update(t.outbox)
-    .where(*_claimed)
-    .values(state=_state(MessageState.IN_DOUBT), lease_until=literal_column("NULL")),
+    "doubt": update(t.outbox).where(*_claimed).values(state=_state(MessageState.IN_DOUBT), **_counted),
     "requeue": update(t.outbox)
     .where(*_claimed)
     .values(
         state=_state(MessageState.QUEUED),
-        lease_until=literal_column("NULL"),
+        **_counted,
         due_at=func.coalesce(bindparam("again_at", type_=t.outbox.c.due_at.type), t.outbox.c.due_at),
     ),
     "due": select(*_message)
@@ -218,25 +236,40 @@ def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
     return column.in_([bindparam(f"key_{n}") for n in range(count)])
 
 
+_identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
+_suppression = (t.suppressions.c.idkey, t.suppressions.c.key_version, t.suppressions.c.scope, t.suppressions.c.at)
+_head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
+
+
+def _found(count: int, *, joined: bool) -> ClauseElement:
+    """
+    Return one statement for all there is about idkeys: a row for each holder, with the head, and for each suppression.
+
+    Args:
+        joined: Whether holders come with their heads. A database that is spread over servers cannot join the two.
+    """
+    of_holder, none = (_head if joined else ()), null()
+    holders = select(*_identifier, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
+    if joined:
+        holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
+    idkey, key_version, *of_suppression = _suppression
+    suppressions = select(idkey, key_version, none, none, *of_suppression, *[none for _ in of_holder])
+    return union_all(holders, suppressions.where(_any_of(t.suppressions.c.idkey, count)))
+
+
 LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
-    "heads": lambda count: select(
-        t.heads.c.subject_id, t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version
-    ).where(_any_of(t.heads.c.subject_id, count)),
+    "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
     ),
     "personal": lambda count: select(
         t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
     ).where(_any_of(t.personal.c.subject_id, count)),
-    "identifiers": lambda count: select(
-        t.identifiers.c.idkey, t.identifiers.c.subject_id, t.identifiers.c.line, t.identifiers.c.key_version
-    ).where(_any_of(t.identifiers.c.idkey, count)),
+    "found": lambda count: _found(count, joined=True),
+    "found_apart": lambda count: _found(count, joined=False),
     "references": lambda count: select(t.references.c.idkey, t.references.c.subject_id).where(
         _any_of(t.references.c.idkey, count)
     ),
-    "suppressions": lambda count: select(
-        t.suppressions.c.idkey, t.suppressions.c.scope, t.suppressions.c.at, t.suppressions.c.key_version
-    ).where(_any_of(t.suppressions.c.idkey, count)),
     "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
         _any_of(t.wordings.c.digest, count)
     ),
@@ -334,4 +367,4 @@ class Statements:
         padded = [*keys, *[keys[-1]] * (count - len(keys))]
         if compiled.order is None:
             return compiled.sql, {f"key_{n}": key for n, key in enumerate(padded)}
-        return compiled.sql, padded
+        return compiled.sql, padded * (len(compiled.order) // count)

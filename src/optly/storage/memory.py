@@ -45,6 +45,16 @@ class Contact:
     def version(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    def head(self) -> protocols.Head:
+        version = self.version
+        return protocols.Head(
+            organisation=self.organisation,
+            version=version,
+            hash=self.hash,
+            snapshot=self.snapshot,
+            snapshot_version=version,
+        )
+
 
 @attrs.frozen
 class Queued:
@@ -118,14 +128,18 @@ class MemoryStorage:
     def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
         holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
+        heads: dict[bytes, protocols.Head] = {}
         with self._reading:
             for idkey in dict.fromkeys(idkeys):
                 if found := self._state.holders.get(idkey):
                     rows = [*found.values()]
                     holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
+                    for row in rows:
+                        if contact := self._state.contacts.get(row.subject):
+                            heads[row.subject] = contact.head()
                 if stops := self._state.suppressions.get(idkey):
                     suppressions += stops.values()
-        return protocols.Found(holders, suppressions)
+        return protocols.Found(holders, suppressions, heads)
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         with self._reading:
@@ -137,17 +151,7 @@ class MemoryStorage:
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         with self._reading:
-            return {
-                subject: protocols.Head(
-                    organisation=contact.organisation,
-                    version=contact.version,
-                    hash=contact.hash,
-                    snapshot=contact.snapshot,
-                    snapshot_version=contact.version,
-                )
-                for subject in subjects
-                if (contact := self._state.contacts.get(subject))
-            }
+            return {subject: contact.head() for subject in subjects if (contact := self._state.contacts.get(subject))}
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
         with self._reading:
@@ -242,7 +246,7 @@ class MemoryStorage:
                 queued = self._state.outbox.get(name)
                 if queued is None or queued.state is not protocols.MessageState.QUEUED or queued.message.due_at > now:
                     continue
-                message = attrs.evolve(queued.message, attempts=queued.message.attempts + 1)
+                message = attrs.evolve(queued.message, token=claim.token)
                 self._state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.SENDING, until)
                 self._state.codes.update((code.key, code) for code in claim.codes)
                 claimed.append(message)
@@ -412,7 +416,7 @@ def _is_claimed(state: State, settlement: protocols.Settlement) -> bool:
     return (
         queued is not None
         and queued.state in (protocols.MessageState.SENDING, protocols.MessageState.IN_DOUBT)
-        and queued.message.attempts == settlement.attempts
+        and queued.message.token == settlement.token
     )
 
 
@@ -532,11 +536,12 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
+    message = attrs.evolve(queued.message, attempts=settlement.attempts, tries=settlement.tries)
     if settlement.state is protocols.MessageState.QUEUED:
-        message = attrs.evolve(queued.message, due_at=settlement.due_at or queued.message.due_at)
+        message = attrs.evolve(message, due_at=settlement.due_at or message.due_at)
         state.outbox[name] = Queued(queued.organisation, message)
     elif settlement.state is protocols.MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, queued.message, protocols.MessageState.IN_DOUBT)
+        state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        message = attrs.evolve(queued.message, body=b"")
+        message = attrs.evolve(message, body=b"")
         state.settled[name] = Queued(queued.organisation, message, settlement.state)

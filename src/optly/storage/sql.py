@@ -43,15 +43,23 @@ class SQLStorage:
         connections: How many connections this store has open at once, at most. Other calls wait for one.
         wait: How long a call waits for a free connection, and how long for a lock or another writer, before it raises
             `StorageUnavailableError`. On a server, the lock timeout of the host's own engine is left as it is.
+        distributed: That the tables are spread over several servers, as by Citus, which joins those of contacts and
+            those of addresses in no statement. An address is then looked up in two statements rather than one.
 
     Raises:
         ConfigurationError: The database is not supported, its driver is missing, or a number makes no sense.
     """
 
     def __init__(
-        self, url_or_engine: str | URL | Engine, *, connections: int = 15, wait: timedelta = timedelta(seconds=10)
+        self,
+        url_or_engine: str | URL | Engine,
+        *,
+        connections: int = 15,
+        wait: timedelta = timedelta(seconds=10),
+        distributed: bool = False,
     ) -> None:
         self._database = Database(url_or_engine, connections=connections, wait=wait)
+        self._distributed = distributed
 
     def close(self) -> None:
         self._database.close()
@@ -60,18 +68,25 @@ class SQLStorage:
 
     def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
         def work(session: Session) -> protocols.Found:
-            # In this order: an erasure between the two leaves a suppression where an identifier was.
             holders: dict[bytes, list[protocols.Identifier]] = {}
-            for idkey, subject, line, version in session.lookup("identifiers", idkeys):
-                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=version)
+            suppressions: list[protocols.Suppression] = []
+            heads: dict[bytes, protocols.Head] = {}
+            name = "found_apart" if self._distributed else "found"
+            for idkey, key, subject, line, scope, at, *head in session.lookup(name, idkeys):
+                if subject is None:
+                    suppressions.append(
+                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key)
+                    )
+                    continue
+                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key)
                 holders.setdefault(idkey, []).append(identifier)
+                if head and head[0] is not None:
+                    heads[subject] = _head(*head)
             for several in holders.values():
                 several.sort(key=_subject)
-            suppressions = [
-                protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=version)
-                for idkey, scope, at, version in session.lookup("suppressions", idkeys)
-            ]
-            return protocols.Found(holders, suppressions)
+            if self._distributed:
+                heads = _heads(session, [holder.subject for several in holders.values() for holder in several])
+            return protocols.Found(holders, suppressions, heads)
 
         return self._database.read(work)
 
@@ -79,19 +94,7 @@ class SQLStorage:
         return self._database.read(lambda session: dict(session.lookup("references", idkeys)))
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
-        def work(session: Session) -> Mapping[bytes, protocols.Head]:
-            return {
-                subject: protocols.Head(
-                    organisation=organisation,
-                    version=last or 0,
-                    hash=hash_,
-                    snapshot=snapshot,
-                    snapshot_version=version,
-                )
-                for subject, organisation, last, hash_, snapshot, version in session.lookup("heads", subjects)
-            }
-
-        return self._database.read(work)
+        return self._database.read(lambda session: _heads(session, subjects))
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
         rows = self._database.read(lambda session: session.rows("events", contact=subject))
@@ -324,7 +327,7 @@ def _text(value: object) -> str | None:
 
 
 def _message(
-    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, body: bytes
+    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, tries: int, token: bytes, body: bytes
 ) -> protocols.OutboxMessage:
     return protocols.OutboxMessage(
         subject=subject,
@@ -332,6 +335,8 @@ def _message(
         channel=Channel(channel),
         due_at=from_micros(due_at),
         attempts=attempts,
+        tries=tries,
+        token=token,
         body=body,
     )
 
@@ -380,12 +385,14 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "due_at": to_micros(message.due_at),
         "lease_until": None,
         "attempts": message.attempts,
+        "tries": message.tries,
+        "token": message.token,
         "body": message.body,
     }
 
 
-def _binds(item: protocols.Claim | protocols.Settlement) -> dict[str, bytes]:
-    return {"contact": item.subject, "message": item.message}
+def _binds(item: protocols.Claim | protocols.Settlement) -> dict[str, Any]:
+    return {"contact": item.subject, "message": item.message, "token_": item.token}
 
 
 def _enqueue(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -398,7 +405,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     """
     requeue, doubt, finish, forget = [], [], [], []
     for settlement in sorted(settlements, key=_key):
-        claim = {**_binds(settlement), "claimed": settlement.attempts}
+        claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
             case protocols.MessageState.QUEUED:
                 again_at = None if settlement.due_at is None else to_micros(settlement.due_at)
@@ -411,6 +418,19 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
                 finish.append({**claim, "state_": settlement.state.value, "empty": b""})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
     return sum(session.change_each(name, each) for name, each in rows.items())
+
+
+# ---- heads
+
+
+def _head(organisation: str, last: int | None, hash_: bytes, snapshot: bytes, version: int) -> protocols.Head:
+    return protocols.Head(
+        organisation=organisation, version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version
+    )
+
+
+def _heads(session: Session, subjects: Sequence[bytes]) -> dict[bytes, protocols.Head]:
+    return {subject: _head(*head) for subject, *head in session.lookup("heads", subjects)}
 
 
 # ---- the one writing operation

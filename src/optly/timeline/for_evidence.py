@@ -12,10 +12,11 @@ import attrs
 from optly.contacts import Channel, Wording
 from optly.record import events
 from optly.record.complaint_references import reference_of
-from optly.record.events import Choice, Event, Through
+from optly.record.events import Actor, Choice, Event, Through
 from optly.record.ledger import Entry
+from optly.record.views import is_shared
 from optly.rendering import render
-from optly.timeline.phrases import PROVES, WHO, phrase
+from optly.timeline.phrases import A_HOLDER, PROVES, WHO, phrase
 
 _THROUGH = {
     Through.REPLY: "a message from the person",
@@ -133,7 +134,7 @@ def _describe(entry: Entry, event: Event, wordings: Mapping[str, Wording]) -> Ha
         what=phrase(event).evidence,
         occurred_at=event.occurred_at,
         recorded_at=event.recorded_at,
-        who=WHO[event.actor],
+        who=A_HOLDER if is_shared(event) and event.actor is Actor.PERSON else WHO[event.actor],
         proves=PROVES[event.grade],
         hash=entry.hash.hex(),
         facts=_facts(event),
@@ -176,7 +177,8 @@ def _facts(event: Event) -> dict[str, str]:
             facts["Channels"] = ", ".join(event.channels) or "all"
             facts["Purposes"] = ", ".join(event.purposes) or "all"
             if event.through is not None:
-                facts["Through"] = _THROUGH[event.through]
+                replied = event.shared and event.through is Through.REPLY
+                facts["Through"] = f"a message from {A_HOLDER}" if replied else _THROUGH[event.through]
         case events.ComplaintReceived():
             facts["Acknowledge by"] = event.acknowledge_by.isoformat()
         case events.AnswerHeld():

@@ -37,6 +37,9 @@ WHO: Final = {
     Actor.SYSTEM: "the system",
 }
 
+# Who, where several people have the line that something came from.
+A_HOLDER: Final = "one of those who have the address or number"
+
 PROVES: Final = {
     Grade.A: "the person's own act, through a link sent to this address or number",
     Grade.B: "seen by the system, or the person's own act in a session the host vouches for",
@@ -155,6 +158,11 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Message not delivered", N_("We could not deliver a message to you"))
         case events.MessageWithheld():
             return Phrase("Message withheld: no longer permitted", N_("We decided not to send you a message"))
+        case events.MessageReceived() if event.shared:
+            return Phrase(
+                f"One of several holders of the line wrote to the organisation {BY[event.channel]}",
+                N_("You, or someone who shares your address or number, wrote to us"),
+            )
         case events.MessageReceived():
             return Phrase(f"Wrote to the organisation {BY[event.channel]}", N_("You wrote to us"))
         case events.LineFailed():
@@ -186,6 +194,11 @@ def phrase(event: Event) -> Phrase:
         case events.DomainObjectionRaised():
             return Phrase(
                 "Objected to marketing to a whole domain", N_("You asked us to stop marketing to a whole domain")
+            )
+        case events.ObjectionRaised() if event.shared:
+            return Phrase(
+                "One of several holders of the line objected to marketing",
+                N_("You, or someone who shares your address or number, asked us to stop marketing"),
             )
         case events.ObjectionRaised() if event.through in _OBJECTED:
             return _OBJECTED[event.through]

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Any
 
 import click
 
 from optly.cli._app import with_manager
+from optly.cli._contacts import contact_with_id
+from optly.cli._files import words_or_input
 from optly.cli._options import INSTANT, one_of
 from optly.cli._terminal import Terminal, print_json
 from optly.cli.check.answer import Answer
@@ -54,6 +55,9 @@ class _WithSections(click.Command):
     show_default=True,
     help="Kind of message.",
 )
+@click.option(
+    "--line", type=int, metavar="NUMBER", help="Number of the line, for a contact with several for the channel."
+)
 @click.option("--at", help="Decide for this instant, from the record as it was then. By default now.", **INSTANT)
 @click.option("as_json", "--json", is_flag=True, help="Print the decision as JSON.")
 @fact_options
@@ -64,6 +68,7 @@ def command(
     channel: str,
     purposes: tuple[str, ...],
     kind: str,
+    line: int | None,
     at: datetime | None,
     as_json: bool,
     **facts: Any,
@@ -72,13 +77,19 @@ def command(
     Show whether a marketing message may be sent or a call made, and why.
 
     ADDRESS is an email address, a telephone number, a postal address with commas between its lines, or service:name
-    for an account. Use - to read it from standard input, which keeps it out of the process list and shell history.
+    for an account. With the id of a contact in its place, the permissions of that contact alone count. Use - to read
+    it from standard input, which keeps it out of the process list and shell history.
 
     The exit code is 0 if it is allowed, 1 if it is refused, 2 for wrong usage, and 3 if the database could not be
     reached. Nothing is changed and nothing is sent. No answer is legal advice.
     """
-    who = sys.stdin.read().strip() if address == ("-",) else " ".join(address)
-    decision = manager.check(who, Channel(channel), purposes, kind=MessageKind(kind), at=at, **gather(facts))
+    who = words_or_input(address, "ADDRESS")
+    contact = contact_with_id(who)
+    if line is not None and contact is None:
+        raise click.BadParameter("an address is itself the line: give the id of a contact", param_hint="--line")
+    decision = manager.check(
+        contact or who, Channel(channel), purposes, kind=MessageKind(kind), at=at, line=line, **gather(facts)
+    )
     answer = Answer.about(decision, manager, facts)
     if as_json:
         print_json(answer.as_json())

@@ -127,19 +127,26 @@ class AppState:
         """
         return self._open().pages(environ, start_response)
 
-    def preferences_url(self, contact: Contact, channel: Channel | str = Channel.EMAIL) -> str:
+    def preferences_url(
+        self, contact: Contact, channel: Channel | str = Channel.EMAIL, *, line: int | None = None
+    ) -> str:
         """
         Make a MyOptly link for a contact, like `ConsentManager.link`. Each call makes a new one.
         """
-        return self.manager.link(contact, channel)
+        return self.manager.link(contact, channel, line=line)
 
     def unsubscribe_url(
-        self, contact: Contact, purpose: str | None = None, channel: Channel | str = Channel.EMAIL
+        self,
+        contact: Contact,
+        purpose: str | None = None,
+        channel: Channel | str = Channel.EMAIL,
+        *,
+        line: int | None = None,
     ) -> str:
         """
         Return the URL of the page where a contact stops messages for *purpose*, or for every purpose.
         """
-        headers = self.manager.unsubscribe_headers(contact, purpose, channel=channel)
+        headers = self.manager.unsubscribe_headers(contact, purpose, channel=channel, line=line)
         return headers["List-Unsubscribe"].strip("<>")
 
 

@@ -116,14 +116,20 @@ def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers") -> Suppr
 
 
 def claim_of(message: OutboxMessage, *codes: StoredCode) -> Claim:
-    return Claim(subject=message.subject, message=message.message, codes=codes)
+    return Claim(subject=message.subject, message=message.message, token=os.urandom(16), codes=codes)
 
 
 def settlement(
     message: OutboxMessage, state: MessageState = MessageState.ACCEPTED, due_at: datetime | None = None
 ) -> Settlement:
     return Settlement(
-        subject=message.subject, message=message.message, attempts=message.attempts, state=state, due_at=due_at
+        subject=message.subject,
+        message=message.message,
+        token=message.token,
+        attempts=message.attempts,
+        tries=message.tries,
+        state=state,
+        due_at=due_at,
     )
 
 

@@ -55,14 +55,14 @@ class ContactsContract(Contract):
         assert list(storage.subjects(organisation)) == []
         assert not storage.committed(key(), key())
         found = storage.find([key()])
-        assert (found.holders, list(found.suppressions)) == ({}, [])
+        assert (found.holders, list(found.suppressions), found.heads) == ({}, [], {})
 
     def test_nothing_is_found_for_nothing(self, storage: Storage) -> None:
         """
         An empty list is not a special case for the caller.
         """
         found = storage.find([])
-        assert (found.holders, list(found.suppressions)) == ({}, [])
+        assert (found.holders, list(found.suppressions), found.heads) == ({}, [], {})
         assert storage.load([]) == {}
         assert storage.wordings([]) == {}
         assert list(storage.claim([], NOW, NOW)) == []
@@ -141,6 +141,7 @@ class ContactsContract(Contract):
         assert sorted(idkeys) == sorted(row.idkey for row in found.suppressions)
         subjects = [contact.subject for contact in contacts]
         assert set(subjects) == set(storage.load([*subjects, *wanted]))
+        assert found.heads == storage.load(subjects)
 
     def test_a_change_decided_on_another_version_is_refused(self, storage: Storage, ada: Contact) -> None:
         """
@@ -233,6 +234,21 @@ class ContactsContract(Contract):
         storage.append([eve.commit(identifiers=[eve.identifier(key()), eve.identifier(idkey, 2)])])
         both = sorted([ada.identifier(idkey), eve.identifier(idkey, 2)], key=lambda row: row.subject)
         assert both == storage.find([idkey]).holders[idkey]
+
+    def test_holders_are_found_with_their_heads(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        As `load` returns them, after each change, and for each holder of a shared address once.
+        """
+        idkey, other = key(), key()
+        storage.append([ada.commit(identifiers=[ada.identifier(idkey), ada.identifier(other, 2)])])
+        storage.append([eve.commit(identifiers=[eve.identifier(idkey)])])
+        both = [ada.subject, eve.subject]
+        assert storage.find([idkey, other, key()]).heads == storage.load(both)
+        storage.append([ada.commit(), eve.commit(suppressions=[stop(idkey)])])
+        found = storage.find([idkey])
+        assert found.heads == storage.load(both)
+        assert {subject: head.version for subject, head in found.heads.items()} == dict.fromkeys(both, 2)
+        assert storage.find([other]).heads == storage.load([ada.subject])
 
     def test_a_reference_has_one_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """

@@ -33,14 +33,15 @@ class OutboxContract(Contract):
 
     def test_a_message_is_claimed_once(self, storage: Storage, ada: Contact) -> None:
         """
-        The claim is counted, and a second caller gets nothing.
+        What is returned has the token of the claim, and a second caller gets nothing.
         """
         message = ada.message()
         storage.append([ada.commit(queue=[message])])
         claims = [claim_of(message), claim_of(ada.message())]
         assert list(storage.claim(claims, NOW - TICK, NOW)) == []
-        assert [attrs.evolve(message, attempts=1)] == list(storage.claim(claims, NOW, NOW + TICK))
-        assert list(storage.claim(claims, NOW + timedelta(days=1), NOW + timedelta(days=2))) == []
+        assert [attrs.evolve(message, token=claims[0].token)] == list(storage.claim(claims, NOW, NOW + TICK))
+        again = [claim_of(message)]
+        assert list(storage.claim(again, NOW + timedelta(days=1), NOW + timedelta(days=2))) == []
         assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
 
@@ -78,12 +79,11 @@ class OutboxContract(Contract):
         """
         first, second, waiting = ada.message(), ada.message(), ada.message(NOW + TICK)
         storage.append([ada.commit(queue=[first, second, waiting])])
-        storage.claim([claim_of(second)], NOW, NOW + TICK)
-        storage.claim([claim_of(first)], NOW, NOW + 2 * TICK)
+        both = [*storage.claim([claim_of(second)], NOW, NOW + TICK)]
+        both += storage.claim([claim_of(first)], NOW, NOW + 2 * TICK)
         assert list(storage.overdue(ada.organisation, NOW + TICK, 9)) == []
-        assert [attrs.evolve(second, attempts=1)] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
+        assert both[:1] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
         late = NOW + timedelta(days=1)
-        both = [attrs.evolve(second, attempts=1), attrs.evolve(first, attempts=1)]
         assert both == list(storage.overdue(ada.organisation, late, 9))
         assert both[:1] == list(storage.overdue(ada.organisation, late, 1))
         assert list(storage.overdue(f"{ada.organisation}2", late, 9)) == []
@@ -98,8 +98,9 @@ class OutboxContract(Contract):
         assert [email] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
         assert [sms] == list(storage.due(ada.organisation, Channel.SMS, NOW, 9))
         assert list(storage.due(ada.organisation, Channel.POST, NOW, 9)) == []
-        assert [attrs.evolve(sms, attempts=1)] == list(storage.claim([claim_of(sms)], NOW, NOW + TICK))
-        assert [attrs.evolve(sms, attempts=1)] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
+        (claimed,) = storage.claim([claim_of(sms)], NOW, NOW + TICK)
+        assert sms == attrs.evolve(claimed, token=b"")
+        assert [claimed] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
 
     @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SENDING])
     def test_a_doubt_is_kept_until_more_is_known(self, storage: Storage, ada: Contact, state: MessageState) -> None:
@@ -119,7 +120,7 @@ class OutboxContract(Contract):
         assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
         assert doubts[:1] == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 1))
         assert list(storage.messages(f"{ada.organisation}2", MessageState.IN_DOUBT, 9)) == []
-        storage.settle([settlement(attrs.evolve(doubts[0], attempts=2), state)])
+        storage.settle([settlement(attrs.evolve(doubts[0], token=key()), state)])
         assert doubts == list(storage.messages(ada.organisation, MessageState.IN_DOUBT, 9))
         storage.append([ada.commit(settle=[settlement(doubts[0], state)])])
         storage.settle([settlement(doubts[1], state)])
@@ -150,24 +151,40 @@ class OutboxContract(Contract):
         storage.append([ada.commit(queue=[message, kept])])
         sending = {m.message: m for m in storage.claim([claim_of(message), claim_of(kept)], NOW, NOW)}
         forgotten = attrs.evolve(settlement(sending[message.message], MessageState.WITHHELD), forget=True)
-        late = attrs.evolve(forgotten, message=kept.message, attempts=2)
+        late = attrs.evolve(forgotten, message=kept.message)
         storage.settle([forgotten, late])
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
         assert list(storage.messages(ada.organisation, MessageState.WITHHELD, 9)) == []
 
     def test_a_message_is_put_back(self, storage: Storage, ada: Contact) -> None:
         """
-        With its body, at its new time, and the next claim continues the count.
+        With its body, at its new time and with its new counts, which the next claim leaves as they are.
         """
         message = ada.message()
         storage.append([ada.commit(queue=[message])])
         (sending,) = storage.claim([claim_of(message)], NOW, NOW)
-        storage.settle([settlement(sending, MessageState.QUEUED, NOW + TICK)])
+        counted = attrs.evolve(sending, attempts=1, tries=2)
+        storage.settle([settlement(counted, MessageState.QUEUED, NOW + TICK)])
         assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
-        back = attrs.evolve(message, due_at=NOW + TICK, attempts=1)
+        back = attrs.evolve(counted, due_at=NOW + TICK)
         assert [back] == list(storage.due(ada.organisation, Channel.EMAIL, NOW + TICK, 9))
         assert list(storage.overdue(ada.organisation, NOW + timedelta(days=1), 9)) == []
-        assert [attrs.evolve(back, attempts=2)] == list(storage.claim([claim_of(message)], NOW + TICK, NOW))
+        again = claim_of(message)
+        assert [attrs.evolve(back, token=again.token)] == list(storage.claim([again], NOW + TICK, NOW))
+
+    def test_a_claim_that_was_cut_off_is_given_back(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Whoever has its token needs no answer to it. What another worker claimed first stays claimed.
+        """
+        mine, theirs = ada.message(), eve.message()
+        storage.append([ada.commit(queue=[mine]), eve.commit(queue=[theirs])])
+        (sending,) = storage.claim([claim_of(theirs)], NOW, NOW + TICK)
+        claims = [claim_of(mine), claim_of(theirs)]
+        storage.claim(claims, NOW, NOW + TICK)
+        wanted = [attrs.evolve(mine, token=claims[0].token), attrs.evolve(theirs, token=claims[1].token)]
+        storage.settle([settlement(message, MessageState.QUEUED) for message in wanted])
+        assert wanted[:1] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9))
+        assert [sending] == list(storage.overdue(ada.organisation, NOW + 2 * TICK, 9))
 
     def test_a_worker_that_was_too_slow_settles_nothing(self, storage: Storage, ada: Contact) -> None:
         """
@@ -253,11 +270,10 @@ class OutboxContract(Contract):
                 settlement(by_name[doubted.message], MessageState.IN_DOUBT),
             ]
         )
-        again = attrs.evolve(back, attempts=1, due_at=NOW + TICK)
+        again = attrs.evolve(by_name[back.message], due_at=NOW + TICK)
         assert {again.message, later.message} == {m.message for m in storage.due(organisation, Channel.EMAIL, late, 9)}
-        assert [attrs.evolve(done, attempts=1, body=b"")] == list(
-            storage.messages(organisation, MessageState.ACCEPTED, 9)
-        )
+        finished = attrs.evolve(by_name[done.message], body=b"")
+        assert [finished] == list(storage.messages(organisation, MessageState.ACCEPTED, 9))
         assert [by_name[doubted.message]] == list(storage.messages(organisation, MessageState.IN_DOUBT, 9))
         assert [by_name[dead.message]] == list(storage.overdue(organisation, late, 9))
         assert storage.backlog(organisation) == {

@@ -1,5 +1,7 @@
 """
-Update the catalogues after a sentence has changed: ``python -m optly.locale``.
+Update the catalogues after a sentence has changed.
+
+    python tools/catalogues.py       write ``optly.pot`` and the catalogues; exit with 1 if a sentence is untranslated
 
 ``optly.pot`` is rewritten from the code and the templates. In each catalogue a new sentence is added empty, to be
 translated, and one that is no longer used is dropped. Nothing is guessed: a new sentence does not get the
@@ -20,8 +22,8 @@ from babel.messages.pofile import read_po, write_po
 
 from optly.locale.i18n import LANGUAGES, SOURCE
 
-PACKAGE: Final = Path(__file__).parent.parent
-HERE: Final = Path(__file__).parent
+PACKAGE: Final = Path(__file__).parents[1] / "src" / "optly"
+HERE: Final = PACKAGE / "locale"
 
 _METHODS: Final = [("**.py", "python"), ("**/templates/**.j2", "jinja2")]
 _OPTIONS: Final = {"**/templates/**.j2": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}}

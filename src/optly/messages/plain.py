@@ -1,0 +1,137 @@
+"""
+Plain text, out of what arrives or is sent as something else. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+
+import attrs
+
+_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """
+    Return *text* without what a store cannot keep: control characters and halves of characters are replaced.
+    """
+    return _NOT_TEXT.sub("\ufffd", text)
+
+
+# ---- HTML
+
+_OLD: Final = f"\n{'_' * 20}\n"  # read as the line below which a mail is quoted without a mark
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)([^<>]*)>", re.IGNORECASE)
+_CLASS = re.compile(r"\bclass\s*=\s*[\"']?([\w -]*)", re.IGNORECASE)
+_NAMED = re.compile(r"\b(?:id|name)\s*=\s*[\"']?([\w-]*)", re.IGNORECASE)
+_LINK = re.compile(r"\bhref\s*=\s*[\"']?(https?://[^\s\"'<>]{1,1000})", re.IGNORECASE)
+_BREAKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr"})
+_HIDDEN = frozenset({"script", "style", "head", "title", "template"})
+# Of a div. What Gmail and Proton quote is in a blockquote, and what a person writes below that is in the same div.
+_QUOTES = frozenset({"yahoo_quoted", "quote", "quoted-content"})  # the last two are names, by GMX and mail.com
+_OLD_FROM_HERE = frozenset({"divRplyFwdMsg", "appendonsend"})
+
+
+def from_html(html: str) -> str:
+    """
+    Convert HTML to text, with the lines of a quote marked with ``>``, those of a quote within it with ``>>``, and the
+    address of a link behind it.
+
+    By hand, because the library's parser takes up to a minute for 64 KiB of hostile HTML, and fails on some.
+    """
+    visible = html.partition("<!--")[0] + "".join(part.partition("-->")[2] for part in html.split("<!--")[1:])
+    text = _Text()
+    inside, depth, quoted, read = "", 0, False, 0
+    for tag in _TAG.finditer(visible):
+        closes, name, attributes = tag[1], tag[2].lower(), tag[3]
+        text.add(
+            "" if inside in _HIDDEN and depth else visible[read : tag.start()], level=_level(inside, depth, quoted)
+        )
+        read = tag.end()
+        if depth:
+            depth += (-1 if closes else 1) if name == inside else 0
+            if not depth:
+                text.break_line()
+        elif not closes and name in _HIDDEN:
+            inside, depth, quoted = name, 1, False
+        elif not closes and (name == "blockquote" or (name == "div" and not _QUOTES.isdisjoint(_values(attributes)))):
+            inside, depth, quoted = name, 1, True
+            text.break_line()
+        elif not _OLD_FROM_HERE.isdisjoint(_values(attributes)):
+            text.write(_OLD)
+        if name in _BREAKS:
+            text.break_line()
+        elif name == "a":
+            text.link("" if closes else _match_link(attributes))
+    text.add("" if inside in _HIDDEN and depth else visible[read:], level=_level(inside, depth, quoted))
+    return text.text()
+
+
+def _level(inside: str, depth: int, quoted: bool) -> int:
+    """
+    Return how many quotes deep a text stands.
+    """
+    if not quoted or not depth:
+        return 0
+    return depth if inside == "blockquote" else 1  # what is within a div need not be a quote
+
+
+@attrs.define
+class _Text:
+    """
+    Text that is written piece by piece.
+    """
+
+    pieces: list[str] = attrs.field(factory=list)
+    begun: bool = False
+    href: str = ""
+
+    def add(self, html: str, *, level: int) -> None:
+        words = _words(html)
+        if not words or (not self.begun and words == " "):
+            return
+        if level and not self.begun:
+            self.pieces.append(f"{'>' * level} ")
+        self.pieces.append(words)
+        self.begun = True
+
+    def link(self, href: str) -> None:
+        """
+        Begin a link, or end one: its address follows its words.
+        """
+        if self.href and self.begun and self.href not in self.pieces[-1]:
+            self.pieces.append(f" <{self.href}>")
+        self.href = href
+
+    def break_line(self) -> None:
+        self.pieces.append("\n")
+        self.begun = False
+
+    def write(self, text: str) -> None:
+        self.pieces.append(text)
+        self.begun = False
+
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+def _values(attributes: str) -> set[str]:
+    """
+    Return the classes and the name or id in the attributes of a tag.
+    """
+    if "=" not in attributes:
+        return set()
+    found = _CLASS.search(attributes)
+    values = set(found[1].split()) if found else set()
+    return values.union(_NAMED.findall(attributes))
+
+
+def _match_link(attributes: str) -> str:
+    found = _LINK.search(attributes)
+    return unescape(found[1]) if found else ""
+
+
+def _words(text: str) -> str:
+    return clean(unescape(re.sub(r"\s+", " ", text)))
