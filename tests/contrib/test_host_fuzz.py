@@ -285,7 +285,7 @@ PART = b'--b\r\nContent-Disposition: form-data; name="value"\r\n\r\n'
 def bodies(draw: st.DrawFn, csrf: bytes) -> bytes:
     fields = draw(st.lists(st.tuples(st.sampled_from(FORMS), junk.map(quote_from_bytes)), max_size=4))
     form = b"&".join(name + b"=" + value.encode() for name, value in [*fields, (b"csrf", csrf.decode())])
-    drawn: bytes = draw(
+    body: bytes = draw(
         st.one_of(
             st.just(form),
             junk,
@@ -301,7 +301,7 @@ def bodies(draw: st.DrawFn, csrf: bytes) -> bytes:
             ),
         )
     )
-    return drawn
+    return body
 
 
 @st.composite

@@ -303,7 +303,7 @@ def test_a_store_that_there_is_not_is_refused(store: Any) -> None:
 
 
 class Failing(MemoryStorage):
-    def count(self, *_: object, **_further: object) -> int:
+    def count(self, *_: object, **__: object) -> int:
         raise StorageUnavailableError("the database cannot be used")
 
 

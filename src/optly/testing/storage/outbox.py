@@ -151,7 +151,7 @@ class OutboxContract(Contract):
         storage.append([ada.commit(queue=[message, kept])])
         sending = {m.message: m for m in storage.claim([claim_of(message), claim_of(kept)], NOW, NOW)}
         forgotten = attrs.evolve(settlement(sending[message.message], MessageState.WITHHELD), forget=True)
-        late = attrs.evolve(forgotten, message=kept.message, attempts=2)
+        late = attrs.evolve(forgotten, message=kept.message)
         storage.settle([forgotten, late])
         assert storage.backlog(ada.organisation) == {MessageState.SENDING: 1}
         assert list(storage.messages(ada.organisation, MessageState.WITHHELD, 9)) == []
