@@ -204,7 +204,7 @@ def test_a_complaint_of_someone_on_no_record_is_kept_apart(w: World) -> None:
 
 @pytest.mark.parametrize(
     ("reply_to", "channel"),
-    [(EVE, Channel.EMAIL), ("07911 123457", Channel.SMS), ("1 Low Road\nYork YO1 7HH", None), (None, None)],
+    [(EVE, Channel.EMAIL), ("07911\u2009123457", Channel.SMS), ("1 Low Road\nYork YO1 7HH", None), (None, None)],
 )
 def test_a_reply_goes_where_it_can_go(w: World, reply_to: str | None, channel: Channel | None) -> None:
     """

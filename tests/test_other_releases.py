@@ -319,6 +319,7 @@ def test_all_else_goes_on(there: Retired) -> None:
     manager.deliver()
     assert {DANISH} == {message.to for message in there.w.texts.outbox}
     assert {BOB, "ada@xn--bcher-kva.example.com"} == {message.to for message in there.w.emails.outbox}
+    assert manager.record_complaint(text="Too often", how="telephone", reply_to=DANISH).reply_to == PhoneNumber(DANISH)
     with pytest.raises(AddressError):
         manager.change_details(ada, phone="+4537112708")
 

@@ -144,3 +144,19 @@ def test_asking_and_sending_read_the_contact_once(w: World, store: Counting) -> 
     assert ask["load"] == send["load"] == 1
     assert ask.total() <= 4
     assert send.total() <= 4
+
+
+def test_numbers_that_no_table_knows_are_looked_up_together(w: World, store: Counting) -> None:
+    """
+    A list of them takes one call more, and not one for each.
+    """
+    ada = w.manager.import_objections(["+4537112709"], Channel.SMS, how="list")
+    assert ada.recorded == 1
+    listed = [f"+45371127{number:02}" for number in range(50)]
+    reasons: list[str] = []
+    called = store.during(
+        lambda: reasons.extend(each.reason for each in w.manager.screen(listed, Channel.SMS, "offers"))
+    )
+    assert called["find"] == 2
+    assert Counter({"not_an_address": 49, "objected": 1}) == Counter(reasons)
+    assert reasons[9] == "objected"

@@ -23,9 +23,10 @@ from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
 from optly._operations.blind_index import line_values
+from optly._operations.contacts import known_address
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Record
-from optly.contacts import Address, AddressKind, Channel, Contact, is_email, parse_address, recorded_address
+from optly.contacts import Address, AddressKind, Channel, Contact, is_email, recorded_address
 from optly.errors import (
     AddressError,
     AmbiguousLineError,
@@ -58,7 +59,6 @@ LONGEST: Final = 5000  # characters
 
 _PAGE: Final = 500
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_NUMBER: Final = re.compile(r"\+?[0-9() .-]+", re.ASCII)
 
 # The channel for a reply to an address of each kind, in the order in which one is chosen.
 _REPLIES_BY: Final = {
@@ -96,20 +96,16 @@ def acknowledge_by(at: datetime) -> datetime:
     return end_of_day(at, later=ACKNOWLEDGED_WITHIN.days - 1)
 
 
-def read_reply_address(address: str | Address) -> Address:
+async def read_reply_address(app: Application, address: str | Address) -> Address:
     """
-    Read where to reply: an email address, a telephone number or a postal address.
+    Read where to reply: an email address, a telephone number or, if there are letters in it, a postal address.
 
     Raises:
         AddressError: It is malformed, or of another kind.
     """
     if isinstance(address, str):
-        kind = AddressKind.POST
-        if is_email(address):
-            kind = AddressKind.EMAIL
-        elif _NUMBER.fullmatch(address.strip()):
-            kind = AddressKind.PHONE
-        address = parse_address(address, kind)
+        kind = AddressKind.POST if any(map(str.isalpha, address)) else AddressKind.PHONE
+        address = await known_address(app, address, AddressKind.EMAIL if is_email(address) else kind)
     if address.kind not in _REPLIES_BY:
         raise AddressError("a reply goes to an email address, a telephone number or a postal address")
     return address

@@ -4,7 +4,7 @@ Contacts: adding, finding, changing and erasing them, and reading their records.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -48,11 +48,19 @@ async def known_address(app: Application, text: str | Address, kind: AddressKind
         return parse_address(text, kind)
     except AddressError as error:
         with suppress(AddressError):
-            address = recognise_address(text, kind)
-            found = await app.storage.find(app.index.all_idkeys(address))
-            if found.holders or found.suppressions:
-                return address
+            if found := await on_record(app, [recognise_address(text, kind)]):
+                return found.pop()
         raise error from None
+
+
+async def on_record(app: Application, addresses: Collection[Address]) -> set[Address]:
+    """
+    Return those of the addresses under which anything is on record: a contact, or a suppression.
+    """
+    keys = {address: app.index.all_idkeys(address) for address in addresses}
+    found = await app.storage.find([idkey for idkeys in keys.values() for idkey in idkeys])
+    taken = found.holders.keys() | {row.idkey for row in found.suppressions}
+    return {address for address, idkeys in keys.items() if not taken.isdisjoint(idkeys)}
 
 
 async def known_addresses(app: Application, *given: Any) -> list[Address]:

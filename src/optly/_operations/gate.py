@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypeAlias, Unpack
 
@@ -13,9 +14,9 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
-from optly._operations.contacts import known_address, recorded_until
+from optly._operations.contacts import on_record, recorded_until
 from optly._operations.lines import Named, require_line
-from optly.contacts import Address, Channel, Contact, PhoneNumber
+from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address, recognise_address
 from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
 from optly.protocols import RegisterName, Suppression
 from optly.record.consent import fold
@@ -265,14 +266,22 @@ async def screen(
     **facts: Unpack[Facts],
 ) -> list[Decision]:
     """
-    Decide as `check_addresses` does, and refuse malformed addresses, and those whose record cannot be read.
+    Decide as `check_addresses` does, and refuse malformed addresses, and those whose record cannot be read. An address
+    that a library does not accept is malformed only if nothing is on record under it.
     """
     parsed: list[Address | None] = []
-    for address in addresses:
+    refused: dict[int, Address] = {}
+    for position, address in enumerate(addresses):
         try:
-            parsed.append(await known_address(app, address, channel.kind))
+            parsed.append(parse_address(address, channel.kind))
         except AddressError:
             parsed.append(None)
+            with suppress(AddressError):
+                refused[position] = recognise_address(address, channel.kind)
+    if refused:
+        known = await on_record(app, refused.values())
+        for position, found in refused.items():
+            parsed[position] = found if found in known else None
     wellformed = [address for address in parsed if address is not None]
 
     async def decided(some: Sequence[Address]) -> list[Decision | None]:

@@ -1580,7 +1580,7 @@ class AsyncConsentManager(Face):
             at=read_instant(at),
             how=how,
             name=name,
-            reply_to=None if address is None else complaints.read_reply_address(address),
+            reply_to=None if address is None else await complaints.read_reply_address(self._app, address),
             language=language,
             actor=actor,
             send=send,

@@ -1627,7 +1627,9 @@ class ConsentManager(Face):
                 at=read_instant(at),
                 how=how,
                 name=name,
-                reply_to=None if address is None else complaints.read_reply_address(address),
+                reply_to=None
+                if address is None
+                else run_to_completion(complaints.read_reply_address(self._app, address)),
                 language=language,
                 actor=actor,
                 send=send,
