@@ -92,7 +92,7 @@ def prove(w: World, code: str) -> None:
 
 
 def digits_in(message: Message) -> str:
-    return re.findall(r"\b\d{6}\b", message.text)[0]
+    return str(re.findall(r"\b\d{6}\b", message.text)[0])
 
 
 def reply(w: World, text: str) -> None:
