@@ -5,6 +5,8 @@ Rows that somebody with the database and no key has altered or removed.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, Content, Subscriber
 from optly.errors import DamagedError
+from optly.protocols import Found
 from optly.record.ledger import Finding
 from optly.rules.decision import Reason
-from optly.storage import SQLStorage
+from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
 
 PEOPLE = ("ann@example.com", "bob@example.com", "cat@example.com")
@@ -193,3 +196,61 @@ def test_a_value_that_cannot_be_read_is_reported_with_everything_else(file: Path
     assert (contacts[2].id, Finding.UNREADABLE) in found
     assert not any(contact == contacts[1].id for contact, _ in found)
     w.manager.close()
+
+
+# ---- an address that is not the one that was recorded
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE optly_personal SET value = CAST('stranger@example.com' AS BLOB)",
+        "UPDATE optly_personal SET value = CAST('cat@example.com' AS BLOB)",
+        "DELETE FROM optly_personal",
+    ],
+)
+def test_nothing_is_sent_to_an_address_that_was_put_in_place_of_another(file: Path, statement: str) -> None:
+    """
+    Promises 9 and 11: a permission is for the address it was given at, and whoever has the database cannot point it at
+    another, nor hide what others objected to there.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.add_contact(name="Cat", email=PEOPLE[2], subscriber=Subscriber.INDIVIDUAL)
+    for contact in (ann, bob):
+        w.manager.send(contact, *EMAIL_OFFERS, Content(subject="Offers", text="Ten per cent off."))
+    w.manager.close()
+    alter(file, f"{statement} WHERE subject_id = ? AND slot = 'line_1'", ann.subject)
+    w = opened(file)
+    w.later(timedelta(hours=1))
+    w.manager.deliver()
+    assert [message.to for message in w.emails.outbox if message.subject == "Offers"] == [PEOPLE[1]]
+    with pytest.raises(DamagedError):
+        w.manager.check(ann, *EMAIL_OFFERS)
+    w.manager.record_objection(ann)
+    w.manager.close()
+
+
+def test_a_line_that_is_left_while_it_is_looked_up_is_not_taken_for_damage() -> None:
+    """
+    Promise 17: what changed between two reads is no sign that somebody altered it.
+    """
+    storage = Interrupted()
+    w = world(storage=storage)
+    ann = agreed(w, PEOPLE[0])
+    storage.other = lambda: w.manager.leave_line(ann, email=PEOPLE[0], how="letter: moved out")
+    w.manager.check(ann, *EMAIL_OFFERS)
+
+
+class Interrupted(MemoryStorage):
+    """
+    A store in which another writer acts before the next look-up of addresses.
+    """
+
+    other: Callable[[], object] | None = None
+
+    def find(self, idkeys: Sequence[bytes]) -> Found:
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return super().find(idkeys)

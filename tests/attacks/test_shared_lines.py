@@ -11,7 +11,9 @@ import pytest
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
 
 from optly import Act, Actor, AddressKind, Channel, PhoneNumber, Subscriber, Through, Wording
+from optly._operations import gate
 from optly.messages import InboundMessage, Message
+from optly.record.standing import CoHolder
 from optly.testing.messages import code_in
 
 WORDS = Wording(text="I would like Acme Ltd to send me offers and discounts on its products by email.")
@@ -99,3 +101,41 @@ def reply(w: World, text: str) -> None:
     w.manager.receive(
         InboundMessage(id=text, backend="twilio", channel=Channel.SMS, sender=PHONE, text=text, at=w.clock())
     )
+
+
+@pytest.mark.parametrize("objecting", [0, 1, 3])
+def test_many_who_share_an_address_are_not_weighed_against_each_other(
+    monkeypatch: pytest.MonkeyPatch, objecting: int
+) -> None:
+    """
+    Promise 17: an address that a whole list was given is looked up in a time that grows with the list, not its square.
+    """
+    w, many = world(), 60
+    holders = [
+        w.manager.add_contact(reference=f"{number}", name=f"Clerk {number}", email=EMAIL, subscriber=Subscriber.COMPANY)
+        for number in range(many)
+    ]
+    for holder in holders[:objecting]:
+        w.manager.record_objection(holder)
+    weighed = []
+
+    def counted(*facts: object) -> CoHolder:
+        weighed.append(facts)
+        return CoHolder(*facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gate, "CoHolder", counted)
+    assert w.manager.check(EMAIL, *EMAIL_OFFERS).allowed is not bool(objecting)
+    assert len(weighed) <= objecting + 1
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_strictest_of_many_who_share_an_address_counts(place: int) -> None:
+    """
+    Promise 16: one person among companies is protected as one, wherever they stand in the list.
+    """
+    w = world()
+    kinds = [Subscriber.COMPANY] * 3
+    kinds[place] = Subscriber.INDIVIDUAL
+    for number, kind in enumerate(kinds):
+        w.manager.add_contact(reference=f"{number}", name=f"Clerk {number}", email=EMAIL, subscriber=kind)
+    assert not w.manager.check(EMAIL, *EMAIL_OFFERS)

@@ -16,7 +16,7 @@ from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
 from optly._operations.contacts import on_record, recorded_until
 from optly._operations.lines import Named, require_line
-from optly.contacts import Address, Channel, Contact, PhoneNumber, parse_address, recognise_address
+from optly.contacts import Address, Channel, Contact, PhoneNumber, Subscriber, parse_address, recognise_address
 from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
 from optly.protocols import RegisterName, Suppression
 from optly.record.consent import fold
@@ -250,10 +250,28 @@ def _as_held(holders: Sequence[tuple[str, int, Standing]], stops: Sequence[Stand
     if not having:
         others = [CoHolder(contact, 0, number, standing) for contact, number, standing in holders]
         yield "", None, shared(_UNKNOWN.with_stops(stops), others)
-    for holder in having:
-        contact, line, standing = holder
-        others = [CoHolder(other[0], line, other[1], other[2]) for other in holders if other is not holder]
+    telling: dict[int, list[CoHolder]] = {}
+    for contact, line, standing in having:
+        if line not in telling:
+            telling[line] = [CoHolder(other[0], line, other[1], other[2]) for other in _telling(holders)]
+        others = [other for other in telling[line] if other.contact != contact]
         yield contact, line, shared(standing.with_stops(attrs.evolve(stop, line=line) for stop in stops), others)
+
+
+def _telling(holders: Sequence[tuple[str, int, Standing]]) -> list[tuple[str, int, Standing]]:
+    """
+    Return the holders of an address who count for the others: those who objected to anything, and one of each kind of
+    subscriber. So many who share one address are not weighed against each other.
+    """
+    kinds: dict[Subscriber, tuple[str, int, Standing]] = {}
+    for holder in holders:
+        if holder[2].has(holder[1]):
+            kinds.setdefault(holder[2].subscriber_of(holder[1]), holder)
+    return [
+        holder
+        for holder in holders
+        if any(stop.for_all for stop in holder[2].stops) or any(one is holder for one in kinds.values())
+    ]
 
 
 async def screen(

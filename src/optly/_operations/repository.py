@@ -306,6 +306,7 @@ class Repository:
         self, records: Sequence[Record], values: Mapping[bytes, Mapping[int, Address]]
     ) -> dict[bytes, Standing]:
         lines, found = await self._find_lines(values)
+        await self._require_own(records, lines, found)
         stops = _suppressed(lines, found)
         others = await self._others(records, lines, found)
         return {
@@ -314,6 +315,30 @@ class Repository:
             )
             for record in records
         }
+
+    async def _require_own(
+        self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
+    ) -> None:
+        """
+        Refuse contacts of whom a line has no address, or one that they are not on record with: somebody without the
+        keys put it there. One that has changed since it was read is judged where it is read again.
+
+        Raises:
+            DamagedError: There is one.
+        """
+        doubtful = [
+            record
+            for record in records
+            if not {
+                line
+                for idkey, line in lines[record.subject]
+                if any(holder.subject == record.subject for holder in found.holders.get(idkey, ()))
+            }.issuperset(record.standing.present())
+        ]
+        heads = await self.storage.load([record.subject for record in doubtful]) if doubtful else {}
+        for record in doubtful:
+            if record.subject in heads and heads[record.subject].version == record.version:
+                raise errors.DamagedError("an address of a contact is missing, or is not the one that was recorded")
 
     async def moved(
         self, records: Sequence[Record], contexts: Mapping[bytes, tuple[Standing, dict[int, Address]]]
