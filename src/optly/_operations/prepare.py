@@ -16,7 +16,7 @@ from optly._operations.compose import Variables, compose
 from optly._operations.outcomes import LONGEST_DELAY, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
-from optly._operations.repository import Record
+from optly._operations.repository import Record, require_read
 from optly.contacts import Address, AddressKind, parse_address
 from optly.errors import RetryableError
 from optly.messages import Message
@@ -73,6 +73,7 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
         if (subject := message.contact.subject) not in contexts:
             continue
         try:
+            require_read(records[subject])
             permission = await _permit(app, message, records[subject], contexts[subject], now, outcomes)
         except RetryableError:
             raise

@@ -18,7 +18,7 @@ from optly.errors import LinkInvalidError
 from optly.links import UNDO_LIFE, StopScope, Undo
 from optly.protocols import OutboxMessage
 from optly.record.commands import Context, Stop, UndoLine, UndoStop
-from optly.record.consent import decide, fold
+from optly.record.consent import decide, fold, replay
 from optly.record.events import Actor, Choice, Event, LineAdded, LineReinstated, LineRemoved, LinkKind, Through
 from optly.record.standing import Standing, restorable
 from optly.record.views import AfterStop, UndoneStop, pinned_items
@@ -144,7 +144,9 @@ async def undone_stop(access: Access, stop: int, at: datetime) -> UndoneStop | N
     Return what would be allowed again by undoing the stop of event number *stop*; None for nothing.
     """
     app = access.app
-    before = fold((await _events(access))[: stop - 1])
+    before = replay((await app.storage.entries(access.record.subject))[: stop - 1])
+    if before.unreadable is not None:
+        return None
     choices = restorable(before, await access.standing(), stop, app.settings.clock())
     if not choices:
         return None
