@@ -153,6 +153,17 @@ STOPS: dict[str, Callable[[Damaged], object]] = {
     "a reply": lambda it: it.w.manager.receive(
         InboundMessage(id="1", backend="m", channel=Channel.EMAIL, sender=EMAIL, text="STOP", at=it.w.clock())
     ),
+    "a spam report about a message": lambda it: it.w.manager.receive(
+        DeliveryEvent(
+            id="1",
+            backend="m",
+            channel=Channel.EMAIL,
+            status=DeliveryStatus.COMPLAINED,
+            at=it.w.clock(),
+            contact=it.ada.id,
+            message=it.w.emails.outbox[0].id,
+        )
+    ),
     "a spam report": lambda it: it.w.manager.receive(
         DeliveryEvent(
             id="1", backend="m", channel=Channel.EMAIL, status=DeliveryStatus.COMPLAINED, to=EMAIL, at=it.w.clock()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never, get_args
@@ -98,6 +99,15 @@ def replay(entries: Iterable[Entry], until: datetime | None = None) -> Standing:
         except Exception:  # it follows from something that could not be read
             standing = _passed_over(standing)
     return standing
+
+
+def readable(entries: Iterable[Entry]) -> Iterator[Event]:
+    """
+    Yield those of the stored events that can be read, without personal values.
+    """
+    for entry in entries:
+        with suppress(errors.SerializationError):
+            yield entry.event()
 
 
 def _passed_over(standing: Standing) -> Standing:
