@@ -257,7 +257,7 @@ def plan_request(
 
 async def request_consent(app: Application, contact: Contact, request: ConsentRequest, named: Named) -> Question:
     request.check(app)
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     question = app.settings.random(16).hex()
     messages = (app.settings.random(16), app.settings.random(16))
     plan = plan_request(app, contact, request, question, messages, await numbers_of(app, record, named))

@@ -5,12 +5,14 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 import attrs
 
-from optly.contacts import Address, Channel, EmailAddress, recorded_address
+from optly.contacts import Address, AddressKind, Channel, EmailAddress, recorded_address
+from optly.errors import AddressError
 from optly.keys import Keys
 from optly.protocols import Identifier, Reference, Suppression
 from optly.record.events import (
@@ -30,11 +32,25 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
     """
     Return the addresses of a contact's lines by number, including removed lines but not erased ones.
     """
+    if standing.unreadable is not None:
+        return dict(_of_any_kind(openings))
     return {
         line.number: recorded_address(openings[slot].value, line.kind)
         for line in standing.lines
         if (slot := f"line_{line.number}") in openings
     }
+
+
+def _of_any_kind(openings: Mapping[str, Opening]) -> Iterator[tuple[int, Address]]:
+    """
+    Yield the addresses of a contact by line, of whichever kind they are: the event that says so may be unreadable.
+    """
+    for slot, opening in openings.items():
+        name, _, number = slot.partition("_")
+        for kind in AddressKind if name == "line" else ():
+            with suppress(AddressError):
+                yield int(number), recorded_address(opening.value, kind)
+                break
 
 
 # The scope of a suppression of all marketing, and what a scope begins with if its idkey is that of a domain.

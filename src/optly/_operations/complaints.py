@@ -46,6 +46,7 @@ from optly.record.consent import fold
 from optly.record.events import Actor, ComplaintDecided, ComplaintReceived, ComplaintResolved, ContactErased
 from optly.record.standing import Complaint, Standing
 from optly.results import RecordedComplaint
+from optly.typed import mended
 
 _log = logging.getLogger("optly")
 
@@ -118,6 +119,7 @@ async def complain(access: Access, text: str) -> Complaint:
     app = access.app
     access.require_line()
     _require_text(text, AnswerError)
+    text = mended(text)
     await throttle.count(app, "complaint", access.contact.id, throttle.COMPLAINTS)
     complaint = await _new_id(app)
     values = await access.addresses()

@@ -28,7 +28,7 @@ from optly.errors import (
 )
 from optly.locale.i18n import read_tag, read_tag_or_none
 from optly.record.commands import AddContact, ChangeDetails, EraseContact, LeaveLine, NewLine, RestoreLine
-from optly.record.consent import fold
+from optly.record.consent import replay
 from optly.record.events import Actor, Event
 from optly.record.ledger import Opening
 from optly.record.standing import Standing
@@ -90,7 +90,7 @@ async def lines_held(app: Application, address: Address) -> dict[Contact, int]:
     return {
         Contact(subject.hex()): lines[subject]
         for subject, record in records.items()
-        if lines[subject] in record.standing.present()
+        if record.standing.has(lines[subject])
     }
 
 
@@ -238,7 +238,7 @@ async def _complete(
     held_by: Mapping[AddressKind, Subscriber],
     actor: Actor,
 ) -> Standing:
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     openings = await app.repository.openings_of(record)
 
     def plan(standing: Standing, _now: datetime) -> Plan | None:
@@ -410,7 +410,7 @@ async def erase(app: Application, contact: Contact) -> None:
     """
     Erase all personal data. The chain stays, and so do the suppressions under the blind index of the addresses.
     """
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     await app.repository.apply(contact, EraseContact(), read=record)
 
 
@@ -419,15 +419,14 @@ async def standing(app: Application, contact: Contact, at: datetime | None) -> S
     Return the standing now, or as it was recorded at an instant.
     """
     record = await app.repository.require(contact)
-    return record.standing if at is None else fold(await recorded_until(app, record.subject, at))
+    return record.standing if at is None else await standing_until(app, record.subject, at)
 
 
-async def recorded_until(app: Application, subject: bytes, at: datetime) -> list[Event]:
+async def standing_until(app: Application, subject: bytes, at: datetime) -> Standing:
     """
-    Return the events that had been recorded at an instant, without personal values.
+    Return the standing that follows from what had been recorded at an instant, and from what cannot be read.
     """
-    events = [entry.event() for entry in await app.storage.entries(subject)]
-    return [event for event in events if event.recorded_at <= at]
+    return replay(await app.storage.entries(subject), at)
 
 
 async def history(app: Application, contact: Contact) -> tuple[Event, ...]:

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.contacts import holders
 from optly._operations.received import apply_once, having, is_erased, line_of, together
@@ -27,6 +29,8 @@ _STOPS: Final = (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
 async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
         return Received(effect=Effect.NOTED, event=event)
+    if not Contact.is_id(event.contact):
+        event = attrs.evolve(event, contact="")  # a contact that there cannot be is none
     if event.message:
         return await _message_event(app, event)
     if event.to and (event.status is DeliveryStatus.BOUNCED or event.status in _STOPS):

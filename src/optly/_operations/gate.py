@@ -14,12 +14,11 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.blind_index import stops_from
-from optly._operations.contacts import on_record, recorded_until
+from optly._operations.contacts import on_record, standing_until
 from optly._operations.lines import Named, require_line
 from optly.contacts import Address, Channel, Contact, PhoneNumber, Subscriber, parse_address, recognise_address
 from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
 from optly.protocols import RegisterName, Suppression
-from optly.record.consent import fold
 from optly.record.standing import CoHolder, SharedStanding, Standing, StandingStop, shared
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
@@ -52,7 +51,8 @@ def _assess_one(
     """
     Decide one message for one purpose by the rulebook.
 
-    A message the law allows is still refused if messages to the line are known to fail.
+    A message the law allows is still refused if messages to the line are known to fail, or if part of the record cannot
+    be read: a stop may be in it.
     """
     decision = app.settings.rulebook.assess(
         Communication(
@@ -69,6 +69,8 @@ def _assess_one(
         ),
         standing,
     )
+    if (unread := standing.unread(line)) is not None:
+        return decision.overruled(Reason.UNREADABLE, (unread,) if unread else ())
     failure = standing.failure(channel, line) if standing.failures and decision else None
     if failure is None:
         return decision
@@ -156,7 +158,7 @@ async def check_contact(
     """
     Decide for one contact, by their own permissions alone.
     """
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     standing, addresses = await app.repository.with_suppressions(record)
     now = app.settings.clock() if at is None else at
     if at is not None:
@@ -176,11 +178,8 @@ async def _as_of(app: Application, subject: bytes, standing: Standing, at: datet
     suppressed = [stop for stop in standing.stops if stop.seq is None and stop.at <= at]
     others = standing.others if isinstance(standing, SharedStanding) else ()
     return shared(
-        fold(await recorded_until(app, subject, at)).with_stops(suppressed),
-        [
-            attrs.evolve(other, standing=fold(await recorded_until(app, bytes.fromhex(other.contact), at)))
-            for other in others
-        ],
+        (await standing_until(app, subject, at)).with_stops(suppressed),
+        [attrs.evolve(other, standing=await standing_until(app, bytes.fromhex(other.contact), at)) for other in others],
     )
 
 
@@ -211,7 +210,7 @@ async def check_addresses(
         for idkey in idkeys:
             for holder in found.holders.get(idkey, ()):
                 record = await app.repository.holder(holder.subject, found)
-                standing = record.standing if at is None else fold(await recorded_until(app, holder.subject, at))
+                standing = record.standing if at is None else await standing_until(app, holder.subject, at)
                 holders.append((holder.subject.hex(), holder.line, standing))
         rows = [row for idkey in idkeys for row in suppressions.get(idkey, ())] if suppressions else []
         held: Sequence[_Held] = holders

@@ -17,7 +17,7 @@ from optly._operations.compose import Variables, compose
 from optly._operations.outcomes import LONGEST_DELAY, SHARED, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
-from optly._operations.repository import Record
+from optly._operations.repository import Record, require_read
 from optly.contacts import Address, AddressKind, recognise_address
 from optly.messages import Message
 from optly.record.commands import WithholdMessage
@@ -79,6 +79,7 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
         if (subject := message.contact.subject) not in contexts:
             continue
         try:
+            require_read(records[subject])
             permission = await _permit(app, message, records[subject], contexts[subject], now, outcomes)
         except SHARED:
             raise

@@ -120,7 +120,7 @@ async def stop(
         raise UsageError("a stop for a domain is recorded by record_domain_objection")
     for key in purposes:
         app.settings.purpose(key)
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     numbers = await numbers_of(app, record, named, removed=True)
     if len(numbers) > 1:
         raise UsageError("name one address or number for a stop, or none to stop them all")
@@ -144,7 +144,7 @@ async def gone_away(app: Application, contact: Contact, channel: Channel, named:
     """
     Record that someone can no longer be reached at the line of a channel.
     """
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     number = require_line(record.standing, channel, await numbers_of(app, record, named))
     return await stop(
         app,

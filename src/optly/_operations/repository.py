@@ -33,8 +33,19 @@ from optly.protocols import (
 )
 from optly.record.commands import Command
 from optly.record.complaint_references import reference_key
-from optly.record.consent import decide, fold
-from optly.record.events import ComplaintReceived, ComplaintResolved, ContactErased, Event
+from optly.record.consent import decide, fold, replay
+from optly.record.events import (
+    ComplaintReceived,
+    ComplaintResolved,
+    ConsentRefused,
+    ContactErased,
+    DomainObjectionRaised,
+    Event,
+    LineFailed,
+    MessageEvent,
+    MessageReceived,
+    Stopped,
+)
 from optly.record.ledger import GENESIS, Entry, Opening, extend, link
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
@@ -42,6 +53,18 @@ _log = logging.getLogger("optly")
 
 # A lost race is decided again at once, since the store has already waited. More attempts mean that something is stuck.
 _ATTEMPTS: Final = 100
+
+# What is recorded even of a contact who cannot be read in full: what stops or erases, and what others report. None of
+# it allows anything, whatever it is that cannot be read.
+_WITHOUT_READING: Final = (
+    Stopped,
+    ConsentRefused,
+    ContactErased,
+    DomainObjectionRaised,
+    MessageEvent,
+    MessageReceived,
+    LineFailed,
+)
 
 # How many wordings are cached.
 _WORDINGS: Final = 1000
@@ -61,14 +84,16 @@ def dump_standing(standing: Standing) -> bytes:
 @lru_cache(maxsize=4096)
 def load_standing(snapshot: bytes) -> Standing | None:
     """
-    Decode a snapshot. None if it is damaged or from another version; the caller then replays the events.
+    Decode a snapshot. None if it is damaged, from another version, or of events that could not all be read then; the
+    caller then replays the events.
     """
     if not snapshot.startswith(_SNAPSHOT_VERSION):
         return None
     try:
-        return _decode(snapshot[len(_SNAPSHOT_VERSION) :])
+        standing = _decode(snapshot[len(_SNAPSHOT_VERSION) :])
     except msgspec.DecodeError:
         return None
+    return standing if standing.unreadable is None else None
 
 
 @attrs.frozen(kw_only=True)
@@ -183,6 +208,18 @@ def _is_whole(entries: Sequence[Entry], head: Head) -> bool:
     )
 
 
+def require_read(record: Record) -> None:
+    """
+    Raises:
+        SerializationError: An event of the contact cannot be read, so nobody can say what may follow from it.
+    """
+    if (seq := record.standing.unreadable) is not None:
+        raise errors.SerializationError(
+            f"event {seq} of contact {record.subject.hex()} cannot be read by this version: the contact can be stopped "
+            "and erased, and nothing else"
+        )
+
+
 def _planner(plan: Planner | Plan | Command) -> Planner:
     if callable(plan):
         return plan
@@ -212,7 +249,7 @@ class Repository:
 
     async def load(self, contact: Contact) -> Record:
         """
-        Read a contact. One that is not on record has version 0.
+        Read a contact. One that is not on record has version 0, and one that cannot be read in full is marked.
         """
         return (await self.load_all([contact.subject]))[contact.subject]
 
@@ -220,16 +257,22 @@ class Repository:
         heads = await self.storage.load(subjects)
         return {subject: await self.record(subject, heads.get(subject)) for subject in subjects}
 
-    async def require(self, contact: Contact) -> Record:
+    async def require(self, contact: Contact, *, partial: bool = False) -> Record:
         """
         Read a contact that must be on record, though it may have been erased.
 
+        Args:
+            partial: Whether one of which only a part can be read will do.
+
         Raises:
             UnknownContactError: It is not on record.
+            SerializationError: It cannot be read in full.
         """
         record = await self.load(contact)
         if not record.version:
             raise errors.UnknownContactError("there is no such contact")
+        if not partial:
+            require_read(record)
         return record
 
     async def is_known(self, contact: Contact) -> bool:
@@ -258,7 +301,7 @@ class Repository:
             subject=subject,
             version=head.version,
             head=entries[-1].hash,
-            standing=fold(entry.event() for entry in entries),
+            standing=replay(entries),
         )
 
     async def holder(self, subject: bytes, found: Found) -> Record:
@@ -548,6 +591,8 @@ class Repository:
         events = () if plan is None else decide(plan.command, standing, now=clock)
         if plan is None or not events:
             return None, Applied(record=record, events=())
+        if not all(isinstance(event, _WITHOUT_READING) for event in events):
+            require_read(record)
         commit, after = await self._commit(record, plan, events, key, now)
         if clock < now:
             # What is sent now is due by the clock, which is behind the record.

@@ -36,7 +36,7 @@ async def send(
 ) -> str:
     app.require_backend(channel)
     app.settings.organisation.trading_as(trading_as)  # one of its names, or refused
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     numbers = await numbers_of(app, record, named)
     message, kind = app.settings.random(16), MessageKind.MARKETING
 
@@ -101,7 +101,7 @@ async def record_communication(
     named: Named,
     **facts: Unpack[Facts],
 ) -> Decision:
-    record = await app.repository.require(contact)
+    record = await app.repository.require(contact, partial=True)
     standing, addresses = await app.repository.with_suppressions(record)
     number = require_line(standing, channel, named.numbered(addresses, standing.present()))
     address = addresses.get(number)

@@ -21,6 +21,7 @@ from optly.contacts import Channel, Contact
 from optly.keys import sha256
 from optly.messages.quoting import Ours
 from optly.protocols import StoredCode
+from optly.record.consent import readable
 from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
 
 # Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
@@ -68,10 +69,10 @@ async def recipient(app: Application, contact: str, message: str) -> Contact | N
     Return the contact whom a message was sent to; None if they are not on record.
 
     Args:
-        contact: Id of the contact, or empty if only the message is known.
+        contact: Id of the contact; anything else if only the message is known.
         message: Id of the message; in full if the contact is not known.
     """
-    subject = bytes.fromhex(contact) if contact else await _subject(app, message)
+    subject = Contact.of(contact).subject if Contact.is_id(contact) else await _subject(app, message)
     if subject is None:
         return None
     found = Contact(subject.hex())
@@ -114,8 +115,8 @@ async def find_sent(app: Application, contact: Contact, channel: Channel, messag
         return None
     written = message.encode()
     # Few of the events name the message, and only those need be read.
-    events = [entry.event() for entry in await app.storage.entries(contact.subject) if written in entry.payload]
-    return _find(events, channel, message)
+    naming = [entry for entry in await app.storage.entries(contact.subject) if written in entry.payload]
+    return _find(list(readable(naming)), channel, message)
 
 
 def _find(events: Sequence[Event], channel: Channel, message: str) -> Sent | None:

@@ -214,8 +214,8 @@ class DeliveryEvent:
     backend: str
     channel: Channel
     status: DeliveryStatus
-    contact: str = ""
-    message: str = ""
+    contact: Heard = ""
+    message: Heard = ""
     to: Heard = attrs.field(default="", repr=False)
     at: datetime = attrs.field(converter=to_utc, validator=is_aware)
     code: Heard = ""
@@ -266,8 +266,8 @@ class InboundMessage:
     channel: Channel
     sender: Heard = attrs.field(repr=False)
     also_from: tuple[Heard, ...] = attrs.field(default=(), repr=False)
-    contact: str = ""
-    message: str = ""
+    contact: Heard = ""
+    message: Heard = ""
     subject: Heard = attrs.field(default="", repr=False)
     text: Heard = attrs.field(repr=False)
     rest: Heard = attrs.field(default="", repr=False)

@@ -29,8 +29,8 @@ class Context:
         browser: The browser's user agent.
     """
 
-    address: str = attrs.field(default="", repr=False)
-    browser: str = attrs.field(default="", repr=False)
+    address: typed.Heard = attrs.field(default="", repr=False)
+    browser: typed.Heard = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)

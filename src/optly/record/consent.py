@@ -13,7 +13,8 @@ it names.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never, get_args
@@ -29,6 +30,7 @@ from optly.messages import DeliveryStatus, Fault, Outcome
 from optly.record import commands, events
 from optly.record.commands import Command
 from optly.record.events import Act, Actor, Choice, Event, Grade, Happened, LinkKind, Manner, Through
+from optly.record.ledger import Entry
 from optly.record.standing import MOMENTS, merge_stops
 from optly.record.standing import AnsweredWish as AnsweredWish
 
@@ -67,6 +69,56 @@ def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standin
     for event in happened:
         standing = evolve(standing, event)
     return standing
+
+
+def replay(entries: Iterable[Entry], until: datetime | None = None) -> Standing:
+    """
+    Return the standing that stored events lead to. What cannot be read is passed over, and the first is marked.
+
+    Args:
+        until: Leave out what was recorded after this instant. Aware.
+    """
+    standing = Standing()
+    for entry in entries:
+        try:
+            event = entry.event()
+        except errors.SerializationError:
+            standing = _passed_over(standing)
+            continue
+        if until is not None and event.recorded_at > until:
+            continue
+        if standing.unreadable is None:
+            standing = evolve(standing, event)
+            continue
+        if isinstance(event, events.LineAdded):
+            standing = attrs.evolve(standing, lines=(*standing.lines, *_lines_missing(standing, event)))
+        try:
+            standing = evolve(standing, event)
+        except Exception:  # it follows from something that could not be read
+            standing = _passed_over(standing)
+    return standing
+
+
+def readable(entries: Iterable[Entry]) -> Iterator[Event]:
+    """
+    Yield those of the stored events that can be read, without personal values.
+    """
+    for entry in entries:
+        with suppress(errors.SerializationError):
+            yield entry.event()
+
+
+def _passed_over(standing: Standing) -> Standing:
+    seq = standing.version + 1
+    return attrs.evolve(standing, version=seq, unreadable=seq if standing.unreadable is None else standing.unreadable)
+
+
+def _lines_missing(standing: Standing, event: events.LineAdded) -> Iterator[Line]:
+    """
+    Yield what stands for the lines between those that are known and one that is added: they keep the numbers in order.
+    """
+    for number in range(len(standing.lines) + 1, event.line):
+        yield Line(number=number, kind=event.kind)
 
 
 # ---- evolve

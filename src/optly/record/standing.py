@@ -405,6 +405,8 @@ class Standing:
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
         recorded_at: When the latest of the events that ask, permit or stop was recorded, or None. It never goes back,
             whatever clocks do.
+        unreadable: Number of the first event that this version cannot read, or None. Nothing is allowed to the contact
+            then, who can only be stopped and erased.
     """
 
     version: int = 0
@@ -428,6 +430,14 @@ class Standing:
     complaints: tuple[Complaint, ...] = ()
     erased_at: datetime | None = None
     recorded_at: datetime | None = None
+    unreadable: int | None = None
+
+    def unread(self, line: int | None) -> int | None:
+        """
+        Return the number of an event without which nobody can say what may be sent to a line, or None: it cannot be
+        read. 0 for one of somebody else who has the line.
+        """
+        return self.unreadable
 
     def latest(self, now: datetime) -> datetime:
         """
@@ -445,10 +455,10 @@ class Standing:
 
     def has(self, number: int) -> bool:
         """
-        Return whether the line with that number is on record now.
+        Return whether the line with that number is on record now. One that may be in what cannot be read is.
         """
         line = self.line(number)
-        return line is not None and not line.removed
+        return self.unreadable is not None if line is None else not line.removed
 
     def present(self) -> tuple[int, ...]:
         """
@@ -699,6 +709,11 @@ class SharedStanding(Standing):
     """
 
     others: tuple[CoHolder, ...] = ()
+
+    def unread(self, line: int | None) -> int | None:
+        own = super().unread(line)
+        theirs = any(other.line == line and other.standing.unreadable is not None for other in self.others)
+        return 0 if own is None and theirs else own
 
     def stop(
         self, channel: Channel, purpose: str, line: int, at: datetime, *, parties: Collection[str] = ()

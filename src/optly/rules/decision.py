@@ -60,6 +60,7 @@ class Reason(StrEnum):
     NAME_WITHHELD = "name_withheld"
     CONTACT_WITHHELD = "contact_withheld"
     UNDELIVERABLE = "undeliverable"
+    UNREADABLE = "unreadable"
     ASKED_ENOUGH = "asked_enough"
 
 
@@ -153,6 +154,7 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
         "The call or fax gives no address and no free number to reach the caller, or is not known to."
     ),
     Reason.UNDELIVERABLE: "The provider says that this address takes no messages, so none is sent there.",
+    Reason.UNREADABLE: "Part of the record cannot be read, and a stop may be in it.",
     Reason.ASKED_ENOUGH: "The person was asked as often as the organisation allows itself to ask.",
 }
 
@@ -283,6 +285,7 @@ _REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.NAME_WITHHELD: "Saying the name.",
     Reason.CONTACT_WITHHELD: "Giving a postal address or a number that is free of charge.",
     Reason.UNDELIVERABLE: "Another address, or making sure of this one: manager.restore_line.",
+    Reason.UNREADABLE: "A version of Optly that can read all of the record.",
     Reason.ASKED_ENOUGH: "Waiting, or the person’s own wish to be asked.",
 }
 

@@ -1,0 +1,191 @@
+"""
+A text that no store can hold is refused before anything is written, and one that a person wrote is kept all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from world import EMAIL, PHONE, World, world
+
+from optly import Act, Attachment, Channel, Content, Context, Wording
+from optly.errors import AddressError, AnswerError, InvalidValueError, OptlyError
+from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
+from optly.portal import Request
+from optly.record.events import ComplaintReceived, MessageReceived, ObjectionRaised
+from optly.rules import Reason
+from optly.storage import FileStorage, MemoryStorage, SQLStorage
+from optly.testing.messages import code_in, stop_token_in
+from optly.typed import LONGEST
+
+HEAP = "a" + "\u0301" * 30_000
+HOSTILE = {
+    "half a surrogate pair": "Ada \ud800",
+    "the other half": "\udfffAda",
+    "a NUL": "Ada\0",
+    "a heap of marks": HEAP,
+    "a heap of marks that is not too long": "a" + "\u0301" * 300,
+}
+TOO_LONG = {**HOSTILE, "too much": "x" * 2_000_000}
+
+
+@pytest.fixture(name="w", params=["memory", "sqlite", "file"])
+def _world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """
+    A world over each kind of store.
+    """
+    stores: dict[str, Any] = {
+        "memory": MemoryStorage,
+        "sqlite": lambda: SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"),
+        "file": lambda: FileStorage(tmp_path / "optly.jsonl"),
+    }
+    made = world(stores[request.param]())
+    with made.manager:
+        yield made
+
+
+@pytest.mark.parametrize("text", TOO_LONG.values(), ids=TOO_LONG)
+def test_it_is_refused_by_name(w: World, text: str) -> None:
+    """
+    In whatever a host passes, and nothing is written.
+    """
+    ada, m = w.add(), w.manager
+    before, words = m.history(ada), Wording(text="May Acme Ltd email you about offers?")
+    consent: dict[str, Any] = {
+        "channels": ["email"], "purposes": ["offers"], "wording": words, "act": Act.TICKED_BOX, "at": w.clock()
+    }  # fmt: skip
+    calls: dict[str, Any] = {
+        "name": lambda: m.change_details(ada, name=text),
+        "language": lambda: m.change_details(ada, language=text),
+        "reference": lambda: m.add_contact(reference=text),
+        "how": lambda: m.record_objection(ada, how=text),
+        "text": lambda: m.record_complaint(ada, text=text, how="letter"),
+        "accept": lambda: m.record_consent(ada, how="form", accept=text, **consent),
+        "Attachment.name": lambda: Attachment(name=text, media_type="text/plain", content=b"x"),
+        "Content.text": lambda: Content(text=text),
+        "Wording.text": lambda: Wording(text=text),
+        "content": lambda: m.send(ada, "email", "offers", text),
+        "campaign": lambda: m.request_consents(
+            [ada], campaign=text, via="email", channels=["email"], purposes=["news"]
+        ),
+    }
+    for name, call in calls.items():
+        with pytest.raises(OptlyError, match=rf"(?i){name.rpartition('.')[2]}") as refused:
+            call()
+        assert isinstance(refused.value, InvalidValueError) or name == "Wording.text"
+        assert "Ada" not in str(refused.value)
+    began = time.process_time()
+    places = {"email": f"{text}@example.com", "phone": text, "address": f"{text}, Leeds", "account": f"app:{text}"}
+    for kind, address in places.items():
+        for call in (lambda **it: m.add_contact(**it), lambda **it: m.change_details(ada, **it)):
+            with pytest.raises(AddressError):
+                call(**{kind: address})
+    refused_one, other = m.screen([places["email"], EMAIL], "email", "offers")
+    assert (refused_one.reason, other.contact) == (Reason.NOT_AN_ADDRESS, ada.id)
+    assert time.process_time() - began < 1
+    assert m.history(ada) == before
+    assert m.verify()
+
+
+def test_what_is_just_short_enough_is_kept(w: World) -> None:
+    """
+    To the letter, in the longest letters there are.
+    """
+    ada, long = w.manager.add_contact(name="\U0001f600" * LONGEST, email=EMAIL), "\U00010400" * LONGEST
+    w.manager.record_objection(ada, how=long)
+    scan = Attachment(name="a", media_type="a/b", content=b"x" * 9_999_999)
+    w.manager.record_consent(
+        ada, channels=["email"], purposes=["offers"], wording=Wording(text="May Acme Ltd email you about offers?"),
+        act=Act.TICKED_BOX, how=long, at=w.clock(), attachments=[scan],
+    )  # fmt: skip
+    told = [event.personal[slot] for event in w.manager.history(ada) for slot in event.personal if "how" in slot]
+    assert told == [long] * 2
+    assert w.manager.history(ada)[0].personal["name_1"] == "\U0001f600" * LONGEST
+    with pytest.raises(InvalidValueError, match=r"name is longer than 5,000 characters"):
+        w.manager.change_details(ada, name="x" * (LONGEST + 1))
+    with pytest.raises(InvalidValueError, match=r"Attachment\.content is larger"):
+        Attachment(name="a", media_type="a/b", content=b"x" * 10_000_001)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_stop_is_lost_for_what_comes_with_it(w: World, text: str) -> None:
+    """
+    In the mail, in what a provider reports, in what a browser calls itself.
+    """
+    ada = w.add()
+    message = w.ask(ada)
+    m = w.manager
+
+    def stops() -> int:
+        return sum(isinstance(event, ObjectionRaised) for event in m.history(ada))
+
+    m.receive(
+        InboundMessage(id=f"mail {text}", backend="m", channel=Channel.EMAIL, sender=EMAIL, also_from=(text,),
+                       subject=text, text=f"STOP\n\n{text}", rest=text, whole=text, at=w.clock())
+    )  # fmt: skip
+    assert stops() == 1
+    w.later()
+    m.receive(
+        DeliveryEvent(id=f"report {text}", backend="m", channel=Channel.EMAIL, status=DeliveryStatus.COMPLAINED,
+                      to=EMAIL, contact=text, message=text, code=text, status_code=text, detail=text, at=w.clock())
+    )  # fmt: skip
+    assert stops() == 2
+    w.later()
+    m.stop_by_token(stop_token_in(message), context=Context(address=text, browser=text))
+    m.stop(code_in(message), context=Context(address=text, browser=text))
+    assert stops() >= 3
+    m.receive(
+        InboundMessage(id="2", backend="m", channel=Channel.SMS, sender=PHONE, text=f"How is {text}?", at=w.clock())
+    )
+    kept = next(event for event in m.history(ada) if isinstance(event, MessageReceived))
+    [words] = kept.personal.values()
+    assert words.startswith("How is")
+    assert words.encode()
+    assert m.verify()
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_complaint_is_not_lost_for_a_sign(w: World, text: str) -> None:
+    """
+    What can be kept of it is kept. One that is too long is said to be.
+    """
+    ada = w.add()
+    own = w.manager.self_service
+    code = w.manager.link(ada).rpartition("/")[2]
+    if len(text) > LONGEST:
+        with pytest.raises(AnswerError):
+            own.complain(code, text)
+        return
+    own.complain(code, text)
+    event = next(event for event in w.manager.history(ada) if isinstance(event, ComplaintReceived))
+    assert event.personal
+    assert w.manager.verify()
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_the_pages_answer(w: World, text: str) -> None:
+    """
+    With no page that says that something went wrong on our side, and without taking long.
+    """
+    ada = w.add()
+    code = w.manager.link(ada).rpartition("/")[2]
+    pages = w.manager.portal()
+    sent = quote(text.encode("utf-8", "surrogatepass"))
+    form = (("content-type", "application/x-www-form-urlencoded"), ("user-agent", text[:8000]))
+    began = time.process_time()
+    for path, body in (
+        ("/new-link", f"address={sent}%40example.com"),
+        (f"/l/{code}/complaint", f"text={sent}"),
+        (f"/l/{sent}", ""),
+        (f"/u/{sent}", ""),
+        (f"/l/{code}/stop", ""),
+    ):
+        for method in ("GET", "POST"):
+            request = Request(method=method, path=path, query=f"lang={sent}", headers=form, body=body.encode())
+            assert pages.handle(request).status < 500, path
+    assert time.process_time() - began < 2
