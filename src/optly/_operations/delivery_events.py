@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
 
 import attrs
 
@@ -22,9 +21,6 @@ from optly.results import Effect, Received
 
 _log = logging.getLogger("optly")
 
-# What the person did to stop messages.
-_STOPS: Final = (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
-
 
 async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Received:
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
@@ -33,7 +29,7 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
         event = attrs.evolve(event, contact="")  # a contact that there cannot be is none
     if event.message:
         return await _message_event(app, event)
-    if event.to and (event.status is DeliveryStatus.BOUNCED or event.status in _STOPS):
+    if event.to and (event.status is DeliveryStatus.BOUNCED or event.status.stops):
         return await _address_event(app, event)
     return Received(effect=Effect.UNKNOWN, event=event)
 
@@ -41,7 +37,7 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
 async def _message_event(app: Application, event: DeliveryEvent) -> Received:
     contact, sent = await _find_recipient(app, event, await _recipients(app, event))
     if contact is None or sent is None:
-        if event.to and event.status in _STOPS and not event.contact:
+        if event.to and event.status.stops and not event.contact:
             # Whoever stopped it, and whatever it was: it stops the line.
             return await _address_event(app, event)
         if contact is not None:
@@ -110,9 +106,11 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         address = recognise_address(event.to, event.channel.kind)
     except AddressError:
         return Received(effect=Effect.UNKNOWN, event=event)
-    lines = await having(app, address, add=event.status is not DeliveryStatus.BOUNCED)
+    lines = await having(app, address, add=event.status.stops)
     if not lines:
-        effect = Effect.NOTED if await is_erased(app, address) else Effect.UNKNOWN
+        # Nothing but an erasure keeps a stop from adding the address.
+        erased = event.status.stops or await is_erased(app, address)
+        effect = Effect.NOTED if erased else Effect.UNKNOWN
         return Received(effect=effect, event=event)
     done = [
         await apply_once(app, event, contact, _record(event, line, "", None, shared=len(lines) > 1), _effect(event))
@@ -141,4 +139,4 @@ def _record(
 
 
 def _effect(event: DeliveryEvent) -> Effect:
-    return Effect.STOPPED if event.status in _STOPS else Effect.RECORDED
+    return Effect.STOPPED if event.status.stops else Effect.RECORDED

@@ -187,6 +187,13 @@ class DeliveryStatus(StrEnum):
     COMPLAINED = "complained"
     OPTED_OUT = "opted_out"
 
+    @property
+    def stops(self) -> bool:
+        """
+        Whether the person did it to stop messages.
+        """
+        return self in (DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT)
+
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class DeliveryEvent:

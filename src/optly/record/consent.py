@@ -57,9 +57,6 @@ READING_TIME = timedelta(seconds=3)
 
 _TICK = timedelta(microseconds=1)
 
-# What a provider reports that stops something.
-_STOPPING = frozenset({DeliveryStatus.COMPLAINED, DeliveryStatus.OPTED_OUT})
-
 
 def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standing:
     """
@@ -941,7 +938,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if not has_happened(at, now):
         raise errors.UsageError("the time given is in the future: record an event once it has happened")
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
-        isinstance(command, commands.RecordDelivery) and command.status in _STOPPING
+        isinstance(command, commands.RecordDelivery) and command.status.stops
     )
     passed = at < (now - MOMENTS if stops else now)
     at = at if passed else standing.latest(at)

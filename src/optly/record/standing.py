@@ -654,7 +654,8 @@ class Standing:
         """
         Return this standing with further stops, such as those tied to the address alone.
         """
-        return attrs.evolve(self, stops=merge_stops(self.stops, stops))
+        merged = merge_stops(self.stops, stops)
+        return self if merged == self.stops else attrs.evolve(self, stops=merged)
 
 
 def _instant(stop: StandingStop) -> datetime:
