@@ -85,7 +85,7 @@ class Entry:
         record = parse(self.payload)
         if type(record) is not dict or type(record.setdefault("commitments", {})) is not dict:
             raise SerializationError("a stored record is not that of an event")
-        return record  # type: ignore[no-any-return]
+        return record
 
     def slots(self) -> tuple[str, ...]:
         """
