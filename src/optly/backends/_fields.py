@@ -35,7 +35,9 @@ _SUBJECT_MARK = re.compile(
 
 
 _FOLD = re.compile(r"\s*[\r\n]+\s*")
+# What the library would work out anew each time.
 _KEPT: Final = "_optly_fields"
+_TYPE: Final = "_optly_type"
 
 
 class _Policy(Compat32):
@@ -72,6 +74,16 @@ def fields(mail: Mail, name: str) -> list[str]:
         for each, value in mail.raw_items():
             kept.setdefault(each.lower(), []).append(value)
     return [POLICY.header_fetch_parse(name, value) for value in kept.get(name, ())[:MOST_FIELDS]]
+
+
+def type_of(part: Mail) -> str:
+    """
+    Return the type of a part, such as ``text/plain``, in lower case.
+    """
+    kept: str | None = part.__dict__.get(_TYPE)
+    if kept is None:
+        kept = part.__dict__[_TYPE] = part.get_content_type()
+    return kept
 
 
 def subject_of(mail: Mail) -> str:

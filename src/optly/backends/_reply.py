@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from optly.backends._fields import type_of
 from optly.messages.plain import clean, from_html
 
 _LONGEST_BODY = 256 * 1024  # what people write may stand below a long letter
@@ -114,9 +115,10 @@ def written(parts: Sequence[Mail]) -> Written:
     html: list[Written] = []
     attached: list[Written] = []
     for part in parts:
-        if part.get_content_maintype() != "text" or part.get_content_subtype() in _NO_WORDS or part.is_multipart():
+        kind, _, form = type_of(part).partition("/")
+        if kind != "text" or form in _NO_WORDS or part.is_multipart():
             continue
-        is_html = part.get_content_subtype() == "html"
+        is_html = form == "html"
         said = without_quotes(from_html(decoded(part)) if is_html else decoded(part))
         if not said.whole:
             continue

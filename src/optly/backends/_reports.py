@@ -20,7 +20,7 @@ import attrs
 
 from optly.backends._diagnosis import REPLY_CODE, STATUS, Cause, diagnose
 from optly.backends._feedback import feedback_status
-from optly.backends._fields import POLICY, match, senders_of, subject_of
+from optly.backends._fields import POLICY, match, senders_of, subject_of, type_of
 from optly.backends._reply import decoded
 from optly.messages import DeliveryStatus
 from optly.messages.plain import clean, from_html
@@ -118,7 +118,7 @@ def odd_findings(head: bytes, parts: Sequence[Mail], *, automatic: bool, ours: b
     """
     mail, words = parts[0], _explanation(parts)
     found = _by_library(head, words) if automatic else []
-    if found or not ours or any(part.get_content_type() == _READ for part in parts):
+    if found or not ours or any(type_of(part) == _READ for part in parts):
         return found
     text = clean(head.decode("utf-8", "replace").replace("\r\n", "\n"))
     if found := list(_in_groups(_groups(text))):
@@ -131,7 +131,7 @@ def odd_findings(head: bytes, parts: Sequence[Mail], *, automatic: bool, ours: b
 
 def _statuses(parts: Iterable[Mail]) -> Iterator[Finding]:
     for part in parts:
-        if part.get_content_type() in _STATUS_TYPES:
+        if type_of(part) in _STATUS_TYPES:
             yield from _in_groups(_groups(_source(part)))
 
 
@@ -170,7 +170,7 @@ def _feedback(parts: Iterable[Mail]) -> Iterator[Finding]:
     Parse the reports of RFC 5965, which a mailbox provider sends when someone marks a message as spam.
     """
     for part in parts:
-        if part.get_content_type() == "message/feedback-report":
+        if type_of(part) == "message/feedback-report":
             for group in _groups(_source(part)):
                 kind = match(_WORD, group.get("feedback-type", "").lower())  # a comment may follow
                 if "feedback-type" in group and (status := feedback_status(kind)):
@@ -179,7 +179,7 @@ def _feedback(parts: Iterable[Mail]) -> Iterator[Finding]:
 
 
 def _old_complaint(parts: Sequence[Mail]) -> Iterator[Finding]:
-    returned = [part for part in parts if part.get_content_type() == "message/rfc822"]
+    returned = [part for part in parts if type_of(part) == "message/rfc822"]
     if returned and _OLD_COMPLAINT.match(subject_of(parts[0])):
         to = _COMPLAINT_TO.search(_source(returned[0]))
         yield Finding(action="abuse", status=DeliveryStatus.COMPLAINED, to=to[1] if to else "", code="abuse")
@@ -252,7 +252,7 @@ def _explanation(parts: Iterable[Mail]) -> str:
     """
     for kind in ("plain", "html"):
         for part in parts:
-            if part.get_content_type() == f"text/{kind}" and (text := decoded(part)).strip():
+            if type_of(part) == f"text/{kind}" and (text := decoded(part)).strip():
                 words = from_html(text) if kind == "html" else text
                 copy = _COPY.search(words)
                 return words[: copy.start()] if copy else words

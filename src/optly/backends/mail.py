@@ -29,6 +29,7 @@ from optly.backends._fields import (
     match,
     senders_of,
     subject_of,
+    type_of,
     without_marks,
 )
 from optly.backends._reply import decoded, written
@@ -316,7 +317,7 @@ def _outer_parts(mail: Mail) -> Iterator[Mail]:
     Yield the mail and its parts, but not the mails it returns or forwards.
     """
     yield mail
-    if mail.get_content_maintype() == "multipart" and mail.is_multipart():
+    if type_of(mail).startswith("multipart/") and mail.is_multipart():
         for part in mail.get_payload():
             assert isinstance(part, Mail)
             yield from _outer_parts(part)
@@ -327,7 +328,7 @@ def _records(parts: Iterable[Mail]) -> Iterator[Json]:
     Yield the records of SES in a mail: by themselves, or in the envelope of SNS.
     """
     for part in parts:
-        if part.get_content_maintype() == "text" and (text := decoded(part).lstrip()).startswith("{"):
+        if type_of(part).startswith("text/") and (text := decoded(part).lstrip()).startswith("{"):
             record = first_object(text.replace(_CUT, "")) or {}
             if record.get("Type") == "Notification":
                 record = first_object(text_of(record, "Message")) or {}
@@ -349,7 +350,7 @@ def _is_automatic(mail: Mail) -> bool:
     return (
         match(_WORD, field(mail, "auto-submitted").lower()) not in _NO
         or field(mail, "return-path") == "<>"
-        or mail.get_content_type() == "multipart/report"
+        or type_of(mail) == "multipart/report"
         or any(field(mail, name).lower() not in _NO for name in _AUTOMATIC_HEADERS)
         or field(mail, "precedence").lower() in _AUTOMATIC_PRECEDENCE
         or any(sender.partition("@")[0].lower() in _AUTOMATIC_SENDERS for sender in senders_of(mail)[:1])

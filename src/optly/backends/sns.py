@@ -20,7 +20,8 @@ import attrs
 
 from optly.backends._aws import host
 from optly.backends._http import Call, Caller, NoAnswerError, NotSentError
-from optly.backends._ses_records import Json, events, instant_of, part_of, text_of
+from optly.backends._ses_records import Json, instant_of, part_of, text_of
+from optly.backends._ses_records import events as events
 from optly.backends._webhook import RejectedError, json_object, require_post
 from optly.errors import ConfigurationError
 from optly.instants import CLOCK_SKEW

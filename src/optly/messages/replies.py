@@ -327,9 +327,9 @@ def spoken(text: str, *, first: bool = True, heeding: bool = True) -> Spoken:
     tokens = said.split(" ")
     if heeding:
         for harmless in _pattern(_HARMLESS).finditer(said):
-            start = said.count(" ", 0, harmless.start())
-            end = said.count(" ", 0, harmless.end())
-            tokens[start : end + 1] = [".", *[""] * (end - start)]
+            begins = said.count(" ", 0, harmless.start())
+            ends = said.count(" ", 0, harmless.end())
+            tokens[begins : ends + 1] = [".", *[""] * (ends - begins)]
     for number in range(len(tokens) - 1):
         if tokens[number] == tokens[number + 1] == "\n":
             tokens[number] = "."
