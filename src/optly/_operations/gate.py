@@ -313,6 +313,6 @@ async def screen(
     refusal = assess(
         app, Standing(), channel, purposes, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
     )
-    malformed, damaged = refusal.overruled(Reason.NOT_AN_ADDRESS), refusal.overruled(Reason.RECORD_DAMAGED)
+    malformed, damaged = refusal.overruled(Reason.NOT_AN_ADDRESS), refusal.overruled(Reason.UNREADABLE)
     remaining = iter([damaged if decision is None else decision for decision in decisions])
     return [malformed if address is None else next(remaining) for address in parsed]

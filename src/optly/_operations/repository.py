@@ -194,18 +194,17 @@ class Applied:
         return self.record.standing
 
 
-def _is_whole(entries: Sequence[Entry], head: Head) -> bool:
+def _altered(entries: Sequence[Entry], head: Head) -> int | None:
     """
-    Whether these are a chain as far as the head says that it went, and through where the read model ended.
+    Return the number of the first event that is not the one that was recorded, or None. The events are believed as far
+    as they are chained, through where the read model ended.
     """
-    hashes = [GENESIS]
+    before = GENESIS
     for entry in entries:
-        hashes.append(link(hashes[-1], entry.payload))
-    return (
-        [(entry.seq, entry.hash) for entry in entries] == list(enumerate(hashes))[1:]
-        and max(head.version, head.snapshot_version) <= len(entries)
-        and (not head.snapshot_version or hashes[head.snapshot_version] == head.hash)
-    )
+        before = link(before, entry.payload)
+        if entry.hash != before or (entry.seq == head.snapshot_version and before != head.hash):
+            return entry.seq
+    return None
 
 
 def require_read(record: Record) -> None:
@@ -288,21 +287,20 @@ class Repository:
         Another organisation's contact is not on record here, whatever the two share.
 
         Raises:
-            DamagedError: Events are missing, or are not those that were recorded. What they stopped is not known.
+            DamagedError: Events are missing. What they stopped is not known.
         """
         if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
         if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
         entries = await self.storage.entries(subject)
-        if not _is_whole(entries, head):
-            raise errors.DamagedError("events of a contact are missing, or not those that were recorded")
-        return Record(
-            subject=subject,
-            version=head.version,
-            head=entries[-1].hash,
-            standing=replay(entries),
-        )
+        most = max(head.version, head.snapshot_version)
+        if not most or [entry.seq for entry in entries[:most]] != [*range(1, most + 1)]:
+            raise errors.DamagedError(f"events of contact {subject.hex()} are missing: verify the record")
+        standing = replay(entries)
+        if standing.unreadable is None and (altered := _altered(entries, head)) is not None:
+            standing = attrs.evolve(standing, unreadable=altered)
+        return Record(subject=subject, version=head.version, head=entries[-1].hash, standing=standing)
 
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
@@ -372,7 +370,9 @@ class Repository:
         doubtful = [
             record
             for record in records
-            if not {
+            # Of who cannot be read in full, a line may be missing, and nothing is allowed anyway.
+            if record.standing.unreadable is None
+            and not {
                 line
                 for idkey, line in lines[record.subject]
                 if any(holder.subject == record.subject for holder in found.holders.get(idkey, ()))

@@ -47,7 +47,6 @@ class Reason(StrEnum):
     SOFT_OPT_IN_INCOMPLETE = "soft_opt_in_incomplete"
     NOT_ON_RECORD = "not_on_record"
     NOT_AN_ADDRESS = "not_an_address"
-    RECORD_DAMAGED = "record_damaged"
     ERASED = "erased"
     NOT_COVERED = "not_covered"
     LISTED = "listed"
@@ -134,7 +133,6 @@ _EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.CONSENT_TOO_OLD: "The yes on record to {what} is too old to rely on now.",
     Reason.SOFT_OPT_IN_INCOMPLETE: "A soft opt-in is on record, but part of what it needs is missing.",
     Reason.NOT_AN_ADDRESS: "This is not an address of the kind that this channel reaches.",
-    Reason.RECORD_DAMAGED: "A record of this address cannot be read, so nobody knows what was objected to.",
     Reason.NOT_ON_RECORD: "Nobody with this address is on record, so there is no yes to {what} to rely on.",
     Reason.ERASED: "The contact was erased.",
     Reason.NOT_COVERED: "The rulebook does not decide this, and what is not known is refused.",
@@ -271,7 +269,6 @@ _REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.CONSENT_TOO_OLD: "A new yes from {who}, given to you.",
     Reason.SOFT_OPT_IN_INCOMPLETE: "What is missing, if it is true, or a yes from {who} to {what}.",
     Reason.NOT_AN_ADDRESS: "An address that is written correctly.",
-    Reason.RECORD_DAMAGED: "A record that can be read.",
     Reason.NOT_ON_RECORD: "Adding the contact, and a yes from them.",
     Reason.ERASED: "Nothing that the sender can do.",
     Reason.NOT_COVERED: "A rulebook that decides it.",
