@@ -98,7 +98,8 @@ def test_what_is_imported_is_named() -> None:
     }
     # pytest runs the contract suites of those who have it; _typeshed is there for type checkers alone.
     others = imported - sys.stdlib_module_names - {"optly", "pytest", "_typeshed"}
-    packages = {name: packages_distributions()[name][0].lower().replace("_", "-") for name in others}
+    installed = packages_distributions()
+    packages = {name: installed[name][0].lower().replace("_", "-") for name in others}
     assert {name: package for name, package in packages.items() if package not in floors()} == {}
 
 

@@ -996,6 +996,7 @@ def test_no_body_breaks_it(body: bytes, kept: Ears) -> None:
     assert events == 0
 
 
+@pytest.mark.slow
 @given(changes=st.dictionaries(st.sampled_from(sorted(AMAZON.notification(BOUNCED, Subject="S"))), _json(), min_size=1))
 @anything
 def test_no_altered_envelope_is_believed(changes: dict[str, object], kept: Ears) -> None:

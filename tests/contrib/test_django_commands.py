@@ -298,6 +298,7 @@ with django_site.opened(STORAGE=sys.argv[1], CLOCK=None):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_a_worker_runs_until_it_is_stopped(tmp_path: Path) -> None:
     """
