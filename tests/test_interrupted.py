@@ -27,7 +27,7 @@ from interrupted import (
     StopError,
     interrupted_at_line,
 )
-from world import ACME, KEYS, PURPOSES, ask_companies, awaited, world
+from world import ACME, EMAIL, KEYS, PURPOSES, ask_companies, awaited, world
 
 from optly import AsyncConsentManager, Channel, ConsentManager, Contact, _operations
 from optly._operations.leases import LEASE
@@ -354,6 +354,29 @@ def test_a_time_limit_of_asyncio_is_a_timeout(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert {MessageState.ACCEPTED: 3} == w.manager.backlog()
+
+
+@stores
+@sides
+def test_promise_8_a_link_that_someone_asked_for_is_sent_once(store: str, after: bool, tmp_path: Path) -> None:
+    """
+    Wherever the worker is interrupted that looks up the address.
+    """
+
+    def interrupt(n: int) -> bool:
+        here = place(store, tmp_path, number=n)
+        contact = here.manager.add_contact(email=EMAIL)
+        here.manager.self_service.request_link(EMAIL)
+        here.steps.arm(n, after=after)
+        struck = cut_off(here, here.manager.deliver)
+        here.clock.advance(LEASE + timedelta(minutes=1))
+        here.manager.deliver()
+        assert len(here.backend.begun) == 1
+        assert here.told([contact])
+        here.close()
+        return struck
+
+    assert every_step(interrupt) > 8
 
 
 # ---- stops
