@@ -4,6 +4,7 @@ The application: what every operation of one manager works with.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -75,12 +76,20 @@ class Backend:
 
 @attrs.frozen(kw_only=True)
 class Application:
+    """
+    What every operation works with.
+
+    Attributes:
+        unfinished: What ends batches that could not be ended, because the store could not be reached.
+    """
+
     settings: Settings
     repository: Repository
     index: BlindIndex
     storage: AsyncStorage
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
+    unfinished: deque[Callable[[], Awaitable[None]]] = attrs.field(factory=deque, repr=False)
 
     @property
     def hears_complaints(self) -> bool:
