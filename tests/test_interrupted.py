@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ from interrupted import (
     StopError,
     interrupted_at_line,
 )
-from world import ACME, KEYS, PURPOSES, ask_companies, awaited, world
+from world import ACME, EMAIL, KEYS, PURPOSES, ask_companies, awaited, world
 
 from optly import AsyncConsentManager, Channel, ConsentManager, Contact, _operations
 from optly._operations.leases import LEASE
 from optly.backends import MemoryBackend
+from optly.errors import StorageUnavailableError
 from optly.messages import BatchInterrupted, DeliveryEvent, DeliveryStatus, InboundMessage, Message, Outcome, Receipt
 from optly.protocols import MessageState
 from optly.record.events import Event, MessageAccepted, MessageDoubted, MessageEvent
@@ -356,6 +358,29 @@ def test_a_time_limit_of_asyncio_is_a_timeout(tmp_path: Path) -> None:
     assert {MessageState.ACCEPTED: 3} == w.manager.backlog()
 
 
+@stores
+@sides
+def test_promise_8_a_link_that_someone_asked_for_is_sent_once(store: str, after: bool, tmp_path: Path) -> None:
+    """
+    Wherever the worker is interrupted that looks up the address.
+    """
+
+    def interrupt(n: int) -> bool:
+        here = place(store, tmp_path, number=n)
+        contact = here.manager.add_contact(email=EMAIL)
+        here.manager.self_service.request_link(EMAIL)
+        here.steps.arm(n, after=after)
+        struck = cut_off(here, here.manager.deliver)
+        here.clock.advance(LEASE + timedelta(minutes=1))
+        here.manager.deliver()
+        assert len(here.backend.begun) == 1
+        assert here.told([contact])
+        here.close()
+        return struck
+
+    assert every_step(interrupt) > 8
+
+
 # ---- stops
 
 
@@ -451,6 +476,36 @@ def test_promise_10_a_stop_that_is_cancelled_is_on_record_or_it_is_not(
         return struck
 
     assert every_step(interrupt) > 1
+
+
+@stores
+@kinds
+def test_promise_8_a_store_that_goes_away_leaves_nothing_in_doubt(
+    store: str, kind: type[Provider], tmp_path: Path
+) -> None:
+    """
+    From whichever call on. When it is back, what was sent is recorded, and what was not begun goes out.
+    """
+
+    def away() -> None:
+        raise StorageUnavailableError("the database is away")
+
+    def interrupt(n: int) -> bool:
+        here = place(store, tmp_path, kind, number=n)
+        contacts = ask_companies(here.manager, PEOPLE)
+        here.steps.strike = away
+        here.backend.steps = Steps()  # the provider is not away
+        here.steps.arm(*range(n, n + 99))
+        with suppress(StorageUnavailableError):
+            here.manager.deliver()
+        here.steps.disarm()
+        here.manager.deliver()
+        here.goes_on(contacts)
+        assert {MessageState.ACCEPTED: PEOPLE} == here.manager.backlog()
+        here.close()
+        return bool(here.steps.struck)
+
+    assert every_step(interrupt) > 5
 
 
 def test_a_listener_hears_of_what_was_committed_before_a_time_limit() -> None:

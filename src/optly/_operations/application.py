@@ -4,6 +4,7 @@ The application: what every operation of one manager works with.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -84,6 +85,13 @@ class Tidied:
 
 @attrs.frozen(kw_only=True)
 class Application:
+    """
+    What every operation works with.
+
+    Attributes:
+        unfinished: What ends batches that could not be ended, because the store could not be reached.
+    """
+
     settings: Settings
     repository: Repository
     index: BlindIndex
@@ -91,6 +99,7 @@ class Application:
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
     tidied: Tidied = attrs.field(factory=Tidied, init=False, repr=False, eq=False)
+    unfinished: deque[Callable[[], Awaitable[None]]] = attrs.field(factory=deque, repr=False)
 
     @property
     def hears_complaints(self) -> bool:

@@ -32,6 +32,7 @@ async def deliver(app: Application, limit: int | None) -> Deliveries:
     """
     Send everything that is due, longest ago first, then seal the log and delete expired codes.
     """
+    await _end_unfinished(app)
     deliveries = await doubt_overdue(app)
     attempted = 0
     for channel in app.backends:
@@ -46,11 +47,25 @@ async def deliver(app: Application, limit: int | None) -> Deliveries:
 
 
 async def deliver_batches(app: Application) -> Deliveries:
+    await _end_unfinished(app)
     deliveries = await doubt_overdue(app)
     for channel in app.backends:
         deliveries += (await _deliver_batch(app, channel, BATCH))[0]
     await _tidy(app, deliveries)
     return deliveries
+
+
+async def _end_unfinished(app: Application) -> None:
+    """
+    End the batches that could not be ended when they were cut off.
+    """
+    while app.unfinished:
+        end = app.unfinished.popleft()
+        try:
+            await surely(end)
+        except BaseException:
+            app.unfinished.append(end)
+            raise
 
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
@@ -83,10 +98,13 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
             sending.conclude(outcomes, cut_off=False)
         await outcomes.write(app)
     except BaseException as error:
+        end = partial(_give_back, app, outcomes, sending, error)
         try:
-            await surely(partial(_give_back, app, outcomes, sending, error))
+            await surely(end)
         except Exception as second:
-            _log.error("a batch stays claimed until its lease ends", extra={"error": type(second).__name__})
+            # Most likely the store is away for a while. What is known is not forgotten before it is back.
+            app.unfinished.append(end)
+            _log.error("a batch stays claimed for now", extra={"error": type(second).__name__})
         raise
     if sending is None:
         return outcomes.deliveries, bool(rows) and room > 0

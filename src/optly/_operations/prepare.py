@@ -184,7 +184,7 @@ async def _gate(
     if payload.answered is not None:
         return await _gate_answer(app, message, record, standing, addresses, now, outcomes)
     if not message.recorded:
-        address = await _unrecorded_address(app, payload, standing, now)
+        address = await _unrecorded_address(app, message, standing, now)
         if address is None:
             outcomes.drop(message, counted=False)
             return None
@@ -255,13 +255,16 @@ def _reaches(payload: Payload, standing: Standing) -> bool:
     return payload.kind is PayloadKind.CHANGED or standing.line_for(payload.channel, payload.line) is not None
 
 
-async def _unrecorded_address(app: Application, payload: Payload, standing: Standing, now: datetime) -> Address | None:
+async def _unrecorded_address(
+    app: Application, message: QueuedMessage, standing: Standing, now: datetime
+) -> Address | None:
     """
     Return the address of a message that goes to no line of a contact; None if it has none or is obsolete.
     """
+    payload = message.payload
     match payload.kind:
         case PayloadKind.LINK_WANTED:
-            await sessions.send_requested_link(app, payload)
+            await sessions.send_requested_link(app, payload, message.id)
             return None
         case PayloadKind.ALERT:
             obsolete = second_gate.is_obsolete(payload, (), standing, now)

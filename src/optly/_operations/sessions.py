@@ -19,6 +19,7 @@ from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
 from optly.contacts import Address, AddressKind, Contact, is_email, recognise_address, recorded_address
 from optly.errors import LinkError, NoBackendError, SessionError, WrongDigitsError
+from optly.keys import sha256
 from optly.locale.i18n import read_tag
 from optly.protocols import StoredCode
 from optly.record.commands import RequestService
@@ -194,10 +195,14 @@ async def request_link(app: Application, text: str, language: str) -> None:
     await app.storage.enqueue(app.settings.organisation.key, [row])
 
 
-async def send_requested_link(app: Application, payload: Payload) -> None:
+async def send_requested_link(app: Application, payload: Payload, wanted: str) -> None:
     """
-    Queue a MyOptly link to the address that was entered, if it is on record.
+    Queue a MyOptly link to the address that was entered, if it is on record. Harmless when repeated.
+
+    Args:
+        wanted: Id of the message that asked for it.
     """
+    idem = sha256(f"link\0{wanted}")[:16]
     address = recorded_address(payload.address, payload.channel.kind)
     matches = await app.storage.find(app.index.idkeys(address))
     for identifier in (row for rows in matches.holders.values() for row in rows):
@@ -214,4 +219,4 @@ async def send_requested_link(app: Application, payload: Payload) -> None:
                 queue=(encode(link, subject, app.settings.random(16), urgent_due_at(now)),),
             )
 
-        await app.repository.apply(Contact(identifier.subject.hex()), plan)
+        await app.repository.apply(Contact(identifier.subject.hex()), plan, idem=idem)
