@@ -118,9 +118,14 @@ class IndexChanges:
         release: Idkeys whose address the contact has left.
     """
 
-    identifiers: Sequence[Identifier]
-    release: Sequence[bytes]
-    suppressions: Sequence[Suppression]
+    identifiers: Sequence[Identifier] = ()
+    release: Sequence[bytes] = ()
+    suppressions: Sequence[Suppression] = ()
+
+
+# Most events change nothing there.
+_CHANGING: Final = (LineAdded, LineReinstated, LineLeft, ContactErased, DomainObjectionRaised)
+_UNCHANGED: Final = IndexChanges()
 
 
 @attrs.frozen
@@ -192,6 +197,8 @@ class BlindIndex:
             values: The addresses on record by line, removed ones included; needed only if `changes_index`.
             left: The lines that the contact had left before.
         """
+        if not any(isinstance(event, _CHANGING) for event in events):
+            return _UNCHANGED
         version = self._keys.all[0].version
         addresses = dict(values)
         identifiers = []

@@ -7,6 +7,7 @@ By hand where the library gives up on what people's programs write.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
@@ -64,7 +65,7 @@ def field(mail: Mail, name: str) -> str:
     return found[0].strip() if found else ""
 
 
-def fields(mail: Mail, name: str) -> list[str]:
+def fields(mail: Mail, name: str) -> Sequence[str]:
     """
     Return the headers of a name, in lower case, up to `MOST_FIELDS`, not decoded either.
     """
@@ -72,8 +73,10 @@ def fields(mail: Mail, name: str) -> list[str]:
     if kept is None:  # the library looks through all of them for each
         kept = mail.__dict__[_KEPT] = {}
         for each, value in mail.raw_items():
-            kept.setdefault(each.lower(), []).append(value)
-    return [POLICY.header_fetch_parse(name, value) for value in kept.get(name, ())[:MOST_FIELDS]]
+            same = kept.setdefault(each.lower(), [])
+            if len(same) < MOST_FIELDS:
+                same.append(POLICY.header_fetch_parse(each, value))
+    return kept.get(name, ())
 
 
 def type_of(part: Mail) -> str:

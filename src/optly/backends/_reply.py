@@ -158,6 +158,8 @@ def _not_in(shown: str, html: str) -> str:
     """
     Return the lines of *html* whose words are not in *shown*: the two are usually the same text, broken differently.
     """
+    if not html:
+        return ""
     known = _squeezed(shown)
     if _squeezed(html) in known:
         return ""
