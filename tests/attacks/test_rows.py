@@ -124,6 +124,22 @@ def test_what_another_holder_objected_to_stands_when_their_record_is_gone(file: 
     w.manager.close()
 
 
+@pytest.mark.parametrize("scope", ["", "*", "carrier_pigeon/offers", "email"])
+def test_a_suppression_that_cannot_be_read_suppresses(file: Path, scope: str) -> None:
+    """
+    Promises 12 and 18: of what it covered nobody knows how little it was; and it fails no look-up.
+    """
+    w = opened(file)
+    w.manager.erase(agreed(w, PEOPLE[0]))
+    w.manager.close()
+    alter(file, "UPDATE optly_suppressions SET scope = ?", scope)
+    w = opened(file)
+    again = w.manager.add_contact(name="Ann", email=PEOPLE[0], subscriber=Subscriber.COMPANY)
+    for who in (again, PEOPLE[0]):
+        assert w.manager.check(who, *EMAIL_OFFERS).reason is Reason.SUPPRESSED
+    w.manager.close()
+
+
 # ---- and stops nobody else
 
 
