@@ -21,7 +21,7 @@ from optly._operations.prepare import Batch, prepare
 from optly._operations.proof import seal
 from optly._operations.queued import QueuedMessage, settlement
 from optly.contacts import Channel
-from optly.errors import UsageError
+from optly.errors import LedgerError, UsageError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.messages.foundering import Foundering
 from optly.protocols import MessageState
@@ -61,7 +61,11 @@ async def deliver_batches(app: Application) -> Deliveries:
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
     if deliveries.total:
-        await seal(app)
+        try:
+            await seal(app)
+        except LedgerError as error:
+            # What was sent is sent. Whoever seals or verifies is told what is wrong.
+            _log.error("log cannot be sealed", extra={"error": type(error).__name__})
         await app.storage.expire(app.settings.clock())
 
 

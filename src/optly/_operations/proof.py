@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optly._operations.application import Application
+from optly._operations.keyed import require_keys
 from optly._operations.repository import load_standing
 from optly.contacts import Contact
-from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
+from optly.errors import ConflictError, DamagedError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record import ledger
 from optly.record.consent import fold
@@ -25,6 +26,9 @@ _BATCH, _ATTEMPTS = 1000, 20
 async def seal(app: Application) -> ledger.Checkpoint | None:
     """
     Append a leaf for every chain that grew, sign the new head and return it. None while there are no records.
+
+    Raises:
+        DamagedError: The head to extend is not one that we signed, or its edge does not belong to it.
     """
     key = app.settings.organisation.key
     for _ in range(_ATTEMPTS):
@@ -33,6 +37,9 @@ async def seal(app: Application) -> ledger.Checkpoint | None:
         leaves = await app.storage.unsealed(key, _BATCH)
         if not leaves:
             return checkpoint
+        if latest is not None and not (_is_signed(app, latest[0]) and ledger.is_edge(latest[1], latest[0])):
+            await require_keys(app.storage)
+            raise DamagedError("the head of the log is not the one that was signed: verify the record")
         size = 0 if latest is None else latest[0].size
         edge = ledger.grow(() if latest is None else latest[1], size, [leaf.hash(key) for leaf in leaves])
         checkpoint = _sign(app, size + len(leaves), ledger.edge_root(edge))
@@ -43,6 +50,12 @@ async def seal(app: Application) -> ledger.Checkpoint | None:
         if len(leaves) < _BATCH:
             return checkpoint
     raise ConflictError("other processes kept sealing the log: try again later")
+
+
+def _is_signed(app: Application, head: ledger.Checkpoint) -> bool:
+    return head.origin == ledger.origin(app.settings.organisation.key) and head == ledger.open_note(
+        head.note, app.settings.keys.public_keys
+    )
 
 
 def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
@@ -123,15 +136,11 @@ def _log_problems(
     problems = []
     if latest is not None:
         stored = latest[0]
-        opened = ledger.open_note(stored.note, app.settings.keys.public_keys)
-        if (
-            opened is None
-            or opened.origin != ledger.origin(key)
-            or (opened.size, opened.root) != (stored.size, stored.root)
-        ):
+        if not _is_signed(app, stored):
             detail = "the head of the log is not signed with any of the keys given"
             problems.append(Problem(Finding.SIGNATURE, "", None, detail))
-        if len(leaves) != stored.size or ledger.merkle_root(hashes) != stored.root:
+        whole = len(leaves) == stored.size and ledger.merkle_root(hashes) == stored.root
+        if not (whole and ledger.is_edge(latest[1], stored)):
             problems.append(Problem(Finding.LOG, "", None, "the log does not match the root that its head signs"))
     if known is not None:
         problem = ledger.consistency_problem(known, app.settings.keys.public_keys, ledger.origin(key), hashes)

@@ -1688,6 +1688,9 @@ class AsyncConsentManager(Face):
         Seal the log and return its signed head, a checkpoint. None while there are no records.
 
         Send it to someone outside the organisation, who can then find any later change to the log.
+
+        Raises:
+            DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
         return await proof.seal(self._app)
 

@@ -1734,6 +1734,9 @@ class ConsentManager(Face):
         Seal the log and return its signed head, a checkpoint. None while there are no records.
 
         Send it to someone outside the organisation, who can then find any later change to the log.
+
+        Raises:
+            DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
         return run_to_completion(proof.seal(self._app))
 
