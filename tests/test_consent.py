@@ -1001,7 +1001,7 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
     ),
     "choose through a link of nobody knows whom": (
         FULL,
-        commands.ChangeChoices(yes=(), no=(EMAIL_OFFERS,), line=None),
+        commands.ChangeChoices(yes=(), no=(EMAIL_OFFERS,), line=1, handed_over=False),
         (happened(events.ConsentRefused, choices=(EMAIL_OFFERS,), link=LinkKind.MANAGE),),
     ),
     "choose yes where it is yes": (FULL, commands.ChangeChoices(yes=(EMAIL_OFFERS,), no=(), line=1), ()),

@@ -80,7 +80,8 @@ class History:
         return {scope for scope in SCOPES if self.allowed(*scope)}
 
     def choose(self, scope: tuple[Channel, str], answer: bool) -> None:
-        self.w.manager.choose(self.w.manager.link(self.ada).rpartition("/")[2], {scope: answer})
+        # Through a link for the line that it is about: one for another lifts no stop there.
+        self.w.manager.choose(self.w.manager.link(self.ada, scope[0]).rpartition("/")[2], {scope: answer})
 
 
 Step = Callable[[History], object]

@@ -123,6 +123,22 @@ def test_what_another_holder_objected_to_stands_when_their_record_is_gone(file: 
     w.manager.close()
 
 
+@pytest.mark.parametrize("scope", ["", "*", "carrier_pigeon/offers", "email"])
+def test_a_suppression_that_cannot_be_read_suppresses(file: Path, scope: str) -> None:
+    """
+    Promises 12 and 18: of what it covered nobody knows how little it was; and it fails no look-up.
+    """
+    w = opened(file)
+    w.manager.erase(agreed(w, PEOPLE[0]))
+    w.manager.close()
+    alter(file, "UPDATE optly_suppressions SET scope = ?", scope)
+    w = opened(file)
+    again = w.manager.add_contact(name="Ann", email=PEOPLE[0], subscriber=Subscriber.COMPANY)
+    for who in (again, PEOPLE[0]):
+        assert w.manager.check(who, *EMAIL_OFFERS).reason is Reason.SUPPRESSED
+    w.manager.close()
+
+
 # ---- and stops nobody else
 
 
@@ -257,3 +273,39 @@ class Interrupted(MemoryStorage):
         if other is not None:
             other()
         return super().find(idkeys)
+
+
+# ---- nothing forged is signed
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE optly_logs SET edge = zeroblob(length(edge))",
+        "UPDATE optly_logs SET edge = x''",
+        "UPDATE optly_logs SET root = zeroblob(32)",
+        "UPDATE optly_logs SET size = size + 1",
+        "UPDATE optly_logs SET note = CAST(replace(CAST(note AS TEXT), 'acme', 'acne') AS BLOB)",
+    ],
+)
+def test_no_head_is_signed_that_does_not_extend_the_one_before(file: Path, statement: str) -> None:
+    """
+    Promise 11: before the sealer signs, it checks what it extends. What was altered has no new signature, and messages
+    go out all the same.
+    """
+    w = opened(file)
+    agreed(w, PEOPLE[0])
+    before = w.manager.seal()
+    assert before is not None
+    bob = agreed(w, PEOPLE[1])
+    w.manager.send(bob, *EMAIL_OFFERS, Content(subject="Offers", text="Ten per cent off."))
+    w.manager.close()
+    alter(file, statement)
+    w = opened(file)
+    w.later(timedelta(hours=1))
+    with pytest.raises(DamagedError):
+        w.manager.seal()
+    w.manager.deliver()
+    assert [message.to for message in w.emails.outbox if message.subject == "Offers"] == [PEOPLE[1]]
+    assert not w.manager.verify()
+    w.manager.close()

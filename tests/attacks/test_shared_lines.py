@@ -13,6 +13,7 @@ from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
 from optly import Act, Actor, AddressKind, Channel, PhoneNumber, Subscriber, Through, Wording
 from optly._operations import gate
 from optly.messages import InboundMessage, Message
+from optly.record.events import Grade
 from optly.record.standing import CoHolder
 from optly.testing.messages import code_in
 
@@ -77,6 +78,32 @@ def test_a_number_that_was_proved_once_is_not_spoken_for_after_somebody_there_ob
     w.later()
     prove(w, by_email)
     w.manager.choose(by_email, {SMS_OFFERS: True})
+    assert w.manager.check(ada, *SMS_OFFERS)
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_link_made_for_one_line_lifts_no_stop_on_another(sent: bool) -> None:
+    """
+    Promises 2 and 16: whether Optly sends the link or the host puts it into a message of its own, which proves less.
+    """
+    w = world()
+    ada = w.add()
+    reply(w, "STOP")
+    w.manager.record_objection(ada, email=EMAIL)
+    w.later()
+    if sent:
+        w.manager.self_service.request_link(EMAIL)
+        w.manager.deliver()
+        code = code_in(w.emails.outbox[-1])
+    else:
+        code = w.manager.link(ada, Channel.EMAIL).rpartition("/")[2]
+    w.manager.choose(code, {SMS_OFFERS: True, EMAIL_OFFERS: True})
+    assert not w.manager.check(ada, *SMS_OFFERS)
+    assert w.manager.check(ada, *EMAIL_OFFERS)
+    assert {event.grade for event in w.manager.history(ada)[-2:]} == {Grade.A if sent else Grade.B, Grade.B}
+
+    by_text = w.manager.link(ada, Channel.SMS).rpartition("/")[2]
+    w.manager.choose(by_text, {SMS_OFFERS: True})
     assert w.manager.check(ada, *SMS_OFFERS)
 
 

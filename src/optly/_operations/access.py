@@ -72,13 +72,6 @@ class Access:
         return Contact(self.target.contact)
 
     @property
-    def line(self) -> int | None:
-        """
-        The line the link was sent to; None if it is not known who received the link.
-        """
-        return self.target.line if self.target.handed_over else None
-
-    @property
     def manages(self) -> bool:
         """
         Whether it permits what a MyOptly link permits. A session that began with a question does so only after a

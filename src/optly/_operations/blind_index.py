@@ -4,6 +4,7 @@ The blind index: addresses are found without being stored, each by a keyed hash 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -57,6 +58,9 @@ def _of_any_kind(openings: Mapping[str, Opening]) -> Iterator[tuple[int, Address
 EVERYTHING: Final = "*/*"
 _FOR_DOMAIN: Final = "@"
 
+# A scope that can be read. Any other covers everything: nobody knows how little it was.
+_SCOPE: Final = re.compile(rf"(\*|{'|'.join(Channel)})/[^/]+(/[^/]+)?")
+
 
 def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -> list[StandingStop]:
     """
@@ -68,7 +72,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
     stops = []
     for row in rows:
         scope, domain = row.scope.removeprefix(_FOR_DOMAIN), row.scope.startswith(_FOR_DOMAIN)
-        channel, purpose, *named = scope.split("/")
+        channel, purpose, *named = (scope if _SCOPE.fullmatch(scope) else EVERYTHING).split("/")
         stops.append(
             StandingStop(
                 channel=None if channel == "*" else Channel(channel),

@@ -161,7 +161,8 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
         command = ChangeChoices(
             yes=tuple(items[key].choice for key, yes in answers.items() if yes),
             no=tuple(items[key].choice for key, yes in answers.items() if not yes),
-            line=access.line,
+            line=access.target.line,
+            handed_over=access.target.handed_over,
             link=access.target.kind,
             code=access.mark,
             language=how.language,
@@ -181,7 +182,13 @@ async def choose(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
 async def confirm(access: Access, how: Circumstances) -> Standing:
     access.require_line()
     asked = {held.question for held in access.record.standing.held if held.code == access.mark}
-    command = ConfirmAnswer(code=access.mark, line=access.line, language=how.language, context=how.context)
+    command = ConfirmAnswer(
+        code=access.mark,
+        line=access.target.line,
+        handed_over=access.target.handed_over,
+        language=how.language,
+        context=how.context,
+    )
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
     standing = (await access.apply(plan)).standing
     for question in asked - {None}:

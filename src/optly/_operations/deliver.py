@@ -21,6 +21,7 @@ from optly._operations.proof import seal
 from optly._operations.running import surely
 from optly._operations.sending import Sending
 from optly.contacts import Channel
+from optly.errors import LedgerError
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
@@ -71,7 +72,11 @@ async def _end_unfinished(app: Application) -> None:
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
     now = app.settings.clock()
     if deliveries.total:
-        await seal(app)
+        try:
+            await seal(app)
+        except LedgerError as error:
+            # What was sent is sent. Whoever seals or verifies is told what is wrong.
+            _log.error("log cannot be sealed", extra={"error": type(error).__name__})
     # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
     if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         await app.storage.expire(now)

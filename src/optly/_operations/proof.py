@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
+from optly._operations.keyed import require_keys
 from optly._operations.repository import load_standing
 from optly.contacts import Contact
-from optly.errors import ConflictError, LedgerError, SerializationError, UsageError
+from optly.errors import ConflictError, DamagedError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record import ledger
 from optly.record.consent import fold
@@ -29,6 +30,7 @@ async def seal(app: Application) -> ledger.Checkpoint | None:
 
     Raises:
         ConflictError: Other processes sealed the log first, again and again.
+        DamagedError: The head to extend is not one that we signed, or its edge does not belong to it.
     """
     key, lost = app.settings.organisation.key, 0
     while True:
@@ -71,10 +73,19 @@ async def _append(
 ) -> ledger.Checkpoint:
     key = app.settings.organisation.key
     size, edge = (0, ()) if latest is None else (latest[0].size, latest[1])
+    if latest is not None and not (_is_signed(app, latest[0]) and ledger.is_edge(edge, latest[0])):
+        await require_keys(app.storage)
+        raise DamagedError("the head of the log is not the one that was signed: verify the record")
     grown = ledger.grow(edge, size, [leaf.hash(key) for leaf in leaves])
     checkpoint = _sign(app, size + len(leaves), ledger.edge_root(grown))
     await app.storage.seal(key, leaves, grown, checkpoint, size)
     return checkpoint
+
+
+def _is_signed(app: Application, head: ledger.Checkpoint) -> bool:
+    return head.origin == ledger.origin(app.settings.organisation.key) and head == ledger.open_note(
+        head.note, app.settings.keys.public_keys
+    )
 
 
 def _sign(app: Application, size: int, root: bytes) -> ledger.Checkpoint:
@@ -155,15 +166,11 @@ def _log_problems(
     problems = []
     if latest is not None:
         stored = latest[0]
-        opened = ledger.open_note(stored.note, app.settings.keys.public_keys)
-        if (
-            opened is None
-            or opened.origin != ledger.origin(key)
-            or (opened.size, opened.root) != (stored.size, stored.root)
-        ):
+        if not _is_signed(app, stored):
             detail = "the head of the log is not signed with any of the keys given"
             problems.append(Problem(Finding.SIGNATURE, "", None, detail))
-        if len(leaves) != stored.size or ledger.merkle_root(hashes) != stored.root:
+        whole = len(leaves) == stored.size and ledger.merkle_root(hashes) == stored.root
+        if not (whole and ledger.is_edge(latest[1], stored)):
             problems.append(Problem(Finding.LOG, "", None, "the log does not match the root that its head signs"))
     if known is not None:
         problem = ledger.consistency_problem(known, app.settings.keys.public_keys, ledger.origin(key), hashes)

@@ -1711,6 +1711,7 @@ class AsyncConsentManager(Face):
 
         Raises:
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
+            DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
         return await proof.seal(self._app)
 

@@ -1765,6 +1765,7 @@ class ConsentManager(Face):
 
         Raises:
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
+            DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
         return run_to_completion(proof.seal(self._app))
 

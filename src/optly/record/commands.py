@@ -196,14 +196,16 @@ class ChangeChoices:
 
     Attributes:
         yes, no: What is now allowed and refused, with the wordings that were on the page.
-        line: The line the link was sent to, or None if it is unknown who was given the link.
+        line: The line the link was made for.
+        handed_over: Whether it was sent there and given to nobody else, so that it proves who reads there.
         link, code: The kind and the mark of the link the person used.
         language, hold: As for an answer.
     """
 
     yes: tuple[events.Choice, ...]
     no: tuple[events.Choice, ...]
-    line: int | None
+    line: int
+    handed_over: bool = True
     link: events.LinkKind = events.LinkKind.MANAGE
     code: str = ""
     language: str = ""
@@ -217,11 +219,12 @@ class ConfirmAnswer:
     Confirm an answer that was held because it came too soon, through the link it came through.
 
     Attributes:
-        line: The line the link was sent to, or None if it is unknown who was given the link.
+        line, handed_over: As for a change of choices.
     """
 
     code: str
-    line: int | None
+    line: int
+    handed_over: bool = True
     language: str = ""
     context: Context = attrs.field(factory=Context, repr=False)
 
@@ -235,13 +238,14 @@ class UndoStop:
         stop: Number of the event that stopped it.
         choices: What the person had agreed to at that time, in the words they agreed to.
         own: Whether the stop came through the same link or line, so that the person who reads there may undo it.
-        line, link, code, language, hold: As for a change of choices.
+        line, handed_over, link, code, language, hold: As for a change of choices.
     """
 
     stop: int
     choices: tuple[events.Choice, ...]
     own: bool = False
-    line: int | None
+    line: int
+    handed_over: bool = True
     link: events.LinkKind
     code: str = ""
     language: str = ""

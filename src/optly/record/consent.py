@@ -1092,9 +1092,10 @@ def _answer(
     hold_until: datetime | None = None,
 ) -> tuple[Event, ...]:
     """
-    Return the events of an answer through a link sent to `command.line`, or by a reply from there.
+    Return the events of an answer through a link made for `command.line`, or by a reply from there.
 
-    The answer proves something about that line only, and about none if it is unknown who was given the link.
+    The answer proves something about that line only, and about none if it is unknown who was given the link. It lifts
+    no stop on any other that was not shown to be theirs.
 
     Args:
         own: Whether it lifts a stop on any line, because it takes back what came through the same line.
@@ -1118,7 +1119,8 @@ def _answer(
     act = Act.SAID_YES if link is None else Act.CHOSE_YES
     given = partial(events.ConsentGiven, act=act)
     reached = standing.reached(command.line)
-    lifting = [choice for choice in yes if own or command.line is None or choice.line in reached]
+    proved = command.line if isinstance(command, commands.AnswerQuestion) or command.handed_over else None
+    lifting = [choice for choice in yes if own or choice.line in reached]
     elsewhere = [choice for choice in yes if choice not in lifting]
     answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
         (given, lifting),
@@ -1127,7 +1129,7 @@ def _answer(
     )
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
-            graded = tuple(choice for choice in choices if (choice.line == command.line) is (grade is Grade.A))
+            graded = tuple(choice for choice in choices if (choice.line == proved) is (grade is Grade.A))
             if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
@@ -1212,7 +1214,7 @@ def _change_choices(command: commands.ChangeChoices, standing: Standing, now: da
     for choice in command.yes:
         # A yes to other words is another yes, and one that someone else reported does not stand in for the person's.
         known = standing.consent(choice.channel, choice.purpose, choice.line, now)
-        lifts = command.line is None or choice.line in standing.reached(command.line)
+        lifts = choice.line in standing.reached(command.line)
         if known is None or (lifts and not known.own) or known.wording != choice.wording:
             yes.append(choice)
     no = []

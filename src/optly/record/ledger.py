@@ -357,6 +357,13 @@ def edge_root(edge: Sequence[bytes]) -> bytes:
     return node
 
 
+def is_edge(edge: Sequence[bytes], head: Checkpoint) -> bool:
+    """
+    Whether *edge* is the right edge of the tree with that head.
+    """
+    return len(edge) == head.size.bit_count() and edge_root(edge) == head.root
+
+
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     """
     Return the proof that leaf *index* is in the tree over *leaves*. Source: RFC 6962 section 2.1.1.
