@@ -50,7 +50,7 @@ class Form:
     phone: PhoneNumber | None = attrs.field(repr=False)
     ticked: Sequence[tuple[Channel, str]]
     wording: Wording | None
-    how: str
+    how: str = attrs.field(repr=False)
     language: str | None
     expires_within: timedelta
 
