@@ -190,13 +190,16 @@ def _asked() -> tuple[World, Contact]:
 
 def _refusal(call: Callable[[], object]) -> OptlyError | None:
     """
-    Return the refusal that a call ends in, or None; any other error is a failure.
+    Return the refusal that a call ends in, or None; any other error is a failure, and so is one that shows a value.
     """
     try:
         call()
     except OptlyError as error:
-        return error
-    return None
+        refusal = error
+    else:
+        return None
+    assert not any(given in f"{refusal} {refusal!r}" for given in (EMAIL, "no such thing", "limited company"))
+    return refusal
 
 
 def _call(face: Any, name: str, given: dict[str, Any]) -> None:

@@ -68,8 +68,8 @@ class _Event:
 @attrs.frozen(kw_only=True)
 class _Value:
     slot: str
-    salt: str
-    value: str
+    salt: str = attrs.field(repr=False)
+    value: str = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -99,7 +99,7 @@ class Payload:
     choices: tuple[Choice, ...] = ()
     at: datetime | None = None
     content: Content | None = None
-    address: str = ""
+    address: str = attrs.field(default="", repr=False)
     challenge: str = ""
     proposal: str = ""
     undo: Undo | None = None

@@ -51,7 +51,7 @@ class Form:
     phone: PhoneNumber | None = attrs.field(repr=False)
     ticked: Sequence[tuple[Channel, str]]
     wording: Wording | None
-    how: str
+    how: str = attrs.field(repr=False)
     language: str | None = attrs.field(converter=read_tag_or_none)
     expires_within: timedelta
 

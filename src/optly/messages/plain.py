@@ -84,9 +84,9 @@ class _Text:
     Text that is written piece by piece.
     """
 
-    pieces: list[str] = attrs.field(factory=list)
+    pieces: list[str] = attrs.field(factory=list, repr=False)
     begun: bool = False
-    href: str = ""
+    href: str = attrs.field(default="", repr=False)
 
     def add(self, html: str, *, level: int) -> None:
         words = _words(html)

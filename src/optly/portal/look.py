@@ -50,7 +50,7 @@ class Language:
 
     tag: str
     name: str
-    href: str
+    href: str = attrs.field(repr=False)
     current: bool
 
 

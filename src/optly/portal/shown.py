@@ -19,7 +19,7 @@ class Link:
     """
 
     label: str
-    href: str
+    href: str = attrs.field(repr=False)
     current: bool = False
 
 
@@ -44,7 +44,7 @@ class Row:
     """
 
     label: str
-    value: str | None
+    value: str | None = attrs.field(repr=False)
     change: str | None = None
 
 
@@ -75,7 +75,7 @@ class Input:
     name: str
     label: str
     hint: str = ""
-    value: str = ""
+    value: str = attrs.field(default="", repr=False)
     type: str = "text"
     autocomplete: str = ""
     inputmode: str = ""

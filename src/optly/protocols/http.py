@@ -50,5 +50,5 @@ class Response:
     """
 
     status: HTTPStatus
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)

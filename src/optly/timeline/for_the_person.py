@@ -38,7 +38,7 @@ class Happening:
 
     time: str
     what: str
-    detail: Sequence[str] = ()
+    detail: Sequence[str] = attrs.field(default=(), repr=False)
     wording: Wording | None = None
     answer: bool | None = None
 
