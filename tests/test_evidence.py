@@ -14,16 +14,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import EMAIL, EMAIL_OFFERS, KEYS, SMS_OFFERS, World, world
+from packs import DATA, PACK, packed
+from world import EMAIL, KEYS, world
 
-from optly import Channel, Content, Context, Keys
+from optly import Keys
 from optly._operations import proof
 from optly.errors import ConflictError, UsageError
 from optly.evidence import read, verify
-from optly.messages import Outcome, Receipt
 from optly.record.ledger import GENESIS, Finding, link
 from optly.storage import MemoryStorage
-from optly.testing.messages import code_in
 
 
 class Overtaken(MemoryStorage):
@@ -40,31 +39,6 @@ class Overtaken(MemoryStorage):
         if self.lost >= 0:
             raise ConflictError("another process sealed first")
         super().seal(*args)
-
-
-def packed() -> tuple[World, str]:
-    """
-    Make a world in which Ada was asked, answered and stopped something, and return her pack as JSON.
-    """
-    w = world()
-    ada = w.add()
-    w.emails.outcomes.append(Receipt(outcome=Outcome.ACCEPTED, reply="250 queued as 77", code=250))
-    code = code_in(w.ask(ada))
-    w.later()
-    w.manager.answer(
-        code, {EMAIL_OFFERS: True, SMS_OFFERS: False}, context=Context(address="203.0.113.9", browser="<b>Lynx</b>")
-    )
-    w.later()
-    w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello"))
-    w.manager.deliver()
-    w.later()
-    w.manager.withdraw(ada, channels=[Channel.EMAIL])
-    w.manager.add_contact(email="bob@example.com")
-    return w, w.manager.evidence(ada).to_json()
-
-
-_, PACK = packed()
-DATA: dict[str, Any] = json.loads(PACK)
 
 
 def findings(data: dict[str, Any], **options: Any) -> set[Finding]:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_evidence import DATA, PACK
+from packs import DATA, PACK
 from world import KEYS
 
 from optly.cli._commands import optly

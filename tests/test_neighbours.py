@@ -26,9 +26,8 @@ import attrs
 import pytest
 from click.testing import CliRunner
 from services import MYSQL, POSTGRESQL
-from stores import STORES
-from test_organisations import OTHER, made
-from world import EMAIL, EMAIL_OFFERS, KEYS, PHONE, World, world
+from stores import STORES, made
+from world import EMAIL, EMAIL_OFFERS, KEYS, OTHER, PHONE, World, world
 
 from optly import (
     Act,

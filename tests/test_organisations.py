@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services import MYSQL, POSTGRESQL, fresh_database
-from stores import STORES, opened
-from world import ACME, EMAIL, PHONE, World, world
+from services import MYSQL, POSTGRESQL
+from stores import STORES, made
+from world import ACME, EMAIL, OTHER, PHONE, World, world
 
-from optly import Channel, Contact, Organisation, Subscriber
+from optly import Channel, Contact, Subscriber
 from optly.errors import LinkInvalidError, SessionError, UnknownComplaintError, UnknownContactError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus
 from optly.protocols import MessageState, Storage
@@ -26,27 +26,10 @@ from optly.protocols.http import Request
 from optly.results import Effect
 from optly.rules import Reason
 from optly.self_service import Person
-from optly.storage import SQLStorage
 from optly.testing.messages import code_in
 
-OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
 UNKNOWN = Contact("0" * 32)
 COLLECTED: dict[str, Any] = {"channels": [Channel.EMAIL], "refusal_offered": True}
-
-
-def made(kind: str, directory: Path) -> Iterator[Storage]:
-    """
-    Yield a store of a kind.
-    """
-    if kind in ("postgresql", "mysql"):
-        with fresh_database(kind) as url:
-            storage: Storage = SQLStorage(url)
-            yield storage
-            storage.close()
-        return
-    storage = opened(kind, directory)
-    yield storage
-    storage.close()
 
 
 @pytest.fixture(params=[*STORES, POSTGRESQL, MYSQL])

@@ -157,7 +157,7 @@ def test_promise_7_a_message_is_gated_as_it_is_handed_over(kind: type[MemoryBack
 
 
 def _made_badly(_message: Message) -> Receipt:
-    return Receipt(outcome=Outcome.ACCEPTED, reply=b"250 ok")  # type: ignore[arg-type]
+    return Receipt(outcome=Outcome.ACCEPTED, code="250")  # type: ignore[arg-type]
 
 
 def _stops_an_iteration(_message: Message) -> Receipt:

@@ -11,7 +11,7 @@ from html import escape
 import programs
 from hypothesis import given
 from hypothesis import strategies as st
-from test_replies import STOPS
+from replies import STOPS
 
 from optly.messages.plain import from_html
 from optly.messages.quoting import Ours

@@ -36,6 +36,7 @@ ACME = Organisation(
     freephone="0800 496 0000",
     email="privacy@acme.example.com",
 )
+OTHER = Organisation(key="other", name="Other Ltd", address="2 High Street, Leeds LS1 1AA", email="p@other.example.com")
 PURPOSES = (
     Purpose(key="offers", title="Offers and discounts on our products"),
     Purpose(key="news", title="News about what we do"),

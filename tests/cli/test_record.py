@@ -151,7 +151,7 @@ def test_a_list_stops_those_whom_nobody_could_add(runner: CliRunner, host: World
         arguments = ["import-objections", "-", "--channel", channel.value, "--how", "fair", "--at", AT, "--json"]
         result = runner.invoke(optly, arguments, input="\n".join(listed))
         bad = [line for line in range(1, 6) if line - 1 not in good]
-        assert {"recorded": len(good), "malformed_lines": bad} == json.loads(result.stdout)
+        assert {"recorded": len(good), "malformed_lines": bad, "damaged_lines": []} == json.loads(result.stdout)
         assert 1 == result.exit_code
         assert {Reason.OBJECTED} == {host.manager.check(listed[n], channel, "offers").reason for n in good}
 

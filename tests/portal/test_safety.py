@@ -19,17 +19,15 @@ import attrs
 import pytest
 from itsdangerous import URLSafeSerializer
 from portal.sessions import digits_in, everything_in, lines, undo_of
-from portal.visitor import FORM, FROM_HERE, ORIGIN, Acme, Page, Visitor
+from portal.visitor import BOB, BOBS_PHONE, FORM, FROM_HERE, ORIGIN, Acme, Page, Visitor, add_bob, pending, sign_in
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, world
 
-from optly import Contact
 from optly.errors import LinkInvalidError
 from optly.links import StopScope
 from optly.portal import Limits
 from optly.portal.own import DETAILS, PROVED
 from optly.portal.pages import _BY_A_LINK, _IN_A_SESSION
 
-BOB, BOBS_PHONE = "bob@example.com", "+447911123457"
 SECRETS = ("Ada Lovelace", EMAIL, PHONE)
 
 # Everything below /me that a button leads to, and everything that can be looked at: made of the pages' own tables, so
@@ -61,23 +59,6 @@ FILLED_IN = {
 }
 
 
-def pending(acme: Acme, visitor: Visitor, contact: Contact | None = None) -> Page:
-    """
-    Come by a MyOptly link and ask for a one-time code.
-    """
-    code = acme.manager.link(contact or acme.ada).rpartition("/")[2]
-    return visitor.press(visitor.get(f"/l/{code}/code"), f"/l/{code}/code")
-
-
-def sign_in(acme: Acme, visitor: Visitor, contact: Contact | None = None) -> Page:
-    """
-    Type it in, too.
-    """
-    page = pending(acme, visitor, contact)
-    acme.manager.deliver()
-    return visitor.press(page, "/me/code", digits=digits_in(acme.world.emails.outbox)[-1])
-
-
 @pytest.fixture
 def signed_in(acme: Acme, visitor: Visitor) -> Visitor:
     """
@@ -96,10 +77,6 @@ def csrf_in(page: Page) -> str:
 def session_of(visitor: Visitor) -> str:
     (session,) = visitor.cookies.values()
     return session
-
-
-def add_bob(acme: Acme) -> Contact:
-    return acme.world.add(name="Bob Babbage", email=BOB, phone=BOBS_PHONE)
 
 
 # ---- cookies

@@ -7,8 +7,7 @@ from __future__ import annotations
 import attrs
 import pytest
 from portal.sessions import digits_in
-from portal.test_safety import add_bob, pending, sign_in
-from portal.visitor import FROM_HERE, ORIGIN, Acme, Page, Visitor
+from portal.visitor import FROM_HERE, ORIGIN, Acme, Page, Visitor, add_bob, pending, sign_in
 from world import EMAIL_OFFERS
 
 NEW = "ada@elsewhere.example.com"

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import attrs
+from portal.sessions import digits_in
 from world import PURPOSES, World, world
 
 from optly import Channel, ConsentManager, Contact, Purpose, Wording
@@ -38,6 +39,8 @@ HEADERS = {
     "x-robots-tag": "noindex, nofollow, noarchive",
 }
 WELSH = Wording(text="A gaiff Acme Ltd anfon cynigion atoch drwy e-bost?", yes="Cewch", no="Na chewch", language="cy")
+
+BOB, BOBS_PHONE = "bob@example.com", "+447911123457"
 
 
 @attrs.frozen
@@ -208,3 +211,24 @@ class Visitor:
         while page.status == HTTPStatus.SEE_OTHER:
             page = self.get(page.shown.location.removeprefix(ORIGIN + self.mount))
         return page
+
+
+def pending(acme: Acme, visitor: Visitor, contact: Contact | None = None) -> Page:
+    """
+    Come by a MyOptly link and ask for a one-time code.
+    """
+    code = acme.manager.link(contact or acme.ada).rpartition("/")[2]
+    return visitor.press(visitor.get(f"/l/{code}/code"), f"/l/{code}/code")
+
+
+def sign_in(acme: Acme, visitor: Visitor, contact: Contact | None = None) -> Page:
+    """
+    Type it in, too.
+    """
+    page = pending(acme, visitor, contact)
+    acme.manager.deliver()
+    return visitor.press(page, "/me/code", digits=digits_in(acme.world.emails.outbox)[-1])
+
+
+def add_bob(acme: Acme) -> Contact:
+    return acme.world.add(name="Bob Babbage", email=BOB, phone=BOBS_PHONE)
