@@ -82,7 +82,7 @@ def _telling(secrets: tuple[str, ...]) -> set[str]:
     """
     Return the classes of ours of which a living object shows one of these when it is printed.
     """
-    found = set()
+    found: set[str] = set()
     for thing in gc.get_objects():
         cls = type(thing)
         if re.match(r"optly\.(?!testing)", str(cls.__module__)):
