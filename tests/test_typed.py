@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import attrs
@@ -35,7 +35,8 @@ from optly import (
 from optly.backends import MemoryBackend
 from optly.contacts import Contact
 from optly.errors import InvalidValueError, NaiveDatetimeError, UnknownContactError, UsageError
-from optly.messages import DeliveryEvent, pacing
+from optly.messages import DeliveryEvent, Message, Outcome, Receipt, pacing
+from optly.portal.settings import PortalSettings
 from optly.protocols import MessageState
 from optly.record import events
 from optly.self_service import Person, SelfService
@@ -261,6 +262,40 @@ def test_a_wrong_setting_is_answered_in_our_own_words(name: str) -> None:
     for value in [*WRONG, "sqlite:///x", ["offers"], [MemoryBackend], MemoryBackend(channel=Channel.EMAIL), ACME, KEYS]:
         refusal = _refusal(lambda: ConsentManager(**{**SETTINGS, name: value}))  # noqa: B023
         assert value is not NOTHING or refusal
+
+
+@pytest.mark.parametrize("name", PortalSettings.__annotations__)
+def test_a_wrong_setting_of_the_pages_is_answered_in_our_own_words(name: str) -> None:
+    """
+    Minutes instead of a length of time, a colour instead of a theme.
+    """
+    w = world()
+    for value in [*WRONG, 60, "blue", "1"]:
+        refusal = _refusal(lambda: w.manager.portal(**{name: value}))  # noqa: B023
+        assert value is not NOTHING or isinstance(refusal, InvalidValueError)
+
+
+def test_a_backend_may_name_its_channel() -> None:
+    """
+    What is queued for it is sent.
+    """
+
+    class Own:
+        name, channel = "own", "email"
+        outbox: ClassVar[list[Message]] = []
+
+        def send(self, message: Message) -> Receipt:
+            self.outbox.append(message)
+            return Receipt(outcome=Outcome.ACCEPTED)
+
+        def close(self) -> None: ...
+
+    w, backend = world(), Own()
+    manager = ConsentManager(**{**SETTINGS, "storage": MemoryStorage(), "backends": [backend], "clock": w.clock})
+    ada = manager.add_contact(email=EMAIL, subscriber=Subscriber.COMPANY)
+    manager.send(ada, "email", "offers", "Hello")
+    manager.deliver()
+    assert len(backend.outbox) == 1
 
 
 def _values(*modules: ModuleType) -> list[type]:

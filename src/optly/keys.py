@@ -24,7 +24,7 @@ _SHORTEST = 16
 
 
 def _as_tuple(value: Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return tuple(value)
 
 
 @attrs.frozen

@@ -232,7 +232,8 @@ def _of_class(cls: type) -> _Reader:
 
 
 def _of_enumeration(cls: type[enum.Enum]) -> _Reader:
-    words = f"one of {cls.__name__}: {', '.join(str(member.value) for member in cls)}"
+    texts = [member.value if isinstance(member.value, str) else member.name for member in cls]
+    words = f"one of {cls.__name__}: {', '.join(texts)}"
     of = getattr(cls, "of", cls)
 
     def read(value: Any, name: str) -> Any:
@@ -264,13 +265,18 @@ def _of_choice(values: Sequence[Any]) -> _Reader:
     return _Reader(f"one of {', '.join(map(str, values))}", takes, _as_it_is)
 
 
+def _nested(which: str, name: str) -> str:
+    call, colon, argument = name.rpartition(": ")
+    return f"{call}{colon}{which} {argument}"
+
+
 def _are_several(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping)
 
 
 def _of_several(each: _Reader, made: Callable[[Iterable[Any]], Any]) -> _Reader:
     def read(value: Any, name: str) -> Any:
-        return made([each(item, f"each of {name}") for item in value])
+        return made([each(item, _nested("each of", name)) for item in value])
 
     return _Reader(f"several values, each {each.words}", _are_several, read)
 
@@ -287,7 +293,8 @@ def _of_row(parts: Sequence[_Reader]) -> _Reader:
 
 def _of_mapping(key: _Reader, item: _Reader) -> _Reader:
     def read(value: Any, name: str) -> Any:
-        return {key(one, f"each key of {name}"): item(two, f"each value of {name}") for one, two in value.items()}
+        first, second = _nested("each key of", name), _nested("each value of", name)
+        return {key(one, first): item(two, second) for one, two in value.items()}
 
     return _Reader("a mapping (dict)", _is(Mapping), read)
 
@@ -389,6 +396,13 @@ def _converter(cls: type, field: attrs.Attribute[Any]) -> Any:
 def _evaluated(hint: Any, module: str) -> Any:
     # An annotation in our own source, which Python would have evaluated itself.
     return eval(hint, vars(sys.modules[module])) if isinstance(hint, str) else hint  # noqa: S307
+
+
+def each(given: Mapping[str, Any], hints: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """
+    Return values by name, each read by its type. One without a type is left out.
+    """
+    return {name: reader_of(hints[name])(value, f"{label}: {name}") for name, value in given.items() if name in hints}
 
 
 def methods(cls: _Class) -> _Class:

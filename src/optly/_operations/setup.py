@@ -106,10 +106,11 @@ def _by_channel(
 ) -> dict[Channel, Backend]:
     by_channel: dict[Channel, Backend] = {}
     for backend in backends:
-        if backend.channel in by_channel:
-            raise ConfigurationError(f"two message backends serve {backend.channel}")
+        channel = Channel.of(backend.channel)
+        if channel in by_channel:
+            raise ConfigurationError(f"two message backends serve {channel}")
         awaited = Awaited(backend, wrap)
-        by_channel[backend.channel] = Backend(
+        by_channel[channel] = Backend(
             name=backend.name,
             many=isinstance(backend, protocols.BatchBackend),
             send=wrap(_sends(backend)),

@@ -10,12 +10,14 @@ May import `self_service` and what it may import.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import attrs
 
+from optly import typed
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.guard import TemplateFinding
@@ -69,9 +71,12 @@ class Portal:
 
         Raises:
             ConfigurationError: The settings cannot work.
+            InvalidValueError: One is not of its type.
         """
         if unknown := settings.keys() - PortalSettings.__annotations__.keys():
             raise ConfigurationError(f"the pages have no setting {', '.join(sorted(unknown))}")
+        hints = typing.get_type_hints(PortalSettings, localns=globals())
+        settings = cast("PortalSettings", typed.each(settings, hints, "portal"))
         hold_yes_within = settings.get("hold_yes_within", HOLD_YES_WITHIN)
         proxies = settings.get("proxies", 0)
         if hold_yes_within is not None and hold_yes_within < timedelta(0):
