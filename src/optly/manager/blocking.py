@@ -632,11 +632,11 @@ class ConsentManager(Face):
             UnsoundWordingError: A consent to the wording of the question would not be valid.
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
-        typed = [parse_address(text, kind) for text, kind in each_address(email, phone)]
+        entered = [parse_address(text, kind) for text, kind in each_address(email, phone)]
         form = sign_up.Form(
             name=" ".join(name.split()),
-            email=next((address for address in typed if isinstance(address, EmailAddress)), None),
-            phone=next((address for address in typed if isinstance(address, PhoneNumber)), None),
+            email=next((address for address in entered if isinstance(address, EmailAddress)), None),
+            phone=next((address for address in entered if isinstance(address, PhoneNumber)), None),
             ticked=sign_up.read_ticked(ticked),
             wording=wording,
             how=how,
@@ -1741,7 +1741,7 @@ class ConsentManager(Face):
 
     # ---- proof
 
-    def evidence(self, contact: AnyContact, *, since: str | None = None) -> EvidencePack:
+    def evidence(self, contact: AnyContact, *, since: Sent | None = None) -> EvidencePack:
         """
         Return the evidence of what a contact was asked and answered, as a signed pack. Seals their events first,
         however many of other contacts wait to be sealed.
@@ -1769,7 +1769,7 @@ class ConsentManager(Face):
         """
         return run_to_completion(proof.seal(self._app))
 
-    def verify(self, *, checkpoint: str | None = None) -> Verification:
+    def verify(self, *, checkpoint: Sent | None = None) -> Verification:
         """
         Verify every record. Reads every event.
 
