@@ -711,7 +711,8 @@ def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
 ) -> None:
     """
     Whatever was said before it and since: nothing that was not allowed before the stop, and nothing that was stopped
-    otherwise since, for which the same link once more does not count. What nothing else touched comes back.
+    otherwise since, for which the same link once more does not count. What nothing else touched comes back, through the
+    link that stopped it.
     """
     w = world()
     ada = w.add()
@@ -721,7 +722,11 @@ def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
     w.later()
     earlier = allowed_now(w)
     stopped = Said("everything", tuple(SCOPES)) if isinstance(stop, bool) else Said("link", BY_LINK)
-    stopped.happen(w, ada)
+    link = link_of(w, ada)
+    if stopped.what == "everything":
+        w.manager.stop(link)
+    else:
+        stopped.happen(w, ada)
     number = w.manager.standing(ada).version
     ended = earlier - allowed_now(w)
     assert ended == earlier & stopped.stops
@@ -732,7 +737,7 @@ def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
     just_before = allowed_now(w)
     touched = frozenset[Scope]().union(*(said.scopes for said in since))
     for _ in range(1 + twice):
-        w.manager.undo(link_of(w, ada), stop=number)
+        w.manager.undo(link, stop=number)
         w.later()
     after = allowed_now(w)
 

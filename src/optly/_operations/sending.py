@@ -19,8 +19,7 @@ from optly._operations.leases import LEASE
 from optly._operations.outcomes import Outcomes, add_receipt
 from optly._operations.prepare import Batch
 from optly._operations.queued import QueuedMessage
-from optly.errors import UsageError
-from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt
+from optly.messages import PROMPTLY, Fault, Message, Outcome, Receipt, says_unsent
 from optly.messages.foundering import Foundering
 
 _log = logging.getLogger("optly")
@@ -191,7 +190,7 @@ class Sending:
 
         The text and traceback of the error may hold an address, so only its class is logged.
         """
-        if isinstance(error, UsageError) and not self.backend.many:
+        if says_unsent(error) and not self.backend.many:
             return Receipt(outcome=Outcome.REFUSED, reply=f"not sent: {error}", fault=Fault.MESSAGE)
         facts = {"message_id": message.id, "backend": self.backend.name, "error": type(error).__name__}
         _log.error("message backend raised an exception", extra=facts)

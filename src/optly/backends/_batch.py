@@ -15,8 +15,8 @@ from typing import Final
 import attrs
 
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
-from optly.errors import ConfigurationError, UsageError
-from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt
+from optly.errors import ConfigurationError
+from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt, says_unsent
 
 _log = logging.getLogger("optly")
 
@@ -91,9 +91,9 @@ def send_many(
             return attrs.evolve(not_sent("not sent: other messages took too long"), fault=None)
         try:
             receipt = send(message)
-        except UsageError as error:
-            return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
         except Exception as error:
+            if says_unsent(error):
+                return Receipt(outcome=Outcome.REFUSED, fault=Fault.MESSAGE, reply=str(error))
             # The others are not in doubt with it. The error may hold an address.
             _log.error(
                 "message backend raised an exception", extra={"message_id": message.id, "error": type(error).__name__}

@@ -16,3 +16,4 @@ from optly.messages.message import Message as Message
 from optly.messages.message import Outcome as Outcome
 from optly.messages.message import Receipt as Receipt
 from optly.messages.message import no_line_break as no_line_break
+from optly.messages.message import says_unsent as says_unsent

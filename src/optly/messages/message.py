@@ -15,7 +15,7 @@ import attrs
 
 from optly import typed
 from optly.contacts import Channel
-from optly.errors import HeaderError
+from optly.errors import HeaderError, InvalidValueError, UsageError
 from optly.instants import is_aware, to_utc
 from optly.typed import Heard, LongText, Sent
 
@@ -149,6 +149,14 @@ class Receipt:
     provider_id: Heard = ""
     retry_after: timedelta | None = None
     begun: bool = True
+
+
+def says_unsent(error: Exception) -> bool:
+    """
+    Whether an error that a backend raised says that it did not send the message. A value of another type may be what it
+    made of the provider's answer, after it had sent.
+    """
+    return isinstance(error, UsageError) and not isinstance(error, InvalidValueError)
 
 
 class BatchInterrupted(BaseException):

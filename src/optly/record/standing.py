@@ -642,7 +642,7 @@ class Standing:
         for known in self.stops:
             same = (known.name, known.link, known.code) == (stop.name, stop.link, stop.code)
             if same and stop.link is not None and known.seq is not None and stop.at - known.at <= _ONE_STOP:
-                if any(_lifts(consent, known) for consent in self.consents):
+                if any(consent.seq > known.seq for consent in self.consents):
                     break
                 return attrs.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
         return stop
