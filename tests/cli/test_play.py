@@ -314,7 +314,6 @@ MORE = [
     Sabotage("stop undone", methods={"check": opens_the_gate(Channel.EMAIL, after=3)}),
     Sabotage("stop undone", methods={"check": opens_the_gate(Channel.SMS, after=2)}),
     Sabotage("all stopped", methods={"check": opens_the_gate(Channel.EMAIL, after=5)}),
-    Sabotage("all stopped", inbox=lambda: Refusing(6)),
     Sabotage("details shown", around=on("POST", "/me/code", answers(HTTPStatus.FORBIDDEN))),
     Sabotage("details shown", around=on("GET", "/me/details", answers(HTTPStatus.OK))),
 ]

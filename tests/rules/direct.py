@@ -1128,6 +1128,22 @@ def _words_of_law() -> list[tuple[Communication, Standing, dict[str, Any]]]:
                 (call, stop(seq=None), "policy: honour opt-out", ("21(1)(a)",)),
             )
         ),
+        # It is that of a company's contact at an address of their own.
+        (
+            communication(email),
+            Standing(
+                subscriber=Subscriber.COMPANY,
+                lines=(Line(number=1, kind=AddressKind.EMAIL, subscriber=Subscriber.INDIVIDUAL),),
+                stops=(stop(),),
+            ),
+            {"regulation": "22(2)", "also": (right,)},
+        ),
+        # Of a sender that is no charity, what is wanting of a sale is named, and not that it is none.
+        (
+            communication(email),
+            attrs.evolve(given, soft_opt_ins=(sale(email, similar_purposes=("news",), refusal_offered=False),)),
+            {"failed": ("similar_purposes", "refusal_offered")},
+        ),
         # It is theirs at a company's address too: the regulations ask whose line it is, and Article 21 who objects.
         *(
             (

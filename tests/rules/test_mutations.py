@@ -79,6 +79,8 @@ HARMLESS = {
     "Standing.running: len(running) > 1 → len(running) >= 1": "only saves time",
     "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
     "→ communication.charity is None and self.charity is not None": "only saves time",
+    "UKPECR.assess: standing.charity_soft_opt_ins and communication.charity is None and (self.charity is not None) "
+    "→ standing.charity_soft_opt_ins and communication.charity is None": "of no charity nothing further is asked",
     "consent_to: communication.line is None → False": "no consent is for no line",
 }
 

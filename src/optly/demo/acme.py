@@ -64,7 +64,7 @@ class Acme:
         return self.manager.request_consent(
             self.ada,
             via=Channel.EMAIL,
-            channels=CHANNELS,
+            channels=list(CHANNELS),
             purposes=[OFFERS],
             basis=Solicited(how="newsletter form on the website", at=datetime.now(UTC)),
         )
