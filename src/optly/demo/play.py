@@ -210,8 +210,8 @@ class _Script:
             acme.deliver()
             check(len(acme.inbox.emails) == 5, "a second notice was sent within the hour")
             report(
-                "Then she means it: “Stop everything” on her MyOptly page, one button. She had a notice a moment ago, so "
-                "the next one waits an hour."
+                "Then she means it: “Stop everything” on her MyOptly page, one button. She had a notice a moment ago, "
+                "so the next one waits an hour."
             )
         with self._step("offer refused") as report:
             try:
