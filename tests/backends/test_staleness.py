@@ -75,8 +75,7 @@ def slow_world(address: str, **settings: Any) -> World:
 @pytest.mark.parametrize(
     ("step", "spared"), [("DATA", 0), ("DATA", 3), ("RCPT", 1), ("EHLO", 1)], ids=["first", "fourth", "RCPT", "EHLO"]
 )
-@pytest.mark.parametrize("connections", [1, 3])
-@pytest.mark.parametrize("pipelining", [False, True])
+@pytest.mark.parametrize(("connections", "pipelining"), [(1, False), (1, True), (3, True)])
 def test_promise_7_a_stop_a_second_before_a_messages_turn_stops_it(
     step: str, spared: int, connections: int, pipelining: bool
 ) -> None:
