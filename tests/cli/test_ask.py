@@ -515,7 +515,7 @@ def test_a_run_that_is_broken_off_says_how_to_go_on(
     assert re.fullmatch(
         r"Error: interrupted after asking [\d,]+ contacts: run it again with the same --campaign to resume\n",
         error,
-    )
+    ), error
     assert refused.read_text() == "from another day"
     assert list(tmp_path.glob(".refused.csv.*")) == []
     reached = manager.backlog()[MessageState.QUEUED]
