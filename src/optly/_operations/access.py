@@ -16,7 +16,7 @@ from optly._operations.repository import Applied, Plan, Planner, Record
 from optly.contacts import Address, Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
 from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
-from optly.locale.i18n import spelt
+from optly.locale.i18n import spelt_or_same
 from optly.record.commands import Command, Context
 from optly.record.events import LinkKind
 from optly.record.ledger import Opening
@@ -25,11 +25,6 @@ from optly.record.standing import Standing, StandingStop
 
 def _context_or_none(context: Context | None) -> Context:
     return Context() if context is None else context
-
-
-def _spelt_or_same(language: str) -> str:
-    # What is no tag is kept as it is: nobody's answer is refused for the language of a page.
-    return spelt(language) or language
 
 
 @attrs.frozen
@@ -44,7 +39,8 @@ class Circumstances:
     """
 
     context: Context = attrs.field(converter=_context_or_none)
-    language: str = attrs.field(default="", converter=_spelt_or_same)
+    # What is no tag is kept as it is: nobody's answer is refused for the language of a page.
+    language: str = attrs.field(default="", converter=spelt_or_same)
     hold_within: timedelta | None = None
 
 

@@ -18,7 +18,7 @@ from optly.canonical import canonical
 from optly.contacts.addresses import Channel
 from optly.contacts.parties import Organisation, is_key, one_line
 from optly.errors import ConfigurationError, WordingError
-from optly.locale.i18n import N_, SOURCE, Catalogues, alone, spelt, truncated
+from optly.locale.i18n import N_, SOURCE, Catalogues, alone, spelt, spelt_or_same, truncated
 
 _MAX_TEXT = 4000
 
@@ -42,7 +42,7 @@ _HINT: Final = N_("You can change your mind at any time, on your MyOptly page or
 
 
 def _with_hyphens(tag: str) -> str:
-    return (spelt(tag) or tag) if "_" in tag else tag
+    return spelt_or_same(tag) if "_" in tag else tag
 
 
 @attrs.frozen(kw_only=True, slots=False, field_transformer=typed.fields)
@@ -96,11 +96,11 @@ class Wording:
 
 # Two, because with one for both a type checker would not know what a purpose takes.
 def _frozen_texts(value: Mapping[str, str] | None) -> Mapping[str, str]:
-    return MappingProxyType({spelt(tag) or tag: text for tag, text in (value or {}).items()})
+    return MappingProxyType({spelt_or_same(tag): text for tag, text in (value or {}).items()})
 
 
 def _frozen_wordings(value: Mapping[tuple[Channel, str], Wording] | None) -> Mapping[tuple[Channel, str], Wording]:
-    return MappingProxyType({(channel, spelt(tag) or tag): asked for (channel, tag), asked in (value or {}).items()})
+    return MappingProxyType({(channel, spelt_or_same(tag)): asked for (channel, tag), asked in (value or {}).items()})
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)

@@ -92,6 +92,13 @@ def _shortest(language: str) -> str:
     return shorter if len(shorter) == 2 else language
 
 
+def spelt_or_same(tag: str) -> str:
+    """
+    Return a language tag as `spelt`; what has not the form of one is returned as it is.
+    """
+    return spelt(tag) or tag
+
+
 def read_tag(text: str) -> str:
     """
     Return a language tag that a host gives, as `spelt`.
@@ -330,7 +337,7 @@ def truncated(tag: str) -> tuple[str, ...]:
 
     Source: RFC 4647 section 3.4.
     """
-    parts = (spelt(tag) or tag).split("-")
+    parts = spelt_or_same(tag).split("-")
     return tuple("-".join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
