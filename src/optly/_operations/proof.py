@@ -4,7 +4,7 @@ Proof: sealing the log, packing the evidence of a contact, and verifying every r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
@@ -32,10 +32,32 @@ async def seal(app: Application) -> ledger.Checkpoint | None:
         ConflictError: Other processes sealed the log first, again and again.
         DamagedError: The head to extend is not one that we signed, or its edge does not belong to it.
     """
-    key, lost = app.settings.organisation.key, 0
+    return await _seal(app, lambda: app.storage.unsealed(app.settings.organisation.key, _BATCH))
+
+
+async def _seal_contact(app: Application, subject: bytes) -> None:
+    """
+    Append a leaf for one chain if it grew, however many others wait to be sealed.
+    """
+
+    async def grown() -> Sequence[ledger.Leaf]:
+        sealed = await app.storage.sealed(app.settings.organisation.key, subject)
+        head = (await app.storage.load([subject]))[subject]
+        if sealed is not None and sealed.leaf.version >= head.snapshot_version:
+            return ()
+        return [ledger.Leaf(subject=subject, version=head.snapshot_version, head=head.hash)]
+
+    await _seal(app, grown)
+
+
+async def _seal(app: Application, grown: Callable[[], Awaitable[Sequence[ledger.Leaf]]]) -> ledger.Checkpoint | None:
+    """
+    Append the leaves of chains that grew, batch by batch, until there is no full batch of them.
+    """
+    lost = 0
     while True:
-        latest = await app.storage.log_head(key)
-        leaves = await app.storage.unsealed(key, _BATCH)
+        latest = await app.storage.log_head(app.settings.organisation.key)
+        leaves = await grown()
         if not leaves:
             return None if latest is None else latest[0]
         try:
@@ -48,24 +70,6 @@ async def seal(app: Application) -> ledger.Checkpoint | None:
         lost = 0
         if len(leaves) < _BATCH:
             return checkpoint
-
-
-async def _seal_contact(app: Application, subject: bytes) -> None:
-    """
-    Append a leaf for one chain if it grew, however many others wait to be sealed.
-    """
-    key, lost = app.settings.organisation.key, 0
-    while True:
-        latest, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
-        head = (await app.storage.load([subject]))[subject]
-        if sealed is not None and sealed.leaf.version >= head.snapshot_version:
-            return
-        try:
-            await _append(app, latest, [ledger.Leaf(subject=subject, version=head.snapshot_version, head=head.hash)])
-        except ConflictError:
-            lost += 1
-            if lost == _ATTEMPTS:
-                raise
 
 
 async def _append(
