@@ -86,7 +86,7 @@ async def lines_held(app: Application, address: Address) -> dict[Contact, int]:
     """
     found = await app.storage.find(app.index.idkeys(address))
     lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
-    records = await app.repository.load_all(sorted(lines)) if lines else {}
+    records = {subject: await app.repository.record(subject, found.heads.get(subject)) for subject in sorted(lines)}
     return {
         Contact(subject.hex()): lines[subject]
         for subject, record in records.items()

@@ -46,7 +46,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Entry, Opening, extend, link
+from optly.record.ledger import GENESIS, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -194,19 +194,6 @@ class Applied:
         return self.record.standing
 
 
-def _altered(entries: Sequence[Entry], head: Head) -> int | None:
-    """
-    Return the number of the first event that is not the one that was recorded, or None. The events are believed as far
-    as they are chained, through where the read model ended.
-    """
-    before = GENESIS
-    for entry in entries:
-        before = link(before, entry.payload)
-        if entry.hash != before or (entry.seq == head.snapshot_version and before != head.hash):
-            return entry.seq
-    return None
-
-
 def require_read(record: Record) -> None:
     """
     Raises:
@@ -298,8 +285,11 @@ class Repository:
         if not most or [entry.seq for entry in entries[:most]] != [*range(1, most + 1)]:
             raise errors.DamagedError(f"events of contact {subject.hex()} are missing: verify the record")
         standing = replay(entries)
-        if standing.unreadable is None and (altered := _altered(entries, head)) is not None:
-            standing = attrs.evolve(standing, unreadable=altered)
+        if standing.unreadable is None:
+            # The events are believed as far as they are chained, through where the read model ended.
+            chained = (head.snapshot_version, head.hash)
+            problems = verify_chain(head.organisation, subject.hex(), entries, openings={}, head=chained)
+            standing = attrs.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
         return Record(subject=subject, version=head.version, head=entries[-1].hash, standing=standing)
 
     async def holder(self, subject: bytes, found: Found) -> Record:
