@@ -78,12 +78,19 @@ Heard: TypeAlias = Annotated[str, Mended]
 Sent: TypeAlias = Annotated[str, Judged]
 
 
+# Whether a value of a type is right as it is, by type; None if every value is.
+_Ordinary: TypeAlias = Mapping[type, "Callable[[Any], bool] | None"]
+
 # Which values of a type are right at a glance: nearly all of them, and every decision of the gate has some.
 _ORDINARY: Final[Mapping[type, Callable[[Any], bool]]] = {
     str: lambda text: len(text) <= _SHORT and text.isprintable(),
     int: lambda number: -_WHOLE < number < _WHOLE,
-    datetime: lambda instant: instant.tzinfo is UTC,
+    datetime: lambda instant: instant.tzinfo is UTC and _EARLIEST <= instant.year <= _LATEST,
 }
+
+
+def _never(_value: Any) -> bool:
+    return False
 
 
 @attrs.frozen
@@ -95,15 +102,24 @@ class _Reader:
         words: What is needed, in words.
         takes: Whether a value is of this type, or means one that is.
         read: Returns such a value as it is to be, given the name to refuse it under.
-        exact: Types whose values are right as they are, if they are ordinary ones (see `_ORDINARY`).
+        exact: Types whose values are right as they are, if they are ordinary ones.
+        ordinary: For each of these, whether a value is an ordinary one; None if all are.
     """
 
     words: str
     takes: Callable[[Any], bool]
     read: Callable[[Any, str], Any]
     exact: frozenset[type] = frozenset()
+    ordinary: _Ordinary = attrs.field(init=False, eq=False)
+
+    @ordinary.default
+    def _as_known(self) -> _Ordinary:
+        return {kind: _ORDINARY.get(kind) for kind in self.exact}
 
     def __call__(self, value: Any, name: str) -> Any:
+        glance = self.ordinary.get(type(value), _never)
+        if glance is None or glance(value):
+            return value
         if not self.takes(value):
             raise InvalidValueError(f"{name} must be {self.words}, not a value of type {type(value).__name__}")
         return self.read(value, name)
@@ -377,17 +393,17 @@ def fields(cls: type, known: list[attrs.Attribute[Any]]) -> list[attrs.Attribute
 
 def _converter(cls: type, field: attrs.Attribute[Any]) -> Any:
     name = f"{cls.__name__}.{field.name.lstrip('_')}"
-    exact: frozenset[type] = frozenset()
+    ordinary: _Ordinary = {}
     reader: _Reader | None = None
 
     def convert(value: Any) -> Any:
-        nonlocal exact, reader
-        kind = type(value)
-        if kind in exact and (kind not in _ORDINARY or _ORDINARY[kind](value)):
+        nonlocal ordinary, reader
+        glance = ordinary.get(type(value), _never)
+        if glance is None or glance(value):
             return value
         if reader is None:  # not before: the annotation may name what is defined further down
             reader = reader_of(_evaluated(field.type, cls.__module__))
-            exact = reader.exact
+            ordinary = reader.ordinary
         return value if value is field.default else reader(value, name)
 
     return convert if field.converter is None else attrs.converters.pipe(convert, field.converter)
@@ -420,14 +436,14 @@ def _arguments(method: Callable[..., Any]) -> Callable[..., Any]:
     of = method.__qualname__.split(".")
     label = of[-2] if of[-1] == "__init__" else of[-1]
     readers: dict[str, _Reader] = {}
-    positional: tuple[tuple[str, _Reader, frozenset[type]], ...] = ()
+    positional: Sequence[_Ordinary] = ()
     others = False
 
     def read(args: tuple[Any, ...], named: dict[str, Any]) -> Sequence[Any]:
         nonlocal others, positional
         if not readers:  # not before: as above
             found, others = _parameters(method)
-            positional = tuple((name, reader, reader.exact) for name, reader in found.items())
+            positional = [reader.ordinary for reader in found.values()]
             readers.update(found)
         for name, value in named.items():
             reader = readers.get(name)
@@ -436,10 +452,10 @@ def _arguments(method: Callable[..., Any]) -> Callable[..., Any]:
             elif others:
                 raise UsageError(f"{label}: there is no argument and no fact called {name}")
         # Written out, because every decision of the gate passes here.
-        for (_, _, exact), value in zip(positional, args, strict=False):
-            kind = type(value)
-            if kind not in exact or (kind in _ORDINARY and not _ORDINARY[kind](value)):
-                given = [one(it, f"{label}: {name}") for (name, one, _), it in zip(positional, args, strict=False)]
+        for ordinary, value in zip(positional, args, strict=False):
+            glance = ordinary.get(type(value), _never)
+            if glance is not None and not glance(value):
+                given = [one(it, f"{label}: {name}") for (name, one), it in zip(readers.items(), args, strict=False)]
                 return [*given, *args[len(given) :]]  # too many: Python says so
         return args
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from optly._operations.application import Application
 from optly._operations.arguments import each_address
-from optly._operations.blind_index import line_values
+from optly._operations.blind_index import line_values, look_up
 from optly._operations.lines import Named, require_line
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber, parse_address, recognise_address
@@ -57,10 +57,11 @@ async def on_record(app: Application, addresses: Collection[Address]) -> set[Add
     """
     Return those of the addresses under which anything is on record: a contact, or a suppression.
     """
-    keys = {address: app.index.all_idkeys(address) for address in addresses}
-    found = await app.storage.find([idkey for idkeys in keys.values() for idkey in idkeys])
+    keys, found = await look_up(app.storage, app.index, addresses)
     taken = found.holders.keys() | {row.idkey for row in found.suppressions}
-    return {address for address, idkeys in keys.items() if not taken.isdisjoint(idkeys)}
+    return {
+        address for address, (own, domains) in zip(addresses, keys, strict=True) if not taken.isdisjoint(own + domains)
+    }
 
 
 async def known_addresses(app: Application, *given: Any) -> list[Address]:

@@ -125,20 +125,21 @@ class MemoryStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
         holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
         heads: dict[bytes, protocols.Head] = {}
         with self._reading:
-            for idkey in dict.fromkeys(idkeys):
+            for idkey in idkeys:
                 if found := self._state.holders.get(idkey):
                     rows = [*found.values()]
                     holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
                     for row in rows:
                         if contact := self._state.contacts.get(row.subject):
                             heads[row.subject] = contact.head()
-                if stops := self._state.suppressions.get(idkey):
-                    suppressions += stops.values()
+            for idkey in dict.fromkeys([*idkeys, *stops]) if self._state.suppressions else ():
+                if rows_of := self._state.suppressions.get(idkey):
+                    suppressions += rows_of.values()
         return protocols.Found(holders, suppressions, heads)
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
