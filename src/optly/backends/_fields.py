@@ -50,7 +50,7 @@ class _Policy(Compat32):
         text = value[:_LONGEST_FIELD]
         if not text.isascii():
             text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return clean(_FOLD.sub(" ", text))
+        return text if text.isprintable() else clean(_FOLD.sub(" ", text))
 
 
 POLICY = _Policy()
@@ -91,6 +91,8 @@ def type_of(part: Mail) -> str:
 
 def subject_of(mail: Mail) -> str:
     written = field(mail, "subject")
+    if "=?" not in written:  # nothing is encoded
+        return written
     try:
         return clean(str(make_header(decode_header(written)))).strip()
     except (MessageError, LookupError, ValueError):

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
 
 import attrs
 
+from optly.messages.plain import Table
 from optly.messages.search import Search
 
 # What is no word of a text, and differs from one recipient to the next.
@@ -201,18 +202,6 @@ def _plain(text: str) -> str:
     return _letters(seen).casefold()
 
 
-class _Table(dict[int, str]):
-    """
-    What becomes of each character, by its number. Looked up once for each.
-    """
-
-    def __init__(self, become: Callable[[str], str]) -> None:
-        self._become = become
-
-    def __missing__(self, number: int) -> str:
-        return self.setdefault(number, self._become(chr(number)))
-
-
 def _letter(character: str) -> str:
     dropped = not character.isspace() and unicodedata.category(character) in _DROPPED
     return "" if dropped else character
@@ -227,8 +216,8 @@ def _sign(character: str) -> str:
     return " " if character.isspace() or character in "_-" else "."
 
 
-_LETTERS: Final = _Table(_letter)
-_SIGNS: Final = _Table(_sign)
+_LETTERS: Final = Table(_letter)
+_SIGNS: Final = Table(_sign)
 
 
 def _letters(text: str) -> str:
