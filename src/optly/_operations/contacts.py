@@ -94,6 +94,13 @@ class HeldLine:
     number: int
     record: Record | None
 
+    @property
+    def is_only(self) -> bool:
+        """
+        Whether it is known that the contact never had another line of its kind.
+        """
+        return self.record is not None and self.record.standing.is_only_line(self.number)
+
 
 async def lines_held(app: Application, address: Address) -> dict[Contact, HeldLine]:
     """

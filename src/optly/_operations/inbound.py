@@ -9,6 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import attrs
@@ -19,7 +21,7 @@ from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
-from optly._operations.sent import Sent, find_sent, recipient, stops_kept, stops_of_ours
+from optly._operations.sent import Sent, find_sent, named, recipient, stops_kept, stops_of_ours
 from optly.contacts import Channel, Contact, reaching, recognise_address, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
@@ -122,7 +124,7 @@ async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str
         return theirs
     if event.keyword is Keyword.STOP:
         return event.text
-    if event.subject and isinstance(read_reply(event.subject), Stops) and _stops_in_subject(event, await ours()):
+    if event.subject and _is_stop(event.subject) and _stops_in_subject(event, await ours()):
         return f"{event.subject}\n\n{text}"
     if rest and stops_at_all(rest) and (theirs := await left(rest, first=False, linked=True)):
         return theirs
@@ -131,6 +133,14 @@ async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str
     # A quote counts if it is one of what we sent: others may have written what stands in another.
     theirs = (await ours()).taken_from(event.quoted, kept=True)
     return None if theirs == event.quoted else theirs
+
+
+@lru_cache(maxsize=256)
+def _is_stop(subject: str) -> bool:
+    """
+    Whether a subject asks for a stop. It is mostly that of one of our messages, which many people answer.
+    """
+    return isinstance(read_reply(subject), Stops)
 
 
 async def _ours(app: Application, event: InboundMessage) -> Ours:
@@ -185,11 +195,19 @@ async def _message_answered(app: Application, event: InboundMessage) -> tuple[Co
     return None if contact is None or sent is None or not sent.line else (contact, sent)
 
 
-async def _line_answered(app: Application, event: InboundMessage) -> Mapping[Contact, int]:
+async def _line_answered(
+    app: Application, event: InboundMessage, lines: Mapping[Contact, HeldLine] = MappingProxyType({})
+) -> Mapping[Contact, int]:
     """
     Return the contact whose message this one answers, with the number of the line that message went to; empty if it
     answers none.
+
+    Args:
+        lines: Those it came from. One that is the only line of its kind its holder ever had is not looked for.
     """
+    contact = await named(app, event.contact, event.message) if lines and event.message else None
+    if contact is not None and (line := lines.get(contact)) is not None and line.is_only:
+        return {contact: line.number}
     answered = await _message_answered(app, event)
     return {} if answered is None else {answered[0]: answered[1].line}
 
@@ -205,7 +223,7 @@ async def _stop_lines(
     for contact, line in lines.items():
         planner = _stop(event, stop, line.number, shared=len(lines) > 1)
         done.append(await apply_once(app, event, contact, planner, Effect.STOPPED, read=line.record))
-    for contact, number in (await _line_answered(app, event)).items():
+    for contact, number in (await _line_answered(app, event, lines)).items():
         if contact not in lines or lines[contact].number != number:
             planner = _stop(event, stop, number)
             done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))

@@ -52,6 +52,8 @@ def together(done: Sequence[Received]) -> Received:
     """
     Return one result for what was applied to several contacts, at least one.
     """
+    if len(done) == 1:
+        return done[0]
     first = next((each for each in done if each.effect is not Effect.REPEATED), done[0])
     return attrs.evolve(first, contacts=tuple(contact for each in done for contact in each.contacts))
 

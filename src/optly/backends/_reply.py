@@ -14,12 +14,11 @@ from typing import Final
 
 import attrs
 
-from optly.backends._fields import type_of
+from optly.backends._fields import once, type_of
 from optly.messages.plain import Table, clean, from_html
 
 _LONGEST_BODY = 256 * 1024  # what people write may stand below a long letter
 _LONGEST_TEXT = 10_000
-_DECODED: Final = "_optly_text"
 
 # Not meant for text, and slow.
 _NO_CHARSETS = {"punycode", "idna", "unicode-escape", "raw-unicode-escape"}
@@ -69,17 +68,11 @@ _NO_WORDS: Final = frozenset(
 )
 
 
+@once
 def decoded(part: Mail) -> str:
     """
     Return the text of a part, whatever character set it declares.
     """
-    kept: str | None = part.__dict__.get(_DECODED)
-    if kept is None:
-        kept = part.__dict__[_DECODED] = _decode(part)
-    return kept
-
-
-def _decode(part: Mail) -> str:
     body = part.get_payload(decode=True)
     if not isinstance(body, bytes):
         return ""

@@ -672,6 +672,8 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     An old letter still has its stop link, and a report on it may arrive days after the address was corrected.
     """
     removed = {line.number: line for line in standing.lines if line.removed}
+    if not removed:
+        return ()
     return tuple(
         attrs.evolve(stop, line=line.number)
         for stop in stops
@@ -1439,7 +1441,8 @@ def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Ev
         **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
-    return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
+    repeated = standing.stops and all(_stands(stop, standing) for stop in stops_of(event, seq))
+    return () if repeated else (event,)
 
 
 _Stopped: TypeAlias = events.ObjectionRaised | events.ConsentWithdrawn | events.MarkedDeceased | events.MarkedGoneAway
