@@ -169,7 +169,7 @@ def _not_in(shown: str, html: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return text.translate(_LETTERS).casefold()
+    return _LETTERS.translate(text).casefold()
 
 
 def without_quotes(text: str) -> Written:

@@ -21,17 +21,32 @@ def clean(text: str) -> str:
     return text if text.isprintable() else _NOT_TEXT.sub("\ufffd", text)
 
 
-class Table(dict[int, str]):
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+
+
+class Table(dict[int, str | None]):
     """
-    For `str.translate`: what becomes of each character, by its number. Looked up once for each.
+    What becomes of each character, by its number. Looked up once for each.
     """
 
     def __init__(self, become: Callable[[str], str]) -> None:
+        """
+        Args:
+            become: Returns what becomes of a character. Of that, nothing else becomes.
+        """
         super().__init__()
         self._become = become
 
-    def __missing__(self, number: int) -> str:
-        return self.setdefault(number, self._become(chr(number)))
+    def __missing__(self, number: int) -> str | None:
+        return self.setdefault(number, self._become(chr(number)) or None)
+
+    def translate(self, text: str) -> str:
+        """
+        Return what becomes of a text.
+        """
+        if not text.isascii():  # the library is ten times as fast where all is ASCII, and most of this mostly is
+            text = _NOT_ASCII.sub(lambda found: found[0].translate(self), text)
+        return text.translate(self)
 
 
 # ---- HTML

@@ -223,14 +223,14 @@ _SIGNS: Final = Table(_sign)
 def _letters(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text.translate(_STROKES))
-    return text.translate(_LETTERS)
+    return _LETTERS.translate(text)
 
 
 def _words(plain: str) -> str:
     """
     Return the words with one space between them. Line breaks stay, and everything else becomes a full stop.
     """
-    apart = plain.translate(_SIGNS).replace(".", " . ").replace("\n", " \n ")
+    apart = _SIGNS.translate(plain).replace(".", " . ").replace("\n", " \n ")
     return " ".join(filter(None, apart.split(" ")))
 
 
