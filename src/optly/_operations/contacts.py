@@ -10,6 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.arguments import each_address
 from optly._operations.blind_index import line_values, look_up
@@ -81,15 +83,35 @@ async def holders(app: Application, address: Address) -> tuple[Contact, ...]:
     return tuple(await lines_held(app, address))
 
 
-async def lines_held(app: Application, address: Address) -> dict[Contact, int]:
+@attrs.frozen
+class HeldLine:
     """
-    Return the contacts who have an address now, in the order of their ids, each with the number of that line.
+    A line of a contact.
+
+    Attributes:
+        record: The contact, as it was read with the line; None if it was added since.
+    """
+
+    number: int
+    record: Record | None
+
+    @property
+    def is_only(self) -> bool:
+        """
+        Whether it is known that the contact never had another line of its kind.
+        """
+        return self.record is not None and self.record.standing.is_only_line(self.number)
+
+
+async def lines_held(app: Application, address: Address) -> dict[Contact, HeldLine]:
+    """
+    Return the contacts who have an address now, in the order of their ids, each with that line.
     """
     found = await app.storage.find(app.index.idkeys(address))
     lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
     records = {subject: await app.repository.record(subject, found.heads.get(subject)) for subject in sorted(lines)}
     return {
-        Contact(subject.hex()): lines[subject]
+        Contact(subject.hex()): HeldLine(lines[subject], record)
         for subject, record in records.items()
         if record.standing.has(lines[subject])
     }

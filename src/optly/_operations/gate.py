@@ -123,6 +123,20 @@ def require_permission(decision: Decision) -> Decision:
     return decision
 
 
+def refuse_unreadable(
+    app: Application, contact: Contact, standing: Standing, channel: Channel, purposes: Sequence[str]
+) -> None:
+    """
+    Refuse a message to a contact of whom a part cannot be read, before anything else is asked: a line may be in it.
+
+    Raises:
+        NotPermittedError: A part cannot be read.
+    """
+    if standing.unreadable is not None:
+        kind, now = MessageKind.MARKETING, app.settings.clock()
+        require_permission(assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=None, at=now))
+
+
 async def with_listings(
     app: Application, channel: Channel, address: Address | None, at: datetime, facts: Facts
 ) -> Facts:

@@ -466,6 +466,13 @@ class Standing:
         """
         return tuple(line.number for line in self.lines if not line.removed)
 
+    def is_only_line(self, number: int) -> bool:
+        """
+        Return whether there has never been another line of the kind of the one with that number.
+        """
+        kinds = [line.kind for line in self.lines]
+        return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
+
     def reached(self, line: int | None) -> frozenset[int]:
         """
         Return the lines that someone who reads a line has shown to be theirs: itself, and those that were added or
@@ -801,7 +808,8 @@ def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> t
     """
     latest = {stop.name: stop for stop in stops}
     for stop in new:
-        known = latest.get(stop.name)
+        name = stop.name
+        known = latest.get(name)
         if known is None or known.at < stop.at:
-            latest[stop.name] = stop
+            latest[name] = stop
     return tuple(latest.values())

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from heapq import nsmallest
 from operator import attrgetter
 from threading import Lock
@@ -537,12 +538,10 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
-    message = attrs.evolve(queued.message, attempts=settlement.attempts, tries=settlement.tries)
+    settled = partial(attrs.evolve, queued.message, attempts=settlement.attempts, tries=settlement.tries)
     if settlement.state is protocols.MessageState.QUEUED:
-        message = attrs.evolve(message, due_at=settlement.due_at or message.due_at)
-        state.outbox[name] = Queued(queued.organisation, message)
+        state.outbox[name] = Queued(queued.organisation, settled(due_at=settlement.due_at or queued.message.due_at))
     elif settlement.state is protocols.MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
+        state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        message = attrs.evolve(message, body=b"")
-        state.settled[name] = Queued(queued.organisation, message, settlement.state)
+        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)
