@@ -332,7 +332,7 @@ async def _answer_question(
         return Plan(command=command, receipt_to=(event.channel, line))
 
     try:
-        applied = await app.repository.apply(contact, plan, idem=key)
+        applied = await app.repository.apply(contact, plan, suppressions=reply != Says(yes=False), idem=key)
     except LinkError:  # the question can no longer be answered
         return None
     return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None

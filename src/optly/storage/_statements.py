@@ -237,7 +237,13 @@ def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
 
 
 _identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
-_suppression = (t.suppressions.c.idkey, t.suppressions.c.key_version, t.suppressions.c.scope, t.suppressions.c.at)
+_suppression = (
+    t.suppressions.c.idkey,
+    t.suppressions.c.key_version,
+    t.suppressions.c.scope,
+    t.suppressions.c.at,
+    t.suppressions.c.mark,
+)
 _head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
 
 
@@ -249,7 +255,7 @@ def _found(count: int, *, joined: bool) -> ClauseElement:
         joined: Whether holders come with their heads. A database that is spread over servers cannot join the two.
     """
     of_holder, none = (_head if joined else ()), null()
-    holders = select(*_identifier, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
+    holders = select(*_identifier, none, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
     idkey, key_version, *of_suppression = _suppression
@@ -286,7 +292,13 @@ def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElem
 
 # How a row that exists already is updated, column by column. MySQL assigns in this order and uses the new values.
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
-    "put_suppression": (t.suppressions, lambda new: [("at", _later(t.suppressions.c.at, new.at))]),
+    "put_suppression": (
+        t.suppressions,
+        lambda new: [
+            ("at", _later(t.suppressions.c.at, new.at)),
+            ("mark", case((func.length(new.mark) > literal_column("0"), new.mark), else_=t.suppressions.c.mark)),
+        ],
+    ),
     "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
     "count": (
         t.counters,

@@ -524,8 +524,9 @@ def _write(state: State, commit: protocols.Commit) -> None:
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
     for stop in suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
-        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
-            scopes[stop.scope] = stop
+        known = scopes.get(stop.scope, stop)
+        later = known if stop.at <= known.at else stop
+        scopes[stop.scope] = attrs.evolve(later, mark=stop.mark or known.mark)
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

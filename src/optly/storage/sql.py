@@ -72,10 +72,10 @@ class SQLStorage:
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, subject, line, scope, at, *head in session.lookup(name, idkeys):
+            for idkey, key, subject, line, scope, at, mark, *head in session.lookup(name, idkeys):
                 if subject is None:
                     suppressions.append(
-                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key)
+                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark)
                     )
                     continue
                 identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key)
@@ -551,7 +551,13 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
     session.change_each(
         "put_suppression",
         [
-            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            {
+                "idkey": stop.idkey,
+                "scope": stop.scope,
+                "at": to_micros(stop.at),
+                "key_version": stop.key_version,
+                "mark": stop.mark,
+            }
             for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
         ],
     )
