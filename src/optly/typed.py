@@ -57,6 +57,15 @@ class Longest:
     characters: int
 
 
+@attrs.frozen
+class AtLeast:
+    """
+    In an annotation: how small the whole number may be.
+    """
+
+    number: int
+
+
 class Judged:
     """
     In an annotation: only the outermost type is looked at. What the value is passed on to judges the rest: what a
@@ -70,6 +79,8 @@ class Mended:
     """
 
 
+# How many of something.
+Count: TypeAlias = Annotated[int, AtLeast(1)]
 # What a newsletter is written in.
 LongText: TypeAlias = Annotated[str, Longest(1_000_000)]
 # What someone wrote to us, or a provider reported.
@@ -82,7 +93,7 @@ Sent: TypeAlias = Annotated[str, Judged]
 _ORDINARY: Final[Mapping[type, Callable[[Any], bool]]] = {
     str: lambda text: len(text) <= _SHORT and text.isprintable(),
     int: lambda number: -_WHOLE < number < _WHOLE,
-    datetime: lambda instant: instant.tzinfo is UTC,
+    datetime: lambda instant: instant.tzinfo is UTC and _EARLIEST <= instant.year <= _LATEST,
 }
 
 
@@ -177,9 +188,11 @@ def _bytes(value: bytes, name: str) -> bytes:
     return bytes(value)
 
 
-def _number(value: int, name: str) -> int:
+def _number(value: int, name: str, least: int = 1 - _WHOLE) -> int:
     if not -_WHOLE < value < _WHOLE:
         raise InvalidValueError(f"{name} is too large a number")
+    if value < least:
+        raise InvalidValueError(f"{name} must be at least {least}")
     return int(value)
 
 
@@ -189,7 +202,8 @@ def _instant(value: datetime, name: str) -> datetime:
     if type(value) is not _DATETIME[0]:
         date, time = value.date(), value.timetz()
         value = _DATETIME[0].combine(_day(date, name), time.replace(fold=value.fold))
-    if not _EARLIEST <= value.year <= _LATEST:
+    # In its own zone first: at the ends of time, one in UTC cannot be told.
+    if not (_EARLIEST <= value.year <= _LATEST and _EARLIEST <= value.astimezone(UTC).year <= _LATEST):
         raise InvalidValueError(f"{name} is not in the years {_EARLIEST} to {_LATEST}")
     return value
 
@@ -324,6 +338,8 @@ def _of_annotated(hint: Any, notes: Sequence[Any]) -> _Reader:
     for note in notes:
         if isinstance(note, Longest):
             return _text(note.characters)
+        if isinstance(note, AtLeast):
+            return attrs.evolve(reader_of(hint), read=functools.partial(_number, least=note.number), exact=frozenset())
         if note is Mended:
             return attrs.evolve(reader_of(hint), read=_heard)
         if note is Judged:

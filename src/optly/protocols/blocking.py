@@ -281,8 +281,8 @@ class Storage(Protocol):
         Args:
             key: Up to 64 bytes.
             most: From this count on nothing is written, and a number above it is returned: what goes on beyond a limit
-                must not fill the store. With 0, nothing is counted. None for no limit. Callers at once may write
-                somewhat more.
+                must not fill the store. With 0, nothing is counted. None for no limit. Of callers at once, no more
+                count than one after another.
         """
 
     def expire(self, now: datetime) -> int:

@@ -321,14 +321,13 @@ class MemoryStorage:
             return count
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
-        if most is not None:
-            with self._reading:
-                number, ends = self._state.counters.get(key, (0, now))
-            if (known := number if now <= ends else 0) >= most:
-                return known + by
         with self._changing:
             number, ends = self._state.counters.get(key, (0, until))
-            number, ends = (by, until) if ends < now else (number + by, ends)
+            if ends < now:
+                number, ends = 0, until
+            number += by
+            if most is not None and number - by >= most:
+                return number
             self._state.counters[key] = (number, ends)
             self._changed("count", key, now, until, by)
             return number

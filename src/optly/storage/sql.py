@@ -223,12 +223,19 @@ class SQLStorage:
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         if most is not None:
+            # What is refused, which may be most of it, writes and locks nothing.
             counted = self._database.read(lambda session: session.rows("live_counter", key=key, now=to_micros(now)))
             if (known := _first(counted) or 0) >= most:
                 return int(known) + by
 
         def work(session: Session) -> int:
-            session.change("count", code_key=key, number=by, until=to_micros(until), now=to_micros(now))
+            times = {"until": to_micros(until), "now": to_micros(now)}
+            if most is not None:
+                # Locks the row, so that nobody else counts between the look and the change.
+                session.change("count", code_key=key, number=0, **times)
+                if (known := int(_first(session.rows("counter", key=key)))) >= most:
+                    return known + by
+            session.change("count", code_key=key, number=by, **times)
             number: int = _first(session.rows("counter", key=key))
             return number
 
