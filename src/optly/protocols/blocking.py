@@ -285,9 +285,10 @@ class Storage(Protocol):
                 count than one after another.
         """
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
         """
-        Remove expired codes and counters, and return how many there were.
+        Remove up to *limit* expired codes and as many counters, and return how many were removed: fewer than *limit*
+        once there are no more. Nobody else waits for longer than that takes.
         """
 
     # ---- keys

@@ -39,7 +39,7 @@ MOST_KEYS: Final = 512
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
         *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
@@ -198,8 +198,19 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "live_counter": select(t.counters.c.number).where(
         _is(t.counters.c.code_key, "key"), t.counters.c.until >= bindparam("now")
     ),
-    "expire_codes": delete(t.codes).where(t.codes.c.expires_at < bindparam("now")),
-    "expire_counters": delete(t.counters).where(t.counters.c.until < bindparam("now")),
+    "expired_codes": select(t.codes.c.code_key)
+    .where(t.codes.c.expires_at < bindparam("now"))
+    .order_by(t.codes.c.expires_at)
+    .limit(bindparam("most")),
+    "expired_counters": select(t.counters.c.code_key)
+    .where(t.counters.c.until < bindparam("now"))
+    .order_by(t.counters.c.until)
+    .limit(bindparam("most")),
+    # One that was renewed since it was found stays.
+    "expire_code": delete(t.codes).where(_is(t.codes.c.code_key, "key"), t.codes.c.expires_at < bindparam("now")),
+    "expire_counter": delete(t.counters).where(
+        _is(t.counters.c.code_key, "key"), t.counters.c.until < bindparam("now")
+    ),
     # ---- an organisation's own
     "subjects": select(t.heads.c.subject_id)
     .where(_is(t.heads.c.organisation, "of"), t.heads.c.subject_id > bindparam("after"))

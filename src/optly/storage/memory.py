@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from heapq import nsmallest
+from itertools import islice
 from operator import attrgetter
 from threading import Lock
 from typing import Any
@@ -332,16 +333,16 @@ class MemoryStorage:
             self._changed("count", key, now, until, by)
             return number
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
         with self._changing:
-            codes = [key for key, code in self._state.codes.items() if _live(code, now) is None]
-            counters = [key for key, (_, ends) in self._state.counters.items() if ends < now]
+            codes = [*islice((key for key, code in self._state.codes.items() if _live(code, now) is None), limit)]
+            counters = [*islice((key for key, (_, ends) in self._state.counters.items() if ends < now), limit)]
             for key in codes:
                 del self._state.codes[key]
             for key in counters:
                 del self._state.counters[key]
             if codes or counters:
-                self._changed("expire", now)
+                self._changed("expire", now, limit)
             return len(codes) + len(counters)
 
     # ---- keys

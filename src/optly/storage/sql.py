@@ -241,9 +241,15 @@ class SQLStorage:
 
         return self._database.write(work)
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
+        at = to_micros(now)
+
         def work(session: Session) -> int:
-            return sum(session.change(name, now=to_micros(now)) for name in ("expire_codes", "expire_counters"))
+            removed = 0
+            for found, removal in (("expired_codes", "expire_code"), ("expired_counters", "expire_counter")):
+                keys = sorted(key for (key,) in session.rows(found, now=at, most=limit))
+                removed += session.change_each(removal, [{"key": key, "now": at} for key in keys])
+            return removed
 
         return self._database.write(work)
 
