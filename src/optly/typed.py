@@ -34,8 +34,8 @@ LONGEST: Final = 5_000
 # Most texts are no longer than this and printable, which is quick to see.
 _SHORT: Final = 200
 _LONGEST_HEARD: Final = 1_000_000
-# How large bytes may be: written as text, they are a third larger, and a database takes 16 MiB at once.
-_LARGEST: Final = 10_000_000
+# How large bytes may be: MariaDB takes 16 MiB at once, in which its driver writes text that is a third larger as hex.
+_LARGEST: Final = 6_000_000
 # How many combining marks may follow one another: no language needs more, and to normalise many takes for ever.
 # Source: UAX #15, section 13, https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format (as reported 2026-11-29).
 _MARKS: Final = 30
