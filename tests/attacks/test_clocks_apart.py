@@ -221,3 +221,16 @@ def test_undoing_a_stop_brings_back_what_came_after_another_record_s(fast: World
     fast.manager.undo(code_in(fast.emails.outbox[-1]))
     fast.later()
     assert fast.manager.check(ada, *EMAIL_OFFERS)
+
+
+def test_what_is_recorded_now_is_in_no_future(fast: World, slow: World) -> None:
+    """
+    A server whose clock is behind the record by more than another clock may be ahead refuses nothing for that. It was
+    a stop that was lost.
+    """
+    ada = ada_and_bob(fast)
+    says_yes(fast, ada)
+    slow.manager.record_domain_objection("example.com", how="letter", contact=ada)
+    assert not fast.manager.check(ada, *EMAIL_OFFERS)
+    slow.manager.leave_line(ada, email=EMAIL, how="letter")
+    assert ada not in fast.manager.holders(EMAIL)

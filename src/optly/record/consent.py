@@ -951,7 +951,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
         # A provider whose clock is ahead must not have its reports refused.
         at = min(at, now)
-    if not has_happened(at, now):
+    if not has_happened(at, standing.latest(now)):
         raise errors.UsageError("the time given is in the future: record an event once it has happened")
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
         isinstance(command, commands.RecordDelivery) and command.status.stops
