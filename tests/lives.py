@@ -11,6 +11,7 @@ A life is a list of plain steps, so that one that fails is made shorter by leavi
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,11 +22,13 @@ import attrs
 from world import OTHER, World, world
 
 from optly import Act, Actor, Channel, Contact, Content, Keys, NotPermittedError, Solicited, Subscriber, Wording
-from optly.errors import LinkError, MissingLineError, UnknownContactError
+from optly.contacts import EmailAddress, PhoneNumber
+from optly.errors import AmbiguousContactError, LinkError, MissingLineError, TooManyTriesError, UnknownContactError
 from optly.messages import InboundMessage, Message
 from optly.portal import Portal, Request
 from optly.protocols import Storage
 from optly.record.views import UndoneStop
+from optly.results import Effect
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in, stop_token_in
 
@@ -61,6 +64,7 @@ class Stopped:
     Attributes:
         who: The person; None for one of an address or a domain, which stops everyone who has it.
         for_all: Whether it stops others who have the address.
+        old: Whether it was told with a time before everything else: what someone agreed to since lifts it.
     """
 
     who: str | None
@@ -69,6 +73,7 @@ class Stopped:
     address: str | None = None
     domain: str | None = None
     for_all: bool = True
+    old: bool = False
 
     def covers(self, scope: Scope, address: str) -> bool:
         domain = address.partition("@")[2]
@@ -88,6 +93,7 @@ class Agreed:
     Attributes:
         lifts: Whether it is their own, and came through this address, so that it lifts a stop.
         told: Whether it was reported with a time.
+        unsure: Whether the promises leave open that it lifts one.
     """
 
     who: str
@@ -95,6 +101,7 @@ class Agreed:
     address: str
     lifts: bool
     told: bool = False
+    unsure: bool = False
 
 
 @attrs.frozen
@@ -124,11 +131,16 @@ class Person:
     Attributes:
         has: The address of each kind that is theirs now.
         had: Every address that they had and have not left: what they objected to stands there.
+        unnamed: Whether only the address is known of them, so that anyone who reads there may be them; None once a name
+            was added.
+        proved: Whether they ever showed that an address is theirs which they did not come through.
     """
 
     has: dict[Channel, str] = attrs.field(factory=dict)
     had: set[str] = attrs.field(factory=set)
     erased: bool = False
+    proved: bool = False
+    unnamed: bool | None = False
 
 
 @attrs.define
@@ -141,32 +153,50 @@ class Model:
     people: dict[str, Person] = attrs.field(factory=dict)
 
     def says(self, who: str, scope: Scope, address: str) -> Said:
-        said = Said.NOTHING
+        said, own = Said.NOTHING, False
         for entry in self.log:
             match entry:
                 case Gone() if (entry.who, entry.address) == (who, address) and said is Said.YES:
-                    said = Said.NOTHING
-                case Stopped() if entry.who in (None, who) and entry.covers(scope, address):
-                    said = Said.NO
+                    said, own = Said.NOTHING, False
+                case Stopped(old=True) if said is Said.MAYBE or (own and said is Said.YES):
+                    pass
+                case Stopped() if self.counts(entry, who, address) and entry.covers(scope, address):
+                    said, own = Said.NO, False
                 case Agreed() if (entry.who, entry.scope, entry.address) == (who, scope, address):
-                    if entry.told and said in (Said.NO, Said.MAYBE):
-                        # Which was first is a matter of two clocks: the stop may win.
-                        said = Said.MAYBE if entry.lifts else said
-                    elif entry.lifts or said is Said.NOTHING:
-                        said = Said.YES
+                    if said in (Said.NO, Said.MAYBE) and (entry.told or entry.unsure):
+                        # Which was first is a matter of two clocks, or whose the address is of proof: the stop may win.
+                        said = Said.MAYBE if entry.lifts or entry.unsure else said
+                    elif entry.lifts:
+                        said, own = Said.YES, True
+                    elif said is Said.NOTHING:
+                        said, own = Said.YES, False
         return said
 
-    def objected(self, who: str, scope: Scope, address: str) -> bool:
+    def counts(self, entry: Stopped, who: str, address: str) -> bool:
+        """
+        Whether a stop is someone's own, or that of an address, which they lift for themselves.
+        """
+        if entry.who in (None, who):
+            return True
+        other = self.people[entry.who]
+        return other.unnamed is True and entry.for_all and address in other.had
+
+    def objected(self, who: str, scope: Scope, address: str) -> Said:
         """
         Whether a person has objected to this for everyone who has the address, and not agreed since.
         """
-        said = False
+        said, agreed = Said.NOTHING, False
         for entry in self.log:
             match entry:
+                case Stopped(old=True) if agreed or said is Said.MAYBE:
+                    pass
                 case Stopped(for_all=True) if entry.who == who and entry.covers(scope, address):
-                    said = True
-                case Agreed(lifts=True) if (entry.who, entry.scope, entry.address) == (who, scope, address):
-                    said = False
+                    said, agreed = Said.NO, False
+                case Agreed() if (entry.who, entry.scope, entry.address) == (who, scope, address):
+                    if entry.lifts and not entry.told:
+                        said, agreed = Said.NOTHING, True
+                    elif said is Said.NO and (entry.lifts or entry.unsure):
+                        said = Said.MAYBE
         return said
 
     def allows(self, who: str, scope: Scope) -> bool | None:
@@ -177,13 +207,16 @@ class Model:
         address = person.has.get(scope[0])
         if address is None or person.erased:
             return False
-        objected = any(
-            self.objected(other, scope, address)
+        others = {
+            Said.MAYBE if one.unnamed is None and objected is Said.NO else objected
             for other, one in self.people.items()
-            if other != who and address in one.had and not one.erased
-        )
+            if other != who and address in one.had and not one.erased and not one.unnamed
+            for objected in [self.objected(other, scope, address)]
+        }
         said = self.says(who, scope, address)
-        return None if said is Said.MAYBE and not objected else said is Said.YES and not objected
+        if said in (Said.NO, Said.NOTHING) or Said.NO in others:
+            return False
+        return None if Said.MAYBE in (said, *others) else True
 
     def allows_address(self, address: str, scope: Scope) -> bool | None:
         each = [self.allows(who, scope) for who, one in self.people.items() if one.has.get(scope[0]) == address]
@@ -230,7 +263,7 @@ class Life:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.now = datetime.fromisoformat("2026-11-24T12:00:00+00:00")
+        self.now = self.born = datetime.fromisoformat("2026-11-24T12:00:00+00:00")
         self.offsets = [timedelta(0)] * SERVERS
         self.steps_of_keys = [0] * SERVERS
         self.clocks = [FrozenClock(self.now) for _ in range(SERVERS)]
@@ -252,7 +285,7 @@ class Life:
         from optly.backends.memory import accept
 
         def answer(message: Message) -> Any:
-            who = next(who for who, contact in shop.contacts.items() if contact.id == message.contact)
+            who = self.found(shop, Contact(message.contact), message.to)
             assert message.id not in {known.id for _, known in shop.sent}, "sent twice"
             if message.subject == "An offer":
                 channel = channel_of(message.to)
@@ -269,7 +302,7 @@ class Life:
         name, shop, server, args = step
         self.now += timedelta(seconds=1)
         self.set_clocks()
-        with suppress(LinkError, NotPermittedError, MissingLineError, UnknownContactError):
+        with suppress(LinkError, NotPermittedError, MissingLineError, UnknownContactError, AmbiguousContactError):
             getattr(self, name)(self.shops[shop], server, *args)
         self.now += timedelta(seconds=1)
         self.set_clocks()
@@ -326,7 +359,11 @@ class Life:
         if old == address:
             return
         shop.servers[server].manager.change_details(shop.contacts[who], **named(address))
-        person.has[channel] = address
+        self.exchanged(shop, who, address)
+
+    def exchanged(self, shop: Shop, who: str, address: str) -> None:
+        person, channel = shop.model.people[who], channel_of(address)
+        old, person.has[channel] = person.has.get(channel), address
         person.had.add(address)
         if old is not None:
             shop.model.log.append(Gone(who, old))
@@ -365,7 +402,8 @@ class Life:
     def says(self, shop: Shop, who: str, scope: Scope, yes: bool, *, lifts: bool, told: bool = False) -> None:
         address = shop.model.people[who].has[scope[0]]
         if yes:
-            shop.model.log.append(Agreed(who, scope, address, lifts, told))
+            unsure = not lifts and not told and shop.model.people[who].proved
+            shop.model.log.append(Agreed(who, scope, address, lifts, told, unsure))
         else:
             shop.model.log.append(Stopped(who, scope[0], scope[1], address, for_all=False))
 
@@ -397,6 +435,20 @@ class Life:
         method(shop.contacts[who], channels=channels, purposes=purposes)
         shop.model.log.append(Stopped(who, scope[0], scope[1], for_all=objects))
 
+    def stopped_long_ago(self, shop: Shop, server: int, who: str, channel: Channel | None, domain: str | None) -> None:
+        """
+        A letter of last year turns up: what the person agreed to since stands.
+        """
+        manager, long_ago = shop.servers[server].manager, self.born - timedelta(days=365)
+        if domain is not None:
+            manager.record_domain_objection(domain, how="letter", at=long_ago)
+            shop.model.log.append(Stopped(None, Channel.EMAIL, domain=domain, old=True))
+            return
+        who, _ = self.known(shop, who)
+        channels = [] if channel is None else [channel]
+        manager.record_objection(shop.contacts[who], channels=channels, how="letter", at=long_ago)
+        shop.model.log.append(Stopped(who, channel, old=True))
+
     def domain_stops(self, shop: Shop, server: int, domain: str) -> None:
         shop.servers[server].manager.record_domain_objection(domain, how="letter")
         shop.model.log.append(Stopped(None, Channel.EMAIL, domain=domain))
@@ -412,16 +464,67 @@ class Life:
     def texted(self, shop: Shop, server: int, phone: str, words: str) -> None:
         self.texts += 1
         w = shop.servers[server]
-        w.manager.receive(
+        received = w.manager.receive(
             InboundMessage(
                 id=f"t{self.texts}", backend="m", channel=Channel.SMS, sender=phone, text=words, at=w.clock()
             )
         )
+        if received.effect is Effect.ANSWERED and received.contact is not None:
+            who = self.found(shop, received.contact, phone)
+            questions = w.manager.standing(received.contact).questions
+            question = max((one for one in questions if one.closed_at is not None), key=lambda one: one.closed_at or 0)
+            for choice in question.choices:
+                if choice.channel in shop.model.people[who].has:
+                    self.says(shop, who, (choice.channel, choice.purpose), True, lifts=choice.channel is Channel.SMS)
         if words == "STOP":
             shop.model.log.append(Stopped(None, Channel.SMS, address=phone))
             for who, one in shop.model.people.items():
                 if phone in one.had and not one.erased:
                     shop.model.log.append(Stopped(who, Channel.SMS, address=phone))
+
+    def link_requested(self, shop: Shop, server: int, address: str) -> None:
+        """
+        Someone types an address into the form for a new link, and each holder is sent one.
+        """
+        with suppress(TooManyTriesError):
+            shop.servers[server].manager.self_service.request_link(address)
+        shop.servers[server].manager.deliver()
+
+    def signed_up(self, shop: Shop, server: int, address: str, purpose: str) -> None:
+        shop.servers[server].manager.sign_up(ticked=[(channel_of(address), purpose)], how="home page", **named(address))
+        shop.servers[server].manager.deliver()
+
+    def typed(self, shop: Shop, server: int, who: str, address: str) -> None:
+        """
+        An import without a reference: whoever has this name and the address, or someone new.
+        """
+        contact = shop.servers[server].manager.add_contact(name=who, subscriber=Subscriber.INDIVIDUAL, **named(address))
+        known = shop.model.people[self.found(shop, contact, address)]
+        known.unnamed = None if known.unnamed else known.unnamed
+
+    def replaced(self, shop: Shop, server: int, who: str, address: str) -> None:
+        """
+        A person changes an address on their pages: they prove themselves, and then the new one.
+        """
+        who, person = self.known(shop, who)
+        channel, w = channel_of(address), shop.servers[server]
+        old, through = person.has.get(channel), person.has.get(Channel.EMAIL)
+        if old == address or through is None:
+            return
+        own = w.manager.self_service
+        code = w.manager.link(shop.contacts[who], email=through).rpartition("/")[2]
+        session = own.request_code(code)
+        session = own.step_up(session, self.digits(shop, server, through))
+        own.propose(session, (EmailAddress if channel is Channel.EMAIL else PhoneNumber).parse(address))
+        own.prove(session, channel.kind, self.digits(shop, server, address))
+        self.exchanged(shop, who, address)
+        person.proved = True
+        w.manager.deliver()
+
+    def digits(self, shop: Shop, server: int, to: str) -> str:
+        shop.servers[server].manager.deliver()
+        texts = (message.text for _, message in reversed(shop.sent) if message.to == to)
+        return next(str(found) for text in texts for found in re.findall(r"(?<![\w/+])\d{6}(?!\w)", text))
 
     def asked(self, shop: Shop, server: int, who: str, via: Channel, scopes: Sequence[Scope]) -> None:
         who, person = self.known(shop, who)
@@ -454,6 +557,8 @@ class Life:
         """
         for who, message in self.message(shop, index):
             w, person = shop.servers[server], shop.model.people[who]
+            if "/l/" not in message.text:  # digits
+                return
             code = code_in(message)
             opened = w.manager.open(code)
             if opened.undo is not None:
@@ -479,7 +584,8 @@ class Life:
         shop.servers[server].manager.undo(code)
         for scope in again:
             address = shop.model.people[who].has[scope[0]]
-            since = [entry for entry in shop.model.log[at + 1 :] if isinstance(entry, Stopped)]
+            # Pressed twice, a button is one stop.
+            since = [e for e in shop.model.log[at + 1 :] if isinstance(e, Stopped) and e != shop.model.log[at]]
             assert not any(e.who in (None, who) and e.covers(scope, address) for e in since), "another stop is undone"
             self.says(shop, who, scope, True, lifts=True)
 
@@ -507,6 +613,9 @@ class Life:
             if after > version:
                 shop.undoable[who, after] = (len(shop.model.log), before)
                 shop.model.log.append(stop)
+                # The stop of an old letter stays with the person, whose address has changed since.
+                if stop.address is not None and (now := shop.model.people[who].has.get(channel_of(stop.address))):
+                    shop.model.log.append(attrs.evolve(stop, address=now))
 
     # ---- what holds
 
@@ -516,6 +625,18 @@ class Life:
             if person is not None and not person.erased:
                 return name, person
         raise UnknownContactError("nobody")
+
+    def found(self, shop: Shop, contact: Contact, address: str) -> str:
+        """
+        Return who a contact is: someone known, or someone of whom this address is known.
+        """
+        for who, known in shop.contacts.items():
+            if known == contact:
+                return who
+        who = f"of {address} {len(shop.contacts)}"
+        shop.contacts[who] = contact
+        shop.model.people[who] = Person(has={channel_of(address): address}, had={address}, unnamed=True)
+        return who
 
     def message(self, shop: Shop, index: int) -> Iterator[tuple[str, Message]]:
         if shop.sent:
@@ -573,6 +694,15 @@ def drawn(seed: int, length: int) -> list[Step]:
                 r.random() < 0.5,
             ),
         ),
+        (
+            1,
+            "stopped_long_ago",
+            lambda: (r.choice(PEOPLE), r.choice([None, Channel.EMAIL, Channel.SMS]), r.choice([None, None, *DOMAINS])),
+        ),
+        (2, "link_requested", lambda: (r.choice([*EMAILS, *PHONES]),)),
+        (2, "signed_up", lambda: (r.choice([*EMAILS, *PHONES]), r.choice(PURPOSES))),
+        (2, "typed", lambda: (r.choice(PEOPLE), r.choice([*EMAILS, *PHONES]))),
+        (2, "replaced", lambda: (r.choice(PEOPLE), r.choice([*EMAILS, *PHONES]))),
         (1, "domain_stops", lambda: (r.choice(DOMAINS),)),
         (1, "imported", lambda: (r.choice([*EMAILS, *PHONES]),)),
         (2, "texted", lambda: (r.choice(PHONES), r.choice(["STOP", "STOP", "YES", "START", "Hello?"]))),

@@ -234,3 +234,20 @@ def test_what_is_recorded_now_is_in_no_future(fast: World, slow: World) -> None:
     assert not fast.manager.check(ada, *EMAIL_OFFERS)
     slow.manager.leave_line(ada, email=EMAIL, how="letter")
     assert ada not in fast.manager.holders(EMAIL)
+
+
+def test_what_another_holder_lifted_is_lifted_whatever_the_clocks_say(fast: World, slow: World) -> None:
+    """
+    On a server whose clock is behind, Ada gets nothing less than on the other, once Bob has taken his objection back.
+    """
+    ada = ada_and_bob(fast)
+    says_yes(fast, ada)
+    bob = fast.manager.find_reference("bob")
+    assert bob is not None
+    fast.manager.record_objection(bob, how="letter")
+    assert not slow.manager.check(ada, *EMAIL_OFFERS)
+    fast.later()
+    says_yes(fast, bob)
+    for w in (fast, slow):
+        assert w.manager.check(ada, *EMAIL_OFFERS)
+        assert w.manager.check(EMAIL, *EMAIL_OFFERS)

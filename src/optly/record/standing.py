@@ -759,7 +759,9 @@ class SharedStanding(Standing):
     ) -> StandingStop | None:
         for other in self.others:
             if other.line == line and not other.standing.anonymous:
-                stop = other.standing.objection(channel, purpose, other.number, at, parties=parties)
+                # A yes that lifts it may have been timed by a clock that is ahead.
+                then = other.standing.latest(at)
+                stop = other.standing.objection(channel, purpose, other.number, then, parties=parties)
                 if stop is not None:
                     return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
         return None
