@@ -35,8 +35,8 @@ LONGEST: Final = 5_000
 # Most texts are no longer than this and printable, which is quick to see.
 _SHORT: Final = 200
 _LONGEST_HEARD: Final = 1_000_000
-# How large bytes may be: written as text, they are a third larger, and a database takes 16 MiB at once.
-_LARGEST: Final = 10_000_000
+# How large bytes may be: MariaDB takes 16 MiB at once, in which its driver writes text that is a third larger as hex.
+_LARGEST: Final = 6_000_000
 # How many combining marks may follow one another: no language needs more, and to normalise many takes for ever.
 # Source: UAX #15, section 13, https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format (as reported 2026-11-29).
 _MARKS: Final = 30
@@ -61,6 +61,15 @@ class Longest:
     characters: int
 
 
+@attrs.frozen
+class AtLeast:
+    """
+    In an annotation: how small the whole number may be.
+    """
+
+    number: int
+
+
 class Judged:
     """
     In an annotation: only the outermost type is looked at. What the value is passed on to judges the rest: what a
@@ -74,6 +83,8 @@ class Mended:
     """
 
 
+# How many of something.
+Count: TypeAlias = Annotated[int, AtLeast(1)]
 # What a newsletter is written in.
 LongText: TypeAlias = Annotated[str, Longest(1_000_000)]
 # What someone wrote to us, or a provider reported.
@@ -205,9 +216,11 @@ def _bytes(value: bytes, name: str) -> bytes:
     return bytes(value)
 
 
-def _number(value: int, name: str) -> int:
+def _number(value: int, name: str, least: int = 1 - _WHOLE) -> int:
     if not -_WHOLE < value < _WHOLE:
         raise InvalidValueError(f"{name} is too large a number")
+    if value < least:
+        raise InvalidValueError(f"{name} must be at least {least}")
     return int(value)
 
 
@@ -217,7 +230,8 @@ def _instant(value: datetime, name: str) -> datetime:
     if type(value) is not _DATETIME[0]:
         date, time = value.date(), value.timetz()
         value = _DATETIME[0].combine(_day(date, name), time.replace(fold=value.fold))
-    if not _EARLIEST <= value.year <= _LATEST:
+    # In its own zone first: at the ends of time, one in UTC cannot be told.
+    if not (_EARLIEST <= value.year <= _LATEST and _EARLIEST <= value.astimezone(UTC).year <= _LATEST):
         raise InvalidValueError(f"{name} is not in the years {_EARLIEST} to {_LATEST}")
     return value
 
@@ -354,6 +368,8 @@ def _of_annotated(hint: Any, notes: Sequence[Any]) -> _Reader:
     for note in notes:
         if isinstance(note, Longest):
             return _text(note.characters)
+        if isinstance(note, AtLeast):
+            return attrs.evolve(reader_of(hint), read=functools.partial(_number, least=note.number), exact=frozenset())
         if note is Mended:
             return attrs.evolve(reader_of(hint), read=_heard)
         if note is Judged:

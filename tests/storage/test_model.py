@@ -216,7 +216,7 @@ class Stores(RuleBasedStateMachine):
 
     @rule(at=instants)
     def expire(self, at: datetime) -> None:
-        self.ask("expire", at)
+        self.ask("expire", at, 1000)
 
     @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]), idkey=names, at=instants)
     def add_key_version(self, organisation: str, version: str, idkey: bytes, at: datetime) -> None:

@@ -357,7 +357,9 @@ async def _answer_question(
         return Plan(command=command, receipt_to=(event.channel, number))
 
     try:
-        applied = await app.repository.apply(contact, plan, read=record, idem=key)
+        applied = await app.repository.apply(
+            contact, plan, read=record, suppressions=reply != Says(yes=False), idem=key
+        )
     except LinkError:  # the question can no longer be answered
         return None
     return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None

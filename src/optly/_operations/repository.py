@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final, TypeAlias
@@ -14,7 +15,15 @@ import attrs
 import msgspec
 
 from optly import errors
-from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, look_up, stops_from
+from optly._operations.blind_index import (
+    BlindIndex,
+    IndexChanges,
+    changes_index,
+    line_values,
+    look_up,
+    stops_from,
+    suppresses,
+)
 from optly._operations.payload import encode, receipt
 from optly._operations.running import surely
 from optly._operations.settings import Settings
@@ -402,16 +411,20 @@ class Repository:
             or standings[record.subject] != contexts[record.subject][0]
         }
 
-    async def stops_by_address(
-        self, contacts: Mapping[bytes, Mapping[int, Address]]
-    ) -> dict[bytes, list[StandingStop]]:
+    async def stops_elsewhere(self, record: Record, values: Mapping[int, Address]) -> list[StandingStop]:
         """
-        Return what is suppressed by address alone, by contact. A contact without suppressions is left out.
+        Return what other records stop and a yes of the contact lifts for themselves: what is suppressed by address
+        alone, and what a holder stopped of whom only the address is known. One who cannot be read is passed over.
 
         Args:
-            contacts: The addresses of each contact by line.
+            values: The addresses of the contact by line.
         """
-        return _suppressed(*await self._find_lines(contacts))
+        lines, found = await self._find_lines({record.subject: values})
+        standing = Standing().with_stops(_suppressed(lines, found).get(record.subject, ()))
+        with suppress(errors.DamagedError):
+            others = await self._others([record], lines, found)
+            standing = shared(standing, others.get(record.subject, ()))
+        return list(standing.stops)
 
     async def _find_lines(
         self, contacts: Mapping[bytes, Mapping[int, Address]]
@@ -490,7 +503,7 @@ class Repository:
             plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
             suppressions: Whether the standing to plan on includes what is suppressed by address alone.
             read: The contact, if it was just read.
-            suppressed: What is suppressed by address alone, if it was just read.
+            suppressed: What `stops_elsewhere` returned, if it was just read.
             idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
         key, planner = idem or self.settings.random(16), _planner(plan)
@@ -659,7 +672,8 @@ class Repository:
         if record.version and changes_index(events):
             values = line_values(after, await self.openings_of(record))
         left = {line.number for line in record.standing.lines if line.left}
-        return self.index.changes(record.subject, events, values, left)
+        mark = self.settings.random(8) if suppresses(events) else b""
+        return self.index.changes(record.subject, events, values, left, mark=mark)
 
     def _receipts(
         self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime

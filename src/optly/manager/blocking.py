@@ -80,7 +80,7 @@ from optly.results import (
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
-from optly.typed import Judged, Sent
+from optly.typed import Count, Judged, Sent
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -1276,7 +1276,7 @@ class ConsentManager(Face):
             )
         )
 
-    def deliver(self, *, limit: int | None = None) -> Deliveries:
+    def deliver(self, *, limit: Count | None = None) -> Deliveries:
         """
         Send the messages that are due. May run anywhere, any number of times, and at the same time as other runs.
 
@@ -1340,13 +1340,13 @@ class ConsentManager(Face):
         """
         return run_to_completion(outbox.backlog(self._app))
 
-    def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
+    def outbox_messages(self, state: protocols.MessageState, *, limit: Count = 100) -> list[OutboxEntry]:
         """
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
 
-    def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+    def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """
         Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
         provider, show to be sent or not.

@@ -121,12 +121,15 @@ class Suppression:
     Attributes:
         scope: ``channel/purpose``, with ``*`` for all of either.
         at: When the latest stop with this scope occurred.
+        mark: 8 random bytes that name the latest one that was recorded as it was made; empty if each was recorded
+            later.
     """
 
     idkey: bytes = attrs.field(repr=False)
     scope: str
     at: datetime
     key_version: str
+    mark: bytes = b""
 
 
 @attrs.frozen
@@ -301,7 +304,8 @@ class Commit:
         release: Idkeys to remove from the contact.
         identifiers: Idkeys to add. One the contact already has is moved to the line given here.
         references: References to add. One that another contact has is a conflict.
-        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept.
+        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept, and the
+            new mark unless it is empty.
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.

@@ -404,6 +404,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
         "defects": event.defects,
+        "after": event.after,
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
     if event.defects:
@@ -615,7 +616,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
     """
     Return what *event* stops.
     """
-    stop = partial(StandingStop, at=_given_at(event), seq=seq)
+    stop = partial(StandingStop, at=_given_at(event), seq=seq, told=not made_now(event))
     match event:
         case events.ConsentRefused():
             return _scopes(event, seq)
@@ -649,7 +650,7 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": _given_at(event), "objection": False, "seq": seq}
+    facts = {"at": _given_at(event), "objection": False, "seq": seq, "told": not made_now(event)}
     return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
 
 
@@ -741,7 +742,8 @@ def _held_elsewhere(held: Sequence[HeldAnswer], code: str, said: Sequence[Standi
 
 def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingConsent]) -> tuple[StandingConsent, ...]:
     """
-    Return the latest of the consents that differ in nothing but their time, wording and number.
+    Return the latest of the consents that differ in nothing but their time, wording and number. Of two with one time it
+    is the first, unless the other knows of more that was stopped before.
     """
 
     def key(consent: StandingConsent) -> tuple[object, ...]:
@@ -758,7 +760,11 @@ def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingC
     latest = {key(consent): consent for consent in consents}
     for consent in new:
         known = latest.get(key(consent))
-        if known is None or known.at < consent.at:
+        if (
+            known is None
+            or known.at < consent.at
+            or (known.at == consent.at and not {*consent.after} <= {*known.after})
+        ):
             latest[key(consent)] = consent
     return tuple(latest.values())
 
@@ -813,6 +819,13 @@ def _given_at(event: Happened) -> datetime:
     If the clock that timed a yes were ahead, a stop made straight after it would seem to come before it.
     """
     return min(event.occurred_at, event.recorded_at)
+
+
+def made_now(event: Happened) -> bool:
+    """
+    Whether an event was recorded as it happened, so that the order in which it was recorded says what came first.
+    """
+    return event.recorded_at - event.occurred_at <= MOMENTS
 
 
 # ---- decide
@@ -931,6 +944,9 @@ def _present(command: Command, standing: Standing, clock: datetime) -> datetime:
     stop wins.
     """
     now = standing.latest(clock)
+    if isinstance(command, commands.Stop) and standing.anonymous and clock < now:
+        # Another holder may have agreed since the stop that is at this very instant: this is one more.
+        return now + _TICK
     if not isinstance(command, _ANSWERING):
         return now
     return max([now, *(stop.until + _TICK for stop in standing.stops if stop.at != clock)])
@@ -949,7 +965,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
         # A provider whose clock is ahead must not have its reports refused.
         at = min(at, now)
-    if not has_happened(at, now):
+    if not has_happened(at, standing.latest(now)):
         raise errors.UsageError("the time given is in the future: record an event once it has happened")
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
         isinstance(command, commands.RecordDelivery) and command.status.stops
@@ -1149,7 +1165,24 @@ def _answer(
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
                 by_person = _common(now, Actor.PERSON, grade)
                 happened.append(kind(**by_person, **through, choices=graded, personal=kept))
-    return tuple(happened)
+    return tuple(_after_stops(event, standing) for event in happened)
+
+
+def _after_stops(event: Event, standing: Standing) -> Event:
+    """
+    Return *event*, if it is a yes, with the stops in other records that were known when it was recorded.
+    """
+    if not isinstance(event, events.ConsentGiven):
+        return event
+    known = dict.fromkeys(
+        stop.mark
+        for stop in standing.stops
+        for choice in event.choices
+        if stop.seq is None
+        and stop.mark
+        and stop.covers(choice.channel, choice.purpose, choice.line, (stop.organisation or "",))
+    )
+    return attrs.evolve(event, after=tuple(known)) if known else event
 
 
 def _answer_question(command: commands.AnswerQuestion, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1342,7 +1375,8 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
     parts = [part for read in _by_reading(command, given) for part in _beside_stops(read, standing, now)]
     # The documents go with what counts.
     parts.sort(key=lambda part: bool(part.defects))
-    return _with_evidence(parts, command, standing.version + 1)
+    happened = _with_evidence(parts, command, standing.version + 1)
+    return tuple(_after_stops(event, standing) for event in happened)
 
 
 def _require_consent(command: commands.RecordConsent, given: events.ConsentGiven) -> None:

@@ -41,7 +41,7 @@ _FEW: Final = 8
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
         *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
@@ -200,8 +200,19 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "live_counter": select(t.counters.c.number).where(
         _is(t.counters.c.code_key, "key"), t.counters.c.until >= bindparam("now")
     ),
-    "expire_codes": delete(t.codes).where(t.codes.c.expires_at < bindparam("now")),
-    "expire_counters": delete(t.counters).where(t.counters.c.until < bindparam("now")),
+    "expired_codes": select(t.codes.c.code_key)
+    .where(t.codes.c.expires_at < bindparam("now"))
+    .order_by(t.codes.c.expires_at)
+    .limit(bindparam("most")),
+    "expired_counters": select(t.counters.c.code_key)
+    .where(t.counters.c.until < bindparam("now"))
+    .order_by(t.counters.c.until)
+    .limit(bindparam("most")),
+    # One that was renewed since it was found stays.
+    "expire_code": delete(t.codes).where(_is(t.codes.c.code_key, "key"), t.codes.c.expires_at < bindparam("now")),
+    "expire_counter": delete(t.counters).where(
+        _is(t.counters.c.code_key, "key"), t.counters.c.until < bindparam("now")
+    ),
     # ---- an organisation's own
     "subjects": select(t.heads.c.subject_id)
     .where(_is(t.heads.c.organisation, "of"), t.heads.c.subject_id > bindparam("after"))
@@ -243,7 +254,13 @@ def _any_of(column: ColumnElement[Any], count: int, of: int = 0) -> ColumnElemen
 
 
 _identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
-_suppression = (t.suppressions.c.idkey, t.suppressions.c.key_version, t.suppressions.c.scope, t.suppressions.c.at)
+_suppression = (
+    t.suppressions.c.idkey,
+    t.suppressions.c.key_version,
+    t.suppressions.c.scope,
+    t.suppressions.c.at,
+    t.suppressions.c.mark,
+)
 _head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
 
 
@@ -256,7 +273,7 @@ def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
         joined: Whether holders come with their heads. A database that is spread over servers cannot join the two.
     """
     of_holder, none = (_head if joined else ()), null()
-    holders = select(*_identifier, none, none, *of_holder)
+    holders = select(*_identifier, none, none, none, *of_holder)
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
     idkey, key_version, *of_suppression = _suppression
@@ -302,7 +319,13 @@ def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElem
 
 # How a row that exists already is updated, column by column. MySQL assigns in this order and uses the new values.
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
-    "put_suppression": (t.suppressions, lambda new: [("at", _later(t.suppressions.c.at, new.at))]),
+    "put_suppression": (
+        t.suppressions,
+        lambda new: [
+            ("at", _later(t.suppressions.c.at, new.at)),
+            ("mark", case((func.length(new.mark) > literal_column("0"), new.mark), else_=t.suppressions.c.mark)),
+        ],
+    ),
     "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
     "count": (
         t.counters,

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from heapq import nsmallest
+from itertools import islice
 from operator import attrgetter
 from threading import Lock
 from typing import Any
@@ -323,28 +324,27 @@ class MemoryStorage:
             return count
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
-        if most is not None:
-            with self._reading:
-                number, ends = self._state.counters.get(key, (0, now))
-            if (known := number if now <= ends else 0) >= most:
-                return known + by
         with self._changing:
             number, ends = self._state.counters.get(key, (0, until))
-            number, ends = (by, until) if ends < now else (number + by, ends)
+            if ends < now:
+                number, ends = 0, until
+            number += by
+            if most is not None and number - by >= most:
+                return number
             self._state.counters[key] = (number, ends)
             self._changed("count", key, now, until, by)
             return number
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
         with self._changing:
-            codes = [key for key, code in self._state.codes.items() if _live(code, now) is None]
-            counters = [key for key, (_, ends) in self._state.counters.items() if ends < now]
+            codes = [*islice((key for key, code in self._state.codes.items() if _live(code, now) is None), limit)]
+            counters = [*islice((key for key, (_, ends) in self._state.counters.items() if ends < now), limit)]
             for key in codes:
                 del self._state.codes[key]
             for key in counters:
                 del self._state.counters[key]
             if codes or counters:
-                self._changed("expire", now)
+                self._changed("expire", now, limit)
             return len(codes) + len(counters)
 
     # ---- keys
@@ -526,8 +526,9 @@ def _write(state: State, commit: protocols.Commit) -> None:
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
     for stop in suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
-        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
-            scopes[stop.scope] = stop
+        known = scopes.get(stop.scope, stop)
+        later = known if stop.at <= known.at else stop
+        scopes[stop.scope] = attrs.evolve(later, mark=stop.mark or known.mark)
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

@@ -74,10 +74,10 @@ class SQLStorage:
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, subject, line, scope, at, *head in session.lookup(name, idkeys, every):
+            for idkey, key, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
                 if subject is None:
                     suppressions.append(
-                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key)
+                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark)
                     )
                     continue
                 identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key)
@@ -225,20 +225,33 @@ class SQLStorage:
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         if most is not None:
+            # What is refused, which may be most of it, writes and locks nothing.
             counted = self._database.read(lambda session: session.rows("live_counter", key=key, now=to_micros(now)))
             if (known := _first(counted) or 0) >= most:
                 return int(known) + by
 
         def work(session: Session) -> int:
-            session.change("count", code_key=key, number=by, until=to_micros(until), now=to_micros(now))
+            times = {"until": to_micros(until), "now": to_micros(now)}
+            if most is not None:
+                # Locks the row, so that nobody else counts between the look and the change.
+                session.change("count", code_key=key, number=0, **times)
+                if (known := int(_first(session.rows("counter", key=key)))) >= most:
+                    return known + by
+            session.change("count", code_key=key, number=by, **times)
             number: int = _first(session.rows("counter", key=key))
             return number
 
         return self._database.write(work)
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
+        at = to_micros(now)
+
         def work(session: Session) -> int:
-            return sum(session.change(name, now=to_micros(now)) for name in ("expire_codes", "expire_counters"))
+            removed = 0
+            for found, removal in (("expired_codes", "expire_code"), ("expired_counters", "expire_counter")):
+                keys = sorted(key for (key,) in session.rows(found, now=at, most=limit))
+                removed += session.change_each(removal, [{"key": key, "now": at} for key in keys])
+            return removed
 
         return self._database.write(work)
 
@@ -553,7 +566,13 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
     session.change_each(
         "put_suppression",
         [
-            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            {
+                "idkey": stop.idkey,
+                "scope": stop.scope,
+                "at": to_micros(stop.at),
+                "key_version": stop.key_version,
+                "mark": stop.mark,
+            }
             for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
         ],
     )

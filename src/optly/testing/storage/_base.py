@@ -111,8 +111,8 @@ def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | Non
     return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at)
 
 
-def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers") -> Suppression:
-    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1")
+def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers", mark: bytes = b"") -> Suppression:
+    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1", mark=mark)
 
 
 def claim_of(message: OutboxMessage, *codes: StoredCode) -> Claim:

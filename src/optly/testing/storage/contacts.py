@@ -311,6 +311,17 @@ class ContactsContract(Contract):
             (early, "*/*"): NOW - TICK,
         } == {(row.idkey, row.scope): row.at for row in storage.find([early, late]).suppressions}
 
+    def test_a_stop_keeps_the_mark_of_the_last_that_has_one(self, storage: Storage, ada: Contact) -> None:
+        """
+        Whatever their times are.
+        """
+        idkey = key()
+        for mark, at in ((b"", NOW), (b"1" * 8, NOW), (b"2" * 8, NOW - TICK), (b"", NOW + TICK)):
+            storage.append([ada.commit(suppressions=[stop(idkey, at, mark=mark)])])
+            [row] = storage.find([idkey]).suppressions
+            assert row.mark == (mark or (b"2" * 8 if at > NOW else b""))
+        assert row.at == NOW + TICK
+
     def test_the_first_wording_stays(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         A text in the register is never overwritten.
