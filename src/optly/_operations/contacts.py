@@ -59,7 +59,7 @@ async def on_record(app: Application, addresses: Collection[Address]) -> set[Add
     """
     keys = {address: app.index.all_idkeys(address) for address in addresses}
     found = await app.storage.find([idkey for idkeys in keys.values() for idkey in idkeys])
-    taken = found.holders.keys() | {row.idkey for row in found.suppressions}
+    taken = found.holders.keys() | {row.idkey for row in found.suppressions} | found.forged
     return {address for address, idkeys in keys.items() if not taken.isdisjoint(idkeys)}
 
 

@@ -225,6 +225,8 @@ async def check_addresses(
             refusals.append(verdict)
         else:
             verdict = min(refusals, key=_tells)
+        if verdict and not found.forged.isdisjoint(idkeys):
+            verdict = verdict.overruled(Reason.UNREADABLE)  # nobody knows what the row said that was there
         decisions.append(verdict)
     return decisions
 

@@ -8,16 +8,23 @@ so that no row can be missed whose key it does not know.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
+import attrs
+
+from optly._operations.row_macs import RowMacs
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.errors import ConfigurationError, KeyMissingError
-from optly.protocols import AsyncStorage, Found, Storage, Suppression
+from optly.protocols import AsyncStorage, Commit, Found, Head, Storage, Suppression
+from optly.record.ledger import Leaf
 from optly.results import KnownKey
 
+_log = logging.getLogger("optly")
 
-def use_current_key(storage: Storage, settings: Settings) -> None:
+
+def use_current_key(storage: Storage, settings: Settings, macs: RowMacs) -> None:
     """
     Check that no key of the record is missing, and record that the current one is used from now on.
 
@@ -35,7 +42,7 @@ def use_current_key(storage: Storage, settings: Settings) -> None:
     if current not in used:
         now = settings.clock()
         marks = [
-            Suppression(idkey=mark, scope=f"key/{current}", at=now, key_version=current)
+            macs.sign(Suppression(idkey=mark, scope=f"key/{current}", at=now, key_version=current))
             for mark in keys.marks(organisation)[1:]  # those of the other keys
         ]
         storage.add_key_version(organisation, current, marks)
@@ -67,26 +74,86 @@ class KeyedStorage(Awaited):
     A store whose look-ups are refused to a process that lacks a key they may have been made with.
     """
 
-    def __init__(self, storage: Storage, wrap: Wrap, settings: Settings) -> None:
+    def __init__(self, storage: Storage, wrap: Wrap, settings: Settings, macs: RowMacs) -> None:
         super().__init__(storage, wrap)
-        self._find, self._referred = wrap(storage.find), wrap(storage.referred)
+        self._macs = macs
+        self._find, self._referred, self._load = wrap(storage.find), wrap(storage.referred), wrap(storage.load)
+        self._append, self._unsealed = wrap(storage.append), wrap(storage.unsealed)
         self._marks = settings.keys.marks(settings.organisation.key)
         self._versions = {key.version for key in settings.keys.all}
 
     async def find(self, idkeys: Sequence[bytes]) -> Found:
         found = await self._find([*idkeys, *self._marks])
-        if not found.suppressions:
-            return found
-        others = []
-        for row in found.suppressions:
-            if row.idkey not in self._marks:
-                others.append(row)
-            elif row.key_version not in self._versions:
-                raise KeyMissingError(
-                    "another process writes with a key that is missing here, and what it wrote would not be found: "
-                    "restart this one with that key in Keys(previous=[…])"
+        suppressions = found.suppressions and [row for row in found.suppressions if not self._is_mark(row)]
+        fits, holders = self._macs.fits, found.holders
+        forged = {row.idkey for row in suppressions if not fits(row)}
+        for idkey, rows in found.holders.items():
+            genuine = [row for row in rows if fits(row)]
+            if len(genuine) < len(rows):
+                forged.add(idkey)
+                holders = {**holders, idkey: genuine}
+        if not forged:
+            return Found(holders, suppressions, found.heads)
+        names = [idkey.hex() for idkey in forged]
+        _log.error("addresses are refused, because their rows are not as they were written", extra={"idkeys": names})
+        return Found(holders, suppressions, found.heads, frozenset(forged))
+
+    def _is_mark(self, row: Suppression) -> bool:
+        """
+        Whether a suppression is none, but marks that a key is in use.
+
+        Raises:
+            KeyMissingError: It is one that is missing here.
+        """
+        if row.idkey not in self._marks:
+            return False
+        if row.key_version not in self._versions:
+            raise KeyMissingError(
+                "another process writes with a key that is missing here, and what it wrote would not be found: "
+                "restart this one with that key in Keys(previous=[…])"
+            )
+        return True
+
+    async def append(self, commits: Sequence[Commit]) -> None:
+        sign = self._macs.sign
+        await self._append(
+            [
+                attrs.evolve(
+                    commit,
+                    identifiers=[sign(row) for row in commit.identifiers],
+                    suppressions=[sign(row) for row in commit.suppressions],
                 )
-        return Found(found.holders, others, found.heads)
+                for commit in commits
+            ]
+        )
+
+    async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        heads = await self._load(subjects)
+        if not all(self._macs.knows(head.mac) for head in heads.values()):
+            await self.find(())
+        return heads
+
+    async def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
+        """
+        Return as many chains that grew as there are, up to a limit, and leave out those whose head is not as we wrote
+        it: nothing that was altered is signed.
+        """
+        most = limit
+        while True:
+            grown = await self._unsealed(organisation, most)
+            heads = await self.load([leaf.subject for leaf in grown]) if grown else {}
+            leaves = [
+                Leaf(subject=subject, version=head.version, head=head.hash)
+                for subject, head in heads.items()
+                if self._macs.fits_head(subject, head) and head.version == head.snapshot_version
+            ]
+            if len(leaves) < len(grown):
+                _log.error(
+                    "contacts are not sealed, because they were altered", extra={"count": len(grown) - len(leaves)}
+                )
+            if len(leaves) >= limit or len(grown) < most:
+                return leaves[:limit]
+            most *= 2
 
     async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         subjects = await self._referred(idkeys)

@@ -217,6 +217,8 @@ async def _verify_contact(
         elif hashes.get(leaf.version, ledger.GENESIS) != leaf.head:
             detail = "the chain does not lead to the hash that was sealed"
             problems.append(Problem(Finding.ALTERED, contact, leaf.version, detail))
+    if head is not None and not app.repository.is_genuine(subject, head):
+        problems.append(Problem(Finding.FORGED, contact, None, "the head was not written with any of the keys"))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
     erased = 0

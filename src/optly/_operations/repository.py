@@ -16,6 +16,7 @@ import msgspec
 from optly import errors
 from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
 from optly._operations.payload import encode, receipt
+from optly._operations.row_macs import RowMacs
 from optly._operations.running import surely
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
@@ -70,6 +71,9 @@ _WITHOUT_READING: Final = (
 _WORDINGS: Final = 1000
 
 
+# What stands for the event that cannot be read where it is the head that was altered.
+_ALTERED: Final = 0
+
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _SNAPSHOT_VERSION: Final = b"5"
 
@@ -81,7 +85,6 @@ def dump_standing(standing: Standing) -> bytes:
     return _SNAPSHOT_VERSION + _encode(standing)
 
 
-@lru_cache(maxsize=4096)
 def load_standing(snapshot: bytes) -> Standing | None:
     """
     Decode a snapshot. None if it is damaged, from another version, or of events that could not all be read then; the
@@ -104,6 +107,8 @@ class Record:
     Attributes:
         version: Number of the last event; 0 for a contact that is not on record.
         head: Hash of the last event.
+        named: What else in the store is theirs, as stored.
+        genuine: Whether the head is as we wrote it. If not, no later one is either.
         openings: The personal values at this version by slot; None if they were not read.
     """
 
@@ -111,6 +116,8 @@ class Record:
     version: int
     head: bytes = attrs.field(repr=False)
     standing: Standing
+    named: bytes = attrs.field(default=b"", repr=False)
+    genuine: bool = True
     openings: Mapping[str, Opening] | None = attrs.field(default=None, repr=False)
 
 
@@ -200,10 +207,9 @@ def require_read(record: Record) -> None:
         SerializationError: An event of the contact cannot be read, so nobody can say what may follow from it.
     """
     if (seq := record.standing.unreadable) is not None:
-        raise errors.SerializationError(
-            f"event {seq} of contact {record.subject.hex()} cannot be read by this version: the contact can be stopped "
-            "and erased, and nothing else"
-        )
+        contact = f"contact {record.subject.hex()}"
+        what = f"event {seq} of {contact} cannot be read by this version" if seq else f"{contact} was altered"
+        raise errors.SerializationError(f"{what}: the contact can be stopped and erased, and nothing else")
 
 
 def _planner(plan: Planner | Plan | Command) -> Planner:
@@ -222,6 +228,7 @@ class Repository:
         served: The channels on which messages can be sent.
         listener: Awaited with what was recorded (`notifier`); None if not set.
         known_wordings: A cache of wordings, which never change.
+        macs: What the heads of contacts are signed and judged with.
     """
 
     settings: Settings
@@ -230,6 +237,29 @@ class Repository:
     served: Container[Channel]
     listener: Callable[[Unheard], Awaitable[object]] | None = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
+    macs: RowMacs
+    _read_model: Callable[[bytes, Head], Standing | None] = attrs.field(init=False, repr=False, eq=False)
+
+    @_read_model.default
+    def _judged(self) -> Callable[[bytes, Head], Standing | None]:
+        """
+        Return what reads the model of a contact from their head, and None from one that is not as we wrote it.
+
+        A verdict is kept for the head as a whole and for the contact, so that neither the model of another contact nor
+        an earlier one is taken for theirs.
+        """
+
+        @lru_cache(maxsize=4096)
+        def judged(subject: bytes, head: Head) -> Standing | None:
+            return load_standing(head.snapshot) if self.is_genuine(subject, head) else None
+
+        return judged
+
+    def is_genuine(self, subject: bytes, head: Head) -> bool:
+        """
+        Whether the head of a contact is as we wrote it, and where the events end.
+        """
+        return head.snapshot_version == head.version and self.macs.fits_head(subject, head)
 
     # ---- reading
 
@@ -278,8 +308,8 @@ class Repository:
         """
         if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
-        if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
-            return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
+        if (standing := self._read_model(subject, head)) is not None:
+            return Record(subject=subject, version=head.version, head=head.hash, standing=standing, named=head.named)
         entries = await self.storage.entries(subject)
         most = max(head.version, head.snapshot_version)
         if not most or [entry.seq for entry in entries[:most]] != [*range(1, most + 1)]:
@@ -290,7 +320,19 @@ class Repository:
             chained = (head.snapshot_version, head.hash)
             problems = verify_chain(head.organisation, subject.hex(), entries, openings={}, head=chained)
             standing = attrs.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
-        return Record(subject=subject, version=head.version, head=entries[-1].hash, standing=standing)
+        genuine = self.is_genuine(subject, head)
+        if not genuine:
+            _log.error("the head of a contact is not as it was written", extra={"contact": subject.hex()})
+            standing = attrs.evolve(standing, unreadable=standing.unreadable or _ALTERED)
+        return Record(
+            subject=subject,
+            version=head.version,
+            # The hash that we vouched for: an altered event does not become part of the chain by what is added to it.
+            head=head.hash if genuine else entries[-1].hash,
+            standing=standing,
+            named=head.named,
+            genuine=genuine,
+        )
 
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
@@ -340,12 +382,18 @@ class Repository:
         await self._require_own(records, lines, found)
         stops = _suppressed(lines, found)
         others = await self._others(records, lines, found)
-        return {
+        standings = {
             record.subject: shared(
                 record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())
             )
             for record in records
         }
+        for record in records if found.forged else ():
+            present = record.standing.present()
+            if any(idkey in found.forged and line in present for idkey, line in lines[record.subject]):
+                unread = attrs.evolve(standings[record.subject], unreadable=_ALTERED)
+                standings[record.subject] = unread
+        return standings
 
     async def _require_own(
         self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
@@ -609,16 +657,26 @@ class Repository:
             version=record.version + len(entries),
             head=entries[-1].hash,
             standing=fold(events, record.standing),
+            genuine=record.genuine,
             openings=None if kept is None else {**kept, **openings},
         )
         index = await self._index_changes(record, events, after.standing)
-        commit = Commit(
+        head = Head(
             organisation=settings.organisation.key,
+            version=after.version,
+            hash=after.head,
+            snapshot=dump_standing(after.standing),
+            snapshot_version=after.version,
+        )
+        commit = Commit(
+            organisation=head.organisation,
             subject=record.subject,
             expected=record.version,
-            head=after.head,
+            head=head.hash,
             entries=entries,
-            snapshot=dump_standing(after.standing),
+            snapshot=head.snapshot,
+            # What follows an altered head is not vouched for either.
+            mac=self.macs.sign_head(record.subject, head) if record.genuine else b"",
             openings=openings,
             forget=erases,
             release=index.release,

@@ -90,12 +90,14 @@ class Identifier:
     Attributes:
         idkey: The blind index of the address: a keyed hash it is looked up by, 16 bytes.
         key_version: The version of the key it was made with.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
     subject: bytes
     line: int
     key_version: str
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -121,12 +123,14 @@ class Suppression:
     Attributes:
         scope: ``channel/purpose``, with ``*`` for all of either.
         at: When the latest stop with this scope occurred.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
     scope: str
     at: datetime
     key_version: str
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen
@@ -137,11 +141,13 @@ class Found:
     Attributes:
         holders: By idkey, the holders of the address in the order of their subjects.
         heads: By subject, the heads of the holders, as `Storage.load` returns them.
+        forged: Idkeys with a row that Optly did not write. A store returns none; what fits is told above it.
     """
 
     holders: Mapping[bytes, Sequence[Identifier]]
     suppressions: Sequence[Suppression]
     heads: Mapping[bytes, Head]
+    forged: frozenset[bytes] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +161,8 @@ class Head:
         hash: Hash of the last event in the read model.
         snapshot: The read model, in a format private to Optly.
         snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
+        named: What else in the store is the contact's, in a format private to Optly.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     organisation: str
@@ -162,6 +170,8 @@ class Head:
     hash: bytes = attrs.field(repr=False)
     snapshot: bytes = attrs.field(repr=False)
     snapshot_version: int
+    named: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 class MessageState(IntEnum):
@@ -295,13 +305,14 @@ class Commit:
         head: Hash of the last entry.
         entries: At least one.
         snapshot: The read model after the last entry.
+        named, mac: Those of the head from now on.
         openings: Personal values to store, by slot. A slot that already holds a value is a conflict.
         forget: Erase every personal value, identifier, reference, code and outbox message of the contact before the
             rest of the change is written.
         release: Idkeys to remove from the contact.
         identifiers: Idkeys to add. One the contact already has is moved to the line given here.
         references: References to add. One that another contact has is a conflict.
-        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept.
+        suppressions: Stops to add, by idkey and scope; where there is one already, the later of the two is kept.
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.
@@ -317,6 +328,8 @@ class Commit:
     head: bytes = attrs.field(repr=False)
     entries: Sequence[Entry]
     snapshot: bytes = attrs.field(repr=False)
+    named: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
     openings: Mapping[str, Opening] = attrs.field(factory=dict, repr=False)
     forget: bool = False
     release: Sequence[bytes] = ()

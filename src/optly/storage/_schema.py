@@ -44,6 +44,10 @@ def _blob() -> TypeEngine[bytes]:
     return LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
+def _mac() -> TypeEngine[bytes]:
+    return _binary(20)
+
+
 metadata = MetaData()
 
 
@@ -61,6 +65,8 @@ heads = _table(
     Column("hash", _binary(32), nullable=False),
     Column("dirty", SmallInteger, nullable=False),
     Column("snapshot", _blob(), nullable=False),
+    Column("named", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index(
     "optly_heads_dirty",
@@ -111,6 +117,7 @@ identifiers = _table(
     Column("subject_id", _binary(16), primary_key=True),
     Column("line", Integer, nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_identifiers_subject", identifiers.c.subject_id)
 
@@ -128,6 +135,7 @@ suppressions = _table(
     Column("scope", _code(96), primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 
 # ---- by code

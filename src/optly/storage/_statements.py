@@ -115,6 +115,8 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         version=bindparam("version_"),
         hash=bindparam("hash_"),
         snapshot=bindparam("snapshot_"),
+        named=bindparam("named_"),
+        mac=bindparam("mac_"),
         dirty=literal_column("1"),
     ),
     "clean_head": update(t.heads)
@@ -138,7 +140,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     # ---- idkeys
     "move_identifier": update(t.identifiers)
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
-    .values(line=bindparam("line_")),
+    .values(line=bindparam("line_"), key_version=bindparam("key_version_"), mac=bindparam("mac_")),
     "put_identifier": insert(t.identifiers),
     "own_reference": select(t.references.c.idkey).where(
         _is(t.references.c.idkey, "name"), _is(t.references.c.subject_id, "contact")
@@ -236,9 +238,29 @@ def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
     return column.in_([bindparam(f"key_{n}") for n in range(count)])
 
 
-_identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
-_suppression = (t.suppressions.c.idkey, t.suppressions.c.key_version, t.suppressions.c.scope, t.suppressions.c.at)
-_head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
+_identifier = (
+    t.identifiers.c.idkey,
+    t.identifiers.c.key_version,
+    t.identifiers.c.mac,
+    t.identifiers.c.subject_id,
+    t.identifiers.c.line,
+)
+_suppression = (
+    t.suppressions.c.idkey,
+    t.suppressions.c.key_version,
+    t.suppressions.c.mac,
+    t.suppressions.c.scope,
+    t.suppressions.c.at,
+)
+_head = (
+    t.heads.c.organisation,
+    _last_event,
+    t.heads.c.hash,
+    t.heads.c.snapshot,
+    t.heads.c.version,
+    t.heads.c.named,
+    t.heads.c.mac,
+)
 
 
 def _found(count: int, *, joined: bool) -> ClauseElement:
@@ -252,8 +274,8 @@ def _found(count: int, *, joined: bool) -> ClauseElement:
     holders = select(*_identifier, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
-    idkey, key_version, *of_suppression = _suppression
-    suppressions = select(idkey, key_version, none, none, *of_suppression, *[none for _ in of_holder])
+    idkey, key_version, mac, *of_suppression = _suppression
+    suppressions = select(idkey, key_version, mac, none, none, *of_suppression, *[none for _ in of_holder])
     return union_all(holders, suppressions.where(_any_of(t.suppressions.c.idkey, count)))
 
 
@@ -276,8 +298,8 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
 }
 
 
-def _later(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
-    return case((new > old, new), else_=old)
+def _if_later(new: Any, name: str) -> ColumnElement[Any]:
+    return case((new.at > t.suppressions.c.at, new[name]), else_=t.suppressions.c[name])
 
 
 def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
@@ -286,7 +308,10 @@ def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElem
 
 # How a row that exists already is updated, column by column. MySQL assigns in this order and uses the new values.
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
-    "put_suppression": (t.suppressions, lambda new: [("at", _later(t.suppressions.c.at, new.at))]),
+    "put_suppression": (
+        t.suppressions,
+        lambda new: [(name, _if_later(new, name)) for name in ("mac", "key_version", "at")],
+    ),
     "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
     "count": (
         t.counters,

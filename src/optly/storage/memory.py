@@ -35,6 +35,8 @@ class Contact:
     organisation: str
     hash: bytes
     snapshot: bytes
+    named: bytes = b""
+    mac: bytes = b""
     entries: list[Entry] = attrs.field(factory=list)
     openings: dict[str, Opening] = attrs.field(factory=dict)
     idems: set[bytes] = attrs.field(factory=set)
@@ -53,6 +55,8 @@ class Contact:
             hash=self.hash,
             snapshot=self.snapshot,
             snapshot_version=version,
+            named=self.named,
+            mac=self.mac,
         )
 
 
@@ -501,7 +505,8 @@ def _release(state: State, idkey: bytes, subject: bytes) -> None:
 
 def _write(state: State, commit: protocols.Commit) -> None:
     contact = state.contacts.setdefault(commit.subject, Contact(commit.organisation, commit.head, commit.snapshot))
-    contact.hash, contact.snapshot, contact.grown = commit.head, commit.snapshot, True
+    contact.hash, contact.snapshot, contact.named, contact.mac = commit.head, commit.snapshot, commit.named, commit.mac
+    contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
     contact.idems.add(commit.idem)

@@ -72,13 +72,13 @@ class SQLStorage:
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, subject, line, scope, at, *head in session.lookup(name, idkeys):
+            for idkey, key, mac, subject, line, scope, at, *head in session.lookup(name, idkeys):
                 if subject is None:
                     suppressions.append(
-                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key)
+                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mac=mac)
                     )
                     continue
-                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key)
+                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key, mac=mac)
                 holders.setdefault(idkey, []).append(identifier)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
@@ -423,9 +423,17 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
 # ---- heads
 
 
-def _head(organisation: str, last: int | None, hash_: bytes, snapshot: bytes, version: int) -> protocols.Head:
+def _head(
+    organisation: str, last: int | None, hash_: bytes, snapshot: bytes, version: int, named: bytes, mac: bytes
+) -> protocols.Head:
     return protocols.Head(
-        organisation=organisation, version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version
+        organisation=organisation,
+        version=last or 0,
+        hash=hash_,
+        snapshot=snapshot,
+        snapshot_version=version,
+        named=named,
+        mac=mac,
     )
 
 
@@ -502,6 +510,8 @@ def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
             "hash": commit.head,
             "dirty": 1,
             "snapshot": commit.snapshot,
+            "named": commit.named,
+            "mac": commit.mac,
         }
         for commit in commits
         if commit.expected == 0
@@ -514,6 +524,8 @@ def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
             "version_": commit.entries[-1].seq,
             "hash_": commit.head,
             "snapshot_": commit.snapshot,
+            "named_": commit.named,
+            "mac_": commit.mac,
         }
         for commit in commits
         if commit.expected
@@ -534,7 +546,12 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
     new = []
     for identifier in identifiers:
         if not session.change(
-            "move_identifier", name=identifier.idkey, contact=identifier.subject, line_=identifier.line
+            "move_identifier",
+            name=identifier.idkey,
+            contact=identifier.subject,
+            line_=identifier.line,
+            key_version_=identifier.key_version,
+            mac_=identifier.mac,
         ):
             new.append(
                 {
@@ -542,6 +559,7 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
                     "subject_id": identifier.subject,
                     "line": identifier.line,
                     "key_version": identifier.key_version,
+                    "mac": identifier.mac,
                 }
             )
     session.change_each("put_identifier", new)
@@ -551,7 +569,13 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
     session.change_each(
         "put_suppression",
         [
-            {"idkey": stop.idkey, "scope": stop.scope, "at": to_micros(stop.at), "key_version": stop.key_version}
+            {
+                "idkey": stop.idkey,
+                "scope": stop.scope,
+                "at": to_micros(stop.at),
+                "key_version": stop.key_version,
+                "mac": stop.mac,
+            }
             for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
         ],
     )
