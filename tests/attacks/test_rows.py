@@ -14,8 +14,10 @@ from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, Content, Subscriber
 from optly._operations import repository
-from optly.errors import DamagedError
+from optly.errors import DamagedError, LinkInvalidError
+from optly.links import LinkTarget, code_key
 from optly.protocols import Found
+from optly.record.events import LinkKind
 from optly.record.ledger import GENESIS, Finding, link
 from optly.rules.decision import Reason
 from optly.storage import MemoryStorage, SQLStorage
@@ -260,6 +262,76 @@ def test_an_address_that_was_given_to_another_contact_permits_nothing(file: Path
     assert other not in w.manager.holders(PEOPLE[0])
     assert w.manager.import_objections([PEOPLE[0]], Channel.EMAIL, how="a letter").recorded == 1
     assert not w.manager.check(PEOPLE[0], *EMAIL_OFFERS)
+    w.manager.close()
+
+
+@pytest.mark.parametrize("made", ["up", "of another", "to last"])
+def test_nobody_without_the_key_makes_a_link(file: Path, made: str) -> None:
+    """
+    Promises 2 and 11: a code that somebody put into the database opens nothing, nor does one that was altered.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.record_objection(bob)
+    own = w.manager.link(ann).rpartition("/")[2]
+    target = LinkTarget(kind=LinkKind.MANAGE, contact=bob.id, line=1, channel=Channel.EMAIL, handed_over=True)
+    w.manager.close()
+    if made == "up":
+        row = (code_key("0" * 26), bob.subject, target.dump())
+        alter(file, "INSERT INTO optly_codes SELECT ?, ?, NULL, ?, mac FROM optly_codes LIMIT 1", *row)
+    elif made == "of another":
+        alter(
+            file,
+            "UPDATE optly_codes SET subject_id = ?, value = ? WHERE code_key = ?",
+            bob.subject,
+            target.dump(),
+            code_key(own),
+        )
+    else:
+        alter(file, "UPDATE optly_codes SET expires_at = 9999999999999999 WHERE code_key = ?", code_key(own))
+    w = opened(file)
+    w.later()
+    with pytest.raises(LinkInvalidError):
+        w.manager.choose("0" * 26 if made == "up" else own, {EMAIL_OFFERS: True})
+    assert not w.manager.check(bob, *EMAIL_OFFERS)
+    w.manager.close()
+
+
+def test_nothing_is_sent_that_somebody_put_into_the_outbox(file: Path) -> None:
+    """
+    Promise 11: the words of a message that waits are those it was queued with, or it is not sent.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    for contact in (ann, bob):
+        w.manager.send(contact, *EMAIL_OFFERS, Content(subject="Offers", text="Ten per cent off."))
+    w.manager.close()
+    alter(
+        file,
+        "UPDATE optly_outbox SET body = CAST(replace(CAST(body AS TEXT), 'Ten', 'Nine') AS BLOB) WHERE subject_id = ?"
+        " AND length(body)",
+        ann.subject,
+    )
+    w = opened(file)
+    w.later(timedelta(hours=1))
+    w.manager.deliver()
+    assert [message.to for message in w.emails.outbox if message.subject == "Offers"] == [PEOPLE[1]]
+    w.manager.close()
+
+
+def test_a_reference_leads_to_nobody_else(file: Path) -> None:
+    """
+    Promise 11: whoever has the database does not exchange a customer for another.
+    """
+    w = opened(file)
+    ann = w.manager.add_contact(reference="customer 1", name="Ann", email=PEOPLE[0])
+    bob = agreed(w, PEOPLE[1])
+    assert w.manager.find_reference("customer 1") == ann
+    w.manager.close()
+    alter(file, "UPDATE optly_references SET subject_id = ? WHERE subject_id = ?", bob.subject, ann.subject)
+    w = opened(file)
+    with pytest.raises(DamagedError):
+        w.manager.find_reference("customer 1")
     w.manager.close()
 
 

@@ -111,8 +111,8 @@ async def referred(app: Application, reference: str) -> Contact | None:
     """
     Return the contact that the host names by a reference, or None.
     """
-    subjects = (await app.storage.referred(app.index.reference_idkeys(reference))).values()
-    records = await app.repository.load_all(list(subjects)) if subjects else {}
+    rows = (await app.storage.referred(app.index.reference_idkeys(reference))).values()
+    records = await app.repository.load_all([row.subject for row in rows]) if rows else {}
     return next((Contact(subject.hex()) for subject, record in records.items() if record.version), None)
 
 

@@ -10,14 +10,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
 
 import attrs
 
 from optly._operations.row_macs import RowMacs
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
+from optly.contacts import Channel
 from optly.errors import ConfigurationError, KeyMissingError
-from optly.protocols import AsyncStorage, Commit, Found, Head, Storage, Suppression
+from optly.protocols import (
+    AsyncStorage,
+    Claim,
+    Commit,
+    Found,
+    Head,
+    OutboxMessage,
+    Reference,
+    Storage,
+    StoredCode,
+    StoredComplaint,
+    Suppression,
+)
 from optly.record.ledger import Leaf
 from optly.results import KnownKey
 
@@ -77,13 +92,12 @@ class KeyedStorage(Awaited):
     def __init__(self, storage: Storage, wrap: Wrap, settings: Settings, macs: RowMacs) -> None:
         super().__init__(storage, wrap)
         self._macs = macs
-        self._find, self._referred, self._load = wrap(storage.find), wrap(storage.referred), wrap(storage.load)
-        self._append, self._unsealed = wrap(storage.append), wrap(storage.unsealed)
+        self._kept = cast("AsyncStorage", Awaited(storage, wrap))
         self._marks = settings.keys.marks(settings.organisation.key)
         self._versions = {key.version for key in settings.keys.all}
 
     async def find(self, idkeys: Sequence[bytes]) -> Found:
-        found = await self._find([*idkeys, *self._marks])
+        found = await self._kept.find([*idkeys, *self._marks])
         suppressions = found.suppressions and [row for row in found.suppressions if not self._is_mark(row)]
         fits, holders = self._macs.fits, found.holders
         forged = {row.idkey for row in suppressions if not fits(row)}
@@ -115,22 +129,86 @@ class KeyedStorage(Awaited):
         return True
 
     async def append(self, commits: Sequence[Commit]) -> None:
+        await self._kept.append([self._signed(commit) for commit in commits])
+
+    def _signed(self, commit: Commit) -> Commit:
         sign = self._macs.sign
-        await self._append(
-            [
-                attrs.evolve(
-                    commit,
-                    identifiers=[sign(row) for row in commit.identifiers],
-                    suppressions=[sign(row) for row in commit.suppressions],
-                )
-                for commit in commits
-            ]
+        return attrs.evolve(
+            commit,
+            identifiers=[sign(row) for row in commit.identifiers],
+            references=[sign(row) for row in commit.references],
+            suppressions=[sign(row) for row in commit.suppressions],
+            queue=[sign(row) for row in commit.queue],
+            complaints=[sign(row) for row in commit.complaints],
+            closed=[sign(row) for row in commit.closed],
         )
 
-    async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
-        heads = await self._load(subjects)
-        if not all(self._macs.knows(head.mac) for head in heads.values()):
+    async def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
+        await self._kept.enqueue(organisation, [self._macs.sign(row) for row in messages])
+
+    async def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
+        sign = self._macs.sign
+        signed = [attrs.evolve(claim, codes=[sign(code) for code in claim.codes]) for claim in claims]
+        return await self._kept.claim(signed, now, until)
+
+    async def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return await self._readable(await self._kept.due(organisation, channel, now, limit))
+
+    async def overdue(self, organisation: str, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+        return await self._readable(await self._kept.overdue(organisation, now, limit))
+
+    async def _readable(self, rows: Sequence[OutboxMessage]) -> Sequence[OutboxMessage]:
+        for row in rows:
+            await self._require_keys(row.mac)
+        return rows
+
+    async def put_codes(self, codes: Sequence[StoredCode]) -> None:
+        await self._kept.put_codes([self._macs.sign(code) for code in codes])
+
+    async def code(self, key: bytes, now: datetime) -> StoredCode | None:
+        return await self._genuine(await self._kept.code(key, now))
+
+    async def take_code(self, key: bytes, now: datetime) -> StoredCode | None:
+        return await self._genuine(await self._kept.take_code(key, now))
+
+    async def _genuine(self, code: StoredCode | None) -> StoredCode | None:
+        if code is None or self._macs.fits(code):
+            return code
+        await self._require_keys(code.mac)
+        _log.error("a code is not as it was written, and opens nothing", extra={"contact": code.subject.hex()})
+        return None
+
+    async def complaint(self, organisation: str, reference: str) -> StoredComplaint | None:
+        row = await self._kept.complaint(organisation, reference)
+        return None if row is None else await self._to_nobody(row)
+
+    async def complaints(
+        self, organisation: str, open: bool | None, after: StoredComplaint | None, limit: int
+    ) -> Sequence[StoredComplaint]:
+        return [await self._to_nobody(row) for row in await self._kept.complaints(organisation, open, after, limit)]
+
+    async def _to_nobody(self, row: StoredComplaint) -> StoredComplaint:
+        """
+        Return the entry of a complaint, and without where to reply if it is not as it was written.
+        """
+        if self._macs.fits(row):
+            return row
+        await self._require_keys(row.mac)
+        _log.error("a complaint is not as it was written", extra={"complaint": row.complaint.hex()})
+        return attrs.evolve(row, reply=b"")
+
+    async def _require_keys(self, mac: bytes) -> None:
+        """
+        Raises:
+            KeyMissingError: A row was made with a key that is missing here.
+        """
+        if not self._macs.knows(mac):
             await self.find(())
+
+    async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, Head]:
+        heads = await self._kept.load(subjects)
+        for head in heads.values():
+            await self._require_keys(head.mac)
         return heads
 
     async def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
@@ -140,7 +218,7 @@ class KeyedStorage(Awaited):
         """
         most = limit
         while True:
-            grown = await self._unsealed(organisation, most)
+            grown = await self._kept.unsealed(organisation, most)
             heads = await self.load([leaf.subject for leaf in grown]) if grown else {}
             leaves = [
                 Leaf(subject=subject, version=head.version, head=head.hash)
@@ -155,8 +233,15 @@ class KeyedStorage(Awaited):
                 return leaves[:limit]
             most *= 2
 
-    async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        subjects = await self._referred(idkeys)
-        if not subjects:
+    async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, Reference]:
+        """
+        Raises:
+            DamagedError: A row is not as it was written.
+        """
+        rows = await self._kept.referred(idkeys)
+        if not rows:
             await self.find(())
-        return subjects
+        for row in rows.values():
+            await self._require_keys(row.mac)
+            self._macs.require(row)
+        return rows

@@ -697,7 +697,18 @@ class Repository:
                 for event in events
                 if isinstance(event, ComplaintReceived)
             ],
-            closed=[reference_key(event.complaint) for event in events if isinstance(event, ComplaintResolved)],
+            closed=[
+                StoredComplaint(
+                    reference=reference_key(complaint.id),
+                    complaint=bytes.fromhex(complaint.id),
+                    subject=record.subject,
+                    due_at=complaint.acknowledge_by,
+                    open=False,
+                )
+                for event in events
+                if isinstance(event, ComplaintResolved)
+                and (complaint := after.standing.complaint(event.complaint)) is not None
+            ],
             idem=idem,
         )
         return commit, after

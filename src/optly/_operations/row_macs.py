@@ -17,10 +17,11 @@ from typing import Any, Final, TypeVar
 import attrs
 import msgspec
 
+from optly.errors import DamagedError
 from optly.keys import Keys
-from optly.protocols import Head, Identifier, Suppression
+from optly.protocols import Head, Identifier, OutboxMessage, Reference, StoredCode, StoredComplaint, Suppression
 
-Row = TypeVar("Row", Identifier, Suppression)
+Row = TypeVar("Row", Identifier, Reference, Suppression, StoredCode, OutboxMessage, StoredComplaint)
 
 VERSION: Final = 4  # bytes
 _DIGEST: Final = 16
@@ -30,7 +31,11 @@ _encode = msgspec.msgpack.Encoder().encode
 # What the MAC of a row covers, and what keeps it apart from those of other kinds.
 _COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] = {
     Identifier: (b"identifier", attrgetter("idkey", "subject", "line", "key_version")),
+    Reference: (b"reference", attrgetter("idkey", "subject", "key_version")),
     Suppression: (b"suppression", attrgetter("idkey", "scope", "at", "key_version")),
+    StoredCode: (b"code", attrgetter("key", "subject", "expires_at", "value")),
+    OutboxMessage: (b"message", attrgetter("subject", "message", "channel", "body")),
+    StoredComplaint: (b"complaint", attrgetter("reference", "complaint", "subject", "due_at", "open", "reply")),
 }
 _HEAD: Final = b"head"
 _of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
@@ -79,6 +84,14 @@ class RowMacs:
         """
         kind, covered = _COVERED[type(row)]
         return self._is(row.mac, kind, covered(row))
+
+    def require(self, row: Row) -> None:
+        """
+        Raises:
+            DamagedError: The row is not as it was written.
+        """
+        if not self.fits(row):
+            raise DamagedError(f"a {_COVERED[type(row)][0].decode()} is not as it was written: verify the record")
 
     def sign_head(self, subject: bytes, head: Head) -> bytes:
         """

@@ -108,11 +108,13 @@ class Reference:
     Attributes:
         idkey: A keyed hash of the reference, 16 bytes.
         key_version: The version of the key it was made with.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
     subject: bytes
     key_version: str
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -197,12 +199,14 @@ class StoredCode:
         subject: The contact it belongs to.
         value: What it opens, in a format private to Optly.
         expires_at: The last instant at which it can be found, or None for a code that lasts until it is revoked.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     key: bytes = attrs.field(repr=False)
     subject: bytes
     value: bytes = attrs.field(repr=False)
     expires_at: datetime | None = None
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -218,6 +222,8 @@ class OutboxMessage:
         tries: How often it was claimed and could not be handed to the provider.
         token: The token of its latest claim; empty if it was never claimed.
         body: What the message is composed from. May hold personal data; emptied once the outcome is known.
+        mac: Made by Optly over all of this that does not change while it waits, and kept as it is; empty if there is
+            none.
     """
 
     subject: bytes
@@ -228,6 +234,7 @@ class OutboxMessage:
     tries: int = 0
     token: bytes = b""
     body: bytes = attrs.field(repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -285,6 +292,7 @@ class StoredComplaint:
         open: Whether the person has not been informed of the outcome yet.
         reply: Where to reply, in a format private to Optly. It holds personal data, survives the erasure of the
             contact, and is emptied when the complaint is closed.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     reference: str
@@ -293,6 +301,7 @@ class StoredComplaint:
     due_at: datetime
     open: bool = True
     reply: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -317,8 +326,8 @@ class Commit:
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.
         complaints: Complaints to add to the list of the organisation. A reference that is taken is a conflict.
-        closed: References of complaints to close: they stay in the list, and where to reply is erased. One that is not
-            in the list is left out.
+        closed: Complaints to close, as they are from now on: they stay in the list with their new MAC, and where to
+            reply is erased. One whose reference is not in the list is left out.
         idem: 16 bytes that identify this commit, so that a repeat is recognised.
     """
 
@@ -340,7 +349,7 @@ class Commit:
     queue: Sequence[OutboxMessage] = ()
     settle: Sequence[Settlement] = ()
     complaints: Sequence[StoredComplaint] = ()
-    closed: Sequence[str] = ()
+    closed: Sequence[StoredComplaint] = ()
     idem: bytes = attrs.field(repr=False)
 
 

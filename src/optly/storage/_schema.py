@@ -106,6 +106,7 @@ outbox = _table(
     Column("tries", Integer, nullable=False),
     Column("token", _binary(16), nullable=False),
     Column("body", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
 
@@ -126,6 +127,7 @@ references = _table(
     Column("idkey", _binary(16), primary_key=True),
     Column("subject_id", _binary(16), nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_references_subject", references.c.subject_id)
 
@@ -146,6 +148,7 @@ codes = _table(
     Column("subject_id", _binary(16), nullable=False),
     Column("expires_at", BigInteger),
     Column("value", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_codes_subject", codes.c.subject_id)
 Index("optly_codes_expiry", codes.c.expires_at)
@@ -201,6 +204,7 @@ complaints = _table(
     Column("due_at", BigInteger, nullable=False),
     Column("is_open", SmallInteger, nullable=False),
     Column("reply", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_complaints_due", complaints.c.organisation, complaints.c.is_open, complaints.c.due_at)
 

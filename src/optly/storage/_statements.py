@@ -78,7 +78,9 @@ _message = (
     t.outbox.c.tries,
     t.outbox.c.token,
     t.outbox.c.body,
+    t.outbox.c.mac,
 )
+_code = (t.codes.c.subject_id, t.codes.c.expires_at, t.codes.c.value, t.codes.c.mac)
 _live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
 _complaint = (
     t.complaints.c.reference,
@@ -87,6 +89,7 @@ _complaint = (
     t.complaints.c.due_at,
     t.complaints.c.is_open,
     t.complaints.c.reply,
+    t.complaints.c.mac,
 )
 _next_complaints = (
     select(*_complaint)
@@ -193,8 +196,8 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.outbox.c.organisation, "of"))
     .group_by(t.outbox.c.state),
     # ---- codes and counters
-    "code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live),
-    "lock_code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
+    "code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live),
+    "lock_code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
     "drop_code": delete(t.codes).where(_is(t.codes.c.code_key, "key")),
     "counter": select(t.counters.c.number).where(_is(t.counters.c.code_key, "key")),
     "live_counter": select(t.counters.c.number).where(
@@ -222,7 +225,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "put_complaint": insert(t.complaints),
     "close_complaint": update(t.complaints)
     .where(_is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name"))
-    .values(is_open=literal_column("0"), reply=bindparam("empty")),
+    .values(is_open=literal_column("0"), reply=bindparam("empty"), mac=bindparam("mac_")),
     "complaint": select(*_complaint).where(
         _is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name")
     ),
@@ -289,9 +292,9 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     ).where(_any_of(t.personal.c.subject_id, count)),
     "found": lambda count: _found(count, joined=True),
     "found_apart": lambda count: _found(count, joined=False),
-    "references": lambda count: select(t.references.c.idkey, t.references.c.subject_id).where(
-        _any_of(t.references.c.idkey, count)
-    ),
+    "references": lambda count: select(
+        t.references.c.idkey, t.references.c.subject_id, t.references.c.key_version, t.references.c.mac
+    ).where(_any_of(t.references.c.idkey, count)),
     "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
         _any_of(t.wordings.c.digest, count)
     ),
@@ -312,7 +315,7 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
         t.suppressions,
         lambda new: [(name, _if_later(new, name)) for name in ("mac", "key_version", "at")],
     ),
-    "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
+    "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value", "mac")]),
     "count": (
         t.counters,
         lambda new: [

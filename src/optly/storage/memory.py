@@ -145,12 +145,10 @@ class MemoryStorage:
                     suppressions += stops.values()
         return protocols.Found(holders, suppressions, heads)
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
         with self._reading:
             return {
-                idkey: reference.subject
-                for idkey in idkeys
-                if (reference := self._state.references.get(idkey)) is not None
+                idkey: reference for idkey in idkeys if (reference := self._state.references.get(idkey)) is not None
             }
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
@@ -303,19 +301,18 @@ class MemoryStorage:
             self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
+    def code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._reading:
-            code = _live(self._state.codes.get(key), now)
-            return None if code is None else code.value
+            return _live(self._state.codes.get(key), now)
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    def take_code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._changing:
             code = _live(self._state.codes.get(key), now)
             if code is None:
                 return None
             del self._state.codes[key]
             self._changed("take_code", key, now)
-            return code.value
+            return code
 
     def revoke_codes(self, subject: bytes) -> int:
         with self._changing:
@@ -521,9 +518,10 @@ def _write(state: State, commit: protocols.Commit) -> None:
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
-    for reference in commit.closed:
-        if known := state.complaints.get((commit.organisation, reference)):
-            state.complaints[commit.organisation, reference] = attrs.evolve(known, open=False, reply=b"")
+    for closed in commit.closed:
+        name = (commit.organisation, closed.reference)
+        if known := state.complaints.get(name):
+            state.complaints[name] = attrs.evolve(known, open=False, reply=b"", mac=closed.mac)
 
 
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:

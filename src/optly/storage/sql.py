@@ -90,8 +90,12 @@ class SQLStorage:
 
         return self._database.read(work)
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        return self._database.read(lambda session: dict(session.lookup("references", idkeys)))
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
+        rows = self._database.read(lambda session: list(session.lookup("references", idkeys)))
+        return {
+            idkey: protocols.Reference(idkey=idkey, subject=subject, key_version=key, mac=mac)
+            for idkey, subject, key, mac in rows
+        }
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         return self._database.read(lambda session: _heads(session, subjects))
@@ -205,16 +209,14 @@ class SQLStorage:
         if rows:
             self._database.write(lambda session: session.change_each("put_code", rows))
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
-        value: bytes | None = _first(
-            self._database.read(lambda session: session.rows("code", key=key, now=to_micros(now)))
-        )
-        return value
+    def code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
+        rows = self._database.read(lambda session: session.rows("code", key=key, now=to_micros(now)))
+        return _stored_code(key, *rows[0]) if rows else None
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
-        def work(session: Session) -> bytes | None:
-            value = _first(session.rows("lock_code", key=key, now=to_micros(now)))
-            return value if value is not None and session.change("drop_code", key=key) else None
+    def take_code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
+        def work(session: Session) -> protocols.StoredCode | None:
+            rows = session.rows("lock_code", key=key, now=to_micros(now))
+            return _stored_code(key, *rows[0]) if rows and session.change("drop_code", key=key) else None
 
         return self._database.write(work)
 
@@ -327,7 +329,15 @@ def _text(value: object) -> str | None:
 
 
 def _message(
-    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, tries: int, token: bytes, body: bytes
+    subject: bytes,
+    message: bytes,
+    channel: str,
+    due_at: int,
+    attempts: int,
+    tries: int,
+    token: bytes,
+    body: bytes,
+    mac: bytes,
 ) -> protocols.OutboxMessage:
     return protocols.OutboxMessage(
         subject=subject,
@@ -338,11 +348,12 @@ def _message(
         tries=tries,
         token=token,
         body=body,
+        mac=mac,
     )
 
 
 def _stored_complaint(
-    reference: str, complaint: bytes, subject: bytes, due_at: int, is_open: int, reply: bytes
+    reference: str, complaint: bytes, subject: bytes, due_at: int, is_open: int, reply: bytes, mac: bytes
 ) -> protocols.StoredComplaint:
     return protocols.StoredComplaint(
         reference=reference,
@@ -351,6 +362,7 @@ def _stored_complaint(
         due_at=from_micros(due_at),
         open=bool(is_open),
         reply=reply,
+        mac=mac,
     )
 
 
@@ -363,6 +375,7 @@ def _complaint_row(organisation: str, complaint: protocols.StoredComplaint) -> d
         "due_at": to_micros(complaint.due_at),
         "is_open": int(complaint.open),
         "reply": complaint.reply,
+        "mac": complaint.mac,
     }
 
 
@@ -372,7 +385,13 @@ def _code_row(code: protocols.StoredCode) -> dict[str, Any]:
         "subject_id": code.subject,
         "expires_at": None if code.expires_at is None else to_micros(code.expires_at),
         "value": code.value,
+        "mac": code.mac,
     }
+
+
+def _stored_code(key: bytes, subject: bytes, expires_at: int | None, value: bytes, mac: bytes) -> protocols.StoredCode:
+    until = None if expires_at is None else from_micros(expires_at)
+    return protocols.StoredCode(key=key, subject=subject, value=value, expires_at=until, mac=mac)
 
 
 def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[str, Any]:
@@ -388,6 +407,7 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "tries": message.tries,
         "token": message.token,
         "body": message.body,
+        "mac": message.mac,
     }
 
 
@@ -493,9 +513,9 @@ def _list_complaints(session: Session, commits: Sequence[protocols.Commit]) -> N
     session.change_each(
         "close_complaint",
         [
-            {"of": commit.organisation, "name": reference, "empty": b""}
+            {"of": commit.organisation, "name": complaint.reference, "empty": b"", "mac_": complaint.mac}
             for commit in commits
-            for reference in commit.closed
+            for complaint in commit.closed
         ],
     )
 
@@ -583,7 +603,12 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
 
 def _put_references(session: Session, references: Sequence[protocols.Reference]) -> None:
     new = [
-        {"idkey": reference.idkey, "subject_id": reference.subject, "key_version": reference.key_version}
+        {
+            "idkey": reference.idkey,
+            "subject_id": reference.subject,
+            "key_version": reference.key_version,
+            "mac": reference.mac,
+        }
         for reference in references
         if not session.rows("own_reference", name=reference.idkey, contact=reference.subject)
     ]

@@ -102,10 +102,17 @@ class Contact:
         )
 
     def reference(self, idkey: bytes) -> Reference:
-        return Reference(idkey=idkey, subject=self.subject, key_version="k1")
+        return Reference(idkey=idkey, subject=self.subject, key_version="k1", mac=mac(idkey, self.subject))
 
     def message(self, due_at: datetime = NOW, body: bytes = b"body", channel: Channel = Channel.EMAIL) -> OutboxMessage:
-        return OutboxMessage(subject=self.subject, message=os.urandom(16), channel=channel, due_at=due_at, body=body)
+        return OutboxMessage(
+            subject=self.subject,
+            message=os.urandom(16),
+            channel=channel,
+            due_at=due_at,
+            body=body,
+            mac=os.urandom(20),
+        )
 
 
 def key() -> bytes:
@@ -120,7 +127,7 @@ def mac(*parts: object) -> bytes:
 
 
 def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | None = None) -> StoredCode:
-    return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at)
+    return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at, mac=os.urandom(20))
 
 
 def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers") -> Suppression:

@@ -117,7 +117,7 @@ class ContactsContract(Contract):
         }
         assert {digest: BYTES} == storage.wordings([digest])
         assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 1))
-        assert storage.code(kept.key, NOW) == BYTES
+        assert storage.code(kept.key, NOW) == kept
 
     def test_megabytes_are_kept(self, storage: Storage, ada: Contact) -> None:
         """
@@ -265,7 +265,7 @@ class ContactsContract(Contract):
         storage.append([ada.commit(references=[ada.reference(idkey), ada.reference(other)])])
         with pytest.raises(ReferenceTakenError):
             storage.append([eve.commit(references=[eve.reference(key()), eve.reference(idkey)])])
-        assert storage.referred([idkey, other, key()]) == {idkey: ada.subject, other: ada.subject}
+        assert storage.referred([idkey, other, key()]) == {idkey: ada.reference(idkey), other: ada.reference(other)}
         assert storage.load([eve.subject]) == {}
 
     def test_two_new_contacts_cannot_have_one_reference(self, storage: Storage, ada: Contact, eve: Contact) -> None:
