@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
 from optly._operations.repository import load_standing
+from optly._operations.row_proof import contact_problems, row_problems
 from optly.contacts import Contact
 from optly.errors import ConflictError, DamagedError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
@@ -156,6 +157,7 @@ async def verify(app: Application, checkpoint: str | None) -> ledger.Verificatio
         Problem(Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left")
         for subject in by_subject
     )
+    problems.extend(await row_problems(app))
     return ledger.Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
 
 
@@ -221,6 +223,9 @@ async def _verify_contact(
         problems.append(Problem(Finding.FORGED, contact, None, "the head was not written with any of the keys"))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
+    if not problems and head is not None:
+        sealed = max((leaf.version for leaf in leaves), default=0)
+        problems.extend(await contact_problems(app, subject, head, entries, openings, sealed))
     erased = 0
     for entry in entries:
         try:

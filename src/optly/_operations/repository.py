@@ -15,8 +15,9 @@ import msgspec
 
 from optly import errors
 from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
+from optly._operations.owned import named_after
 from optly._operations.payload import encode, receipt
-from optly._operations.row_macs import RowMacs
+from optly._operations.row_macs import RowMacs, spoilt
 from optly._operations.running import surely
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
@@ -108,7 +109,7 @@ class Record:
         version: Number of the last event; 0 for a contact that is not on record.
         head: Hash of the last event.
         named: What else in the store is theirs, as stored.
-        genuine: Whether the head is as we wrote it. If not, no later one is either.
+        spoilt: What every later head carries instead of a MAC, if this one is not as we wrote it; None if it is.
         openings: The personal values at this version by slot; None if they were not read.
     """
 
@@ -117,7 +118,7 @@ class Record:
     head: bytes = attrs.field(repr=False)
     standing: Standing
     named: bytes = attrs.field(default=b"", repr=False)
-    genuine: bool = True
+    spoilt: bytes | None = attrs.field(default=None, repr=False)
     openings: Mapping[str, Opening] | None = attrs.field(default=None, repr=False)
 
 
@@ -185,6 +186,20 @@ def _suppressed(lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
         for subject, pairs in lines.items()
     }
     return {subject: known for subject, known in stops.items() if known}
+
+
+def _worded(digest: str, text: bytes) -> Wording | None:
+    """
+    Return the wording of a text from the register; None, and logged, if it is not the one that has this digest.
+    """
+    try:
+        wording = Wording(**parse(text))
+    except (errors.SerializationError, errors.UsageError, TypeError, ValueError):
+        wording = None
+    if wording is not None and wording.digest == digest:
+        return wording
+    _log.error("a wording is not as it was written, and is not shown", extra={"wording": digest})
+    return None
 
 
 @attrs.frozen(kw_only=True)
@@ -331,7 +346,7 @@ class Repository:
             head=head.hash if genuine else entries[-1].hash,
             standing=standing,
             named=head.named,
-            genuine=genuine,
+            spoilt=None if genuine else spoilt(head.mac),
         )
 
     async def holder(self, subject: bytes, found: Found) -> Record:
@@ -497,16 +512,22 @@ class Repository:
             )
         return others
 
-    async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
+    async def wordings(self, digests: Iterable[str], *, fresh: bool = False) -> dict[str, Wording]:
         """
-        Return wordings by their digests. Unknown digests are left out.
+        Return wordings by their digests. Unknown digests are left out, and so is a text with other words.
+
+        Args:
+            fresh: Whether to look them all up, instead of those alone that were not looked up before.
         """
         wanted = sorted(set(digests))
-        if missing := [digest for digest in wanted if digest not in self.known_wordings]:
+        if missing := [digest for digest in wanted if fresh or digest not in self.known_wordings]:
             if len(self.known_wordings) > _WORDINGS:
                 self.known_wordings.clear()
             texts = await self.storage.wordings(missing)
-            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in texts.items())
+            known = {digest: wording for digest, text in texts.items() if (wording := _worded(digest, text))}
+            self.known_wordings.update(known)
+            if fresh:
+                return known
         return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
 
     # ---- writing
@@ -657,16 +678,18 @@ class Repository:
             version=record.version + len(entries),
             head=entries[-1].hash,
             standing=fold(events, record.standing),
-            genuine=record.genuine,
+            spoilt=record.spoilt,
             openings=None if kept is None else {**kept, **openings},
         )
         index = await self._index_changes(record, events, after.standing)
+        after = attrs.evolve(after, named=named_after(record.named, plan.references, index.suppressions, erased=erases))
         head = Head(
             organisation=settings.organisation.key,
             version=after.version,
             hash=after.head,
             snapshot=dump_standing(after.standing),
             snapshot_version=after.version,
+            named=after.named,
         )
         commit = Commit(
             organisation=head.organisation,
@@ -675,8 +698,9 @@ class Repository:
             head=head.hash,
             entries=entries,
             snapshot=head.snapshot,
+            named=head.named,
             # What follows an altered head is not vouched for either.
-            mac=self.macs.sign_head(record.subject, head) if record.genuine else b"",
+            mac=self.macs.sign_head(record.subject, head) if record.spoilt is None else record.spoilt,
             openings=openings,
             forget=erases,
             release=index.release,

@@ -19,12 +19,15 @@ import msgspec
 
 from optly.errors import DamagedError
 from optly.keys import Keys
-from optly.protocols import Head, Identifier, OutboxMessage, Reference, StoredCode, StoredComplaint, Suppression
+from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
 
-Row = TypeVar("Row", Identifier, Reference, Suppression, StoredCode, OutboxMessage, StoredComplaint)
+R = TypeVar("R", Identifier, Reference, Suppression, StoredCode, OutboxMessage, StoredComplaint)
 
 VERSION: Final = 4  # bytes
 _DIGEST: Final = 16
+
+# What fits nothing, and stands where a MAC did that did not fit.
+_NEVER: Final = bytes(VERSION + _DIGEST)
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -63,7 +66,7 @@ class RowMacs:
         """
         Whether a MAC names a key that is known, or none.
         """
-        return not mac or mac[:VERSION] in self._secrets
+        return mac in (b"", _NEVER) or mac[:VERSION] in self._secrets
 
     def is_current(self, mac: bytes) -> bool:
         """
@@ -71,7 +74,7 @@ class RowMacs:
         """
         return mac[:VERSION] == self._current
 
-    def sign(self, row: Row) -> Row:
+    def sign(self, row: R) -> R:
         """
         Return a row with its MAC, made with the current key.
         """
@@ -111,6 +114,13 @@ class RowMacs:
     def _is(self, mac: bytes, kind: bytes, values: tuple[Any, ...]) -> bool:
         secret = self._secrets.get(mac[:VERSION])
         return secret is not None and compare_digest(mac[VERSION:], _digest(secret, kind, values))
+
+
+def spoilt(mac: bytes) -> bytes:
+    """
+    Return what follows a MAC that does not fit: a row without one stays one, and no other is ever vouched for.
+    """
+    return mac and _NEVER
 
 
 def _digest(secret: bytes, kind: bytes, values: tuple[Any, ...]) -> bytes:

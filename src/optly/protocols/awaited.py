@@ -309,6 +309,17 @@ class AsyncStorage(Protocol):
             marks: Suppressions to add with it, all or none. `find` returns them like any others.
         """
 
+    async def rows(self, kind: values.RowKind) -> Iterator[values.Row]:
+        """
+        Yield every row of a kind, of every organisation, in any order; of messages those that have a body.
+        """
+
+    async def renew(self, renewals: Sequence[values.Renewal]) -> int:
+        """
+        Exchange the MACs of rows, and nothing else of them, and return how many still had the one given. Durable on
+        return.
+        """
+
     # ---- the log
 
     async def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:

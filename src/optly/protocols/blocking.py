@@ -305,6 +305,17 @@ class Storage(Protocol):
             marks: Suppressions to add with it, all or none. `find` returns them like any others.
         """
 
+    def rows(self, kind: values.RowKind) -> Iterator[values.Row]:
+        """
+        Yield every row of a kind, of every organisation, in any order; of messages those that have a body.
+        """
+
+    def renew(self, renewals: Sequence[values.Renewal]) -> int:
+        """
+        Exchange the MACs of rows, and nothing else of them, and return how many still had the one given. Durable on
+        return.
+        """
+
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:

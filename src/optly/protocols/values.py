@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -163,6 +163,7 @@ class Head:
         hash: Hash of the last event in the read model.
         snapshot: The read model, in a format private to Optly.
         snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
+        grown: Whether the chain has grown since it was last sealed.
         named: What else in the store is the contact's, in a format private to Optly.
         mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
@@ -172,6 +173,7 @@ class Head:
     hash: bytes = attrs.field(repr=False)
     snapshot: bytes = attrs.field(repr=False)
     snapshot_version: int
+    grown: bool = True
     named: bytes = attrs.field(default=b"", repr=False)
     mac: bytes = attrs.field(default=b"", repr=False)
 
@@ -187,6 +189,13 @@ class MessageState(IntEnum):
     REFUSED = 3
     IN_DOUBT = 4
     WITHHELD = 5
+
+    @property
+    def waits(self) -> bool:
+        """
+        Whether the outcome is not known yet, so that the body is kept.
+        """
+        return self in (MessageState.QUEUED, MessageState.SENDING, MessageState.IN_DOUBT)
 
 
 @attrs.frozen(kw_only=True)
@@ -351,6 +360,38 @@ class Commit:
     complaints: Sequence[StoredComplaint] = ()
     closed: Sequence[StoredComplaint] = ()
     idem: bytes = attrs.field(repr=False)
+
+
+# A row with a MAC, besides the heads of contacts.
+Row: TypeAlias = Identifier | Reference | Suppression | StoredCode | OutboxMessage | StoredComplaint
+
+
+class RowKind(StrEnum):
+    """
+    A kind of row with a MAC that is not listed in another way.
+    """
+
+    IDENTIFIERS = "identifiers"
+    REFERENCES = "references"
+    SUPPRESSIONS = "suppressions"
+    CODES = "codes"
+    MESSAGES = "outbox"
+
+
+@attrs.frozen(kw_only=True)
+class Renewal:
+    """
+    A row that gets another MAC, if it still has the one it had.
+
+    Attributes:
+        table: Where it is: a `RowKind`, ``heads`` or ``complaints``.
+        key: The parts of its primary key, texts as UTF-8.
+    """
+
+    table: str
+    key: tuple[bytes, ...]
+    old: bytes = attrs.field(repr=False)
+    new: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

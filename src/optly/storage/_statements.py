@@ -32,7 +32,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
-from optly.protocols import MessageState
+from optly.protocols import MessageState, RowKind
 from optly.storage import _schema as t
 
 MOST_KEYS: Final = 512
@@ -41,6 +41,7 @@ UNROUTED: Final = frozenset(
     {
         *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
+        *(f"all_{kind}" for kind in RowKind),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
         *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
     }
@@ -248,6 +249,7 @@ _identifier = (
     t.identifiers.c.subject_id,
     t.identifiers.c.line,
 )
+_reference = (t.references.c.idkey, t.references.c.subject_id, t.references.c.key_version, t.references.c.mac)
 _suppression = (
     t.suppressions.c.idkey,
     t.suppressions.c.key_version,
@@ -261,6 +263,7 @@ _head = (
     t.heads.c.hash,
     t.heads.c.snapshot,
     t.heads.c.version,
+    t.heads.c.dirty,
     t.heads.c.named,
     t.heads.c.mac,
 )
@@ -282,6 +285,46 @@ def _found(count: int, *, joined: bool) -> ClauseElement:
     return union_all(holders, suppressions.where(_any_of(t.suppressions.c.idkey, count)))
 
 
+_LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
+    RowKind.IDENTIFIERS: (t.identifiers, _identifier),
+    RowKind.REFERENCES: (t.references, _reference),
+    RowKind.SUPPRESSIONS: (t.suppressions, _suppression),
+    RowKind.CODES: (t.codes, (t.codes.c.code_key, *_code)),
+    RowKind.MESSAGES: (t.outbox, _message),
+}
+
+
+def _past(table: Table) -> ColumnElement[bool]:
+    """
+    Return the condition that a row comes after the one with the key `after_0`, `after_1`.
+    """
+    first, *second = table.primary_key.columns
+    later: ColumnElement[bool] = first > bindparam("after_0")
+    return or_(later, and_(_is(first, "after_0"), second[0] > bindparam("after_1"))) if second else later
+
+
+def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
+    page = select(*columns).where(_past(table)).order_by(*table.primary_key.columns).limit(bindparam("most"))
+    if table is not t.outbox:
+        return page
+    return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
+
+
+def _renew(table: Table) -> ClauseElement:
+    key = [_is(column, f"key_{n}") for n, column in enumerate(table.primary_key.columns)]
+    return update(table).where(*key, _is(table.c.mac, "old")).values(mac=bindparam("mac_"))
+
+
+RENEWED: Final[Mapping[str, Table]] = {
+    "heads": t.heads,
+    "complaints": t.complaints,
+    **{kind.value: table for kind, (table, _) in _LISTED.items()},
+}
+ROWS: Final[Mapping[str, ClauseElement]] = {
+    **{f"all_{kind}": _all(table, columns) for kind, (table, columns) in _LISTED.items()},
+    **{f"renew_{name}": _renew(table) for name, table in RENEWED.items()},
+}
+
 LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
@@ -292,9 +335,7 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     ).where(_any_of(t.personal.c.subject_id, count)),
     "found": lambda count: _found(count, joined=True),
     "found_apart": lambda count: _found(count, joined=False),
-    "references": lambda count: select(
-        t.references.c.idkey, t.references.c.subject_id, t.references.c.key_version, t.references.c.mac
-    ).where(_any_of(t.references.c.idkey, count)),
+    "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),
     "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
         _any_of(t.wordings.c.digest, count)
     ),
@@ -370,6 +411,7 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
+        self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
         self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
         self._lookups: dict[tuple[str, int], Compiled] = {}
 

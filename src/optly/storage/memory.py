@@ -11,7 +11,7 @@ from datetime import datetime
 from heapq import nsmallest
 from operator import attrgetter
 from threading import Lock
-from typing import Any
+from typing import Any, assert_never
 
 import attrs
 
@@ -55,6 +55,7 @@ class Contact:
             hash=self.hash,
             snapshot=self.snapshot,
             snapshot_version=version,
+            grown=self.grown,
             named=self.named,
             mac=self.mac,
         )
@@ -360,6 +361,18 @@ class MemoryStorage:
                 _suppress(self._state, marks)
                 self._changed("add_key_version", organisation, version, list(marks))
 
+    def rows(self, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+        with self._reading:
+            found = [*_rows_of(self._state, kind)]
+        yield from found
+
+    def renew(self, renewals: Sequence[protocols.Renewal]) -> int:
+        with self._changing:
+            renewed = sum(_renew(self._state, renewal) for renewal in renewals)
+            if renewed:
+                self._changed("renew", renewals)
+            return renewed
+
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
@@ -529,6 +542,63 @@ def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> No
         scopes = state.suppressions.setdefault(stop.idkey, {})
         if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
             scopes[stop.scope] = stop
+
+
+def _rows_of(state: State, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+    """
+    Yield every row of a kind.
+    """
+    match kind:
+        case protocols.RowKind.IDENTIFIERS:
+            yield from (row for rows in state.holders.values() for row in rows.values())
+        case protocols.RowKind.REFERENCES:
+            yield from state.references.values()
+        case protocols.RowKind.SUPPRESSIONS:
+            yield from (row for rows in state.suppressions.values() for row in rows.values())
+        case protocols.RowKind.CODES:
+            yield from state.codes.values()
+        case protocols.RowKind.MESSAGES:
+            yield from (queued.message for queued in state.outbox.values())
+        case _:
+            assert_never(kind)
+
+
+def _renew(state: State, renewal: protocols.Renewal) -> bool:
+    """
+    Exchange the MAC of one row, and return whether it still had the one given.
+    """
+    first, *second = renewal.key
+    table: Any
+    place: Any
+    match renewal.table:
+        case "heads":
+            contact = state.contacts.get(first)
+            if contact is not None and contact.mac == renewal.old:
+                contact.mac = renewal.new
+                return True
+            return False
+        case "outbox":
+            name = (first, second[0])
+            queued = state.outbox.get(name)
+            if queued is not None and queued.message.mac == renewal.old:
+                state.outbox[name] = attrs.evolve(queued, message=attrs.evolve(queued.message, mac=renewal.new))
+                return True
+            return False
+        case "identifiers":
+            table, place = state.holders.get(first, {}), second[0]
+        case "suppressions":
+            table, place = state.suppressions.get(first, {}), second[0].decode()
+        case "references":
+            table, place = state.references, first
+        case "codes":
+            table, place = state.codes, first
+        case _:
+            table, place = state.complaints, (first.decode(), second[0].decode())
+    row = table.get(place)
+    if row is None or row.mac != renewal.old:
+        return False
+    table[place] = attrs.evolve(row, mac=renewal.new)
+    return True
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

@@ -4,12 +4,13 @@ A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
@@ -17,6 +18,7 @@ from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceT
 from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
+from optly.storage._statements import RENEWED
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -74,11 +76,9 @@ class SQLStorage:
             name = "found_apart" if self._distributed else "found"
             for idkey, key, mac, subject, line, scope, at, *head in session.lookup(name, idkeys):
                 if subject is None:
-                    suppressions.append(
-                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mac=mac)
-                    )
+                    suppressions.append(_suppression(idkey, key, mac, scope, at))
                     continue
-                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key, mac=mac)
+                identifier = _identifier(idkey, key, mac, subject, line)
                 holders.setdefault(idkey, []).append(identifier)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
@@ -92,10 +92,7 @@ class SQLStorage:
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
         rows = self._database.read(lambda session: list(session.lookup("references", idkeys)))
-        return {
-            idkey: protocols.Reference(idkey=idkey, subject=subject, key_version=key, mac=mac)
-            for idkey, subject, key, mac in rows
-        }
+        return {row[0]: _reference(*row) for row in rows}
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         return self._database.read(lambda session: _heads(session, subjects))
@@ -254,6 +251,30 @@ class SQLStorage:
             _put_suppressions(session, marks)
 
         self._database.write(work)
+
+    def rows(self, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+        read, key = _ROWS[kind]
+        after: Sequence[Any] = _BEFORE_ALL_KEYS[kind]
+        while True:
+            page = self._page_of(kind, after)
+            rows = [read(*row) for row in page]
+            yield from rows
+            if len(rows) < _PAGE:
+                return
+            after = key(rows[-1])
+
+    def _page_of(self, kind: protocols.RowKind, after: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        values = {f"after_{n}": part for n, part in enumerate(after)}
+        return self._database.read(lambda session: session.rows(f"all_{kind}", **values, most=_PAGE))
+
+    def renew(self, renewals: Sequence[protocols.Renewal]) -> int:
+        def work(session: Session) -> int:
+            return sum(
+                session.change(f"renew_{row.table}", **_key_of(row), old=row.old, mac_=row.new)
+                for row in sorted(renewals, key=lambda row: (row.table, row.key))
+            )
+
+        return self._database.write(work) if renewals else 0
 
     # ---- the log
 
@@ -440,11 +461,51 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     return sum(session.change_each(name, each) for name, each in rows.items())
 
 
+def _key_of(renewal: protocols.Renewal) -> dict[str, Any]:
+    columns = RENEWED[renewal.table].primary_key.columns
+    return {
+        f"key_{n}": part.decode() if isinstance(column.type, String) else part
+        for n, (column, part) in enumerate(zip(columns, renewal.key, strict=True))
+    }
+
+
+def _identifier(idkey: bytes, key: str, mac: bytes, subject: bytes, line: int) -> protocols.Identifier:
+    return protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key, mac=mac)
+
+
+def _suppression(idkey: bytes, key: str, mac: bytes, scope: str, at: int) -> protocols.Suppression:
+    return protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mac=mac)
+
+
+def _reference(idkey: bytes, subject: bytes, key: str, mac: bytes) -> protocols.Reference:
+    return protocols.Reference(idkey=idkey, subject=subject, key_version=key, mac=mac)
+
+
+# How a row of each kind is made, and the parts of its primary key.
+_ROWS: Final[Mapping[protocols.RowKind, tuple[Callable[..., protocols.Row], Callable[[Any], Sequence[Any]]]]] = {
+    protocols.RowKind.IDENTIFIERS: (_identifier, attrgetter("idkey", "subject")),
+    protocols.RowKind.REFERENCES: (_reference, lambda row: (row.idkey,)),
+    protocols.RowKind.SUPPRESSIONS: (_suppression, attrgetter("idkey", "scope")),
+    protocols.RowKind.CODES: (_stored_code, lambda row: (row.key,)),
+    protocols.RowKind.MESSAGES: (_message, attrgetter("subject", "message")),
+}
+_BEFORE_ALL_KEYS: Final[Mapping[protocols.RowKind, Sequence[Any]]] = {
+    kind: (b"", "") if kind is protocols.RowKind.SUPPRESSIONS else (b"", b"") for kind in protocols.RowKind
+}
+
+
 # ---- heads
 
 
 def _head(
-    organisation: str, last: int | None, hash_: bytes, snapshot: bytes, version: int, named: bytes, mac: bytes
+    organisation: str,
+    last: int | None,
+    hash_: bytes,
+    snapshot: bytes,
+    version: int,
+    dirty: int,
+    named: bytes,
+    mac: bytes,
 ) -> protocols.Head:
     return protocols.Head(
         organisation=organisation,
@@ -452,6 +513,7 @@ def _head(
         hash=hash_,
         snapshot=snapshot,
         snapshot_version=version,
+        grown=bool(dirty),
         named=named,
         mac=mac,
     )
