@@ -225,7 +225,8 @@ async def check_addresses(
             refusals.append(verdict)
         else:
             verdict = min(refusals, key=_tells)
-        if verdict and not found.forged.isdisjoint(idkeys):
+        unheld = verdict or verdict.reason is Reason.NOT_ON_RECORD
+        if found.forged and unheld and not found.forged.isdisjoint(idkeys):
             verdict = verdict.overruled(Reason.UNREADABLE)  # nobody knows what the row said that was there
         decisions.append(verdict)
     return decisions

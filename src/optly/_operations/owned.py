@@ -7,7 +7,8 @@ what is suppressed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import attrs
 import msgspec
@@ -22,11 +23,12 @@ class Owned:
 
     Attributes:
         references: Their idkeys.
-        suppressions: The idkey and the scope of each. They stay when the contact is erased.
+        suppressions: The idkey, the scope and the instant of each. They stay when the contact is erased, and only a
+            later one takes the place of one.
     """
 
     references: tuple[bytes, ...] = ()
-    suppressions: tuple[tuple[bytes, str], ...] = ()
+    suppressions: tuple[tuple[bytes, str, datetime], ...] = ()
 
     @classmethod
     def load(cls, data: bytes) -> Owned:
@@ -45,7 +47,7 @@ class Owned:
         """
         Return the idkeys of the suppressions.
         """
-        return [idkey for idkey, _ in self.suppressions]
+        return [idkey for idkey, *_ in self.suppressions]
 
     def after(self, references: Iterable[Reference], suppressions: Iterable[Suppression], *, erased: bool) -> Owned:
         """
@@ -55,14 +57,18 @@ class Owned:
             erased: Whether the contact was erased by it, and with them their references.
         """
         kept = () if erased else self.references
+        stops = {(idkey, scope): at for idkey, scope, at in self.suppressions}
+        for row in suppressions:
+            name = (row.idkey, row.scope)
+            stops[name] = max(row.at, stops.get(name, row.at))
         return Owned(
             tuple(dict.fromkeys([*kept, *(row.idkey for row in references)])),
-            tuple(dict.fromkeys([*self.suppressions, *((row.idkey, row.scope) for row in suppressions)])),
+            tuple((idkey, scope, at) for (idkey, scope), at in stops.items()),
         )
 
 
 def named_after(
-    named: bytes, references: Iterable[Reference], suppressions: Iterable[Suppression], *, erased: bool
+    named: bytes, references: Sequence[Reference], suppressions: Sequence[Suppression], *, erased: bool
 ) -> bytes:
     """
     Return the stored form of what is owned after a change. Most change nothing of it.

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
-from optly._operations.repository import load_standing
+from optly._operations.repository import is_read_model
 from optly._operations.row_proof import contact_problems, row_problems
 from optly.contacts import Contact
 from optly.errors import ConflictError, DamagedError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record import ledger
-from optly.record.consent import fold
 from optly.record.ledger import Finding, Opening, Problem
 
 if TYPE_CHECKING:
@@ -236,9 +235,7 @@ async def _verify_contact(
 
 
 def _read_model_problems(contact: str, head: Head, entries: Sequence[ledger.Entry]) -> list[Problem]:
-    standing = fold(entry.event() for entry in entries)
-    stored = load_standing(head.snapshot)
-    if head.snapshot_version != len(entries) or (stored is not None and stored != standing):
+    if not is_read_model(head, entries):
         detail = "the stored read model does not match the events"
         return [Problem(Finding.READ_MODEL, contact, None, detail)]
     return []

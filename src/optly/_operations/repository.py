@@ -48,7 +48,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, Entry, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -98,6 +98,14 @@ def load_standing(snapshot: bytes) -> Standing | None:
     except msgspec.DecodeError:
         return None
     return standing if standing.unreadable is None else None
+
+
+def is_read_model(head: Head, entries: Sequence[Entry]) -> bool:
+    """
+    Whether the read model stored with a head, if this version can read it, follows from the events.
+    """
+    stored = load_standing(head.snapshot)
+    return head.snapshot_version == len(entries) and stored in (None, fold(entry.event() for entry in entries))
 
 
 @attrs.frozen(kw_only=True)

@@ -21,7 +21,7 @@ from optly.errors import DamagedError
 from optly.keys import Keys
 from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
 
-R = TypeVar("R", Identifier, Reference, Suppression, StoredCode, OutboxMessage, StoredComplaint)
+R = TypeVar("R", bound=Row)
 
 VERSION: Final = 4  # bytes
 _DIGEST: Final = 16

@@ -76,8 +76,8 @@ async def _missing_rows(
         for line, idkeys in kept.items()
         if not any(holder.subject == subject for idkey in idkeys for holder in found.holders.get(idkey, ()))
     ]
-    stops = {(row.idkey, row.scope) for row in found.suppressions}
-    if not stops.issuperset(owned.suppressions):
+    stops = {(row.idkey, row.scope): row.at for row in found.suppressions}
+    if any((name := (idkey, scope)) not in stops or stops[name] < at for idkey, scope, at in owned.suppressions):
         problems.append(Problem(Finding.MISSING, contact, None, "a suppression that the contact left is gone"))
     if found.forged:
         detail = "a row of an address was not written with any of the keys"
@@ -121,8 +121,10 @@ async def _wording_problems(app: Application, contact: str, entries: Sequence[le
 async def _unsealed(app: Application, contact: str, subject: bytes, head: Head, sealed: int) -> list[Problem]:
     if head.grown or sealed >= head.version:
         return []
-    latest = await app.storage.sealed(app.settings.organisation.key, subject)  # it may have been sealed since
-    if latest is not None and latest.leaf.version >= head.version:
+    # It may have been sealed since.
+    latest = await app.storage.sealed(app.settings.organisation.key, subject)
+    log = await app.storage.log_head(app.settings.organisation.key)
+    if latest is not None and latest.leaf.version >= head.version and log is not None and latest.index < log[0].size:
         return []
     detail = "the chain has grown, and nothing says that it is to be sealed"
     return [Problem(Finding.LOG, contact, head.version, detail)]
