@@ -180,22 +180,17 @@ class KeyedStorage(Awaited):
 
     async def complaint(self, organisation: str, reference: str) -> StoredComplaint | None:
         row = await self._kept.complaint(organisation, reference)
-        return None if row is None else await self._to_nobody(row)
+        if row is not None:
+            await self._require_keys(row.mac)
+        return row
 
     async def complaints(
         self, organisation: str, open: bool | None, after: StoredComplaint | None, limit: int
     ) -> Sequence[StoredComplaint]:
-        return [await self._to_nobody(row) for row in await self._kept.complaints(organisation, open, after, limit)]
-
-    async def _to_nobody(self, row: StoredComplaint) -> StoredComplaint:
-        """
-        Return the entry of a complaint, and without where to reply if it is not as it was written.
-        """
-        if self._macs.fits(row):
-            return row
-        await self._require_keys(row.mac)
-        _log.error("a complaint is not as it was written", extra={"complaint": row.complaint.hex()})
-        return attrs.evolve(row, reply=b"")
+        rows = await self._kept.complaints(organisation, open, after, limit)
+        for row in rows:
+            await self._require_keys(row.mac)
+        return rows
 
     async def _require_keys(self, mac: bytes) -> None:
         """

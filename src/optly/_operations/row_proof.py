@@ -39,9 +39,8 @@ async def contact_problems(
         sealed: The version of the latest leaf in the log; 0 if there is none.
     """
     contact, standing = subject.hex(), fold(entry.event() for entry in entries)
-    gone = _gone(entries, openings)
     return [
-        *(Problem(Finding.MISSING, contact, seq, f"the value of {slot} is gone") for seq, slot in gone),
+        *_value_problems(contact, entries, openings),
         *await _missing_rows(app, contact, subject, standing, Owned.load(head.named), openings),
         *await _complaint_problems(app, contact, standing),
         *await _wording_problems(app, contact, entries),
@@ -49,14 +48,21 @@ async def contact_problems(
     ]
 
 
-def _gone(entries: Sequence[ledger.Entry], openings: Mapping[str, Opening]) -> Iterator[tuple[int, str]]:
+def _value_problems(
+    contact: str, entries: Sequence[ledger.Entry], openings: Mapping[str, Opening]
+) -> Iterator[Problem]:
     """
-    Yield the personal values that nothing erased and that are not there.
+    Yield a problem for each personal value that nothing erased and that is gone, or that was erased and is there.
     """
     erased = max((entry.seq for entry in entries if isinstance(entry.event(), ContactErased)), default=0)
     for entry in entries:
-        if entry.seq > erased:
-            yield from ((entry.seq, slot) for slot in entry.slots() if slot not in openings)
+        for slot in entry.slots():
+            if entry.seq > erased and slot not in openings:
+                yield Problem(Finding.MISSING, contact, entry.seq, f"the value of {slot} is gone")
+            if entry.seq <= erased and slot in openings:
+                yield Problem(
+                    Finding.VALUE_ALTERED, contact, entry.seq, f"a value is kept for {slot}, which was erased"
+                )
 
 
 async def _missing_rows(
@@ -140,13 +146,16 @@ async def row_problems(app: Application) -> list[Problem]:
     problems, marked, made = [], set(), {keys.all[0].version}
     for kind in RowKind:
         forged = 0
-        for row in await app.storage.rows(kind):
-            if macs.fits(row):
-                made.add(row.mac[:VERSION].hex())
-                if isinstance(row, Suppression) and row.idkey in names:
-                    marked.add(frozenset((names[row.idkey], row.key_version)))
-            else:
-                forged += macs.knows(row.mac)
+        try:
+            for row in await app.storage.rows(kind):
+                if macs.fits(row):
+                    made.add(row.mac[:VERSION].hex())
+                    if isinstance(row, Suppression) and row.idkey in names:
+                        marked.add(frozenset((names[row.idkey], row.key_version)))
+                else:
+                    forged += macs.knows(row.mac)
+        except LedgerError:
+            problems.append(Problem(Finding.UNREADABLE, "", None, f"some of the {kind} cannot be read"))
         if forged:
             detail = f"{forged} of the {kind} were not written with any of the keys"
             problems.append(Problem(Finding.FORGED, "", None, detail))

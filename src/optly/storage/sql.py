@@ -4,6 +4,7 @@ A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _PAGE: Final = 1000
 _HASH: Final = 32
 _BEFORE_ALL: Final = -(2**63)  # microseconds: before every time that a column holds
+
+_log = logging.getLogger("optly")
+_CHANNELS: Final = frozenset(Channel)
 
 _subject: Final = attrgetter("subject")
 _key: Final = attrgetter("subject", "message")
@@ -153,7 +157,13 @@ class SQLStorage:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
 
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
-        return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
+        messages = []
+        for row in self._database.read(lambda session: session.rows(which, **values)):
+            try:
+                messages.append(_message(*row))
+            except DamagedError as error:
+                _log.error(str(error))
+        return messages
 
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
@@ -360,6 +370,8 @@ def _message(
     body: bytes,
     mac: bytes,
 ) -> protocols.OutboxMessage:
+    if channel not in _CHANNELS:
+        raise DamagedError(f"message {message.hex()} in the outbox names no channel")
     return protocols.OutboxMessage(
         subject=subject,
         message=message,
