@@ -55,6 +55,20 @@ class Deliveries:
 
 
 @attrs.frozen(kw_only=True)
+class Renewed:
+    """
+    What became of the rows whose MACs were renewed.
+
+    Attributes:
+        renewed: How many were signed with the current key now.
+        forged: How many were left as they are, because they were not written with any of the keys.
+    """
+
+    renewed: int
+    forged: int
+
+
+@attrs.frozen(kw_only=True)
 class KnownKey:
     """
     One of the keys of a manager, without its secret.

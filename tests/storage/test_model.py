@@ -22,7 +22,7 @@ from optly.errors import ConflictError
 from optly.protocols import Claim, MessageState, OutboxMessage, Storage, StoredCode, Suppression
 from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.testing.storage import NOW, TICK, Contact, checkpoint, complaint, settlement
+from optly.testing.storage import NOW, TICK, Contact, checkpoint, closed, complaint, settlement
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +166,10 @@ class Stores(RuleBasedStateMachine):
     def complain(self, subject: bytes, add: list[tuple[str, int]], close: list[str]) -> None:
         ada = self.contacts[subject]
         before = ada.version, ada.head
-        commit = ada.commit(complaints=[complaint(ada, reference, days) for reference, days in add], closed=close)
+        commit = ada.commit(
+            complaints=[complaint(ada, reference, days) for reference, days in add],
+            closed=[closed(ada, name) for name in close],
+        )
         if self.ask("append", [commit]) is not None:
             ada.version, ada.head = before
 
@@ -246,7 +249,7 @@ class Stores(RuleBasedStateMachine):
             self.ask("openings", [subject])
         found = [storage.find(NAMES) for storage in self.stores]
         assert [found[0].holders] * 3 == [each.holders for each in found]
-        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
+        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope, row.mark)) for each in found]
         assert stops[:1] * 3 == stops
         self.ask("wordings", ["0" * 64])
         for key in KEYS:

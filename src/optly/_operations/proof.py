@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
-from optly._operations.repository import load_standing
+from optly._operations.repository import is_read_model
+from optly._operations.row_proof import contact_problems, row_problems
 from optly.contacts import Contact
 from optly.errors import ConflictError, DamagedError, LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record import ledger
-from optly.record.consent import fold
 from optly.record.ledger import Finding, Opening, Problem
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ async def verify(app: Application, checkpoint: str | None) -> ledger.Verificatio
         Problem(Finding.TRUNCATED, subject.hex(), 1, "the log has an entry for this contact, but no event is left")
         for subject in by_subject
     )
+    problems.extend(await row_problems(app))
     return ledger.Verification(problems=tuple(problems), events=events, erased=erased, sealed=sealed if leaves else 0)
 
 
@@ -217,8 +218,13 @@ async def _verify_contact(
         elif hashes.get(leaf.version, ledger.GENESIS) != leaf.head:
             detail = "the chain does not lead to the hash that was sealed"
             problems.append(Problem(Finding.ALTERED, contact, leaf.version, detail))
+    if head is not None and not app.repository.is_genuine(subject, head):
+        problems.append(Problem(Finding.FORGED, contact, None, "the head was not written with any of the keys"))
     if not problems and head is not None:
         problems.extend(_read_model_problems(contact, head, entries))
+    if not problems and head is not None:
+        sealed = max((leaf.version for leaf in leaves), default=0)
+        problems.extend(await contact_problems(app, subject, head, entries, openings, sealed))
     erased = 0
     for entry in entries:
         try:
@@ -229,9 +235,7 @@ async def _verify_contact(
 
 
 def _read_model_problems(contact: str, head: Head, entries: Sequence[ledger.Entry]) -> list[Problem]:
-    standing = fold(entry.event() for entry in entries)
-    stored = load_standing(head.snapshot)
-    if head.snapshot_version != len(entries) or (stored is not None and stored != standing):
+    if not is_read_model(head, entries):
         detail = "the stored read model does not match the events"
         return [Problem(Finding.READ_MODEL, contact, None, detail)]
     return []

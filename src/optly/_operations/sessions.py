@@ -163,8 +163,8 @@ async def stay(access: Access) -> str:
 
 async def finish(app: Application, code: str) -> None:
     key, now = links.code_key(links.read_code(code)), app.settings.clock()
-    value = await app.storage.code(key, now)
-    target = None if value is None else links.LinkTarget.load(value)
+    stored = await app.storage.code(key, now)
+    target = None if stored is None else links.LinkTarget.load(stored.value)
     if target is not None and target.session is not None and await app.repository.is_known(Contact(target.contact)):
         await app.storage.take_code(key, now)
 

@@ -15,6 +15,7 @@ from optly._operations.application import Application, Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.keyed import KeyedStorage, use_current_key
 from optly._operations.repository import Listener, Repository, notifier
+from optly._operations.row_macs import RowMacs
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
@@ -49,7 +50,7 @@ def make_application(
     by_channel = _by_channel(backends, wrap)
     if inspect.iscoroutinefunction(on_events):
         raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
-    use_current_key(storage, settings)
+    use_current_key(storage, settings, RowMacs(settings.keys))
     app = application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
     _warn_about_complaints(app)
     return app
@@ -83,8 +84,8 @@ def application(
     """
     Combine settings and ports that have been checked.
     """
-    index = BlindIndex(settings.organisation.key, settings.keys)
-    awaited = cast("protocols.AsyncStorage", KeyedStorage(storage, wrap, settings))
+    index, macs = BlindIndex(settings.organisation.key, settings.keys), RowMacs(settings.keys)
+    awaited = cast("protocols.AsyncStorage", KeyedStorage(storage, wrap, settings, macs))
     return Application(
         settings=settings,
         repository=Repository(
@@ -92,6 +93,7 @@ def application(
             index=index,
             storage=awaited,
             served=backends,
+            macs=macs,
             listener=None if on_events is None else wrap(notifier(on_events)),
         ),
         index=index,

@@ -26,6 +26,7 @@ from optly._operations import (
     proof,
     reconcile,
     recording,
+    renewal,
     send,
     sign_up,
     way_back,
@@ -75,6 +76,7 @@ from optly.results import (
     OutboxEntry,
     Received,
     RecordedComplaint,
+    Renewed,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
@@ -224,6 +226,16 @@ class AsyncConsentManager(Face):
         Return what is known of each key, the current one first, to see how far a rotation has come. No secret is in it.
         """
         return await keyed.known_keys(self._app.storage, self._app.settings)
+
+    async def renew_rows(self, *, unsigned: bool = False) -> Renewed:
+        """
+        Sign every row with the current key, after a rotation. Goes on where an interruption left off.
+
+        Args:
+            unsigned: Whether to sign rows without a MAC, too. Only to take over a record from before there were any:
+                whoever can write to the store can take a MAC away.
+        """
+        return await renewal.renew_rows(self._app, unsigned=unsigned)
 
     async def close(self) -> None:
         """

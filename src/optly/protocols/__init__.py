@@ -29,6 +29,9 @@ from optly.protocols.values import MessageState as MessageState
 from optly.protocols.values import OutboxMessage as OutboxMessage
 from optly.protocols.values import Reference as Reference
 from optly.protocols.values import RegisterName as RegisterName
+from optly.protocols.values import Renewal as Renewal
+from optly.protocols.values import Row as Row
+from optly.protocols.values import RowKind as RowKind
 from optly.protocols.values import SealedLeaf as SealedLeaf
 from optly.protocols.values import Settlement as Settlement
 from optly.protocols.values import StoredCode as StoredCode

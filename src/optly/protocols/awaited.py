@@ -129,9 +129,9 @@ class AsyncStorage(Protocol):
         Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
-    async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    async def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, values.Reference]:
         """
-        Look up references by their idkeys, and return the contact of each. An unknown one is left out.
+        Look up references by their idkeys. An unknown one is left out.
         """
 
     async def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, values.Head]:
@@ -266,14 +266,14 @@ class AsyncStorage(Protocol):
         Store codes; one that is already there is replaced. Durable on return.
         """
 
-    async def code(self, key: bytes, now: datetime) -> bytes | None:
+    async def code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
+        Return the code under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
         """
 
-    async def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    async def take_code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key* and remove it. One caller gets it; any other gets None.
+        Return the code under *key* and remove it. One caller gets it; any other gets None.
         """
 
     async def revoke_codes(self, subject: bytes) -> int:
@@ -312,6 +312,17 @@ class AsyncStorage(Protocol):
 
         Args:
             marks: Suppressions to add with it, all or none. `find` returns them like any others.
+        """
+
+    async def rows(self, kind: values.RowKind) -> Iterator[values.Row]:
+        """
+        Yield every row of a kind, of every organisation, in any order; of messages those that have a body.
+        """
+
+    async def renew(self, renewals: Sequence[values.Renewal]) -> int:
+        """
+        Exchange the MACs of rows, and nothing else of them, and return how many still had the one given. Durable on
+        return.
         """
 
     # ---- the log

@@ -131,9 +131,9 @@ class Storage(Protocol):
         Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, values.Reference]:
         """
-        Look up references by their idkeys, and return the contact of each. An unknown one is left out.
+        Look up references by their idkeys. An unknown one is left out.
         """
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, values.Head]:
@@ -262,14 +262,14 @@ class Storage(Protocol):
         Store codes; one that is already there is replaced. Durable on return.
         """
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
+    def code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
+        Return the code under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
         """
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    def take_code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key* and remove it. One caller gets it; any other gets None.
+        Return the code under *key* and remove it. One caller gets it; any other gets None.
         """
 
     def revoke_codes(self, subject: bytes) -> int:
@@ -308,6 +308,17 @@ class Storage(Protocol):
 
         Args:
             marks: Suppressions to add with it, all or none. `find` returns them like any others.
+        """
+
+    def rows(self, kind: values.RowKind) -> Iterator[values.Row]:
+        """
+        Yield every row of a kind, of every organisation, in any order; of messages those that have a body.
+        """
+
+    def renew(self, renewals: Sequence[values.Renewal]) -> int:
+        """
+        Exchange the MACs of rows, and nothing else of them, and return how many still had the one given. Durable on
+        return.
         """
 
     # ---- the log

@@ -178,6 +178,8 @@ class Finding(StrEnum):
     LOG = "log"
     SIGNATURE = "signature"
     UNREADABLE = "unreadable"
+    FORGED = "forged"
+    MISSING = "missing"
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Claim, Commit, OutboxMessage, Settlement, StoredCode, Suppression
+from optly.protocols import Claim, Commit, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
 from optly.record.ledger import Checkpoint, Leaf
 from optly.storage._journal import Journal
 from optly.storage.memory import MemoryStorage, State
@@ -35,6 +35,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "revoke_codes": tuple[bytes],
     "count": tuple[bytes, datetime, datetime, int],
     "expire": tuple[datetime, int],
+    "renew": tuple[list[Renewal]],
     "add_key_version": tuple[str, str, list[Suppression]],
     "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],
 }

@@ -13,7 +13,7 @@ from heapq import nsmallest
 from itertools import islice
 from operator import attrgetter
 from threading import Lock
-from typing import Any
+from typing import Any, assert_never
 
 import attrs
 
@@ -37,6 +37,8 @@ class Contact:
     organisation: str
     hash: bytes
     snapshot: bytes
+    named: bytes = b""
+    mac: bytes = b""
     entries: list[Entry] = attrs.field(factory=list)
     openings: dict[str, Opening] = attrs.field(factory=dict)
     idems: set[bytes] = attrs.field(factory=set)
@@ -55,6 +57,9 @@ class Contact:
             hash=self.hash,
             snapshot=self.snapshot,
             snapshot_version=version,
+            grown=self.grown,
+            named=self.named,
+            mac=self.mac,
         )
 
 
@@ -144,12 +149,10 @@ class MemoryStorage:
                     suppressions += rows_of.values()
         return protocols.Found(holders, suppressions, heads)
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
         with self._reading:
             return {
-                idkey: reference.subject
-                for idkey in idkeys
-                if (reference := self._state.references.get(idkey)) is not None
+                idkey: reference for idkey in idkeys if (reference := self._state.references.get(idkey)) is not None
             }
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
@@ -302,19 +305,18 @@ class MemoryStorage:
             self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
+    def code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._reading:
-            code = _live(self._state.codes.get(key), now)
-            return None if code is None else code.value
+            return _live(self._state.codes.get(key), now)
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    def take_code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._changing:
             code = _live(self._state.codes.get(key), now)
             if code is None:
                 return None
             del self._state.codes[key]
             self._changed("take_code", key, now)
-            return code.value
+            return code
 
     def revoke_codes(self, subject: bytes) -> int:
         with self._changing:
@@ -360,6 +362,18 @@ class MemoryStorage:
                 versions.add(version)
                 _suppress(self._state, marks)
                 self._changed("add_key_version", organisation, version, list(marks))
+
+    def rows(self, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+        with self._reading:
+            found = [*_rows_of(self._state, kind)]
+        yield from found
+
+    def renew(self, renewals: Sequence[protocols.Renewal]) -> int:
+        with self._changing:
+            renewed = sum(_renew(self._state, renewal) for renewal in renewals)
+            if renewed:
+                self._changed("renew", renewals)
+            return renewed
 
     # ---- the log
 
@@ -503,7 +517,8 @@ def _release(state: State, idkey: bytes, subject: bytes) -> None:
 
 def _write(state: State, commit: protocols.Commit) -> None:
     contact = state.contacts.setdefault(commit.subject, Contact(commit.organisation, commit.head, commit.snapshot))
-    contact.hash, contact.snapshot, contact.grown = commit.head, commit.snapshot, True
+    contact.hash, contact.snapshot, contact.named, contact.mac = commit.head, commit.snapshot, commit.named, commit.mac
+    contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
     contact.idems.add(commit.idem)
@@ -518,17 +533,79 @@ def _write(state: State, commit: protocols.Commit) -> None:
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
-    for reference in commit.closed:
-        if known := state.complaints.get((commit.organisation, reference)):
-            state.complaints[commit.organisation, reference] = attrs.evolve(known, open=False, reply=b"")
+    for closed in commit.closed:
+        name = (commit.organisation, closed.reference)
+        if known := state.complaints.get(name):
+            state.complaints[name] = attrs.evolve(known, open=False, reply=b"", mac=closed.mac)
+
+
+def _suppression_name(scope: str, mark: bytes) -> str:
+    return f"{scope} {mark.hex()}"
 
 
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
     for stop in suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
-        known = scopes.get(stop.scope, stop)
-        later = known if stop.at <= known.at else stop
-        scopes[stop.scope] = attrs.evolve(later, mark=stop.mark or known.mark)
+        name = _suppression_name(stop.scope, stop.mark)
+        if name not in scopes or scopes[name].at < stop.at:
+            scopes[name] = stop
+
+
+def _rows_of(state: State, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+    """
+    Yield every row of a kind.
+    """
+    match kind:
+        case protocols.RowKind.IDENTIFIERS:
+            yield from (row for rows in state.holders.values() for row in rows.values())
+        case protocols.RowKind.REFERENCES:
+            yield from state.references.values()
+        case protocols.RowKind.SUPPRESSIONS:
+            yield from (row for rows in state.suppressions.values() for row in rows.values())
+        case protocols.RowKind.CODES:
+            yield from state.codes.values()
+        case protocols.RowKind.MESSAGES:
+            yield from (queued.message for queued in state.outbox.values())
+        case _:
+            assert_never(kind)
+
+
+def _renew(state: State, renewal: protocols.Renewal) -> bool:
+    """
+    Exchange the MAC of one row, and return whether it still had the one given.
+    """
+    first, *second = renewal.key
+    table: Any
+    place: Any
+    match renewal.table:
+        case "heads":
+            contact = state.contacts.get(first)
+            if contact is not None and contact.mac == renewal.old:
+                contact.mac = renewal.new
+                return True
+            return False
+        case "outbox":
+            name = (first, second[0])
+            queued = state.outbox.get(name)
+            if queued is not None and queued.message.mac == renewal.old:
+                state.outbox[name] = attrs.evolve(queued, message=attrs.evolve(queued.message, mac=renewal.new))
+                return True
+            return False
+        case "identifiers":
+            table, place = state.holders.get(first, {}), second[0]
+        case "suppressions":
+            table, place = state.suppressions.get(first, {}), _suppression_name(second[0].decode(), second[1])
+        case "references":
+            table, place = state.references, first
+        case "codes":
+            table, place = state.codes, first
+        case _:
+            table, place = state.complaints, (first.decode(), second[0].decode())
+    row = table.get(place)
+    if row is None or row.mac != renewal.old:
+        return False
+    table[place] = attrs.evolve(row, mac=renewal.new)
+    return True
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

@@ -51,7 +51,7 @@ class ConcurrencyContract(Contract):
             return True
 
         assert base.at_once(6, claim).count(True) == 1
-        owner = storage.referred([idkey])[idkey]
+        owner = storage.referred([idkey])[idkey].subject
         assert [owner] == list(storage.subjects(organisation))
 
     def test_of_workers_that_claim_at_once_each_message_goes_to_one(self, storage: Storage, ada: Contact) -> None:
@@ -96,7 +96,7 @@ class ConcurrencyContract(Contract):
         once = base.code(ada.subject)
         storage.put_codes([once])
         taken = base.at_once(8, lambda _: storage.take_code(once.key, base.NOW))
-        assert [value for value in taken if value is not None] == [b"target"]
+        assert [row for row in taken if row is not None] == [once]
 
     def test_of_those_that_count_at_once_each_gets_its_own_number(self, storage: Storage) -> None:
         """

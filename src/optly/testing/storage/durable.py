@@ -18,7 +18,7 @@ from optly.errors import StorageLockedError
 from optly.protocols import MessageState, Storage, StoredCode
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
-from optly.testing.storage.complaints import complaint
+from optly.testing.storage.complaints import closed, complaint
 
 
 class DurableContract(Contract):
@@ -81,7 +81,7 @@ class DurableContract(Contract):
         storage.take_code(taken.key, base.NOW)
         storage.count(counter, base.NOW, base.NOW)
         storage.add_key_version(organisation, "k1", [base.stop(hers, base.NOW, "key/k1")])
-        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=["BBBBB2"])])
+        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=[closed(ada, "BBBBB2")])])
         storage.append([eve.commit(forget=True, suppressions=[base.stop(hers, base.NOW + base.TICK)])])
         before = everything(storage, ada, eve, [mine, hers], [kept, taken])
         storage.close()
