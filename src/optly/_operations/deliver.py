@@ -15,9 +15,9 @@ from typing import Final
 from optly._operations import rates
 from optly._operations.application import Application
 from optly._operations.leases import BATCH, claim, doubt_overdue, due
+from optly._operations.log import seal
 from optly._operations.outcomes import FIRST_DELAY, Outcomes
 from optly._operations.prepare import prepare
-from optly._operations.proof import seal
 from optly._operations.running import surely
 from optly._operations.sending import Sending
 from optly.contacts import Channel
@@ -27,6 +27,7 @@ from optly.results import Deliveries
 _log = logging.getLogger("optly")
 
 _TIDIED_EVERY: Final = timedelta(minutes=1)
+_SEALED_AT_ONCE: Final = 10  # batches, so that sending goes on during a long import
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:
@@ -71,14 +72,13 @@ async def _end_unfinished(app: Application) -> None:
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
     now = app.settings.clock()
-    if deliveries.total:
+    # Also when there is nothing to send: people are added, and whoever tries links or has new ones sent adds to it.
+    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         try:
-            await seal(app)
+            await seal(app, _SEALED_AT_ONCE)
         except LedgerError as error:
             # What was sent is sent. Whoever seals or verifies is told what is wrong.
             _log.error("log cannot be sealed", extra={"error": type(error).__name__})
-    # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
-    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         await app.storage.expire(now)
         app.tidied.at = now
 

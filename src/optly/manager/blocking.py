@@ -24,6 +24,7 @@ from optly._operations import (
     inbound,
     keyed,
     links,
+    log,
     outbox,
     proof,
     reconcile,
@@ -62,9 +63,10 @@ from optly.keys import Keys
 from optly.links import StopReach, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
+from optly.record.checkpoints import Checkpoint
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.record.events import Act, Actor, Engagement, Event, Manner, Through
-from optly.record.ledger import Checkpoint, Verification
+from optly.record.ledger import Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
 from optly.results import (
@@ -1767,7 +1769,7 @@ class ConsentManager(Face):
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
             DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
-        return run_to_completion(proof.seal(self._app))
+        return run_to_completion(log.seal(self._app))
 
     def verify(self, *, checkpoint: Sent | None = None) -> Verification:
         """

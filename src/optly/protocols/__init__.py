@@ -25,6 +25,7 @@ from optly.protocols.values import Found as Found
 from optly.protocols.values import Head as Head
 from optly.protocols.values import Identifier as Identifier
 from optly.protocols.values import Listing as Listing
+from optly.protocols.values import LogHead as LogHead
 from optly.protocols.values import MessageState as MessageState
 from optly.protocols.values import OutboxMessage as OutboxMessage
 from optly.protocols.values import Reference as Reference

@@ -14,6 +14,7 @@ import attrs
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, InboundMessage, Receipt
 from optly.protocols.http import Response
+from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 
 
@@ -329,6 +330,19 @@ class Commit:
     complaints: Sequence[StoredComplaint] = ()
     closed: Sequence[str] = ()
     idem: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class LogHead:
+    """
+    The end of an organisation's log.
+
+    Attributes:
+        secret: 32 random bytes from the birth of the log, which open each of its entries.
+    """
+
+    checkpoint: Checkpoint
+    secret: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

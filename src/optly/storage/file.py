@@ -16,8 +16,9 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Claim, Commit, OutboxMessage, Settlement, StoredCode, Suppression
-from optly.record.ledger import Checkpoint, Leaf
+from optly.protocols import Claim, Commit, LogHead, OutboxMessage, Settlement, StoredCode, Suppression
+from optly.record.ledger import Leaf
+from optly.record.merkle import Tile
 from optly.storage._journal import Journal
 from optly.storage.memory import MemoryStorage, State
 
@@ -36,7 +37,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "count": tuple[bytes, datetime, datetime, int],
     "expire": tuple[datetime],
     "add_key_version": tuple[str, str, list[Suppression]],
-    "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],
+    "seal": tuple[str, LogHead, list[Leaf], list[Tile], int],
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(type_) for name, type_ in {**_OPERATIONS, **_TABLES}.items()}
 _read = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
