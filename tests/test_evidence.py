@@ -22,7 +22,7 @@ from tlog_scales.tlog import InclusionProof
 from world import EMAIL, KEYS, world
 
 from optly import Keys
-from optly._operations import log
+from optly._operations import sealing
 from optly.errors import ConflictError, UsageError
 from optly.evidence import read, verify
 from optly.protocols import Storage
@@ -237,7 +237,7 @@ def test_evidence_seals_its_own_chain_alone() -> None:
     assert [sealed.leaf.subject for sealed in w.storage.log_leaves("acme", 0, 99)] == [ada.subject] * 2
 
 
-@pytest.mark.parametrize("lost", [log._ATTEMPTS - 1, log._ATTEMPTS])
+@pytest.mark.parametrize("lost", [sealing._ATTEMPTS - 1, sealing._ATTEMPTS])
 def test_another_process_may_seal_first(lost: int) -> None:
     """
     It is tried again, but not for ever.
@@ -245,11 +245,11 @@ def test_another_process_may_seal_first(lost: int) -> None:
     storage = Overtaken(lost)
     w = world(storage=storage)
     ada = w.add()
-    with pytest.raises(ConflictError) if lost == log._ATTEMPTS else nullcontext():
+    with pytest.raises(ConflictError) if lost == sealing._ATTEMPTS else nullcontext():
         assert w.manager.evidence(ada).verify()
     storage.lost = lost
     w.manager.record_objection(ada)
-    with pytest.raises(ConflictError) if lost == log._ATTEMPTS else nullcontext():
+    with pytest.raises(ConflictError) if lost == sealing._ATTEMPTS else nullcontext():
         assert w.manager.seal() is not None
     assert w.manager.verify()
 

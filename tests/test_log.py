@@ -25,7 +25,7 @@ from tlog_scales.tlog import ConsistencyProof, InclusionProof
 from tlog_scales.writer import TilesWriter
 from world import World, world
 
-from optly._operations import log
+from optly._operations import sealing
 from optly._operations.running import run_to_completion
 from optly.keys import Keys
 from optly.protocols import SealedLeaf
@@ -414,16 +414,16 @@ def test_a_backlog_of_any_length_is_sealed(monkeypatch: pytest.MonkeyPatch) -> N
     """
     Batch by batch, each contact once; a call that has a limit goes on where the one before it ended.
     """
-    monkeypatch.setattr(log, "_BATCH", 2)
+    monkeypatch.setattr(sealing, "_BATCH", 2)
     w = world()
-    for number in range(3 * log._ATTEMPTS):
+    for number in range(3 * sealing._ATTEMPTS):
         w.manager.add_contact(email=f"p{number}@example.com")
-    first = run_to_completion(log.seal(w.manager._app, 3))
+    first = run_to_completion(sealing.seal(w.manager._app, 3))
     assert first is not None
     assert first.size == 6
     checkpoint = w.manager.seal()
     assert checkpoint is not None
-    assert checkpoint.size == 3 * log._ATTEMPTS
+    assert checkpoint.size == 3 * sealing._ATTEMPTS
     assert checkpoint.origin == first.origin
     assert w.manager.verify()
 

@@ -15,10 +15,10 @@ from typing import Final
 from optly._operations import rates
 from optly._operations.application import Application
 from optly._operations.leases import BATCH, claim, doubt_overdue, due
-from optly._operations.log import seal
 from optly._operations.outcomes import FIRST_DELAY, Outcomes
 from optly._operations.prepare import prepare
 from optly._operations.running import surely
+from optly._operations.sealing import seal
 from optly._operations.sending import Sending
 from optly.contacts import Channel
 from optly.errors import LedgerError

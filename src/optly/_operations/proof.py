@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from optly._operations import log
+from optly._operations import anchoring, log
 from optly._operations.application import Application
 from optly._operations.repository import load_standing
+from optly._operations.sealing import seal_contact
 from optly.contacts import Contact
 from optly.errors import LedgerError, SerializationError, UsageError
 from optly.protocols import Head
@@ -28,7 +29,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     await app.repository.require(contact)
     key, subject = app.settings.organisation.key, contact.subject
     known = None if since is None else await _known(app, since)
-    await log.seal_contact(app, subject)
+    await seal_contact(app, subject)
     entries = await app.storage.entries(subject)
     head, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
     proof: Seal | None = None
@@ -75,11 +76,11 @@ async def _known(app: Application, since: str) -> Checkpoint:
 
 async def verify(app: Application, checkpoint: str | None) -> ledger.Verification:
     """
-    Verify every chain, every read model, and the log with its signed head.
+    Verify every chain, every read model, and the log with its signed head and against the anchors.
     """
     key = app.settings.organisation.key
     head = await app.storage.log_head(key)
-    problems = await log.problems(app, head, checkpoint)
+    problems = [*await log.problems(app, head, checkpoint), *await anchoring.problems(app)]
     events = erased = sealed = 0
     for subject in await app.storage.subjects(key):
         leaves = [each.leaf for each in await app.storage.sealed(key, subject)]

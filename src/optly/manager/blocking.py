@@ -24,11 +24,11 @@ from optly._operations import (
     inbound,
     keyed,
     links,
-    log,
     outbox,
     proof,
     reconcile,
     recording,
+    sealing,
     send,
     sign_up,
     way_back,
@@ -122,6 +122,8 @@ class ConsentManager(Face):
         storage: Where contacts, events and messages are stored.
         backends: Send the messages, one backend for each channel.
         registers: Checked before a number is called or faxed.
+        anchors: Places outside the storage that get each signed head of the log. At the start and in `verify`, the log
+            is compared with what they hold.
         keys: The secrets that links, look-ups and signatures are made with. Keep every earlier key.
         base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``. It is https, or http on
             this machine.
@@ -142,6 +144,7 @@ class ConsentManager(Face):
 
     Raises:
         ConfigurationError: A setting is invalid.
+        DamagedError: The log was cut, replaced or forked since a head of it was anchored.
     """
 
     def __init__(
@@ -152,6 +155,7 @@ class ConsentManager(Face):
         storage: protocols.Storage,
         backends: Iterable[protocols.MessageBackend] = (),
         registers: Iterable[protocols.Register] = (),
+        anchors: Iterable[protocols.Anchor] = (),
         keys: Keys,
         base_url: str,
         rulebook: Rulebook | None = None,
@@ -183,7 +187,13 @@ class ConsentManager(Face):
             catalogues=catalogues,
         )
         self._app = make_application(
-            directly, settings, storage=storage, backends=self._backends, registers=registers, on_events=on_events
+            directly,
+            settings,
+            storage=storage,
+            backends=self._backends,
+            registers=registers,
+            anchors=anchors,
+            on_events=on_events,
         )
 
     @property
@@ -1769,7 +1779,7 @@ class ConsentManager(Face):
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
             DamagedError: The head it would extend is not one that was signed. `verify` says more.
         """
-        return run_to_completion(log.seal(self._app))
+        return run_to_completion(sealing.seal(self._app))
 
     def verify(self, *, checkpoint: Sent | None = None) -> Verification:
         """

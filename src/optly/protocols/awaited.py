@@ -110,6 +110,36 @@ class AsyncRegister(Protocol):
 
 
 @runtime_checkable
+class AsyncAnchor(Protocol):
+    """
+    A place outside the store that keeps signed heads of one organisation's log. Safe to share between threads.
+
+    A method raises OSError or :class:`~optly.errors.RetryableError` if the place cannot be reached now.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        A short name for logs, such as ``file``.
+        """
+
+    async def publish(self, note: str) -> None:
+        """
+        Keep a checkpoint, durably on return. A repeat is harmless.
+        """
+
+    async def latest(self) -> str | None:
+        """
+        Return the checkpoint that was published last, or None if there is none.
+        """
+
+    async def close(self) -> None:
+        """
+        Close connections. Harmless when repeated.
+        """
+
+
+@runtime_checkable
 class AsyncStorage(Protocol):
     """
     Keeps the record, the outbox and the codes. Safe to share between threads; each store documents which processes may
