@@ -139,7 +139,7 @@ def test_an_anchor_is_called_over_an_encrypted_connection(url: str) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(cut=st.integers(0, 400), more=st.booleans())
+@given(cut=st.integers(0, 400) | st.integers(0, 4000), more=st.booleans())
 def test_a_head_that_a_crash_cut_is_passed_over(tmp_path_factory: pytest.TempPathFactory, cut: int, more: bool) -> None:
     """
     Wherever it was cut, the head before it is the latest, and the next one is found.

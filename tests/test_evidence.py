@@ -326,6 +326,17 @@ def test_any_changed_byte_of_a_pack_in_the_first_format_is_found(data: st.DataOb
         assert json.loads(bytes(text)) == json.loads(KEPT)
 
 
+def test_the_head_of_the_log_has_to_be_signed_with_each_kind_of_key_that_is_given() -> None:
+    """
+    So whoever has the organisation's ML-DSA-44 key is not deceived by someone who can forge Ed25519.
+    """
+    both = [*KEYS.public_keys, *KEYS.post_quantum_keys]
+    assert verify(PACK, public_keys=both)
+    stranger = Keys(current="somebody else altogether")
+    assert findings(DATA, public_keys=[*KEYS.public_keys, *stranger.post_quantum_keys]) == {Finding.SIGNATURE}
+    assert findings(json.loads(KEPT), public_keys=both) == {Finding.SIGNATURE}
+
+
 def test_a_pack_has_the_proof_that_other_programs_verify() -> None:
     """
     As a tlog-proof, of an entry that names nobody.

@@ -251,7 +251,7 @@ def test_a_key_of_another_length_is_a_finding(length: int) -> None:
     key = bytes(length)
     body = note_body(ORIGIN, 1, bytes(32))
     mutant = put(DATA, ("public_key",), key.hex())
-    mutant["log"]["inclusion"] = INCLUSION.replace(NOTE, signed_note(body, ORIGIN, key, bytes(64)))
+    mutant["log"]["inclusion"] = INCLUSION.replace(NOTE, signed_note(body, ORIGIN, (key, bytes(64))))
     assert not verify(json.dumps(mutant))
 
 

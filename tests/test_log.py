@@ -7,9 +7,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from cryptography.exceptions import InvalidSignature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tlog_scales.reader import TilesReader
-from tlog_scales.signing import Vkey
+from tlog_scales.signing import (
+    CheckpointSigner,
+    MLDSA44CosignatureSigner,
+    MLDSA44CosignatureVerifier,
+    PlainEd25519Signer,
+    Vkey,
+)
 from tlog_scales.tiles import tile_path
 from tlog_scales.tlog import Checkpoint as OtherCheckpoint
 from tlog_scales.tlog import ConsistencyProof, InclusionProof
@@ -231,7 +238,8 @@ def test_a_tile_that_is_missing_or_cut_gives_no_root() -> None:
 
 
 NAME = origin("https://acme.example.com/my", "acme", bytes(range(32)))
-HEAD = sign(KEYS, NAME, 7, leaf_hash(b"root"))
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HEAD = sign(KEYS, NAME, 7, leaf_hash(b"root"), AT)
 
 
 def test_a_log_has_a_name_of_its_own() -> None:
@@ -251,13 +259,60 @@ def test_a_log_has_a_name_of_its_own() -> None:
 
 def test_another_program_accepts_a_checkpoint() -> None:
     """
-    And finds that one was altered.
+    With both of its signatures, and finds that one was altered.
     """
-    key = Vkey(NAME, None, 1, KEYS.public_keys[0])
-    OtherCheckpoint.from_text(HEAD.note).verify(key)
-    assert OtherCheckpoint.from_text(HEAD.note).serialize() == HEAD.note
-    with pytest.raises(InvalidSignature):
-        OtherCheckpoint.from_text(HEAD.note.replace("\n7\n", "\n8\n")).verify(key)
+    ed25519, ml_dsa_44 = Vkey(NAME, None, 1, KEYS.public_keys[0]), Vkey(NAME, None, 6, KEYS.post_quantum_keys[0])
+    head = OtherCheckpoint.from_text(HEAD.note)
+    assert head.serialize() == HEAD.note
+    assert [vkey.key_id for vkey in (ed25519, ml_dsa_44)] == [signature.key_id for signature in head.signatures]
+    altered = OtherCheckpoint.from_text(HEAD.note.replace("\n7\n", "\n8\n"))
+    for vkey in (ed25519, ml_dsa_44):
+        head.verify(vkey)
+        with pytest.raises(InvalidSignature):
+            altered.verify(vkey)
+    assert MLDSA44CosignatureVerifier.get_timestamp(head.signatures[1].payload) == AT.timestamp()
+
+
+def test_a_checkpoint_that_another_program_signed_opens() -> None:
+    """
+    With either kind of key, or both.
+    """
+    seeds = bytes(range(32)), bytes(range(1, 33))
+    signers: list[CheckpointSigner] = [PlainEd25519Signer(NAME, seeds[0]), MLDSA44CosignatureSigner(NAME, seeds[1])]
+    made = OtherCheckpoint.make_signed(NAME, 7, bytes(32), signers).serialize()
+    keys = [signer.vkey.pubkey for signer in signers]
+    for some in (keys, keys[:1], keys[1:]):
+        assert open_note(made, some, each_kind=True) is not None
+    for one in keys:
+        assert open_note(made, [one, KEYS.public_keys[0], KEYS.post_quantum_keys[0]]) is not None
+        assert open_note(made.replace("\n7\n", "\n8\n"), [one]) is None
+
+
+def test_each_kind_of_signature_is_asked_for() -> None:
+    """
+    Without the one that a quantum computer does not forge, a checkpoint counts only for those who do not have its key.
+    """
+    keys = [KEYS.public_keys[0], KEYS.post_quantum_keys[0]]
+    text, ed25519, ml_dsa_44 = *HEAD.note.split("\n— ")[:1], *HEAD.note.split("\n— ")[1:]
+    for line in (ed25519, ml_dsa_44):
+        cut = f"{text}\n— {line.rstrip()}\n"
+        assert open_note(cut, keys) is not None
+        assert open_note(cut, keys, each_kind=True) is None
+    assert open_note(HEAD.note, keys, each_kind=True) is not None
+
+
+def test_where_the_library_offers_one_kind_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Checkpoints are signed with Ed25519 alone, and open.
+    """
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
+    keys = Keys(current="a key that is only used in tests")
+    assert keys.post_quantum_keys == ()
+    head = sign(keys, NAME, 7, bytes(32), AT)
+    assert head.note.count("— ") == 1
+    assert open_note(head.note, keys.public_keys, each_kind=True) == head
+    assert open_note(HEAD.note, KEYS.public_keys) == HEAD
+    assert open_note(HEAD.note, [bytes(1312), *KEYS.public_keys]) == HEAD
 
 
 def test_a_checkpoint_opens_with_its_key_alone() -> None:
@@ -302,7 +357,7 @@ def test_what_is_no_checkpoint_is_none(text: str) -> None:
     """
     assert open_note(text, KEYS.public_keys) is None
     body = (text.partition("\n\n")[0] + "\n").encode()
-    assert open_note(signed_note(body, NAME, KEYS.public_keys[0], KEYS.sign(body)), KEYS.public_keys) is None
+    assert open_note(signed_note(body, NAME, (KEYS.public_keys[0], KEYS.sign(body))), KEYS.public_keys) is None
 
 
 def spoiled(note: str) -> st.SearchStrategy[str]:
@@ -325,7 +380,7 @@ def test_whatever_is_done_to_a_checkpoint_it_opens_as_signed_or_not_at_all(text:
     """
     And nothing is raised.
     """
-    opened = open_note(text, [*KEYS.public_keys, b"", bytes(31)])
+    opened = open_note(text, [*KEYS.public_keys, *KEYS.post_quantum_keys, b"", bytes(31), bytes(1312)])
     if opened is not None:
         assert (opened.origin, opened.size, opened.root) == (HEAD.origin, HEAD.size, HEAD.root)
 

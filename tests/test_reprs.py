@@ -35,7 +35,8 @@ TELLING = frozenset(
 )
 # The same names for what is of the organisation or of ours, numbered, hashed or masked.
 HARMLESS = {
-    "Account.sender", "Asset.name", "Backend.name", "Communication.sender", "Contact.openings", "DetailsChanged.name",
+    "Account.sender", "Anchored.name", "Asset.name", "Backend.name", "Communication.sender", "Contact.openings",
+    "DetailsChanged.name",
     "Edition.name", "Input.name", "Kind.name", "Language.name", "Option.value", "Organisation.address",
     "Organisation.email", "Organisation.name", "Partner.name", "Problem.detail", "Rate.domain",
     "RecordedComplaint.reference", "Sender.name", "SharedStanding.name", "Standing.name", "StoredComplaint.reference",

@@ -398,7 +398,8 @@ def verify(
 
     Args:
         public_keys: The Ed25519 keys the organisation is known to sign with, 32 bytes each. Without them the key in the
-            pack itself is used, which shows that the pack is intact but not who made it.
+            pack itself is used, which shows that the pack is intact but not who made it. If its ML-DSA-44 keys are
+            among them, 1,312 bytes each, the head of the log has to be signed with one of these, too.
         checkpoint: A signed head of the organisation's log that was kept earlier. It is a problem if the pack is older,
             or does not show that the log has only grown since: ask for a pack made with that checkpoint.
 
@@ -467,7 +468,7 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
     seal = pack.seal
     if seal is None:
         return [Problem(Finding.LOG, pack.contact, None, "the pack does not say where the chain stands in the log")]
-    checkpoint = open_note(seal.checkpoint, trusted)
+    checkpoint = open_note(seal.checkpoint, trusted, each_kind=True)
     is_ours = is_origin if pack.format == FORMAT else is_first_origin
     if checkpoint is None or not is_ours(checkpoint.origin, pack.organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
@@ -479,7 +480,7 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
         detail = "the events from here on are not covered by the log"
         problems.append(Problem(Finding.LOG, pack.contact, seal.version + 1, detail))
     if kept is not None:
-        problems.extend(_against(checkpoint, seal, open_note(kept, trusted)))
+        problems.extend(_against(checkpoint, seal, open_note(kept, trusted, each_kind=True)))
     return problems
 
 

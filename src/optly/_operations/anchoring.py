@@ -12,7 +12,6 @@ import logging
 from optly._operations import log
 from optly._operations.application import Anchored, Application
 from optly.errors import DamagedError
-from optly.record import checkpoints
 from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Problem
 
@@ -60,8 +59,8 @@ async def _look(app: Application, anchor: Anchored) -> None:
     anchor.known = True
     if note is None:
         return
-    seen = checkpoints.open_note(note, app.settings.keys.public_keys)
-    if seen is None or not checkpoints.is_origin(seen.origin, app.settings.organisation.key):
+    seen = log.opened(app, note)
+    if seen is None:
         _log.warning("anchor holds no head that was signed for this log", extra={"anchor": anchor.name})
         return
     anchor.seen = seen

@@ -32,8 +32,17 @@ def is_ours(app: Application, checkpoint: Checkpoint) -> bool:
     """
     Whether we signed it, for this organisation.
     """
-    named = checkpoints.is_origin(checkpoint.origin, app.settings.organisation.key)
-    return named and checkpoint == checkpoints.open_note(checkpoint.note, app.settings.keys.public_keys)
+    return checkpoint == opened(app, checkpoint.note)
+
+
+def opened(app: Application, note: str) -> Checkpoint | None:
+    """
+    Return the checkpoint in *note*, or None if we did not sign it for this organisation.
+    """
+    keys = app.settings.keys
+    found = checkpoints.open_note(note, [*keys.public_keys, *keys.post_quantum_keys])
+    named = found is not None and checkpoints.is_origin(found.origin, app.settings.organisation.key)
+    return found if named else None
 
 
 # ---- proving
@@ -82,8 +91,8 @@ async def kept_problems(app: Application, head: LogHead | None, note: str) -> li
     """
     Check the log against a checkpoint that was kept: it may only have grown since.
     """
-    kept = checkpoints.open_note(note, app.settings.keys.public_keys)
-    if kept is None or not checkpoints.is_origin(kept.origin, app.settings.organisation.key):
+    kept = opened(app, note)
+    if kept is None:
         return [Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")]
     now = None if head is None else head.checkpoint
     if now is not None and now.origin != kept.origin:

@@ -15,7 +15,7 @@ from optly.contacts import Contact
 from optly.errors import LedgerError, SerializationError, UsageError
 from optly.protocols import Head
 from optly.record import ledger, merkle
-from optly.record.checkpoints import Checkpoint, open_note
+from optly.record.checkpoints import Checkpoint
 from optly.record.consent import fold
 from optly.record.ledger import Finding, Opening, Problem
 
@@ -67,7 +67,7 @@ async def _known(app: Application, since: str) -> Checkpoint:
     Raises:
         UsageError: It is not.
     """
-    known = open_note(since, app.settings.keys.public_keys)
+    known = log.opened(app, since)
     head = await app.storage.log_head(app.settings.organisation.key)
     if known is None or head is None or known.origin != head.checkpoint.origin:
         raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")

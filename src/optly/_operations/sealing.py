@@ -99,7 +99,7 @@ async def _append(app: Application, head: LogHead | None, leaves: Sequence[Leaf]
     size += len(leaves)
     root = merkle.root({**edge, **grown}, (0, size))
     assert root is not None
-    checkpoint = checkpoints.sign(app.settings.keys, head.checkpoint.origin, size, root)
+    checkpoint = checkpoints.sign(app.settings.keys, head.checkpoint.origin, size, root, app.settings.clock())
     await app.storage.seal(
         key,
         attrs.evolve(head, checkpoint=checkpoint),

@@ -231,6 +231,14 @@ class ConsentManager(Face):
         """
         return self._app.settings.keys.public_keys
 
+    @property
+    def post_quantum_keys(self) -> tuple[bytes, ...]:
+        """
+        The ML-DSA-44 keys that checkpoints are also signed with, the current one first; empty if `cryptography` does
+        not offer it here. Publish them for those who verify evidence in ten years.
+        """
+        return self._app.settings.keys.post_quantum_keys
+
     def known_keys(self) -> tuple[KnownKey, ...]:
         """
         Return what is known of each key, the current one first, to see how far a rotation has come. No secret is in it.

@@ -3,7 +3,7 @@ Checkpoints: signed heads of the log, as C2SP signed notes. Pure.
 
 Anyone who keeps one can later show that nothing before it was altered, removed, reordered or cut off.
 
-Source: C2SP tlog-checkpoint, signed-note and tlog-proof (read 2026-11-29).
+Source: C2SP tlog-checkpoint, signed-note, tlog-cosignature and tlog-proof (read 2026-11-29).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import IntEnum
 from typing import Final
 from urllib.parse import quote
 
@@ -22,6 +24,7 @@ from optly.keys import Keys
 LONGEST_ORIGIN: Final = 255
 _LONGEST_NOTE: Final = 100_000
 _RANDOM: Final = 8
+_ML_DSA_44_KEY: Final = 1312
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -76,8 +79,21 @@ def is_first_origin(name: str, organisation: str) -> bool:
 # ---- notes
 
 
+class _Kind(IntEnum):
+    """
+    The kinds of signature, by their numbers in C2SP signed-note and tlog-cosignature.
+    """
+
+    ED25519 = 1
+    ML_DSA_44 = 6
+
+    @classmethod
+    def of(cls, public_key: bytes) -> _Kind:
+        return cls.ML_DSA_44 if len(public_key) == _ML_DSA_44_KEY else cls.ED25519
+
+
 def _key_id(name: str, public_key: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n\x01" + public_key).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + _Kind.of(public_key).to_bytes() + public_key).digest()[:4]
 
 
 def note_body(name: str, size: int, root: bytes) -> bytes:
@@ -87,45 +103,82 @@ def note_body(name: str, size: int, root: bytes) -> bytes:
     return f"{name}\n{size}\n{_encode(root)}\n".encode()
 
 
-def signed_note(body: bytes, name: str, public_key: bytes, signature: bytes) -> str:
+def _cosigned(head: Checkpoint, timestamp: bytes) -> bytes:
     """
-    Return the *body* of a checkpoint with an Ed25519 *signature* below it.
+    Return what an ML-DSA-44 signature covers. The log signs it under its own name.
     """
-    return f"{body.decode()}\n— {name} {_encode(_key_id(name, public_key) + signature)}\n"
+    name = head.origin.encode()
+    vector = len(name).to_bytes() + name
+    start, end = (0).to_bytes(8), head.size.to_bytes(8)
+    return b"subtree/v1\n\0" + vector + timestamp + vector + start + end + head.root
 
 
-def sign(keys: Keys, name: str, size: int, root: bytes) -> Checkpoint:
+def signed_note(body: bytes, name: str, *signatures: tuple[bytes, bytes]) -> str:
     """
-    Return a signed head of the log with that name.
+    Return the *body* of a checkpoint with the log's signatures below it, each with its public key before it.
+    """
+    lines = [f"— {name} {_encode(_key_id(name, key) + signature)}\n" for key, signature in signatures]
+    return f"{body.decode()}\n{''.join(lines)}"
+
+
+def sign(keys: Keys, name: str, size: int, root: bytes, at: datetime) -> Checkpoint:
+    """
+    Return a signed head of the log with that name, as it is *at* an instant.
+
+    It is signed with Ed25519, which everyone can verify, and where cryptography offers it with ML-DSA-44, because
+    evidence is to outlive Ed25519.
     """
     body = note_body(name, size, root)
-    note = signed_note(body, name, keys.public_keys[0], keys.sign(body))
-    return Checkpoint(origin=name, size=size, root=root, note=note)
+    head = Checkpoint(origin=name, size=size, root=root, note="")
+    timestamp = max(0, int(at.timestamp())).to_bytes(8)
+    signatures = [(keys.public_keys[0], keys.sign(body))]
+    if (lasting := keys.sign_post_quantum(_cosigned(head, timestamp))) is not None:
+        signatures.append((keys.post_quantum_keys[0], timestamp + lasting))
+    return attrs.evolve(head, note=signed_note(body, name, *signatures))
 
 
-def open_note(note: str, public_keys: Iterable[bytes]) -> Checkpoint | None:
+def open_note(note: str, public_keys: Iterable[bytes], *, each_kind: bool = False) -> Checkpoint | None:
     """
     Return the checkpoint in *note*, or None if it is malformed, signed by none of *public_keys*, or not as it was
     signed.
-    """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    Args:
+        public_keys: Those of Ed25519 have 32 bytes, those of ML-DSA-44 1,312.
+        each_kind: Whether it has to be signed by a key of each kind among them.
+    """
+    public_keys = list(public_keys)
     parsed = _parsed(note)
     if parsed is None:
         return None
-    checkpoint, body, signatures = parsed
-    genuine = False
+    head, body, signatures = parsed
+    genuine = set()
     for public_key in public_keys:
         for key_id, signature in signatures:
-            if key_id != _key_id(checkpoint.origin, public_key):
-                continue
-            try:
-                Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
-            except (InvalidSignature, ValueError):  # or it is no key
-                return None
-            genuine = True
-    return checkpoint if genuine else None
+            if key_id == _key_id(head.origin, public_key):
+                if not _is_genuine(head, body, public_key, signature):
+                    return None
+                genuine.add(_Kind.of(public_key))
+    wanted = {_Kind.of(public_key) for public_key in public_keys}
+    return head if genuine and (not each_kind or genuine == wanted) else None
+
+
+def _is_genuine(head: Checkpoint, body: bytes, public_key: bytes, signature: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        if _Kind.of(public_key) is _Kind.ED25519:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
+        else:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+            cosigned = _cosigned(head, signature[:8])
+            MLDSA44PublicKey.from_public_bytes(public_key).verify(signature[8:], cosigned)
+    # Or it is no key, the name is too long for one, or it cannot be verified here.
+    except (InvalidSignature, ValueError, OverflowError, ImportError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _parsed(note: str) -> tuple[Checkpoint, bytes, list[tuple[bytes, bytes]]] | None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 
@@ -18,11 +20,12 @@ _KEYS = Keys(current="a key that is only used in tests")
 _NAME = origin("https://acme.example.com/my", "acme", bytes(8))
 
 
+@cache
 def note(size: int) -> str:
     """
-    Return a checkpoint of a log of *size* leaves.
+    Return a checkpoint of a log of *size* leaves, the same each time.
     """
-    return sign(_KEYS, _NAME, size, bytes(32)).note
+    return sign(_KEYS, _NAME, size, bytes(32), datetime(2026, 11, 24, tzinfo=UTC)).note
 
 
 class AnchorContract:
