@@ -27,7 +27,7 @@ from optly.results import Deliveries
 _log = logging.getLogger("optly")
 
 _TIDIED_EVERY: Final = timedelta(minutes=1)
-_SEALED_AT_ONCE: Final = 10  # batches, so that sending goes on during a long import
+_SEALED_AT_ONCE: Final = 10_000  # so that sending goes on during a long import
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from optly._operations.application import Application
-from optly.errors import DamagedError, SerializationError
+from optly.errors import DamagedError, SerializationError, UsageError
 from optly.protocols import LogHead, SealedLeaf
 from optly.record import checkpoints, merkle
 from optly.record.checkpoints import Checkpoint
@@ -43,6 +43,19 @@ def opened(app: Application, note: str) -> Checkpoint | None:
     found = checkpoints.open_note(note, [*keys.public_keys, *keys.post_quantum_keys])
     named = found is not None and checkpoints.is_origin(found.origin, app.settings.organisation.key)
     return found if named else None
+
+
+def require_own(app: Application, head: LogHead | None, note: str) -> Checkpoint:
+    """
+    Return a checkpoint that was kept, if it is one of this log.
+
+    Raises:
+        UsageError: It is not.
+    """
+    known = opened(app, note)
+    if known is None or (head is not None and known.origin != head.checkpoint.origin):
+        raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
+    return known
 
 
 # ---- proving

@@ -12,10 +12,9 @@ from optly._operations.application import Application
 from optly._operations.repository import load_standing
 from optly._operations.sealing import seal_contact
 from optly.contacts import Contact
-from optly.errors import LedgerError, SerializationError, UsageError
+from optly.errors import LedgerError, SerializationError
 from optly.protocols import Head
 from optly.record import ledger, merkle
-from optly.record.checkpoints import Checkpoint
 from optly.record.consent import fold
 from optly.record.ledger import Finding, Opening, Problem
 
@@ -28,7 +27,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
 
     await app.repository.require(contact)
     key, subject = app.settings.organisation.key, contact.subject
-    known = None if since is None else await _known(app, since)
+    known = None if since is None else log.require_own(app, await app.storage.log_head(key), since)
     await seal_contact(app, subject)
     entries = await app.storage.entries(subject)
     head, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
@@ -58,20 +57,6 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
         seal=proof,
         keys=app.settings.keys,
     )
-
-
-async def _known(app: Application, since: str) -> Checkpoint:
-    """
-    Return a checkpoint that was kept, if it is one of this log.
-
-    Raises:
-        UsageError: It is not.
-    """
-    known = log.opened(app, since)
-    head = await app.storage.log_head(app.settings.organisation.key)
-    if known is None or head is None or known.origin != head.checkpoint.origin:
-        raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
-    return known
 
 
 async def verify(app: Application, checkpoint: str | None) -> ledger.Verification:

@@ -26,19 +26,19 @@ _ATTEMPTS: Final = 20  # to seal, while another process seals first each time
 _SECRET: Final = 32
 
 
-async def seal(app: Application, batches: int | None = None) -> Checkpoint | None:
+async def seal(app: Application, limit: int | None = None) -> Checkpoint | None:
     """
     Append a leaf for every chain that grew, sign the new head and return it. None while there are no records.
 
     Args:
-        batches: How many batches of a thousand leaves to seal at most. The next call goes on with the rest.
+        limit: How many chains to seal at most. The next call goes on with the rest.
 
     Raises:
         ConflictError: Other processes sealed the log first, again and again.
         DamagedError: The head to extend is not one that we signed, its tiles do not belong to it, or it does not extend
             what an anchor holds.
     """
-    return await _seal(app, lambda: app.storage.unsealed(app.settings.organisation.key, _BATCH), batches)
+    return await _seal(app, lambda most: app.storage.unsealed(app.settings.organisation.key, most), limit)
 
 
 async def seal_contact(app: Application, subject: bytes) -> None:
@@ -46,27 +46,28 @@ async def seal_contact(app: Application, subject: bytes) -> None:
     Append a leaf for one chain if it grew, however many others wait to be sealed.
     """
 
-    async def grown() -> Sequence[Leaf]:
+    async def grown(_most: int) -> Sequence[Leaf]:
         sealed = await app.storage.sealed(app.settings.organisation.key, subject)
         head = (await app.storage.load([subject]))[subject]
         if sealed and sealed[-1].leaf.version >= head.snapshot_version:
             return ()
         return [Leaf(subject=subject, version=head.snapshot_version, head=head.hash)]
 
-    await _seal(app, grown, None)
+    await _seal(app, grown, 1)
 
 
 async def _seal(
-    app: Application, grown: Callable[[], Awaitable[Sequence[Leaf]]], batches: int | None
+    app: Application, grown: Callable[[int], Awaitable[Sequence[Leaf]]], limit: int | None
 ) -> Checkpoint | None:
     """
-    Append the leaves of chains that grew, batch by batch, until there is no full batch of them.
+    Append the leaves of chains that grew, batch by batch, until there are no more of them or the limit is reached.
     """
     await anchoring.require(app)
     lost = sealed = 0
     while True:
+        most = _BATCH if limit is None else min(_BATCH, limit - sealed)
         head = await app.storage.log_head(app.settings.organisation.key)
-        leaves = await grown()
+        leaves = await grown(most) if most else ()
         if not leaves:
             checkpoint = None if head is None else head.checkpoint
             break
@@ -78,8 +79,8 @@ async def _seal(
                 raise
             continue
         lost = 0
-        sealed += 1
-        if len(leaves) < _BATCH or sealed == batches:
+        sealed += len(leaves)
+        if len(leaves) < most or sealed == limit:
             break
     if checkpoint is not None:
         await anchoring.publish(app, checkpoint)

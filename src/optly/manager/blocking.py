@@ -26,6 +26,7 @@ from optly._operations import (
     links,
     outbox,
     proof,
+    publication,
     reconcile,
     recording,
     sealing,
@@ -76,6 +77,7 @@ from optly.results import (
     Doubt,
     Imported,
     KnownKey,
+    LogFile,
     OutboxEntry,
     Received,
     RecordedComplaint,
@@ -1777,17 +1779,42 @@ class ConsentManager(Face):
         """
         return run_to_completion(proof.evidence(self._app, Contact.of(contact), since))
 
-    def seal(self) -> Checkpoint | None:
+    def seal(self, *, limit: int | None = None) -> Checkpoint | None:
         """
         Seal the log and return its signed head, a checkpoint. None while there are no records.
 
-        Send it to someone outside the organisation, who can then find any later change to the log.
+        Send it to someone outside the organisation, who can then find any later change to the log. Sealing costs what
+        is new, and may be interrupted: what was sealed stays so, and the next call goes on.
+
+        Args:
+            limit: How many contacts' chains to seal at most.
 
         Raises:
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
-            DamagedError: The head it would extend is not one that was signed. `verify` says more.
+            DamagedError: The head it would extend is not one that was signed, or not one that an anchor knows. `verify`
+                says more.
         """
-        return run_to_completion(sealing.seal(self._app))
+        return run_to_completion(sealing.seal(self._app, limit))
+
+    def log_files(self, since: str | None = None) -> Iterator[LogFile]:
+        """
+        Return the log as the files that C2SP tlog-tiles describes, as they are read: entries and tiles, and then the
+        checkpoint. They may be published: they show neither who is on record nor which entries are of one person.
+
+        Args:
+            since: The checkpoint of files that were published before. Those that have not changed since are left out.
+
+        Raises:
+            UsageError: *since* is not a checkpoint of this log.
+            DamagedError: A part of the log is missing or altered, or does not extend *since*.
+        """
+        place: publication.Place | None = None
+        while True:
+            found, place = run_to_completion(publication.page(self._app, since, place))
+            for file in found:
+                yield file
+            if place is None:
+                return
 
     def verify(self, *, checkpoint: Sent | None = None) -> Verification:
         """

@@ -44,6 +44,20 @@ class Tile:
         return self.level, self.number
 
 
+def tile_path(level: int | None, number: int, width: int) -> str:
+    """
+    Return the path of a tile's file, or of a bundle of entries if *level* is None, as in C2SP tlog-tiles.
+
+    Args:
+        width: How many hashes or entries it has.
+    """
+    parts = [f"{number % 1000:03}"]
+    while number := number // 1000:
+        parts.append(f"x{number % 1000:03}")
+    path = f"tile/{'entries' if level is None else level}/{'/'.join(reversed(parts))}"
+    return path if width == WIDTH else f"{path}.p/{width}"
+
+
 def leaf_hash(entry: bytes) -> bytes:
     """
     Return the hash of the leaf that holds *entry*.
