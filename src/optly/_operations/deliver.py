@@ -72,7 +72,7 @@ async def _end_unfinished(app: Application) -> None:
 
 async def _tidy(app: Application, deliveries: Deliveries) -> None:
     now = app.settings.clock()
-    # Also when there is nothing to send: people are added, and whoever tries links or has new ones sent adds to it.
+    # Also when there is nothing to send: people are added, and those who try links or have new ones sent add to it.
     if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         try:
             await seal(app, _SEALED_AT_ONCE)

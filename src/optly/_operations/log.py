@@ -53,7 +53,7 @@ def require_own(app: Application, head: LogHead | None, note: str) -> Checkpoint
         UsageError: It is not.
     """
     known = opened(app, note)
-    if known is None or (head is not None and known.origin != head.checkpoint.origin):
+    if known is None or head is None or known.origin != head.checkpoint.origin:
         raise UsageError("this is not a checkpoint of this log, or the key that signed it is missing")
     return known
 

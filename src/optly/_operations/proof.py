@@ -30,7 +30,8 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     known = None if since is None else log.require_own(app, await app.storage.log_head(key), since)
     await seal_contact(app, subject)
     entries = await app.storage.entries(subject)
-    head, sealed = await app.storage.log_head(key), await app.storage.sealed(key, subject)
+    # The head last, so that it covers the leaf although others seal meanwhile.
+    sealed, head = await app.storage.sealed(key, subject), await app.storage.log_head(key)
     proof: Seal | None = None
     if head is not None and sealed and sealed[-1].index < head.checkpoint.size:
         index, leaf = sealed[-1].index, sealed[-1].leaf

@@ -1,7 +1,7 @@
 """
 Publication: the log as files that other programs read.
 
-Entries and low tiles come first and the checkpoint last, so that whoever sees a checkpoint finds what it covers.
+Entries and low tiles come first and the checkpoint last, so that a reader who sees a checkpoint finds what it covers.
 
 Source: C2SP tlog-tiles (read 2026-11-29).
 """

@@ -65,7 +65,7 @@ async def _seal(
     await anchoring.require(app)
     lost = sealed = 0
     while True:
-        most = _BATCH if limit is None else min(_BATCH, limit - sealed)
+        most = _BATCH if limit is None else max(0, min(_BATCH, limit - sealed))
         head = await app.storage.log_head(app.settings.organisation.key)
         leaves = await grown(most) if most else ()
         if not leaves:
