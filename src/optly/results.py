@@ -87,6 +87,23 @@ class KnownKey:
 
 
 @attrs.frozen(kw_only=True)
+class LogFile:
+    """
+    One file of the published log.
+
+    Attributes:
+        path: Its path, with slashes, below the address of the log.
+        size: How many leaves the log has that is published.
+        done: How many leaves are in the files up to this one.
+    """
+
+    path: str
+    data: bytes = attrs.field(repr=False)
+    size: int
+    done: int
+
+
+@attrs.frozen(kw_only=True)
 class Asked:
     """
     The result of asking one contact of a list.

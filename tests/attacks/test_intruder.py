@@ -91,7 +91,8 @@ VERDICTS: Final[Mapping[str, Mapping[str, Verdict]]] = {
         "version": {"change": US, "delete": US, "swap": SAME},
         "row": {"delete": US, "swap": SAME},
     },
-    "logs": dict.fromkeys(["organisation", "size", "origin", "root", "edge", "note", "row"], US),
+    "logs": dict.fromkeys(["organisation", "size", "origin", "secret", "root", "note", "row"], US),
+    "tiles": dict.fromkeys(["organisation", "level", "number", "data", "row"], US),
     "leaves": dict.fromkeys(["organisation", "place", "subject_id", "version", "head", "row"], US),
     "complaints": dict.fromkeys(
         ["organisation", "reference", "complaint_id", "subject_id", "due_at", "is_open", "reply", "mac", "row"], US

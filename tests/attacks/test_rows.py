@@ -477,8 +477,11 @@ class Interrupted(MemoryStorage):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE optly_logs SET edge = zeroblob(length(edge))",
-        "UPDATE optly_logs SET edge = x''",
+        "UPDATE optly_tiles SET data = zeroblob(length(data))",
+        "UPDATE optly_tiles SET data = x''",
+        "UPDATE optly_tiles SET data = 'text'",
+        "DELETE FROM optly_tiles",
+        "UPDATE optly_logs SET origin = 'acme.example.com/my/acne/0011223344556677'",
         "UPDATE optly_logs SET root = zeroblob(32)",
         "UPDATE optly_logs SET size = size + 1",
         "UPDATE optly_logs SET note = CAST(replace(CAST(note AS TEXT), 'acme', 'acne') AS BLOB)",

@@ -100,10 +100,10 @@ class _Renewing:
             return False
         chained = (head.version, head.hash)
         problems = verify_chain(organisation, subject.hex(), entries, openings={}, head=chained)
-        sealed = await self.app.storage.sealed(organisation, subject)
-        kept = sealed is None or any(
-            (entry.seq, entry.hash) == (sealed.leaf.version, sealed.leaf.head) for entry in entries
-        )
+        leaves = await self.app.storage.sealed(organisation, subject)
+        kept = {(each.leaf.version, each.leaf.head) for each in leaves} <= {
+            (entry.seq, entry.hash) for entry in entries
+        }
         return kept and not problems and is_read_model(head, entries)
 
     async def complaints(self) -> None:

@@ -128,9 +128,11 @@ async def _unsealed(app: Application, contact: str, subject: bytes, head: Head, 
     if head.grown or sealed >= head.version:
         return []
     # It may have been sealed since.
-    latest = await app.storage.sealed(app.settings.organisation.key, subject)
+    leaves = await app.storage.sealed(app.settings.organisation.key, subject)
     log = await app.storage.log_head(app.settings.organisation.key)
-    if latest is not None and latest.leaf.version >= head.version and log is not None and latest.index < log[0].size:
+    if log is not None and any(
+        each.leaf.version >= head.version and each.index < log.checkpoint.size for each in leaves
+    ):
         return []
     detail = "the chain has grown, and nothing says that it is to be sealed"
     return [Problem(Finding.LOG, contact, head.version, detail)]

@@ -16,7 +16,8 @@ from typing import Protocol, runtime_checkable
 from optly.contacts import Channel, PhoneNumber
 from optly.messages import Message, Receipt
 from optly.protocols import values
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 
 
 @runtime_checkable
@@ -107,6 +108,36 @@ class Register(Protocol):
             RegisterStaleError: The copy is too old to screen with.
             RegisterUnreadableError: The copy is missing or damaged.
             NaiveDatetimeError: *at* has no time zone.
+        """
+
+
+@runtime_checkable
+class Anchor(Protocol):
+    """
+    A place outside the store that keeps signed heads of one organisation's log. Safe to share between threads.
+
+    A method raises OSError or :class:`~optly.errors.RetryableError` if the place cannot be reached now.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        A short name for logs, such as ``file``.
+        """
+
+    def publish(self, note: str) -> None:
+        """
+        Keep a checkpoint, durably on return. A repeat is harmless.
+        """
+
+    def latest(self) -> str | None:
+        """
+        Return the checkpoint that was published last, or None if there is none.
+        """
+
+    def close(self) -> None:
+        """
+        Close connections. Harmless when repeated.
         """
 
 
@@ -331,32 +362,38 @@ class Storage(Protocol):
     def seal(
         self,
         organisation: str,
+        head: values.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
         """
-        Append *leaves* to the log at *previous_size* and store its new head.
+        Append *leaves* to the log at *previous_size* and store its new head, all or nothing.
 
         Args:
-            edge: The right edge of the tree afterwards (see :func:`optly.record.ledger.grow`).
+            head: With the origin and the secret of the head before, if there was one.
+            tiles: Those that are new or have grown (see :func:`optly.record.merkle.grow`).
 
         Raises:
             ConflictError: The log no longer has *previous_size* leaves.
         """
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> values.LogHead | None:
         """
-        Return the latest checkpoint and the right edge of the tree, or None before the first seal.
-        """
-
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        """
-        Return the first *size* leaves of the log in order.
+        Return the end of the log, or None before the first seal.
         """
 
-    def sealed(self, organisation: str, subject: bytes) -> values.SealedLeaf | None:
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
         """
-        Return the latest leaf of a contact, or None if it was never sealed.
+        Return those of the tiles at *places* that there are, in any order. Some may have grown since a head was read.
+        """
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[values.SealedLeaf]:
+        """
+        Return at most *limit* leaves of the log in order, from position *start* on.
+        """
+
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[values.SealedLeaf]:
+        """
+        Return every leaf of a contact, in order.
         """

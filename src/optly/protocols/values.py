@@ -14,6 +14,7 @@ import attrs
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, InboundMessage, Receipt
 from optly.protocols.http import Response
+from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 
 
@@ -395,6 +396,19 @@ class Renewal:
     key: tuple[bytes, ...]
     old: bytes = attrs.field(repr=False)
     new: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class LogHead:
+    """
+    The end of an organisation's log.
+
+    Attributes:
+        secret: 32 random bytes from the birth of the log, which open each of its entries.
+    """
+
+    checkpoint: Checkpoint
+    secret: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -180,10 +180,18 @@ logs = _table(
     "logs",
     Column("organisation", _code(48), primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("origin", _code(96), nullable=False),
+    Column("origin", _code(255), nullable=False),
+    Column("secret", _binary(32), nullable=False),
     Column("root", _binary(32), nullable=False),
-    Column("edge", _blob(), nullable=False),
     Column("note", _blob(), nullable=False),
+)
+
+tiles = _table(
+    "tiles",
+    Column("organisation", _code(48), primary_key=True),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", _blob(), nullable=False),
 )
 
 leaves = _table(
@@ -194,7 +202,7 @@ leaves = _table(
     Column("version", Integer, nullable=False),
     Column("head", _binary(32), nullable=False),
 )
-Index("optly_leaves_subject", leaves.c.subject_id)
+Index("optly_leaves_subject", leaves.c.subject_id, leaves.c.place)
 
 complaints = _table(
     "complaints",

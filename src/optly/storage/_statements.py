@@ -44,7 +44,7 @@ UNROUTED: Final = frozenset(
         *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *(f"all_{kind}" for kind in RowKind),
-        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
+        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves", "tile", "put_tile"),
         *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
     }
 )
@@ -141,8 +141,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "forget_outbox": delete(t.outbox).where(_is(t.outbox.c.subject_id, "contact")),
     "sealed": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
     .where(_is(t.leaves.c.subject_id, "contact"), _is(t.leaves.c.organisation, "of"))
-    .order_by(t.leaves.c.place.desc())
-    .limit(1),
+    .order_by(t.leaves.c.place),
     # ---- idkeys
     "move_identifier": update(t.identifiers)
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
@@ -228,13 +227,13 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.heads.c.organisation, "of"), t.heads.c.dirty == literal_column("1"))
     .limit(bindparam("most")),
     "key_versions": select(t.key_versions.c.version).where(_is(t.key_versions.c.organisation, "of")),
-    "log_head": select(t.logs.c.origin, t.logs.c.size, t.logs.c.root, t.logs.c.note, t.logs.c.edge).where(
+    "log_head": select(t.logs.c.origin, t.logs.c.size, t.logs.c.root, t.logs.c.note, t.logs.c.secret).where(
         _is(t.logs.c.organisation, "of")
     ),
     "start_log": insert(t.logs),
     "grow_log": update(t.logs)
     .where(_is(t.logs.c.organisation, "of"), _is(t.logs.c.size, "previous"))
-    .values(**{name: bindparam(f"{name}_") for name in ("origin", "size", "root", "note", "edge")}),
+    .values(**{name: bindparam(f"{name}_") for name in ("size", "root", "note")}),
     "put_leaf": insert(t.leaves),
     "put_complaint": insert(t.complaints),
     "close_complaint": update(t.complaints)
@@ -245,9 +244,13 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     ),
     "complaints": _next_complaints.where(_is(t.complaints.c.is_open, "open")),
     "all_complaints": _next_complaints,
-    "log_leaves": select(t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
-    .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place < bindparam("end"))
-    .order_by(t.leaves.c.place),
+    "log_leaves": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+    .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place >= bindparam("start"))
+    .order_by(t.leaves.c.place)
+    .limit(bindparam("most")),
+    "tile": select(t.tiles.c.level, t.tiles.c.number, t.tiles.c.data).where(
+        _is(t.tiles.c.organisation, "of"), _is(t.tiles.c.level, "at"), _is(t.tiles.c.number, "name")
+    ),
 }
 
 
@@ -393,6 +396,7 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
             ("until", _unless_over(t.counters.c.until, new.until)),
         ],
     ),
+    "put_tile": (t.tiles, lambda new: [("data", new.data)]),
     "put_wording": (t.wordings, lambda _new: [("digest", t.wordings.c.digest)]),
     "put_key_version": (t.key_versions, lambda _new: [("version", t.key_versions.c.version)]),
 }

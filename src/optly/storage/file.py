@@ -16,8 +16,9 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Claim, Commit, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
-from optly.record.ledger import Checkpoint, Leaf
+from optly.protocols import Claim, Commit, LogHead, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
+from optly.record.ledger import Leaf
+from optly.record.merkle import Tile
 from optly.storage._journal import Journal
 from optly.storage.memory import MemoryStorage, State
 
@@ -37,7 +38,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "expire": tuple[datetime, int],
     "renew": tuple[list[Renewal]],
     "add_key_version": tuple[str, str, list[Suppression]],
-    "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],
+    "seal": tuple[str, LogHead, list[Leaf], list[Tile], int],
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(type_) for name, type_ in {**_OPERATIONS, **_TABLES}.items()}
 _read = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode

@@ -20,7 +20,8 @@ import attrs
 from optly import protocols
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError, ReferenceTakenError
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 
 
 @attrs.define
@@ -31,7 +32,7 @@ class Contact:
     Attributes:
         idems: The idem of each of its commits.
         grown: Whether the chain has grown since it was last sealed.
-        sealed: The position of its latest leaf in the log.
+        sealed: The positions of its leaves in the log.
     """
 
     organisation: str
@@ -43,7 +44,7 @@ class Contact:
     openings: dict[str, Opening] = attrs.field(factory=dict)
     idems: set[bytes] = attrs.field(factory=set)
     grown: bool = True
-    sealed: int | None = None
+    sealed: list[int] = attrs.field(factory=list)
 
     @property
     def version(self) -> int:
@@ -78,16 +79,6 @@ class Queued:
     until: datetime | None = None
 
 
-@attrs.frozen
-class LogHead:
-    """
-    The end of an organisation's log.
-    """
-
-    checkpoint: Checkpoint
-    edge: tuple[bytes, ...]
-
-
 @attrs.define
 class State:
     """
@@ -104,8 +95,9 @@ class State:
     codes: dict[bytes, protocols.StoredCode] = attrs.field(factory=dict)
     counters: dict[bytes, tuple[int, datetime]] = attrs.field(factory=dict)
     key_versions: dict[str, set[str]] = attrs.field(factory=dict)
-    logs: dict[str, LogHead] = attrs.field(factory=dict)
+    logs: dict[str, protocols.LogHead] = attrs.field(factory=dict)
     leaves: dict[tuple[str, int], Leaf] = attrs.field(factory=dict)
+    tiles: dict[tuple[str, int, int], bytes] = attrs.field(factory=dict)
     complaints: dict[tuple[str, str], protocols.StoredComplaint] = attrs.field(factory=dict)
 
 
@@ -389,39 +381,55 @@ class MemoryStorage:
     def seal(
         self,
         organisation: str,
+        head: protocols.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
         with self._changing:
-            head = self._state.logs.get(organisation)
-            if (head.checkpoint.size if head else 0) != previous_size:
+            before = self._state.logs.get(organisation)
+            if (before.checkpoint.size if before else 0) != previous_size:
                 raise ConflictError("the log has grown since the leaves were chosen")
             for index, leaf in enumerate(leaves, previous_size):
                 self._state.leaves[organisation, index] = leaf
                 contact = self._state.contacts[leaf.subject]
-                contact.sealed = index
+                contact.sealed.append(index)
                 contact.grown = contact.grown and contact.version != leaf.version
-            self._state.logs[organisation] = LogHead(checkpoint, tuple(edge))
-            self._changed("seal", organisation, leaves, edge, checkpoint, previous_size)
+            for tile in tiles:
+                self._state.tiles[organisation, tile.level, tile.number] = tile.data
+            self._state.logs[organisation] = head
+            self._changed("seal", organisation, head, leaves, tiles, previous_size)
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> protocols.LogHead | None:
+        with self._reading:
+            return self._state.logs.get(organisation)
+
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
+        with self._reading:
+            return [
+                Tile(level, number, data)
+                for level, number in places
+                if (data := self._state.tiles.get((organisation, level, number))) is not None
+            ]
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[protocols.SealedLeaf]:
         with self._reading:
             head = self._state.logs.get(organisation)
-            return None if head is None else (head.checkpoint, head.edge)
+            end = min(start + limit, head.checkpoint.size if head else 0)
+            return [
+                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                for index in range(start, end)
+            ]
 
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        with self._reading:
-            head = self._state.logs.get(organisation)
-            return [self._state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
-
-    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
         with self._reading:
             contact = self._state.contacts.get(subject)
-            if contact is None or contact.sealed is None or contact.organisation != organisation:
-                return None
-            return protocols.SealedLeaf(index=contact.sealed, leaf=self._state.leaves[organisation, contact.sealed])
+            if contact is None or contact.organisation != organisation:
+                return []
+            return [
+                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                for index in contact.sealed
+            ]
 
 
 # ---- what one commit does to the state

@@ -16,7 +16,9 @@ from sqlalchemy import String
 from optly import protocols
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.checkpoints import Checkpoint
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
 from optly.storage._statements import RENEWED
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 _PAGE: Final = 1000
-_HASH: Final = 32
 _BEFORE_ALL: Final = -(2**63)  # microseconds: before every time that a column holds
 
 _log = logging.getLogger("optly")
@@ -310,13 +311,14 @@ class SQLStorage:
     def seal(
         self,
         organisation: str,
+        head: protocols.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
-        head = {**attrs.asdict(checkpoint), "note": checkpoint.note.encode(), "edge": b"".join(edge)}
-        moved = {f"{name}_": value for name, value in head.items()}
+        checkpoint = head.checkpoint
+        end = {"size": checkpoint.size, "root": checkpoint.root, "note": checkpoint.note.encode()}
+        born = {"organisation": organisation, "origin": checkpoint.origin, "secret": head.secret, **end}
         rows = [
             {
                 "organisation": organisation,
@@ -327,37 +329,44 @@ class SQLStorage:
             }
             for place, leaf in enumerate(leaves, previous_size)
         ]
+        grown = [{"organisation": organisation, **attrs.asdict(tile)} for tile in tiles]
         sealed = [{"contact": leaf.subject, "sealed": leaf.version} for leaf in sorted(leaves, key=_subject)]
         conflict = ConflictError("the log has grown since the leaves were chosen")
 
         def work(session: Session) -> None:
+            moved = {f"{name}_": value for name, value in end.items()}
             if not session.change("grow_log", of=organisation, previous=previous_size, **moved):
                 if previous_size:
                     raise conflict
-                session.change_each("start_log", [{"organisation": organisation, **head}], taken=conflict)
+                session.change_each("start_log", [born], taken=conflict)
             session.change_each("put_leaf", rows, taken=conflict)
+            session.change_each("put_tile", grown)
             session.change_each("clean_head", sealed)
 
         self._database.write(work)
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> protocols.LogHead | None:
         rows = self._database.read(lambda session: session.rows("log_head", of=organisation))
         if not rows:
             return None
-        origin, size, root, note, edge = rows[0]
-        checkpoint = Checkpoint(origin=origin, size=size, root=root, note=note.decode())
-        return checkpoint, [edge[start : start + _HASH] for start in range(0, len(edge), _HASH)]
+        origin, size, root, note, secret = rows[0]
+        checkpoint = Checkpoint(origin=origin, size=size, root=root, note=_bytes(note).decode("utf-8", "replace"))
+        return protocols.LogHead(checkpoint=checkpoint, secret=_bytes(secret))
 
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, end=size))
-        return [Leaf(subject=subject, version=version, head=head) for subject, version, head in rows]
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
+        def work(session: Session) -> Sequence[Tile]:
+            found = [session.rows("tile", of=organisation, at=level, name=number) for level, number in places]
+            return [Tile(level, number, _bytes(data)) for rows in found for level, number, data in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
+        return self._database.read(work)
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[protocols.SealedLeaf]:
+        rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, start=start, most=limit))
+        return [_sealed_leaf(*row) for row in rows]
+
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
         rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
-        if not rows:
-            return None
-        place, subject, version, head = rows[0]
-        return protocols.SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=head))
+        return [_sealed_leaf(*row) for row in rows]
 
 
 # ---- rows
@@ -372,6 +381,17 @@ def _text(value: object) -> str | None:
         return value.decode() if isinstance(value, bytes) else None
     except UnicodeDecodeError:
         return None
+
+
+def _bytes(value: object) -> bytes:
+    """
+    Return what SQLite returns for bytes, or nothing if something else was put there.
+    """
+    return value if isinstance(value, bytes) else b""
+
+
+def _sealed_leaf(place: int, subject: bytes, version: int, head: bytes) -> protocols.SealedLeaf:
+    return protocols.SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=_bytes(head)))
 
 
 def _message(

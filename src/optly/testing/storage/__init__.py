@@ -20,9 +20,9 @@ from optly.testing.storage._base import Contact as Contact
 from optly.testing.storage._base import Opener as Opener
 from optly.testing.storage._base import append_again as append_again
 from optly.testing.storage._base import at_once as at_once
-from optly.testing.storage._base import checkpoint as checkpoint
 from optly.testing.storage._base import claim_of as claim_of
 from optly.testing.storage._base import code as code
+from optly.testing.storage._base import grown as grown
 from optly.testing.storage._base import key as key
 from optly.testing.storage._base import problems as problems
 from optly.testing.storage._base import seal as seal

@@ -10,7 +10,6 @@ import attrs
 
 from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import MessageState, OutboxMessage, Storage
-from optly.record.ledger import grow
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
 
@@ -129,16 +128,16 @@ class ConcurrencyContract(Contract):
         storage.append([ada.commit()])
 
         def seal(number: int) -> bool:
-            edge = grow((), 0, [ada.leaf.hash(ada.organisation)])
-            head = attrs.evolve(base.checkpoint(ada.organisation, 1, edge), note=f"{number}\n")
+            head, tiles = base.grown(storage, ada.organisation, [ada.leaf], 0)
+            head = attrs.evolve(head, checkpoint=attrs.evolve(head.checkpoint, note=f"{number}\n"))
             try:
-                storage.seal(ada.organisation, [ada.leaf], edge, head, 0)
+                storage.seal(ada.organisation, head, [ada.leaf], tiles, 0)
             except ConflictError:
                 return False
             return True
 
         assert base.at_once(5, seal).count(True) == 1
-        assert [ada.leaf] == list(storage.log_leaves(ada.organisation, 9))
+        assert [ada.leaf] == [sealed.leaf for sealed in storage.log_leaves(ada.organisation, 0, 9)]
 
     def test_threads_that_append_to_one_contact_lose_nothing(self, storage: Storage, ada: Contact) -> None:
         """
