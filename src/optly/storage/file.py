@@ -19,7 +19,7 @@ from optly.errors import DamagedError, OptlyError
 from optly.protocols import Claim, Commit, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
 from optly.record.ledger import Checkpoint, Leaf
 from optly.storage._journal import Journal
-from optly.storage.memory import MemoryStorage, State
+from optly.storage.memory import MemoryStorage, State, is_in_place
 
 _ROWS: Final = 100
 
@@ -112,6 +112,8 @@ class FileStorage(MemoryStorage):
             operation, raw = _read(record)
             args = _DECODERS[operation].decode(raw)
             if operation in _TABLES:
+                if not all(is_in_place(operation, key, row) for key, row in args):
+                    raise DamagedError("a row is not where it belongs")
                 getattr(self._state, operation).update(args)
             else:
                 getattr(self, operation)(*args)
