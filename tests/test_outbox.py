@@ -22,7 +22,7 @@ from optly.errors import DamagedError, RetryableError, StorageUnavailableError, 
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.messages.texts import Encoding, segments
-from optly.protocols import Claim, Head, MessageState, OutboxMessage, Traced
+from optly.protocols import Claim, Head, MessageState, OutboxMessage, StoredCode, Traced
 from optly.record.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
 from optly.record.ledger import Opening
 from optly.results import Deliveries, DoubtFinding
@@ -355,8 +355,70 @@ def test_a_limit_is_kept() -> None:
     for number, contact in enumerate(contacts):
         ask(w, contact, via=(Channel.EMAIL, Channel.SMS)[number % 2])
     assert w.manager.deliver(limit=4).total == 4
-    assert w.manager.deliver(limit=0).total == 0
-    assert w.manager.deliver(limit=9).total == 2
+    assert w.manager.deliver(limit=1).total == 1
+    assert w.manager.deliver(limit=9).total == 1
+
+
+class Tidied(MemoryStorage):
+    """
+    Knows how many expired codes were removed in each step, and what happened meanwhile.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def expire(self, now: datetime, limit: int) -> int:
+        removed = super().expire(now, limit)
+        self.steps.append(removed)
+        self.meanwhile()
+        return removed
+
+
+def expiring(count: int) -> tuple[World, Tidied]:
+    storage = Tidied()
+    w = world(storage)
+    storage.put_codes(
+        [
+            StoredCode(key=b"%032d" % number, subject=b"s" * 16, value=b"v", expires_at=w.clock() - timedelta(days=1))
+            for number in range(count)
+        ]
+    )
+    return w, storage
+
+
+@pytest.mark.parametrize("deliver", ["deliver", "deliver_batch"])
+def test_what_has_expired_is_removed_in_small_steps(deliver: str) -> None:
+    """
+    A million codes of a campaign that expire at once keep no page waiting for the store.
+    """
+    w, storage = expiring(2300)
+    getattr(w.manager, deliver)()
+    assert (sum(storage.steps), max(storage.steps)) == (2300, 500)
+    storage.steps.clear()
+    w.later(timedelta(minutes=2))
+    getattr(w.manager, deliver)()
+    assert storage.steps == [0]
+
+
+def test_a_message_that_is_due_does_not_wait_for_what_has_expired() -> None:
+    """
+    The worker sends it after the step that is being done, and goes on afterwards.
+    """
+    w, storage = expiring(2300)
+    [ada] = people(w, 1)
+
+    def asked() -> None:
+        if len(storage.steps) == 2:
+            ask(w, ada)
+
+    storage.meanwhile = asked
+    assert w.manager.deliver_batch().total == 0
+    assert storage.steps == [500, 500]
+    assert w.manager.deliver_batch().accepted == 1
+    w.manager.deliver_batch()
+    assert sum(storage.steps) == 2300
 
 
 def test_a_worker_hands_over_one_batch_on_each_channel() -> None:

@@ -9,7 +9,7 @@ import enum
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID
@@ -80,12 +80,17 @@ class Stamp(datetime):
     """
 
 
+EAST, WEST = timezone(timedelta(hours=23)), timezone(timedelta(hours=-23))
+
 # What a form, a CSV file, a column or a slip of the hand gives. The last of them is right nowhere.
 NOTHING = object()
 WRONG: list[Any] = [
-    None, True, 1, -1, 10**30, 1.5, "", "yes", "no", " ", "no such thing", Theirs.OTHER, b"bytes", bytearray(b"bytes"),
-    ["a text"], [None], [1], {"a": "dict"}, {1: 2}, {("email", "offers"): "yes"}, {("email", "offers")}, (1, 2, 3),
-    AT.replace(tzinfo=None), datetime.max.replace(tzinfo=UTC), Stamp(2026, 11, 20, 12), date(2026, 11, 20),
+    None, True, 1, 0, -1, 10**30, 1.5, "", "yes", "no", " ", "no such thing", Theirs.OTHER, b"bytes",
+    bytearray(b"bytes"), ["a text"], [None], [1], {"a": "dict"}, {1: 2}, {("email", "offers"): "yes"},
+    {("email", "offers")}, (1, 2, 3), AT.replace(tzinfo=None), datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC), date.min, date.max,
+    datetime.max.replace(tzinfo=WEST), datetime.min.replace(tzinfo=EAST), datetime(1900, 1, 1, tzinfo=EAST),
+    datetime(2999, 12, 31, 23, 59, tzinfo=WEST), Stamp(2026, 11, 20, 12), date(2026, 11, 20),
     timedelta.max, timedelta.min, "\ud800", "half \udfff@example.com", "a NUL \0", "a" + "\u0301" * 30_000,
     "x" * 10_000_000, EMAIL, EMAIL.encode(), PHONE, NO_ID, UUID(NO_ID), Contact(NO_ID), str, Anything,
     lambda *_: None, NOTHING,
@@ -440,3 +445,33 @@ def test_the_awaited_form_answers_as_the_blocking_one() -> None:
         assert await manager.find(EMAIL) is None
 
     asyncio.run(wrong())
+
+
+@pytest.mark.parametrize("zone", [UTC, EAST, WEST])
+@pytest.mark.parametrize("year", [1, 1899, 3000, 9999])
+def test_an_instant_in_no_year_of_ours_is_refused(year: int, zone: timezone) -> None:
+    """
+    Every call and every value that takes one says so under its name, in whatever zone it is given.
+    """
+    at = datetime(year, 1 if year < 2000 else 12, 1 if year < 2000 else 31, tzinfo=zone)
+    w, ada = _asked()
+    for cls, name in _faces():
+        if "at" in inspect.signature(getattr(cls, name)).parameters:
+            with pytest.raises(InvalidValueError, match="at is not in the years"):
+                _call(_face(w, ada, cls), name, {**_given(w, ada, cls, name), "at": at})
+    for cls in VALUES:
+        for field in attrs.fields(cls):
+            if field.init and "datetime" in str(field.type):
+                with pytest.raises(InvalidValueError, match=f"{field.name} is not in the years"):
+                    cls(**{**_fields(cls), field.name: at})
+
+
+@pytest.mark.parametrize("number", [0, -1, -(2**40)])
+@pytest.mark.parametrize("name", ["deliver", "outbox_messages", "reconcile"])
+def test_a_limit_is_at_least_one(name: str, number: int) -> None:
+    """
+    None at all is not what anyone asks for, and a database takes a negative number for no limit.
+    """
+    w, ada = _asked()
+    with pytest.raises(InvalidValueError, match=f"{name}: limit must be at least 1"):
+        _call(w.manager, name, {**_given(w, ada, ConsentManager, name), "limit": number})

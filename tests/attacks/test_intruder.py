@@ -78,7 +78,7 @@ VERDICTS: Final[Mapping[str, Mapping[str, Verdict]]] = {
         **dict.fromkeys(["idkey", "subject_id", "key_version", "mac"], US),
         "row": {"delete": US, "swap": US, "replay": FORMER},
     },
-    "suppressions": dict.fromkeys(["idkey", "scope", "at", "key_version", "mac", "row"], US),
+    "suppressions": dict.fromkeys(["idkey", "scope", "at", "key_version", "mark", "mac", "row"], US),
     "codes": {
         "code_key": {"change": US, "delete": CLOSED, "swap": US},
         **dict.fromkeys(["subject_id", "expires_at", "value", "mac"], US),

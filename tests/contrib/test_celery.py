@@ -32,7 +32,7 @@ from world import World, ask_companies, world
 from optly import Channel, ConsentManager
 from optly._operations.leases import BATCH, LEASE
 from optly.contrib.celery import Tasks, install
-from optly.errors import ConfigurationError, RetryableError, StorageUnavailableError
+from optly.errors import ConfigurationError, InvalidValueError, RetryableError, StorageUnavailableError
 from optly.messages import Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Rate
 from optly.protocols import MessageState
@@ -149,7 +149,8 @@ def test_doubts_are_looked_into() -> None:
     ask_companies(w.manager, 2)
     assert deliver(w) == {"accepted": 1, "in_doubt": 1}
     assert eager(lambda: w.manager).reconcile.delay().get() == {"unknown": 1, "resent": 0}
-    assert eager(lambda: w.manager).reconcile.delay(limit=0).get() == {"resent": 0}
+    with pytest.raises(InvalidValueError, match="limit"):
+        eager(lambda: w.manager).reconcile.delay(limit=0).get()
 
 
 @contextmanager

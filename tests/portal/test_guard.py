@@ -209,6 +209,34 @@ def test_a_template_that_could_break_a_page_is_not_used(
     assert (found,) == check_templates(portal_of(look))
 
 
+@pytest.mark.parametrize(
+    ("name", "template", "fault"),
+    [
+        ("help", "<h1>Help</h1>\n{% if title %}", "help.html.j2, line 2: "),
+        ("help", "<h1>Help</h1>\n\n{{ nothing | no_such_filter }}", "help.html.j2, line 3: No filter named"),
+        ("help", "<p>\n{% include 'of_no_one.html.j2' %}</p>", "help.html.j2: there is no template of_no_one.html.j2"),
+        ("choices", "{% extends 'optly/choices.html.j2' %}\n{% block nowhere %}{% endblock %}",
+         "choices.html.j2, line 2: optly/choices.html.j2 has no block nowhere"),
+        ("help", "<h1>Help</h1>\n<div hidden>\n<p>One</p>\n", "help.html.j2, line 2: an element is not opened"),
+        ("page", "<p>No button here</p>", "page.html.j2: it cannot be replaced"),
+        ("parts", "{% macro form(action) %}{% endmacro %}", "parts.html.j2: it cannot be replaced"),
+    ],
+)  # fmt: skip
+def test_the_pages_are_not_made_with_a_fault_in_a_template(
+    tmp_path: Path, name: str, template: str, fault: str
+) -> None:
+    """
+    Whoever starts the application is told which template and which line, before anyone sees a page without it.
+    """
+    (tmp_path / f"{name}.html.j2").write_text(template)
+    (tmp_path / "front.html.j2").write_text("{% extends 'optly/front.html.j2' %}")
+    manager = Acme.open().manager
+    with pytest.raises(ConfigurationError, match=re.escape(fault)):
+        manager.portal(templates=[tmp_path])
+    (tmp_path / f"{name}.html.j2").unlink()
+    manager.portal(templates=[tmp_path])
+
+
 @pytest.mark.parametrize("template", ["{{ nothing_of_that_name }}", "{{ 1 / 0 }}", "{% include template %}"])
 def test_a_template_that_fails_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture, template: str) -> None:
     """

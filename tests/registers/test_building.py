@@ -303,6 +303,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     [
         {"as_of": date(9999, 1, 1)},
         {"listed_on": date(2026, 3, 2)},
+        {"flaw_limit": -1},
         {"column": -1},
         {"date_column": -1},
         {"delimiter": ""},

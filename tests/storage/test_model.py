@@ -219,7 +219,7 @@ class Stores(RuleBasedStateMachine):
 
     @rule(at=instants)
     def expire(self, at: datetime) -> None:
-        self.ask("expire", at)
+        self.ask("expire", at, 1000)
 
     @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]), idkey=names, at=instants)
     def add_key_version(self, organisation: str, version: str, idkey: bytes, at: datetime) -> None:
@@ -249,7 +249,7 @@ class Stores(RuleBasedStateMachine):
             self.ask("openings", [subject])
         found = [storage.find(NAMES) for storage in self.stores]
         assert [found[0].holders] * 3 == [each.holders for each in found]
-        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
+        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope, row.mark)) for each in found]
         assert stops[:1] * 3 == stops
         self.ask("wordings", ["0" * 64])
         for key in KEYS:

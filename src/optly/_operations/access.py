@@ -190,9 +190,7 @@ class Access:
         Return the standing, including what is suppressed by address alone.
         """
         if self._stops is None:
-            subject = self.record.subject
-            stops = await self.app.repository.stops_by_address({subject: await self.addresses()})
-            self._stops = stops.get(subject, [])
+            self._stops = await self.app.repository.stops_elsewhere(self.record, await self.addresses())
         return self.record.standing.with_stops(self._stops) if self._stops else self.record.standing
 
     async def apply(self, plan: Planner | Plan | Command, *, suppressions: bool = False) -> Applied:

@@ -15,7 +15,8 @@ import attrs
 from optly.contacts import Address, AddressKind, Channel, EmailAddress, recorded_address
 from optly.errors import AddressError
 from optly.keys import Keys
-from optly.protocols import Identifier, Reference, Suppression
+from optly.protocols import AsyncStorage, Found, Identifier, Reference, Suppression
+from optly.record.consent import made_now
 from optly.record.events import (
     ContactErased,
     DomainObjectionRaised,
@@ -83,6 +84,7 @@ def stops_from(rows: Iterable[Suppression], lines: Mapping[bytes, int | None]) -
                 seq=None,
                 organisation=named[0] if named else None,
                 through=Through.DOMAIN if domain else None,
+                mark=row.mark.hex(),
             )
         )
     return stops
@@ -102,6 +104,13 @@ def changes_index(events: Iterable[Event]) -> bool:
     Whether any of these events changes index rows of addresses already on record.
     """
     return any(isinstance(event, LineLeft | LineReinstated | ContactErased) for event in events)
+
+
+def suppresses(events: Iterable[Event]) -> bool:
+    """
+    Whether any of these events suppresses addresses, whoever has them.
+    """
+    return any(isinstance(event, ContactErased | DomainObjectionRaised) for event in events)
 
 
 def _domains(domain: str) -> Iterator[str]:
@@ -168,17 +177,13 @@ class BlindIndex:
         idkey = self.reference_idkeys(reference)[0]
         return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
 
-    def all_idkeys(self, address: Address) -> tuple[bytes, ...]:
+    def domain_idkeys(self, address: Address) -> tuple[bytes, ...]:
         """
-        Return every idkey under which there may be something about an address: its own, and those of the domains that a
-        stop for everyone there would be under.
+        Return the idkeys of the domains of an address, under which a stop for everyone there would be.
         """
-        own = self._keys.idkeys(self._organisation, address)
-        if not isinstance(address, EmailAddress):
-            return own
-        return own + self._idkeys_of_domain(address.domain)
+        return self._idkeys_of_domain(address.domain) if isinstance(address, EmailAddress) else ()
 
-    def _domain_suppressions(self, event: DomainObjectionRaised) -> Iterator[Suppression]:
+    def _domain_suppressions(self, event: DomainObjectionRaised, mark: bytes) -> Iterator[Suppression]:
         domain = next(value for slot, value in event.personal.items() if slot.startswith("domain_"))
         for purpose in event.purposes or ("*",):
             yield Suppression(
@@ -186,10 +191,17 @@ class BlindIndex:
                 scope=f"{_FOR_DOMAIN}{Channel.EMAIL}/{purpose}",
                 at=event.occurred_at,
                 key_version=self._keys.all[0].version,
+                mark=mark if made_now(event) else b"",
             )
 
     def changes(
-        self, subject: bytes, events: Sequence[Event], values: Mapping[int, Address], left: Container[int] = ()
+        self,
+        subject: bytes,
+        events: Sequence[Event],
+        values: Mapping[int, Address],
+        left: Container[int] = (),
+        *,
+        mark: bytes,
     ) -> IndexChanges:
         """
         Return the index rows that *events* add, release and suppress.
@@ -200,6 +212,7 @@ class BlindIndex:
         Args:
             values: The addresses on record by line, removed ones included; needed only if `changes_index`.
             left: The lines that the contact had left before.
+            mark: 8 random bytes that name what is suppressed as it is recorded.
         """
         if not any(isinstance(event, _CHANGING) for event in events):
             return _UNCHANGED
@@ -229,11 +242,15 @@ class BlindIndex:
                     suppression
                     for event in events
                     if isinstance(event, DomainObjectionRaised)
-                    for suppression in self._domain_suppressions(event)
+                    for suppression in self._domain_suppressions(event, mark)
                 ),
                 *(
                     Suppression(
-                        idkey=self.idkeys(address)[0], scope=EVERYTHING, at=event.occurred_at, key_version=version
+                        idkey=self.idkeys(address)[0],
+                        scope=EVERYTHING,
+                        at=event.occurred_at,
+                        key_version=version,
+                        mark=mark,
                     )
                     for event in erased
                     for line, address in addresses.items()
@@ -241,3 +258,20 @@ class BlindIndex:
                 ),
             ],
         )
+
+
+async def look_up(
+    storage: AsyncStorage, index: BlindIndex, addresses: Iterable[Address]
+) -> tuple[list[tuple[tuple[bytes, ...], tuple[bytes, ...]]], Found]:
+    """
+    Look up addresses: return for each its own idkeys and those of its domains, and all that was found under them.
+    """
+    keys = []
+    own: list[bytes] = []
+    of_domains: list[bytes] = []
+    for address in addresses:
+        pair = index.idkeys(address), index.domain_idkeys(address)
+        keys.append(pair)
+        own += pair[0]
+        of_domains += pair[1]
+    return keys, await storage.find(own, of_domains)

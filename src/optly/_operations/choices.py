@@ -141,7 +141,8 @@ async def answer(access: Access, answers: Mapping[tuple[Channel, str], bool], ho
         context=how.context,
     )
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
-    standing = (await access.apply(plan)).standing
+    # A no needs nothing of other records, and what is damaged there prevents none.
+    standing = (await access.apply(plan, suppressions=any(answers.values()))).standing
     return standing if command.hold else await take_name(access, command.question, standing)
 
 
@@ -190,7 +191,7 @@ async def confirm(access: Access, how: Circumstances) -> Standing:
         context=how.context,
     )
     plan = Plan(command=command, receipt_to=(access.target.channel, access.target.line))
-    standing = (await access.apply(plan)).standing
+    standing = (await access.apply(plan, suppressions=True)).standing
     for question in asked - {None}:
         standing = await take_name(access, question or "", standing)
     return standing

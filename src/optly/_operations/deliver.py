@@ -27,6 +27,8 @@ from optly.results import Deliveries
 _log = logging.getLogger("optly")
 
 _TIDIED_EVERY: Final = timedelta(minutes=1)
+# So few that nobody who waits for the store notices.
+_EXPIRED_AT_ONCE: Final = 500
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:
@@ -43,7 +45,7 @@ async def deliver(app: Application, limit: int | None) -> Deliveries:
             batch, unfinished = await _deliver_batch(app, channel, size)
             attempted += batch.total
             deliveries += batch
-    await _tidy(app, deliveries)
+    await _tidy(app, deliveries, whole=True)
     return deliveries
 
 
@@ -52,7 +54,7 @@ async def deliver_batches(app: Application) -> Deliveries:
     deliveries = await doubt_overdue(app)
     for channel in app.backends:
         deliveries += (await _deliver_batch(app, channel, BATCH))[0]
-    await _tidy(app, deliveries)
+    await _tidy(app, deliveries, whole=False)
     return deliveries
 
 
@@ -69,7 +71,13 @@ async def _end_unfinished(app: Application) -> None:
             raise
 
 
-async def _tidy(app: Application, deliveries: Deliveries) -> None:
+async def _tidy(app: Application, deliveries: Deliveries, *, whole: bool) -> None:
+    """
+    Seal what was sent, and delete expired codes.
+
+    Args:
+        whole: Whether to delete them all, and not only until a message is due.
+    """
     now = app.settings.clock()
     if deliveries.total:
         try:
@@ -79,8 +87,22 @@ async def _tidy(app: Application, deliveries: Deliveries) -> None:
             _log.error("log cannot be sealed", extra={"error": type(error).__name__})
     # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
     if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
-        await app.storage.expire(now)
+        app.tidied.at = None
+        while await app.storage.expire(now, _EXPIRED_AT_ONCE) >= _EXPIRED_AT_ONCE:
+            if not whole and await _is_due(app):
+                return
         app.tidied.at = now
+
+
+async def _is_due(app: Application) -> bool:
+    """
+    Whether a message waits to be sent.
+    """
+    now = app.settings.clock()
+    for channel in app.backends:
+        if await app.storage.due(app.settings.organisation.key, channel, now, 1):
+            return True
+    return False
 
 
 async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple[Deliveries, bool]:

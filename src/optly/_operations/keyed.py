@@ -96,8 +96,8 @@ class KeyedStorage(Awaited):
         self._marks = settings.keys.marks(settings.organisation.key)
         self._versions = {key.version for key in settings.keys.all}
 
-    async def find(self, idkeys: Sequence[bytes]) -> Found:
-        found = await self._kept.find([*idkeys, *self._marks])
+    async def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> Found:
+        found = await self._kept.find(idkeys, (*stops, *self._marks))
         suppressions = found.suppressions and [row for row in found.suppressions if not self._is_mark(row)]
         fits, holders = self._macs.fits, found.holders
         forged = {row.idkey for row in suppressions if not fits(row)}

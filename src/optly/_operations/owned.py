@@ -23,12 +23,12 @@ class Owned:
 
     Attributes:
         references: Their idkeys.
-        suppressions: The idkey, the scope and the instant of each. They stay when the contact is erased, and only a
-            later one takes the place of one.
+        suppressions: The idkey, the scope, the mark and the instant of each. They stay when the contact is erased, and
+            only a later one takes the place of one.
     """
 
     references: tuple[bytes, ...] = ()
-    suppressions: tuple[tuple[bytes, str, datetime], ...] = ()
+    suppressions: tuple[tuple[bytes, str, bytes, datetime], ...] = ()
 
     @classmethod
     def load(cls, data: bytes) -> Owned:
@@ -57,13 +57,13 @@ class Owned:
             erased: Whether the contact was erased by it, and with them their references.
         """
         kept = () if erased else self.references
-        stops = {(idkey, scope): at for idkey, scope, at in self.suppressions}
+        stops = {(idkey, scope, mark): at for idkey, scope, mark, at in self.suppressions}
         for row in suppressions:
-            name = (row.idkey, row.scope)
+            name = (row.idkey, row.scope, row.mark)
             stops[name] = max(row.at, stops.get(name, row.at))
         return Owned(
             tuple(dict.fromkeys([*kept, *(row.idkey for row in references)])),
-            tuple((idkey, scope, at) for (idkey, scope), at in stops.items()),
+            tuple((*name, at) for name, at in stops.items()),
         )
 
 

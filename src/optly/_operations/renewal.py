@@ -28,7 +28,7 @@ _BATCH: Final = 500
 _KEYS: Final[Mapping[RowKind, Callable[[Any], tuple[bytes, ...]]]] = {
     RowKind.IDENTIFIERS: lambda row: (row.idkey, row.subject),
     RowKind.REFERENCES: lambda row: (row.idkey,),
-    RowKind.SUPPRESSIONS: lambda row: (row.idkey, row.scope.encode()),
+    RowKind.SUPPRESSIONS: lambda row: (row.idkey, row.scope.encode(), row.mark),
     RowKind.CODES: lambda row: (row.key,),
     RowKind.MESSAGES: lambda row: (row.subject, row.message),
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final, TypeAlias
@@ -14,7 +15,15 @@ import attrs
 import msgspec
 
 from optly import errors
-from optly._operations.blind_index import BlindIndex, IndexChanges, changes_index, line_values, stops_from
+from optly._operations.blind_index import (
+    BlindIndex,
+    IndexChanges,
+    changes_index,
+    line_values,
+    look_up,
+    stops_from,
+    suppresses,
+)
 from optly._operations.owned import named_after
 from optly._operations.payload import encode, receipt
 from optly._operations.row_macs import RowMacs, spoilt
@@ -357,6 +366,14 @@ class Repository:
             spoilt=None if genuine else spoilt(head.mac),
         )
 
+    def stored(self, subject: bytes, head: Head | None) -> Standing | None:
+        """
+        Return the read model that is stored with a head of this organisation, or None if more has to be read.
+        """
+        if head is None or head.organisation != self.settings.organisation.key:
+            return None
+        return self._read_model(subject, head)
+
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
         Build the record of a holder of an address.
@@ -465,16 +482,20 @@ class Repository:
             or standings[record.subject] != contexts[record.subject][0]
         }
 
-    async def stops_by_address(
-        self, contacts: Mapping[bytes, Mapping[int, Address]]
-    ) -> dict[bytes, list[StandingStop]]:
+    async def stops_elsewhere(self, record: Record, values: Mapping[int, Address]) -> list[StandingStop]:
         """
-        Return what is suppressed by address alone, by contact. A contact without suppressions is left out.
+        Return what other records stop and a yes of the contact lifts for themselves: what is suppressed by address
+        alone, and what a holder stopped of whom only the address is known. One who cannot be read is passed over.
 
         Args:
-            contacts: The addresses of each contact by line.
+            values: The addresses of the contact by line.
         """
-        return _suppressed(*await self._find_lines(contacts))
+        lines, found = await self._find_lines({record.subject: values})
+        standing = Standing().with_stops(_suppressed(lines, found).get(record.subject, ()))
+        with suppress(errors.DamagedError):
+            others = await self._others([record], lines, found)
+            standing = shared(standing, others.get(record.subject, ()))
+        return list(standing.stops)
 
     async def _find_lines(
         self, contacts: Mapping[bytes, Mapping[int, Address]]
@@ -484,12 +505,14 @@ class Repository:
 
         Several lines of one contact may lie in one domain, which has one idkey.
         """
-        lines = {
-            subject: [(idkey, line) for line, address in values.items() for idkey in self.index.all_idkeys(address)]
-            for subject, values in contacts.items()
-        }
-        idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))
-        return lines, await self.storage.find(idkeys) if idkeys else Found({}, (), {})
+        every = [(subject, *item) for subject, values in contacts.items() for item in values.items()]
+        lines: dict[bytes, list[tuple[bytes, int]]] = {subject: [] for subject in contacts}
+        if not every:
+            return lines, Found({}, (), {})
+        keys, found = await look_up(self.storage, self.index, [address for _, _, address in every])
+        for (subject, line, _), (own, domains) in zip(every, keys, strict=True):
+            lines[subject] += [(idkey, line) for idkey in own + domains]
+        return lines, found
 
     async def _others(
         self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
@@ -557,7 +580,7 @@ class Repository:
             plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
             suppressions: Whether the standing to plan on includes what is suppressed by address alone.
             read: The contact, if it was just read.
-            suppressed: What is suppressed by address alone, if it was just read.
+            suppressed: What `stops_elsewhere` returned, if it was just read.
             idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
         key, planner = idem or self.settings.random(16), _planner(plan)
@@ -750,7 +773,8 @@ class Repository:
         if record.version and changes_index(events):
             values = line_values(after, await self.openings_of(record))
         left = {line.number for line in record.standing.lines if line.left}
-        return self.index.changes(record.subject, events, values, left)
+        mark = self.settings.random(8) if suppresses(events) else b""
+        return self.index.changes(record.subject, events, values, left, mark=mark)
 
     def _receipts(
         self, subject: bytes, plan: Plan, events: tuple[Event, ...], after: Standing, now: datetime

@@ -35,7 +35,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] = {
     Identifier: (b"identifier", attrgetter("idkey", "subject", "line", "key_version")),
     Reference: (b"reference", attrgetter("idkey", "subject", "key_version")),
-    Suppression: (b"suppression", attrgetter("idkey", "scope", "at", "key_version")),
+    Suppression: (b"suppression", attrgetter("idkey", "scope", "at", "key_version", "mark")),
     StoredCode: (b"code", attrgetter("key", "subject", "expires_at", "value")),
     OutboxMessage: (b"message", attrgetter("subject", "message", "channel", "body")),
     StoredComplaint: (b"complaint", attrgetter("reference", "complaint", "subject", "due_at", "open", "reply")),

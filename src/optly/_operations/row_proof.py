@@ -76,14 +76,14 @@ async def _missing_rows(
     left = {line.number for line in standing.lines if line.left}
     values = {} if standing.erased_at is not None else line_values(standing, openings)
     kept = {line: app.index.idkeys(address) for line, address in values.items() if line not in left}
-    found = await app.storage.find([*(idkey for idkeys in kept.values() for idkey in idkeys), *owned.suppressed()])
+    found = await app.storage.find([idkey for idkeys in kept.values() for idkey in idkeys], owned.suppressed())
     problems = [
         Problem(Finding.MISSING, contact, None, f"line {line} is not found by its address")
         for line, idkeys in kept.items()
         if not any(holder.subject == subject for idkey in idkeys for holder in found.holders.get(idkey, ()))
     ]
-    stops = {(row.idkey, row.scope): row.at for row in found.suppressions}
-    if any((name := (idkey, scope)) not in stops or stops[name] < at for idkey, scope, at in owned.suppressions):
+    stops = {(row.idkey, row.scope, row.mark): row.at for row in found.suppressions}
+    if any((name := tuple(key)) not in stops or stops[name] < at for *key, at in owned.suppressions):
         problems.append(Problem(Finding.MISSING, contact, None, "a suppression that the contact left is gone"))
     if found.forged:
         detail = "a row of an address was not written with any of the keys"

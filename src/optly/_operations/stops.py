@@ -199,7 +199,7 @@ async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing
     access.require_line()
     events = await _events(access)
     number = fold(events[:stop]).first_press(stop)
-    choices = restorable(fold(events[: number - 1]), access.record.standing, number, app.settings.clock())
+    choices = restorable(fold(events[: number - 1]), await access.standing(), number, app.settings.clock())
     # A stop on another line is undone by the person who made it: through the notice of it, or the link it came through.
     undone = events[number - 1] if 0 < number <= len(events) else None
     own = access.target.undo is not None or getattr(undone, "code", None) == access.mark

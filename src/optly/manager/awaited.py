@@ -80,7 +80,7 @@ from optly.results import (
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
-from optly.typed import Judged, Sent
+from optly.typed import Count, Judged, Sent
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -1121,9 +1121,7 @@ class AsyncConsentManager(Face):
         if isinstance(who, Contact):
             named = read_line(line, email, phone)
             return await gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
-        address = await contacts.known_address(self._app, who, channel.kind)
-        found = await gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
-        return found[0]
+        return await gate.check_address(self._app, who, channel, purposes, kind=kind, at=at, **facts)
 
     def screen(
         self,
@@ -1248,7 +1246,7 @@ class AsyncConsentManager(Face):
             **facts,
         )
 
-    async def deliver(self, *, limit: int | None = None) -> Deliveries:
+    async def deliver(self, *, limit: Count | None = None) -> Deliveries:
         """
         Send the messages that are due. May run anywhere, any number of times, and at the same time as other runs.
 
@@ -1312,13 +1310,13 @@ class AsyncConsentManager(Face):
         """
         return await outbox.backlog(self._app)
 
-    async def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
+    async def outbox_messages(self, state: protocols.MessageState, *, limit: Count = 100) -> list[OutboxEntry]:
         """
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return await outbox.messages(self._app, state, limit)
 
-    async def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+    async def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """
         Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
         provider, show to be sent or not.

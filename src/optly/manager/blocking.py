@@ -82,7 +82,7 @@ from optly.results import (
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
-from optly.typed import Judged, Sent
+from optly.typed import Count, Judged, Sent
 
 if TYPE_CHECKING:
     from optly.evidence import EvidencePack
@@ -1159,11 +1159,7 @@ class ConsentManager(Face):
             return run_to_completion(
                 gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
             )
-        address = run_to_completion(contacts.known_address(self._app, who, channel.kind))
-        found = run_to_completion(
-            gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
-        )
-        return found[0]
+        return run_to_completion(gate.check_address(self._app, who, channel, purposes, kind=kind, at=at, **facts))
 
     def screen(
         self,
@@ -1292,7 +1288,7 @@ class ConsentManager(Face):
             )
         )
 
-    def deliver(self, *, limit: int | None = None) -> Deliveries:
+    def deliver(self, *, limit: Count | None = None) -> Deliveries:
         """
         Send the messages that are due. May run anywhere, any number of times, and at the same time as other runs.
 
@@ -1356,13 +1352,13 @@ class ConsentManager(Face):
         """
         return run_to_completion(outbox.backlog(self._app))
 
-    def outbox_messages(self, state: protocols.MessageState, *, limit: int = 100) -> list[OutboxEntry]:
+    def outbox_messages(self, state: protocols.MessageState, *, limit: Count = 100) -> list[OutboxEntry]:
         """
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
 
-    def reconcile(self, *, resend: bool = False, limit: int = 1000) -> list[Doubt]:
+    def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """
         Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
         provider, show to be sent or not.

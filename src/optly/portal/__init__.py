@@ -84,15 +84,18 @@ class Portal:
         if proxies < 0:
             raise ConfigurationError("proxies must not be negative")
         organisation = self_service.organisation
+        look = Look(
+            organisation=organisation,
+            mount=self_service.pages.path,
+            theme=settings.get("theme", Theme()),
+            templates=settings.get("templates", ()),
+            catalogues=tuple(self_service.catalogues),
+        )
+        if found := look.check():
+            raise ConfigurationError(f"the pages cannot use your templates: {'; '.join(map(str, found))}")
         site = Site(
             self_service=self_service,
-            look=Look(
-                organisation=organisation,
-                mount=self_service.pages.path,
-                theme=settings.get("theme", Theme()),
-                templates=settings.get("templates", ()),
-                catalogues=tuple(self_service.catalogues),
-            ),
+            look=look,
             limiter=Limiter.of(
                 settings.get("limits", Limits()),
                 organisation=organisation.key,
@@ -125,8 +128,8 @@ class Portal:
 
     def check_templates(self) -> tuple[TemplateFinding, ...]:
         """
-        Load the host's own templates, and return what is wrong with them. A page that needs one named here is made
-        without them. For a host's start; `optly.testing.templates.check_templates` looks at the pages as well.
+        Load the host's own templates again, and return what is wrong with them by now. A page that needs one named here
+        is made without them. `optly.testing.templates.check_templates` looks at the pages as well.
         """
         return self.look.check()
 

@@ -44,6 +44,9 @@ class TemplateFinding:
     line: int
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.template}{f', line {self.line}' if self.line else ''}: {self.message}"
+
 
 class HostLoader(FileSystemLoader):
     """
@@ -81,8 +84,38 @@ def check(environment: Environment, loader: HostLoader) -> Iterator[TemplateFind
                 tree = environment.parse(loader.get_source(environment, name)[0])
                 for other in filter(None, meta.find_referenced_templates(tree)):
                     environment.get_template(other)
+                yield from _without_effect(environment, name, tree)
             except Exception as error:  # whatever is wrong with it
                 yield finding(name, error)
+
+
+def _without_effect(environment: Environment, name: str, tree: nodes.Template) -> Iterator[TemplateFinding]:
+    """
+    Yield the blocks of a template that none of those it extends has: nobody would see them.
+    """
+    blocks = [*tree.find_all(nodes.Block)]
+    inner = {other.name for block in blocks for other in block.find_all(nodes.Block)}
+    for parent in _extended(tree):
+        known = _blocks(environment, parent)
+        for block in blocks:
+            if block.name not in known | inner:
+                message = f"{parent} has no block {block.name}, so nobody sees this one"
+                yield TemplateFinding(template=name, line=block.lineno, message=message)
+
+
+def _extended(tree: nodes.Template) -> list[str]:
+    parents = [node.template for node in tree.find_all(nodes.Extends)]
+    return [parent.value for parent in parents if isinstance(parent, nodes.Const)]
+
+
+def _blocks(environment: Environment, name: str) -> set[str]:
+    """
+    Return the names of the blocks of a template and of those it extends.
+    """
+    assert environment.loader is not None
+    tree = environment.parse(environment.loader.get_source(environment, name)[0])
+    own = {block.name for block in tree.find_all(nodes.Block)}
+    return own.union(*(_blocks(environment, parent) for parent in _extended(tree)))
 
 
 def _faults(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -103,6 +136,7 @@ class _Reader(HTMLParser):
         self.faults: list[tuple[int, str]] = []
         self._line = 0
         self._open: list[str] = []
+        self._since: list[int] = []  # the lines on which they were opened
 
     def read(self, node: nodes.Node) -> None:
         self._line = node.lineno
@@ -119,6 +153,7 @@ class _Reader(HTMLParser):
                 for child in branch:
                     self.read(child)
                 if self._open != before:
+                    self._line = self._since[len(before)] if len(self._open) > len(before) else self._line
                     self.found("an element is not opened and closed in the same block or branch")
 
     def _text(self, text: str) -> None:
@@ -137,17 +172,22 @@ class _Reader(HTMLParser):
             self.found("answers are drawn alike, and none is ticked; use {{ parts.answers(field) }}")
         if tag not in VOID:
             self._open.append(tag)
+            self._since.append(self._line)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         if "svg" in self._open and tag in _SHAPES:  # only there does the slash close an element
-            self._open.pop()
+            self._close()
 
     def handle_endtag(self, tag: str) -> None:
         if self._open and self._open[-1] == tag:
-            self._open.pop()
+            self._close()
         else:
             self.found(f"</{tag}> does not close the element that was opened last")
+
+    def _close(self) -> None:
+        self._open.pop()
+        self._since.pop()
 
     def found(self, message: str) -> None:
         self.faults.append((self._line, message))

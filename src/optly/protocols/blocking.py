@@ -120,9 +120,13 @@ class Storage(Protocol):
     returned, what it wrote survives a crash of the process and of the machine.
     """
 
-    def find(self, idkeys: Sequence[bytes]) -> values.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> values.Found:
         """
         Look up idkeys: the contacts that hold or held them, with their heads, and the suppressions for them.
+
+        Args:
+            stops: Further idkeys under which there can be suppressions alone, such as those of domains. Holders are not
+                looked up by them.
 
         Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
@@ -281,13 +285,14 @@ class Storage(Protocol):
         Args:
             key: Up to 64 bytes.
             most: From this count on nothing is written, and a number above it is returned: what goes on beyond a limit
-                must not fill the store. With 0, nothing is counted. None for no limit. Callers at once may write
-                somewhat more.
+                must not fill the store. With 0, nothing is counted. None for no limit. Of callers at once, no more
+                count than one after another.
         """
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
         """
-        Remove expired codes and counters, and return how many there were.
+        Remove up to *limit* expired codes and as many counters, and return how many were removed: fewer than *limit*
+        once there are no more. Nobody else waits for longer than that takes.
         """
 
     # ---- keys

@@ -125,6 +125,8 @@ class Suppression:
     Attributes:
         scope: ``channel/purpose``, with ``*`` for all of either.
         at: When the latest stop with this scope occurred.
+        mark: 8 random bytes that name a stop that was recorded as it was made; empty for those recorded later, of which
+            there is the latest alone.
         mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
@@ -132,6 +134,7 @@ class Suppression:
     scope: str
     at: datetime
     key_version: str
+    mark: bytes = b""
     mac: bytes = attrs.field(default=b"", repr=False)
 
 
@@ -330,7 +333,7 @@ class Commit:
         release: Idkeys to remove from the contact.
         identifiers: Idkeys to add. One the contact already has is moved to the line given here.
         references: References to add. One that another contact has is a conflict.
-        suppressions: Stops to add, by idkey and scope; where there is one already, the later of the two is kept.
+        suppressions: Stops to add, by idkey, scope and mark; where there is one already, the later of the two is kept.
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.

@@ -56,6 +56,7 @@ HELD_FOR = timedelta(days=30)
 READING_TIME = timedelta(seconds=3)
 
 _TICK = timedelta(microseconds=1)
+_PLAIN: Final = Manner()
 
 
 def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standing:
@@ -387,7 +388,7 @@ def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Stan
 
 
 def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> Standing:
-    manner = Manner() if event.manner is None else event.manner
+    manner = _PLAIN if event.manner is None else event.manner
     by_person = (
         event.actor is Actor.PERSON
         and event.grade in (Grade.A, Grade.B)
@@ -403,6 +404,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
         "defects": event.defects,
+        "after": event.after,
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
     if event.defects:
@@ -410,16 +412,17 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
             standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
         )
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
-    touched = _scopes(event, seq) if own else ()
+    scopes = _scopes(event, seq)
     # Whatever it counts for, it has been confirmed.
-    standing = attrs.evolve(standing, held=_held_elsewhere(standing.held, event.code, _scopes(event, seq)))
+    held = _held_elsewhere(standing.held, event.code, scopes)
+    reached = _reached(event)
     return attrs.evolve(
         standing,
         **_recorded(standing, event, seq),
-        failures=_without_failures(standing.failures, _reached(event)),
-        refusals=_without_failures(standing.refusals, _reached(event)),
+        failures=_without_failures(standing.failures, reached),
+        refusals=_without_failures(standing.refusals, reached),
         consents=_merge_consents(standing.consents, given),
-        **_settled(standing, event.question, touched, event.recorded_at),
+        **_settled(standing, event.question, scopes if own else (), event.recorded_at, held=held),
     )
 
 
@@ -613,7 +616,7 @@ def stops_of(event: Event, seq: int) -> tuple[StandingStop, ...]:
     """
     Return what *event* stops.
     """
-    stop = partial(StandingStop, at=_given_at(event), seq=seq)
+    stop = partial(StandingStop, at=_given_at(event), seq=seq, told=not made_now(event))
     match event:
         case events.ConsentRefused():
             return _scopes(event, seq)
@@ -647,7 +650,7 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": _given_at(event), "objection": False, "seq": seq}
+    facts = {"at": _given_at(event), "objection": False, "seq": seq, "told": not made_now(event)}
     return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
 
 
@@ -670,6 +673,8 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     An old letter still has its stop link, and a report on it may arrive days after the address was corrected.
     """
     removed = {line.number: line for line in standing.lines if line.removed}
+    if not removed:
+        return ()
     return tuple(
         attrs.evolve(stop, line=line.number)
         for stop in stops
@@ -679,13 +684,23 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     )
 
 
-def _settled(standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime) -> dict[str, Any]:
+def _settled(
+    standing: Standing,
+    answered: str | None,
+    touched: Sequence[StandingStop],
+    at: datetime,
+    *,
+    held: Sequence[HeldAnswer] | None = None,
+) -> dict[str, Any]:
     """
     Return the changes to what was still undecided, now that *touched* is decided.
+
+    Args:
+        held: The answers that are still held, if not those of the standing.
     """
     return {
         "questions": _close(standing.questions, answered, touched, at),
-        "held": _still_held(standing.held, touched),
+        "held": _still_held(standing.held if held is None else held, touched),
     }
 
 
@@ -727,7 +742,8 @@ def _held_elsewhere(held: Sequence[HeldAnswer], code: str, said: Sequence[Standi
 
 def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingConsent]) -> tuple[StandingConsent, ...]:
     """
-    Return the latest of the consents that differ in nothing but their time, wording and number.
+    Return the latest of the consents that differ in nothing but their time, wording and number. Of two with one time it
+    is the first, unless the other knows of more that was stopped before.
     """
 
     def key(consent: StandingConsent) -> tuple[object, ...]:
@@ -744,7 +760,11 @@ def _merge_consents(consents: Sequence[StandingConsent], new: Iterable[StandingC
     latest = {key(consent): consent for consent in consents}
     for consent in new:
         known = latest.get(key(consent))
-        if known is None or known.at < consent.at:
+        if (
+            known is None
+            or known.at < consent.at
+            or (known.at == consent.at and not {*consent.after} <= {*known.after})
+        ):
             latest[key(consent)] = consent
     return tuple(latest.values())
 
@@ -799,6 +819,13 @@ def _given_at(event: Happened) -> datetime:
     If the clock that timed a yes were ahead, a stop made straight after it would seem to come before it.
     """
     return min(event.occurred_at, event.recorded_at)
+
+
+def made_now(event: Happened) -> bool:
+    """
+    Whether an event was recorded as it happened, so that the order in which it was recorded says what came first.
+    """
+    return event.recorded_at - event.occurred_at <= MOMENTS
 
 
 # ---- decide
@@ -917,6 +944,9 @@ def _present(command: Command, standing: Standing, clock: datetime) -> datetime:
     stop wins.
     """
     now = standing.latest(clock)
+    if isinstance(command, commands.Stop) and standing.anonymous and clock < now:
+        # Another holder may have agreed since the stop that is at this very instant: this is one more.
+        return now + _TICK
     if not isinstance(command, _ANSWERING):
         return now
     return max([now, *(stop.until + _TICK for stop in standing.stops if stop.at != clock)])
@@ -935,7 +965,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
         # A provider whose clock is ahead must not have its reports refused.
         at = min(at, now)
-    if not has_happened(at, now):
+    if not has_happened(at, standing.latest(now)):
         raise errors.UsageError("the time given is in the future: record an event once it has happened")
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
         isinstance(command, commands.RecordDelivery) and command.status.stops
@@ -1135,7 +1165,24 @@ def _answer(
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
                 by_person = _common(now, Actor.PERSON, grade)
                 happened.append(kind(**by_person, **through, choices=graded, personal=kept))
-    return tuple(happened)
+    return tuple(_after_stops(event, standing) for event in happened)
+
+
+def _after_stops(event: Event, standing: Standing) -> Event:
+    """
+    Return *event*, if it is a yes, with the stops in other records that were known when it was recorded.
+    """
+    if not isinstance(event, events.ConsentGiven):
+        return event
+    known = dict.fromkeys(
+        stop.mark
+        for stop in standing.stops
+        for choice in event.choices
+        if stop.seq is None
+        and stop.mark
+        and stop.covers(choice.channel, choice.purpose, choice.line, (stop.organisation or "",))
+    )
+    return attrs.evolve(event, after=tuple(known)) if known else event
 
 
 def _answer_question(command: commands.AnswerQuestion, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1328,7 +1375,8 @@ def _record_consent(command: commands.RecordConsent, standing: Standing, now: da
     parts = [part for read in _by_reading(command, given) for part in _beside_stops(read, standing, now)]
     # The documents go with what counts.
     parts.sort(key=lambda part: bool(part.defects))
-    return _with_evidence(parts, command, standing.version + 1)
+    happened = _with_evidence(parts, command, standing.version + 1)
+    return tuple(_after_stops(event, standing) for event in happened)
 
 
 def _require_consent(command: commands.RecordConsent, given: events.ConsentGiven) -> None:
@@ -1427,7 +1475,8 @@ def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Ev
         **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
-    return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
+    repeated = standing.stops and all(_stands(stop, standing) for stop in stops_of(event, seq))
+    return () if repeated else (event,)
 
 
 _Stopped: TypeAlias = events.ObjectionRaised | events.ConsentWithdrawn | events.MarkedDeceased | events.MarkedGoneAway

@@ -695,6 +695,8 @@ class ConsentGiven(Happened):
         reading: What was found in the words when it was recorded; None for an answer to one of our own questions.
         stopped_before: Whether the person had stopped this, and someone else reported the yes. It is kept as evidence
             and lifts nothing.
+        after: The marks of the stops in other records that were known when this was recorded: those of an address, of a
+            domain, of another holder. One that is not among them was recorded later, whatever its clock says.
     """
 
     choices: tuple[Choice, ...]
@@ -707,6 +709,7 @@ class ConsentGiven(Happened):
     elsewhere: bool = False
     reading: Reading | None = None
     stopped_before: bool = False
+    after: tuple[str, ...] = ()
 
     @property
     def told_defects(self) -> tuple[Defect, ...]:

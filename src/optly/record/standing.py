@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 import attrs
 
@@ -62,6 +63,7 @@ class StandingConsent:
         organisations: Keys of the organisations it was given to, where that is not only the one that keeps this record.
         collected_by: Who collected it, if it was someone else; empty otherwise.
         defects: Why it is not a consent. Empty for every consent in `Standing.consents`.
+        after: The marks of the stops in other records that were known when it was recorded.
     """
 
     channel: Channel
@@ -76,12 +78,20 @@ class StandingConsent:
     collected_by: str = ""
     defects: tuple[Defect, ...] = ()
     by_person: bool = False
+    after: tuple[str, ...] = ()
 
     def runs(self, at: datetime) -> bool:
         """
         Whether it had been given and had not expired at that instant. `expires_at` is inclusive.
         """
         return self.at <= at and (self.expires_at is None or at <= self.expires_at)
+
+    def follows(self, stop: StandingStop) -> bool:
+        """
+        Whether this yes came after a stop. A stop in another record that was made as it was recorded has to have been
+        known: no time tells which of two records came first.
+        """
+        return self.at > stop.until and (stop.seq is not None or not stop.mark or stop.mark in self.after)
 
 
 # An objection moves with the person, and a gone-away mark does not; and after these nobody is written to about a stop.
@@ -103,6 +113,8 @@ class StandingStop:
         through: How it reached us, or what kind of stop it is; None for neither.
         link: The kind of the link it came through, or None.
         code: The mark of that link; empty if it has none.
+        told: Whether it was recorded later than it was made, and has the time that was told.
+        mark: Names a stop in another record that was made as it was recorded; empty for any other.
         first: Number of the event that stopped this first, if the same button was pressed again within an hour and the
             person agreed to nothing in between; None if this is the first.
         since: When that was; None if this is the first.
@@ -119,6 +131,8 @@ class StandingStop:
     through: Through | None = None
     link: LinkKind | None = None
     code: str = ""
+    told: bool = False
+    mark: str = ""
     first: int | None = None
     since: datetime | None = None
 
@@ -165,9 +179,9 @@ class StandingStop:
     @property
     def name(self) -> tuple[object, ...]:
         """
-        What tells it from the others: of each name the latest counts.
+        What tells it from the others: of each name the latest counts. What other records hold is each by itself.
         """
-        return self.scope, self.objection, self.kept_as
+        return self.scope, self.objection, self.kept_as, None if self.seq is not None else self.mark
 
     def covers(
         self, channel: Channel | None, purpose: str | None, line: int | None, parties: Collection[str] = ()
@@ -466,6 +480,13 @@ class Standing:
         """
         return tuple(line.number for line in self.lines if not line.removed)
 
+    def is_only_line(self, number: int) -> bool:
+        """
+        Return whether there has never been another line of the kind of the one with that number.
+        """
+        kinds = [line.kind for line in self.lines]
+        return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
+
     def reached(self, line: int | None) -> frozenset[int]:
         """
         Return the lines that someone who reads a line has shown to be theirs: itself, and those that were added or
@@ -566,7 +587,7 @@ class Standing:
             and consent.line == line
             and consent.runs(at)
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
-            and all(stop.until < consent.at for stop in covering)
+            and not (covering and any(not consent.follows(stop) for stop in covering))
         ]
         if len(running) > 1:
             running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
@@ -624,9 +645,13 @@ class Standing:
         latest = self.stop(channel, purpose, line, at)
         if latest is None or not latest.repeats(seq):
             return False
-        # A suppression tied to the address alone, of the same instant, is the mark this very event left there.
-        others = [stop for stop in self._covering(channel, purpose, line) if stop.seq not in (latest.seq, None)]
-        return all(stop.at < (latest.since or latest.at) for stop in others)
+        covering = self._covering(channel, purpose, line)
+        others = [stop for stop in covering if stop.seq is not None and stop.seq != latest.seq]
+        if any(stop.at >= (latest.since or latest.at) for stop in others):
+            return False
+        # What other records stop is ordered by no time: it must have been lifted.
+        elsewhere = [stop for stop in covering if stop.seq is None]
+        return self._unlifted(elsewhere, channel, purpose, line, at) is None
 
     def first_press(self, seq: int) -> int:
         """
@@ -666,7 +691,7 @@ def _lifts(consent: StandingConsent, stop: StandingStop) -> bool:
     """
     Whether a later yes of the person's own is given to the organisation that the stop was made to.
     """
-    if consent.at <= stop.until:
+    if not consent.follows(stop):
         return False
     if stop.organisation is None:
         return consent.own
@@ -741,7 +766,9 @@ class SharedStanding(Standing):
     ) -> StandingStop | None:
         for other in self.others:
             if other.line == line and not other.standing.anonymous:
-                stop = other.standing.objection(channel, purpose, other.number, at, parties=parties)
+                # A yes that lifts it may have been timed by a clock that is ahead.
+                then = other.standing.latest(at)
+                stop = other.standing.objection(channel, purpose, other.number, then, parties=parties)
                 if stop is not None:
                     return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
         return None
@@ -754,7 +781,7 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
     if not others:
         return standing
     standing = standing.with_stops(
-        attrs.evolve(stop, line=other.line, seq=None, holder=other.contact)
+        attrs.evolve(stop, line=other.line, seq=None, holder=other.contact, mark=_mark(other, stop))
         for other in others
         if other.standing.anonymous
         for stop in other.standing.stops
@@ -762,6 +789,13 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
     )
     fields = {field.name: getattr(standing, field.name) for field in attrs.fields(Standing)}
     return SharedStanding(**fields, others=tuple(others))
+
+
+def _mark(holder: CoHolder, stop: StandingStop) -> str:
+    """
+    Return what names a stop in the record of another holder, if it was made as it was recorded.
+    """
+    return "" if stop.told else sha256(f"{holder.contact} {stop.seq}".encode()).hexdigest()[:16]
 
 
 def restorable(before: Standing, standing: Standing, stop: int, at: datetime) -> tuple[Choice, ...]:
@@ -801,7 +835,8 @@ def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> t
     """
     latest = {stop.name: stop for stop in stops}
     for stop in new:
-        known = latest.get(stop.name)
+        name = stop.name
+        known = latest.get(name)
         if known is None or known.at < stop.at:
-            latest[stop.name] = stop
+            latest[name] = stop
     return tuple(latest.values())

@@ -108,6 +108,8 @@ def build(
     layout = Layout(column=column, date_column=date_column, delimiter=delimiter, listed_on=listed_on, as_of=as_of)
     if as_of > datetime.now(UTC).date() + timedelta(days=1):  # it is tomorrow already somewhere
         raise ConfigurationError("the date of the copy is in the future: it would never be too old")
+    if flaw_limit < 0:
+        raise ConfigurationError("flaw_limit must be at least 0")
     if not target.parent.is_dir():
         raise ConfigurationError("the folder for the register file does not exist")
     report = progress or _ignore

@@ -137,6 +137,7 @@ suppressions = _table(
     Column("scope", _code(96), primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mark", _binary(8), primary_key=True),
     Column("mac", _mac(), nullable=False),
 )
 

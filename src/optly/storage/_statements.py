@@ -9,6 +9,7 @@ Statements about a contact bind its `subject_id`, those about an address its `id
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import attrs
@@ -36,10 +37,11 @@ from optly.protocols import MessageState, RowKind
 from optly.storage import _schema as t
 
 MOST_KEYS: Final = 512
+_FEW: Final = 8
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expire_codes", "expire_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *(f"all_{kind}" for kind in RowKind),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
@@ -204,8 +206,19 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "live_counter": select(t.counters.c.number).where(
         _is(t.counters.c.code_key, "key"), t.counters.c.until >= bindparam("now")
     ),
-    "expire_codes": delete(t.codes).where(t.codes.c.expires_at < bindparam("now")),
-    "expire_counters": delete(t.counters).where(t.counters.c.until < bindparam("now")),
+    "expired_codes": select(t.codes.c.code_key)
+    .where(t.codes.c.expires_at < bindparam("now"))
+    .order_by(t.codes.c.expires_at)
+    .limit(bindparam("most")),
+    "expired_counters": select(t.counters.c.code_key)
+    .where(t.counters.c.until < bindparam("now"))
+    .order_by(t.counters.c.until)
+    .limit(bindparam("most")),
+    # One that was renewed since it was found stays.
+    "expire_code": delete(t.codes).where(_is(t.codes.c.code_key, "key"), t.codes.c.expires_at < bindparam("now")),
+    "expire_counter": delete(t.counters).where(
+        _is(t.counters.c.code_key, "key"), t.counters.c.until < bindparam("now")
+    ),
     # ---- an organisation's own
     "subjects": select(t.heads.c.subject_id)
     .where(_is(t.heads.c.organisation, "of"), t.heads.c.subject_id > bindparam("after"))
@@ -238,8 +251,12 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
 }
 
 
-def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
-    return column.in_([bindparam(f"key_{n}") for n in range(count)])
+def _any_of(column: ColumnElement[Any], count: int, of: int = 0) -> ColumnElement[bool]:
+    """
+    Args:
+        of: The number of the list that the values come from.
+    """
+    return column.in_([bindparam(f"key_{of}_{n}") for n in range(count)])
 
 
 _identifier = (
@@ -256,6 +273,7 @@ _suppression = (
     t.suppressions.c.mac,
     t.suppressions.c.scope,
     t.suppressions.c.at,
+    t.suppressions.c.mark,
 )
 _head = (
     t.heads.c.organisation,
@@ -269,20 +287,30 @@ _head = (
 )
 
 
-def _found(count: int, *, joined: bool) -> ClauseElement:
+def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     """
     Return one statement for all there is about idkeys: a row for each holder, with the head, and for each suppression.
 
     Args:
+        held, suppressed: How many idkeys holders are looked up by, and how many suppressions.
         joined: Whether holders come with their heads. A database that is spread over servers cannot join the two.
     """
     of_holder, none = (_head if joined else ()), null()
-    holders = select(*_identifier, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
+    holders = select(*_identifier, none, none, none, *of_holder)
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
     idkey, key_version, mac, *of_suppression = _suppression
     suppressions = select(idkey, key_version, mac, none, none, *of_suppression, *[none for _ in of_holder])
-    return union_all(holders, suppressions.where(_any_of(t.suppressions.c.idkey, count)))
+    # For a list, SQLite builds a table first, which takes longer than to look up each of a few.
+    conditions = (
+        [_any_of(t.suppressions.c.idkey, suppressed, 1)]
+        if suppressed > _FEW
+        else [_is(t.suppressions.c.idkey, f"key_1_{n}") for n in range(suppressed)]
+    )
+    return union_all(
+        *([holders.where(_any_of(t.identifiers.c.idkey, held))] if held else []),
+        *[suppressions.where(condition) for condition in conditions],
+    )
 
 
 _LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
@@ -294,17 +322,18 @@ _LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
 }
 
 
-def _past(table: Table) -> ColumnElement[bool]:
+def _past(columns: Sequence[ColumnElement[Any]], nth: int = 0) -> ColumnElement[bool]:
     """
-    Return the condition that a row comes after the one with the key `after_0`, `after_1`.
+    Return the condition that a row comes after the one with the key `after_0`, `after_1` and so on.
     """
-    first, *second = table.primary_key.columns
-    later: ColumnElement[bool] = first > bindparam("after_0")
-    return or_(later, and_(_is(first, "after_0"), second[0] > bindparam("after_1"))) if second else later
+    first, *rest = columns
+    later: ColumnElement[bool] = first > bindparam(f"after_{nth}")
+    return or_(later, and_(_is(first, f"after_{nth}"), _past(rest, nth + 1))) if rest else later
 
 
 def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
-    page = select(*columns).where(_past(table)).order_by(*table.primary_key.columns).limit(bindparam("most"))
+    key = list(table.primary_key.columns)
+    page = select(*columns).where(_past(key)).order_by(*key).limit(bindparam("most"))
     if table is not t.outbox:
         return page
     return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
@@ -325,7 +354,7 @@ ROWS: Final[Mapping[str, ClauseElement]] = {
     **{f"renew_{name}": _renew(table) for name, table in RENEWED.items()},
 }
 
-LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
+LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
@@ -333,8 +362,8 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "personal": lambda count: select(
         t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
     ).where(_any_of(t.personal.c.subject_id, count)),
-    "found": lambda count: _found(count, joined=True),
-    "found_apart": lambda count: _found(count, joined=False),
+    "found": lambda held, suppressed: _found(held, suppressed, joined=True),
+    "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
     "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),
     "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
         _any_of(t.wordings.c.digest, count)
@@ -407,13 +436,17 @@ class Compiled:
         return values if self.order is None else [values[name] for name in self.order]
 
 
+def _power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()
+
+
 class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
         self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
         self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
-        self._lookups: dict[tuple[str, int], Compiled] = {}
+        self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:
         compiled: Any = statement.compile(dialect=self._dialect)
@@ -423,18 +456,20 @@ class Statements:
     def __getitem__(self, name: str) -> Compiled:
         return self._fixed[name]
 
-    def lookup(self, name: str, keys: Sequence[Any]) -> tuple[str, Any]:
+    def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:
         """
-        Return the statement that looks up *keys*, of which there are at most `MOST_KEYS`, and its values.
+        Return the statement that looks up the keys of some lists, each of at most `MOST_KEYS`, and its values.
 
-        The number of keys is rounded up to a power of two, so that there are few statements to compile and, on the
+        The number of many keys is rounded up to a power of two, so that there are few statements to compile and, on the
         server, to plan; the last key is repeated to fill the gap.
         """
-        count = 1 << (len(keys) - 1).bit_length()
-        compiled = self._lookups.get((name, count))
+        counts = tuple(map(len, lists))
+        if max(counts) > _FEW:
+            lists = [[*keys, *[keys[-1]] * (_power_of_two(len(keys)) - len(keys))] if keys else keys for keys in lists]
+            counts = tuple(map(len, lists))
+        compiled = self._lookups.get((name, counts))
         if compiled is None:
-            compiled = self._lookups[name, count] = self._compile(LOOKUPS[name](count))
-        padded = [*keys, *[keys[-1]] * (count - len(keys))]
+            compiled = self._lookups[name, counts] = self._compile(LOOKUPS[name](*counts))
         if compiled.order is None:
-            return compiled.sql, {f"key_{n}": key for n, key in enumerate(padded)}
-        return compiled.sql, padded * (len(compiled.order) // count)
+            return compiled.sql, {f"key_{of}_{n}": key for of, keys in enumerate(lists) for n, key in enumerate(keys)}
+        return compiled.sql, [*chain.from_iterable(lists)]

@@ -34,7 +34,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "take_code": tuple[bytes, datetime],
     "revoke_codes": tuple[bytes],
     "count": tuple[bytes, datetime, datetime, int],
-    "expire": tuple[datetime],
+    "expire": tuple[datetime, int],
     "renew": tuple[list[Renewal]],
     "add_key_version": tuple[str, str, list[Suppression]],
     "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],

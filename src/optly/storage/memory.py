@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from heapq import nsmallest
+from itertools import islice
 from operator import attrgetter
 from threading import Lock
 from typing import Any, assert_never
@@ -151,20 +153,21 @@ class MemoryStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
         holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
         heads: dict[bytes, protocols.Head] = {}
         with self._reading:
-            for idkey in dict.fromkeys(idkeys):
+            for idkey in idkeys:
                 if found := self._state.holders.get(idkey):
                     rows = [*found.values()]
                     holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
                     for row in rows:
                         if contact := self._state.contacts.get(row.subject):
                             heads[row.subject] = contact.head()
-                if stops := self._state.suppressions.get(idkey):
-                    suppressions += stops.values()
+            for idkey in dict.fromkeys([*idkeys, *stops]) if self._state.suppressions else ():
+                if rows_of := self._state.suppressions.get(idkey):
+                    suppressions += rows_of.values()
         return protocols.Found(holders, suppressions, heads)
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
@@ -344,28 +347,27 @@ class MemoryStorage:
             return count
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
-        if most is not None:
-            with self._reading:
-                number, ends = self._state.counters.get(key, (0, now))
-            if (known := number if now <= ends else 0) >= most:
-                return known + by
         with self._changing:
             number, ends = self._state.counters.get(key, (0, until))
-            number, ends = (by, until) if ends < now else (number + by, ends)
+            if ends < now:
+                number, ends = 0, until
+            number += by
+            if most is not None and number - by >= most:
+                return number
             self._state.counters[key] = (number, ends)
             self._changed("count", key, now, until, by)
             return number
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
         with self._changing:
-            codes = [key for key, code in self._state.codes.items() if _live(code, now) is None]
-            counters = [key for key, (_, ends) in self._state.counters.items() if ends < now]
+            codes = [*islice((key for key, code in self._state.codes.items() if _live(code, now) is None), limit)]
+            counters = [*islice((key for key, (_, ends) in self._state.counters.items() if ends < now), limit)]
             for key in codes:
                 del self._state.codes[key]
             for key in counters:
                 del self._state.counters[key]
             if codes or counters:
-                self._changed("expire", now)
+                self._changed("expire", now, limit)
             return len(codes) + len(counters)
 
     # ---- keys
@@ -558,11 +560,16 @@ def _write(state: State, commit: protocols.Commit) -> None:
             state.complaints[name] = attrs.evolve(known, open=False, reply=b"", mac=closed.mac)
 
 
+def _suppression_name(scope: str, mark: bytes) -> str:
+    return f"{scope} {mark.hex()}"
+
+
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
     for stop in suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
-        if stop.scope not in scopes or scopes[stop.scope].at < stop.at:
-            scopes[stop.scope] = stop
+        name = _suppression_name(stop.scope, stop.mark)
+        if name not in scopes or scopes[name].at < stop.at:
+            scopes[name] = stop
 
 
 def _rows_of(state: State, kind: protocols.RowKind) -> Iterator[protocols.Row]:
@@ -608,7 +615,7 @@ def _renew(state: State, renewal: protocols.Renewal) -> bool:
         case "identifiers":
             table, place = state.holders.get(first, {}), second[0]
         case "suppressions":
-            table, place = state.suppressions.get(first, {}), second[0].decode()
+            table, place = state.suppressions.get(first, {}), _suppression_name(second[0].decode(), second[1])
         case "references":
             table, place = state.references, first
         case "codes":
@@ -630,12 +637,10 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
-    message = attrs.evolve(queued.message, attempts=settlement.attempts, tries=settlement.tries)
+    settled = partial(attrs.evolve, queued.message, attempts=settlement.attempts, tries=settlement.tries)
     if settlement.state is protocols.MessageState.QUEUED:
-        message = attrs.evolve(message, due_at=settlement.due_at or message.due_at)
-        state.outbox[name] = Queued(queued.organisation, message)
+        state.outbox[name] = Queued(queued.organisation, settled(due_at=settlement.due_at or queued.message.due_at))
     elif settlement.state is protocols.MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
+        state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        message = attrs.evolve(message, body=b"")
-        state.settled[name] = Queued(queued.organisation, message, settlement.state)
+        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)

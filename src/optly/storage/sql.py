@@ -72,15 +72,17 @@ class SQLStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
+        every = list(dict.fromkeys([*idkeys, *stops]))
+
         def work(session: Session) -> protocols.Found:
             holders: dict[bytes, list[protocols.Identifier]] = {}
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, mac, subject, line, scope, at, *head in session.lookup(name, idkeys):
+            for idkey, key, mac, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
                 if subject is None:
-                    suppressions.append(_suppression(idkey, key, mac, scope, at))
+                    suppressions.append(_suppression(idkey, key, mac, scope, at, mark))
                     continue
                 identifier = _identifier(idkey, key, mac, subject, line)
                 holders.setdefault(idkey, []).append(identifier)
@@ -232,20 +234,33 @@ class SQLStorage:
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         if most is not None:
+            # What is refused, which may be most of it, writes and locks nothing.
             counted = self._database.read(lambda session: session.rows("live_counter", key=key, now=to_micros(now)))
             if (known := _first(counted) or 0) >= most:
                 return int(known) + by
 
         def work(session: Session) -> int:
-            session.change("count", code_key=key, number=by, until=to_micros(until), now=to_micros(now))
+            times = {"until": to_micros(until), "now": to_micros(now)}
+            if most is not None:
+                # Locks the row, so that nobody else counts between the look and the change.
+                session.change("count", code_key=key, number=0, **times)
+                if (known := int(_first(session.rows("counter", key=key)))) >= most:
+                    return known + by
+            session.change("count", code_key=key, number=by, **times)
             number: int = _first(session.rows("counter", key=key))
             return number
 
         return self._database.write(work)
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, now: datetime, limit: int) -> int:
+        at = to_micros(now)
+
         def work(session: Session) -> int:
-            return sum(session.change(name, now=to_micros(now)) for name in ("expire_codes", "expire_counters"))
+            removed = 0
+            for found, removal in (("expired_codes", "expire_code"), ("expired_counters", "expire_counter")):
+                keys = sorted(key for (key,) in session.rows(found, now=at, most=limit))
+                removed += session.change_each(removal, [{"key": key, "now": at} for key in keys])
+            return removed
 
         return self._database.write(work)
 
@@ -485,8 +500,8 @@ def _identifier(idkey: bytes, key: str, mac: bytes, subject: bytes, line: int) -
     return protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key, mac=mac)
 
 
-def _suppression(idkey: bytes, key: str, mac: bytes, scope: str, at: int) -> protocols.Suppression:
-    return protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mac=mac)
+def _suppression(idkey: bytes, key: str, mac: bytes, scope: str, at: int, mark: bytes) -> protocols.Suppression:
+    return protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark, mac=mac)
 
 
 def _reference(idkey: bytes, subject: bytes, key: str, mac: bytes) -> protocols.Reference:
@@ -497,12 +512,12 @@ def _reference(idkey: bytes, subject: bytes, key: str, mac: bytes) -> protocols.
 _ROWS: Final[Mapping[protocols.RowKind, tuple[Callable[..., protocols.Row], Callable[[Any], Sequence[Any]]]]] = {
     protocols.RowKind.IDENTIFIERS: (_identifier, attrgetter("idkey", "subject")),
     protocols.RowKind.REFERENCES: (_reference, lambda row: (row.idkey,)),
-    protocols.RowKind.SUPPRESSIONS: (_suppression, attrgetter("idkey", "scope")),
+    protocols.RowKind.SUPPRESSIONS: (_suppression, attrgetter("idkey", "scope", "mark")),
     protocols.RowKind.CODES: (_stored_code, lambda row: (row.key,)),
     protocols.RowKind.MESSAGES: (_message, attrgetter("subject", "message")),
 }
 _BEFORE_ALL_KEYS: Final[Mapping[protocols.RowKind, Sequence[Any]]] = {
-    kind: (b"", "") if kind is protocols.RowKind.SUPPRESSIONS else (b"", b"") for kind in protocols.RowKind
+    kind: (b"", "", b"") if kind is protocols.RowKind.SUPPRESSIONS else (b"", b"") for kind in protocols.RowKind
 }
 
 
@@ -668,6 +683,7 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
                 "scope": stop.scope,
                 "at": to_micros(stop.at),
                 "key_version": stop.key_version,
+                "mark": stop.mark,
                 "mac": stop.mac,
             }
             for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))

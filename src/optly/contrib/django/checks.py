@@ -3,7 +3,7 @@
 The system checks of the setting ``OPTLY``.
 
 ==============  ================================================================================================
-``optly.E001``  The setting cannot work.
+``optly.E001``  The setting cannot work. With ``--database``, neither can a template of the site.
 ``optly.E003``  The pages are not mounted where links lead.
 ``optly.E004``  A key is too short.
 ``optly.E005``  A key is Django's own.
@@ -13,7 +13,6 @@ The system checks of the setting ``OPTLY``.
 ``optly.W002``  It is undecided what happens to emails that do not say whether they are marketing.
 ``optly.W003``  Emails are not screened, although the settings for that exist.
 ``optly.W004``  The data is in Django's own SQLite file.
-``optly.W005``  One of the site's templates breaks a rule of the pages. Checked only with ``--database``.
 ==============  ================================================================================================
 """
 
@@ -28,7 +27,7 @@ from django.conf import settings as site
 from django.core import checks
 from django.urls import Resolver404, resolve
 
-from optly.contrib.django import _settings, get_manager, get_portal
+from optly.contrib.django import _settings, get_manager
 from optly.contrib.django._mailers import GATE, is_gated, problem_with
 from optly.contrib.django._settings import Facts, Settings
 from optly.contrib.django.views import pages
@@ -68,18 +67,13 @@ def check_store(databases: Sequence[str] | None = None, **_: Any) -> list[Any]:
     try:
         manager = get_manager()
         manager.backlog()
+    except ConfigurationError as error:  # what only shows when it is made, such as a fault in a template
+        return [checks.Error(str(error), id="optly.E001")]
     except OptlyError as error:
         return [checks.Error(f"the database cannot be used: {error}", id="optly.E006")]
-    found = [
-        checks.Warning(
-            f"the template {finding.template} breaks a rule of the pages, so ours is shown: {finding.message}",
-            id="optly.W005",
-        )
-        for finding in get_portal().check_templates()
-    ]
     if settings.facts is not None:
-        return found
-    return [*found, *_facts(Facts(base_url=manager.pages.base_url, backends=len(manager.backends)))]
+        return []
+    return [*_facts(Facts(base_url=manager.pages.base_url, backends=len(manager.backends)))]
 
 
 def _facts(facts: Facts) -> Iterator[Any]:

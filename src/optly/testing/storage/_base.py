@@ -130,8 +130,8 @@ def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | Non
     return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at, mac=os.urandom(20))
 
 
-def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers") -> Suppression:
-    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1", mac=mac(idkey, scope, at))
+def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers", mark: bytes = b"") -> Suppression:
+    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1", mark=mark, mac=mac(idkey, scope, at, mark))
 
 
 def claim_of(message: OutboxMessage, *codes: StoredCode) -> Claim:

@@ -103,13 +103,29 @@ class CodesContract(Contract):
         Codes and counters whose last instant has passed, and no others.
         """
         long_ago = datetime(1999, 12, 31, tzinfo=UTC)
-        storage.expire(long_ago + timedelta(days=1))
+        while storage.expire(long_ago + timedelta(days=1), 1000):
+            pass
         codes = [code(ada.subject, expires_at=at) for at in (long_ago - TICK, long_ago, None)]
         storage.put_codes(codes)
         counters = [key(), key()]
         storage.count(counters[0], long_ago, long_ago - TICK)
         storage.count(counters[1], long_ago, long_ago)
-        assert storage.expire(long_ago) == 2
-        assert storage.expire(long_ago) == 0
+        assert storage.expire(long_ago, 10) == 2
+        assert storage.expire(long_ago, 10) == 0
         assert [storage.code(row.key, long_ago - TICK) for row in codes] == [None, *codes[1:]]
         assert [storage.count(name, long_ago, long_ago) for name in counters] == [1, 2]
+
+    def test_what_has_expired_is_cleared_away_in_small_steps(self, storage: Storage, ada: Contact) -> None:
+        """
+        No more at once than is said, of codes and of counters; then the rest, until nothing is left.
+        """
+        long_ago = datetime(1999, 12, 31, tzinfo=UTC)
+        while storage.expire(long_ago + timedelta(days=1), 1000):
+            pass
+        storage.put_codes([code(ada.subject, expires_at=long_ago) for _ in range(5)])
+        for _ in range(3):
+            storage.count(key(), long_ago, long_ago)
+        kept = code(ada.subject, expires_at=long_ago + TICK)
+        storage.put_codes([kept])
+        assert [2 + 2, 2 + 1, 1, 0] == [storage.expire(long_ago + TICK, 2) for _ in range(4)]
+        assert storage.code(kept.key, long_ago + TICK) == kept

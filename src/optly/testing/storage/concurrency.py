@@ -109,6 +109,19 @@ class ConcurrencyContract(Contract):
 
         assert list(range(1, 31)) == sorted(number for numbers in base.at_once(6, count) for number in numbers)
 
+    def test_of_those_that_count_at_once_none_goes_beyond_the_most(self, storage: Storage) -> None:
+        """
+        As many are counted as there may be, each with its own number, and the others get one above it.
+        """
+        for most in (1, 3):
+            for by in (1, 2):
+                name = base.key()
+                counted = base.at_once(6, lambda _: storage.count(name, base.NOW, base.NOW, by, most=most))  # noqa: B023
+                numbers = sorted(counted)
+                within = [by * n for n in range(1, 7) if by * (n - 1) < most]
+                assert numbers == within + [within[-1] + by] * (6 - len(within))
+                assert storage.count(name, base.NOW, base.NOW, 0) == within[-1]
+
     def test_of_those_that_seal_at_once_one_does(self, storage: Storage, ada: Contact) -> None:
         """
         From the first leaf on.

@@ -73,7 +73,7 @@ class MacsContract(Contract):
             "heads": ((ada.subject,), before.mac),
             "identifiers": ((idkey, ada.subject), ada.identifier(idkey).mac),
             "references": ((idkey,), ada.reference(idkey).mac),
-            "suppressions": ((idkey, stop.scope.encode()), stop.mac),
+            "suppressions": ((idkey, stop.scope.encode(), stop.mark), stop.mac),
             "outbox": ((ada.subject, message.message), message.mac),
             "codes": ((code.key,), code.mac),
             "complaints": ((organisation.encode(), b"AAAAA2"), listed.mac),
