@@ -64,7 +64,7 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "take_code": {**_ANYHOW, "delete": REVOKED, "0": REVOKED, "1": REVOKED},
     "revoke_codes": {**_ANYHOW, "delete": REVOKED, "0": REVOKED},
     "count": {**_ANYHOW, "delete": LIMITS, **dict.fromkeys("0123", LIMITS)},
-    "expire": {**_ANYHOW, "delete": REVOKED, "0": REVOKED},
+    "expire": {**_ANYHOW, "delete": REVOKED, "0": REVOKED, "1": REVOKED},
     "renew": {**_ANYHOW, **dict.fromkeys(["delete", "table", "key", "old"], EARLIER)},
     "add_key_version": {**_ANYHOW, "delete": RESTORED, "0": RESTORED},
     "seal": {"delete": SEALED, "swap": ORDER},
@@ -183,7 +183,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         passing = StoredCode(key=bytes(32), subject=bob.subject, value=b"", expires_at=clock())
         storage.put_codes([passing, attrs.evolve(passing, key=b"k" * 32)])
         storage.take_code(passing.key, clock())
-        storage.expire(clock() + timedelta(seconds=1))
+        storage.expire(clock() + timedelta(seconds=1), 9)
     w.manager.link(ann)
     w.later(timedelta(days=1))
     if request.param == "tables":

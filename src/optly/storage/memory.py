@@ -117,7 +117,7 @@ def is_in_place(table: str, key: Any, row: Any) -> bool:
         case "holders":
             return all((row.idkey, row.subject) == (key, subject) for subject, row in row.items())
         case "suppressions":
-            return all((row.idkey, row.scope) == (key, scope) for scope, row in row.items())
+            return all((row.idkey, _suppression_name(row.scope, row.mark)) == (key, name) for name, row in row.items())
         case "references":
             return bool(row.idkey == key)
         case "codes":
