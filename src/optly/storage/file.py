@@ -20,7 +20,7 @@ from optly.protocols import Claim, Commit, LogHead, OutboxMessage, Renewal, Sett
 from optly.record.ledger import Leaf
 from optly.record.merkle import Tile
 from optly.storage._journal import Journal
-from optly.storage.memory import MemoryStorage, State
+from optly.storage.memory import MemoryStorage, State, is_in_place
 
 _ROWS: Final = 100
 
@@ -113,6 +113,8 @@ class FileStorage(MemoryStorage):
             operation, raw = _read(record)
             args = _DECODERS[operation].decode(raw)
             if operation in _TABLES:
+                if not all(is_in_place(operation, key, row) for key, row in args):
+                    raise DamagedError("a row is not where it belongs")
                 getattr(self._state, operation).update(args)
             else:
                 getattr(self, operation)(*args)

@@ -101,6 +101,27 @@ class State:
     complaints: dict[tuple[str, str], protocols.StoredComplaint] = attrs.field(factory=dict)
 
 
+def is_in_place(table: str, key: Any, row: Any) -> bool:
+    """
+    Whether a row of a table of the state is under its own key, where a key is part of the row.
+    """
+    match table:
+        case "holders":
+            return all((row.idkey, row.subject) == (key, subject) for subject, row in row.items())
+        case "suppressions":
+            return all((row.idkey, _suppression_name(row.scope, row.mark)) == (key, name) for name, row in row.items())
+        case "references":
+            return bool(row.idkey == key)
+        case "codes":
+            return bool(row.key == key)
+        case "outbox" | "settled":
+            return bool((row.message.subject, row.message.message) == key)
+        case "complaints":
+            return bool(row.reference == key[1])
+        case _:
+            return True
+
+
 def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredCode | None:
     return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
 
