@@ -311,6 +311,15 @@ def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: s
 UNMARKED: Final = "Thanks!\n\nFrom: Acme <hello@acme.example.com>\nSent: Friday\nTo: Ada\nSubject: {}\n\n{}\n"
 
 
+@pytest.mark.parametrize("year", ["0001", "1066", "1899", "9999"])
+def test_a_stop_that_came_in_no_year_of_ours_stops(ada: Ada, year: str) -> None:
+    """
+    Whatever a server says of the time: it is taken to have come now.
+    """
+    ada.receives(reply("Please stop", headers=[f"Received: from a by b; Fri, 27 Nov {year} 10:00:00 +0000"]))
+    assert ada.reason in STOPPED
+
+
 def test_a_stop_from_another_line_stops_the_one_that_was_written_to(ada: Ada) -> None:
     """
     Also where the same person has both: they were written to at the one and reply from the other.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from base64 import b32hexencode
 
 import attrs
@@ -78,6 +79,21 @@ def test_a_code_is_written_as_the_library_writes_base_32(random: bytes) -> None:
     code = make_code(random)
     assert code == "".join(map(letters.__getitem__, written))[len(written) - len(code) :]
     assert set(written[: len(written) - len(code)]) <= {"0"}
+
+
+def test_a_long_token_is_refused_in_a_moment() -> None:
+    """
+    In a time that grows with its length and not faster: anyone may send one.
+    """
+    links = StopLinks.of(NEW)
+
+    def taken(length: int) -> float:
+        start = time.process_time()
+        with pytest.raises(LinkInvalidError):
+            links.read("a" * length)
+        return time.process_time() - start
+
+    assert min(taken(400_000) for _ in range(3)) < 8 * min(taken(100_000) for _ in range(3)) + 0.02
 
 
 @pytest.mark.parametrize("keys", [OLD, NEW], ids=["old", "new"])

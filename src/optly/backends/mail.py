@@ -46,6 +46,7 @@ _log = logging.getLogger("optly")
 _LONGEST_MAIL: Final = 1024 * 1024
 _LONGEST_OTHER_BOUNCE: Final = 64 * 1024
 _LONGEST_DETAIL = 1000
+_FIRST_YEAR: Final = 1971  # a server whose clock was never set says 1970, and no mail is as old
 
 _WORD = re.compile(r"^[\w-]+", re.ASCII)
 _OUR_ID = re.compile(r"<?([0-9a-f]{32})(?:@|>?$)", re.ASCII | re.IGNORECASE)
@@ -371,6 +372,7 @@ def _arrived(mail: Mail, now: datetime) -> datetime:
     """
     try:
         at = parsedate_to_datetime(field(mail, "received").rpartition(";")[2])
-        return min((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), now)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        return min(at, now) if at.year >= _FIRST_YEAR else now
     except (ValueError, TypeError, IndexError, OverflowError):
         return now
