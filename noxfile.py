@@ -165,7 +165,7 @@ def benchmarks(session: nox.Session) -> None:
     Measure the main paths beside their floors.
     """
     install(session)
-    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks", "pages"):
+    for name in ("foundation", "storage", "rules", "registers", "smtp", "delivery", "callbacks", "receive", "pages"):
         session.run("python", f"benchmarks/{name}.py")
 
 

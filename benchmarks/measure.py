@@ -14,18 +14,22 @@ import attrs
 Work = Callable[[int], object]
 
 
-def options(about: str, **flags: str) -> argparse.Namespace:
+def options(about: str, **flags: str | tuple[str, str]) -> argparse.Namespace:
     """
     Read the command line of a benchmark.
 
     Args:
         about: What it measures.
-        flags: Its own switches, each with its help. Every benchmark has ``--small``, which the tests use.
+        flags: Its own switches, each with its help, those that take a value with its name before it. Every benchmark
+            has ``--small``, which the tests use.
     """
     parser = argparse.ArgumentParser(description=about.strip().partition("\n\n")[0])
     parser.add_argument("--small", action="store_true", help="run everything once, to see that it runs")
-    for name, help in flags.items():
-        parser.add_argument(f"--{name}", action="store_true", help=help)
+    for name, flag in flags.items():
+        if isinstance(flag, str):
+            parser.add_argument(f"--{name}", action="store_true", help=flag)
+        else:
+            parser.add_argument(f"--{name}", metavar=flag[0], help=flag[1])
     return parser.parse_args()
 
 

@@ -86,6 +86,27 @@ def test_what_is_accepted_is_an_address_by_the_book(local: str, domain: str) -> 
         assert by_the_book(value).lower() == value.lower()
 
 
+@given(
+    st.from_regex(
+        r"[A-Za-z0-9_+-]{1,3}(\.[A-Za-z0-9_+-]{1,3})?@([A-Za-z0-9-]{1,4}\.){1,2}[A-Za-z0-9-]{1,6}[.]?", fullmatch=True
+    )
+    | st.from_regex(r"[a-z.]{60,70}@xn--[a-z0-9-]{1,60}\.(com|onion|test)", fullmatch=True)
+)
+def test_an_ordinary_address_is_read_as_any_other(text: str) -> None:
+    """
+    The quick way and the long way agree: a trailing space takes the long one.
+    """
+
+    def read(given: str) -> tuple[str, str] | None:
+        try:
+            address = EmailAddress.parse(given)
+        except AddressError:
+            return None
+        return address.value, address.normal
+
+    assert read(text) == read(f"{text} ")
+
+
 @given(st.text())
 def test_caseless_is_idempotent(text: str) -> None:
     """

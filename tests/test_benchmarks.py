@@ -25,8 +25,9 @@ LAST = {
     "pages": "load average",
     "smtp": "| 20 ms more, 8 connections |",
     "delivery": "… 20 ms more: ",
+    "receive": "| delivery by SMTP, SQLite |",
 }
-SERVED = {"storage", "pages", "smtp", "delivery"}
+SERVED = {"storage", "pages", "smtp", "delivery", "receive"}
 
 
 def test_every_benchmark_is_here() -> None:
@@ -48,7 +49,7 @@ def test_a_benchmark_runs(name: str) -> None:
     """
     With everything once, to its last line.
     """
-    if name in {"smtp", "delivery"} and not SINK.exists():
+    if name in {"smtp", "delivery", "receive"} and not SINK.exists():
         missing("smtp-sink", "run tests/peers/install")
     done = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", "--small"],

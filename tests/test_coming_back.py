@@ -311,6 +311,18 @@ def test_what_others_write_comes_to_what_they_mean(ada: Ada, wanted: str, raw: s
 UNMARKED: Final = "Thanks!\n\nFrom: Acme <hello@acme.example.com>\nSent: Friday\nTo: Ada\nSubject: {}\n\n{}\n"
 
 
+def test_a_stop_from_another_line_stops_the_one_that_was_written_to(ada: Ada) -> None:
+    """
+    Also where the same person has both: they were written to at the one and reply from the other.
+    """
+    manager = ada.w.manager
+    manager.add_line(ada.contact, email="ada@new.example.com")
+    ada.receives(reply("Please stop", headers=["From: ada@new.example.com"]))
+    stopped = {stop.line for stop in manager.standing(ada.contact).stops if stop.channel is Channel.EMAIL}
+    assert {line.number for line in manager.standing(ada.contact).lines if line.kind is Channel.EMAIL.kind} == stopped
+    assert ada.reason in STOPPED
+
+
 def test_a_repeated_question_is_no_stop() -> None:
     """
     Its wording is pinned, so it is known what we wrote in it, even if it speaks of stopping.

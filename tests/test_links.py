@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b32hexencode
 
 import attrs
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from itsdangerous import URLSafeSerializer
+from itsdangerous import Signer, URLSafeSerializer
 from world import world
 
 from optly.contacts.addresses import Channel
@@ -67,6 +68,30 @@ def test_a_stop_token_outlives_the_key_that_signed_it() -> None:
 
 
 # What was seen behind links, and beside them, in messages that went through a gateway or a mail program.
+@given(st.binary(max_size=100))
+def test_a_code_is_written_as_the_library_writes_base_32(random: bytes) -> None:
+    """
+    In other letters, and without the zeros that make it a multiple of five bytes.
+    """
+    written = b32hexencode(random.rjust(-(-len(random) // 5) * 5, b"\0")).decode()
+    letters = dict(zip("0123456789ABCDEFGHIJKLMNOPQRSTUV", "0123456789abcdefghjkmnpqrstvwxyz", strict=True))
+    code = make_code(random)
+    assert code == "".join(map(letters.__getitem__, written))[len(written) - len(code) :]
+    assert set(written[: len(written) - len(code)]) <= {"0"}
+
+
+@pytest.mark.parametrize("keys", [OLD, NEW], ids=["old", "new"])
+def test_a_stop_token_is_signed_as_the_library_signs(keys: Keys) -> None:
+    """
+    With a key that it derives from ours for this use, so that tokens outlive this version.
+    """
+    secrets = [key.derive("stop/2") for key in reversed(keys.all)]
+    signer = Signer(secrets, salt="optly.stop.v2", key_derivation="hmac", digest_method=hashlib.sha256)
+    token = make_code(signer.sign(bytes.fromhex(SCOPE.contact) + b"1.email.offers."))
+    assert token == StopLinks.of(keys).sign(SCOPE)
+    assert SCOPE == StopLinks.of(keys).read(token)
+
+
 AROUND = ["", ".", ")", ">", ";", ",", " ", "&utm_source=x", "&a=B&c", "%3E", "=", "\n", "”", '">', "_", "..."]
 SCOPES = st.builds(
     StopScope,

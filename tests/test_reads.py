@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 
 import attrs
 import pytest
-from world import World, world
+from world import PHONE, World, world
 
 from optly import Channel, Content, Solicited
+from optly.messages import InboundMessage
 from optly.protocols.http import Request, Response
+from optly.results import Effect
 from optly.storage import MemoryStorage
 from optly.testing.messages import code_in
 
@@ -144,6 +146,19 @@ def test_asking_and_sending_read_the_contact_once(w: World, store: Counting) -> 
     assert ask["load"] == send["load"] == 1
     assert ask.total() <= 4
     assert send.total() <= 4
+
+
+@pytest.mark.parametrize("text", ["Yes", "Stop", "I like it"])
+def test_a_reply_reads_the_contact_once(w: World, store: Counting, text: str) -> None:
+    """
+    With the number it came from, whatever it says.
+    """
+    wish = Solicited(how="newsletter form", at=w.clock())
+    w.manager.request_consent(w.add(), via=Channel.SMS, channels=[Channel.SMS], purposes=["offers"], basis=wish)
+    w.manager.deliver()
+    reply = InboundMessage(id="SM1", backend="sms", channel=Channel.SMS, sender=PHONE, text=text, at=w.clock())
+    assert {"find": 1, "committed": 1, "append": 1} == store.during(lambda: w.manager.receive(reply))
+    assert w.manager.receive(reply).effect is Effect.REPEATED
 
 
 def test_numbers_that_no_table_knows_are_looked_up_together(w: World, store: Counting) -> None:

@@ -668,6 +668,18 @@ def test_a_stop_in_a_sentence_of_its_own_wins(before: str, stop: str, after: str
     assert Stops() == read_reply(f"START. {before}! {stop}! HELP {after}")
 
 
+gaps = st.text(" ._-\n\t\u2003", min_size=1, max_size=3)
+
+
+@given(st.sampled_from(["", "Hello, "]), st.sampled_from(["stop", "optout", "ŝtop"]), st.data())
+def test_a_word_that_is_spelt_out_is_read(before: str, word: str, data: st.DataObject) -> None:
+    """
+    Whatever is between its letters: up to three spaces, full stops or lines.
+    """
+    spelt = word[0] + "".join(data.draw(gaps) + letter for letter in word[1:])
+    assert Stops() == read_reply(f"{before}{spelt} and no more of it")
+
+
 @given(
     st.lists(
         st.sampled_from(

@@ -4,13 +4,17 @@ A text that no store can hold is refused before anything is written, and one tha
 
 from __future__ import annotations
 
+import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from services import MYSQL, POSTGRESQL
 from stores import STORES, made
 from world import EMAIL, PHONE, World, world
@@ -22,7 +26,7 @@ from optly.portal import Request
 from optly.record.events import ComplaintReceived, MessageReceived, ObjectionRaised
 from optly.rules import Reason
 from optly.testing.messages import code_in, stop_token_in
-from optly.typed import LONGEST
+from optly.typed import LONGEST, require_text
 
 HEAP = "a" + "\u0301" * 30_000
 HOSTILE = {
@@ -184,3 +188,56 @@ def test_the_pages_answer(w: World, text: str) -> None:
             request = Request(method=method, path=path, query=f"lang={sent}", headers=form, body=body.encode())
             assert pages.handle(request).status < 500, path
     assert time.process_time() - began < 2
+
+
+MARKS = [chr(number) for number in range(sys.maxunicode + 1) if unicodedata.combining(chr(number))]
+# Marks between other letters, of which there may be as many in a row.
+PARTS = st.tuples(st.text(max_size=3), st.sampled_from(MARKS), st.integers(0, 40), st.sampled_from(["", " ", "λ" * 31]))
+HEAPS = st.lists(PARTS, max_size=4).map(
+    lambda parts: "".join(before + mark * count + after for before, mark, count, after in parts)
+)
+
+
+@given(HEAPS)
+def test_a_heap_is_more_than_thirty_marks_in_a_row(text: str) -> None:
+    """
+    Of any marks, wherever it is; and nothing else is refused for its marks.
+    """
+    longest, row = 0, 0
+    for sign in text:
+        row = row + 1 if unicodedata.combining(sign) else 0
+        longest = max(longest, row)
+    refused = longest > 30 or "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text)
+    try:
+        assert text == require_text(text, "name")
+    except InvalidValueError:
+        assert refused
+    else:
+        assert not refused
+
+
+@pytest.mark.parametrize("mark", [MARKS[0], MARKS[-1], "\u05b0", "\u3099"])
+def test_thirty_marks_in_a_row_are_the_most(mark: str) -> None:
+    """
+    Thirty are taken, one more is not.
+    """
+    assert require_text("a" + mark * 30, "name")
+    with pytest.raises(InvalidValueError, match="30 combining marks"):
+        require_text("a" + mark * 31, "name")
+
+
+def test_a_long_text_in_other_letters_is_quickly_judged() -> None:
+    """
+    A newsletter with its quotation marks, as one in plain letters: a hundred thousand letters are read in a moment.
+    """
+    plain, curly = "<p>She said 'yes'.</p>" * 8000, "<p>She said ‘yes’.</p>" * 8000
+
+    def taken(text: str) -> float:
+        times = []
+        for _ in range(20):
+            start = time.process_time()
+            require_text(text, "name", 1_000_000)
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert taken(curly) < taken(plain) + 0.003

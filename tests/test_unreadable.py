@@ -13,7 +13,7 @@ import pytest
 from world import EMAIL, EMAIL_OFFERS, World, world
 
 from optly import Act, Actor, Channel, Contact, MessageKind, NotPermittedError, Solicited, Subscriber, Wording
-from optly.errors import MissingLineError, SerializationError
+from optly.errors import SerializationError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 from optly.portal import Request
 from optly.protocols import MessageState
@@ -111,16 +111,17 @@ def test_it_is_one_refusal_and_everyone_else_goes_on(damaged: Damaged) -> None:
     _check(damaged)
     for refused in (
         lambda: w.manager.send(ada, "email", "offers", "Hello"),
+        lambda: w.manager.send(ada, "email", "offers", "Hello", email=EMAIL),
         lambda: w.manager.request_consent(
             ada, via="email", channels=["email"], purposes=["news"], basis=Solicited(how="form", at=w.clock())
         ),
         lambda: w.manager.record_communication(ada, "email", "offers"),
     ):
         # The line itself may be in what cannot be read.
-        with pytest.raises((NotPermittedError, MissingLineError)) as caught:
+        with pytest.raises(NotPermittedError) as caught:
             refused()
-        if isinstance(caught.value, NotPermittedError):
-            assert caught.value.decision.reason is Reason.UNREADABLE
+        assert caught.value.decision.reason is Reason.UNREADABLE
+        assert caught.value.decision.evidence == (damaged.seq,)
     assert w.manager.send(damaged.bob, "email", "offers", "Hello")
 
 

@@ -268,11 +268,11 @@ class Interrupted(MemoryStorage):
 
     other: Callable[[], object] | None = None
 
-    def find(self, idkeys: Sequence[bytes]) -> Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> Found:
         other, self.other = self.other, None
         if other is not None:
             other()
-        return super().find(idkeys)
+        return super().find(idkeys, stops)
 
 
 # ---- nothing forged is signed

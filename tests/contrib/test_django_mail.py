@@ -385,9 +385,9 @@ def test_a_list_is_looked_up_together() -> None:
     class Counting(MemoryStorage):
         finds = 0
 
-        def find(self, idkeys: Any) -> Any:
+        def find(self, idkeys: Any, stops: Any = ()) -> Any:
             self.finds += 1
-            return super().find(idkeys)
+            return super().find(idkeys, stops)
 
     storage = Counting()
     with django_site.opened(STORAGE=storage):
@@ -530,10 +530,10 @@ def test_a_store_that_goes_away_in_between_is_told_or_not_as_it_is_asked() -> No
     class Away(MemoryStorage):
         away = False
 
-        def find(self, idkeys: Any) -> Any:
+        def find(self, idkeys: Any, stops: Any = ()) -> Any:
             if self.away:
                 raise StorageUnavailableError("the store is away")
-            return super().find(idkeys)
+            return super().find(idkeys, stops)
 
     storage = Away()
     with django_site.opened(STORAGE=storage) as shop:

@@ -32,9 +32,12 @@ from optly.storage._schema import events, heads, metadata
 from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement, values_of
 
 ROUTES = {"subject_id", "idkey", "code_key"}
+COUNTS = [(0, 1), (1, 3), (2, 100)]
 STATEMENTS = {
     **_statements.STATEMENTS,
-    **{name: build(2) for name, build in _statements.LOOKUPS.items()},
+    **{name: build(2) for name, build in _statements.LOOKUPS.items() if name not in ("found", "found_apart")},
+    **{f"found of {counts}": _statements.LOOKUPS["found"](*counts) for counts in COUNTS},
+    **{f"found_apart of {counts}": _statements.LOOKUPS["found_apart"](*counts) for counts in COUNTS},
     **{name: _statements.upsert(sqlite.dialect(), name) for name in _statements.UPSERTS},
 }
 
@@ -79,7 +82,7 @@ def test_one_statement_alone_joins_addresses_with_contacts() -> None:
     A store spread over servers has another for it.
     """
     joining = {name for name, statement in STATEMENTS.items() if " JOIN " in str(statement)}
-    assert joining == {"found"}
+    assert joining == {f"found of {(held, stops)}" for held, stops in COUNTS if held}
 
 
 def test_the_lint_sees_what_is_not_bound() -> None:

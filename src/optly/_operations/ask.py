@@ -12,7 +12,7 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
-from optly._operations.gate import assess, require_permission
+from optly._operations.gate import assess, refuse_unreadable, require_permission
 from optly._operations.lines import Named, require_lines
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan, Planner
@@ -191,6 +191,7 @@ def plan_request(
     def plan(standing: Standing, now: datetime) -> Plan | None:
         if standing.question(question) is not None:
             return None
+        refuse_unreadable(app, contact, standing, request.via, request.purposes)
         lines = require_lines(standing, (request.via, *request.channels), numbers)
         line = lines[request.via]
         language = request.language or standing.language

@@ -15,7 +15,7 @@ import attrs
 from optly.contacts import Address, AddressKind, Channel, EmailAddress, recorded_address
 from optly.errors import AddressError
 from optly.keys import Keys
-from optly.protocols import Identifier, Reference, Suppression
+from optly.protocols import AsyncStorage, Found, Identifier, Reference, Suppression
 from optly.record.consent import made_now
 from optly.record.events import (
     ContactErased,
@@ -177,15 +177,11 @@ class BlindIndex:
         idkey = self.reference_idkeys(reference)[0]
         return Reference(idkey=idkey, subject=subject, key_version=self._keys.all[0].version)
 
-    def all_idkeys(self, address: Address) -> tuple[bytes, ...]:
+    def domain_idkeys(self, address: Address) -> tuple[bytes, ...]:
         """
-        Return every idkey under which there may be something about an address: its own, and those of the domains that a
-        stop for everyone there would be under.
+        Return the idkeys of the domains of an address, under which a stop for everyone there would be.
         """
-        own = self._keys.idkeys(self._organisation, address)
-        if not isinstance(address, EmailAddress):
-            return own
-        return own + self._idkeys_of_domain(address.domain)
+        return self._idkeys_of_domain(address.domain) if isinstance(address, EmailAddress) else ()
 
     def _domain_suppressions(self, event: DomainObjectionRaised, mark: bytes) -> Iterator[Suppression]:
         domain = next(value for slot, value in event.personal.items() if slot.startswith("domain_"))
@@ -262,3 +258,20 @@ class BlindIndex:
                 ),
             ],
         )
+
+
+async def look_up(
+    storage: AsyncStorage, index: BlindIndex, addresses: Iterable[Address]
+) -> tuple[list[tuple[tuple[bytes, ...], tuple[bytes, ...]]], Found]:
+    """
+    Look up addresses: return for each its own idkeys and those of its domains, and all that was found under them.
+    """
+    keys = []
+    own: list[bytes] = []
+    of_domains: list[bytes] = []
+    for address in addresses:
+        pair = index.idkeys(address), index.domain_idkeys(address)
+        keys.append(pair)
+        own += pair[0]
+        of_domains += pair[1]
+    return keys, await storage.find(own, of_domains)

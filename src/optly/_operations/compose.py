@@ -79,8 +79,9 @@ def compose(
         wordings: The questions that a request asks or a receipt confirms.
     """
     scope = _stop_scope(contact, payload, variables.reason)
-    head = attrs.evolve(
-        letterhead(app, payload),
+    head = letterhead(
+        app,
+        payload,
         link=app.settings.pages.new_link if payload.shared else app.settings.pages.link(variables.code),
         stop=app.settings.pages.stop(app.settings.stop_links.sign(scope)),
     )
@@ -102,9 +103,9 @@ def compose(
     )
 
 
-def letterhead(app: Application, payload: Payload) -> rendering.Letterhead:
+def letterhead(app: Application, payload: Payload, *, link: str = "", stop: str = "") -> rendering.Letterhead:
     """
-    Return the letterhead of a message, without the links of its recipient.
+    Return the letterhead of a message, without the links of its recipient if they are not given.
     """
     organisation = app.settings.organisation
     # A name that was given up since a message was queued is not used any more.
@@ -112,6 +113,8 @@ def letterhead(app: Application, payload: Payload) -> rendering.Letterhead:
     return rendering.Letterhead(
         organisation=organisation.trading_as(name),
         channel=payload.channel,
+        link=link,
+        stop=stop,
         language=payload.language,
         more=app.settings.catalogues,
     )

@@ -10,9 +10,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+import attrs
+
 from optly._operations.application import Application
 from optly._operations.arguments import each_address
-from optly._operations.blind_index import line_values
+from optly._operations.blind_index import line_values, look_up
 from optly._operations.lines import Named, require_line
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber, parse_address, recognise_address
@@ -57,10 +59,11 @@ async def on_record(app: Application, addresses: Collection[Address]) -> set[Add
     """
     Return those of the addresses under which anything is on record: a contact, or a suppression.
     """
-    keys = {address: app.index.all_idkeys(address) for address in addresses}
-    found = await app.storage.find([idkey for idkeys in keys.values() for idkey in idkeys])
+    keys, found = await look_up(app.storage, app.index, addresses)
     taken = found.holders.keys() | {row.idkey for row in found.suppressions}
-    return {address for address, idkeys in keys.items() if not taken.isdisjoint(idkeys)}
+    return {
+        address for address, (own, domains) in zip(addresses, keys, strict=True) if not taken.isdisjoint(own + domains)
+    }
 
 
 async def known_addresses(app: Application, *given: Any) -> list[Address]:
@@ -80,15 +83,35 @@ async def holders(app: Application, address: Address) -> tuple[Contact, ...]:
     return tuple(await lines_held(app, address))
 
 
-async def lines_held(app: Application, address: Address) -> dict[Contact, int]:
+@attrs.frozen
+class HeldLine:
     """
-    Return the contacts who have an address now, in the order of their ids, each with the number of that line.
+    A line of a contact.
+
+    Attributes:
+        record: The contact, as it was read with the line; None if it was added since.
+    """
+
+    number: int
+    record: Record | None
+
+    @property
+    def is_only(self) -> bool:
+        """
+        Whether it is known that the contact never had another line of its kind.
+        """
+        return self.record is not None and self.record.standing.is_only_line(self.number)
+
+
+async def lines_held(app: Application, address: Address) -> dict[Contact, HeldLine]:
+    """
+    Return the contacts who have an address now, in the order of their ids, each with that line.
     """
     found = await app.storage.find(app.index.idkeys(address))
     lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
     records = {subject: await app.repository.record(subject, found.heads.get(subject)) for subject in sorted(lines)}
     return {
-        Contact(subject.hex()): lines[subject]
+        Contact(subject.hex()): HeldLine(lines[subject], record)
         for subject, record in records.items()
         if record.standing.has(lines[subject])
     }

@@ -113,8 +113,15 @@ async def _address_event(app: Application, event: DeliveryEvent) -> Received:
         effect = Effect.NOTED if erased else Effect.UNKNOWN
         return Received(effect=effect, event=event)
     done = [
-        await apply_once(app, event, contact, _record(event, line, "", None, shared=len(lines) > 1), _effect(event))
-        for contact, line in lines.items()
+        await apply_once(
+            app,
+            event,
+            contact,
+            _record(event, held.number, "", None, shared=len(lines) > 1),
+            _effect(event),
+            read=held.record,
+        )
+        for contact, held in lines.items()
     ]
     return together(done)
 

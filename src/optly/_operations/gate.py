@@ -13,8 +13,8 @@ from typing import Final, TypeAlias, Unpack
 import attrs
 
 from optly._operations.application import Application
-from optly._operations.blind_index import stops_from
-from optly._operations.contacts import on_record, standing_until
+from optly._operations.blind_index import look_up, stops_from
+from optly._operations.contacts import known_address, on_record, standing_until
 from optly._operations.lines import Named, require_line
 from optly.contacts import Address, Channel, Contact, PhoneNumber, Subscriber, parse_address, recognise_address
 from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
@@ -123,6 +123,20 @@ def require_permission(decision: Decision) -> Decision:
     return decision
 
 
+def refuse_unreadable(
+    app: Application, contact: Contact, standing: Standing, channel: Channel, purposes: Sequence[str]
+) -> None:
+    """
+    Refuse a message to a contact of whom a part cannot be read, before anything else is asked: a line may be in it.
+
+    Raises:
+        NotPermittedError: A part cannot be read.
+    """
+    if standing.unreadable is not None:
+        kind, now = MessageKind.MARKETING, app.settings.clock()
+        require_permission(assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=None, at=now))
+
+
 async def with_listings(
     app: Application, channel: Channel, address: Address | None, at: datetime, facts: Facts
 ) -> Facts:
@@ -183,6 +197,30 @@ async def _as_of(app: Application, subject: bytes, standing: Standing, at: datet
     )
 
 
+async def check_address(
+    app: Application,
+    address: str | Address,
+    channel: Channel,
+    purposes: Sequence[str],
+    *,
+    kind: MessageKind = MessageKind.MARKETING,
+    at: datetime | None = None,
+    **facts: Unpack[Facts],
+) -> Decision:
+    """
+    Decide for the line of one address, which the host names.
+
+    Raises:
+        AddressError: It is malformed.
+    """
+    try:
+        known = parse_address(address, channel.kind)
+    except AddressError:
+        known = await known_address(app, address, channel.kind)
+    [decision] = await check_addresses(app, [known], channel, purposes, kind=kind, at=at, **facts)
+    return decision
+
+
 async def check_addresses(
     app: Application,
     addresses: Sequence[Address],
@@ -197,25 +235,27 @@ async def check_addresses(
     Decide for the line of each address: it is allowed where one of its holders allows it, for every purpose, and none
     has objected there.
     """
-    keys_by_address = [app.index.all_idkeys(address) for address in addresses]
-    found = await app.storage.find([idkey for idkeys in keys_by_address for idkey in idkeys])
+    keys_by_address, found = await look_up(app.storage, app.index, addresses)
     suppressions: dict[bytes, list[Suppression]] = {}
     for row in found.suppressions:
         if at is None or row.at <= at:
             suppressions.setdefault(row.idkey, []).append(row)
     now, listed = app.settings.clock() if at is None else at, channel in _REGISTERS
     decisions = []
-    for address, idkeys in zip(addresses, keys_by_address, strict=True):
+    for address, (own, domains) in zip(addresses, keys_by_address, strict=True):
         holders: list[tuple[str, int, Standing]] = []
-        for idkey in idkeys:
+        for idkey in own:
             for holder in found.holders.get(idkey, ()):
-                record = await app.repository.holder(holder.subject, found)
-                standing = record.standing if at is None else await standing_until(app, holder.subject, at)
+                standing = app.repository.stored(found.heads.get(holder.subject))
+                if standing is None:
+                    standing = (await app.repository.holder(holder.subject, found)).standing
+                if at is not None:
+                    standing = await standing_until(app, holder.subject, at)
                 holders.append((holder.subject.hex(), holder.line, standing))
-        rows = [row for idkey in idkeys for row in suppressions.get(idkey, ())] if suppressions else []
+        rows = [row for idkey in own + domains for row in suppressions.get(idkey, ())] if suppressions else []
         held: Sequence[_Held] = holders
         if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
-            held = list(_as_held(holders, stops_from(rows, dict.fromkeys(idkeys))))
+            held = list(_as_held(holders, stops_from(rows, dict.fromkeys(own + domains))))
         known = await with_listings(app, channel, address, now, facts) if listed else facts
         refusals = []
         for contact, line, standing in held:

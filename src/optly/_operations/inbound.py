@@ -9,16 +9,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from optly._operations.application import Application
+from optly._operations.contacts import HeldLine
 from optly._operations.delivery_events import receive_delivery_event
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.received import apply_once, having, idempotency_key, together
 from optly._operations.repository import Plan, Planner
-from optly._operations.sent import Sent, find_sent, recipient, stops_kept, stops_of_ours
+from optly._operations.sent import Sent, find_sent, named, recipient, stops_kept, stops_of_ours
 from optly.contacts import Channel, Contact, reaching, recognise_address, stopped_with
 from optly.errors import AddressError, LinkError
 from optly.keys import sha256
@@ -64,19 +67,20 @@ async def _receive_message(app: Application, event: InboundMessage) -> Received:
     stop = await _stop_in(app, event, reply)
     if stop is None and event.automatic:
         return Received(effect=Effect.NOTED, event=event)
-    lines = await _lines_of_sender(app, event, add=stop is not None)
+    held = await _lines_of_sender(app, event, add=stop is not None)
     if stop is not None:
-        return await _stop_lines(app, event, stop, lines)
-    if lines:
-        done = await _answer_question(app, event, lines, reply)
+        return await _stop_lines(app, event, stop, held)
+    if held:
+        done = await _answer_question(app, event, held, reply)
         if done is not None:
             return done
         # Whoever of them wrote: it is kept with the holder whose message it answers, or else with each of them.
-        answering = await _line_answered(app, event) if len(lines) > 1 else {}
-        kept = answering if answering and answering.items() <= lines.items() else lines
-        return await _record_messages(app, event, kept, reply, shared=len(lines) > 1)
+        answering = await _line_answered(app, event) if len(held) > 1 else {}
+        holders = {contact: line for contact, line in held.items() if answering.get(contact) == line.number}
+        return await _record_messages(app, event, holders or held, reply, shared=len(held) > 1)
     if answering := await _line_answered(app, event):
-        return await _record_messages(app, event, answering, Other())
+        lines = {contact: HeldLine(number, None) for contact, number in answering.items()}
+        return await _record_messages(app, event, lines, Other())
     return _unknown(event)
 
 
@@ -104,11 +108,13 @@ async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str
         return known[0]
 
     async def left(text: str, *, first: bool, linked: bool) -> str | None:
+        """
+        Return what is left of a text in which there is a stop; None if that is none.
+        """
         if found := await ours():
             return found.taken_from(text, first=first)
-        if linked:
-            text = without_linked(text, app.settings.pages.base_url)
-        return text if (isinstance(read_reply(text), Stops) if first else stops_at_all(text)) else None
+        kept = without_linked(text, app.settings.pages.base_url) if linked else text
+        return kept if kept == text or (isinstance(read_reply(kept), Stops) if first else stops_at_all(kept)) else None
 
     text, rest = event.text, event.rest
     if event.bulk:
@@ -118,7 +124,7 @@ async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str
         return theirs
     if event.keyword is Keyword.STOP:
         return event.text
-    if event.subject and isinstance(read_reply(event.subject), Stops) and _stops_in_subject(event, await ours()):
+    if event.subject and _is_stop(event.subject) and _stops_in_subject(event, await ours()):
         return f"{event.subject}\n\n{text}"
     if rest and stops_at_all(rest) and (theirs := await left(rest, first=False, linked=True)):
         return theirs
@@ -127,6 +133,14 @@ async def _stop_in(app: Application, event: InboundMessage, reply: Reply) -> str
     # A quote counts if it is one of what we sent: others may have written what stands in another.
     theirs = (await ours()).taken_from(event.quoted, kept=True)
     return None if theirs == event.quoted else theirs
+
+
+@lru_cache(maxsize=256)
+def _is_stop(subject: str) -> bool:
+    """
+    Whether a subject asks for a stop. It is mostly that of one of our messages, which many people answer.
+    """
+    return isinstance(read_reply(subject), Stops)
 
 
 async def _ours(app: Application, event: InboundMessage) -> Ours:
@@ -151,9 +165,9 @@ def _stops_in_subject(event: InboundMessage, ours: Ours) -> bool:
     return is_nothing_but_a_stop(subject) or (personal and bool(ours) and has_a_phrase_to_stop(subject))
 
 
-async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool) -> dict[Contact, int]:
+async def _lines_of_sender(app: Application, event: InboundMessage, *, add: bool) -> dict[Contact, HeldLine]:
     """
-    Return the contacts who have the address that a message came from, each with the number of that line.
+    Return the contacts who have the address that a message came from, each with that line.
 
     Args:
         add: Whether to add a contact for an address that nobody has, unless it was no person's own message.
@@ -181,11 +195,19 @@ async def _message_answered(app: Application, event: InboundMessage) -> tuple[Co
     return None if contact is None or sent is None or not sent.line else (contact, sent)
 
 
-async def _line_answered(app: Application, event: InboundMessage) -> Mapping[Contact, int]:
+async def _line_answered(
+    app: Application, event: InboundMessage, lines: Mapping[Contact, HeldLine] = MappingProxyType({})
+) -> Mapping[Contact, int]:
     """
     Return the contact whose message this one answers, with the number of the line that message went to; empty if it
     answers none.
+
+    Args:
+        lines: Those it came from. One that is the only line of its kind its holder ever had is not looked for.
     """
+    contact = await named(app, event.contact, event.message) if lines and event.message else None
+    if contact is not None and (line := lines.get(contact)) is not None and line.is_only:
+        return {contact: line.number}
     answered = await _message_answered(app, event)
     return {} if answered is None else {answered[0]: answered[1].line}
 
@@ -194,16 +216,17 @@ async def _stop_lines(
     app: Application,
     event: InboundMessage,
     stop: str,
-    lines: Mapping[Contact, int],
+    lines: Mapping[Contact, HeldLine],
 ) -> Received:
     # Whoever of them wrote: it stops the line for all of them, and each record shows it.
-    done = [
-        await apply_once(app, event, contact, _stop(event, stop, line, shared=len(lines) > 1), Effect.STOPPED)
-        for contact, line in lines.items()
-    ]
-    for contact, line in (await _line_answered(app, event)).items() - lines.items():
-        planner = _stop(event, stop, line)
-        done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
+    done = []
+    for contact, line in lines.items():
+        planner = _stop(event, stop, line.number, shared=len(lines) > 1)
+        done.append(await apply_once(app, event, contact, planner, Effect.STOPPED, read=line.record))
+    for contact, number in (await _line_answered(app, event, lines)).items():
+        if contact not in lines or lines[contact].number != number:
+            planner = _stop(event, stop, number)
+            done.insert(0, await apply_once(app, event, contact, planner, Effect.STOPPED, part="answered"))
     if not done:
         return _unknown(event)
     return together(done)
@@ -286,7 +309,7 @@ def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:
     can have one of those taken for another.
     """
     answerable = [question for question in questions if _answers(question, reply)]
-    if reply == Says(yes=False):
+    if reply == Says(yes=False) or len(questions) == 1:
         return answerable
     readings = [agreed for question in questions if (agreed := _agreed(question, reply))]
     sure = frozenset[Choice]().union(*readings[:1]).intersection(*readings)
@@ -294,7 +317,7 @@ def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:
 
 
 async def _answer_question(
-    app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply
+    app: Application, event: InboundMessage, lines: Mapping[Contact, HeldLine], reply: Reply
 ) -> Received | None:
     """
     Record a text message as the answer to the question that is open for its number. None if it answers nothing.
@@ -305,20 +328,22 @@ async def _answer_question(
     if event.channel is not Channel.SMS or not isinstance(reply, Says | Picks):
         return None
     asked, now, key = [], app.settings.clock(), idempotency_key(event)
-    before = tuple([contact for contact in lines if await app.storage.committed(contact.subject, key)])
+    before = tuple(
+        [contact for contact in lines if len(lines) > 1 and await app.storage.committed(contact.subject, key)]
+    )
     if before:
         # What was kept with several is kept with them again, which changes nothing.
         return Received(effect=Effect.REPEATED, event=event, contacts=before) if len(before) == 1 else None
     for contact, line in lines.items():
-        standing = (await app.repository.load(contact)).standing
-        if _still_open(standing, event.channel, line, now):
-            asked.append((contact, line))
+        record = line.record or await app.repository.load(contact)
+        if _still_open(record.standing, event.channel, line.number, now):
+            asked.append((contact, line.number, record))
     if len(asked) != 1:
         return None
-    [(contact, line)] = asked
+    [(contact, number, record)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        answered = _answered(_still_open(standing, event.channel, line, now), reply)
+        answered = _answered(_still_open(standing, event.channel, number, now), reply)
         if not answered:
             return None
         *others, question = answered
@@ -326,20 +351,22 @@ async def _answer_question(
             question=question.id,
             also=tuple(other.id for other in others),
             answers=_answers(question, reply),
-            line=line,
+            line=number,
             reply=event.text,
         )
-        return Plan(command=command, receipt_to=(event.channel, line))
+        return Plan(command=command, receipt_to=(event.channel, number))
 
     try:
-        applied = await app.repository.apply(contact, plan, suppressions=reply != Says(yes=False), idem=key)
+        applied = await app.repository.apply(
+            contact, plan, read=record, suppressions=reply != Says(yes=False), idem=key
+        )
     except LinkError:  # the question can no longer be answered
         return None
     return Received(effect=Effect.ANSWERED, event=event, contacts=(contact,)) if applied.events else None
 
 
 async def _record_messages(
-    app: Application, event: InboundMessage, lines: Mapping[Contact, int], reply: Reply, *, shared: bool = False
+    app: Application, event: InboundMessage, lines: Mapping[Contact, HeldLine], reply: Reply, *, shared: bool = False
 ) -> Received:
     """
     Keep a message with those who may have written it.
@@ -356,8 +383,9 @@ async def _record_messages(
     done = []
     for contact, line in lines.items():
         answered = app.settings.random(16) if answer and contact == helped else None
-        plan = _message(event, contact, line, meaning, answered, shared=shared)
-        done.append(await apply_once(app, event, contact, plan, Effect.HELPED if answer else Effect.KEPT))
+        plan = _message(event, contact, line.number, meaning, answered, shared=shared)
+        effect = Effect.HELPED if answer else Effect.KEPT
+        done.append(await apply_once(app, event, contact, plan, effect, read=line.record))
     return together(done)
 
 

@@ -73,8 +73,8 @@ class KeyedStorage(Awaited):
         self._marks = settings.keys.marks(settings.organisation.key)
         self._versions = {key.version for key in settings.keys.all}
 
-    async def find(self, idkeys: Sequence[bytes]) -> Found:
-        found = await self._find([*idkeys, *self._marks])
+    async def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> Found:
+        found = await self._find(idkeys, (*stops, *self._marks))
         if not found.suppressions:
             return found
         others = []

@@ -71,8 +71,16 @@ class QueuedMessage:
         """
         Return the change that moves it to *state*, or removes it, with the counts as they are now.
         """
-        settled = settlement(self.row, state, due_at)
-        return attrs.evolve(settled, attempts=self.attempts, tries=self.tries, forget=forget)
+        return Settlement(
+            subject=self.row.subject,
+            message=self.row.message,
+            token=self.row.token,
+            attempts=self.attempts,
+            tries=self.tries,
+            state=state,
+            due_at=due_at,
+            forget=forget,
+        )
 
     def count(self, *, begun: bool) -> None:
         """

@@ -13,8 +13,8 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.blind_index import EVERYTHING
-from optly._operations.contacts import add_address, lines_held
-from optly._operations.repository import Planner
+from optly._operations.contacts import HeldLine, add_address, lines_held
+from optly._operations.repository import Planner, Record
 from optly.contacts import Address, Contact
 from optly.keys import sha256
 from optly.messages import DeliveryEvent, InboundMessage
@@ -35,14 +35,16 @@ async def apply_once(
     effect: Effect,
     *,
     part: str = "",
+    read: Record | None = None,
 ) -> Received:
     """
     Apply what an event leads to, unless it was applied before.
 
     Args:
+        read: The contact, if it was just read.
         part: Which part of that it is, where a contact has several.
     """
-    applied = await app.repository.apply(contact, plan, idem=idempotency_key(event, part))
+    applied = await app.repository.apply(contact, plan, read=read, idem=idempotency_key(event, part))
     return Received(effect=effect if applied.events else Effect.REPEATED, event=event, contacts=(contact,))
 
 
@@ -50,6 +52,8 @@ def together(done: Sequence[Received]) -> Received:
     """
     Return one result for what was applied to several contacts, at least one.
     """
+    if len(done) == 1:
+        return done[0]
     first = next((each for each in done if each.effect is not Effect.REPEATED), done[0])
     return attrs.evolve(first, contacts=tuple(contact for each in done for contact in each.contacts))
 
@@ -61,9 +65,9 @@ async def line_of(app: Application, contact: Contact, address: Address) -> int |
     return (await _lines(app, address)).get(contact)
 
 
-async def having(app: Application, address: Address, *, add: bool) -> dict[Contact, int]:
+async def having(app: Application, address: Address, *, add: bool) -> dict[Contact, HeldLine]:
     """
-    Return the contacts who have an address now, each with the number of that line.
+    Return the contacts who have an address now, each with that line.
 
     Args:
         add: Whether to add a contact for an address that nobody has. One that was erased is not put back on record:
@@ -73,7 +77,7 @@ async def having(app: Application, address: Address, *, add: bool) -> dict[Conta
     if present or not add or await is_erased(app, address):
         return present
     contact = await add_address(app, address, Actor.SYSTEM)
-    return {contact: (await _lines(app, address))[contact]}
+    return {contact: HeldLine((await _lines(app, address))[contact], None)}
 
 
 async def is_erased(app: Application, address: Address) -> bool:

@@ -20,6 +20,7 @@ from optly._operations.blind_index import (
     IndexChanges,
     changes_index,
     line_values,
+    look_up,
     stops_from,
     suppresses,
 )
@@ -286,7 +287,7 @@ class Repository:
         """
         if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
-        if head.snapshot_version == head.version and (standing := load_standing(head.snapshot)) is not None:
+        if (standing := self.stored(head)) is not None:
             return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
         entries = await self.storage.entries(subject)
         most = max(head.version, head.snapshot_version)
@@ -299,6 +300,14 @@ class Repository:
             problems = verify_chain(head.organisation, subject.hex(), entries, openings={}, head=chained)
             standing = attrs.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
         return Record(subject=subject, version=head.version, head=entries[-1].hash, standing=standing)
+
+    def stored(self, head: Head | None) -> Standing | None:
+        """
+        Return the read model that is stored with a head of this organisation, or None if the events have to be read.
+        """
+        if head is None or head.organisation != self.settings.organisation.key or head.snapshot_version != head.version:
+            return None
+        return load_standing(head.snapshot)
 
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
@@ -425,12 +434,14 @@ class Repository:
 
         Several lines of one contact may lie in one domain, which has one idkey.
         """
-        lines = {
-            subject: [(idkey, line) for line, address in values.items() for idkey in self.index.all_idkeys(address)]
-            for subject, values in contacts.items()
-        }
-        idkeys = list(dict.fromkeys(idkey for pairs in lines.values() for idkey, _ in pairs))
-        return lines, await self.storage.find(idkeys) if idkeys else Found({}, (), {})
+        every = [(subject, *item) for subject, values in contacts.items() for item in values.items()]
+        lines: dict[bytes, list[tuple[bytes, int]]] = {subject: [] for subject in contacts}
+        if not every:
+            return lines, Found({}, (), {})
+        keys, found = await look_up(self.storage, self.index, [address for _, _, address in every])
+        for (subject, line, _), (own, domains) in zip(every, keys, strict=True):
+            lines[subject] += [(idkey, line) for idkey in own + domains]
+        return lines, found
 
     async def _others(
         self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found

@@ -10,7 +10,7 @@ from typing import Final, Unpack
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
-from optly._operations.gate import assess, require_permission, with_listings
+from optly._operations.gate import assess, refuse_unreadable, require_permission, with_listings
 from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
 from optly._operations.repository import Plan
@@ -37,6 +37,7 @@ async def send(
     app.require_backend(channel)
     app.settings.organisation.trading_as(trading_as)  # one of its names, or refused
     record = await app.repository.require(contact, partial=True)
+    refuse_unreadable(app, contact, record.standing, channel, purposes)
     numbers = await numbers_of(app, record, named)
     message, kind = app.settings.random(16), MessageKind.MARKETING
 
@@ -102,6 +103,7 @@ async def record_communication(
     **facts: Unpack[Facts],
 ) -> Decision:
     record = await app.repository.require(contact, partial=True)
+    refuse_unreadable(app, contact, record.standing, channel, purposes)
     standing, addresses = await app.repository.with_suppressions(record)
     number = require_line(standing, channel, named.numbered(addresses, standing.present()))
     address = addresses.get(number)

@@ -64,19 +64,24 @@ def _key(app: Application, message: str) -> bytes:
     return sha256(f"sent\0{app.settings.organisation.key}\0{message}")
 
 
-async def recipient(app: Application, contact: str, message: str) -> Contact | None:
+async def named(app: Application, contact: str, message: str) -> Contact | None:
     """
-    Return the contact whom a message was sent to; None if they are not on record.
+    Return the contact whom a message was sent to, on record or not; None if that is not known.
 
     Args:
         contact: Id of the contact; anything else if only the message is known.
         message: Id of the message; in full if the contact is not known.
     """
     subject = Contact.of(contact).subject if Contact.is_id(contact) else await _subject(app, message)
-    if subject is None:
-        return None
-    found = Contact(subject.hex())
-    return found if (await app.repository.load(found)).version else None
+    return None if subject is None else Contact(subject.hex())
+
+
+async def recipient(app: Application, contact: str, message: str) -> Contact | None:
+    """
+    Return the contact whom a message was sent to, as `named`; None if they are not on record.
+    """
+    found = await named(app, contact, message)
+    return found if found is not None and (await app.repository.load(found)).version else None
 
 
 async def _subject(app: Application, message: str) -> bytes | None:

@@ -7,12 +7,13 @@ By hand where the library gives up on what people's programs write.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 from email.policy import Compat32
-from typing import Final
+from functools import wraps
+from typing import Final, TypeVar
 
 from optly.messages.plain import clean
 
@@ -36,9 +37,6 @@ _SUBJECT_MARK = re.compile(
 
 
 _FOLD = re.compile(r"\s*[\r\n]+\s*")
-# What the library would work out anew each time.
-_KEPT: Final = "_optly_fields"
-_TYPE: Final = "_optly_type"
 
 
 class _Policy(Compat32):
@@ -50,10 +48,29 @@ class _Policy(Compat32):
         text = value[:_LONGEST_FIELD]
         if not text.isascii():
             text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return clean(_FOLD.sub(" ", text))
+        return text if text.isprintable() else clean(_FOLD.sub(" ", text))
 
 
 POLICY = _Policy()
+
+_Value = TypeVar("_Value")
+
+
+def once(read: Callable[[Mail], _Value]) -> Callable[[Mail], _Value]:
+    """
+    Let what is read of a mail, or of a part of it, be read once, however often it is asked for.
+    """
+    name = f"_optly_{read.__name__}"
+
+    @wraps(read)
+    def kept(part: Mail) -> _Value:
+        values = part.__dict__
+        if name not in values:
+            values[name] = read(part)
+        value: _Value = values[name]
+        return value
+
+    return kept
 
 
 def field(mail: Mail, name: str) -> str:
@@ -69,28 +86,32 @@ def fields(mail: Mail, name: str) -> Sequence[str]:
     """
     Return the headers of a name, in lower case, up to `MOST_FIELDS`, not decoded either.
     """
-    kept: dict[str, list[str]] | None = mail.__dict__.get(_KEPT)
-    if kept is None:  # the library looks through all of them for each
-        kept = mail.__dict__[_KEPT] = {}
-        for each, value in mail.raw_items():
-            same = kept.setdefault(each.lower(), [])
-            if len(same) < MOST_FIELDS:
-                same.append(POLICY.header_fetch_parse(each, value))
-    return kept.get(name, ())
+    return _all_fields(mail).get(name, ())
 
 
+@once
+def _all_fields(mail: Mail) -> dict[str, list[str]]:  # the library looks through all of them for each
+    found: dict[str, list[str]] = {}
+    for name, value in mail.raw_items():
+        same = found.setdefault(name.lower(), [])
+        if len(same) < MOST_FIELDS:
+            same.append(POLICY.header_fetch_parse(name, value))
+    return found
+
+
+@once
 def type_of(part: Mail) -> str:
     """
     Return the type of a part, such as ``text/plain``, in lower case.
     """
-    kept: str | None = part.__dict__.get(_TYPE)
-    if kept is None:
-        kept = part.__dict__[_TYPE] = part.get_content_type()
-    return kept
+    return part.get_content_type()
 
 
+@once
 def subject_of(mail: Mail) -> str:
     written = field(mail, "subject")
+    if "=?" not in written:  # nothing is encoded
+        return written
     try:
         return clean(str(make_header(decode_header(written)))).strip()
     except (MessageError, LookupError, ValueError):
@@ -112,6 +133,7 @@ def match(pattern: re.Pattern[str], text: str) -> str:
     return found[0] if found else ""
 
 
+@once
 def senders_of(mail: Mail) -> list[str]:
     """
     Return the addresses that a mail may have come from, the likeliest first. Empty if it names none.

@@ -14,8 +14,8 @@ from typing import Final
 
 import attrs
 
-from optly.backends._fields import type_of
-from optly.messages.plain import clean, from_html
+from optly.backends._fields import once, type_of
+from optly.messages.plain import Table, clean, from_html
 
 _LONGEST_BODY = 256 * 1024  # what people write may stand below a long letter
 _LONGEST_TEXT = 10_000
@@ -59,7 +59,8 @@ _DEVICE_SIGNATURE = re.compile(
 )
 _QUOTE_MARKS: Final = (">", "|", "│")
 _ONE_MARK: Final = re.compile(r"[>|│](?!\s?[>|│])\s?")
-_BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+_GAPS: Final = re.compile(r"\n{3,}")
+_LETTERS: Final = Table(lambda character: character if character.isalnum() else "")
 _MOST_HEADER_LINES: Final = 12
 # Text that is not read by people.
 _NO_WORDS: Final = frozenset(
@@ -67,6 +68,7 @@ _NO_WORDS: Final = frozenset(
 )
 
 
+@once
 def decoded(part: Mail) -> str:
     """
     Return the text of a part, whatever character set it declares.
@@ -167,7 +169,7 @@ def _not_in(shown: str, html: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    return _BETWEEN_WORDS.sub("", text).casefold()
+    return _LETTERS.translate(text).casefold()
 
 
 def without_quotes(text: str) -> Written:
@@ -181,7 +183,10 @@ def without_quotes(text: str) -> Written:
     kept, number = new, 0
     while number < len(lines):
         line = lines[number]
-        if _REST_IS_OLD.fullmatch(line):
+        if not line:
+            kept.append(line)
+            number += 1
+        elif line.startswith(("--", "__")) and _REST_IS_OLD.fullmatch(line):
             kept, number = rest, _below_headers(lines, number + 1)
         elif _begins_old_headers(lines, number):
             kept, number = rest, _below_headers(lines, number)
@@ -200,7 +205,7 @@ def without_quotes(text: str) -> Written:
 
 
 def _tidy(lines: Iterable[str]) -> str:
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return _GAPS.sub("\n\n", "\n".join(lines)).strip()
 
 
 def _below_headers(lines: Sequence[str], number: int) -> int:
@@ -224,16 +229,17 @@ def _attribution(lines: list[str], number: int) -> int:
     """
     if lines[number].endswith(":") and _SHORT_ATTRIBUTION.fullmatch(lines[number]):
         return 1
-    for length in range(1, _ATTRIBUTION_LINES + 1):
-        joined = " ".join(lines[number : number + length])
-        if len(joined) > 600 or not lines[number + length - 1 : number + length]:
-            break
-        if joined.endswith(":") and _ATTRIBUTION.fullmatch(joined):
-            return length
+    for length, line in enumerate(lines[number : number + _ATTRIBUTION_LINES], 1):
+        if line.endswith(":"):
+            joined = " ".join(lines[number : number + length])
+            if len(joined) <= 600 and _ATTRIBUTION.fullmatch(joined):
+                return length
     return 0
 
 
 def _begins_old_headers(lines: list[str], number: int) -> bool:
-    return _FROM.match(lines[number]) is not None and any(
-        _SENT.match(line) for line in lines[number + 1 : number + 1 + _SENT_LINES]
+    return (
+        ":" in lines[number]
+        and _FROM.match(lines[number]) is not None
+        and any(_SENT.match(line) for line in lines[number + 1 : number + 1 + _SENT_LINES])
     )

@@ -116,6 +116,8 @@ def odd_findings(head: bytes, parts: Sequence[Mail], *, automatic: bool, ours: b
         automatic: Whether a machine wrote it.
         ours: Whether it came to a return path that we signed.
     """
+    if not automatic and not ours:
+        return []
     mail, words = parts[0], _explanation(parts)
     found = _by_library(head, words) if automatic else []
     if found or not ours or any(type_of(part) == _READ for part in parts):

@@ -152,6 +152,8 @@ class SMTPBackend:
         self._server = Server.parse(url, user=user, password=password, tls=tls)
         self._sender = Sender.parse(sender)
         self._return_path = _address(return_path) if isinstance(return_path, str) else return_path
+        path: object = self._return_path
+        self._stops = path if isinstance(path, StopAddress) else None  # asked here, because it takes long
         self._signer = signer
         self._headers = NO_HEADERS if feedback_id is None else MappingProxyType({"Feedback-ID": feedback_id})
         self._manners = Manners(
@@ -219,10 +221,9 @@ class SMTPBackend:
         Return the email, or the receipt of a message that cannot be written with these settings.
         """
         path = self._return_path
-        stops: object = path
         try:
-            if isinstance(stops, StopAddress) and message.contact:
-                message = with_stop_address(message, stops.stop_address_for(message.contact, message.id))
+            if self._stops is not None and message.contact:
+                message = with_stop_address(message, self._stops.stop_address_for(message.contact, message.id))
             if path is not None and not isinstance(path, EmailAddress):
                 path = EmailAddress.recognise(path.address_for(message.contact, message.id))
         except Exception as error:  # A host's code may raise anything, and its message may contain an address.

@@ -25,6 +25,10 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z0-9-]*[a-z]){_LABEL}", re.ASCII)
 _SOME_LABEL: Final = r"(?:[a-z0-9_-]|[^\x00-\x7f\s])+"
 _SOME_DOMAIN: Final = re.compile(rf"{_SOME_LABEL}(?:\.{_SOME_LABEL})*|\[[0-9a-z:.]+\]")
+# Nearly every address, too short for any limit: found in one look to be what the longer way finds it to be.
+_ORDINARY: Final = re.compile(
+    r"(?=.{1,64}\Z)([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@((?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+)"
+)
 _DOTS: Final = str.maketrans("。．｡", "...")
 _NOT_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")
 
@@ -59,6 +63,10 @@ def judge_mailbox(text: str) -> tuple[str, str]:
     Raises:
         AddressError: It is no such address. Deliverability is not looked up.
     """
+    if (ordinary := _ORDINARY.fullmatch(text)) is not None:
+        local, domain = ordinary.groups()
+        shown, ascii_domain = judge_domain(domain)
+        return f"{local}@{shown}", f"{local.lower()}@{ascii_domain}"
     local, domain = _split(text)
     shown, ascii_domain = judge_domain(domain)
     written = _written(local)

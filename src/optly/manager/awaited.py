@@ -1109,9 +1109,7 @@ class AsyncConsentManager(Face):
         if isinstance(who, Contact):
             named = read_line(line, email, phone)
             return await gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
-        address = await contacts.known_address(self._app, who, channel.kind)
-        found = await gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
-        return found[0]
+        return await gate.check_address(self._app, who, channel, purposes, kind=kind, at=at, **facts)
 
     def screen(
         self,

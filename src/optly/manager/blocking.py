@@ -1147,11 +1147,7 @@ class ConsentManager(Face):
             return run_to_completion(
                 gate.check_contact(self._app, who, channel, purposes, named=named, kind=kind, at=at, **facts)
             )
-        address = run_to_completion(contacts.known_address(self._app, who, channel.kind))
-        found = run_to_completion(
-            gate.check_addresses(self._app, [address], channel, purposes, kind=kind, at=at, **facts)
-        )
-        return found[0]
+        return run_to_completion(gate.check_address(self._app, who, channel, purposes, kind=kind, at=at, **facts))
 
     def screen(
         self,

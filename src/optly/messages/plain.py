@@ -5,6 +5,7 @@ Plain text, out of what arrives or is sent as something else. Pure.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import unescape
 from typing import Final
 
@@ -17,12 +18,41 @@ def clean(text: str) -> str:
     """
     Return *text* without what a store cannot keep: control characters and halves of characters are replaced.
     """
-    return _NOT_TEXT.sub("\ufffd", text)
+    return text if text.isprintable() else _NOT_TEXT.sub("\ufffd", text)
+
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+
+
+class Table(dict[int, str | None]):
+    """
+    What becomes of each character, by its number. Looked up once for each.
+    """
+
+    def __init__(self, become: Callable[[str], str]) -> None:
+        """
+        Args:
+            become: Returns what becomes of a character. Of that, nothing else becomes.
+        """
+        super().__init__()
+        self._become = become
+
+    def __missing__(self, number: int) -> str | None:
+        return self.setdefault(number, self._become(chr(number)) or None)
+
+    def translate(self, text: str) -> str:
+        """
+        Return what becomes of a text.
+        """
+        if not text.isascii():  # the library is ten times as fast where all is ASCII, and most of this mostly is
+            text = _NOT_ASCII.sub(lambda found: found[0].translate(self), text)
+        return text.translate(self)
 
 
 # ---- HTML
 
 _OLD: Final = f"\n{'_' * 20}\n"  # read as the line below which a mail is quoted without a mark
+_SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)([^<>]*)>", re.IGNORECASE)
 _CLASS = re.compile(r"\bclass\s*=\s*[\"']?([\w -]*)", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:id|name)\s*=\s*[\"']?([\w-]*)", re.IGNORECASE)
@@ -43,29 +73,27 @@ def from_html(html: str) -> str:
     """
     visible = html.partition("<!--")[0] + "".join(part.partition("-->")[2] for part in html.split("<!--")[1:])
     text = _Text()
-    inside, depth, quoted, read = "", 0, False, 0
-    for tag in _TAG.finditer(visible):
-        closes, name, attributes = tag[1], tag[2].lower(), tag[3]
-        text.add(
-            "" if inside in _HIDDEN and depth else visible[read : tag.start()], level=_level(inside, depth, quoted)
-        )
-        read = tag.end()
+    inside, depth, quoted = "", 0, False
+    pieces = iter([*_TAG.split(visible), "", "", ""])  # of the last text no tag follows
+    for before, closes, name, attributes in zip(pieces, pieces, pieces, pieces, strict=True):
+        if before and not (depth and inside in _HIDDEN):
+            text.add(before, level=_level(inside, depth, quoted) if quoted else 0)
+        name = name.lower()
         if depth:
             depth += (-1 if closes else 1) if name == inside else 0
             if not depth:
                 text.break_line()
         elif not closes and name in _HIDDEN:
             inside, depth, quoted = name, 1, False
-        elif not closes and (name == "blockquote" or (name == "div" and not _QUOTES.isdisjoint(_values(attributes)))):
+        elif not closes and (name == "blockquote" or (name == "div" and _bears(attributes, _QUOTES))):
             inside, depth, quoted = name, 1, True
             text.break_line()
-        elif not _OLD_FROM_HERE.isdisjoint(_values(attributes)):
+        elif _bears(attributes, _OLD_FROM_HERE):
             text.write(_OLD)
         if name in _BREAKS:
             text.break_line()
         elif name == "a":
             text.link("" if closes else _match_link(attributes))
-    text.add("" if inside in _HIDDEN and depth else visible[read:], level=_level(inside, depth, quoted))
     return text.text()
 
 
@@ -114,18 +142,18 @@ class _Text:
         self.begun = False
 
     def text(self) -> str:
-        return "".join(self.pieces)
+        return clean("".join(self.pieces))
 
 
-def _values(attributes: str) -> set[str]:
+def _bears(attributes: str, marks: frozenset[str]) -> bool:
     """
-    Return the classes and the name or id in the attributes of a tag.
+    Whether one of these is a class, the name or the id in the attributes of a tag.
     """
-    if "=" not in attributes:
-        return set()
+    if "=" not in attributes or not any(mark in attributes for mark in marks):  # as nearly always
+        return False
     found = _CLASS.search(attributes)
     values = set(found[1].split()) if found else set()
-    return values.union(_NAMED.findall(attributes))
+    return not marks.isdisjoint(values.union(_NAMED.findall(attributes)))
 
 
 def _match_link(attributes: str) -> str:
@@ -134,4 +162,4 @@ def _match_link(attributes: str) -> str:
 
 
 def _words(text: str) -> str:
-    return clean(unescape(re.sub(r"\s+", " ", text)))
+    return unescape(text if text.isprintable() and "  " not in text else _SPACES.sub(" ", text))

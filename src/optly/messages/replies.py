@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
 
 import attrs
+
+from optly.messages.plain import Table
+from optly.messages.search import Search
 
 # What is no word of a text, and differs from one recipient to the next.
 LINK: Final = re.compile(r"<?https?://[^\s<>]+>?", re.IGNORECASE)
@@ -109,7 +112,7 @@ def _is_a_sign(text: str) -> bool:
     """
     Whether a message says to stop in a picture, and nothing in words.
     """
-    return not _STOP_SIGNS.isdisjoint(text) and not any(map(str.isalnum, text))
+    return not text.isascii() and not _STOP_SIGNS.isdisjoint(text) and not any(map(str.isalnum, text))
 
 
 def stops_at_all(text: str) -> bool:
@@ -118,8 +121,7 @@ def stops_at_all(text: str) -> bool:
 
     Unlike in a reply, a word that means a stop only at the beginning does not count.
     """
-    said = _words(_SPELT.sub(_joined, _plain(text[:LIMIT])))
-    return _stands(said)
+    return _stands(_said(_plain(text[:LIMIT])))
 
 
 def has_a_phrase_to_stop(text: str) -> bool:
@@ -188,8 +190,8 @@ _STROKES: Final = str.maketrans("łŁøØđĐ", "lLoOdD")  # which do not come a
 _UNSEEN: Final = re.compile("['*‘’ʼ`´＇]")  # don't, f***, *stop*
 _STOP_SIGNS: Final = frozenset("✋🤚🚫⛔🛑🔕🙅")
 _STOP_SIGN: Final = "\N{OCTAGONAL SIGN}"
-_WORD: Final = re.compile(r"[^\W_]+|\n|[^\w\s-]")
 _SPELT: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s._-]{1,3}[^\W\d_](?![^\W_])){2,}")  # s t o p, s.t.o.p
+_MAYBE_SPELT: Final = re.compile(r"[\s._-][^\W\d_][\s._-]{1,3}[^\W\d_](?![^\W_])")  # is found much sooner
 
 
 def _plain(text: str) -> str:
@@ -200,31 +202,43 @@ def _plain(text: str) -> str:
     return _letters(seen).casefold()
 
 
-class _Letters(dict[int, str | None]):
+def _letter(character: str) -> str:
+    dropped = not character.isspace() and unicodedata.category(character) in _DROPPED
+    return "" if dropped else character
+
+
+def _sign(character: str) -> str:
     """
-    What becomes of each character, by its number. Looked up once for each.
+    Return a letter or a digit as it is, a line break too; a space for what is between words, a full stop for the rest.
     """
-
-    def __missing__(self, number: int) -> str | None:
-        character = chr(number)
-        dropped = not character.isspace() and unicodedata.category(character) in _DROPPED
-        return self.setdefault(number, None if dropped else character)
+    if character.isalnum() or character == "\n":
+        return character
+    return " " if character.isspace() or character in "_-" else "."
 
 
-_LETTERS: Final = _Letters()
+_LETTERS: Final = Table(_letter)
+_SIGNS: Final = Table(_sign)
 
 
 def _letters(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text.translate(_STROKES))
-    return text.translate(_LETTERS)
+    return _LETTERS.translate(text)
 
 
 def _words(plain: str) -> str:
     """
     Return the words with one space between them. Line breaks stay, and everything else becomes a full stop.
     """
-    return " ".join(word if word.isalnum() or word == "\n" else "." for word in _WORD.findall(plain))
+    apart = _SIGNS.translate(plain).replace(".", " . ").replace("\n", " \n ")
+    return " ".join(filter(None, apart.split(" ")))
+
+
+def _said(plain: str) -> str:
+    """
+    Return the words, with those joined that are spelt out.
+    """
+    return _words(_SPELT.sub(_joined, plain) if _MAYBE_SPELT.search(plain) else plain)
 
 
 # ---- expressions
@@ -253,9 +267,18 @@ def _pattern(expression: str) -> re.Pattern[str]:
     Compile an expression in which ``<name>`` stands for a section. They are large, so this is done for the first reply
     and not while the library is imported.
     """
+    return re.compile(_written_out(expression))
+
+
+def _written_out(expression: str) -> str:
     while _NAME.search(expression):
         expression = _NAME.sub(lambda name: _sections()[name[1]], expression)
-    return re.compile(expression)
+    return expression
+
+
+@cache
+def _search(expression: str, after: str = " ") -> Search:
+    return Search.of(_written_out(expression), after)
 
 
 # ---- stop
@@ -266,7 +289,7 @@ _LONGEST_WHOLE: Final = 500
 _COURTESY: Final = r"\b<courtesy>\b"
 _FIRST: Final = r"(?:<polite> )*(?:<stop>|<weak>)\b"
 _ANYWHERE: Final = r"\b<clear>\b"
-_BY_ITSELF: Final = r"(?:^|\. )(?:<filler> )*<alone>(?: <filler>)*(?= \.|$)"
+_BY_ITSELF: Final = r"(?:<filler> )*<alone>(?: <filler>)*(?= \.|$)"
 _HARMLESS: Final = r"\b<harmless>\b"
 _STOP_ALONE: Final = r"\b(?:<clear>|<alone>|<slips>)\b"
 _PHRASE: Final = r"\b(?:<phrase>|<unsubscribe>)\b"
@@ -275,7 +298,7 @@ _SAYS_NOTHING: Final = r"\b(?:<filler>|<polite>|<courtesy>|<which>|<messages>|<s
 
 
 def _stops(plain: str) -> bool:
-    said = _words(_SPELT.sub(_joined, plain))
+    said = _said(plain)
     if _pattern(_FIRST).match(said):
         return True
     if len(said) <= _LONGEST_WHOLE:
@@ -293,8 +316,12 @@ def _stands(said: str) -> bool:
 
 def _is_in(said: str) -> bool:
     # A phrase may run across lines, but not across paragraphs. Words that make a stop harmless may do neither.
-    left = " ".join(said.replace("\n \n", ".").split())
-    return bool(_pattern(_ANYWHERE).search(left) or _pattern(_BY_ITSELF).search(left))
+    return any(_find_stops(" ".join(said.replace("\n \n", ".").split())))
+
+
+def _find_stops(words: str) -> Iterator[tuple[int, int]]:
+    yield from _search(_ANYWHERE).spans(words)
+    yield from _search(_BY_ITSELF, ". ").spans(words)
 
 
 def _joined(letters: re.Match[str]) -> str:
@@ -323,12 +350,11 @@ def spoken(text: str, *, first: bool = True, heeding: bool = True) -> Spoken:
         first: Whether to add those where `read_reply` finds one at the beginning.
         heeding: Whether to heed the words that make a stop harmless. They may be broken up where the text is repeated.
     """
-    said = _words(_SPELT.sub(_joined, _plain(LINK.sub(" . ", text[:LIMIT]))))
+    said = _said(_plain(LINK.sub(" . ", text[:LIMIT])))
     tokens = said.split(" ")
     if heeding:
-        for harmless in _pattern(_HARMLESS).finditer(said):
-            begins = said.count(" ", 0, harmless.start())
-            ends = said.count(" ", 0, harmless.end())
+        for start, end in _search(_HARMLESS).spans(said):
+            begins, ends = said.count(" ", 0, start), said.count(" ", 0, end)
             tokens[begins : ends + 1] = [".", *[""] * (ends - begins)]
     for number in range(len(tokens) - 1):
         if tokens[number] == tokens[number + 1] == "\n":
@@ -336,10 +362,7 @@ def spoken(text: str, *, first: bool = True, heeding: bool = True) -> Spoken:
     heard = [(number, token) for number, token in enumerate(tokens) if token not in ("", "\n")]
     left = " ".join(token for _, token in heard)
     found = {0} if first and _pattern(_FIRST).match(said) else set()
-    for expression in (_ANYWHERE, _BY_ITSELF):
-        for stop in _pattern(expression).finditer(left):
-            begins = stop.start() + len(stop[0]) - len(stop[0].lstrip(". "))
-            found.add(heard[left.count(" ", 0, begins)][0])
+    found.update(heard[left.count(" ", 0, start)][0] for start, _ in _find_stops(left))
     words: list[str] = []
     stops = []
     for number, token in enumerate(said.split(" ")):
@@ -355,6 +378,7 @@ def spoken(text: str, *, first: bool = True, heeding: bool = True) -> Spoken:
 # With one of these a yes or a number is not accepted.
 _DOUBT: Final = re.compile("[?👎🖕❌✖🚫⛔🙅🙄]")
 
+_DIGIT: Final = re.compile("[0-9]")
 _ORNAMENT: Final = frozenset({"So", "Sk", "Pi", "Pf", "Ps", "Pe"})  # emoji, quotes and brackets; no £, % or dash
 
 
@@ -375,8 +399,10 @@ def _whole(plain: str) -> Reply:
         return Says(yes=False)
     if _pattern("<yes>").fullmatch(said) and not doubt:
         return Says(yes=True)
+    if doubt or not _DIGIT.search(plain):
+        return Other()
     listed = " ".join(_pattern(_COURTESY).sub(" ", _without_ornament(plain)).split()).strip(" .,")
-    if _pattern("<picks>").fullmatch(listed) and not doubt:
+    if _pattern("<picks>").fullmatch(listed):
         numbers = (int(number) for number in re.findall("[0-9]+", listed))
         return Picks(tuple(dict.fromkeys(numbers)))
     return Other()

@@ -120,9 +120,13 @@ class Storage(Protocol):
     returned, what it wrote survives a crash of the process and of the machine.
     """
 
-    def find(self, idkeys: Sequence[bytes]) -> values.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> values.Found:
         """
         Look up idkeys: the contacts that hold or held them, with their heads, and the suppressions for them.
+
+        Args:
+            stops: Further idkeys under which there can be suppressions alone, such as those of domains. Holders are not
+                looked up by them.
 
         Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """

@@ -56,6 +56,7 @@ HELD_FOR = timedelta(days=30)
 READING_TIME = timedelta(seconds=3)
 
 _TICK = timedelta(microseconds=1)
+_PLAIN: Final = Manner()
 
 
 def fold(happened: Iterable[Event], standing: Standing | None = None) -> Standing:
@@ -387,7 +388,7 @@ def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Stan
 
 
 def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> Standing:
-    manner = Manner() if event.manner is None else event.manner
+    manner = _PLAIN if event.manner is None else event.manner
     by_person = (
         event.actor is Actor.PERSON
         and event.grade in (Grade.A, Grade.B)
@@ -411,16 +412,17 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
             standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
         )
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
-    touched = _scopes(event, seq) if own else ()
+    scopes = _scopes(event, seq)
     # Whatever it counts for, it has been confirmed.
-    standing = attrs.evolve(standing, held=_held_elsewhere(standing.held, event.code, _scopes(event, seq)))
+    held = _held_elsewhere(standing.held, event.code, scopes)
+    reached = _reached(event)
     return attrs.evolve(
         standing,
         **_recorded(standing, event, seq),
-        failures=_without_failures(standing.failures, _reached(event)),
-        refusals=_without_failures(standing.refusals, _reached(event)),
+        failures=_without_failures(standing.failures, reached),
+        refusals=_without_failures(standing.refusals, reached),
         consents=_merge_consents(standing.consents, given),
-        **_settled(standing, event.question, touched, event.recorded_at),
+        **_settled(standing, event.question, scopes if own else (), event.recorded_at, held=held),
     )
 
 
@@ -671,6 +673,8 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     An old letter still has its stop link, and a report on it may arrive days after the address was corrected.
     """
     removed = {line.number: line for line in standing.lines if line.removed}
+    if not removed:
+        return ()
     return tuple(
         attrs.evolve(stop, line=line.number)
         for stop in stops
@@ -680,13 +684,23 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     )
 
 
-def _settled(standing: Standing, answered: str | None, touched: Sequence[StandingStop], at: datetime) -> dict[str, Any]:
+def _settled(
+    standing: Standing,
+    answered: str | None,
+    touched: Sequence[StandingStop],
+    at: datetime,
+    *,
+    held: Sequence[HeldAnswer] | None = None,
+) -> dict[str, Any]:
     """
     Return the changes to what was still undecided, now that *touched* is decided.
+
+    Args:
+        held: The answers that are still held, if not those of the standing.
     """
     return {
         "questions": _close(standing.questions, answered, touched, at),
-        "held": _still_held(standing.held, touched),
+        "held": _still_held(standing.held if held is None else held, touched),
     }
 
 
@@ -1469,7 +1483,8 @@ def _stop(command: commands.Stop, standing: Standing, now: datetime) -> tuple[Ev
         **_common(now, command.actor, Grade.D if command.actor is Actor.STAFF else Grade.B, command.at),
         personal={**_kept(seq, how=command.how), **_circumstances(seq, command.context)},
     )
-    return () if all(_stands(stop, standing) for stop in stops_of(event, seq)) else (event,)
+    repeated = standing.stops and all(_stands(stop, standing) for stop in stops_of(event, seq))
+    return () if repeated else (event,)
 
 
 _Stopped: TypeAlias = events.ObjectionRaised | events.ConsentWithdrawn | events.MarkedDeceased | events.MarkedGoneAway

@@ -70,7 +70,7 @@ def _plain(value: object) -> Json:
     if kind is tuple:
         return [_plain(item) for item in value]  # type: ignore[attr-defined]
     if isinstance(value, StrEnum):
-        return value.value
+        return str(value)
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, date):

@@ -480,6 +480,13 @@ class Standing:
         """
         return tuple(line.number for line in self.lines if not line.removed)
 
+    def is_only_line(self, number: int) -> bool:
+        """
+        Return whether there has never been another line of the kind of the one with that number.
+        """
+        kinds = [line.kind for line in self.lines]
+        return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
+
     def reached(self, line: int | None) -> frozenset[int]:
         """
         Return the lines that someone who reads a line has shown to be theirs: itself, and those that were added or
@@ -580,7 +587,7 @@ class Standing:
             and consent.line == line
             and consent.runs(at)
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
-            and all(consent.follows(stop) for stop in covering)
+            and not (covering and any(not consent.follows(stop) for stop in covering))
         ]
         if len(running) > 1:
             running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)
@@ -828,7 +835,8 @@ def merge_stops(stops: Sequence[StandingStop], new: Iterable[StandingStop]) -> t
     """
     latest = {stop.name: stop for stop in stops}
     for stop in new:
-        known = latest.get(stop.name)
+        name = stop.name
+        known = latest.get(name)
         if known is None or known.at < stop.at:
-            latest[stop.name] = stop
+            latest[name] = stop
     return tuple(latest.values())

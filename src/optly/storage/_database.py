@@ -9,7 +9,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from math import ceil
@@ -130,15 +130,18 @@ class Session:
         rows: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
         return rows
 
-    def lookup(self, name: str, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def lookup(self, name: str, *lists: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """
-        Yield the rows for any of *keys*, however many keys there are.
+        Yield the rows for any of the keys in each list, however many keys there are.
         """
-        if len(keys) > MOST_KEYS:
-            keys = list(dict.fromkeys(keys))  # a key in two statements would be found twice
-        for start in range(0, len(keys), MOST_KEYS):
-            self._cursor.execute(*self._statements.lookup(name, keys[start : start + MOST_KEYS]))
-            yield from self._cursor.fetchall()
+        parts: Iterable[Sequence[Sequence[Any]]] = [lists]
+        if (longest := max(map(len, lists))) > MOST_KEYS:
+            once = [list(dict.fromkeys(keys)) for keys in lists]  # a key in two statements would be found twice
+            parts = [[keys[start : start + MOST_KEYS] for keys in once] for start in range(0, longest, MOST_KEYS)]
+        for part in parts:
+            if any(part):
+                self._cursor.execute(*self._statements.lookup(name, part))
+                yield from self._cursor.fetchall()
 
     def change(self, name: str, /, **values: Any) -> int:
         """

@@ -9,6 +9,7 @@ Statements about a contact bind its `subject_id`, those about an address its `id
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import attrs
@@ -36,6 +37,7 @@ from optly.protocols import MessageState
 from optly.storage import _schema as t
 
 MOST_KEYS: Final = 512
+_FEW: Final = 8
 
 UNROUTED: Final = frozenset(
     {
@@ -243,8 +245,12 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
 }
 
 
-def _any_of(column: ColumnElement[Any], count: int) -> ColumnElement[bool]:
-    return column.in_([bindparam(f"key_{n}") for n in range(count)])
+def _any_of(column: ColumnElement[Any], count: int, of: int = 0) -> ColumnElement[bool]:
+    """
+    Args:
+        of: The number of the list that the values come from.
+    """
+    return column.in_([bindparam(f"key_{of}_{n}") for n in range(count)])
 
 
 _identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
@@ -258,23 +264,33 @@ _suppression = (
 _head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
 
 
-def _found(count: int, *, joined: bool) -> ClauseElement:
+def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     """
     Return one statement for all there is about idkeys: a row for each holder, with the head, and for each suppression.
 
     Args:
+        held, suppressed: How many idkeys holders are looked up by, and how many suppressions.
         joined: Whether holders come with their heads. A database that is spread over servers cannot join the two.
     """
     of_holder, none = (_head if joined else ()), null()
-    holders = select(*_identifier, none, none, none, *of_holder).where(_any_of(t.identifiers.c.idkey, count))
+    holders = select(*_identifier, none, none, none, *of_holder)
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
     idkey, key_version, *of_suppression = _suppression
     suppressions = select(idkey, key_version, none, none, *of_suppression, *[none for _ in of_holder])
-    return union_all(holders, suppressions.where(_any_of(t.suppressions.c.idkey, count)))
+    # For a list, SQLite builds a table first, which takes longer than to look up each of a few.
+    conditions = (
+        [_any_of(t.suppressions.c.idkey, suppressed, 1)]
+        if suppressed > _FEW
+        else [_is(t.suppressions.c.idkey, f"key_1_{n}") for n in range(suppressed)]
+    )
+    return union_all(
+        *([holders.where(_any_of(t.identifiers.c.idkey, held))] if held else []),
+        *[suppressions.where(condition) for condition in conditions],
+    )
 
 
-LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
+LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
@@ -282,8 +298,8 @@ LOOKUPS: Final[Mapping[str, Callable[[int], ClauseElement]]] = {
     "personal": lambda count: select(
         t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
     ).where(_any_of(t.personal.c.subject_id, count)),
-    "found": lambda count: _found(count, joined=True),
-    "found_apart": lambda count: _found(count, joined=False),
+    "found": lambda held, suppressed: _found(held, suppressed, joined=True),
+    "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
     "references": lambda count: select(t.references.c.idkey, t.references.c.subject_id).where(
         _any_of(t.references.c.idkey, count)
     ),
@@ -361,12 +377,16 @@ class Compiled:
         return values if self.order is None else [values[name] for name in self.order]
 
 
+def _power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()
+
+
 class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
         self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
-        self._lookups: dict[tuple[str, int], Compiled] = {}
+        self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:
         compiled: Any = statement.compile(dialect=self._dialect)
@@ -376,18 +396,20 @@ class Statements:
     def __getitem__(self, name: str) -> Compiled:
         return self._fixed[name]
 
-    def lookup(self, name: str, keys: Sequence[Any]) -> tuple[str, Any]:
+    def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:
         """
-        Return the statement that looks up *keys*, of which there are at most `MOST_KEYS`, and its values.
+        Return the statement that looks up the keys of some lists, each of at most `MOST_KEYS`, and its values.
 
-        The number of keys is rounded up to a power of two, so that there are few statements to compile and, on the
+        The number of many keys is rounded up to a power of two, so that there are few statements to compile and, on the
         server, to plan; the last key is repeated to fill the gap.
         """
-        count = 1 << (len(keys) - 1).bit_length()
-        compiled = self._lookups.get((name, count))
+        counts = tuple(map(len, lists))
+        if max(counts) > _FEW:
+            lists = [[*keys, *[keys[-1]] * (_power_of_two(len(keys)) - len(keys))] if keys else keys for keys in lists]
+            counts = tuple(map(len, lists))
+        compiled = self._lookups.get((name, counts))
         if compiled is None:
-            compiled = self._lookups[name, count] = self._compile(LOOKUPS[name](count))
-        padded = [*keys, *[keys[-1]] * (count - len(keys))]
+            compiled = self._lookups[name, counts] = self._compile(LOOKUPS[name](*counts))
         if compiled.order is None:
-            return compiled.sql, {f"key_{n}": key for n, key in enumerate(padded)}
-        return compiled.sql, padded * (len(compiled.order) // count)
+            return compiled.sql, {f"key_{of}_{n}": key for of, keys in enumerate(lists) for n, key in enumerate(keys)}
+        return compiled.sql, [*chain.from_iterable(lists)]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from heapq import nsmallest
 from itertools import islice
 from operator import attrgetter
@@ -126,20 +127,21 @@ class MemoryStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
         holders: dict[bytes, Sequence[protocols.Identifier]] = {}
         suppressions: list[protocols.Suppression] = []
         heads: dict[bytes, protocols.Head] = {}
         with self._reading:
-            for idkey in dict.fromkeys(idkeys):
+            for idkey in idkeys:
                 if found := self._state.holders.get(idkey):
                     rows = [*found.values()]
                     holders[idkey] = rows if len(rows) == 1 else sorted(rows, key=attrgetter("subject"))
                     for row in rows:
                         if contact := self._state.contacts.get(row.subject):
                             heads[row.subject] = contact.head()
-                if stops := self._state.suppressions.get(idkey):
-                    suppressions += stops.values()
+            for idkey in dict.fromkeys([*idkeys, *stops]) if self._state.suppressions else ():
+                if rows_of := self._state.suppressions.get(idkey):
+                    suppressions += rows_of.values()
         return protocols.Found(holders, suppressions, heads)
 
     def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
@@ -537,12 +539,10 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
-    message = attrs.evolve(queued.message, attempts=settlement.attempts, tries=settlement.tries)
+    settled = partial(attrs.evolve, queued.message, attempts=settlement.attempts, tries=settlement.tries)
     if settlement.state is protocols.MessageState.QUEUED:
-        message = attrs.evolve(message, due_at=settlement.due_at or message.due_at)
-        state.outbox[name] = Queued(queued.organisation, message)
+        state.outbox[name] = Queued(queued.organisation, settled(due_at=settlement.due_at or queued.message.due_at))
     elif settlement.state is protocols.MessageState.IN_DOUBT:
-        state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.IN_DOUBT)
+        state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        message = attrs.evolve(message, body=b"")
-        state.settled[name] = Queued(queued.organisation, message, settlement.state)
+        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)

@@ -66,13 +66,15 @@ class SQLStorage:
 
     # ---- contacts
 
-    def find(self, idkeys: Sequence[bytes]) -> protocols.Found:
+    def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
+        every = list(dict.fromkeys([*idkeys, *stops]))
+
         def work(session: Session) -> protocols.Found:
             holders: dict[bytes, list[protocols.Identifier]] = {}
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, subject, line, scope, at, mark, *head in session.lookup(name, idkeys):
+            for idkey, key, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
                 if subject is None:
                     suppressions.append(
                         protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark)

@@ -121,6 +121,23 @@ class ContactsContract(Contract):
         storage.append([ada.commit(queue=[message])])
         assert [message] == list(storage.due(ada.organisation, Channel.EMAIL, NOW, 1))
 
+    def test_holders_are_found_by_idkeys_and_stops_by_further_ones_too(self, storage: Storage, ada: Contact) -> None:
+        """
+        What is looked up as a stop alone finds no holder, and what is given twice is found once.
+        """
+        own, domain = key(), key()
+        storage.append([ada.commit(identifiers=[ada.identifier(own)], suppressions=[stop(own), stop(domain)])])
+        for idkeys, stops in (
+            ([own], [domain]),
+            ([own, own], [domain, own, domain]),
+            ([own], [domain, *(key() for _ in range(20))]),
+        ):
+            found = storage.find(idkeys, stops)
+            assert ({own: [ada.identifier(own)]}, {ada.subject}) == (found.holders, {*found.heads})
+            assert sorted([own, domain]) == sorted(row.idkey for row in found.suppressions)
+        found = storage.find([], [own, domain])
+        assert ({}, {}, 2) == (found.holders, found.heads, len(found.suppressions))
+
     def test_many_are_found_at_once(self, storage: Storage, organisation: str) -> None:
         """
         Thousands of idkeys in one call, most of them unknown, some given twice.
