@@ -187,10 +187,10 @@ async def request_link(app: Application, text: str, language: str) -> None:
     channel = writes_to(address.kind, app.backends)
     if channel is None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
-    await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     payload = Payload(
         kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=read_tag(language), address=address.value
     )
+    await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
     await app.storage.enqueue(app.settings.organisation.key, [row])
 
