@@ -208,7 +208,8 @@ class Model:
         if address is None or person.erased:
             return False
         others = {
-            Said.MAYBE if one.unnamed is None and objected is Said.NO else objected
+            # What was stopped for the address may be theirs.
+            Said.MAYBE if one.unnamed is None else objected
             for other, one in self.people.items()
             if other != who and address in one.had and not one.erased and not one.unnamed
             for objected in [self.objected(other, scope, address)]

@@ -37,8 +37,8 @@ DAMAGE = {
     "DELETE FROM optly_events WHERE subject_id = :c",
     "a head ahead of the events": "UPDATE optly_heads SET version = 99 WHERE subject_id = :c",
     "no identifiers": "DELETE FROM optly_identifiers WHERE subject_id = :c",
-    "a suppression of an unknown scope": "INSERT INTO optly_suppressions SELECT idkey, 'pigeon/*', 0, key_version "
-    "FROM optly_identifiers WHERE subject_id = :c",
+    "a suppression of an unknown scope": "INSERT INTO optly_suppressions SELECT idkey, 'pigeon/*', 0, key_version, "
+    "x'', mac FROM optly_identifiers WHERE subject_id = :c",
     "a message that cannot be read": "UPDATE optly_outbox SET body = x'7b' WHERE subject_id = :c",
     "a message of another type": "UPDATE optly_outbox SET body = 12 WHERE subject_id = :c",
     "a message about an unknown question": "UPDATE optly_outbox SET body = CAST(replace(CAST(body AS TEXT), "

@@ -9,19 +9,26 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packs import DATA, PACK, packed
+from tlog_scales.signing import Vkey
+from tlog_scales.tlog import Checkpoint as OtherCheckpoint
+from tlog_scales.tlog import InclusionProof
 from world import EMAIL, KEYS, world
 
 from optly import Keys
-from optly._operations import proof
+from optly._operations import sealing
 from optly.errors import ConflictError, UsageError
 from optly.evidence import read, verify
-from optly.record.ledger import GENESIS, Finding, link
+from optly.protocols import Storage
+from optly.record.checkpoints import read_proof
+from optly.record.ledger import GENESIS, Finding, Leaf, link
+from optly.record.merkle import leaf_hash
 from optly.storage import MemoryStorage
 
 
@@ -221,30 +228,16 @@ def test_evidence_seals_its_own_chain_alone() -> None:
         w.manager.add_contact(email=f"p{number}@example.com")
     assert w.manager.evidence(ada).verify()
     assert w.manager.evidence(ada).verify()
-    assert [leaf.subject for leaf in w.storage.log_leaves("acme", 99)] == [ada.subject]
+    assert [sealed.leaf.subject for sealed in w.storage.log_leaves("acme", 0, 99)] == [ada.subject]
     w.manager.record_objection(ada)
     pack = w.manager.evidence(ada)
     assert pack.verify()
     assert pack.seal is not None
     assert pack.seal.version == len(pack.events)
-    assert [leaf.subject for leaf in w.storage.log_leaves("acme", 99)] == [ada.subject] * 2
+    assert [sealed.leaf.subject for sealed in w.storage.log_leaves("acme", 0, 99)] == [ada.subject] * 2
 
 
-def test_a_backlog_of_any_length_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Batch by batch, each contact once.
-    """
-    monkeypatch.setattr(proof, "_BATCH", 2)
-    w = world()
-    for number in range(3 * proof._ATTEMPTS):
-        w.manager.add_contact(email=f"p{number}@example.com")
-    checkpoint = w.manager.seal()
-    assert checkpoint is not None
-    assert checkpoint.size == 3 * proof._ATTEMPTS
-    assert w.manager.verify()
-
-
-@pytest.mark.parametrize("lost", [proof._ATTEMPTS - 1, proof._ATTEMPTS])
+@pytest.mark.parametrize("lost", [sealing._ATTEMPTS - 1, sealing._ATTEMPTS])
 def test_another_process_may_seal_first(lost: int) -> None:
     """
     It is tried again, but not for ever.
@@ -252,21 +245,25 @@ def test_another_process_may_seal_first(lost: int) -> None:
     storage = Overtaken(lost)
     w = world(storage=storage)
     ada = w.add()
-    with pytest.raises(ConflictError) if lost == proof._ATTEMPTS else nullcontext():
+    with pytest.raises(ConflictError) if lost == sealing._ATTEMPTS else nullcontext():
         assert w.manager.evidence(ada).verify()
     storage.lost = lost
     w.manager.record_objection(ada)
-    with pytest.raises(ConflictError) if lost == proof._ATTEMPTS else nullcontext():
+    with pytest.raises(ConflictError) if lost == sealing._ATTEMPTS else nullcontext():
         assert w.manager.seal() is not None
     assert w.manager.verify()
 
 
 @given(st.integers(0, 4))
-def test_a_log_that_was_written_again_is_found_by_a_kept_checkpoint(further: int) -> None:
+def test_a_log_that_forked_is_found_by_a_kept_checkpoint(further: int) -> None:
     """
-    Whoever has the keys can sign another history, and let it grow as far as they like, but not make it fit.
+    Whoever has the keys can sign another history from any point on, and let it grow as far as they like, but not make
+    it fit.
     """
-    w, other = world(), world()
+    w = world()
+    w.manager.add_contact(email="first@example.com")
+    w.manager.seal()
+    other = world(storage=copied(w.storage))
     kept = w.manager.evidence(w.add()).seal
     assert kept is not None
     other.agreed(other.add())
@@ -276,6 +273,85 @@ def test_a_log_that_was_written_again_is_found_by_a_kept_checkpoint(further: int
     forged = other.manager.evidence(other.add(), since=kept.checkpoint)
     assert forged.verify()
     assert not forged.verify(checkpoint=kept.checkpoint)
+
+
+def test_a_log_that_began_anew_is_another_one() -> None:
+    """
+    Its name is not the one of the checkpoint, whoever has the keys.
+    """
+    w, other = world(), world()
+    kept = w.manager.evidence(w.add()).seal
+    assert kept is not None
+    ada = other.add()
+    with pytest.raises(UsageError):
+        other.manager.evidence(ada, since=kept.checkpoint)
+    assert {Finding.SIGNATURE} == {
+        problem.finding for problem in other.manager.evidence(ada).verify(checkpoint=kept.checkpoint).problems
+    }
+    (problem,) = other.manager.verify(checkpoint=kept.checkpoint).problems
+    assert (problem.finding, "anew" in problem.detail) == (Finding.LOG, True)
+
+
+def copied(storage: Storage) -> MemoryStorage:
+    assert isinstance(storage, MemoryStorage)
+    copy_of = MemoryStorage()
+    copy_of._state = copy.deepcopy(storage._state)
+    return copy_of
+
+
+KEPT = (Path(__file__).parent / "kept" / "pack-1.json").read_text()
+
+
+def test_a_pack_in_the_first_format_still_verifies() -> None:
+    """
+    One that was kept: its leaf names the contact, and its log has the name that every log of an organisation had.
+    """
+    assert verify(KEPT, public_keys=KEYS.public_keys)
+    assert json.loads(read(KEPT).to_json()) == json.loads(KEPT)
+    seal = read(KEPT).seal
+    assert seal is not None
+    assert verify(KEPT, checkpoint=seal.checkpoint)
+    assert not verify(KEPT.replace("optly-evidence/1", "optly-evidence/2"))
+
+
+@given(st.data())
+def test_any_changed_byte_of_a_pack_in_the_first_format_is_found(data: st.DataObject) -> None:
+    """
+    As in one that is made today.
+    """
+    text = bytearray(KEPT.encode())
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at] ^= data.draw(st.integers(1, 255))
+    if verify(bytes(text), public_keys=KEYS.public_keys):
+        assert json.loads(bytes(text)) == json.loads(KEPT)
+
+
+def test_the_head_of_the_log_has_to_be_signed_with_each_kind_of_key_that_is_given() -> None:
+    """
+    So whoever has the organisation's ML-DSA-44 key is not deceived by someone who can forge Ed25519.
+    """
+    both = [*KEYS.public_keys, *KEYS.post_quantum_keys]
+    assert verify(PACK, public_keys=both)
+    stranger = Keys(current="somebody else altogether")
+    assert findings(DATA, public_keys=[*KEYS.public_keys, *stranger.post_quantum_keys]) == {Finding.SIGNATURE}
+    assert findings(json.loads(KEPT), public_keys=both) == {Finding.SIGNATURE}
+
+
+def test_a_pack_has_the_proof_that_other_programs_verify() -> None:
+    """
+    As a tlog-proof, of an entry that names nobody.
+    """
+    seal = read(PACK).seal
+    assert seal is not None
+    assert DATA["log"]["inclusion"] == seal.inclusion()
+    index, proof, note = read_proof(seal.inclusion())
+    head = OtherCheckpoint.from_text(note)
+    head.verify(Vkey(head.origin, None, 1, KEYS.public_keys[0]))
+    entry = Leaf(subject=bytes.fromhex(DATA["contact"]), version=seal.version, head=seal.head).entry("acme", seal.blind)
+    InclusionProof(index, head.size, list(proof)).check(leaf_hash(entry), head.root_hash)
+    assert not {bytes.fromhex(DATA["contact"]), DATA["contact"].encode(), seal.head, b"acme"} & {
+        entry[start:end] for start in range(len(entry)) for end in range(start, len(entry) + 1)
+    }
 
 
 def test_evidence_since_something_else_is_refused() -> None:
@@ -294,7 +370,7 @@ def test_evidence_since_something_else_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", "\x00", "{" * 10_000, '{"format":"optly-evidence/2"}', b"\xff"]
+    "text", ["", "{}", "[]", "null", "\x00", "{" * 10_000, '{"format":"optly-evidence/3"}', b"\xff"]
 )
 def test_what_is_no_pack_is_told(text: str | bytes) -> None:
     """
@@ -329,7 +405,7 @@ def test_a_member_that_means_nothing_is_found() -> None:
         assert not verify(json.dumps(altered)), place
 
 
-@pytest.mark.parametrize("member", ["payload", "events", "value", "checkpoint"])
+@pytest.mark.parametrize("member", ["payload", "events", "value", "inclusion"])
 def test_a_member_that_is_there_twice_is_found(member: str) -> None:
     """
     Promise 11: what another program would read first is what was verified.
@@ -344,7 +420,8 @@ def test_a_number_too_large_for_the_record_is_told() -> None:
     Instead of being refused by an error on the way.
     """
     assert not verify(json.dumps(changed(lambda data: data["log"].update(version=10**30))))
-    assert not verify(json.dumps(changed(lambda data: data["log"].update(index=10**30))))
+    far = DATA["log"]["inclusion"].replace("\nindex ", "\nindex 9999999999")
+    assert not verify(json.dumps(changed(lambda data: data["log"].update(inclusion=far))))
     assert not verify(json.dumps(changed(lambda data: data["events"][0].update(seq=10**15))))
 
 

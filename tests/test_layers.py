@@ -30,6 +30,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("protocols",),
     ("results",),
     ("backends", "storage", "registers"),
+    ("anchors",),
     ("_operations",),
     ("self_service",),
     ("portal",),

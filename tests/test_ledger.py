@@ -1,10 +1,9 @@
 """
-The chain, the commitments, the Merkle log and the signed checkpoints.
+The chain and the commitments.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,52 +21,20 @@ from optly.canonical import canonical, parse
 from optly.contacts.addresses import AddressKind
 from optly.contacts.parties import Subscriber
 from optly.errors import DamagedError, SerializationError
-from optly.keys import Keys
 from optly.record.events import Actor, ContactAdded, Event, Grade, LineAdded
 from optly.record.ledger import (
     GENESIS,
     Entry,
     Finding,
     Opening,
-    consistency_proof,
-    consistent,
-    edge_root,
     extend,
-    grow,
-    included,
-    inclusion_proof,
     link,
-    merkle_root,
-    note_body,
-    open_note,
-    origin,
-    signed_note,
     verify_chain,
 )
 from optly.storage import SQLStorage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SUBJECT = bytes(range(16))
-
-# The leaves and roots of the tests of the reference implementation of RFC 6962 (google/certificate-transparency).
-RFC6962_LEAVES = [
-    bytes.fromhex(leaf)
-    for leaf in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
-]
-RFC6962_ROOTS = [
-    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
-]
-
-
-def rfc_leaf(leaf: bytes) -> bytes:
-    return hashlib.sha256(b"\0" + leaf).digest()
 
 
 def events(count: int) -> list[Event]:
@@ -212,55 +179,6 @@ def test_an_altered_personal_value_is_found() -> None:
     entries, openings = chain(2)
     openings["line_1"] = attrs.evolve(openings["line_1"], value="eve@example.com")
     assert findings(list(entries), openings) == {Finding.VALUE_ALTERED}
-
-
-def test_merkle_roots_are_those_of_the_reference_implementation() -> None:
-    """
-    Against vectors that are not ours, whole and grown leaf by leaf.
-    """
-    leaves = [rfc_leaf(leaf) for leaf in RFC6962_LEAVES]
-    edge: tuple[bytes, ...] = ()
-    for size, root in enumerate(RFC6962_ROOTS, 1):
-        assert root == merkle_root(leaves[:size]).hex()
-        edge = grow(edge, size - 1, leaves[size - 1 : size])
-        assert root == edge_root(edge).hex()
-
-
-@given(st.integers(1, 40), st.data())
-def test_inclusion_and_consistency_are_proved_and_nothing_else_is(size: int, data: st.DataObject) -> None:
-    """
-    A right proof convinces; one for another leaf, place, size or root does not.
-    """
-    leaves = [rfc_leaf(bytes([n])) for n in range(size)]
-    root = merkle_root(leaves)
-    index = data.draw(st.integers(0, size - 1))
-    proof = inclusion_proof(index, leaves)
-    assert included(leaves[index], index, size, proof, root)
-    assert not included(rfc_leaf(b"forged"), index, size, proof, root)
-    assert not included(leaves[index], index, size, (*proof, root), root)
-    assert not included(leaves[index], index, size, proof, rfc_leaf(b"other root"))
-
-    old = data.draw(st.integers(0, size))
-    proof = consistency_proof(old, leaves)
-    assert consistent(old, merkle_root(leaves[:old]), size, root, proof)
-    if old:
-        assert not consistent(old, rfc_leaf(b"other root"), size, root, proof)
-        assert not consistent(old, merkle_root(leaves[:old]), size, rfc_leaf(b"other root"), proof)
-
-
-def test_a_checkpoint_opens_with_its_key_alone() -> None:
-    """
-    Neither another key nor another size will do.
-    """
-    keys, others = Keys("k" * 32), Keys("o" * 32)
-    body = note_body(origin("acme"), 7, merkle_root([b"x" * 32]))
-    note = signed_note(body, origin("acme"), keys.public_keys[0], keys.sign(body))
-    opened = open_note(note, [others.public_keys[0], keys.public_keys[0]])
-    assert opened is not None
-    assert (origin("acme"), 7) == (opened.origin, opened.size)
-    assert open_note(note, others.public_keys) is None
-    assert open_note(note.replace("\n7\n", "\n8\n"), keys.public_keys) is None
-    assert open_note("nonsense", keys.public_keys) is None
 
 
 def test_an_event_cannot_have_a_naive_time() -> None:

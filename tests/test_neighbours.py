@@ -341,6 +341,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
     "deliver_batch": [lambda m, n, w: m.deliver_batch()],
     "known_keys": [lambda m, n, w: m.known_keys()],
     "seal": [lambda m, n, w: m.seal() is None],
+    "log_files": [lambda m, n, w: [file.path for file in m.log_files()]],
     "verify": [lambda m, n, w: m.verify(), lambda m, n, w: m.verify(checkpoint=n.checkpoint)],
     # From here on the other organisation has the same people, and nothing the one knows of them.
     "add_contact": [
@@ -361,7 +362,9 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
 }
 # What takes no name of anything on record.
 SETTINGS: Final = {"backends", "catalogues", "clock", "organisation", "pages", "public_keys", "purposes"}
-SETTINGS_OF_A_MANAGER: Final = SETTINGS | {"receipts", "self_service", "storage", "webhooks", "close"}
+SETTINGS_OF_A_MANAGER: Final = SETTINGS | {
+    *("close", "post_quantum_keys", "receipts", "self_service", "storage", "webhooks"),
+}
 
 
 # ---- those of the person's, each behind every code
@@ -614,6 +617,7 @@ COMMANDS: Final[Mapping[str, Callable[[Names], Sequence[Invocation]]]] = {
     "complaints": lambda n: [(["--which", "all", *form], "") for form in ((), ("--json",))],
     "deliver": lambda n: [([], "")],
     "evidence": lambda n: [([who, *form], "") for who in (n.ada.id, EMAIL, PHONE) for form in ((), ("--html",))],
+    "export-log": lambda n: [],
     "outbox": lambda n: [([], ""), *((["--list", state], "") for state in ("queued", "accepted", "in-doubt"))],
     "receive-mail": lambda n: [([], A_REPLY.format(n.sent))],
     "reconcile": lambda n: [
@@ -623,6 +627,7 @@ COMMANDS: Final[Mapping[str, Callable[[Names], Sequence[Invocation]]]] = {
         (["--not-sent", n.ada.id, n.queued], ""),
     ],
     "record-complaint": lambda n: [(["-", "--how", "letter", "--contact", n.ada.id], TEXT)],
+    "seal": lambda n: [],
     "verify": lambda n: [([], ""), (["--json"], "")],
     "worker": lambda n: [(["--once"], "")],
     "import-objections": lambda n: [(["-", "--how", "list", "--quiet"], f"{EMAIL}\n{JOE}\n")],

@@ -24,7 +24,7 @@ from optly.protocols import MessageState, Storage
 from optly.rules import Reason
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
-from optly.testing.messages import stop_token_in
+from optly.testing.messages import code_in, stop_token_in
 
 OLD, NEW = KEYS.current, "the key that comes after it"
 BEFORE = Keys(current=OLD)
@@ -195,8 +195,9 @@ def test_a_process_left_behind_looks_nothing_up(behind: tuple[World, World], loo
 
 def test_a_process_left_behind_records_what_needs_no_look_up(behind: tuple[World, World]) -> None:
     """
-    No stop waits for its restart if it names the contact or comes through a link that it can read. What the page shows
-    afterwards may need a look-up.
+    No stop waits for its restart if it names the contact or comes through a link that it can read, unless the contact
+    was changed with the new key: nobody can tell there whether what it would add to is as it was written. What the page
+    shows afterwards may need a look-up.
     """
     stale, fresh = behind
     ada = found(fresh)
@@ -208,13 +209,17 @@ def test_a_process_left_behind_records_what_needs_no_look_up(behind: tuple[World
         lambda: stale.manager.stop_by_token(
             stop_token_in(next(m for m in stale.emails.outbox if "List-Unsubscribe" in m.headers))
         ),
-        lambda: stale.manager.stop(link_of(fresh, ada)),
+        lambda: stale.manager.stop(code_in(stale.emails.outbox[0])),
     ):
         version = fresh.manager.standing(ada).version
         fresh.later()
         with suppress(KeyMissingError):
             stop()
         assert fresh.manager.standing(ada).version > version
+    fresh.manager.change_details(ada, name="Ada Byron")
+    with pytest.raises(KeyMissingError):
+        stale.manager.record_objection(ada)
+    fresh.manager.record_objection(ada)
 
 
 def test_a_process_left_behind_does_not_call_a_link_of_ours_none(behind: tuple[World, World]) -> None:

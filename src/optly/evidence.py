@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import msgspec
@@ -21,14 +21,16 @@ from optly.canonical import Json, canonical, timestamp
 from optly.contacts import Contact, Organisation, Wording
 from optly.errors import SerializationError, UsageError
 from optly.keys import Keys
-from optly.record import ledger
+from optly.record import ledger, merkle
+from optly.record.checkpoints import Checkpoint, is_first_origin, is_origin, open_note, read_proof, write_proof
 from optly.record.events import Choice, Event
 from optly.record.ledger import Entry, Finding, Opening, Problem, Verification
 
 if TYPE_CHECKING:
     from optly.timeline.for_evidence import Happening
 
-FORMAT: Final = "optly-evidence/1"
+FORMAT: Final = "optly-evidence/2"
+_FIRST_FORMAT: Final = "optly-evidence/1"
 _SIGNED: Final = b"optly/evidence/1\0"
 
 
@@ -41,6 +43,7 @@ class Seal:
         checkpoint: The signed head of the log, as text.
         index: The place of the chain's latest leaf.
         version, head: How far the chain had grown then, and the hash of that event.
+        blind: What opens the leaf's entry in the log. None in a pack from before entries were blinded.
         proof: The hashes that lead from the leaf to the root.
         since: How many leaves the log had at an earlier checkpoint; 0 if none was given.
         growth: The hashes that show that the log has only grown since then.
@@ -50,9 +53,37 @@ class Seal:
     index: int
     version: int
     head: bytes = attrs.field(repr=False)
+    blind: bytes | None = attrs.field(repr=False)
     proof: tuple[bytes, ...] = attrs.field(repr=False)
     since: int = 0
     growth: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+
+    def inclusion(self) -> str:
+        """
+        Return the proof that the leaf is in the log as a C2SP tlog-proof, for other programs to verify.
+        """
+        return write_proof(self.index, self.proof, self.checkpoint)
+
+    def _log(self) -> _Log | _FirstLog:
+        growth = [node.hex() for node in self.growth]
+        if self.blind is None:
+            return _FirstLog(
+                checkpoint=self.checkpoint,
+                index=self.index,
+                version=self.version,
+                head=self.head.hex(),
+                proof=[node.hex() for node in self.proof],
+                since=self.since,
+                growth=growth,
+            )
+        return _Log(
+            inclusion=self.inclusion(),
+            version=self.version,
+            head=self.head.hex(),
+            blind=self.blind.hex(),
+            since=self.since,
+            growth=growth,
+        )
 
 
 # The JSON form. Anything that does not fit these types is not a pack.
@@ -84,6 +115,29 @@ class _Text:
 
 @attrs.frozen(kw_only=True)
 class _Log:
+    inclusion: str
+    version: int
+    head: str
+    blind: str
+    since: int
+    growth: list[str]
+
+    def seal(self) -> Seal:
+        index, proof, checkpoint = read_proof(self.inclusion)
+        return Seal(
+            checkpoint=checkpoint,
+            index=index,
+            version=self.version,
+            head=bytes.fromhex(self.head),
+            blind=bytes.fromhex(self.blind),
+            proof=proof,
+            since=self.since,
+            growth=tuple(bytes.fromhex(node) for node in self.growth),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class _FirstLog:
     checkpoint: str
     index: int
     version: int
@@ -92,10 +146,26 @@ class _Log:
     since: int
     growth: list[str]
 
+    def seal(self) -> Seal:
+        return Seal(
+            checkpoint=self.checkpoint,
+            index=self.index,
+            version=self.version,
+            head=bytes.fromhex(self.head),
+            blind=None,
+            proof=tuple(bytes.fromhex(node) for node in self.proof),
+            since=self.since,
+            growth=tuple(bytes.fromhex(node) for node in self.growth),
+        )
+
 
 @attrs.frozen(kw_only=True)
-class _Document:
+class _Named:
     format: str
+
+
+@attrs.frozen(kw_only=True)
+class _Document(_Named):
     organisation: str
     organisation_name: str
     contact: str
@@ -103,9 +173,25 @@ class _Document:
     events: list[_Event]
     values: list[_Value]
     wordings: list[_Text]
-    log: _Log | None
     public_key: str
     signature: str
+
+
+@attrs.frozen(kw_only=True)
+class _CurrentDocument(_Document):
+    log: _Log | None
+
+
+@attrs.frozen(kw_only=True)
+class _FirstDocument(_Document):
+    log: _FirstLog | None
+
+
+# What is kept stays readable: a format is added and none is taken away.
+_DOCUMENTS: Final[Mapping[str, Any]] = {
+    FORMAT: _CurrentDocument,
+    _FIRST_FORMAT: _FirstDocument,
+}
 
 
 def choices_of(event: Event) -> tuple[Choice, ...]:
@@ -136,6 +222,7 @@ class EvidencePack:
         seal: The place of the chain in the log.
         public_key: Ed25519 key the pack is signed with, 32 bytes.
         signature: 64 bytes over everything else.
+        format: The name and version of its JSON form.
     """
 
     organisation: str
@@ -148,6 +235,7 @@ class EvidencePack:
     seal: Seal | None = attrs.field(repr=False)
     public_key: bytes = attrs.field(repr=False)
     signature: bytes = attrs.field(default=b"", repr=False)
+    format: str = FORMAT
 
     @classmethod
     def issue(
@@ -186,9 +274,8 @@ class EvidencePack:
         return tuple(entry.event(self.openings) for entry in self.entries)
 
     def _document(self) -> _Document:
-        seal = self.seal
-        return _Document(
-            format=FORMAT,
+        document: _Document = _DOCUMENTS[self.format](
+            format=self.format,
             organisation=self.organisation,
             organisation_name=self.organisation_name,
             contact=self.contact,
@@ -201,20 +288,11 @@ class EvidencePack:
                 for slot, opening in sorted(self.openings.items())
             ],
             wordings=[_Text(digest=digest, **wording.fields()) for digest, wording in sorted(self.wordings.items())],
-            log=None
-            if seal is None
-            else _Log(
-                checkpoint=seal.checkpoint,
-                index=seal.index,
-                version=seal.version,
-                head=seal.head.hex(),
-                proof=[node.hex() for node in seal.proof],
-                since=seal.since,
-                growth=[node.hex() for node in seal.growth],
-            ),
+            log=None if self.seal is None else self.seal._log(),
             public_key=self.public_key.hex(),
             signature=base64.b64encode(self.signature).decode(),
         )
+        return document
 
     def signed(self) -> bytes:
         """
@@ -281,10 +359,12 @@ def read(text: str | bytes) -> EvidencePack:
         SerializationError: It is not a pack, or has a version this library cannot read.
     """
     try:
-        found = msgspec.json.decode(text, type=_Document)
+        named = msgspec.json.decode(text, type=_Named)
+        if named.format not in _DOCUMENTS:
+            raise ValueError("a later version wrote it")
+        found = msgspec.json.decode(text, type=_DOCUMENTS[named.format])
         if json.loads(text, object_pairs_hook=_named_once) != msgspec.to_builtins(found):
             raise ValueError("a member of it means nothing")
-        log = found.log
         pack = EvidencePack(
             organisation=found.organisation,
             organisation_name=found.organisation_name,
@@ -298,19 +378,10 @@ def read(text: str | bytes) -> EvidencePack:
                 row.digest: Wording(text=row.text, hint=row.hint, yes=row.yes, no=row.no, language=row.language)
                 for row in found.wordings
             },
-            seal=None
-            if log is None
-            else Seal(
-                checkpoint=log.checkpoint,
-                index=log.index,
-                version=log.version,
-                head=bytes.fromhex(log.head),
-                proof=tuple(bytes.fromhex(node) for node in log.proof),
-                since=log.since,
-                growth=tuple(bytes.fromhex(node) for node in log.growth),
-            ),
+            seal=None if found.log is None else found.log.seal(),
             public_key=bytes.fromhex(found.public_key),
             signature=base64.b64decode(found.signature, validate=True),
+            format=found.format,
         )
     except (ValueError, RecursionError, UsageError):
         raise SerializationError("this is not an evidence pack, or a part of it is missing") from None
@@ -327,7 +398,8 @@ def verify(
 
     Args:
         public_keys: The Ed25519 keys the organisation is known to sign with, 32 bytes each. Without them the key in the
-            pack itself is used, which shows that the pack is intact but not who made it.
+            pack itself is used, which shows that the pack is intact but not who made it. If its ML-DSA-44 keys are
+            among them, 1,312 bytes each, the head of the log has to be signed with one of these, too.
         checkpoint: A signed head of the organisation's log that was kept earlier. It is a problem if the pack is older,
             or does not show that the log has only grown since: ask for a pack made with that checkpoint.
 
@@ -396,36 +468,37 @@ def _seal_problems(pack: EvidencePack, trusted: Sequence[bytes], kept: str | Non
     seal = pack.seal
     if seal is None:
         return [Problem(Finding.LOG, pack.contact, None, "the pack does not say where the chain stands in the log")]
-    checkpoint = ledger.open_note(seal.checkpoint, trusted)
-    if checkpoint is None or checkpoint.origin != ledger.origin(pack.organisation):
+    checkpoint = open_note(seal.checkpoint, trusted, each_kind=True)
+    is_ours = is_origin if pack.format == FORMAT else is_first_origin
+    if checkpoint is None or not is_ours(checkpoint.origin, pack.organisation):
         return [Problem(Finding.SIGNATURE, "", None, "the head of the log is not signed with a trusted key")]
     problems = []
     leaf = _leaf(pack, seal)
-    if leaf is None or not ledger.included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
+    if leaf is None or not merkle.included(leaf, seal.index, checkpoint.size, seal.proof, checkpoint.root):
         problems.append(Problem(Finding.LOG, pack.contact, seal.version, "the chain is not in the log as it claims"))
     if seal.version < len(pack.entries):
         detail = "the events from here on are not covered by the log"
         problems.append(Problem(Finding.LOG, pack.contact, seal.version + 1, detail))
     if kept is not None:
-        problems.extend(_against(checkpoint, seal, ledger.open_note(kept, trusted), pack.organisation))
+        problems.extend(_against(checkpoint, seal, open_note(kept, trusted, each_kind=True)))
     return problems
 
 
 def _leaf(pack: EvidencePack, seal: Seal) -> bytes | None:
     try:
         leaf = ledger.Leaf(subject=Contact(pack.contact).subject, version=seal.version, head=seal.head)
-        return leaf.hash(pack.organisation)
+        return merkle.leaf_hash(leaf.entry(pack.organisation, seal.blind))
     except SerializationError:
         return None
 
 
-def _against(now: ledger.Checkpoint, seal: Seal, kept: ledger.Checkpoint | None, organisation: str) -> list[Problem]:
-    if kept is None or kept.origin != ledger.origin(organisation):
+def _against(now: Checkpoint, seal: Seal, kept: Checkpoint | None) -> list[Problem]:
+    if kept is None or kept.origin != now.origin:
         return [Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")]
     if now.size < kept.size:
         return [Problem(Finding.TRUNCATED, "", None, "the pack rests on a log that is shorter than the one known")]
     growth = seal.growth if seal.since == kept.size else ()
-    if not ledger.consistent(kept.size, kept.root, now.size, now.root, growth):
+    if not merkle.consistent(kept.size, kept.root, now.size, now.root, growth):
         detail = "the pack does not show that its log only grew since the checkpoint that was kept"
         return [Problem(Finding.LOG, "", None, detail)]
     return []

@@ -19,6 +19,7 @@ from optly.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 _SHORTEST = 16
 
@@ -172,6 +173,32 @@ class Keys:
         Give them to anyone who needs to verify evidence without you.
         """
         return tuple(signer.public_key().public_bytes_raw() for signer in self._signers)
+
+    @cached_property
+    def _post_quantum_signers(self) -> tuple[MLDSA44PrivateKey, ...]:
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        try:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+            return tuple(MLDSA44PrivateKey.from_seed_bytes(key.derive("checkpoint/ml-dsa-44/1")) for key in self.all)
+        except (ImportError, UnsupportedAlgorithm):
+            return ()
+
+    def sign_post_quantum(self, message: bytes) -> bytes | None:
+        """
+        Return the ML-DSA-44 signature of *message* under the current key, 2,420 bytes, which differs each time; None
+        where cryptography does not offer it.
+        """
+        return self._post_quantum_signers[0].sign(message) if self._post_quantum_signers else None
+
+    @cached_property
+    def post_quantum_keys(self) -> tuple[bytes, ...]:
+        """
+        The ML-DSA-44 public keys that checkpoints were signed with as well, 1,312 bytes each, that of the current key
+        first; empty where cryptography does not offer it. A quantum computer forges no signature of theirs.
+        """
+        return tuple(signer.public_key().public_bytes_raw() for signer in self._post_quantum_signers)
 
 
 def sha256(text: str) -> bytes:

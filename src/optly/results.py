@@ -55,6 +55,20 @@ class Deliveries:
 
 
 @attrs.frozen(kw_only=True)
+class Renewed:
+    """
+    What became of the rows whose MACs were renewed.
+
+    Attributes:
+        renewed: How many were signed with the current key now.
+        forged: How many were left as they are, because they were not written with any of the keys.
+    """
+
+    renewed: int
+    forged: int
+
+
+@attrs.frozen(kw_only=True)
 class KnownKey:
     """
     One of the keys of a manager, without its secret.
@@ -70,6 +84,23 @@ class KnownKey:
     current: bool
     used: bool
     public_key: bytes
+
+
+@attrs.frozen(kw_only=True)
+class LogFile:
+    """
+    One file of the published log.
+
+    Attributes:
+        path: Its path, with slashes, below the address of the log.
+        size: How many leaves the log has that is published.
+        done: How many leaves are in the files up to this one.
+    """
+
+    path: str
+    data: bytes = attrs.field(repr=False)
+    size: int
+    done: int
 
 
 @attrs.frozen(kw_only=True)

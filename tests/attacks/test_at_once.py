@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from world import EMAIL, PHONE, world
 
+from optly.protocols import Reference
 from optly.storage import MemoryStorage
 
 
@@ -20,7 +21,7 @@ class Interrupted(MemoryStorage):
 
     other: Callable[[], object] | None = None
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, Reference]:
         other, self.other = self.other, None
         if other is not None:
             other()

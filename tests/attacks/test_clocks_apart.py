@@ -15,6 +15,7 @@ import pytest
 from world import EMAIL, EMAIL_OFFERS, World, world
 
 from optly import Act, Actor, Channel, Contact, Subscriber, Wording
+from optly.errors import UsageError
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in
 
@@ -251,3 +252,16 @@ def test_what_another_holder_lifted_is_lifted_whatever_the_clocks_say(fast: Worl
     for w in (fast, slow):
         assert w.manager.check(ada, *EMAIL_OFFERS)
         assert w.manager.check(EMAIL, *EMAIL_OFFERS)
+
+
+def test_what_is_refused_adds_nobody(fast: World) -> None:
+    """
+    A stop that is told for the future is refused whole: no record of a domain or of an address is left behind.
+    """
+    tomorrow = fast.clock() + timedelta(days=1)
+    with pytest.raises(UsageError, match="in the future"):
+        fast.manager.record_domain_objection("example.com", how="letter", at=tomorrow)
+    with pytest.raises(UsageError, match="in the future"):
+        fast.manager.import_objections([EMAIL], Channel.EMAIL, how="a list", at=tomorrow)
+    assert fast.manager.find(EMAIL) is None
+    assert list(fast.storage.subjects("acme")) == []

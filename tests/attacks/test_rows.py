@@ -13,9 +13,12 @@ import pytest
 from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, Content, Subscriber
-from optly.errors import DamagedError
+from optly._operations import repository
+from optly.errors import DamagedError, LinkInvalidError
+from optly.links import LinkTarget, code_key
 from optly.protocols import Found
-from optly.record.ledger import Finding
+from optly.record.events import LinkKind
+from optly.record.ledger import GENESIS, Finding, link
 from optly.rules.decision import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
@@ -84,24 +87,86 @@ def test_a_stop_whose_event_was_removed_is_not_forgotten(file: Path, read_model:
     w.manager.close()
 
 
-def test_a_chain_that_is_read_again_has_to_be_one(file: Path) -> None:
+def test_a_chain_that_is_read_again_has_to_be_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Promise 11: the events behind a read model that cannot be read are believed only as far as they are chained.
+    Promise 11: the events behind a read model of an earlier release are believed only as far as they are chained, and
+    what is added to them does not make them one.
     """
     w = opened(file)
     ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
     w.manager.record_objection(ann)
     w.manager.close()
-    alter(file, "UPDATE optly_heads SET snapshot = x'00'")
-    alter(
-        file,
-        "UPDATE optly_events SET payload = CAST(replace(CAST(payload AS TEXT), '2026', '2016') AS BLOB)"
-        " WHERE subject_id = ? AND CAST(payload AS TEXT) LIKE '%objection-raised%'",
-        ann.subject,
-    )
+    database = sqlite3.connect(file)
+    chain = database.execute("SELECT seq, payload FROM optly_events WHERE subject_id = ? ORDER BY seq", (ann.subject,))
+    head = GENESIS
+    for seq, payload in chain.fetchall():
+        payload = payload.replace(b"2026", b"2016") if b"objection-raised" in payload else payload
+        head = link(head, payload)
+        altered = "UPDATE optly_events SET payload = ?, hash = ? WHERE subject_id = ? AND seq = ?"
+        database.execute(altered, (payload, head, ann.subject, seq))
+    database.commit()
+    database.close()
+    monkeypatch.setattr(repository, "_SNAPSHOT_VERSION", b"6")
     w = opened(file)
     assert w.manager.check(bob, *EMAIL_OFFERS)
-    assert w.manager.check(ann, *EMAIL_OFFERS).reason is Reason.UNREADABLE
+    for _ in range(2):
+        assert w.manager.check(ann, *EMAIL_OFFERS).reason is Reason.UNREADABLE
+        w.manager.withdraw(ann, channels=[Channel.SMS])
+    w.manager.close()
+
+
+@pytest.mark.parametrize("forged", ["a cut", "another's", "an event"])
+def test_nobody_without_the_key_makes_a_head(file: Path, forged: str) -> None:
+    """
+    Promise 11: a withdrawal cannot be cut out, nor the read model of somebody else be put in its place. What is added
+    afterwards does not vouch for it, nothing of it is signed, the others are sealed, and the contact can be stopped.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.withdraw(ann, channels=[Channel.EMAIL])
+    sealed = w.storage.sealed("acme", ann.subject)
+    w.manager.close()
+    if forged == "a cut":
+        alter(
+            file,
+            "DELETE FROM optly_events WHERE subject_id = ? AND CAST(payload AS TEXT) LIKE '%consent-withdrawn%'",
+            ann.subject,
+        )
+        alter(
+            file,
+            "UPDATE optly_heads SET (version, hash, snapshot) = (SELECT e.seq, e.hash, b.snapshot FROM optly_events e,"
+            " optly_heads b WHERE e.subject_id = optly_heads.subject_id AND b.subject_id = ? ORDER BY e.seq DESC LIMIT"
+            " 1) WHERE subject_id = ?",
+            bob.subject,
+            ann.subject,
+        )
+    elif forged == "another's":
+        alter(
+            file,
+            "UPDATE optly_heads SET (snapshot, mac) = (SELECT snapshot, mac FROM optly_heads WHERE subject_id = ?)"
+            " WHERE subject_id = ?",
+            bob.subject,
+            ann.subject,
+        )
+    else:
+        last = "(SELECT max(seq) FROM optly_events WHERE subject_id = ?1)"
+        alter(
+            file,
+            f"INSERT INTO optly_events SELECT ?1, {last} + 1, hash, x'00', payload FROM optly_events"
+            f" WHERE subject_id = ?1 AND CAST(payload AS TEXT) LIKE '%consent-given%'",
+            ann.subject,
+        )
+    w = opened(file)
+    for _ in range(2):
+        for who in (ann, PEOPLE[0]):
+            assert w.manager.check(who, *EMAIL_OFFERS).reason is Reason.UNREADABLE
+        w.later()
+        if forged != "an event":
+            w.manager.withdraw(ann, channels=[Channel.SMS])
+    w.manager.seal()
+    assert w.storage.sealed("acme", ann.subject) == sealed
+    assert w.storage.sealed("acme", bob.subject) is not None
+    assert not w.manager.verify()
     w.manager.close()
 
 
@@ -134,8 +199,139 @@ def test_a_suppression_that_cannot_be_read_suppresses(file: Path, scope: str) ->
     alter(file, "UPDATE optly_suppressions SET scope = ?", scope)
     w = opened(file)
     again = w.manager.add_contact(name="Ann", email=PEOPLE[0], subscriber=Subscriber.COMPANY)
+    assert w.manager.check(PEOPLE[0], *EMAIL_OFFERS).reason is Reason.SUPPRESSED
+    assert w.manager.check(again, *EMAIL_OFFERS).reason is Reason.UNREADABLE
+    w.manager.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE optly_suppressions SET at = 0",
+        "UPDATE optly_suppressions SET scope = 'fax/offers'",
+        "UPDATE optly_suppressions SET mac = x''",
+        "UPDATE optly_suppressions SET mac = zeroblob(20)",
+    ],
+)
+def test_a_spoilt_suppression_frees_no_address(file: Path, statement: str, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Promises 11 and 12: not even by what would have lifted it, and it is named in the log.
+    """
+    w = opened(file)
+    w.manager.erase(agreed(w, PEOPLE[0]))
+    w.later()
+    again = w.manager.add_contact(name="Ann", email=PEOPLE[0], subscriber=Subscriber.COMPANY)
+    w.manager.choose(w.manager.link(again).rpartition("/")[2], {EMAIL_OFFERS: True})
+    assert w.manager.check(PEOPLE[0], *EMAIL_OFFERS)
+    w.manager.close()
+    alter(file, statement)
+    w = opened(file)
     for who in (again, PEOPLE[0]):
-        assert w.manager.check(who, *EMAIL_OFFERS).reason is Reason.SUPPRESSED
+        assert not w.manager.check(who, *EMAIL_OFFERS)
+    assert any("not as they were written" in record.message for record in caplog.records)
+    w.manager.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE optly_identifiers SET subject_id = :other WHERE subject_id = :ann",
+        "UPDATE optly_identifiers SET line = 7 WHERE subject_id = :ann",
+        "UPDATE optly_identifiers SET mac = x'' WHERE subject_id = :ann",
+        "UPDATE optly_identifiers SET idkey = (SELECT idkey FROM optly_identifiers WHERE subject_id = :ann)"
+        " WHERE subject_id = :other",
+        "INSERT INTO optly_identifiers SELECT idkey, :other, 1, key_version, mac FROM optly_identifiers"
+        " WHERE subject_id = :ann",
+    ],
+)
+def test_an_address_that_was_given_to_another_contact_permits_nothing(file: Path, statement: str) -> None:
+    """
+    Promises 9 and 11: nobody without the key makes one contact the holder of another's address, and a stop that comes
+    from there stops it all the same.
+    """
+    w = opened(file)
+    ann, other = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.close()
+    names = {"ann": ann.subject, "other": other.subject}
+    database = sqlite3.connect(file)
+    with database:
+        assert database.execute(statement, {k: v for k, v in names.items() if f":{k}" in statement}).rowcount
+    database.close()
+    w = opened(file)
+    assert not w.manager.check(PEOPLE[0], *EMAIL_OFFERS)
+    assert other not in w.manager.holders(PEOPLE[0])
+    assert w.manager.import_objections([PEOPLE[0]], Channel.EMAIL, how="a letter").recorded == 1
+    assert not w.manager.check(PEOPLE[0], *EMAIL_OFFERS)
+    w.manager.close()
+
+
+@pytest.mark.parametrize("made", ["up", "of another", "to last"])
+def test_nobody_without_the_key_makes_a_link(file: Path, made: str) -> None:
+    """
+    Promises 2 and 11: a code that somebody put into the database opens nothing, nor does one that was altered.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    w.manager.record_objection(bob)
+    own = w.manager.link(ann).rpartition("/")[2]
+    target = LinkTarget(kind=LinkKind.MANAGE, contact=bob.id, line=1, channel=Channel.EMAIL, handed_over=True)
+    w.manager.close()
+    if made == "up":
+        row = (code_key("0" * 26), bob.subject, target.dump())
+        alter(file, "INSERT INTO optly_codes SELECT ?, ?, NULL, ?, mac FROM optly_codes LIMIT 1", *row)
+    elif made == "of another":
+        alter(
+            file,
+            "UPDATE optly_codes SET subject_id = ?, value = ? WHERE code_key = ?",
+            bob.subject,
+            target.dump(),
+            code_key(own),
+        )
+    else:
+        alter(file, "UPDATE optly_codes SET expires_at = 9999999999999999 WHERE code_key = ?", code_key(own))
+    w = opened(file)
+    w.later()
+    with pytest.raises(LinkInvalidError):
+        w.manager.choose("0" * 26 if made == "up" else own, {EMAIL_OFFERS: True})
+    assert not w.manager.check(bob, *EMAIL_OFFERS)
+    w.manager.close()
+
+
+def test_nothing_is_sent_that_somebody_put_into_the_outbox(file: Path) -> None:
+    """
+    Promise 11: the words of a message that waits are those it was queued with, or it is not sent.
+    """
+    w = opened(file)
+    ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
+    for contact in (ann, bob):
+        w.manager.send(contact, *EMAIL_OFFERS, Content(subject="Offers", text="Ten per cent off."))
+    w.manager.close()
+    alter(
+        file,
+        "UPDATE optly_outbox SET body = CAST(replace(CAST(body AS TEXT), 'Ten', 'Nine') AS BLOB) WHERE subject_id = ?"
+        " AND length(body)",
+        ann.subject,
+    )
+    w = opened(file)
+    w.later(timedelta(hours=1))
+    w.manager.deliver()
+    assert [message.to for message in w.emails.outbox if message.subject == "Offers"] == [PEOPLE[1]]
+    w.manager.close()
+
+
+def test_a_reference_leads_to_nobody_else(file: Path) -> None:
+    """
+    Promise 11: whoever has the database does not exchange a customer for another.
+    """
+    w = opened(file)
+    ann = w.manager.add_contact(reference="customer 1", name="Ann", email=PEOPLE[0])
+    bob = agreed(w, PEOPLE[1])
+    assert w.manager.find_reference("customer 1") == ann
+    w.manager.close()
+    alter(file, "UPDATE optly_references SET subject_id = ? WHERE subject_id = ?", bob.subject, ann.subject)
+    w = opened(file)
+    with pytest.raises(DamagedError):
+        w.manager.find_reference("customer 1")
     w.manager.close()
 
 
@@ -281,8 +477,11 @@ class Interrupted(MemoryStorage):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE optly_logs SET edge = zeroblob(length(edge))",
-        "UPDATE optly_logs SET edge = x''",
+        "UPDATE optly_tiles SET data = zeroblob(length(data))",
+        "UPDATE optly_tiles SET data = x''",
+        "UPDATE optly_tiles SET data = 'text'",
+        "DELETE FROM optly_tiles",
+        "UPDATE optly_logs SET origin = 'acme.example.com/my/acne/0011223344556677'",
         "UPDATE optly_logs SET root = zeroblob(32)",
         "UPDATE optly_logs SET size = size + 1",
         "UPDATE optly_logs SET note = CAST(replace(CAST(note AS TEXT), 'acme', 'acne') AS BLOB)",

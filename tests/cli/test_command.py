@@ -125,6 +125,29 @@ def test_the_keys_of_no_application_cannot_be_shown(runner: CliRunner) -> None:
     assert "--app" in result.stderr
 
 
+def test_keys_renews_the_rows_of_a_record(runner: CliRunner, host: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each once, and says so; rows that were altered are left, counted, and no success.
+    """
+    ada = host.add()
+    rotated = world(host.storage, keys=Keys(current=Keys.generate(), previous=[KEYS.current])).manager
+    monkeypatch.setattr(sys.modules["acme_host"], "manager", rotated)
+
+    def renewed(*options: str) -> tuple[int, list[int]]:
+        result = runner.invoke(optly, ["keys", "--renew", *options])
+        return result.exit_code, [int(number) for number in re.findall(r": (\d+)\.", result.output)]
+
+    code, (count,) = renewed()
+    assert code == 0
+    assert count > 0
+    assert renewed("--unsigned") == (0, [0])
+    state = host.storage._state  # type: ignore[attr-defined]
+    state.contacts[ada.subject].mac = b""
+    assert renewed() == (1, [0, 1])
+    assert renewed("--unsigned") == (0, [1])
+    assert runner.invoke(optly, ["keys", "--unsigned"]).exit_code == 2
+
+
 @pytest.mark.parametrize("missing", ["aiosmtpd", "click", "rich"])
 def test_a_missing_extra_is_one_line_and_no_traceback(missing: str) -> None:
     """

@@ -50,6 +50,7 @@ RIGHT = {
     "deliver": "",
     "demo": "--once",
     "evidence": ADA,
+    "export-log": "published",
     "import-objections": "people.csv --how list",
     "keys": "",
     "lint": "question.txt --organisation Acme --channel email",
@@ -60,6 +61,7 @@ RIGHT = {
     "register build": "numbers.csv tps.register --name tps --as-of 2026-11-20 --listed-on 2026-01-05",
     "register show": "known.register",
     "register verify": "known.register",
+    "seal": "",
     "verify": "",
     "verify-evidence": "pack.json",
     "worker": "--once",
@@ -226,7 +228,10 @@ def ids(value: object) -> str | None:
     return value.name if isinstance(value, click.Parameter) else None
 
 
-WRITTEN = {("ask", "refused"), ("evidence", "output"), ("register build", "target"), ("demo", "directory")}
+WRITTEN = {
+    *(("ask", "refused"), ("evidence", "output"), ("register build", "target")),
+    *(("demo", "directory"), ("export-log", "directory")),
+}
 FILES = [*taken(click.File), *taken(click.Path)]
 READ = [(name, parameter) for name, parameter in FILES if (name, parameter.name) not in WRITTEN]
 VALUES = [
@@ -332,8 +337,11 @@ def test_a_file_that_cannot_be_written(desk: Desk, name: str, option: str) -> No
     """
     (parameter,) = [each for each in COMMANDS[name].params if each.name == option]
     before = desk.kept()
-    # The demo makes the directory that it is given, and writes into one that is empty.
-    for file in ("people.csv/below", *(("missing/below", "folder") if name != "demo" else ("people.csv",))):
+    # Two make the directory that they are given, and write into one that is there.
+    for file in (
+        "people.csv/below",
+        *(("missing/below", "folder") if name not in ("demo", "export-log") else ("people.csv",)),
+    ):
         result = desk.run(name, with_value(desk, name, parameter, file))
         assert said(result)
         assert result.exit_code == 2

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from optly.cli._commands import optly
 from optly.demo.acme import Acme
-from optly.record.ledger import Checkpoint
+from optly.record.checkpoints import Checkpoint
 
 
 @pytest.fixture

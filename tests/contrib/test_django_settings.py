@@ -160,6 +160,7 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
         ORGANISATION=ACME,
         PURPOSES=[{"key": "offers", "title": "Offers"}, PURPOSES[1]],
         KEYS=[KEY, "an older key of ours", "one that is older still"],
+        ANCHORS=[{"BACKEND": "optly.anchors.FileAnchor", "OPTIONS": {"path": tmp_path / "heads.txt"}}],
         BACKENDS=[
             f"{HERE}.make_memory",
             {"BACKEND": "optly.backends.ConsoleBackend", "OPTIONS": {"channel": Channel.SMS}},
@@ -179,7 +180,9 @@ def test_parts_are_what_they_say(tmp_path: Path) -> None:
         assert not manager.receipts
         contact = manager.add_contact(email=EMAIL)
         assert (manager.clock() - manager.history(contact)[0].recorded_at).total_seconds() < 60
+        manager.seal()
     assert (tmp_path / "optly.db").exists()
+    assert (tmp_path / "heads.txt").exists()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from optly.portal.api import problems
 from optly.portal.api.description import describe
 from optly.portal.api.operations import OPERATIONS
 from optly.portal.cookies import cookie_name
+from optly.protocols import StoredCode
 from optly.protocols.http import Request
 from optly.record.events import ConsentGiven
 
@@ -1024,7 +1025,7 @@ def test_a_store_that_fails_while_it_is_asked_why_is_a_failure_as_well(
     program, code = Program(acme.manager.portal(api=True)), acme.ask()
     whole, reads = acme.world.storage.code, iter(range(9))
 
-    def fail_the_second_time(*arguments: Any) -> bytes | None:
+    def fail_the_second_time(*arguments: Any) -> StoredCode | None:
         if next(reads) == 1:
             raise RuntimeError
         return whole(*arguments)

@@ -20,6 +20,8 @@ from world import EMAIL_OFFERS, world
 
 from optly.portal.http import MAX_READ, is_stop
 from optly.portal.pages import _BY_A_LINK, _FOR_EVERYONE, _IN_A_SESSION
+from optly.record.consent import readable
+from optly.record.events import ObjectionRaised
 from optly.storage import SQLStorage
 
 MULTIPART = ("content-type", "multipart/form-data; boundary=b")
@@ -118,7 +120,8 @@ def test_a_stop_needs_nothing_of_the_record_but_what_is_stopped(tmp_path: Path, 
             path = {"token": f"/u/{token}", "link": f"/l/{code}/stop", "question": f"/l/{question}/stop"}.get(way)
             page = visitor.post(path or "/me/stop", b"")
             assert (200, "Stopped – Acme Ltd") == (page.status, page.title)
-    assert [True] == [stop.objection for stop in acme.manager.standing(acme.ada).stops]
+    recorded = readable(made.storage.entries(acme.ada.subject))
+    assert 1 == sum(isinstance(event, ObjectionRaised) for event in recorded)
     acme.manager.close()
 
 

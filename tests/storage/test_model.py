@@ -20,9 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from optly.contacts.addresses import Channel
 from optly.errors import ConflictError
 from optly.protocols import Claim, MessageState, OutboxMessage, Storage, StoredCode, Suppression
-from optly.record.ledger import grow
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
-from optly.testing.storage import NOW, TICK, Contact, checkpoint, complaint, settlement
+from optly.testing.storage import NOW, TICK, Contact, closed, complaint, grown, settlement
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +165,10 @@ class Stores(RuleBasedStateMachine):
     def complain(self, subject: bytes, add: list[tuple[str, int]], close: list[str]) -> None:
         ada = self.contacts[subject]
         before = ada.version, ada.head
-        commit = ada.commit(complaints=[complaint(ada, reference, days) for reference, days in add], closed=close)
+        commit = ada.commit(
+            complaints=[complaint(ada, reference, days) for reference, days in add],
+            closed=[closed(ada, name) for name in close],
+        )
         if self.ask("append", [commit]) is not None:
             ada.version, ada.head = before
 
@@ -226,11 +228,10 @@ class Stores(RuleBasedStateMachine):
     @rule(organisation=st.sampled_from(ORGANISATIONS), slip=st.sampled_from([0, 0, 0, 1]))
     def seal(self, organisation: str, slip: int) -> None:
         head = self.stores[0].log_head(organisation)
-        size, edge = (head[0].size, head[1]) if head else (0, ())
+        size = head.checkpoint.size if head else 0
         leaves = self.ask("unsealed", organisation, 9)
-        grown = grow(edge, size, [leaf.hash(organisation) for leaf in leaves])
-        new = checkpoint(organisation, size + len(leaves), grown)
-        self.ask("seal", organisation, leaves, grown, new, size + slip)
+        new, tiles = grown(self.stores[0], organisation, leaves, size)
+        self.ask("seal", organisation, new, leaves, tiles, size + slip)
 
     @rule()
     def reopen(self) -> None:
@@ -246,7 +247,7 @@ class Stores(RuleBasedStateMachine):
             self.ask("openings", [subject])
         found = [storage.find(NAMES) for storage in self.stores]
         assert [found[0].holders] * 3 == [each.holders for each in found]
-        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope)) for each in found]
+        stops = [sorted(each.suppressions, key=lambda row: (row.idkey, row.scope, row.mark)) for each in found]
         assert stops[:1] * 3 == stops
         self.ask("wordings", ["0" * 64])
         for key in KEYS:
@@ -262,9 +263,9 @@ class Stores(RuleBasedStateMachine):
             for open in (True, False, None):
                 self.ask("complaints", organisation, open, None, 9)
             self.ask("key_versions", organisation)
-            self.ask("log_leaves", organisation, 99)
-            heads = [storage.log_head(organisation) for storage in self.stores]
-            assert heads[:1] * 3 == [head and (head[0], tuple(head[1])) for head in heads]
+            self.ask("log_leaves", organisation, 0, 99)
+            self.ask("tiles", organisation, [(0, 0)])
+            self.ask("log_head", organisation)
             listed = [sorted(storage.subjects(organisation)) for storage in self.stores]
             assert listed[:1] * 3 == listed
             for subject in SUBJECTS:

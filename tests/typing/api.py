@@ -33,9 +33,10 @@ from optly.messages import DeliveryEvent, DeliveryStatus, Message
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.portal import Limits, Portal, TemplateFinding, Theme
 from optly.protocols import BatchBackend, MessageBackend, MessageState, Storage, TracingBackend, WebhookBackend
+from optly.record.checkpoints import Checkpoint
 from optly.record.consent import Complaint, Question, Standing
 from optly.record.events import Event
-from optly.record.ledger import Checkpoint, Verification
+from optly.record.ledger import Verification
 from optly.record.views import AfterStop, Details, History, Opened
 from optly.results import Asked, Campaign, ComplaintState, Doubt, OutboxEntry, Received, RecordedComplaint
 from optly.rules import UKPECR, Duty, Reason

@@ -215,10 +215,10 @@ async def resolve(app: Application, code: str) -> Access:
         SessionError: An address has changed since the session began.
     """
     code = read_code(code)
-    value = await app.storage.code(code_key(code), app.settings.clock())
-    if value is None:
+    stored = await app.storage.code(code_key(code), app.settings.clock())
+    if stored is None:
         raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
-    target = LinkTarget.load(value)
+    target = LinkTarget.load(stored.value)
     record = await app.repository.load(Contact(target.contact))
     if not record.version:
         raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")

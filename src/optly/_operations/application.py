@@ -25,6 +25,7 @@ from optly.protocols import (
     AsyncTracingBackend,
     Clock,
 )
+from optly.record.checkpoints import Checkpoint
 
 # How many messages a backend is given at first: it may be slow, or refuse all of them.
 FEW: Final = 4
@@ -83,6 +84,24 @@ class Tidied:
     at: datetime | None = None
 
 
+@attrs.define
+class Anchored:
+    """
+    A place outside the store that keeps heads of the log.
+
+    Attributes:
+        known: Whether it was ever reached.
+        seen: The latest head that this process knows to be there; None if there is none.
+    """
+
+    name: str
+    publish: Callable[[str], Awaitable[None]]
+    latest: Callable[[], Awaitable[str | None]]
+    close: Callable[[], Awaitable[None]]
+    known: bool = False
+    seen: Checkpoint | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Application:
     """
@@ -98,6 +117,7 @@ class Application:
     storage: AsyncStorage
     backends: Mapping[Channel, Backend]
     registers: Sequence[AsyncRegister]
+    anchors: Sequence[Anchored] = ()
     tidied: Tidied = attrs.field(factory=Tidied, init=False, repr=False, eq=False)
     unfinished: deque[Callable[[], Awaitable[None]]] = attrs.field(factory=deque, repr=False)
 
@@ -165,4 +185,6 @@ class Face:
 async def close(app: Application) -> None:
     for backend in app.backends.values():
         await backend.close()
+    for anchor in app.anchors:
+        await anchor.close()
     await app.storage.close()

@@ -318,7 +318,7 @@ async def find(app: Application, complaint: str) -> RecordedComplaint:
             if not isinstance(event, ComplaintReceived):
                 values.pop("how", None)
             texts |= values
-    reply = _read_reply(row)
+    reply = _read_reply(app, row)
     return attrs.evolve(
         found,
         text=texts.get("text", ""),
@@ -430,7 +430,7 @@ async def send_outcome(
         raise UsageError(f"the outcome is longer than {LONGEST} characters")
     record = await app.repository.require(contact)
     row = await stored(app, complaint)
-    reply = None if row is None else _read_reply(row)
+    reply = None if row is None else _read_reply(app, row)
     if record.standing.erased_at is None and (
         reply is None or (reply.line and record.standing.meant(reply.channel.kind, reply.line) is None)
     ):
@@ -467,7 +467,7 @@ async def letter(app: Application, complaint: str, outcome: str) -> Content:
     Return a letter to print: with the outcome or, without one, the acknowledgement.
     """
     found = await find(app, complaint)
-    reply = _read_reply(await require(app, complaint))
+    reply = _read_reply(app, await require(app, complaint))
     head = rendering.Letterhead(
         organisation=app.settings.organisation,
         channel=Channel.POST,
@@ -479,7 +479,13 @@ async def letter(app: Application, complaint: str, outcome: str) -> Content:
     return rendering.complaint_received(head, reference=found.reference, on=found.at, by=found.acknowledge_by)
 
 
-def _read_reply(row: StoredComplaint) -> Reply | None:
+def _read_reply(app: Application, row: StoredComplaint) -> Reply | None:
+    """
+    Return where to reply; None if that was erased, or if the entry is not as it was written, which is logged.
+    """
+    if not app.repository.macs.fits(row):
+        _log.error("complaint was altered, and nobody is replied to", extra={"complaint": row.complaint.hex()})
+        return None
     return msgspec.json.decode(row.reply, type=Reply) if row.reply else None
 
 
@@ -488,7 +494,7 @@ async def reply_address(app: Application, payload: Payload) -> Address | None:
     Return the address that is kept with a complaint; None if it was erased, was given up, or there is none.
     """
     row = await stored(app, payload.complaint or "")
-    reply = None if row is None else _read_reply(row)
+    reply = None if row is None else _read_reply(app, row)
     if row is None or reply is None or reply.channel is not payload.channel:
         return None
     return None if await _is_given_up(app, row, reply) else reply.address

@@ -60,7 +60,7 @@ async def on_record(app: Application, addresses: Collection[Address]) -> set[Add
     Return those of the addresses under which anything is on record: a contact, or a suppression.
     """
     keys, found = await look_up(app.storage, app.index, addresses)
-    taken = found.holders.keys() | {row.idkey for row in found.suppressions}
+    taken = found.holders.keys() | {row.idkey for row in found.suppressions} | found.forged
     return {
         address for address, (own, domains) in zip(addresses, keys, strict=True) if not taken.isdisjoint(own + domains)
     }
@@ -134,8 +134,8 @@ async def referred(app: Application, reference: str) -> Contact | None:
     """
     Return the contact that the host names by a reference, or None.
     """
-    subjects = (await app.storage.referred(app.index.reference_idkeys(reference))).values()
-    records = await app.repository.load_all(list(subjects)) if subjects else {}
+    rows = (await app.storage.referred(app.index.reference_idkeys(reference))).values()
+    records = await app.repository.load_all([row.subject for row in rows]) if rows else {}
     return next((Contact(subject.hex()) for subject, record in records.items() if record.version), None)
 
 

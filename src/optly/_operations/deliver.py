@@ -17,8 +17,8 @@ from optly._operations.application import Application
 from optly._operations.leases import BATCH, claim, doubt_overdue, due
 from optly._operations.outcomes import FIRST_DELAY, Outcomes
 from optly._operations.prepare import prepare
-from optly._operations.proof import seal
 from optly._operations.running import surely
+from optly._operations.sealing import seal
 from optly._operations.sending import Sending
 from optly.contacts import Channel
 from optly.errors import LedgerError
@@ -27,8 +27,9 @@ from optly.results import Deliveries
 _log = logging.getLogger("optly")
 
 _TIDIED_EVERY: Final = timedelta(minutes=1)
-# So few that nobody who waits for the store notices.
+# So few that nobody who waits for the store notices, and so many that sending goes on during a long import.
 _EXPIRED_AT_ONCE: Final = 500
+_SEALED_AT_ONCE: Final = 10_000
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:
@@ -79,14 +80,13 @@ async def _tidy(app: Application, deliveries: Deliveries, *, whole: bool) -> Non
         whole: Whether to delete them all, and not only until a message is due.
     """
     now = app.settings.clock()
-    if deliveries.total:
+    # Also when there is nothing to send: people are added, and those who try links or have new ones sent add to it.
+    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         try:
-            await seal(app)
+            await seal(app, _SEALED_AT_ONCE)
         except LedgerError as error:
             # What was sent is sent. Whoever seals or verifies is told what is wrong.
             _log.error("log cannot be sealed", extra={"error": type(error).__name__})
-    # Also when there is nothing to send: whoever tries links or has new ones sent adds to it.
-    if deliveries.total or app.tidied.at is None or not app.tidied.at <= now < app.tidied.at + _TIDIED_EVERY:
         app.tidied.at = None
         while await app.storage.expire(now, _EXPIRED_AT_ONCE) >= _EXPIRED_AT_ONCE:
             if not whole and await _is_due(app):

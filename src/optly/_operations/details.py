@@ -122,8 +122,8 @@ async def proposal(app: Application, payload: Payload) -> Address | None:
 
 
 async def _proposal(app: Application, key: bytes) -> _Proposal | None:
-    value = await app.storage.code(key, app.settings.clock())
-    return None if value is None else msgspec.json.decode(value, type=_Proposal)
+    stored = await app.storage.code(key, app.settings.clock())
+    return None if stored is None else msgspec.json.decode(stored.value, type=_Proposal)
 
 
 async def proposed(access: Access, kind: AddressKind) -> str:

@@ -246,7 +246,7 @@ async def check_addresses(
         holders: list[tuple[str, int, Standing]] = []
         for idkey in own:
             for holder in found.holders.get(idkey, ()):
-                standing = app.repository.stored(found.heads.get(holder.subject))
+                standing = app.repository.stored(holder.subject, found.heads.get(holder.subject))
                 if standing is None:
                     standing = (await app.repository.holder(holder.subject, found)).standing
                 if at is not None:
@@ -265,6 +265,9 @@ async def check_addresses(
             refusals.append(verdict)
         else:
             verdict = min(refusals, key=_tells)
+        unheld = verdict or verdict.reason is Reason.NOT_ON_RECORD
+        if found.forged and unheld and not found.forged.isdisjoint(own + domains):
+            verdict = verdict.overruled(Reason.UNREADABLE)  # nobody knows what the row said that was there
         decisions.append(verdict)
     return decisions
 

@@ -106,6 +106,7 @@ def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     Read a row of the outbox and make the code that its message will carry. None, and logged, if the row is damaged.
     """
     try:
+        app.repository.macs.require(row)
         payload = decode(row)
         contact = payload.holder(row)
         code, stored = _new_code(app, row, payload, contact)

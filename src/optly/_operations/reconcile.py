@@ -133,10 +133,10 @@ async def _look_up(
 async def _carries_link(app: Application, text: str, message: str) -> bool:
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
         try:
-            value = await app.storage.code(code_key(read_code(code)), app.settings.clock())
+            stored = await app.storage.code(code_key(read_code(code)), app.settings.clock())
         except LinkInvalidError:
             continue
-        if value is not None and LinkTarget.load(value).message == message:
+        if stored is not None and LinkTarget.load(stored.value).message == message:
             return True
     return False
 

@@ -25,6 +25,7 @@ from optly.record.commands import (
     RecordSoftOptIn,
     Stop,
 )
+from optly.record.consent import require_happened
 from optly.record.events import Actor, Choice, Manner, Through
 from optly.record.standing import Standing
 from optly.results import Imported
@@ -175,6 +176,8 @@ async def object_for_domain(
     for key in purposes:
         app.settings.purpose(key)
     if contact is None:
+        if at is not None:
+            require_happened(at, app.settings.clock())  # before anything is recorded
         contact = Contact(app.settings.random(16).hex())
         await app.repository.apply(contact, AddContact(subscriber=Subscriber.COMPANY, actor=actor))
     else:
@@ -199,6 +202,8 @@ async def import_objections(
     actor: Actor,
     how: str,
 ) -> Imported:
+    if at is not None:
+        require_happened(at, app.settings.clock())  # before anyone is added
     recorded, malformed, damaged = 0, [], []
     object_to = partial(stop, app, objection=True, purposes=(), at=at, actor=actor, how=how, through=through)
     for position, text in enumerate(addresses, 1):

@@ -24,7 +24,9 @@ from optly._operations.blind_index import (
     stops_from,
     suppresses,
 )
+from optly._operations.owned import named_after
 from optly._operations.payload import encode, receipt
+from optly._operations.row_macs import RowMacs, spoilt
 from optly._operations.running import surely
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
@@ -55,7 +57,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, Entry, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -79,6 +81,9 @@ _WITHOUT_READING: Final = (
 _WORDINGS: Final = 1000
 
 
+# What stands for the event that cannot be read where it is the head that was altered.
+_ALTERED: Final = 0
+
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _SNAPSHOT_VERSION: Final = b"5"
 
@@ -90,7 +95,6 @@ def dump_standing(standing: Standing) -> bytes:
     return _SNAPSHOT_VERSION + _encode(standing)
 
 
-@lru_cache(maxsize=4096)
 def load_standing(snapshot: bytes) -> Standing | None:
     """
     Decode a snapshot. None if it is damaged, from another version, or of events that could not all be read then; the
@@ -105,6 +109,14 @@ def load_standing(snapshot: bytes) -> Standing | None:
     return standing if standing.unreadable is None else None
 
 
+def is_read_model(head: Head, entries: Sequence[Entry]) -> bool:
+    """
+    Whether the read model stored with a head, if this version can read it, follows from the events.
+    """
+    stored = load_standing(head.snapshot)
+    return head.snapshot_version == len(entries) and stored in (None, fold(entry.event() for entry in entries))
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """
@@ -113,6 +125,8 @@ class Record:
     Attributes:
         version: Number of the last event; 0 for a contact that is not on record.
         head: Hash of the last event.
+        named: What else in the store is theirs, as stored.
+        spoilt: What every later head carries instead of a MAC, if this one is not as we wrote it; None if it is.
         openings: The personal values at this version by slot; None if they were not read.
     """
 
@@ -120,6 +134,8 @@ class Record:
     version: int
     head: bytes = attrs.field(repr=False)
     standing: Standing
+    named: bytes = attrs.field(default=b"", repr=False)
+    spoilt: bytes | None = attrs.field(default=None, repr=False)
     openings: Mapping[str, Opening] | None = attrs.field(default=None, repr=False)
 
 
@@ -189,6 +205,20 @@ def _suppressed(lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
     return {subject: known for subject, known in stops.items() if known}
 
 
+def _worded(digest: str, text: bytes) -> Wording | None:
+    """
+    Return the wording of a text from the register; None, and logged, if it is not the one that has this digest.
+    """
+    try:
+        wording = Wording(**parse(text))
+    except (errors.SerializationError, errors.UsageError, TypeError, ValueError):
+        wording = None
+    if wording is not None and wording.digest == digest:
+        return wording
+    _log.error("a wording is not as it was written, and is not shown", extra={"wording": digest})
+    return None
+
+
 @attrs.frozen(kw_only=True)
 class Applied:
     """
@@ -209,10 +239,9 @@ def require_read(record: Record) -> None:
         SerializationError: An event of the contact cannot be read, so nobody can say what may follow from it.
     """
     if (seq := record.standing.unreadable) is not None:
-        raise errors.SerializationError(
-            f"event {seq} of contact {record.subject.hex()} cannot be read by this version: the contact can be stopped "
-            "and erased, and nothing else"
-        )
+        contact = f"contact {record.subject.hex()}"
+        what = f"event {seq} of {contact} cannot be read by this version" if seq else f"{contact} was altered"
+        raise errors.SerializationError(f"{what}: the contact can be stopped and erased, and nothing else")
 
 
 def _planner(plan: Planner | Plan | Command) -> Planner:
@@ -231,6 +260,7 @@ class Repository:
         served: The channels on which messages can be sent.
         listener: Awaited with what was recorded (`notifier`); None if not set.
         known_wordings: A cache of wordings, which never change.
+        macs: What the heads of contacts are signed and judged with.
     """
 
     settings: Settings
@@ -239,6 +269,29 @@ class Repository:
     served: Container[Channel]
     listener: Callable[[Unheard], Awaitable[object]] | None = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
+    macs: RowMacs
+    _read_model: Callable[[bytes, Head], Standing | None] = attrs.field(init=False, repr=False, eq=False)
+
+    @_read_model.default
+    def _judged(self) -> Callable[[bytes, Head], Standing | None]:
+        """
+        Return what reads the model of a contact from their head, and None from one that is not as we wrote it.
+
+        A verdict is kept for the head as a whole and for the contact, so that neither the model of another contact nor
+        an earlier one is taken for theirs.
+        """
+
+        @lru_cache(maxsize=4096)
+        def judged(subject: bytes, head: Head) -> Standing | None:
+            return load_standing(head.snapshot) if self.is_genuine(subject, head) else None
+
+        return judged
+
+    def is_genuine(self, subject: bytes, head: Head) -> bool:
+        """
+        Whether the head of a contact is as we wrote it, and where the events end.
+        """
+        return head.snapshot_version == head.version and self.macs.fits_head(subject, head)
 
     # ---- reading
 
@@ -287,8 +340,8 @@ class Repository:
         """
         if head is None or head.organisation != self.settings.organisation.key:
             return Record(subject=subject, version=0, head=GENESIS, standing=Standing())
-        if (standing := self.stored(head)) is not None:
-            return Record(subject=subject, version=head.version, head=head.hash, standing=standing)
+        if (standing := self._read_model(subject, head)) is not None:
+            return Record(subject=subject, version=head.version, head=head.hash, standing=standing, named=head.named)
         entries = await self.storage.entries(subject)
         most = max(head.version, head.snapshot_version)
         if not most or [entry.seq for entry in entries[:most]] != [*range(1, most + 1)]:
@@ -299,15 +352,27 @@ class Repository:
             chained = (head.snapshot_version, head.hash)
             problems = verify_chain(head.organisation, subject.hex(), entries, openings={}, head=chained)
             standing = attrs.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
-        return Record(subject=subject, version=head.version, head=entries[-1].hash, standing=standing)
+        genuine = self.is_genuine(subject, head)
+        if not genuine:
+            _log.error("the head of a contact is not as it was written", extra={"contact": subject.hex()})
+            standing = attrs.evolve(standing, unreadable=standing.unreadable or _ALTERED)
+        return Record(
+            subject=subject,
+            version=head.version,
+            # The hash that we vouched for: an altered event does not become part of the chain by what is added to it.
+            head=head.hash if genuine else entries[-1].hash,
+            standing=standing,
+            named=head.named,
+            spoilt=None if genuine else spoilt(head.mac),
+        )
 
-    def stored(self, head: Head | None) -> Standing | None:
+    def stored(self, subject: bytes, head: Head | None) -> Standing | None:
         """
-        Return the read model that is stored with a head of this organisation, or None if the events have to be read.
+        Return the read model that is stored with a head of this organisation, or None if more has to be read.
         """
-        if head is None or head.organisation != self.settings.organisation.key or head.snapshot_version != head.version:
+        if head is None or head.organisation != self.settings.organisation.key:
             return None
-        return load_standing(head.snapshot)
+        return self._read_model(subject, head)
 
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
@@ -357,12 +422,18 @@ class Repository:
         await self._require_own(records, lines, found)
         stops = _suppressed(lines, found)
         others = await self._others(records, lines, found)
-        return {
+        standings = {
             record.subject: shared(
                 record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())
             )
             for record in records
         }
+        for record in records if found.forged else ():
+            present = record.standing.present()
+            if any(idkey in found.forged and line in present for idkey, line in lines[record.subject]):
+                unread = attrs.evolve(standings[record.subject], unreadable=_ALTERED)
+                standings[record.subject] = unread
+        return standings
 
     async def _require_own(
         self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
@@ -472,16 +543,22 @@ class Repository:
             )
         return others
 
-    async def wordings(self, digests: Iterable[str]) -> dict[str, Wording]:
+    async def wordings(self, digests: Iterable[str], *, fresh: bool = False) -> dict[str, Wording]:
         """
-        Return wordings by their digests. Unknown digests are left out.
+        Return wordings by their digests. Unknown digests are left out, and so is a text with other words.
+
+        Args:
+            fresh: Whether to look them all up, instead of those alone that were not looked up before.
         """
         wanted = sorted(set(digests))
-        if missing := [digest for digest in wanted if digest not in self.known_wordings]:
+        if missing := [digest for digest in wanted if fresh or digest not in self.known_wordings]:
             if len(self.known_wordings) > _WORDINGS:
                 self.known_wordings.clear()
             texts = await self.storage.wordings(missing)
-            self.known_wordings.update((digest, Wording(**parse(text))) for digest, text in texts.items())
+            known = {digest: wording for digest, text in texts.items() if (wording := _worded(digest, text))}
+            self.known_wordings.update(known)
+            if fresh:
+                return known
         return {digest: self.known_wordings[digest] for digest in wanted if digest in self.known_wordings}
 
     # ---- writing
@@ -632,16 +709,29 @@ class Repository:
             version=record.version + len(entries),
             head=entries[-1].hash,
             standing=fold(events, record.standing),
+            spoilt=record.spoilt,
             openings=None if kept is None else {**kept, **openings},
         )
         index = await self._index_changes(record, events, after.standing)
-        commit = Commit(
+        after = attrs.evolve(after, named=named_after(record.named, plan.references, index.suppressions, erased=erases))
+        head = Head(
             organisation=settings.organisation.key,
+            version=after.version,
+            hash=after.head,
+            snapshot=dump_standing(after.standing),
+            snapshot_version=after.version,
+            named=after.named,
+        )
+        commit = Commit(
+            organisation=head.organisation,
             subject=record.subject,
             expected=record.version,
-            head=after.head,
+            head=head.hash,
             entries=entries,
-            snapshot=dump_standing(after.standing),
+            snapshot=head.snapshot,
+            named=head.named,
+            # What follows an altered head is not vouched for either.
+            mac=self.macs.sign_head(record.subject, head) if record.spoilt is None else record.spoilt,
             openings=openings,
             forget=erases,
             release=index.release,
@@ -662,7 +752,18 @@ class Repository:
                 for event in events
                 if isinstance(event, ComplaintReceived)
             ],
-            closed=[reference_key(event.complaint) for event in events if isinstance(event, ComplaintResolved)],
+            closed=[
+                StoredComplaint(
+                    reference=reference_key(complaint.id),
+                    complaint=bytes.fromhex(complaint.id),
+                    subject=record.subject,
+                    due_at=complaint.acknowledge_by,
+                    open=False,
+                )
+                for event in events
+                if isinstance(event, ComplaintResolved)
+                and (complaint := after.standing.complaint(event.complaint)) is not None
+            ],
             idem=idem,
         )
         return commit, after

@@ -92,7 +92,8 @@ async def _subject(app: Application, message: str) -> bytes | None:
 
 
 async def _kept(app: Application, message: str) -> bytes | None:
-    return await app.storage.code(_key(app, message), app.settings.clock())
+    stored = await app.storage.code(_key(app, message), app.settings.clock())
+    return None if stored is None else stored.value
 
 
 async def stops_kept(app: Application, message: str) -> Ours:

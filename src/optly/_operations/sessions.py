@@ -163,8 +163,8 @@ async def stay(access: Access) -> str:
 
 async def finish(app: Application, code: str) -> None:
     key, now = links.code_key(links.read_code(code)), app.settings.clock()
-    value = await app.storage.code(key, now)
-    target = None if value is None else links.LinkTarget.load(value)
+    stored = await app.storage.code(key, now)
+    target = None if stored is None else links.LinkTarget.load(stored.value)
     if target is not None and target.session is not None and await app.repository.is_known(Contact(target.contact)):
         await app.storage.take_code(key, now)
 
@@ -187,10 +187,10 @@ async def request_link(app: Application, text: str, language: str) -> None:
     channel = writes_to(address.kind, app.backends)
     if channel is None:
         raise NoBackendError(f"no message backend serves {WRITTEN_TO_BY[address.kind]}, so no link can be sent")
-    await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     payload = Payload(
         kind=PayloadKind.LINK_WANTED, channel=channel, line=0, language=read_tag(language), address=address.value
     )
+    await throttle.count(app, "link", app.index.idkeys(address)[0].hex(), throttle.LINKS)
     row = encode(payload, app.settings.random(16), app.settings.random(16), urgent_due_at(app.settings.clock()))
     await app.storage.enqueue(app.settings.organisation.key, [row])
 

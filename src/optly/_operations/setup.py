@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from optly import protocols
-from optly._operations.application import Application, Backend
+from optly._operations import anchoring
+from optly._operations.application import Anchored, Application, Backend
 from optly._operations.blind_index import BlindIndex
 from optly._operations.keyed import KeyedStorage, use_current_key
 from optly._operations.repository import Listener, Repository, notifier
-from optly._operations.running import Awaited, Wrap
+from optly._operations.row_macs import RowMacs
+from optly._operations.running import Awaited, Wrap, directly, run_to_completion
 from optly._operations.settings import Settings
 from optly.contacts import Channel
 from optly.errors import ConfigurationError
@@ -35,24 +37,56 @@ def make_application(
     storage: protocols.Storage,
     backends: Iterable[protocols.MessageBackend | protocols.AsyncMessageBackend],
     registers: Iterable[protocols.Register],
+    anchors: Iterable[protocols.Anchor],
     on_events: Listener | None,
 ) -> Application:
     """
-    Combine settings and ports. Reads the store once, to check that the keys of every record are among the keys.
+    Combine settings and ports. Reads the store, to check that the keys of every record are among the keys, and the
+    anchors, to check that the log is the one they know.
 
     Args:
         wrap: Makes the methods of blocking ports awaitable.
 
     Raises:
         ConfigurationError: A setting is invalid, or a key that records were written with is missing.
+        DamagedError: The log does not extend what an anchor holds.
     """
     by_channel = _by_channel(backends, wrap)
     if inspect.iscoroutinefunction(on_events):
         raise ConfigurationError("on_events must be a plain function: it is called in a thread and not awaited")
-    use_current_key(storage, settings)
-    app = application(wrap, settings, storage=storage, backends=by_channel, registers=registers, on_events=on_events)
+    use_current_key(storage, settings, RowMacs(settings.keys))
+    anchors = tuple(anchors)
+    app = application(
+        wrap,
+        settings,
+        storage=storage,
+        backends=by_channel,
+        registers=registers,
+        anchors=[_anchored(anchor, wrap) for anchor in anchors],
+        on_events=on_events,
+    )
+    _compare_with_anchors(app, storage, anchors)
     _warn_about_complaints(app)
     return app
+
+
+def _anchored(anchor: protocols.Anchor, wrap: Wrap) -> Anchored:
+    return Anchored(anchor.name, wrap(anchor.publish), wrap(anchor.latest), wrap(anchor.close))
+
+
+def _compare_with_anchors(app: Application, storage: protocols.Storage, anchors: Sequence[protocols.Anchor]) -> None:
+    """
+    Raises:
+        DamagedError: The log does not extend what an anchor holds.
+    """
+    direct = [_anchored(anchor, directly) for anchor in anchors]
+    run_to_completion(
+        anchoring.require(
+            application(directly, app.settings, storage=storage, backends={}, anchors=direct, on_events=None)
+        )
+    )
+    for anchor, looked_at in zip(app.anchors, direct, strict=True):
+        anchor.known, anchor.seen = looked_at.known, looked_at.seen
 
 
 def _warn_about_complaints(app: Application) -> None:
@@ -78,13 +112,14 @@ def application(
     storage: protocols.Storage,
     backends: Mapping[Channel, Backend],
     registers: Iterable[protocols.Register] = (),
+    anchors: Sequence[Anchored] = (),
     on_events: Listener | None,
 ) -> Application:
     """
     Combine settings and ports that have been checked.
     """
-    index = BlindIndex(settings.organisation.key, settings.keys)
-    awaited = cast("protocols.AsyncStorage", KeyedStorage(storage, wrap, settings))
+    index, macs = BlindIndex(settings.organisation.key, settings.keys), RowMacs(settings.keys)
+    awaited = cast("protocols.AsyncStorage", KeyedStorage(storage, wrap, settings, macs))
     return Application(
         settings=settings,
         repository=Repository(
@@ -92,12 +127,14 @@ def application(
             index=index,
             storage=awaited,
             served=backends,
+            macs=macs,
             listener=None if on_events is None else wrap(notifier(on_events)),
         ),
         index=index,
         storage=awaited,
         backends=backends,
         registers=tuple(cast("protocols.AsyncRegister", Awaited(register, wrap)) for register in registers),
+        anchors=anchors,
     )
 
 

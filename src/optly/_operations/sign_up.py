@@ -160,10 +160,10 @@ async def take_name(access: Access, question: str, standing: Standing) -> Standi
     """
     if not standing.anonymous:
         return standing
-    value = await access.app.storage.take_code(_name_key(question), access.app.settings.clock())
-    if value is None:
+    stored = await access.app.storage.take_code(_name_key(question), access.app.settings.clock())
+    if stored is None:
         return standing
-    name = msgspec.json.decode(value, type=str)
+    name = msgspec.json.decode(stored.value, type=str)
     return (await access.apply(ChangeDetails(name=name, actor=Actor.PERSON, through=access.target.line))).standing
 
 

@@ -32,7 +32,7 @@ async def wait_until(
     if message.payload.kind not in _TELLS:
         return None
     keys = [_key(app, message, choice) for choice in choices]
-    told = [value for key in keys if (value := await app.storage.code(key, now)) is not None]
+    told = [row.value for key in keys if (row := await app.storage.code(key, now)) is not None]
     others = [at for by, at in map(_read, told) if by != message.row.message]
     if others:
         return max(others) + _WITHIN

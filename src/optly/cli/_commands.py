@@ -19,11 +19,13 @@ WITH_MANAGER: Final = (
     "complaints",
     "deliver",
     "evidence",
+    "export-log",
     "import-objections",
     "outbox",
     "receive-mail",
     "reconcile",
     "record-complaint",
+    "seal",
     "verify",
     "worker",
 )

@@ -23,8 +23,10 @@ _GO_ON: Final = (
 
 @click.command("keys")
 @click.option("listed", "--list", is_flag=True, help="Show how far a rotation of the application's keys has come.")
+@click.option("renewed", "--renew", is_flag=True, help="Sign every row of the record with the current key.")
+@click.option("--unsigned", is_flag=True, help="With --renew: sign rows without a MAC, too, of a record from before.")
 @app_option(required=False)
-def command(*, listed: bool, app: str | None) -> None:
+def command(*, listed: bool, renewed: bool, unsigned: bool, app: str | None) -> None:
     """
     Print a new random key, or show those of an application.
 
@@ -36,14 +38,29 @@ def command(*, listed: bool, app: str | None) -> None:
     Examples:
       optly keys
       optly keys --list --app acme.consent:manager
+      optly keys --renew --app acme.consent:manager
     """
-    if not listed:
+    if unsigned and not renewed:
+        raise click.UsageError("--unsigned goes with --renew")
+    if not (listed or renewed):
         click.echo(Keys.generate())
         return
     if app is None:
-        raise click.UsageError("--list needs --app, the application whose keys to show")
+        raise click.UsageError("--list and --renew need --app, the application whose keys they are")
     with load(app) as manager:
-        _show(manager, Terminal())
+        whole = not renewed or _renew(manager, Terminal(), unsigned=unsigned)
+        if listed:
+            _show(manager, Terminal())
+    if not whole:
+        raise SystemExit(1)
+
+
+def _renew(manager: ConsentManager, terminal: Terminal, *, unsigned: bool) -> bool:
+    rows = manager.renew_rows(unsigned=unsigned)
+    terminal.line(f"Rows signed with the current key: {rows.renewed}.")
+    if rows.forged:
+        terminal.line(f"Rows left as they are, because they were altered: {rows.forged}. See optly verify.")
+    return not rows.forged
 
 
 def _show(manager: ConsentManager, terminal: Terminal) -> None:

@@ -15,7 +15,7 @@ from optly.errors import SerializationError
 from optly.evidence import EvidencePack, read, verify
 from optly.record.ledger import Verification
 
-_KEY: Final = 32  # bytes
+_KEYS: Final = (32, 1312)  # bytes: Ed25519 and ML-DSA-44
 
 
 def _as_keys(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[bytes, ...]:
@@ -23,8 +23,8 @@ def _as_keys(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
         keys = tuple(bytes.fromhex(value) for value in values)
     except ValueError:
         keys = (b"",)
-    if any(len(key) != _KEY for key in keys):
-        raise click.BadParameter("a public key has 64 hexadecimal digits")
+    if any(len(key) not in _KEYS for key in keys):
+        raise click.BadParameter("a public key has 64 hexadecimal digits, or 2,624 for ML-DSA-44")
     return keys
 
 

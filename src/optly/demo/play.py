@@ -16,8 +16,8 @@ from optly.demo.acme import ADA_EMAIL, ADA_PHONE, OFFERS, Acme
 from optly.demo.mail import Email, press_unsubscribe
 from optly.errors import NotPermittedError
 from optly.evidence import verify
+from optly.record.checkpoints import Checkpoint
 from optly.record.events import Actor, ConsentGiven, ConsentRefused
-from optly.record.ledger import Checkpoint
 from optly.testing.browser import Browser, Form, read
 
 _SECONDS: Final = 10

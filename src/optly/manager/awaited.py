@@ -24,8 +24,11 @@ from optly._operations import (
     links,
     outbox,
     proof,
+    publication,
     reconcile,
     recording,
+    renewal,
+    sealing,
     send,
     sign_up,
     way_back,
@@ -60,9 +63,10 @@ from optly.keys import Keys
 from optly.links import StopReach, StopScope
 from optly.messages import Content, DeliveryEvent, InboundMessage
 from optly.messages.pacing import Budget, QuietHours, Rate
+from optly.record.checkpoints import Checkpoint
 from optly.record.commands import Attachment, Context, RecordCharitySoftOptIn, RecordSoftOptIn, Unsound
 from optly.record.events import Act, Actor, Engagement, Event, Manner, Through
-from optly.record.ledger import Checkpoint, Verification
+from optly.record.ledger import Verification
 from optly.record.standing import Question, Standing
 from optly.record.views import AfterStop, Opened
 from optly.results import (
@@ -72,9 +76,11 @@ from optly.results import (
     Doubt,
     Imported,
     KnownKey,
+    LogFile,
     OutboxEntry,
     Received,
     RecordedComplaint,
+    Renewed,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
@@ -120,6 +126,8 @@ class AsyncConsentManager(Face):
         storage: Where contacts, events and messages are stored.
         backends: Send the messages, one backend for each channel.
         registers: Checked before a number is called or faxed.
+        anchors: Places outside the storage that get each signed head of the log. At the start and in `verify`, the log
+            is compared with what they hold.
         keys: The secrets that links, look-ups and signatures are made with. Keep every earlier key.
         base_url: Where the MyOptly pages are mounted, such as ``https://acme.example.com/my``. It is https, or http on
             this machine.
@@ -140,6 +148,7 @@ class AsyncConsentManager(Face):
 
     Raises:
         ConfigurationError: A setting is invalid.
+        DamagedError: The log was cut, replaced or forked since a head of it was anchored.
     """
 
     def __init__(
@@ -150,6 +159,7 @@ class AsyncConsentManager(Face):
         storage: protocols.Storage,
         backends: Iterable[protocols.MessageBackend | protocols.AsyncMessageBackend] = (),
         registers: Iterable[protocols.Register] = (),
+        anchors: Iterable[protocols.Anchor] = (),
         keys: Keys,
         base_url: str,
         rulebook: Rulebook | None = None,
@@ -181,7 +191,13 @@ class AsyncConsentManager(Face):
             catalogues=catalogues,
         )
         self._app = make_application(
-            in_threads, settings, storage=storage, backends=self._backends, registers=registers, on_events=on_events
+            in_threads,
+            settings,
+            storage=storage,
+            backends=self._backends,
+            registers=registers,
+            anchors=anchors,
+            on_events=on_events,
         )
 
     @property
@@ -219,11 +235,29 @@ class AsyncConsentManager(Face):
         """
         return self._app.settings.keys.public_keys
 
+    @property
+    def post_quantum_keys(self) -> tuple[bytes, ...]:
+        """
+        The ML-DSA-44 keys that checkpoints are also signed with, the current one first; empty if `cryptography` does
+        not offer it here. Publish them for those who verify evidence in ten years.
+        """
+        return self._app.settings.keys.post_quantum_keys
+
     async def known_keys(self) -> tuple[KnownKey, ...]:
         """
         Return what is known of each key, the current one first, to see how far a rotation has come. No secret is in it.
         """
         return await keyed.known_keys(self._app.storage, self._app.settings)
+
+    async def renew_rows(self, *, unsigned: bool = False) -> Renewed:
+        """
+        Sign every row with the current key, after a rotation. Goes on where an interruption left off.
+
+        Args:
+            unsigned: Whether to sign rows without a MAC, too. Only to take over a record from before there were any:
+                whoever can write to the store can take a MAC away.
+        """
+        return await renewal.renew_rows(self._app, unsigned=unsigned)
 
     async def close(self) -> None:
         """
@@ -1701,17 +1735,42 @@ class AsyncConsentManager(Face):
         """
         return await proof.evidence(self._app, Contact.of(contact), since)
 
-    async def seal(self) -> Checkpoint | None:
+    async def seal(self, *, limit: int | None = None) -> Checkpoint | None:
         """
         Seal the log and return its signed head, a checkpoint. None while there are no records.
 
-        Send it to someone outside the organisation, who can then find any later change to the log.
+        Send it to someone outside the organisation, who can then find any later change to the log. Sealing costs what
+        is new, and may be interrupted: what was sealed stays so, and the next call goes on.
+
+        Args:
+            limit: How many contacts' chains to seal at most.
 
         Raises:
             ConflictError: Other processes sealed the log first, again and again. What was sealed stays so.
-            DamagedError: The head it would extend is not one that was signed. `verify` says more.
+            DamagedError: The head it would extend is not one that was signed, or not one that an anchor knows. `verify`
+                says more.
         """
-        return await proof.seal(self._app)
+        return await sealing.seal(self._app, limit)
+
+    async def log_files(self, since: str | None = None) -> AsyncIterator[LogFile]:
+        """
+        Return the log as the files that C2SP tlog-tiles describes, as they are read: entries and tiles, and then the
+        checkpoint. They may be published: they show neither who is on record nor which entries are of one person.
+
+        Args:
+            since: The checkpoint of files that were published before. Those that have not changed since are left out.
+
+        Raises:
+            UsageError: *since* is not a checkpoint of this log.
+            DamagedError: A part of the log is missing or altered, or does not extend *since*.
+        """
+        place: publication.Place | None = None
+        while True:
+            found, place = await publication.page(self._app, since, place)
+            for file in found:
+                yield file
+            if place is None:
+                return
 
     async def verify(self, *, checkpoint: Sent | None = None) -> Verification:
         """

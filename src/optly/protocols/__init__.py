@@ -5,11 +5,13 @@ A plug-in is passed in, not registered. It satisfies one of these protocols and 
 name in :mod:`optly.testing`. May import `record`, `messages`, `contacts` and what they may import.
 """
 
+from optly.protocols.awaited import AsyncAnchor as AsyncAnchor
 from optly.protocols.awaited import AsyncBatchBackend as AsyncBatchBackend
 from optly.protocols.awaited import AsyncMessageBackend as AsyncMessageBackend
 from optly.protocols.awaited import AsyncRegister as AsyncRegister
 from optly.protocols.awaited import AsyncStorage as AsyncStorage
 from optly.protocols.awaited import AsyncTracingBackend as AsyncTracingBackend
+from optly.protocols.blocking import Anchor as Anchor
 from optly.protocols.blocking import BatchBackend as BatchBackend
 from optly.protocols.blocking import MessageBackend as MessageBackend
 from optly.protocols.blocking import Register as Register
@@ -25,10 +27,14 @@ from optly.protocols.values import Found as Found
 from optly.protocols.values import Head as Head
 from optly.protocols.values import Identifier as Identifier
 from optly.protocols.values import Listing as Listing
+from optly.protocols.values import LogHead as LogHead
 from optly.protocols.values import MessageState as MessageState
 from optly.protocols.values import OutboxMessage as OutboxMessage
 from optly.protocols.values import Reference as Reference
 from optly.protocols.values import RegisterName as RegisterName
+from optly.protocols.values import Renewal as Renewal
+from optly.protocols.values import Row as Row
+from optly.protocols.values import RowKind as RowKind
 from optly.protocols.values import SealedLeaf as SealedLeaf
 from optly.protocols.values import Settlement as Settlement
 from optly.protocols.values import StoredCode as StoredCode

@@ -16,7 +16,8 @@ from typing import Protocol, runtime_checkable
 from optly.contacts import Channel, PhoneNumber
 from optly.messages import Message, Receipt
 from optly.protocols import values
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 
 
 @runtime_checkable
@@ -111,6 +112,36 @@ class Register(Protocol):
 
 
 @runtime_checkable
+class Anchor(Protocol):
+    """
+    A place outside the store that keeps signed heads of one organisation's log. Safe to share between threads.
+
+    A method raises OSError or :class:`~optly.errors.RetryableError` if the place cannot be reached now.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        A short name for logs, such as ``file``.
+        """
+
+    def publish(self, note: str) -> None:
+        """
+        Keep a checkpoint, durably on return. A repeat is harmless.
+        """
+
+    def latest(self) -> str | None:
+        """
+        Return the checkpoint that was published last, or None if there is none.
+        """
+
+    def close(self) -> None:
+        """
+        Close connections. Harmless when repeated.
+        """
+
+
+@runtime_checkable
 class Storage(Protocol):
     """
     Keeps the record, the outbox and the codes. Safe to share between threads; each store documents which processes may
@@ -131,9 +162,9 @@ class Storage(Protocol):
         Where an erasure comes between, what it left is found: a suppression, or a head that says so.
         """
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, values.Reference]:
         """
-        Look up references by their idkeys, and return the contact of each. An unknown one is left out.
+        Look up references by their idkeys. An unknown one is left out.
         """
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, values.Head]:
@@ -262,14 +293,14 @@ class Storage(Protocol):
         Store codes; one that is already there is replaced. Durable on return.
         """
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
+    def code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
+        Return the code under *key*, or None if there is none or it has expired. It is still found at `expires_at`.
         """
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    def take_code(self, key: bytes, now: datetime) -> values.StoredCode | None:
         """
-        Return the value under *key* and remove it. One caller gets it; any other gets None.
+        Return the code under *key* and remove it. One caller gets it; any other gets None.
         """
 
     def revoke_codes(self, subject: bytes) -> int:
@@ -310,6 +341,17 @@ class Storage(Protocol):
             marks: Suppressions to add with it, all or none. `find` returns them like any others.
         """
 
+    def rows(self, kind: values.RowKind) -> Iterator[values.Row]:
+        """
+        Yield every row of a kind, of every organisation, in any order; of messages those that have a body.
+        """
+
+    def renew(self, renewals: Sequence[values.Renewal]) -> int:
+        """
+        Exchange the MACs of rows, and nothing else of them, and return how many still had the one given. Durable on
+        return.
+        """
+
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
@@ -320,32 +362,38 @@ class Storage(Protocol):
     def seal(
         self,
         organisation: str,
+        head: values.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
         """
-        Append *leaves* to the log at *previous_size* and store its new head.
+        Append *leaves* to the log at *previous_size* and store its new head, all or nothing.
 
         Args:
-            edge: The right edge of the tree afterwards (see :func:`optly.record.ledger.grow`).
+            head: With the origin and the secret of the head before, if there was one.
+            tiles: Those that are new or have grown (see :func:`optly.record.merkle.grow`).
 
         Raises:
             ConflictError: The log no longer has *previous_size* leaves.
         """
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> values.LogHead | None:
         """
-        Return the latest checkpoint and the right edge of the tree, or None before the first seal.
-        """
-
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        """
-        Return the first *size* leaves of the log in order.
+        Return the end of the log, or None before the first seal.
         """
 
-    def sealed(self, organisation: str, subject: bytes) -> values.SealedLeaf | None:
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
         """
-        Return the latest leaf of a contact, or None if it was never sealed.
+        Return those of the tiles at *places* that there are, in any order. Some may have grown since a head was read.
+        """
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[values.SealedLeaf]:
+        """
+        Return at most *limit* leaves of the log in order, from position *start* on.
+        """
+
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[values.SealedLeaf]:
+        """
+        Return every leaf of a contact, in order.
         """

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, InboundMessage, Receipt
 from optly.protocols.http import Response
+from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 
 
@@ -90,12 +91,14 @@ class Identifier:
     Attributes:
         idkey: The blind index of the address: a keyed hash it is looked up by, 16 bytes.
         key_version: The version of the key it was made with.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
     subject: bytes
     line: int
     key_version: str
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -106,11 +109,13 @@ class Reference:
     Attributes:
         idkey: A keyed hash of the reference, 16 bytes.
         key_version: The version of the key it was made with.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
     subject: bytes
     key_version: str
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -121,8 +126,9 @@ class Suppression:
     Attributes:
         scope: ``channel/purpose``, with ``*`` for all of either.
         at: When the latest stop with this scope occurred.
-        mark: 8 random bytes that name the latest one that was recorded as it was made; empty if each was recorded
-            later.
+        mark: 8 random bytes that name a stop that was recorded as it was made; empty for those recorded later, of which
+            there is the latest alone.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     idkey: bytes = attrs.field(repr=False)
@@ -130,6 +136,7 @@ class Suppression:
     at: datetime
     key_version: str
     mark: bytes = b""
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen
@@ -140,11 +147,13 @@ class Found:
     Attributes:
         holders: By idkey, the holders of the address in the order of their subjects.
         heads: By subject, the heads of the holders, as `Storage.load` returns them.
+        forged: Idkeys with a row that Optly did not write. A store returns none; what fits is told above it.
     """
 
     holders: Mapping[bytes, Sequence[Identifier]]
     suppressions: Sequence[Suppression]
     heads: Mapping[bytes, Head]
+    forged: frozenset[bytes] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +167,9 @@ class Head:
         hash: Hash of the last event in the read model.
         snapshot: The read model, in a format private to Optly.
         snapshot_version: Number of the last event in the read model. Behind `version` only after tampering.
+        grown: Whether the chain has grown since it was last sealed.
+        named: What else in the store is the contact's, in a format private to Optly.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     organisation: str
@@ -165,6 +177,9 @@ class Head:
     hash: bytes = attrs.field(repr=False)
     snapshot: bytes = attrs.field(repr=False)
     snapshot_version: int
+    grown: bool = True
+    named: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 class MessageState(IntEnum):
@@ -179,6 +194,13 @@ class MessageState(IntEnum):
     IN_DOUBT = 4
     WITHHELD = 5
 
+    @property
+    def waits(self) -> bool:
+        """
+        Whether the outcome is not known yet, so that the body is kept.
+        """
+        return self in (MessageState.QUEUED, MessageState.SENDING, MessageState.IN_DOUBT)
+
 
 @attrs.frozen(kw_only=True)
 class StoredCode:
@@ -190,12 +212,14 @@ class StoredCode:
         subject: The contact it belongs to.
         value: What it opens, in a format private to Optly.
         expires_at: The last instant at which it can be found, or None for a code that lasts until it is revoked.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     key: bytes = attrs.field(repr=False)
     subject: bytes
     value: bytes = attrs.field(repr=False)
     expires_at: datetime | None = None
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -211,6 +235,8 @@ class OutboxMessage:
         tries: How often it was claimed and could not be handed to the provider.
         token: The token of its latest claim; empty if it was never claimed.
         body: What the message is composed from. May hold personal data; emptied once the outcome is known.
+        mac: Made by Optly over all of this that does not change while it waits, and kept as it is; empty if there is
+            none.
     """
 
     subject: bytes
@@ -221,6 +247,7 @@ class OutboxMessage:
     tries: int = 0
     token: bytes = b""
     body: bytes = attrs.field(repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -278,6 +305,7 @@ class StoredComplaint:
         open: Whether the person has not been informed of the outcome yet.
         reply: Where to reply, in a format private to Optly. It holds personal data, survives the erasure of the
             contact, and is emptied when the complaint is closed.
+        mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
     reference: str
@@ -286,6 +314,7 @@ class StoredComplaint:
     due_at: datetime
     open: bool = True
     reply: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -298,20 +327,20 @@ class Commit:
         head: Hash of the last entry.
         entries: At least one.
         snapshot: The read model after the last entry.
+        named, mac: Those of the head from now on.
         openings: Personal values to store, by slot. A slot that already holds a value is a conflict.
         forget: Erase every personal value, identifier, reference, code and outbox message of the contact before the
             rest of the change is written.
         release: Idkeys to remove from the contact.
         identifiers: Idkeys to add. One the contact already has is moved to the line given here.
         references: References to add. One that another contact has is a conflict.
-        suppressions: Stops to add, by idkey and scope; where there is one already, the later instant is kept, and the
-            new mark unless it is empty.
+        suppressions: Stops to add, by idkey, scope and mark; where there is one already, the later of the two is kept.
         wordings: Texts for the register, by digest; one that is already there is left as it is.
         queue: Messages to send. An id that the contact already has in the outbox is a conflict.
         settle: Messages whose outcome this change records.
         complaints: Complaints to add to the list of the organisation. A reference that is taken is a conflict.
-        closed: References of complaints to close: they stay in the list, and where to reply is erased. One that is not
-            in the list is left out.
+        closed: Complaints to close, as they are from now on: they stay in the list with their new MAC, and where to
+            reply is erased. One whose reference is not in the list is left out.
         idem: 16 bytes that identify this commit, so that a repeat is recognised.
     """
 
@@ -321,6 +350,8 @@ class Commit:
     head: bytes = attrs.field(repr=False)
     entries: Sequence[Entry]
     snapshot: bytes = attrs.field(repr=False)
+    named: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = attrs.field(default=b"", repr=False)
     openings: Mapping[str, Opening] = attrs.field(factory=dict, repr=False)
     forget: bool = False
     release: Sequence[bytes] = ()
@@ -331,8 +362,53 @@ class Commit:
     queue: Sequence[OutboxMessage] = ()
     settle: Sequence[Settlement] = ()
     complaints: Sequence[StoredComplaint] = ()
-    closed: Sequence[str] = ()
+    closed: Sequence[StoredComplaint] = ()
     idem: bytes = attrs.field(repr=False)
+
+
+# A row with a MAC, besides the heads of contacts.
+Row: TypeAlias = Identifier | Reference | Suppression | StoredCode | OutboxMessage | StoredComplaint
+
+
+class RowKind(StrEnum):
+    """
+    A kind of row with a MAC that is not listed in another way.
+    """
+
+    IDENTIFIERS = "identifiers"
+    REFERENCES = "references"
+    SUPPRESSIONS = "suppressions"
+    CODES = "codes"
+    MESSAGES = "outbox"
+
+
+@attrs.frozen(kw_only=True)
+class Renewal:
+    """
+    A row that gets another MAC, if it still has the one it had.
+
+    Attributes:
+        table: Where it is: a `RowKind`, ``heads`` or ``complaints``.
+        key: The parts of its primary key, texts as UTF-8.
+    """
+
+    table: str
+    key: tuple[bytes, ...]
+    old: bytes = attrs.field(repr=False)
+    new: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class LogHead:
+    """
+    The end of an organisation's log.
+
+    Attributes:
+        secret: 32 random bytes from the birth of the log, which open each of its entries.
+    """
+
+    checkpoint: Checkpoint
+    secret: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

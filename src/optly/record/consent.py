@@ -952,6 +952,15 @@ def _present(command: Command, standing: Standing, clock: datetime) -> datetime:
     return max([now, *(stop.until + _TICK for stop in standing.stops if stop.at != clock)])
 
 
+def require_happened(at: datetime, now: datetime) -> None:
+    """
+    Raises:
+        UsageError: What is timed *at* has not happened yet.
+    """
+    if not has_happened(at, now):
+        raise errors.UsageError("the time given is in the future: record an event once it has happened")
+
+
 def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     """
     Return *command* with a time after everything on record, unless it is told with one that has passed.
@@ -965,8 +974,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     if isinstance(command, commands.RecordDelivery | commands.RecordMessage):
         # A provider whose clock is ahead must not have its reports refused.
         at = min(at, now)
-    if not has_happened(at, standing.latest(now)):
-        raise errors.UsageError("the time given is in the future: record an event once it has happened")
+    require_happened(at, standing.latest(now))
     stops = isinstance(command, commands.Stop | commands.ObjectForDomain) or (
         isinstance(command, commands.RecordDelivery) and command.status.stops
     )

@@ -1,16 +1,12 @@
 """
-The hash chain of one contact's events, the log over all chains, and the verification of both. Pure.
+The hash chain of one contact's events, its leaf in the log over all chains, and the verification of a chain. Pure.
 
 A chain alone finds accidents only: anyone who can rewrite an event can rewrite the hashes after it. So a sealer appends
-one leaf for each chain that grew to an append-only Merkle log and signs its head. Anyone who keeps one signed head, a
-*checkpoint*, can later show that nothing before it was altered, removed, reordered or cut off.
-
-Source: RFC 6962 sections 2.1 to 2.1.2; C2SP tlog-checkpoint and signed-note (read 2026-11-23).
+one leaf for each chain that grew to an append-only Merkle log (see `merkle`) and signs its head (see `checkpoints`).
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +22,8 @@ from optly.record.events import Event
 from optly.record.serialization import from_record, tag_of, to_data
 
 GENESIS = bytes(32)
-_EVENT, _LEAF, _COMMITMENT = b"optly/e1\0", b"optly/l1\0", b"optly/c1\0"
+_EVENT, _COMMITMENT, _BLIND = b"optly/e1\0", b"optly/c1\0", b"optly/b1\0"
+_OPEN_LEAF, _LEAF = b"optly/l1\0", b"optly/l2\0"
 
 
 # ---- one contact's chain
@@ -178,6 +175,8 @@ class Finding(StrEnum):
     LOG = "log"
     SIGNATURE = "signature"
     UNREADABLE = "unreadable"
+    FORGED = "forged"
+    MISSING = "missing"
 
 
 @attrs.frozen
@@ -288,7 +287,7 @@ def verify_chain(
     return tuple(problems)
 
 
-# ---- the log over all chains
+# ---- a chain's leaf in the log over all chains
 
 
 @attrs.frozen(kw_only=True)
@@ -301,244 +300,21 @@ class Leaf:
     version: int
     head: bytes = attrs.field(repr=False)
 
-    def hash(self, organisation: str) -> bytes:
+    def blind(self, secret: bytes) -> bytes:
         """
-        Return the leaf hash in the Merkle log, 32 bytes.
+        Return what opens its entry in the log whose *secret* this is, 32 bytes, and no other entry.
         """
-        body = _LEAF + canonical([organisation, self.subject.hex(), self.version, self.head.hex()])
-        return hashlib.sha256(b"\0" + body).digest()
+        return hmac.digest(secret, _BLIND + self.subject + self.version.to_bytes(8), "sha256")
 
+    def entry(self, organisation: str, blind: bytes | None) -> bytes:
+        """
+        Return its entry in the log: a hash that reveals nothing without *blind*.
 
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\1" + left + right).digest()
+        Args:
+            blind: None for an entry from before entries were blinded, which names the contact.
 
-
-def _split(size: int) -> int:
-    """
-    Return the largest power of two below *size*.
-    """
-    return 1 << (size - 1).bit_length() - 1
-
-
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """
-    Return the root over leaf hashes. Source: RFC 6962 section 2.1.
-    """
-    return edge_root(grow((), 0, leaves))
-
-
-def grow(edge: Sequence[bytes], size: int, leaves: Iterable[bytes]) -> tuple[bytes, ...]:
-    """
-    Append *leaves* to a tree of *size* leaves of which only the right *edge* is known.
-
-    The edge holds the roots of the full subtrees from the largest to the smallest, one for each bit set in the size,
-    so appending costs the same however long the log is.
-    """
-    nodes = list(edge)
-    for leaf in leaves:
-        node, bits = leaf, size
-        while bits & 1:
-            node = _node(nodes.pop(), node)
-            bits >>= 1
-        nodes.append(node)
-        size += 1
-    return tuple(nodes)
-
-
-def edge_root(edge: Sequence[bytes]) -> bytes:
-    """
-    Return the root of the tree whose right edge this is.
-    """
-    if not edge:
-        return hashlib.sha256(b"").digest()
-    node = edge[-1]
-    for left in reversed(edge[:-1]):
-        node = _node(left, node)
-    return node
-
-
-def is_edge(edge: Sequence[bytes], head: Checkpoint) -> bool:
-    """
-    Whether *edge* is the right edge of the tree with that head.
-    """
-    return len(edge) == head.size.bit_count() and edge_root(edge) == head.root
-
-
-def inclusion_proof(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
-    """
-    Return the proof that leaf *index* is in the tree over *leaves*. Source: RFC 6962 section 2.1.1.
-    """
-    if len(leaves) == 1:
-        return ()
-    middle = _split(len(leaves))
-    if index < middle:
-        return (*inclusion_proof(index, leaves[:middle]), merkle_root(leaves[middle:]))
-    return (*inclusion_proof(index - middle, leaves[middle:]), merkle_root(leaves[:middle]))
-
-
-def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """
-    Whether *proof* shows that *leaf* is leaf *index* of the tree of *size* leaves with this *root*.
-    """
-    if not 0 <= index < size:
-        return False
-    node, rest = leaf, list(proof)
-    position, last = index, size - 1
-    while last:
-        if position & 1 or position != last:
-            if not rest:
-                return False
-            sibling = rest.pop(0)
-            node = _node(sibling, node) if position & 1 else _node(node, sibling)
-        position >>= 1
-        last >>= 1
-    return not rest and hmac.compare_digest(node, root)
-
-
-def consistency_proof(size: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
-    """
-    Return the proof that the tree over *leaves* begins with its first *size* leaves. Source: RFC 6962 section 2.1.2.
-    """
-
-    def subproof(size: int, leaves: Sequence[bytes], whole: bool) -> tuple[bytes, ...]:
-        if size == len(leaves):
-            return () if whole else (merkle_root(leaves),)
-        middle = _split(len(leaves))
-        if size <= middle:
-            return (*subproof(size, leaves[:middle], whole), merkle_root(leaves[middle:]))
-        return (*subproof(size - middle, leaves[middle:], False), merkle_root(leaves[:middle]))
-
-    return subproof(size, leaves, True) if size else ()
-
-
-def consistent(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
-    """
-    Whether *proof* shows that the log with *root* only added to the log with *old_root*.
-
-    Source: RFC 9162 section 2.1.4.2, the algorithm for verifying.
-    """
-    if old_size > size or (old_size == 0 and proof):
-        return False
-    if old_size == 0:
-        return True
-    if old_size == size:
-        return not proof and hmac.compare_digest(old_root, root)
-    rest = list(proof)
-    if old_size & (old_size - 1) == 0:
-        rest.insert(0, old_root)
-    position, last = old_size - 1, size - 1
-    while position & 1:
-        position >>= 1
-        last >>= 1
-    if not rest:
-        return False
-    old = new = rest.pop(0)
-    for node in rest:
-        if not last:
-            return False
-        if position & 1 or position == last:
-            old, new = _node(node, old), _node(node, new)
-            while position and not position & 1:
-                position >>= 1
-                last >>= 1
-        else:
-            new = _node(new, node)
-        position >>= 1
-        last >>= 1
-    return not last and hmac.compare_digest(old, old_root) and hmac.compare_digest(new, root)
-
-
-# ---- signed checkpoints
-
-
-@attrs.frozen(kw_only=True)
-class Checkpoint:
-    """
-    A signed head of the log, as a C2SP signed note.
-
-    Attributes:
-        origin: The name of the log.
-        size: How many leaves it has.
-        root: Their Merkle root, 32 bytes.
-        note: The whole note as text: send it to someone outside who can hold you to it.
-    """
-
-    origin: str
-    size: int
-    root: bytes = attrs.field(repr=False)
-    note: str = attrs.field(repr=False)
-
-
-def origin(organisation: str) -> str:
-    """
-    Return the name of an organisation's log.
-    """
-    return f"optly/{organisation}"
-
-
-def _key_id(name: str, public_key: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n\x01" + public_key).digest()[:4]
-
-
-def note_body(name: str, size: int, root: bytes) -> bytes:
-    """
-    Return the text of a checkpoint, to be signed.
-    """
-    return f"{name}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
-
-
-def signed_note(body: bytes, name: str, public_key: bytes, signature: bytes) -> str:
-    """
-    Return the *body* of a checkpoint with an Ed25519 *signature* below it.
-    """
-    signed = base64.b64encode(_key_id(name, public_key) + signature).decode()
-    return f"{body.decode()}\n— {name} {signed}\n"
-
-
-def open_note(note: str, public_keys: Iterable[bytes]) -> Checkpoint | None:
-    """
-    Return the checkpoint in *note*, or None if it is malformed or signed by none of *public_keys*.
-    """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    try:
-        text, _, signatures = note.rpartition("\n\n")
-        body = f"{text}\n".encode()
-        name, size, root = text.split("\n")[:3]
-        checkpoint = Checkpoint(origin=name, size=int(size), root=base64.b64decode(root, validate=True), note=note)
-        signed = [
-            base64.b64decode(line.split(" ")[2], validate=True)
-            for line in signatures.splitlines()
-            if line.startswith(f"— {name} ")
-        ]
-    except (ValueError, IndexError):
-        return None
-    for public_key in public_keys:
-        for signature in signed:
-            if signature[:4] == _key_id(name, public_key):
-                try:
-                    Ed25519PublicKey.from_public_bytes(public_key).verify(signature[4:], body)
-                except (InvalidSignature, ValueError):  # or it is no key
-                    continue
-                return checkpoint
-    return None
-
-
-def consistency_problem(note: str, public_keys: Iterable[bytes], name: str, leaves: Sequence[bytes]) -> Problem | None:
-    """
-    Check the log against a checkpoint that was kept: it may only have grown since.
-
-    Args:
-        note: The checkpoint as text.
-        name: The name of the log.
-        leaves: The leaf hashes of the log as it is now.
-    """
-    kept = open_note(note, public_keys)
-    if kept is None or kept.origin != name:
-        return Problem(Finding.SIGNATURE, "", None, "the checkpoint that was kept is not one of this log's")
-    if kept.size > len(leaves):
-        return Problem(Finding.TRUNCATED, "", None, f"the log had {kept.size} leaves and has {len(leaves)} now")
-    if merkle_root(leaves[: kept.size]) != kept.root:
-        return Problem(Finding.LOG, "", None, "the log no longer begins with what it had when the checkpoint was made")
-    return None
+        Raises:
+            SerializationError: The version is too large.
+        """
+        content = canonical([organisation, self.subject.hex(), self.version, self.head.hex()])
+        return _OPEN_LEAF + content if blind is None else _LEAF + hmac.digest(blind, content, "sha256")

@@ -419,8 +419,8 @@ class Standing:
         held: Answers given so soon that a program may have given them. They wait to be confirmed.
         recorded_at: When the latest of the events that ask, permit or stop was recorded, or None. It never goes back,
             whatever clocks do.
-        unreadable: Number of the first event that this version cannot read, or None. Nothing is allowed to the contact
-            then, who can only be stopped and erased.
+        unreadable: Number of the first event that this version cannot read, or None; 0 if the record as a whole was
+            altered. Nothing is allowed to the contact then, who can only be stopped and erased.
     """
 
     version: int = 0

@@ -44,6 +44,10 @@ def _blob() -> TypeEngine[bytes]:
     return LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
+def _mac() -> TypeEngine[bytes]:
+    return _binary(20)
+
+
 metadata = MetaData()
 
 
@@ -61,6 +65,8 @@ heads = _table(
     Column("hash", _binary(32), nullable=False),
     Column("dirty", SmallInteger, nullable=False),
     Column("snapshot", _blob(), nullable=False),
+    Column("named", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index(
     "optly_heads_dirty",
@@ -100,6 +106,7 @@ outbox = _table(
     Column("tries", Integer, nullable=False),
     Column("token", _binary(16), nullable=False),
     Column("body", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
 
@@ -111,6 +118,7 @@ identifiers = _table(
     Column("subject_id", _binary(16), primary_key=True),
     Column("line", Integer, nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_identifiers_subject", identifiers.c.subject_id)
 
@@ -119,6 +127,7 @@ references = _table(
     Column("idkey", _binary(16), primary_key=True),
     Column("subject_id", _binary(16), nullable=False),
     Column("key_version", _code(16), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_references_subject", references.c.subject_id)
 
@@ -128,7 +137,8 @@ suppressions = _table(
     Column("scope", _code(96), primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("key_version", _code(16), nullable=False),
-    Column("mark", _binary(8), nullable=False),
+    Column("mark", _binary(8), primary_key=True),
+    Column("mac", _mac(), nullable=False),
 )
 
 # ---- by code
@@ -139,6 +149,7 @@ codes = _table(
     Column("subject_id", _binary(16), nullable=False),
     Column("expires_at", BigInteger),
     Column("value", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_codes_subject", codes.c.subject_id)
 Index("optly_codes_expiry", codes.c.expires_at)
@@ -169,10 +180,18 @@ logs = _table(
     "logs",
     Column("organisation", _code(48), primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("origin", _code(96), nullable=False),
+    Column("origin", _code(255), nullable=False),
+    Column("secret", _binary(32), nullable=False),
     Column("root", _binary(32), nullable=False),
-    Column("edge", _blob(), nullable=False),
     Column("note", _blob(), nullable=False),
+)
+
+tiles = _table(
+    "tiles",
+    Column("organisation", _code(48), primary_key=True),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", _blob(), nullable=False),
 )
 
 leaves = _table(
@@ -183,7 +202,7 @@ leaves = _table(
     Column("version", Integer, nullable=False),
     Column("head", _binary(32), nullable=False),
 )
-Index("optly_leaves_subject", leaves.c.subject_id)
+Index("optly_leaves_subject", leaves.c.subject_id, leaves.c.place)
 
 complaints = _table(
     "complaints",
@@ -194,6 +213,7 @@ complaints = _table(
     Column("due_at", BigInteger, nullable=False),
     Column("is_open", SmallInteger, nullable=False),
     Column("reply", _blob(), nullable=False),
+    Column("mac", _mac(), nullable=False),
 )
 Index("optly_complaints_due", complaints.c.organisation, complaints.c.is_open, complaints.c.due_at)
 

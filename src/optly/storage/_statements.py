@@ -33,7 +33,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
-from optly.protocols import MessageState
+from optly.protocols import MessageState, RowKind
 from optly.storage import _schema as t
 
 MOST_KEYS: Final = 512
@@ -43,7 +43,8 @@ UNROUTED: Final = frozenset(
     {
         *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
-        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves"),
+        *(f"all_{kind}" for kind in RowKind),
+        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves", "tile", "put_tile"),
         *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
     }
 )
@@ -80,7 +81,9 @@ _message = (
     t.outbox.c.tries,
     t.outbox.c.token,
     t.outbox.c.body,
+    t.outbox.c.mac,
 )
+_code = (t.codes.c.subject_id, t.codes.c.expires_at, t.codes.c.value, t.codes.c.mac)
 _live = or_(t.codes.c.expires_at.is_(None), t.codes.c.expires_at >= bindparam("now"))
 _complaint = (
     t.complaints.c.reference,
@@ -89,6 +92,7 @@ _complaint = (
     t.complaints.c.due_at,
     t.complaints.c.is_open,
     t.complaints.c.reply,
+    t.complaints.c.mac,
 )
 _next_complaints = (
     select(*_complaint)
@@ -117,6 +121,8 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         version=bindparam("version_"),
         hash=bindparam("hash_"),
         snapshot=bindparam("snapshot_"),
+        named=bindparam("named_"),
+        mac=bindparam("mac_"),
         dirty=literal_column("1"),
     ),
     "clean_head": update(t.heads)
@@ -135,12 +141,11 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "forget_outbox": delete(t.outbox).where(_is(t.outbox.c.subject_id, "contact")),
     "sealed": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
     .where(_is(t.leaves.c.subject_id, "contact"), _is(t.leaves.c.organisation, "of"))
-    .order_by(t.leaves.c.place.desc())
-    .limit(1),
+    .order_by(t.leaves.c.place),
     # ---- idkeys
     "move_identifier": update(t.identifiers)
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
-    .values(line=bindparam("line_")),
+    .values(line=bindparam("line_"), key_version=bindparam("key_version_"), mac=bindparam("mac_")),
     "put_identifier": insert(t.identifiers),
     "own_reference": select(t.references.c.idkey).where(
         _is(t.references.c.idkey, "name"), _is(t.references.c.subject_id, "contact")
@@ -193,8 +198,8 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.outbox.c.organisation, "of"))
     .group_by(t.outbox.c.state),
     # ---- codes and counters
-    "code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live),
-    "lock_code": select(t.codes.c.value).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
+    "code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live),
+    "lock_code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
     "drop_code": delete(t.codes).where(_is(t.codes.c.code_key, "key")),
     "counter": select(t.counters.c.number).where(_is(t.counters.c.code_key, "key")),
     "live_counter": select(t.counters.c.number).where(
@@ -222,26 +227,30 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.heads.c.organisation, "of"), t.heads.c.dirty == literal_column("1"))
     .limit(bindparam("most")),
     "key_versions": select(t.key_versions.c.version).where(_is(t.key_versions.c.organisation, "of")),
-    "log_head": select(t.logs.c.origin, t.logs.c.size, t.logs.c.root, t.logs.c.note, t.logs.c.edge).where(
+    "log_head": select(t.logs.c.origin, t.logs.c.size, t.logs.c.root, t.logs.c.note, t.logs.c.secret).where(
         _is(t.logs.c.organisation, "of")
     ),
     "start_log": insert(t.logs),
     "grow_log": update(t.logs)
     .where(_is(t.logs.c.organisation, "of"), _is(t.logs.c.size, "previous"))
-    .values(**{name: bindparam(f"{name}_") for name in ("origin", "size", "root", "note", "edge")}),
+    .values(**{name: bindparam(f"{name}_") for name in ("size", "root", "note")}),
     "put_leaf": insert(t.leaves),
     "put_complaint": insert(t.complaints),
     "close_complaint": update(t.complaints)
     .where(_is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name"))
-    .values(is_open=literal_column("0"), reply=bindparam("empty")),
+    .values(is_open=literal_column("0"), reply=bindparam("empty"), mac=bindparam("mac_")),
     "complaint": select(*_complaint).where(
         _is(t.complaints.c.organisation, "of"), _is(t.complaints.c.reference, "name")
     ),
     "complaints": _next_complaints.where(_is(t.complaints.c.is_open, "open")),
     "all_complaints": _next_complaints,
-    "log_leaves": select(t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
-    .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place < bindparam("end"))
-    .order_by(t.leaves.c.place),
+    "log_leaves": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+    .where(_is(t.leaves.c.organisation, "of"), t.leaves.c.place >= bindparam("start"))
+    .order_by(t.leaves.c.place)
+    .limit(bindparam("most")),
+    "tile": select(t.tiles.c.level, t.tiles.c.number, t.tiles.c.data).where(
+        _is(t.tiles.c.organisation, "of"), _is(t.tiles.c.level, "at"), _is(t.tiles.c.number, "name")
+    ),
 }
 
 
@@ -253,15 +262,32 @@ def _any_of(column: ColumnElement[Any], count: int, of: int = 0) -> ColumnElemen
     return column.in_([bindparam(f"key_{of}_{n}") for n in range(count)])
 
 
-_identifier = (t.identifiers.c.idkey, t.identifiers.c.key_version, t.identifiers.c.subject_id, t.identifiers.c.line)
+_identifier = (
+    t.identifiers.c.idkey,
+    t.identifiers.c.key_version,
+    t.identifiers.c.mac,
+    t.identifiers.c.subject_id,
+    t.identifiers.c.line,
+)
+_reference = (t.references.c.idkey, t.references.c.subject_id, t.references.c.key_version, t.references.c.mac)
 _suppression = (
     t.suppressions.c.idkey,
     t.suppressions.c.key_version,
+    t.suppressions.c.mac,
     t.suppressions.c.scope,
     t.suppressions.c.at,
     t.suppressions.c.mark,
 )
-_head = (t.heads.c.organisation, _last_event, t.heads.c.hash, t.heads.c.snapshot, t.heads.c.version)
+_head = (
+    t.heads.c.organisation,
+    _last_event,
+    t.heads.c.hash,
+    t.heads.c.snapshot,
+    t.heads.c.version,
+    t.heads.c.dirty,
+    t.heads.c.named,
+    t.heads.c.mac,
+)
 
 
 def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
@@ -276,8 +302,8 @@ def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     holders = select(*_identifier, none, none, none, *of_holder)
     if joined:
         holders = holders.outerjoin_from(t.identifiers, t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id)
-    idkey, key_version, *of_suppression = _suppression
-    suppressions = select(idkey, key_version, none, none, *of_suppression, *[none for _ in of_holder])
+    idkey, key_version, mac, *of_suppression = _suppression
+    suppressions = select(idkey, key_version, mac, none, none, *of_suppression, *[none for _ in of_holder])
     # For a list, SQLite builds a table first, which takes longer than to look up each of a few.
     conditions = (
         [_any_of(t.suppressions.c.idkey, suppressed, 1)]
@@ -290,6 +316,47 @@ def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     )
 
 
+_LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
+    RowKind.IDENTIFIERS: (t.identifiers, _identifier),
+    RowKind.REFERENCES: (t.references, _reference),
+    RowKind.SUPPRESSIONS: (t.suppressions, _suppression),
+    RowKind.CODES: (t.codes, (t.codes.c.code_key, *_code)),
+    RowKind.MESSAGES: (t.outbox, _message),
+}
+
+
+def _past(columns: Sequence[ColumnElement[Any]], nth: int = 0) -> ColumnElement[bool]:
+    """
+    Return the condition that a row comes after the one with the key `after_0`, `after_1` and so on.
+    """
+    first, *rest = columns
+    later: ColumnElement[bool] = first > bindparam(f"after_{nth}")
+    return or_(later, and_(_is(first, f"after_{nth}"), _past(rest, nth + 1))) if rest else later
+
+
+def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
+    key = list(table.primary_key.columns)
+    page = select(*columns).where(_past(key)).order_by(*key).limit(bindparam("most"))
+    if table is not t.outbox:
+        return page
+    return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
+
+
+def _renew(table: Table) -> ClauseElement:
+    key = [_is(column, f"key_{n}") for n, column in enumerate(table.primary_key.columns)]
+    return update(table).where(*key, _is(table.c.mac, "old")).values(mac=bindparam("mac_"))
+
+
+RENEWED: Final[Mapping[str, Table]] = {
+    "heads": t.heads,
+    "complaints": t.complaints,
+    **{kind.value: table for kind, (table, _) in _LISTED.items()},
+}
+ROWS: Final[Mapping[str, ClauseElement]] = {
+    **{f"all_{kind}": _all(table, columns) for kind, (table, columns) in _LISTED.items()},
+    **{f"renew_{name}": _renew(table) for name, table in RENEWED.items()},
+}
+
 LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
     "claimed": lambda count: select(*_message).where(
@@ -300,17 +367,15 @@ LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     ).where(_any_of(t.personal.c.subject_id, count)),
     "found": lambda held, suppressed: _found(held, suppressed, joined=True),
     "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
-    "references": lambda count: select(t.references.c.idkey, t.references.c.subject_id).where(
-        _any_of(t.references.c.idkey, count)
-    ),
+    "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),
     "wordings": lambda count: select(t.wordings.c.digest, t.wordings.c.content).where(
         _any_of(t.wordings.c.digest, count)
     ),
 }
 
 
-def _later(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
-    return case((new > old, new), else_=old)
+def _if_later(new: Any, name: str) -> ColumnElement[Any]:
+    return case((new.at > t.suppressions.c.at, new[name]), else_=t.suppressions.c[name])
 
 
 def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElement[int]:
@@ -321,12 +386,9 @@ def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElem
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
     "put_suppression": (
         t.suppressions,
-        lambda new: [
-            ("at", _later(t.suppressions.c.at, new.at)),
-            ("mark", case((func.length(new.mark) > literal_column("0"), new.mark), else_=t.suppressions.c.mark)),
-        ],
+        lambda new: [(name, _if_later(new, name)) for name in ("mac", "key_version", "at")],
     ),
-    "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value")]),
+    "put_code": (t.codes, lambda new: [(name, new[name]) for name in ("subject_id", "expires_at", "value", "mac")]),
     "count": (
         t.counters,
         lambda new: [
@@ -334,6 +396,7 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
             ("until", _unless_over(t.counters.c.until, new.until)),
         ],
     ),
+    "put_tile": (t.tiles, lambda new: [("data", new.data)]),
     "put_wording": (t.wordings, lambda _new: [("digest", t.wordings.c.digest)]),
     "put_key_version": (t.key_versions, lambda _new: [("version", t.key_versions.c.version)]),
 }
@@ -385,6 +448,7 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
+        self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
         self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
         self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 

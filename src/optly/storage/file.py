@@ -16,10 +16,11 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Claim, Commit, OutboxMessage, Settlement, StoredCode, Suppression
-from optly.record.ledger import Checkpoint, Leaf
+from optly.protocols import Claim, Commit, LogHead, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
+from optly.record.ledger import Leaf
+from optly.record.merkle import Tile
 from optly.storage._journal import Journal
-from optly.storage.memory import MemoryStorage, State
+from optly.storage.memory import MemoryStorage, State, is_in_place
 
 _ROWS: Final = 100
 
@@ -35,8 +36,9 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "revoke_codes": tuple[bytes],
     "count": tuple[bytes, datetime, datetime, int],
     "expire": tuple[datetime, int],
+    "renew": tuple[list[Renewal]],
     "add_key_version": tuple[str, str, list[Suppression]],
-    "seal": tuple[str, list[Leaf], list[bytes], Checkpoint, int],
+    "seal": tuple[str, LogHead, list[Leaf], list[Tile], int],
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(type_) for name, type_ in {**_OPERATIONS, **_TABLES}.items()}
 _read = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
@@ -111,6 +113,8 @@ class FileStorage(MemoryStorage):
             operation, raw = _read(record)
             args = _DECODERS[operation].decode(raw)
             if operation in _TABLES:
+                if not all(is_in_place(operation, key, row) for key, row in args):
+                    raise DamagedError("a row is not where it belongs")
                 getattr(self._state, operation).update(args)
             else:
                 getattr(self, operation)(*args)

@@ -13,14 +13,15 @@ from heapq import nsmallest
 from itertools import islice
 from operator import attrgetter
 from threading import Lock
-from typing import Any
+from typing import Any, assert_never
 
 import attrs
 
 from optly import protocols
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError, ReferenceTakenError
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 
 
 @attrs.define
@@ -31,17 +32,19 @@ class Contact:
     Attributes:
         idems: The idem of each of its commits.
         grown: Whether the chain has grown since it was last sealed.
-        sealed: The position of its latest leaf in the log.
+        sealed: The positions of its leaves in the log.
     """
 
     organisation: str
     hash: bytes
     snapshot: bytes
+    named: bytes = b""
+    mac: bytes = b""
     entries: list[Entry] = attrs.field(factory=list)
     openings: dict[str, Opening] = attrs.field(factory=dict)
     idems: set[bytes] = attrs.field(factory=set)
     grown: bool = True
-    sealed: int | None = None
+    sealed: list[int] = attrs.field(factory=list)
 
     @property
     def version(self) -> int:
@@ -55,6 +58,9 @@ class Contact:
             hash=self.hash,
             snapshot=self.snapshot,
             snapshot_version=version,
+            grown=self.grown,
+            named=self.named,
+            mac=self.mac,
         )
 
 
@@ -73,16 +79,6 @@ class Queued:
     until: datetime | None = None
 
 
-@attrs.frozen
-class LogHead:
-    """
-    The end of an organisation's log.
-    """
-
-    checkpoint: Checkpoint
-    edge: tuple[bytes, ...]
-
-
 @attrs.define
 class State:
     """
@@ -99,9 +95,31 @@ class State:
     codes: dict[bytes, protocols.StoredCode] = attrs.field(factory=dict)
     counters: dict[bytes, tuple[int, datetime]] = attrs.field(factory=dict)
     key_versions: dict[str, set[str]] = attrs.field(factory=dict)
-    logs: dict[str, LogHead] = attrs.field(factory=dict)
+    logs: dict[str, protocols.LogHead] = attrs.field(factory=dict)
     leaves: dict[tuple[str, int], Leaf] = attrs.field(factory=dict)
+    tiles: dict[tuple[str, int, int], bytes] = attrs.field(factory=dict)
     complaints: dict[tuple[str, str], protocols.StoredComplaint] = attrs.field(factory=dict)
+
+
+def is_in_place(table: str, key: Any, row: Any) -> bool:
+    """
+    Whether a row of a table of the state is under its own key, where a key is part of the row.
+    """
+    match table:
+        case "holders":
+            return all((row.idkey, row.subject) == (key, subject) for subject, row in row.items())
+        case "suppressions":
+            return all((row.idkey, _suppression_name(row.scope, row.mark)) == (key, name) for name, row in row.items())
+        case "references":
+            return bool(row.idkey == key)
+        case "codes":
+            return bool(row.key == key)
+        case "outbox" | "settled":
+            return bool((row.message.subject, row.message.message) == key)
+        case "complaints":
+            return bool(row.reference == key[1])
+        case _:
+            return True
 
 
 def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredCode | None:
@@ -144,12 +162,10 @@ class MemoryStorage:
                     suppressions += rows_of.values()
         return protocols.Found(holders, suppressions, heads)
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
         with self._reading:
             return {
-                idkey: reference.subject
-                for idkey in idkeys
-                if (reference := self._state.references.get(idkey)) is not None
+                idkey: reference for idkey in idkeys if (reference := self._state.references.get(idkey)) is not None
             }
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
@@ -302,19 +318,18 @@ class MemoryStorage:
             self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
+    def code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._reading:
-            code = _live(self._state.codes.get(key), now)
-            return None if code is None else code.value
+            return _live(self._state.codes.get(key), now)
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
+    def take_code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
         with self._changing:
             code = _live(self._state.codes.get(key), now)
             if code is None:
                 return None
             del self._state.codes[key]
             self._changed("take_code", key, now)
-            return code.value
+            return code
 
     def revoke_codes(self, subject: bytes) -> int:
         with self._changing:
@@ -361,6 +376,18 @@ class MemoryStorage:
                 _suppress(self._state, marks)
                 self._changed("add_key_version", organisation, version, list(marks))
 
+    def rows(self, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+        with self._reading:
+            found = [*_rows_of(self._state, kind)]
+        yield from found
+
+    def renew(self, renewals: Sequence[protocols.Renewal]) -> int:
+        with self._changing:
+            renewed = sum(_renew(self._state, renewal) for renewal in renewals)
+            if renewed:
+                self._changed("renew", renewals)
+            return renewed
+
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
@@ -375,39 +402,55 @@ class MemoryStorage:
     def seal(
         self,
         organisation: str,
+        head: protocols.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
         with self._changing:
-            head = self._state.logs.get(organisation)
-            if (head.checkpoint.size if head else 0) != previous_size:
+            before = self._state.logs.get(organisation)
+            if (before.checkpoint.size if before else 0) != previous_size:
                 raise ConflictError("the log has grown since the leaves were chosen")
             for index, leaf in enumerate(leaves, previous_size):
                 self._state.leaves[organisation, index] = leaf
                 contact = self._state.contacts[leaf.subject]
-                contact.sealed = index
+                contact.sealed.append(index)
                 contact.grown = contact.grown and contact.version != leaf.version
-            self._state.logs[organisation] = LogHead(checkpoint, tuple(edge))
-            self._changed("seal", organisation, leaves, edge, checkpoint, previous_size)
+            for tile in tiles:
+                self._state.tiles[organisation, tile.level, tile.number] = tile.data
+            self._state.logs[organisation] = head
+            self._changed("seal", organisation, head, leaves, tiles, previous_size)
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> protocols.LogHead | None:
+        with self._reading:
+            return self._state.logs.get(organisation)
+
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
+        with self._reading:
+            return [
+                Tile(level, number, data)
+                for level, number in places
+                if (data := self._state.tiles.get((organisation, level, number))) is not None
+            ]
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[protocols.SealedLeaf]:
         with self._reading:
             head = self._state.logs.get(organisation)
-            return None if head is None else (head.checkpoint, head.edge)
+            end = min(start + limit, head.checkpoint.size if head else 0)
+            return [
+                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                for index in range(start, end)
+            ]
 
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        with self._reading:
-            head = self._state.logs.get(organisation)
-            return [self._state.leaves[organisation, n] for n in range(min(size, head.checkpoint.size if head else 0))]
-
-    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
         with self._reading:
             contact = self._state.contacts.get(subject)
-            if contact is None or contact.sealed is None or contact.organisation != organisation:
-                return None
-            return protocols.SealedLeaf(index=contact.sealed, leaf=self._state.leaves[organisation, contact.sealed])
+            if contact is None or contact.organisation != organisation:
+                return []
+            return [
+                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                for index in contact.sealed
+            ]
 
 
 # ---- what one commit does to the state
@@ -503,7 +546,8 @@ def _release(state: State, idkey: bytes, subject: bytes) -> None:
 
 def _write(state: State, commit: protocols.Commit) -> None:
     contact = state.contacts.setdefault(commit.subject, Contact(commit.organisation, commit.head, commit.snapshot))
-    contact.hash, contact.snapshot, contact.grown = commit.head, commit.snapshot, True
+    contact.hash, contact.snapshot, contact.named, contact.mac = commit.head, commit.snapshot, commit.named, commit.mac
+    contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
     contact.idems.add(commit.idem)
@@ -518,17 +562,79 @@ def _write(state: State, commit: protocols.Commit) -> None:
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
-    for reference in commit.closed:
-        if known := state.complaints.get((commit.organisation, reference)):
-            state.complaints[commit.organisation, reference] = attrs.evolve(known, open=False, reply=b"")
+    for closed in commit.closed:
+        name = (commit.organisation, closed.reference)
+        if known := state.complaints.get(name):
+            state.complaints[name] = attrs.evolve(known, open=False, reply=b"", mac=closed.mac)
+
+
+def _suppression_name(scope: str, mark: bytes) -> str:
+    return f"{scope} {mark.hex()}"
 
 
 def _suppress(state: State, suppressions: Sequence[protocols.Suppression]) -> None:
     for stop in suppressions:
         scopes = state.suppressions.setdefault(stop.idkey, {})
-        known = scopes.get(stop.scope, stop)
-        later = known if stop.at <= known.at else stop
-        scopes[stop.scope] = attrs.evolve(later, mark=stop.mark or known.mark)
+        name = _suppression_name(stop.scope, stop.mark)
+        if name not in scopes or scopes[name].at < stop.at:
+            scopes[name] = stop
+
+
+def _rows_of(state: State, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+    """
+    Yield every row of a kind.
+    """
+    match kind:
+        case protocols.RowKind.IDENTIFIERS:
+            yield from (row for rows in state.holders.values() for row in rows.values())
+        case protocols.RowKind.REFERENCES:
+            yield from state.references.values()
+        case protocols.RowKind.SUPPRESSIONS:
+            yield from (row for rows in state.suppressions.values() for row in rows.values())
+        case protocols.RowKind.CODES:
+            yield from state.codes.values()
+        case protocols.RowKind.MESSAGES:
+            yield from (queued.message for queued in state.outbox.values())
+        case _:
+            assert_never(kind)
+
+
+def _renew(state: State, renewal: protocols.Renewal) -> bool:
+    """
+    Exchange the MAC of one row, and return whether it still had the one given.
+    """
+    first, *second = renewal.key
+    table: Any
+    place: Any
+    match renewal.table:
+        case "heads":
+            contact = state.contacts.get(first)
+            if contact is not None and contact.mac == renewal.old:
+                contact.mac = renewal.new
+                return True
+            return False
+        case "outbox":
+            name = (first, second[0])
+            queued = state.outbox.get(name)
+            if queued is not None and queued.message.mac == renewal.old:
+                state.outbox[name] = attrs.evolve(queued, message=attrs.evolve(queued.message, mac=renewal.new))
+                return True
+            return False
+        case "identifiers":
+            table, place = state.holders.get(first, {}), second[0]
+        case "suppressions":
+            table, place = state.suppressions.get(first, {}), _suppression_name(second[0].decode(), second[1])
+        case "references":
+            table, place = state.references, first
+        case "codes":
+            table, place = state.codes, first
+        case _:
+            table, place = state.complaints, (first.decode(), second[0].decode())
+    row = table.get(place)
+    if row is None or row.mac != renewal.old:
+        return False
+    table[place] = attrs.evolve(row, mac=renewal.new)
+    return True
 
 
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:

@@ -4,26 +4,33 @@ A store in an SQL database: SQLite, PostgreSQL, MariaDB or MySQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError
-from optly.record.ledger import Checkpoint, Entry, Leaf, Opening
+from optly.record.checkpoints import Checkpoint
+from optly.record.ledger import Entry, Leaf, Opening
+from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
+from optly.storage._statements import RENEWED
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 _PAGE: Final = 1000
-_HASH: Final = 32
 _BEFORE_ALL: Final = -(2**63)  # microseconds: before every time that a column holds
+
+_log = logging.getLogger("optly")
+_CHANNELS: Final = frozenset(Channel)
 
 _subject: Final = attrgetter("subject")
 _key: Final = attrgetter("subject", "message")
@@ -74,13 +81,11 @@ class SQLStorage:
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
             name = "found_apart" if self._distributed else "found"
-            for idkey, key, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
+            for idkey, key, mac, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
                 if subject is None:
-                    suppressions.append(
-                        protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark)
-                    )
+                    suppressions.append(_suppression(idkey, key, mac, scope, at, mark))
                     continue
-                identifier = protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key)
+                identifier = _identifier(idkey, key, mac, subject, line)
                 holders.setdefault(idkey, []).append(identifier)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
@@ -92,8 +97,9 @@ class SQLStorage:
 
         return self._database.read(work)
 
-    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        return self._database.read(lambda session: dict(session.lookup("references", idkeys)))
+    def referred(self, idkeys: Sequence[bytes]) -> Mapping[bytes, protocols.Reference]:
+        rows = self._database.read(lambda session: list(session.lookup("references", idkeys)))
+        return {row[0]: _reference(*row) for row in rows}
 
     def load(self, subjects: Sequence[bytes]) -> Mapping[bytes, protocols.Head]:
         return self._database.read(lambda session: _heads(session, subjects))
@@ -154,7 +160,13 @@ class SQLStorage:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
 
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
-        return [_message(*row) for row in self._database.read(lambda session: session.rows(which, **values))]
+        messages = []
+        for row in self._database.read(lambda session: session.rows(which, **values)):
+            try:
+                messages.append(_message(*row))
+            except DamagedError as error:
+                _log.error(str(error))
+        return messages
 
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
@@ -207,16 +219,14 @@ class SQLStorage:
         if rows:
             self._database.write(lambda session: session.change_each("put_code", rows))
 
-    def code(self, key: bytes, now: datetime) -> bytes | None:
-        value: bytes | None = _first(
-            self._database.read(lambda session: session.rows("code", key=key, now=to_micros(now)))
-        )
-        return value
+    def code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
+        rows = self._database.read(lambda session: session.rows("code", key=key, now=to_micros(now)))
+        return _stored_code(key, *rows[0]) if rows else None
 
-    def take_code(self, key: bytes, now: datetime) -> bytes | None:
-        def work(session: Session) -> bytes | None:
-            value = _first(session.rows("lock_code", key=key, now=to_micros(now)))
-            return value if value is not None and session.change("drop_code", key=key) else None
+    def take_code(self, key: bytes, now: datetime) -> protocols.StoredCode | None:
+        def work(session: Session) -> protocols.StoredCode | None:
+            rows = session.rows("lock_code", key=key, now=to_micros(now))
+            return _stored_code(key, *rows[0]) if rows and session.change("drop_code", key=key) else None
 
         return self._database.write(work)
 
@@ -268,6 +278,30 @@ class SQLStorage:
 
         self._database.write(work)
 
+    def rows(self, kind: protocols.RowKind) -> Iterator[protocols.Row]:
+        read, key = _ROWS[kind]
+        after: Sequence[Any] = _BEFORE_ALL_KEYS[kind]
+        while True:
+            page = self._page_of(kind, after)
+            rows = [read(*row) for row in page]
+            yield from rows
+            if len(rows) < _PAGE:
+                return
+            after = key(rows[-1])
+
+    def _page_of(self, kind: protocols.RowKind, after: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        values = {f"after_{n}": part for n, part in enumerate(after)}
+        return self._database.read(lambda session: session.rows(f"all_{kind}", **values, most=_PAGE))
+
+    def renew(self, renewals: Sequence[protocols.Renewal]) -> int:
+        def work(session: Session) -> int:
+            return sum(
+                session.change(f"renew_{row.table}", **_key_of(row), old=row.old, mac_=row.new)
+                for row in sorted(renewals, key=lambda row: (row.table, row.key))
+            )
+
+        return self._database.write(work) if renewals else 0
+
     # ---- the log
 
     def unsealed(self, organisation: str, limit: int) -> Sequence[Leaf]:
@@ -277,13 +311,14 @@ class SQLStorage:
     def seal(
         self,
         organisation: str,
+        head: protocols.LogHead,
         leaves: Sequence[Leaf],
-        edge: Sequence[bytes],
-        checkpoint: Checkpoint,
+        tiles: Sequence[Tile],
         previous_size: int,
     ) -> None:
-        head = {**attrs.asdict(checkpoint), "note": checkpoint.note.encode(), "edge": b"".join(edge)}
-        moved = {f"{name}_": value for name, value in head.items()}
+        checkpoint = head.checkpoint
+        end = {"size": checkpoint.size, "root": checkpoint.root, "note": checkpoint.note.encode()}
+        born = {"organisation": organisation, "origin": checkpoint.origin, "secret": head.secret, **end}
         rows = [
             {
                 "organisation": organisation,
@@ -294,37 +329,44 @@ class SQLStorage:
             }
             for place, leaf in enumerate(leaves, previous_size)
         ]
+        grown = [{"organisation": organisation, **attrs.asdict(tile)} for tile in tiles]
         sealed = [{"contact": leaf.subject, "sealed": leaf.version} for leaf in sorted(leaves, key=_subject)]
         conflict = ConflictError("the log has grown since the leaves were chosen")
 
         def work(session: Session) -> None:
+            moved = {f"{name}_": value for name, value in end.items()}
             if not session.change("grow_log", of=organisation, previous=previous_size, **moved):
                 if previous_size:
                     raise conflict
-                session.change_each("start_log", [{"organisation": organisation, **head}], taken=conflict)
+                session.change_each("start_log", [born], taken=conflict)
             session.change_each("put_leaf", rows, taken=conflict)
+            session.change_each("put_tile", grown)
             session.change_each("clean_head", sealed)
 
         self._database.write(work)
 
-    def log_head(self, organisation: str) -> tuple[Checkpoint, Sequence[bytes]] | None:
+    def log_head(self, organisation: str) -> protocols.LogHead | None:
         rows = self._database.read(lambda session: session.rows("log_head", of=organisation))
         if not rows:
             return None
-        origin, size, root, note, edge = rows[0]
-        checkpoint = Checkpoint(origin=origin, size=size, root=root, note=note.decode())
-        return checkpoint, [edge[start : start + _HASH] for start in range(0, len(edge), _HASH)]
+        origin, size, root, note, secret = rows[0]
+        checkpoint = Checkpoint(origin=origin, size=size, root=root, note=_bytes(note).decode("utf-8", "replace"))
+        return protocols.LogHead(checkpoint=checkpoint, secret=_bytes(secret))
 
-    def log_leaves(self, organisation: str, size: int) -> Sequence[Leaf]:
-        rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, end=size))
-        return [Leaf(subject=subject, version=version, head=head) for subject, version, head in rows]
+    def tiles(self, organisation: str, places: Sequence[Place]) -> Sequence[Tile]:
+        def work(session: Session) -> Sequence[Tile]:
+            found = [session.rows("tile", of=organisation, at=level, name=number) for level, number in places]
+            return [Tile(level, number, _bytes(data)) for rows in found for level, number, data in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> protocols.SealedLeaf | None:
+        return self._database.read(work)
+
+    def log_leaves(self, organisation: str, start: int, limit: int) -> Sequence[protocols.SealedLeaf]:
+        rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, start=start, most=limit))
+        return [_sealed_leaf(*row) for row in rows]
+
+    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
         rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
-        if not rows:
-            return None
-        place, subject, version, head = rows[0]
-        return protocols.SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=head))
+        return [_sealed_leaf(*row) for row in rows]
 
 
 # ---- rows
@@ -341,9 +383,30 @@ def _text(value: object) -> str | None:
         return None
 
 
+def _bytes(value: object) -> bytes:
+    """
+    Return what SQLite returns for bytes, or nothing if something else was put there.
+    """
+    return value if isinstance(value, bytes) else b""
+
+
+def _sealed_leaf(place: int, subject: bytes, version: int, head: bytes) -> protocols.SealedLeaf:
+    return protocols.SealedLeaf(index=place, leaf=Leaf(subject=subject, version=version, head=_bytes(head)))
+
+
 def _message(
-    subject: bytes, message: bytes, channel: str, due_at: int, attempts: int, tries: int, token: bytes, body: bytes
+    subject: bytes,
+    message: bytes,
+    channel: str,
+    due_at: int,
+    attempts: int,
+    tries: int,
+    token: bytes,
+    body: bytes,
+    mac: bytes,
 ) -> protocols.OutboxMessage:
+    if channel not in _CHANNELS:
+        raise DamagedError(f"message {message.hex()} in the outbox names no channel")
     return protocols.OutboxMessage(
         subject=subject,
         message=message,
@@ -353,11 +416,12 @@ def _message(
         tries=tries,
         token=token,
         body=body,
+        mac=mac,
     )
 
 
 def _stored_complaint(
-    reference: str, complaint: bytes, subject: bytes, due_at: int, is_open: int, reply: bytes
+    reference: str, complaint: bytes, subject: bytes, due_at: int, is_open: int, reply: bytes, mac: bytes
 ) -> protocols.StoredComplaint:
     return protocols.StoredComplaint(
         reference=reference,
@@ -366,6 +430,7 @@ def _stored_complaint(
         due_at=from_micros(due_at),
         open=bool(is_open),
         reply=reply,
+        mac=mac,
     )
 
 
@@ -378,6 +443,7 @@ def _complaint_row(organisation: str, complaint: protocols.StoredComplaint) -> d
         "due_at": to_micros(complaint.due_at),
         "is_open": int(complaint.open),
         "reply": complaint.reply,
+        "mac": complaint.mac,
     }
 
 
@@ -387,7 +453,13 @@ def _code_row(code: protocols.StoredCode) -> dict[str, Any]:
         "subject_id": code.subject,
         "expires_at": None if code.expires_at is None else to_micros(code.expires_at),
         "value": code.value,
+        "mac": code.mac,
     }
+
+
+def _stored_code(key: bytes, subject: bytes, expires_at: int | None, value: bytes, mac: bytes) -> protocols.StoredCode:
+    until = None if expires_at is None else from_micros(expires_at)
+    return protocols.StoredCode(key=key, subject=subject, value=value, expires_at=until, mac=mac)
 
 
 def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[str, Any]:
@@ -403,6 +475,7 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "tries": message.tries,
         "token": message.token,
         "body": message.body,
+        "mac": message.mac,
     }
 
 
@@ -435,12 +508,61 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     return sum(session.change_each(name, each) for name, each in rows.items())
 
 
+def _key_of(renewal: protocols.Renewal) -> dict[str, Any]:
+    columns = RENEWED[renewal.table].primary_key.columns
+    return {
+        f"key_{n}": part.decode() if isinstance(column.type, String) else part
+        for n, (column, part) in enumerate(zip(columns, renewal.key, strict=True))
+    }
+
+
+def _identifier(idkey: bytes, key: str, mac: bytes, subject: bytes, line: int) -> protocols.Identifier:
+    return protocols.Identifier(idkey=idkey, subject=subject, line=line, key_version=key, mac=mac)
+
+
+def _suppression(idkey: bytes, key: str, mac: bytes, scope: str, at: int, mark: bytes) -> protocols.Suppression:
+    return protocols.Suppression(idkey=idkey, scope=scope, at=from_micros(at), key_version=key, mark=mark, mac=mac)
+
+
+def _reference(idkey: bytes, subject: bytes, key: str, mac: bytes) -> protocols.Reference:
+    return protocols.Reference(idkey=idkey, subject=subject, key_version=key, mac=mac)
+
+
+# How a row of each kind is made, and the parts of its primary key.
+_ROWS: Final[Mapping[protocols.RowKind, tuple[Callable[..., protocols.Row], Callable[[Any], Sequence[Any]]]]] = {
+    protocols.RowKind.IDENTIFIERS: (_identifier, attrgetter("idkey", "subject")),
+    protocols.RowKind.REFERENCES: (_reference, lambda row: (row.idkey,)),
+    protocols.RowKind.SUPPRESSIONS: (_suppression, attrgetter("idkey", "scope", "mark")),
+    protocols.RowKind.CODES: (_stored_code, lambda row: (row.key,)),
+    protocols.RowKind.MESSAGES: (_message, attrgetter("subject", "message")),
+}
+_BEFORE_ALL_KEYS: Final[Mapping[protocols.RowKind, Sequence[Any]]] = {
+    kind: (b"", "", b"") if kind is protocols.RowKind.SUPPRESSIONS else (b"", b"") for kind in protocols.RowKind
+}
+
+
 # ---- heads
 
 
-def _head(organisation: str, last: int | None, hash_: bytes, snapshot: bytes, version: int) -> protocols.Head:
+def _head(
+    organisation: str,
+    last: int | None,
+    hash_: bytes,
+    snapshot: bytes,
+    version: int,
+    dirty: int,
+    named: bytes,
+    mac: bytes,
+) -> protocols.Head:
     return protocols.Head(
-        organisation=organisation, version=last or 0, hash=hash_, snapshot=snapshot, snapshot_version=version
+        organisation=organisation,
+        version=last or 0,
+        hash=hash_,
+        snapshot=snapshot,
+        snapshot_version=version,
+        grown=bool(dirty),
+        named=named,
+        mac=mac,
     )
 
 
@@ -500,9 +622,9 @@ def _list_complaints(session: Session, commits: Sequence[protocols.Commit]) -> N
     session.change_each(
         "close_complaint",
         [
-            {"of": commit.organisation, "name": reference, "empty": b""}
+            {"of": commit.organisation, "name": complaint.reference, "empty": b"", "mac_": complaint.mac}
             for commit in commits
-            for reference in commit.closed
+            for complaint in commit.closed
         ],
     )
 
@@ -517,6 +639,8 @@ def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
             "hash": commit.head,
             "dirty": 1,
             "snapshot": commit.snapshot,
+            "named": commit.named,
+            "mac": commit.mac,
         }
         for commit in commits
         if commit.expected == 0
@@ -529,6 +653,8 @@ def _move_heads(session: Session, commits: Sequence[protocols.Commit]) -> None:
             "version_": commit.entries[-1].seq,
             "hash_": commit.head,
             "snapshot_": commit.snapshot,
+            "named_": commit.named,
+            "mac_": commit.mac,
         }
         for commit in commits
         if commit.expected
@@ -549,7 +675,12 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
     new = []
     for identifier in identifiers:
         if not session.change(
-            "move_identifier", name=identifier.idkey, contact=identifier.subject, line_=identifier.line
+            "move_identifier",
+            name=identifier.idkey,
+            contact=identifier.subject,
+            line_=identifier.line,
+            key_version_=identifier.key_version,
+            mac_=identifier.mac,
         ):
             new.append(
                 {
@@ -557,6 +688,7 @@ def _put_identifiers(session: Session, identifiers: Sequence[protocols.Identifie
                     "subject_id": identifier.subject,
                     "line": identifier.line,
                     "key_version": identifier.key_version,
+                    "mac": identifier.mac,
                 }
             )
     session.change_each("put_identifier", new)
@@ -572,6 +704,7 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
                 "at": to_micros(stop.at),
                 "key_version": stop.key_version,
                 "mark": stop.mark,
+                "mac": stop.mac,
             }
             for stop in sorted(suppressions, key=lambda stop: (stop.idkey, stop.scope))
         ],
@@ -580,7 +713,12 @@ def _put_suppressions(session: Session, suppressions: Sequence[protocols.Suppres
 
 def _put_references(session: Session, references: Sequence[protocols.Reference]) -> None:
     new = [
-        {"idkey": reference.idkey, "subject_id": reference.subject, "key_version": reference.key_version}
+        {
+            "idkey": reference.idkey,
+            "subject_id": reference.subject,
+            "key_version": reference.key_version,
+            "mac": reference.mac,
+        }
         for reference in references
         if not session.rows("own_reference", name=reference.idkey, contact=reference.subject)
     ]

@@ -126,6 +126,7 @@ def _from_arguments(given: HostSettings) -> Settings:
     base_url = _string(arguments["base_url"], "BASE_URL")
     backends = _sequence(arguments.get("backends", ()), "BACKENDS")
     registers = _sequence(arguments.get("registers", ()), "REGISTERS")
+    anchors = _sequence(arguments.get("anchors", ()), "ANCHORS")
 
     def make() -> ConsentManager:
         made = {
@@ -133,6 +134,7 @@ def _from_arguments(given: HostSettings) -> Settings:
             "storage": _storage(arguments["storage"]),
             "backends": [_build(backend, "BACKENDS") for backend in backends],
             "registers": [_build(register, "REGISTERS") for register in registers],
+            "anchors": [_build(anchor, "ANCHORS") for anchor in anchors],
         }
         if "rulebook" in made:
             made["rulebook"] = _build(made["rulebook"], "RULEBOOK")

@@ -20,9 +20,9 @@ from optly.testing.storage._base import Contact as Contact
 from optly.testing.storage._base import Opener as Opener
 from optly.testing.storage._base import append_again as append_again
 from optly.testing.storage._base import at_once as at_once
-from optly.testing.storage._base import checkpoint as checkpoint
 from optly.testing.storage._base import claim_of as claim_of
 from optly.testing.storage._base import code as code
+from optly.testing.storage._base import grown as grown
 from optly.testing.storage._base import key as key
 from optly.testing.storage._base import problems as problems
 from optly.testing.storage._base import seal as seal
@@ -31,6 +31,7 @@ from optly.testing.storage._base import stop as stop
 from optly.testing.storage._base import values_of as values_of
 from optly.testing.storage.codes import CodesContract as CodesContract
 from optly.testing.storage.complaints import ComplaintsContract as ComplaintsContract
+from optly.testing.storage.complaints import closed as closed
 from optly.testing.storage.complaints import complaint as complaint
 from optly.testing.storage.concurrency import ConcurrencyContract as ConcurrencyContract
 from optly.testing.storage.contacts import ContactsContract as ContactsContract
@@ -40,6 +41,7 @@ from optly.testing.storage.durable import everything as everything
 from optly.testing.storage.durable import try_to_open as try_to_open
 from optly.testing.storage.erasure import ErasureContract as ErasureContract
 from optly.testing.storage.log import LogContract as LogContract
+from optly.testing.storage.macs import MacsContract as MacsContract
 from optly.testing.storage.outbox import OutboxContract as OutboxContract
 
 
@@ -50,6 +52,7 @@ class StorageContract(
     ComplaintsContract,
     CodesContract,
     LogContract,
+    MacsContract,
     ConcurrencyContract,
 ):
     """

@@ -4,6 +4,7 @@ The fixtures of every chapter of the contract, and what its tests make, read and
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from optly.protocols import (
     Claim,
     Commit,
     Identifier,
+    LogHead,
     MessageState,
     OutboxMessage,
     Reference,
@@ -28,8 +30,10 @@ from optly.protocols import (
     StoredCode,
     Suppression,
 )
+from optly.record.checkpoints import Checkpoint
 from optly.record.events import Actor, Grade, LineAdded
-from optly.record.ledger import GENESIS, Checkpoint, Leaf, Opening, edge_root, extend, grow, verify_chain
+from optly.record.ledger import GENESIS, Leaf, Opening, extend, verify_chain
+from optly.record.merkle import Tile, edge, grow, leaf_hash, root
 
 T = TypeVar("T")
 Opener: TypeAlias = "Callable[[], Storage]"
@@ -39,6 +43,7 @@ TICK: Final = timedelta(microseconds=1)
 DAY: Final = timedelta(days=1)
 BYTES: Final = bytes(range(256)) * 2 + b"\0\0\xff"
 WORDING: Final = "c0ffee" + "0" * 58
+SECRET: Final = bytes(range(32))
 
 
 @attrs.define
@@ -84,6 +89,8 @@ class Contact:
             head=self.head,
             entries=entries,
             snapshot=f"standing {self.version}".encode(),
+            named=os.urandom(30),
+            mac=os.urandom(20),
             openings=openings,
             idem=os.urandom(16),
             **parts,
@@ -94,25 +101,41 @@ class Contact:
         return Leaf(subject=self.subject, version=self.version, head=self.head)
 
     def identifier(self, idkey: bytes, line: int = 1) -> Identifier:
-        return Identifier(idkey=idkey, subject=self.subject, line=line, key_version="k1")
+        return Identifier(
+            idkey=idkey, subject=self.subject, line=line, key_version="k1", mac=mac(idkey, self.subject, line)
+        )
 
     def reference(self, idkey: bytes) -> Reference:
-        return Reference(idkey=idkey, subject=self.subject, key_version="k1")
+        return Reference(idkey=idkey, subject=self.subject, key_version="k1", mac=mac(idkey, self.subject))
 
     def message(self, due_at: datetime = NOW, body: bytes = b"body", channel: Channel = Channel.EMAIL) -> OutboxMessage:
-        return OutboxMessage(subject=self.subject, message=os.urandom(16), channel=channel, due_at=due_at, body=body)
+        return OutboxMessage(
+            subject=self.subject,
+            message=os.urandom(16),
+            channel=channel,
+            due_at=due_at,
+            body=body,
+            mac=os.urandom(20),
+        )
 
 
 def key() -> bytes:
     return os.urandom(16)
 
 
+def mac(*parts: object) -> bytes:
+    """
+    Return what stands for the MAC of a row, 20 bytes that are the same for the same row. A store cannot tell.
+    """
+    return hashlib.sha256(repr(parts).encode()).digest()[:20]
+
+
 def code(subject: bytes, *, value: bytes = b"target", expires_at: datetime | None = None) -> StoredCode:
-    return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at)
+    return StoredCode(key=os.urandom(32), subject=subject, value=value, expires_at=expires_at, mac=os.urandom(20))
 
 
 def stop(idkey: bytes, at: datetime = NOW, scope: str = "email/offers", mark: bytes = b"") -> Suppression:
-    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1", mark=mark)
+    return Suppression(idkey=idkey, scope=scope, at=at, key_version="k1", mark=mark, mac=mac(idkey, scope, at, mark))
 
 
 def claim_of(message: OutboxMessage, *codes: StoredCode) -> Claim:
@@ -133,8 +156,21 @@ def settlement(
     )
 
 
-def checkpoint(organisation: str, size: int, edge: Sequence[bytes]) -> Checkpoint:
-    return Checkpoint(origin=f"optly/{organisation}", size=size, root=edge_root(edge), note=f"a note — {size}\n")
+def grown(storage: Storage, organisation: str, leaves: Sequence[Leaf], size: int) -> tuple[LogHead, list[Tile]]:
+    """
+    Return the head of a log of *size* leaves after *leaves* were appended, and the tiles that changed.
+    """
+    tiles = {tile.place: tile.data for tile in storage.tiles(organisation, edge(size))}
+    hashes = [leaf_hash(leaf.entry(organisation, leaf.blind(SECRET))) for leaf in leaves]
+    changed = grow(size, tiles, hashes)
+    size += len(leaves)
+    checkpoint = Checkpoint(
+        origin=f"example.com/{organisation}",
+        size=size,
+        root=root({**tiles, **changed}, (0, size)) or bytes(32),
+        note=f"a note — {size}\n",
+    )
+    return LogHead(checkpoint=checkpoint, secret=SECRET), [Tile(*place, data) for place, data in changed.items()]
 
 
 def values_of(storage: Storage, subject: bytes) -> Mapping[str, Opening]:
@@ -173,11 +209,11 @@ def seal(storage: Storage, organisation: str, limit: int = 99) -> list[Leaf]:
     """
     Seal what has grown, as the manager does, and return the new leaves.
     """
-    head = storage.log_head(organisation)
-    size, edge = (head[0].size, head[1]) if head else (0, ())
+    before = storage.log_head(organisation)
+    size = before.checkpoint.size if before else 0
     leaves = list(storage.unsealed(organisation, limit))
-    edge = grow(edge, size, [leaf.hash(organisation) for leaf in leaves])
-    storage.seal(organisation, leaves, edge, checkpoint(organisation, size + len(leaves), edge), size)
+    head, tiles = grown(storage, organisation, leaves, size)
+    storage.seal(organisation, head, leaves, tiles, size)
     return leaves
 
 

@@ -24,8 +24,8 @@ class CodesContract(Contract):
         """
         passing, lasting = code(ada.subject, expires_at=NOW), code(ada.subject)
         storage.put_codes([passing, lasting])
-        assert [storage.code(passing.key, at) for at in (NOW, NOW + TICK)] == [b"target", None]
-        assert storage.code(lasting.key, NOW + timedelta(days=36500)) == b"target"
+        assert [storage.code(passing.key, at) for at in (NOW, NOW + TICK)] == [passing, None]
+        assert storage.code(lasting.key, NOW + timedelta(days=36500)) == lasting
         assert storage.code(os.urandom(32), NOW) is None
 
     def test_a_code_is_taken_once(self, storage: Storage, ada: Contact) -> None:
@@ -35,9 +35,9 @@ class CodesContract(Contract):
         passing, lasting = code(ada.subject, expires_at=NOW), code(ada.subject, value=BYTES)
         storage.put_codes([passing, lasting])
         assert storage.take_code(passing.key, NOW + TICK) is None
-        assert storage.take_code(passing.key, NOW) == b"target"
+        assert storage.take_code(passing.key, NOW) == passing
         assert storage.take_code(passing.key, NOW) is None
-        assert storage.take_code(lasting.key, NOW) == BYTES
+        assert storage.take_code(lasting.key, NOW) == lasting
         assert storage.code(lasting.key, NOW) is None
 
     def test_a_code_is_put_anew(self, storage: Storage, ada: Contact, eve: Contact) -> None:
@@ -46,8 +46,9 @@ class CodesContract(Contract):
         """
         first = code(ada.subject, expires_at=NOW)
         storage.put_codes([first])
-        storage.put_codes([attrs.evolve(first, subject=eve.subject, value=b"other", expires_at=NOW + TICK)])
-        assert storage.code(first.key, NOW + TICK) == b"other"
+        again = attrs.evolve(code(eve.subject, value=b"other", expires_at=NOW + TICK), key=first.key)
+        storage.put_codes([again])
+        assert storage.code(first.key, NOW + TICK) == again
         assert [storage.revoke_codes(contact.subject) for contact in (ada, eve)] == [0, 1]
 
     def test_codes_are_revoked_by_contact(self, storage: Storage, ada: Contact, eve: Contact) -> None:
@@ -58,7 +59,7 @@ class CodesContract(Contract):
         storage.put_codes(codes)
         assert storage.revoke_codes(ada.subject) == 2
         assert storage.revoke_codes(ada.subject) == 0
-        assert [storage.code(row.key, NOW) for row in codes] == [None, None, b"target"]
+        assert [storage.code(row.key, NOW) for row in codes] == [None, None, codes[2]]
 
     def test_a_counter_counts_until_its_time_has_passed(self, storage: Storage) -> None:
         """
@@ -111,7 +112,7 @@ class CodesContract(Contract):
         storage.count(counters[1], long_ago, long_ago)
         assert storage.expire(long_ago, 10) == 2
         assert storage.expire(long_ago, 10) == 0
-        assert [storage.code(row.key, long_ago - TICK) for row in codes] == [None, b"target", b"target"]
+        assert [storage.code(row.key, long_ago - TICK) for row in codes] == [None, *codes[1:]]
         assert [storage.count(name, long_ago, long_ago) for name in counters] == [1, 2]
 
     def test_what_has_expired_is_cleared_away_in_small_steps(self, storage: Storage, ada: Contact) -> None:
@@ -127,4 +128,4 @@ class CodesContract(Contract):
         kept = code(ada.subject, expires_at=long_ago + TICK)
         storage.put_codes([kept])
         assert [2 + 2, 2 + 1, 1, 0] == [storage.expire(long_ago + TICK, 2) for _ in range(4)]
-        assert storage.code(kept.key, long_ago + TICK) == b"target"
+        assert storage.code(kept.key, long_ago + TICK) == kept

@@ -4,6 +4,7 @@ The list of an organisation's complaints: in order, found by reference, closed, 
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from optly.contacts import Channel
@@ -23,7 +24,16 @@ def complaint(contact: Contact, reference: str, days: int = 0) -> StoredComplain
         subject=contact.subject,
         due_at=base.NOW + days * base.DAY,
         reply=base.BYTES,
+        mac=base.mac(reference, contact.subject),
     )
+
+
+def closed(contact: Contact, reference: str) -> StoredComplaint:
+    """
+    Return a complaint as it is once it is closed.
+    """
+    row = complaint(contact, reference)
+    return attrs.evolve(row, open=False, reply=b"", mac=base.mac(reference, contact.subject, "closed"))
 
 
 def listed(storage: Storage, organisation: str, open: bool | None = None) -> list[str]:
@@ -74,10 +84,10 @@ class ComplaintsContract(Contract):
         """
         storage.append([ada.commit(complaints=[complaint(ada, "AAAAA2"), complaint(ada, "BBBBB2")])])
         for _ in range(2):
-            storage.append([ada.commit(closed=["AAAAA2", "XXXXX2"])])
-        closed = storage.complaint(ada.organisation, "AAAAA2")
-        assert closed is not None
-        assert (False, b"") == (closed.open, closed.reply)
+            storage.append([ada.commit(closed=[closed(ada, "AAAAA2"), closed(ada, "XXXXX2")])])
+        row = storage.complaint(ada.organisation, "AAAAA2")
+        assert row is not None
+        assert (False, b"", closed(ada, "AAAAA2").mac) == (row.open, row.reply, row.mac)
         assert ["BBBBB2"] == listed(storage, ada.organisation, True)
         assert ["AAAAA2"] == listed(storage, ada.organisation, False)
         assert ["AAAAA2", "BBBBB2"] == listed(storage, ada.organisation)
@@ -113,6 +123,6 @@ class ComplaintsContract(Contract):
         storage.append([ada.commit(complaints=[mine], queue=[Contact(ada.organisation, mine.complaint).message()])])
         (queued,) = storage.due(ada.organisation, Channel.EMAIL, base.NOW, 9)
         (claimed,) = storage.claim([base.claim_of(queued)], base.NOW, base.NOW)
-        storage.append([ada.commit(settle=[base.settlement(claimed)], closed=["AAAAA2"])])
+        storage.append([ada.commit(settle=[base.settlement(claimed)], closed=[closed(ada, "AAAAA2")])])
         assert [] == list(storage.overdue(ada.organisation, base.NOW + base.TICK, 9))
         assert [] == listed(storage, ada.organisation, True)

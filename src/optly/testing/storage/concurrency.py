@@ -10,7 +10,6 @@ import attrs
 
 from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import MessageState, OutboxMessage, Storage
-from optly.record.ledger import grow
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
 
@@ -51,7 +50,7 @@ class ConcurrencyContract(Contract):
             return True
 
         assert base.at_once(6, claim).count(True) == 1
-        owner = storage.referred([idkey])[idkey]
+        owner = storage.referred([idkey])[idkey].subject
         assert [owner] == list(storage.subjects(organisation))
 
     def test_of_workers_that_claim_at_once_each_message_goes_to_one(self, storage: Storage, ada: Contact) -> None:
@@ -96,7 +95,7 @@ class ConcurrencyContract(Contract):
         once = base.code(ada.subject)
         storage.put_codes([once])
         taken = base.at_once(8, lambda _: storage.take_code(once.key, base.NOW))
-        assert [value for value in taken if value is not None] == [b"target"]
+        assert [row for row in taken if row is not None] == [once]
 
     def test_of_those_that_count_at_once_each_gets_its_own_number(self, storage: Storage) -> None:
         """
@@ -129,16 +128,16 @@ class ConcurrencyContract(Contract):
         storage.append([ada.commit()])
 
         def seal(number: int) -> bool:
-            edge = grow((), 0, [ada.leaf.hash(ada.organisation)])
-            head = attrs.evolve(base.checkpoint(ada.organisation, 1, edge), note=f"{number}\n")
+            head, tiles = base.grown(storage, ada.organisation, [ada.leaf], 0)
+            head = attrs.evolve(head, checkpoint=attrs.evolve(head.checkpoint, note=f"{number}\n"))
             try:
-                storage.seal(ada.organisation, [ada.leaf], edge, head, 0)
+                storage.seal(ada.organisation, head, [ada.leaf], tiles, 0)
             except ConflictError:
                 return False
             return True
 
         assert base.at_once(5, seal).count(True) == 1
-        assert [ada.leaf] == list(storage.log_leaves(ada.organisation, 9))
+        assert [ada.leaf] == [sealed.leaf for sealed in storage.log_leaves(ada.organisation, 0, 9)]
 
     def test_threads_that_append_to_one_contact_lose_nothing(self, storage: Storage, ada: Contact) -> None:
         """

@@ -18,7 +18,7 @@ from optly.errors import StorageLockedError
 from optly.protocols import MessageState, Storage, StoredCode
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
-from optly.testing.storage.complaints import complaint
+from optly.testing.storage.complaints import closed, complaint
 
 
 class DurableContract(Contract):
@@ -81,7 +81,7 @@ class DurableContract(Contract):
         storage.take_code(taken.key, base.NOW)
         storage.count(counter, base.NOW, base.NOW)
         storage.add_key_version(organisation, "k1", [base.stop(hers, base.NOW, "key/k1")])
-        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=["BBBBB2"])])
+        storage.append([ada.commit(settle=[base.settlement(by_name[done.message])], closed=[closed(ada, "BBBBB2")])])
         storage.append([eve.commit(forget=True, suppressions=[base.stop(hers, base.NOW + base.TICK)])])
         before = everything(storage, ada, eve, [mine, hers], [kept, taken])
         storage.close()
@@ -146,8 +146,6 @@ def everything(
     """
     organisation, late = ada.organisation, base.NOW + timedelta(days=1)
     found = storage.find(idkeys)
-    log_head = storage.log_head(organisation)
-    assert log_head is not None
     return {
         "heads": storage.load([ada.subject, eve.subject]),
         "entries": [list(storage.entries(contact.subject)) for contact in (ada, eve)],
@@ -164,8 +162,9 @@ def everything(
         "codes": [storage.code(row.key, base.NOW) for row in codes],
         "complaints": list(storage.complaints(organisation, None, None, 9)),
         "keys": storage.key_versions(organisation),
-        "log_head": (log_head[0], list(log_head[1])),
-        "leaves": list(storage.log_leaves(organisation, 99)),
+        "log_head": storage.log_head(organisation),
+        "leaves": list(storage.log_leaves(organisation, 0, 99)),
+        "tiles": list(storage.tiles(organisation, [(0, 0)])),
         "unsealed": sorted(storage.unsealed(organisation, 9), key=lambda leaf: leaf.subject),
-        "sealed": [storage.sealed(organisation, contact.subject) for contact in (ada, eve)],
+        "sealed": [list(storage.sealed(organisation, contact.subject)) for contact in (ada, eve)],
     }

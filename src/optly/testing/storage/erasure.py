@@ -58,7 +58,7 @@ class ErasureContract(Contract):
         assert left == found.holders
         assert storage.referred([mine]) == {}
         assert sorted(row.scope for row in found.suppressions) == ["*/*", "email/offers"]
-        assert [storage.code(row.key, base.NOW) for row in codes] == [None, b"target"]
+        assert [storage.code(row.key, base.NOW) for row in codes] == [None, codes[1]]
         assert [kept.message] == [row.message for row in storage.due(ada.organisation, Channel.EMAIL, base.NOW, 9)]
         assert storage.backlog(ada.organisation) == {MessageState.QUEUED: 2}
         assert list(storage.overdue(ada.organisation, base.NOW + base.TICK, 9)) == []

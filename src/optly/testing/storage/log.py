@@ -8,9 +8,10 @@ import attrs
 import pytest
 
 from optly.errors import ConflictError
-from optly.protocols import Storage, Suppression
-from optly.record.ledger import Leaf, grow
-from optly.testing.storage._base import NOW, TICK, Contact, Contract, checkpoint, key, seal
+from optly.protocols import SealedLeaf, Storage, Suppression
+from optly.record.ledger import Leaf
+from optly.record.merkle import WIDTH, leaf_hash, root
+from optly.testing.storage._base import NOW, SECRET, TICK, Contact, Contract, grown, key, seal
 
 
 class LogContract(Contract):
@@ -70,47 +71,65 @@ class LogContract(Contract):
         """
         storage.append([ada.commit()])
         leaves = list(storage.unsealed(ada.organisation, 9))
+        head, tiles = grown(storage, ada.organisation, leaves, 0)
         storage.append([ada.commit()])
-        edge = grow((), 0, [leaf.hash(ada.organisation) for leaf in leaves])
-        storage.seal(ada.organisation, leaves, edge, checkpoint(ada.organisation, 1, edge), 0)
+        storage.seal(ada.organisation, head, leaves, tiles, 0)
         assert [ada.leaf] == list(storage.unsealed(ada.organisation, 9))
-        assert leaves == list(storage.log_leaves(ada.organisation, 1))
+        assert leaves == [sealed.leaf for sealed in storage.log_leaves(ada.organisation, 0, 1)]
 
     def test_the_log_keeps_its_leaves_in_order(self, storage: Storage, organisation: str) -> None:
         """
-        They give the root of the checkpoint, and the edge continues from there.
+        They are read from any position, so many at a time, and not those of another organisation.
         """
         contacts = [Contact(organisation) for _ in range(7)]
         assert storage.log_head(organisation) is None
-        assert list(storage.log_leaves(organisation, 0)) == []
+        assert list(storage.log_leaves(organisation, 0, 9)) == []
         sealed: list[Leaf] = []
         for round_ in range(4):
             storage.append([contact.commit() for contact in contacts[round_:]])
             sealed += seal(storage, organisation, 5)
-        head = storage.log_head(organisation)
-        assert head is not None
-        leaves = list(storage.log_leaves(organisation, head[0].size))
-        assert sealed == leaves
-        assert sealed[:6] == list(storage.log_leaves(organisation, 6))
-        edge = grow((), 0, [leaf.hash(organisation) for leaf in leaves])
-        assert (checkpoint(organisation, len(leaves), edge), list(edge)) == (head[0], list(head[1]))
+        everything = [SealedLeaf(index=index, leaf=leaf) for index, leaf in enumerate(sealed)]
+        assert len(everything) > 9
+        assert everything == list(storage.log_leaves(organisation, 0, 99))
+        assert everything[2:6] == list(storage.log_leaves(organisation, 2, 4))
+        assert everything[-1:] == list(storage.log_leaves(organisation, len(everything) - 1, 4))
+        assert list(storage.log_leaves(organisation, len(everything), 9)) == []
+        assert list(storage.log_leaves(f"{organisation}2", 0, 9)) == []
 
-    def test_the_latest_leaf_of_a_contact_is_found(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+    def test_a_tile_grows_until_it_is_full(self, storage: Storage, organisation: str) -> None:
         """
-        By organisation; None for a contact that was never sealed.
+        The hashes in the tiles are those of the leaves, across the limit of a tile and beyond; what is not there is not
+        returned.
+        """
+        contacts = [Contact(organisation) for _ in range(WIDTH + 2)]
+        storage.append([contact.commit() for contact in contacts])
+        sealed: list[Leaf] = []
+        for limit in (WIDTH - 1, 1, 1, 1):
+            sealed += seal(storage, organisation, limit)
+            tiles = {tile.place: tile.data for tile in storage.tiles(organisation, [(1, 0), (0, 1), (0, 0), (0, 2)])}
+            hashes = [leaf_hash(leaf.entry(organisation, leaf.blind(SECRET))) for leaf in sealed]
+            assert b"".join(hashes) == tiles[0, 0] + tiles.get((0, 1), b"")
+            assert ((0, 1) in tiles, (1, 0) in tiles) == (len(sealed) > WIDTH, len(sealed) >= WIDTH)
+            head = storage.log_head(organisation)
+            assert head is not None
+            assert head.checkpoint.root == root(tiles, (0, len(sealed)))
+        assert list(storage.tiles(f"{organisation}2", [(0, 0)])) == []
+
+    def test_the_leaves_of_a_contact_are_found(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        By organisation, in order; none for a contact that was never sealed.
         """
         organisation = ada.organisation
         storage.append([ada.commit()])
-        assert storage.sealed(organisation, ada.subject) is None
-        seal(storage, organisation)
+        assert list(storage.sealed(organisation, ada.subject)) == []
+        (first,) = seal(storage, organisation)
         storage.append([ada.commit()])
-        seal(storage, organisation)
+        (second,) = seal(storage, organisation)
         storage.append([eve.commit()])
-        found = storage.sealed(organisation, ada.subject)
-        assert found is not None
-        assert (1, ada.leaf) == (found.index, found.leaf)
-        assert storage.sealed(organisation, eve.subject) is None
-        assert storage.sealed(f"{organisation}2", ada.subject) is None
+        expected = [SealedLeaf(index=0, leaf=first), SealedLeaf(index=1, leaf=second)]
+        assert expected == list(storage.sealed(organisation, ada.subject))
+        assert list(storage.sealed(organisation, eve.subject)) == []
+        assert list(storage.sealed(f"{organisation}2", ada.subject)) == []
 
     def test_a_sealer_that_was_too_slow_is_refused(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
@@ -120,15 +139,17 @@ class LogContract(Contract):
         storage.append([ada.commit()])
         seal(storage, organisation)
         before = storage.log_head(organisation)
+        tiles_before = list(storage.tiles(organisation, [(0, 0)]))
         storage.append([eve.commit()])
         for previous in (0, 2):
-            edge = grow((), 0, [eve.leaf.hash(organisation)])
+            head, tiles = grown(storage, organisation, [eve.leaf], previous)
             with pytest.raises(ConflictError):
-                storage.seal(organisation, [eve.leaf], edge, checkpoint(organisation, previous + 1, edge), previous)
+                storage.seal(organisation, head, [eve.leaf], tiles, previous)
         assert before == storage.log_head(organisation)
+        assert tiles_before == list(storage.tiles(organisation, [(0, 0)]))
         assert [eve.leaf] == list(storage.unsealed(organisation, 9))
-        assert [ada.leaf] == list(storage.log_leaves(organisation, 9))
-        assert storage.sealed(organisation, eve.subject) is None
+        assert [ada.leaf] == [sealed.leaf for sealed in storage.log_leaves(organisation, 0, 9)]
+        assert list(storage.sealed(organisation, eve.subject)) == []
 
     def test_a_head_is_signed_anew_without_a_leaf(self, storage: Storage, ada: Contact) -> None:
         """
@@ -138,6 +159,6 @@ class LogContract(Contract):
         seal(storage, ada.organisation)
         head = storage.log_head(ada.organisation)
         assert head is not None
-        again = attrs.evolve(head[0], note="another signature — Ä\n")
-        storage.seal(ada.organisation, [], head[1], again, 1)
-        assert (again, head[1]) == storage.log_head(ada.organisation)
+        again = attrs.evolve(head, checkpoint=attrs.evolve(head.checkpoint, note="another signature — Ä\n"))
+        storage.seal(ada.organisation, again, [], [], 1)
+        assert again == storage.log_head(ada.organisation)

@@ -1,0 +1,127 @@
+"""
+The MACs of rows: a row that Optly wrote is told from one that anyone else put there, altered or moved.
+
+Each begins with the version of the key it was made with, 4 bytes; 16 bytes of keyed BLAKE2b follow, over every column
+that counts. The key of the row is among them, so that a MAC fits no other row. Rows that are found by a keyed name or
+by a code do not name their organisation: it is in the keyed name, or in the contact that the code leads to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+import attrs
+import msgspec
+
+from optly.errors import DamagedError
+from optly.keys import Keys
+from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
+
+R = TypeVar("R", bound=Row)
+
+VERSION: Final = 4  # bytes
+_DIGEST: Final = 16
+
+# What fits nothing, and stands where a MAC did that did not fit.
+_NEVER: Final = bytes(VERSION + _DIGEST)
+
+_encode = msgspec.msgpack.Encoder().encode
+
+# What the MAC of a row covers, and what keeps it apart from those of other kinds.
+_COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] = {
+    Identifier: (b"identifier", attrgetter("idkey", "subject", "line", "key_version")),
+    Reference: (b"reference", attrgetter("idkey", "subject", "key_version")),
+    Suppression: (b"suppression", attrgetter("idkey", "scope", "at", "key_version", "mark")),
+    StoredCode: (b"code", attrgetter("key", "subject", "expires_at", "value")),
+    OutboxMessage: (b"message", attrgetter("subject", "message", "channel", "body")),
+    StoredComplaint: (b"complaint", attrgetter("reference", "complaint", "subject", "due_at", "open", "reply")),
+}
+_HEAD: Final = b"head"
+_of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+
+
+@attrs.frozen
+class RowMacs:
+    """
+    Makes and checks the MACs of rows.
+    """
+
+    _keys: Keys = attrs.field(repr=False)
+    _secrets: Mapping[bytes, bytes] = attrs.field(init=False, repr=False)
+    _current: bytes = attrs.field(init=False, repr=False)
+
+    @_secrets.default
+    def _derived(self) -> Mapping[bytes, bytes]:
+        return {bytes.fromhex(key.version): key.derive("row/1") for key in self._keys.all}
+
+    @_current.default
+    def _first(self) -> bytes:
+        return next(iter(self._secrets))
+
+    def knows(self, mac: bytes) -> bool:
+        """
+        Whether a MAC names a key that is known, or none.
+        """
+        return mac in (b"", _NEVER) or mac[:VERSION] in self._secrets
+
+    def is_current(self, mac: bytes) -> bool:
+        """
+        Whether a MAC was made with the current key.
+        """
+        return mac[:VERSION] == self._current
+
+    def sign(self, row: R) -> R:
+        """
+        Return a row with its MAC, made with the current key.
+        """
+        kind, covered = _COVERED[type(row)]
+        return attrs.evolve(row, mac=self._make(kind, covered(row)))
+
+    def fits(self, row: Row) -> bool:
+        """
+        Whether a row is as it was written, by someone who has one of the keys.
+        """
+        kind, covered = _COVERED[type(row)]
+        return self._is(row.mac, kind, covered(row))
+
+    def require(self, row: Row) -> None:
+        """
+        Raises:
+            DamagedError: The row is not as it was written.
+        """
+        if not self.fits(row):
+            raise DamagedError(f"a {_COVERED[type(row)][0].decode()} is not as it was written: verify the record")
+
+    def sign_head(self, subject: bytes, head: Head) -> bytes:
+        """
+        Return the MAC of the head of a contact.
+        """
+        return self._make(_HEAD, (subject, *_of_head(head)))
+
+    def fits_head(self, subject: bytes, head: Head) -> bool:
+        """
+        Whether the head of a contact is as it was written.
+        """
+        return self._is(head.mac, _HEAD, (subject, *_of_head(head)))
+
+    def _make(self, kind: bytes, values: tuple[Any, ...]) -> bytes:
+        return self._current + _digest(self._secrets[self._current], kind, values)
+
+    def _is(self, mac: bytes, kind: bytes, values: tuple[Any, ...]) -> bool:
+        secret = self._secrets.get(mac[:VERSION])
+        return secret is not None and compare_digest(mac[VERSION:], _digest(secret, kind, values))
+
+
+def spoilt(mac: bytes) -> bytes:
+    """
+    Return what follows a MAC that does not fit: a row without one stays one, and no other is ever vouched for.
+    """
+    return mac and _NEVER
+
+
+def _digest(secret: bytes, kind: bytes, values: tuple[Any, ...]) -> bytes:
+    return hashlib.blake2b(_encode(values), key=secret, digest_size=_DIGEST, person=kind).digest()
