@@ -39,8 +39,8 @@ HARMLESS = {
     "DetailsChanged.name",
     "Edition.name", "Input.name", "Kind.name", "Language.name", "LogFile.path", "Option.value", "Organisation.address",
     "Organisation.email", "Organisation.name", "Partner.name", "Problem.detail", "Rate.domain",
-    "RecordedComplaint.reference", "Sender.name", "SharedStanding.name", "Standing.name", "StoredComplaint.reference",
-    "UndoneChange.new", "UndoneChange.old", "Wording.text", "_Arrival.name", "_Detail.name", "_Event.payload",
+    "RecordedComplaint.reference", "Search.whole", "Sender.name", "SharedStanding.name", "Standing.name",
+    "StoredComplaint.reference", "UndoneChange.new", "UndoneChange.old", "Wording.text", "_Arrival.name", "_Detail.name", "_Event.payload",
     "_Fact.name", "_Text.text",
 }  # fmt: skip
 
