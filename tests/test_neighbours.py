@@ -340,6 +340,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
     "deliver": [lambda m, n, w: m.deliver()],
     "deliver_batch": [lambda m, n, w: m.deliver_batch()],
     "known_keys": [lambda m, n, w: m.known_keys()],
+    "renew_rows": [lambda m, n, w: [m.renew_rows(), m.renew_rows(unsigned=True)]],
     "seal": [lambda m, n, w: m.seal() is None],
     "log_files": [lambda m, n, w: [file.path for file in m.log_files()]],
     "verify": [lambda m, n, w: m.verify(), lambda m, n, w: m.verify(checkpoint=n.checkpoint)],
