@@ -136,6 +136,8 @@ class ConsentManager(Face):
         receipts: Whether people are sent a confirmation of what they agreed to.
         way_back: Whether someone who stopped gets one plain message with a link to their choices, for each stop, when
             their address is entered in a form (see `offer_way_back`).
+        keep_settled: How long a message stays in the outbox after it was sent, refused or withheld; the worker and
+            `deliver` then remove it. What happened to it stays in the record. None to keep it for ever.
         rates: Send-rate limits for a channel or a domain, shared by all workers.
         quiet_hours: When no promotional message is sent.
         budget: How often one person is asked, across all campaigns.
@@ -166,6 +168,7 @@ class ConsentManager(Face):
         clock: protocols.Clock | None = None,
         receipts: bool = True,
         way_back: bool = False,
+        keep_settled: timedelta | None = timedelta(days=30),
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
@@ -185,6 +188,7 @@ class ConsentManager(Face):
             clock=system_clock if clock is None else clock,
             receipts=receipts,
             way_back=way_back,
+            keep_settled=keep_settled,
             rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,

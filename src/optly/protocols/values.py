@@ -279,6 +279,8 @@ class Settlement:
         state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
             is final and empties its body.
         due_at: When to try again; only used for a message that is requeued.
+        ended_at: When a message with a final outcome ended, so that it is removed some time after; None for one that is
+            kept.
         forget: Whether a final outcome removes the row rather than keep it, without its body.
     """
 
@@ -289,6 +291,7 @@ class Settlement:
     tries: int
     state: MessageState
     due_at: datetime | None = None
+    ended_at: datetime | None = None
     forget: bool = False
 
 

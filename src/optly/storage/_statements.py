@@ -41,7 +41,8 @@ _FEW: Final = 8
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed"),
+        *("expired_codes", "expired_counters", "ended_messages"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *(f"all_{kind}" for kind in RowKind),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves", "tile", "put_tile"),
@@ -61,6 +62,11 @@ def _state(state: MessageState) -> ColumnElement[int]:
 _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
+)
+# Whatever else a row says: a message that waits is never one that ended.
+_ended = (
+    t.outbox.c.ended_at < bindparam("before"),
+    t.outbox.c.state.in_([_state(state) for state in MessageState if not state.waits]),
 )
 _claimed = (
     *_of_message,
@@ -163,7 +169,9 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         token=bindparam("token_"),
         lease_until=bindparam("until"),
     ),
-    "finish": update(t.outbox).where(*_claimed).values(state=bindparam("state_"), body=bindparam("empty"), **_counted),
+    "finish": update(t.outbox)
+    .where(*_claimed)
+    .values(state=bindparam("state_"), body=bindparam("empty"), ended_at=bindparam("ended_at_"), **_counted),
     "forget_message": delete(t.outbox).where(*_claimed),
     "doubt": update(t.outbox).where(*_claimed).values(state=_state(MessageState.IN_DOUBT), **_counted),
     "requeue": update(t.outbox)
@@ -197,6 +205,11 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "backlog": select(t.outbox.c.state, func.count())
     .where(_is(t.outbox.c.organisation, "of"))
     .group_by(t.outbox.c.state),
+    "ended_messages": select(t.outbox.c.subject_id, t.outbox.c.message_id)
+    .where(_is(t.outbox.c.organisation, "of"), *_ended)
+    .order_by(t.outbox.c.ended_at)
+    .limit(bindparam("most")),
+    "remove_ended": delete(t.outbox).where(*_of_message, *_ended),
     # ---- codes and counters
     "code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live),
     "lock_code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),

@@ -31,6 +31,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "enqueue": tuple[str, list[OutboxMessage]],
     "claim": tuple[list[Claim], datetime, datetime],
     "settle": tuple[list[Settlement]],
+    "remove_ended": tuple[str, datetime, int],
     "put_codes": tuple[list[StoredCode]],
     "take_code": tuple[bytes, datetime],
     "revoke_codes": tuple[bytes],

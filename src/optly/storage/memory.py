@@ -71,12 +71,14 @@ class Queued:
 
     Attributes:
         until: The end of its lease, while it is claimed.
+        ended_at: When it ended, once it has, if it is to be removed some time after.
     """
 
     organisation: str
     message: protocols.OutboxMessage
     state: protocols.MessageState = protocols.MessageState.QUEUED
     until: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @attrs.define
@@ -291,6 +293,20 @@ class MemoryStorage:
                 for queued in messages.values()
                 if queued.organisation == organisation
             )
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        with self._changing:
+            ended = (
+                (queued.ended_at, name)
+                for name, queued in self._state.settled.items()
+                if queued.organisation == organisation and queued.ended_at is not None and queued.ended_at < before
+            )
+            names = [name for _, name in nsmallest(limit, ended)]
+            for name in names:
+                del self._state.settled[name]
+            if names:
+                self._changed("remove_ended", organisation, before, limit)
+            return len(names)
 
     # ---- complaints
 
@@ -651,4 +667,5 @@ def _settle(state: State, settlement: protocols.Settlement) -> None:
     elif settlement.state is protocols.MessageState.IN_DOUBT:
         state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)
+        message = settled(body=b"")
+        state.settled[name] = Queued(queued.organisation, message, settlement.state, ended_at=settlement.ended_at)

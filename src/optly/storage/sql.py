@@ -191,6 +191,17 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
         return {protocols.MessageState(state): count for state, count in rows}
 
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        at = to_micros(before)
+
+        def work(session: Session) -> int:
+            names = sorted(session.rows("ended_messages", of=organisation, before=at, most=limit))
+            return session.change_each(
+                "remove_ended", [{"contact": subject, "message": name, "before": at} for subject, name in names]
+            )
+
+        return self._database.write(work)
+
     # ---- complaints
 
     def complaint(self, organisation: str, reference: str) -> protocols.StoredComplaint | None:
@@ -471,6 +482,7 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "state": protocols.MessageState.QUEUED.value,
         "due_at": to_micros(message.due_at),
         "lease_until": None,
+        "ended_at": None,
         "attempts": message.attempts,
         "tries": message.tries,
         "token": message.token,
@@ -503,7 +515,8 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
             case _ if settlement.forget:
                 forget.append(claim)
             case _:
-                finish.append({**claim, "state_": settlement.state.value, "empty": b""})
+                ended_at = None if settlement.ended_at is None else to_micros(settlement.ended_at)
+                finish.append({**claim, "state_": settlement.state.value, "empty": b"", "ended_at_": ended_at})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
     return sum(session.change_each(name, each) for name, each in rows.items())
 
