@@ -94,6 +94,7 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(["checkpoint.note", "checkpoint.origin", "checkpoint.root", "edge"], SUPERSEDED),
     },
     "leaves": {**_ANYHOW},
+    "tiles": {**_ANYHOW},
     "complaints": {**_ANYHOW},
 }
 

@@ -31,6 +31,7 @@ from optly._operations import (
     sealing,
     send,
     sign_up,
+    stats,
     way_back,
 )
 from optly._operations.application import Face, close
@@ -81,6 +82,7 @@ from optly.results import (
     Received,
     RecordedComplaint,
     Renewed,
+    Stats,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import AsyncSelfService, SelfService
@@ -1341,6 +1343,13 @@ class AsyncConsentManager(Face):
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return await outbox.messages(self._app, state, limit)
+
+    async def stats(self) -> Stats:
+        """
+        Count what the record holds, and what was added lately where the store knows that. The store counts, one
+        statement for each table: with millions of rows it takes seconds.
+        """
+        return await stats.stats(self._app)
 
     async def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """

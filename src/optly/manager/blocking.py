@@ -33,6 +33,7 @@ from optly._operations import (
     sealing,
     send,
     sign_up,
+    stats,
     way_back,
 )
 from optly._operations.application import Face, close
@@ -83,6 +84,7 @@ from optly.results import (
     Received,
     RecordedComplaint,
     Renewed,
+    Stats,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
@@ -1383,6 +1385,13 @@ class ConsentManager(Face):
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
+
+    def stats(self) -> Stats:
+        """
+        Count what the record holds, and what was added lately where the store knows that. The store counts, one
+        statement for each table: with millions of rows it takes seconds.
+        """
+        return run_to_completion(stats.stats(self._app))
 
     def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """

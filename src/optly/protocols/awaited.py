@@ -280,6 +280,11 @@ class AsyncStorage(Protocol):
         once a message is removed.
         """
 
+    async def measure(self, organisation: str, since: tuple[datetime, datetime]) -> values.StoreSize:
+        """
+        Return how much the store holds, counted by the store itself. Others may write meanwhile.
+        """
+
     # ---- complaints
 
     async def complaint(self, organisation: str, reference: str) -> values.StoredComplaint | None:

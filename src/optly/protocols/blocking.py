@@ -276,6 +276,11 @@ class Storage(Protocol):
         once a message is removed.
         """
 
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> values.StoreSize:
+        """
+        Return how much the store holds, counted by the store itself. Others may write meanwhile.
+        """
+
     # ---- complaints
 
     def complaint(self, organisation: str, reference: str) -> values.StoredComplaint | None:

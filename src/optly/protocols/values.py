@@ -402,6 +402,29 @@ class Renewal:
 
 
 @attrs.frozen(kw_only=True)
+class StoreSize:
+    """
+    How much a store holds. The pairs count what was added at or after each of two instants.
+
+    Attributes:
+        contacts, events, personal: Of one organisation: its contacts, erased ones included, and their rows.
+        ended: Its messages that ended, and are still in the outbox.
+        codes, suppressions, suppressed, wordings: Of the whole store, because these rows name no organisation.
+        size: How many bytes the whole store takes on disk; None if it is not on disk, or does not know.
+    """
+
+    contacts: int
+    events: int
+    personal: int
+    ended: tuple[int, int]
+    codes: int
+    suppressions: int
+    suppressed: tuple[int, int]
+    wordings: int
+    size: int | None = None
+
+
+@attrs.frozen(kw_only=True)
 class LogHead:
     """
     The end of an organisation's log.

@@ -128,6 +128,11 @@ def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredC
     return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
 
 
+def _since(times: Sequence[datetime], since: tuple[datetime, datetime]) -> tuple[int, int]:
+    first, second = since
+    return sum(at >= first for at in times), sum(at >= second for at in times)
+
+
 class MemoryStorage:
     """
     Keeps everything in memory until the process ends. Safe to share between threads, but not between processes.
@@ -307,6 +312,23 @@ class MemoryStorage:
             if names:
                 self._changed("remove_ended", organisation, before, limit)
             return len(names)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        with self._reading:
+            state = self._state
+            contacts = [contact for contact in state.contacts.values() if contact.organisation == organisation]
+            ended = [queued.ended_at for queued in state.settled.values() if queued.organisation == organisation]
+            stops = [stop.at for rows in state.suppressions.values() for stop in rows.values()]
+            return protocols.StoreSize(
+                contacts=len(contacts),
+                events=sum(len(contact.entries) for contact in contacts),
+                personal=sum(len(contact.openings) for contact in contacts),
+                ended=_since([at for at in ended if at is not None], since),
+                codes=len(state.codes),
+                suppressions=len(stops),
+                suppressed=_since(stops, since),
+                wordings=len(state.wordings),
+            )
 
     # ---- complaints
 

@@ -202,6 +202,28 @@ class SQLStorage:
 
         return self._database.write(work)
 
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        of = {"of": organisation}
+        first, second = (to_micros(at) for at in since)
+
+        def work(session: Session) -> protocols.StoreSize:
+            suppressions, *suppressed = session.rows("suppressions", first=first, second=second)[0]
+            ended = session.rows("ended_since", **of, first=first, second=second)[0]
+            size = _first(session.rows("size"))
+            return protocols.StoreSize(
+                contacts=_first(session.rows("contacts", **of)),
+                events=_first(session.rows("events_of_all", **of)),
+                personal=_first(session.rows("personal_of_all", **of)),
+                ended=(ended[0], ended[1]),
+                codes=_first(session.rows("codes")),
+                suppressions=suppressions,
+                suppressed=(suppressed[0], suppressed[1]),
+                wordings=_first(session.rows("wordings_kept")),
+                size=None if size is None else int(size),
+            )
+
+        return self._database.read(work)
+
     # ---- complaints
 
     def complaint(self, organisation: str, reference: str) -> protocols.StoredComplaint | None:

@@ -381,7 +381,7 @@ class OutboxContract(Contract):
         storage.settle(
             [ended(message, at) for message, at in zip(_claimed(storage, messages), ends, strict=True)],
         )
-        removed, left = [], [set(messages[n].message for n in names) for names in ([0, 2, 4], [2], [], [])]
+        removed, left = [], [{messages[n].message for n in names} for names in ([0, 2, 4], [2], [], [])]
         for expected in left:
             removed.append(storage.remove_ended(ada.organisation, NOW + DAY, 2))
             rows = storage.messages(ada.organisation, MessageState.ACCEPTED, 9)
