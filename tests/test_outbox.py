@@ -22,7 +22,7 @@ from optly.errors import ConfigurationError, DamagedError, RetryableError, Stora
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.messages.texts import Encoding, segments
-from optly.protocols import Claim, Head, MessageState, OutboxMessage, StoredCode, Traced
+from optly.protocols import Claim, Head, MessageState, OutboxMessage, RowKind, StoredCode, Traced
 from optly.record.events import (
     ConsentRequested,
     MessageAccepted,
@@ -392,6 +392,31 @@ def expiring(count: int) -> tuple[World, Tidied]:
         ]
     )
     return w, storage
+
+
+NIGHT_AND_DAY = QuietHours(time(0), time(23, 59), channels=[Channel.EMAIL])
+
+
+@pytest.mark.parametrize(
+    ("how", "links"), [("withheld", 0), ("deferred", 0), ("not begun", 0), ("retried", 2), ("accepted", 1)]
+)
+def test_a_link_that_nobody_was_given_is_not_kept(how: str, links: int) -> None:
+    """
+    Each claim of a message makes one. What the provider was handed may have been passed on, and can still be opened.
+    """
+    w = world(quiet_hours=NIGHT_AND_DAY if how == "deferred" else None)
+    (ada,) = people(w, 1)
+    ask(w, ada)
+    if how == "withheld":
+        w.manager.record_objection(ada)
+    trouble = {"not begun": attrs.evolve(DOWN, begun=False), "retried": attrs.evolve(DOWN, fault=None)}
+    w.emails.outcomes.extend([trouble[how]] * 2 if how in trouble else [])
+    outcomes = w.manager.deliver()
+    w.later(timedelta(hours=2))
+    outcomes += w.manager.deliver()
+    assert (how == "accepted") == outcomes.accepted
+    kept = [row for row in w.storage.rows(RowKind.CODES) if isinstance(row, StoredCode) and row.subject == ada.subject]
+    assert len(kept) == links
 
 
 KEPT = timedelta(days=30)

@@ -58,6 +58,7 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "settle": {
         **_ANYHOW,
         **dict.fromkeys(["delete", "message", "subject", "token", "forget"], UNSENT),
+        "unused": CLOSED,
         **dict.fromkeys(["attempts", "tries"], WHEN),
         "ended_at": DONE,
     },
@@ -94,7 +95,6 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(["checkpoint.note", "checkpoint.origin", "checkpoint.root", "edge"], SUPERSEDED),
     },
     "leaves": {**_ANYHOW},
-    "tiles": {**_ANYHOW},
     "complaints": {**_ANYHOW},
 }
 

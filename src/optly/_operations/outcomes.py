@@ -137,19 +137,26 @@ class Outcomes:
         command: RecordOutcome | WithholdMessage,
         state: MessageState,
         counted_as: str,
+        *,
+        begun: bool = True,
     ) -> None:
-        settled = message.settlement(state, ended_at=self._ended_at(state))
+        settled = message.settlement(state, ended_at=self._ended_at(state), begun=begun)
         event = _Event(record=record, command=command, settled=settled, idem=self._settings.random(16))
         self._end(message.row, event, counted_as)
 
     def _ended_at(self, state: MessageState) -> datetime | None:
         return None if state.waits else self._settings.clock()
 
-    def defer(self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred") -> None:
+    def defer(
+        self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred", begun: bool = False
+    ) -> None:
         """
         Put a message back into the queue, unsent, until an instant.
+
+        Args:
+            begun: Whether the provider was handed any of it.
         """
-        self._end(message.row, message.settlement(MessageState.QUEUED, until), counted_as)
+        self._end(message.row, message.settlement(MessageState.QUEUED, until, begun=begun), counted_as)
 
     def give_back(self, keep: Container[str], until: datetime | None) -> None:
         """
@@ -174,13 +181,13 @@ class Outcomes:
         if message.tries < MAX_TRIES:
             self.defer(message, now + LONGEST_DELAY)
         else:
-            self._end(message.row, message.settlement(MessageState.REFUSED), Outcome.REFUSED.value)
+            self._end(message.row, message.settlement(MessageState.REFUSED, begun=False), Outcome.REFUSED.value)
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
         Record that a message is not sent, and why.
         """
-        self._record(message, record, command, MessageState.WITHHELD, "withheld")
+        self._record(message, record, command, MessageState.WITHHELD, "withheld", begun=False)
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
@@ -188,7 +195,8 @@ class Outcomes:
         can ask for any number of them.
         """
         state = MessageState.WITHHELD
-        settled = message.settlement(state, ended_at=self._ended_at(state), forget=not message.recorded)
+        ended_at, forget = self._ended_at(state), not message.recorded
+        settled = message.settlement(state, ended_at=ended_at, forget=forget, begun=False)
         self._end(message.row, settled, "withheld" if counted else "")
 
     def discard(self, row: OutboxMessage) -> None:
@@ -261,7 +269,7 @@ def add_receipt(
         times, most = (message.attempts, MAX_ATTEMPTS) if begun else (message.tries, MAX_TRIES)
         if times < most:
             delay = max(retry_delay(times, app.settings.random(4)), receipt.retry_after or timedelta(0))
-            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")
+            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried", begun=begun)
             return
         tried = f"{times} attempts" if receipt.begun else f"it could not be sent {times} times"
         reply = f"gave up after {tried}; the last reply was: {receipt.reply}"

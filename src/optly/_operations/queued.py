@@ -80,12 +80,20 @@ class QueuedMessage:
         *,
         ended_at: datetime | None = None,
         forget: bool = False,
+        begun: bool = True,
     ) -> Settlement:
         """
         Return the change that moves it to *state*, or removes it, with the counts as they are now.
+
+        Args:
+            begun: Whether the provider may have been handed any of it. Otherwise nobody has got the link of this claim,
+                and the next claim makes another.
         """
         counted = attrs.evolve(self.row, attempts=self.attempts, tries=self.tries)
-        return attrs.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget)
+        # The digits of a one-time code are so short that another message may have the same; they expire soon.
+        lost = not begun and self.stored is not None and self.payload.kind is not PayloadKind.CODE
+        unused = [self.stored.key] if lost and self.stored is not None else ()
+        return attrs.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget, unused=unused)
 
     def count(self, *, begun: bool) -> None:
         """

@@ -282,6 +282,8 @@ class Settlement:
         ended_at: When a message with a final outcome ended, so that it is removed some time after; None for one that is
             kept.
         forget: Whether a final outcome removes the row rather than keep it, without its body.
+        unused: Keys of codes that were stored with the claim and that nobody was given: they are removed, even if the
+            claim was lost.
     """
 
     subject: bytes
@@ -293,6 +295,7 @@ class Settlement:
     due_at: datetime | None = None
     ended_at: datetime | None = None
     forget: bool = False
+    unused: Sequence[bytes] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)

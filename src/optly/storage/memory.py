@@ -284,8 +284,10 @@ class MemoryStorage:
         with self._changing:
             settled = []
             for settlement in settlements:
-                if _is_claimed(self._state, settlement):
+                claimed, removed = _is_claimed(self._state, settlement), _remove_unused(self._state, settlement)
+                if claimed:
                     _settle(self._state, settlement)
+                if claimed or removed:
                     settled.append(settlement)
             if settled:
                 self._changed("settle", settled)
@@ -597,6 +599,7 @@ def _write(state: State, commit: protocols.Commit) -> None:
         state.wordings.setdefault(digest, text)
     _enqueue(state, commit.organisation, commit.queue)
     for settlement in commit.settle:
+        _remove_unused(state, settlement)
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
@@ -678,6 +681,11 @@ def _renew(state: State, renewal: protocols.Renewal) -> bool:
 def _enqueue(state: State, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:
     for message in messages:
         state.outbox[message.subject, message.message] = Queued(organisation, message)
+
+
+def _remove_unused(state: State, settlement: protocols.Settlement) -> bool:
+    removed = [key for key in settlement.unused if state.codes.pop(key, None) is not None]
+    return bool(removed)
 
 
 def _settle(state: State, settlement: protocols.Settlement) -> None:

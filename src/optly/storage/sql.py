@@ -526,6 +526,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     Record the outcome of messages, and return how many of them were still claimed.
     """
     requeue, doubt, finish, forget = [], [], [], []
+    unused = sorted(key for settlement in settlements for key in settlement.unused)
     for settlement in sorted(settlements, key=_key):
         claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
@@ -540,7 +541,9 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
                 ended_at = None if settlement.ended_at is None else to_micros(settlement.ended_at)
                 finish.append({**claim, "state_": settlement.state.value, "empty": b"", "ended_at_": ended_at})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
-    return sum(session.change_each(name, each) for name, each in rows.items())
+    changed = sum(session.change_each(name, each) for name, each in rows.items())
+    session.change_each("drop_code", [{"key": key} for key in unused])
+    return changed
 
 
 def _key_of(renewal: protocols.Renewal) -> dict[str, Any]:

@@ -336,6 +336,38 @@ class OutboxContract(Contract):
         assert len(storage.entries(ada.subject)) == 1
         storage.enqueue(ada.organisation, [attrs.evolve(plain, subject=key())])
 
+    @pytest.mark.parametrize("lost", [False, True], ids=["held", "lost"])
+    @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SENDING])
+    def test_a_code_that_nobody_was_given_goes_with_the_claim(
+        self, storage: Storage, ada: Contact, state: MessageState, lost: bool
+    ) -> None:
+        """
+        Whatever becomes of the message, and whether or not the claim was lost; the other codes stay.
+        """
+        message, unused, kept = ada.message(), code(ada.subject), code(ada.subject)
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message, unused, kept)], NOW, NOW)
+        settled = attrs.evolve(settlement(sending, state), unused=[unused.key, key() + key()])
+        storage.settle([attrs.evolve(settled, token=key()) if lost else settled])
+        assert [storage.code(row.key, NOW) for row in (unused, kept)] == [None, kept]
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING if lost else state: 1}
+
+    def test_a_change_removes_codes_that_nobody_was_given(self, storage: Storage, ada: Contact) -> None:
+        """
+        If it is written, and not if the claim was lost.
+        """
+        message, unused = ada.message(), code(ada.subject)
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message, unused)], NOW, NOW)
+        settled = attrs.evolve(settlement(sending, MessageState.WITHHELD), unused=[unused.key])
+        before = ada.version, ada.head
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(settle=[attrs.evolve(settled, token=key())])])
+        assert storage.code(unused.key, NOW) == unused
+        ada.version, ada.head = before
+        storage.append([ada.commit(settle=[settled])])
+        assert storage.code(unused.key, NOW) is None
+
     def test_what_ended_is_removed(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         After the instant it is told, whatever the outcome was, of one organisation, and no others: what waits or is in
