@@ -337,6 +337,8 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
     "reconcile": [lambda m, n, w: m.reconcile(resend=True)],
     "outbox_messages": [lambda m, n, w: {str(known): m.outbox_messages(known) for known in MessageState}],
     "backlog": [lambda m, n, w: m.backlog()],
+    # Rows of codes, suppressions and wordings name no organisation, and are counted as a whole.
+    "stats": [lambda m, n, w: attrs.evolve(m.stats(), store=None)],
     "deliver": [lambda m, n, w: m.deliver()],
     "deliver_batch": [lambda m, n, w: m.deliver_batch()],
     "known_keys": [lambda m, n, w: m.known_keys()],
@@ -629,6 +631,7 @@ COMMANDS: Final[Mapping[str, Callable[[Names], Sequence[Invocation]]]] = {
     ],
     "record-complaint": lambda n: [(["-", "--how", "letter", "--contact", n.ada.id], TEXT)],
     "seal": lambda n: [],
+    "stats": lambda n: [],
     "verify": lambda n: [([], ""), (["--json"], "")],
     "worker": lambda n: [(["--once"], "")],
     "import-objections": lambda n: [(["-", "--how", "list", "--quiet"], f"{EMAIL}\n{JOE}\n")],

@@ -271,6 +271,20 @@ class AsyncStorage(Protocol):
         Return how many messages are in each state; a state without any is left out.
         """
 
+    async def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        """
+        Remove up to *limit* messages that ended before an instant, those that ended first first, and return how many
+        were removed: fewer than *limit* once there are no more. Nobody else waits for longer than that takes.
+
+        A message whose outcome is not final, or that was settled without an `ended_at`, stays. Its id may be used again
+        once a message is removed.
+        """
+
+    async def measure(self, organisation: str, since: tuple[datetime, datetime]) -> values.StoreSize:
+        """
+        Return how much the store holds, counted by the store itself. Others may write meanwhile.
+        """
+
     # ---- complaints
 
     async def complaint(self, organisation: str, reference: str) -> values.StoredComplaint | None:
