@@ -53,7 +53,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
         contact=contact.id,
         issued_at=app.settings.clock(),
         entries=entries,
-        openings=await app.repository.openings(subject),
+        openings=await app.repository.all_openings(subject),
         wordings=await app.repository.wordings(wordings_named(entries)),
         seal=proof,
         keys=app.settings.keys,
@@ -95,7 +95,7 @@ async def _verify_contact(
     problems: list[Problem] = []
     openings: Mapping[str, Opening] = {}
     try:
-        openings = await app.repository.openings(subject)
+        openings = await app.repository.all_openings(subject)
     except LedgerError:
         problems.append(Problem(Finding.UNREADABLE, contact, None, "the personal values cannot be read"))
     problems.extend(

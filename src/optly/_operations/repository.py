@@ -5,7 +5,7 @@ The repository: reads a contact, decides, and commits events, messages and read 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache, partial
@@ -20,6 +20,7 @@ from optly._operations.blind_index import (
     BlindIndex,
     IndexChanges,
     changes_index,
+    line_slots,
     line_values,
     look_up,
     stops_from,
@@ -132,7 +133,7 @@ class Record:
         head: Hash of the last event.
         named: What else in the store is theirs, as stored.
         spoilt: What every later head carries instead of a MAC, if this one is not as we wrote it; None if it is.
-        openings: The personal values at this version by slot; None if they were not read.
+        openings: The addresses and the name at this version by slot; None if they were not read.
     """
 
     subject: bytes
@@ -393,14 +394,41 @@ class Repository:
             raise errors.DamagedError("the record of a holder of an address is gone")
         return record
 
-    async def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        return (await self.storage.openings([subject])).get(subject, {})
+    async def all_openings(self, subject: bytes) -> Mapping[str, Opening]:
+        """
+        Return every personal value of a contact. It takes the longer the more was sent to them, so it is for what shows
+        or verifies them all.
+        """
+        return await self.openings(subject, None)
+
+    async def openings(self, subject: bytes, slots: Collection[str] | None) -> Mapping[str, Opening]:
+        """
+        Return the personal values of a contact in some slots; None as for `openings_in`.
+        """
+        return (await self.openings_in({subject: slots})).get(subject, {})
+
+    async def openings_in(self, wanted: Mapping[bytes, Collection[str] | None]) -> dict[bytes, Mapping[str, Opening]]:
+        """
+        Return the personal values of several contacts, each in the slots that are wanted of it, and maybe in those that
+        are wanted of another. None for every slot, because part of the contact's record cannot be read.
+        """
+        slots = {slot for some in wanted.values() for slot in some or ()}
+        found: dict[bytes, Mapping[str, Opening]] = {}
+        if slots:
+            subjects = [subject for subject, some in wanted.items() if some]
+            found |= await self.storage.openings(subjects, sorted(slots))
+        if whole := [subject for subject, some in wanted.items() if some is None]:
+            found |= await self.storage.openings(whole)
+        return found
 
     async def openings_of(self, record: Record) -> Mapping[str, Opening]:
         """
-        Return the personal values at the version of a record, reading them only if it has none.
+        Return the addresses and the name at the version of a record, reading them only if it has none.
         """
-        return record.openings if record.openings is not None else await self.openings(record.subject)
+        if record.openings is not None:
+            return record.openings
+        slots, name = line_slots(record.standing), record.standing.name
+        return await self.openings(record.subject, slots if slots is None or name is None else [*slots, name])
 
     async def with_suppressions(self, record: Record) -> tuple[Standing, dict[int, Address]]:
         """
@@ -415,9 +443,10 @@ class Repository:
         """
         Return for each contact what `with_suppressions` returns.
         """
-        unread = [record.subject for record in records if record.openings is None]
         openings = {record.subject: record.openings for record in records if record.openings is not None}
-        openings |= await self.storage.openings(unread) if unread else {}
+        openings |= await self.openings_in(
+            {record.subject: line_slots(record.standing) for record in records if record.openings is None}
+        )
         values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
         standings = await self._with_suppressions(records, values)
         return {subject: (standings[subject], addresses) for subject, addresses in values.items()}

@@ -178,10 +178,15 @@ class AsyncStorage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
-    async def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    async def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         """
-        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
-        left out.
+        Return the personal values still stored for these contacts, by contact and slot. A contact that has none is left
+        out.
+
+        Args:
+            slots: Those to read of each contact, at the same cost however many others it has; None for every one.
         """
 
     async def append(self, commits: Sequence[values.Commit]) -> None:

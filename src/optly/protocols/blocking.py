@@ -180,10 +180,15 @@ class Storage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         """
-        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
-        left out.
+        Return the personal values still stored for these contacts, by contact and slot. A contact that has none is left
+        out.
+
+        Args:
+            slots: Those to read of each contact, at the same cost however many others it has; None for every one.
         """
 
     def append(self, commits: Sequence[values.Commit]) -> None:

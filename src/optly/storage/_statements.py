@@ -331,6 +331,7 @@ _suppression = (
     t.suppressions.c.at,
     t.suppressions.c.mark,
 )
+_value = (t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value)
 _head = (
     t.heads.c.organisation,
     _last_event,
@@ -415,9 +416,10 @@ LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
     ),
-    "personal": lambda count: select(
-        t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
-    ).where(_any_of(t.personal.c.subject_id, count)),
+    "personal": lambda count: select(*_value).where(_any_of(t.personal.c.subject_id, count)),
+    "personal_in": lambda count, slots: select(*_value).where(
+        _any_of(t.personal.c.subject_id, count), _any_of(t.personal.c.slot, slots, 1)
+    ),
     "found": lambda held, suppressed: _found(held, suppressed, joined=True),
     "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
     "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),

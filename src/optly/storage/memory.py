@@ -50,6 +50,14 @@ class Contact:
     def version(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    def values(self, slots: Sequence[str] | None) -> dict[str, Opening]:
+        """
+        Return the personal values in some slots, or in all.
+        """
+        if slots is None:
+            return dict(self.openings)
+        return {slot: self.openings[slot] for slot in slots if slot in self.openings}
+
     def head(self) -> protocols.Head:
         version = self.version
         return protocols.Head(
@@ -184,12 +192,14 @@ class MemoryStorage:
             contact = self._state.contacts.get(subject)
             return tuple(contact.entries) if contact else ()
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         with self._reading:
             return {
-                subject: dict(contact.openings)
+                subject: found
                 for subject in subjects
-                if (contact := self._state.contacts.get(subject)) and contact.openings
+                if (contact := self._state.contacts.get(subject)) and (found := contact.values(slots))
             }
 
     def append(self, commits: Sequence[protocols.Commit]) -> None:

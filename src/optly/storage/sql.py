@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
-from optly.storage._statements import RENEWED
+from optly.storage._statements import MOST_KEYS, RENEWED
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -110,10 +111,16 @@ class SQLStorage:
             raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
         return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        def work(session: Session) -> list[tuple[Any, ...]]:
+            if slots is None:
+                return list(session.lookup("personal", subjects))
+            return [row for part in _each_with_each(subjects, slots) for row in session.lookup("personal_in", *part)]
+
         found: dict[bytes, dict[str, Opening]] = {}
-        rows = self._database.read(lambda session: list(session.lookup("personal", subjects)))
-        for subject, slot, salt, value in rows:
+        for subject, slot, salt, value in self._database.read(work):
             text = _text(value)
             if text is None:
                 raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
@@ -403,6 +410,14 @@ class SQLStorage:
 
 
 # ---- rows
+
+
+def _each_with_each(*lists: Sequence[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """
+    Yield parts of the lists that one statement has room for, each part of one with each of the other.
+    """
+    parts = [[keys[start : start + MOST_KEYS] for start in range(0, len(keys), MOST_KEYS)] for keys in lists]
+    return product(*parts)
 
 
 def _first(rows: Sequence[tuple[Any, ...]]) -> Any:
