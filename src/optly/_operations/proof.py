@@ -31,7 +31,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     await seal_contact(app, subject)
     entries = await app.storage.entries(subject)
     # The head last, so that it covers the leaf although others seal meanwhile.
-    sealed, head = await app.storage.sealed(key, subject), await app.storage.log_head(key)
+    sealed, head = (await app.storage.sealed(key, [subject])).get(subject), await app.storage.log_head(key)
     proof: Seal | None = None
     if head is not None and sealed and sealed[-1].index < head.checkpoint.size:
         index, leaf = sealed[-1].index, sealed[-1].leaf
@@ -69,7 +69,7 @@ async def verify(app: Application, checkpoint: str | None) -> ledger.Verificatio
     problems = [*await log.problems(app, head, checkpoint), *await anchoring.problems(app)]
     events = erased = sealed = 0
     for subject in await app.storage.subjects(key):
-        leaves = [each.leaf for each in await app.storage.sealed(key, subject)]
+        leaves = [each.leaf for each in (await app.storage.sealed(key, [subject])).get(subject, ())]
         found, event_count, erased_count = await _verify_contact(app, subject, leaves)
         problems.extend(found)
         events, erased = events + event_count, erased + erased_count

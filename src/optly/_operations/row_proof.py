@@ -128,7 +128,7 @@ async def _unsealed(app: Application, contact: str, subject: bytes, head: Head, 
     if head.grown or sealed >= head.version:
         return []
     # It may have been sealed since.
-    leaves = await app.storage.sealed(app.settings.organisation.key, subject)
+    leaves = (await app.storage.sealed(app.settings.organisation.key, [subject])).get(subject, ())
     log = await app.storage.log_head(app.settings.organisation.key)
     if log is not None and any(
         each.leaf.version >= head.version and each.index < log.checkpoint.size for each in leaves
