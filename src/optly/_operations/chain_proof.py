@@ -125,9 +125,7 @@ def _value_problems(contact: str, entries: Sequence[ReadEntry], openings: Mappin
             if each.seq > erased and slot not in openings:
                 yield Problem(Finding.MISSING, contact, each.seq, f"the value of {slot} is gone")
             if each.seq <= erased and slot in openings:
-                yield Problem(
-                    Finding.VALUE_ALTERED, contact, each.seq, f"a value is kept for {slot}, which was erased"
-                )
+                yield Problem(Finding.VALUE_ALTERED, contact, each.seq, f"a value is kept for {slot}, which was erased")
 
 
 def _expected(events: Sequence[Event], standing: Standing, openings: Mapping[str, Opening]) -> Expected:

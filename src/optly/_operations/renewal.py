@@ -16,6 +16,7 @@ from optly._operations.application import Application
 from optly._operations.repository import is_read_model
 from optly.errors import LedgerError
 from optly.protocols import Head, Renewal, Row, RowKind, StoredComplaint
+from optly.record.consent import fold
 from optly.record.ledger import verify_chain
 from optly.results import Renewed
 

@@ -57,7 +57,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Entry, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
