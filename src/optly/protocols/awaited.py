@@ -178,6 +178,14 @@ class AsyncStorage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
+    async def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
+        """
+        Return the whole chains of these contacts, each in order. A contact that has no events is left out.
+
+        Raises:
+            DamagedError: A record of one of them cannot be read at all.
+        """
+
     async def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
     ) -> Mapping[bytes, Mapping[str, Opening]]:
@@ -416,7 +424,7 @@ class AsyncStorage(Protocol):
         Return at most *limit* leaves of the log in order, from position *start* on.
         """
 
-    async def sealed(self, organisation: str, subject: bytes) -> Sequence[values.SealedLeaf]:
+    async def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[values.SealedLeaf]]:
         """
-        Return every leaf of a contact, in order.
+        Return every leaf of these contacts, by contact and in order. A contact that has none is left out.
         """

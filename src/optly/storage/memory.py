@@ -188,9 +188,15 @@ class MemoryStorage:
             return {subject: contact.head() for subject in subjects if (contact := self._state.contacts.get(subject))}
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
+        return self.chains([subject]).get(subject, ())
+
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            return tuple(contact.entries) if contact else ()
+            return {
+                subject: tuple(contact.entries)
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject)) and contact.entries
+            }
 
     def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
@@ -492,15 +498,18 @@ class MemoryStorage:
                 for index in range(start, end)
             ]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            if contact is None or contact.organisation != organisation:
-                return []
-            return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
-                for index in contact.sealed
-            ]
+            return {
+                subject: [
+                    protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                    for index in contact.sealed
+                ]
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject))
+                and contact.organisation == organisation
+                and contact.sealed
+            }
 
 
 # ---- what one commit does to the state

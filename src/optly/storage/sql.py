@@ -106,10 +106,16 @@ class SQLStorage:
         return self._database.read(lambda session: _heads(session, subjects))
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
-        rows = self._database.read(lambda session: session.rows("events", contact=subject))
-        if not all(isinstance(payload, bytes) and isinstance(hash_, bytes) for _, payload, hash_ in rows):
-            raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
-        return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
+        return self.chains([subject]).get(subject, ())
+
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
+        found: dict[bytes, list[Entry]] = {}
+        rows = self._database.read(lambda session: list(session.lookup("events", subjects)))
+        for subject, seq, payload, hash_ in rows:
+            if not (isinstance(payload, bytes) and isinstance(hash_, bytes)):
+                raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
+            found.setdefault(subject, []).append(Entry(seq=seq, payload=payload, hash=hash_))
+        return found
 
     def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
@@ -404,9 +410,13 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, start=start, most=limit))
         return [_sealed_leaf(*row) for row in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
-        rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
-        return [_sealed_leaf(*row) for row in rows]
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
+        found: dict[bytes, list[protocols.SealedLeaf]] = {}
+        for of, *row in self._database.read(lambda session: list(session.lookup("sealed", subjects))):
+            if of == organisation:
+                leaf = _sealed_leaf(*row)
+                found.setdefault(leaf.leaf.subject, []).append(leaf)
+        return found
 
 
 # ---- rows
