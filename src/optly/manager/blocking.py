@@ -33,6 +33,8 @@ from optly._operations import (
     sealing,
     send,
     sign_up,
+    stats,
+    verification,
     way_back,
 )
 from optly._operations.application import Face, close
@@ -83,6 +85,7 @@ from optly.results import (
     Received,
     RecordedComplaint,
     Renewed,
+    Stats,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
@@ -136,6 +139,8 @@ class ConsentManager(Face):
         receipts: Whether people are sent a confirmation of what they agreed to.
         way_back: Whether someone who stopped gets one plain message with a link to their choices, for each stop, when
             their address is entered in a form (see `offer_way_back`).
+        keep_settled: How long a message stays in the outbox after it was sent, refused or withheld; the worker and
+            `deliver` then remove it. What happened to it stays in the record. None to keep it for ever.
         rates: Send-rate limits for a channel or a domain, shared by all workers.
         quiet_hours: When no promotional message is sent.
         budget: How often one person is asked, across all campaigns.
@@ -166,6 +171,7 @@ class ConsentManager(Face):
         clock: protocols.Clock | None = None,
         receipts: bool = True,
         way_back: bool = False,
+        keep_settled: timedelta | None = timedelta(days=30),
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
@@ -185,6 +191,7 @@ class ConsentManager(Face):
             clock=system_clock if clock is None else clock,
             receipts=receipts,
             way_back=way_back,
+            keep_settled=keep_settled,
             rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,
@@ -1380,6 +1387,13 @@ class ConsentManager(Face):
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
 
+    def stats(self) -> Stats:
+        """
+        Count what the record holds, and what was added lately where the store knows that. The store counts, one
+        statement for each table: with millions of rows it takes seconds.
+        """
+        return run_to_completion(stats.stats(self._app))
+
     def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """
         Look into messages whose outcome is in doubt, and settle those that events received since, or a look-up at the
@@ -1824,11 +1838,22 @@ class ConsentManager(Face):
             if place is None:
                 return
 
-    def verify(self, *, checkpoint: Sent | None = None) -> Verification:
+    def verify(
+        self,
+        *,
+        checkpoint: Sent | None = None,
+        processes: Count = 1,
+        report: Callable[[int, int], object] | None = None,
+    ) -> Verification:
         """
-        Verify every record. Reads every event.
+        Verify every record. Reads every event once, in batches that fit in little memory.
 
         Args:
             checkpoint: A checkpoint, as text, that was kept elsewhere. The log must only have grown since.
+            processes: How many processes check events. They are spawned, so a program that asks for more than one
+                begins with ``if __name__ == "__main__":``, and they are given no keys.
+            report: Called with how many contacts have been verified and how many there are, for a progress bar.
         """
-        return run_to_completion(proof.verify(self._app, checkpoint))
+        return run_to_completion(
+            verification.verify(self._app, checkpoint, wrap=directly, processes=processes, report=report)
+        )

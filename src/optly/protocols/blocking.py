@@ -180,6 +180,14 @@ class Storage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
+        """
+        Return the whole chains of these contacts, each in order. A contact that has no events is left out.
+
+        Raises:
+            DamagedError: A record of one of them cannot be read at all.
+        """
+
     def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
     ) -> Mapping[bytes, Mapping[str, Opening]]:
@@ -270,6 +278,20 @@ class Storage(Protocol):
     def backlog(self, organisation: str) -> Mapping[values.MessageState, int]:
         """
         Return how many messages are in each state; a state without any is left out.
+        """
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        """
+        Remove up to *limit* messages that ended before an instant, those that ended first first, and return how many
+        were removed: fewer than *limit* once there are no more. Nobody else waits for longer than that takes.
+
+        A message whose outcome is not final, or that was settled without an `ended_at`, stays. Its id may be used again
+        once a message is removed.
+        """
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> values.StoreSize:
+        """
+        Return how much the store holds, counted by the store itself. Others may write meanwhile.
         """
 
     # ---- complaints
@@ -398,7 +420,7 @@ class Storage(Protocol):
         Return at most *limit* leaves of the log in order, from position *start* on.
         """
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[values.SealedLeaf]:
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[values.SealedLeaf]]:
         """
-        Return every leaf of a contact, in order.
+        Return every leaf of these contacts, by contact and in order. A contact that has none is left out.
         """

@@ -103,6 +103,7 @@ outbox = _table(
     Column("state", SmallInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
+    Column("ended_at", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("token", _binary(16), nullable=False),
@@ -110,6 +111,13 @@ outbox = _table(
     Column("mac", _mac(), nullable=False),
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
+Index(
+    "optly_outbox_ended",
+    outbox.c.organisation,
+    outbox.c.ended_at,
+    sqlite_where=text("ended_at IS NOT NULL"),
+    postgresql_where=text("ended_at IS NOT NULL"),
+)
 
 # ---- by idkey
 

@@ -79,12 +79,14 @@ class Queued:
 
     Attributes:
         until: The end of its lease, while it is claimed.
+        ended_at: When it ended, once it has, if it is to be removed some time after.
     """
 
     organisation: str
     message: protocols.OutboxMessage
     state: protocols.MessageState = protocols.MessageState.QUEUED
     until: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @attrs.define
@@ -134,6 +136,11 @@ def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredC
     return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
 
 
+def _since(times: Sequence[datetime], since: tuple[datetime, datetime]) -> tuple[int, int]:
+    first, second = since
+    return sum(at >= first for at in times), sum(at >= second for at in times)
+
+
 class MemoryStorage:
     """
     Keeps everything in memory until the process ends. Safe to share between threads, but not between processes.
@@ -181,9 +188,15 @@ class MemoryStorage:
             return {subject: contact.head() for subject in subjects if (contact := self._state.contacts.get(subject))}
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
+        return self.chains([subject]).get(subject, ())
+
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            return tuple(contact.entries) if contact else ()
+            return {
+                subject: tuple(contact.entries)
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject)) and contact.entries
+            }
 
     def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
@@ -287,8 +300,10 @@ class MemoryStorage:
         with self._changing:
             settled = []
             for settlement in settlements:
-                if _is_claimed(self._state, settlement):
+                claimed, removed = _is_claimed(self._state, settlement), _remove_unused(self._state, settlement)
+                if claimed:
                     _settle(self._state, settlement)
+                if claimed or removed:
                     settled.append(settlement)
             if settled:
                 self._changed("settle", settled)
@@ -300,6 +315,37 @@ class MemoryStorage:
                 for messages in (self._state.outbox, self._state.settled)
                 for queued in messages.values()
                 if queued.organisation == organisation
+            )
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        with self._changing:
+            ended = (
+                (queued.ended_at, name)
+                for name, queued in self._state.settled.items()
+                if queued.organisation == organisation and queued.ended_at is not None and queued.ended_at < before
+            )
+            names = [name for _, name in nsmallest(limit, ended)]
+            for name in names:
+                del self._state.settled[name]
+            if names:
+                self._changed("remove_ended", organisation, before, limit)
+            return len(names)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        with self._reading:
+            state = self._state
+            contacts = [contact for contact in state.contacts.values() if contact.organisation == organisation]
+            ended = [queued.ended_at for queued in state.settled.values() if queued.organisation == organisation]
+            stops = [stop.at for rows in state.suppressions.values() for stop in rows.values()]
+            return protocols.StoreSize(
+                contacts=len(contacts),
+                events=sum(len(contact.entries) for contact in contacts),
+                personal=sum(len(contact.openings) for contact in contacts),
+                ended=_since([at for at in ended if at is not None], since),
+                codes=len(state.codes),
+                suppressions=len(stops),
+                suppressed=_since(stops, since),
+                wordings=len(state.wordings),
             )
 
     # ---- complaints
@@ -452,15 +498,18 @@ class MemoryStorage:
                 for index in range(start, end)
             ]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            if contact is None or contact.organisation != organisation:
-                return []
-            return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
-                for index in contact.sealed
-            ]
+            return {
+                subject: [
+                    protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                    for index in contact.sealed
+                ]
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject))
+                and contact.organisation == organisation
+                and contact.sealed
+            }
 
 
 # ---- what one commit does to the state
@@ -569,6 +618,7 @@ def _write(state: State, commit: protocols.Commit) -> None:
         state.wordings.setdefault(digest, text)
     _enqueue(state, commit.organisation, commit.queue)
     for settlement in commit.settle:
+        _remove_unused(state, settlement)
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
@@ -652,6 +702,11 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
         state.outbox[message.subject, message.message] = Queued(organisation, message)
 
 
+def _remove_unused(state: State, settlement: protocols.Settlement) -> bool:
+    removed = [key for key in settlement.unused if state.codes.pop(key, None) is not None]
+    return bool(removed)
+
+
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
@@ -661,4 +716,5 @@ def _settle(state: State, settlement: protocols.Settlement) -> None:
     elif settlement.state is protocols.MessageState.IN_DOUBT:
         state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)
+        message = settled(body=b"")
+        state.settled[name] = Queued(queued.organisation, message, settlement.state, ended_at=settlement.ended_at)

@@ -106,10 +106,16 @@ class SQLStorage:
         return self._database.read(lambda session: _heads(session, subjects))
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
-        rows = self._database.read(lambda session: session.rows("events", contact=subject))
-        if not all(isinstance(payload, bytes) and isinstance(hash_, bytes) for _, payload, hash_ in rows):
-            raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
-        return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
+        return self.chains([subject]).get(subject, ())
+
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
+        found: dict[bytes, list[Entry]] = {}
+        rows = self._database.read(lambda session: list(session.lookup("events", subjects)))
+        for subject, seq, payload, hash_ in rows:
+            if not (isinstance(payload, bytes) and isinstance(hash_, bytes)):
+                raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
+            found.setdefault(subject, []).append(Entry(seq=seq, payload=payload, hash=hash_))
+        return found
 
     def openings(
         self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
@@ -198,6 +204,39 @@ class SQLStorage:
     def backlog(self, organisation: str) -> Mapping[protocols.MessageState, int]:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
         return {protocols.MessageState(state): count for state, count in rows}
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        at = to_micros(before)
+
+        def work(session: Session) -> int:
+            names = sorted(session.rows("ended_messages", of=organisation, before=at, most=limit))
+            return session.change_each(
+                "remove_ended", [{"contact": subject, "message": name, "before": at} for subject, name in names]
+            )
+
+        return self._database.write(work)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        of = {"of": organisation}
+        first, second = (to_micros(at) for at in since)
+
+        def work(session: Session) -> protocols.StoreSize:
+            suppressions, *suppressed = session.rows("suppressions", first=first, second=second)[0]
+            ended = session.rows("ended_since", **of, first=first, second=second)[0]
+            size = _first(session.rows("size"))
+            return protocols.StoreSize(
+                contacts=_first(session.rows("contacts", **of)),
+                events=_first(session.rows("events_of_all", **of)),
+                personal=_first(session.rows("personal_of_all", **of)),
+                ended=(ended[0], ended[1]),
+                codes=_first(session.rows("codes")),
+                suppressions=suppressions,
+                suppressed=(suppressed[0], suppressed[1]),
+                wordings=_first(session.rows("wordings_kept")),
+                size=None if size is None else int(size),
+            )
+
+        return self._database.read(work)
 
     # ---- complaints
 
@@ -372,9 +411,13 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, start=start, most=limit))
         return [_sealed_leaf(*row) for row in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
-        rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
-        return [_sealed_leaf(*row) for row in rows]
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
+        found: dict[bytes, list[protocols.SealedLeaf]] = {}
+        for of, *row in self._database.read(lambda session: list(session.lookup("sealed", subjects))):
+            if of == organisation:
+                leaf = _sealed_leaf(*row)
+                found.setdefault(leaf.leaf.subject, []).append(leaf)
+        return found
 
 
 # ---- rows
@@ -487,6 +530,7 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "state": protocols.MessageState.QUEUED.value,
         "due_at": to_micros(message.due_at),
         "lease_until": None,
+        "ended_at": None,
         "attempts": message.attempts,
         "tries": message.tries,
         "token": message.token,
@@ -508,6 +552,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     Record the outcome of messages, and return how many of them were still claimed.
     """
     requeue, doubt, finish, forget = [], [], [], []
+    unused = sorted(key for settlement in settlements for key in settlement.unused)
     for settlement in sorted(settlements, key=_key):
         claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
@@ -519,9 +564,12 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
             case _ if settlement.forget:
                 forget.append(claim)
             case _:
-                finish.append({**claim, "state_": settlement.state.value, "empty": b""})
+                ended_at = None if settlement.ended_at is None else to_micros(settlement.ended_at)
+                finish.append({**claim, "state_": settlement.state.value, "empty": b"", "ended_at_": ended_at})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
-    return sum(session.change_each(name, each) for name, each in rows.items())
+    changed = sum(session.change_each(name, each) for name, each in rows.items())
+    session.change_each("drop_code", [{"key": key} for key in unused])
+    return changed
 
 
 def _key_of(renewal: protocols.Renewal) -> dict[str, Any]:

@@ -77,6 +77,20 @@ class ContactsContract(Contract):
         storage.settle([])
         storage.put_codes([])
 
+    def test_chains_are_read_for_many_contacts(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Each contact's own and in order, of more contacts than fit in one query; one without any is left out.
+        """
+        others = [Contact(ada.organisation) for _ in range(600)]
+        commits = [ada.commit(events=3), eve.commit(), *[other.commit() for other in others]]
+        storage.append(commits)
+        storage.append([again := ada.commit(events=9)])
+        wanted = {commit.subject: list(commit.entries) for commit in commits}
+        wanted[ada.subject] += again.entries
+        chains = storage.chains([eve.subject, key(), *[other.subject for other in others], ada.subject])
+        assert wanted == {subject: list(chain) for subject, chain in chains.items()}
+        assert storage.chains([]) == {}
+
     def test_personal_values_are_read_for_many_contacts(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         Each contact's own; a contact without any is left out.
