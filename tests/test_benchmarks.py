@@ -22,6 +22,7 @@ LAST = {
     "registers": "ask, others",
     "callbacks": "the same again: ",
     "log": "published: ",
+    "footprint": "| **in all**, aim ≤ 700 |",
     "storage": "| MariaDB: find and load |",
     "pages": "load average",
     "smtp": "| 20 ms more, 8 connections |",
