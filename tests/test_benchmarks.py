@@ -22,13 +22,14 @@ LAST = {
     "registers": "ask, others",
     "callbacks": "the same again: ",
     "log": "published: ",
+    "verify": "| PostgreSQL |",
     "storage": "| MariaDB: find and load |",
     "pages": "load average",
     "smtp": "| 20 ms more, 8 connections |",
     "delivery": "… 20 ms more: ",
     "receive": "| delivery by SMTP, SQLite |",
 }
-SERVED = {"storage", "pages", "smtp", "delivery", "receive"}
+SERVED = {"storage", "verify", "pages", "smtp", "delivery", "receive"}
 
 
 def test_every_benchmark_is_here() -> None:
