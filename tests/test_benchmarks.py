@@ -21,6 +21,7 @@ LAST = {
     "rules": "floor: making one Decision",
     "registers": "ask, others",
     "callbacks": "the same again: ",
+    "contacts": "| answer, SQLite |",
     "log": "published: ",
     "verify": "| PostgreSQL |",
     "storage": "| MariaDB: find and load |",

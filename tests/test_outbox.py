@@ -12,20 +12,26 @@ from typing import Any
 
 import attrs
 import pytest
-from world import EMAIL_OFFERS, PHONE, World, awaited, world
+from world import EMAIL_OFFERS, PHONE, World, ask_companies, awaited, world
 
 from optly import Channel, Contact, NotPermittedError, Solicited, Subscriber
 from optly._operations.leases import BATCH, LEASE
 from optly._operations.outcomes import MAX_ATTEMPTS, MAX_TRIES, retry_delay
 from optly.backends import MemoryBackend
-from optly.errors import DamagedError, RetryableError, StorageUnavailableError, UsageError
+from optly.errors import ConfigurationError, DamagedError, RetryableError, StorageUnavailableError, UsageError
 from optly.messages import DeliveryEvent, DeliveryStatus, Fault, Message, Outcome, Receipt
 from optly.messages.pacing import Budget, QuietHours, Rate
 from optly.messages.texts import Encoding, segments
-from optly.protocols import Claim, Head, MessageState, OutboxMessage, StoredCode, Traced
-from optly.record.events import ConsentRequested, MessageAccepted, MessageDoubted, MessageRefused, MessageWithheld
+from optly.protocols import Claim, Head, MessageState, OutboxMessage, RowKind, StoredCode, Traced
+from optly.record.events import (
+    ConsentRequested,
+    MessageAccepted,
+    MessageDoubted,
+    MessageRefused,
+    MessageWithheld,
+)
 from optly.record.ledger import Opening
-from optly.results import Deliveries, DoubtFinding
+from optly.results import Deliveries, DoubtFinding, Effect
 from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
@@ -78,12 +84,14 @@ class Failing(MemoryStorage):
             raise DamagedError("an event cannot be read")
         return super().load(subjects)
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         if self.broken:
             raise StorageUnavailableError("boom")
         if any(subject in self.unreadable for subject in subjects):
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
-        return super().openings(subjects)
+        return super().openings(subjects, slots)
 
 
 class Tampered(MemoryStorage):
@@ -386,6 +394,123 @@ def expiring(count: int) -> tuple[World, Tidied]:
         ]
     )
     return w, storage
+
+
+NIGHT_AND_DAY = QuietHours(time(0), time(23, 59), channels=[Channel.EMAIL])
+
+
+@pytest.mark.parametrize(
+    ("how", "links"), [("withheld", 0), ("deferred", 0), ("not begun", 0), ("retried", 2), ("accepted", 1)]
+)
+def test_a_link_that_nobody_was_given_is_not_kept(how: str, links: int) -> None:
+    """
+    Each claim of a message makes one. What the provider was handed may have been passed on, and can still be opened.
+    """
+    w = world(quiet_hours=NIGHT_AND_DAY if how == "deferred" else None)
+    (ada,) = people(w, 1)
+    ask(w, ada)
+    if how == "withheld":
+        w.manager.record_objection(ada)
+    trouble = {"not begun": attrs.evolve(DOWN, begun=False), "retried": attrs.evolve(DOWN, fault=None)}
+    w.emails.outcomes.extend([trouble[how]] * 2 if how in trouble else [])
+    outcomes = w.manager.deliver()
+    w.later(timedelta(hours=2))
+    outcomes += w.manager.deliver()
+    assert (how == "accepted") == outcomes.accepted
+    kept = [row for row in w.storage.rows(RowKind.CODES) if isinstance(row, StoredCode) and row.subject == ada.subject]
+    assert len(kept) == links
+
+
+KEPT = timedelta(days=30)
+
+
+@pytest.mark.parametrize("deliver", ["deliver", "deliver_batch"])
+@pytest.mark.parametrize("kept", [KEPT, timedelta(0)])
+def test_what_ended_is_removed_after_its_time(deliver: str, kept: timedelta) -> None:
+    """
+    Its last instant included. What happened stays in the record, and what is in doubt stays.
+    """
+    w = world(keep_settled=kept)
+    ada, bob, cat = people(w, 3)
+    w.emails.outcomes.extend([Receipt(outcome=outcome) for outcome in (Outcome.REFUSED, Outcome.IN_DOUBT)])
+    for contact in (ada, bob, cat):
+        ask(w, contact)
+    w.manager.deliver()
+    before = {MessageState.ACCEPTED: 1, MessageState.REFUSED: 1, MessageState.IN_DOUBT: 1}
+    w.later(kept)
+    getattr(w.manager, deliver)()
+    assert before == w.manager.backlog()
+    w.later(timedelta(minutes=1, microseconds=1))
+    getattr(w.manager, deliver)()
+    assert {MessageState.IN_DOUBT: 1} == w.manager.backlog()
+    assert isinstance(w.manager.history(ada)[-1], MessageRefused)
+    assert w.manager.verify()
+
+
+def test_what_ended_stays_if_the_host_says_so() -> None:
+    w = world(keep_settled=None)
+    ask(w, people(w, 1)[0])
+    w.manager.deliver()
+    w.later(timedelta(days=36500))
+    w.manager.deliver()
+    assert w.manager.backlog() == {MessageState.ACCEPTED: 1}
+
+
+def test_what_ended_cannot_be_removed_before_it_did() -> None:
+    with pytest.raises(ConfigurationError, match="keep_settled"):
+        world(keep_settled=-timedelta(microseconds=1))
+
+
+def test_a_campaign_that_is_run_again_after_years_asks_nobody_twice() -> None:
+    """
+    Promise 8: that someone was asked is in their record, not in the outbox alone.
+    """
+    w = world(keep_settled=timedelta(0))
+    contacts = ask_companies(w.manager, 3)
+    assert w.manager.deliver().accepted == 3
+    w.later()
+    w.manager.deliver()
+    assert w.manager.backlog() == {}
+    again = w.manager.request_consents(contacts, campaign="one", via="email", channels=["email"], purposes=["offers"])
+    assert (3, 0) == (again.before, again.asked)
+    assert w.manager.deliver().total == 0
+
+
+def test_a_late_report_finds_a_message_that_was_removed() -> None:
+    w = world(keep_settled=timedelta(0))
+    (ada,) = people(w, 1)
+    ask(w, ada)
+    w.manager.deliver()
+    w.later()
+    w.manager.deliver()
+    (message,) = w.emails.outbox
+    report = DeliveryEvent(
+        id="1",
+        backend="memory",
+        channel=Channel.EMAIL,
+        status=DeliveryStatus.DELIVERED,
+        contact=ada.id,
+        message=message.id,
+        at=w.clock(),
+    )
+    assert w.manager.receive(report).effect is Effect.RECORDED
+    assert w.manager.receive(report).effect is Effect.REPEATED
+
+
+def test_what_nothing_is_recorded_of_stays_for_people_to_look_at() -> None:
+    """
+    The row of a message that could never be read is all there is of it.
+    """
+    w = world(keep_settled=timedelta(0))
+    (ada,) = people(w, 1)
+    ask(w, ada)
+    [(name, queued)] = w.storage._state.outbox.items()  # type: ignore[attr-defined]
+    altered = attrs.evolve(queued, message=attrs.evolve(queued.message, body=b"{}"))
+    w.storage._state.outbox[name] = altered  # type: ignore[attr-defined]
+    w.manager.deliver()
+    w.later(timedelta(days=365))
+    w.manager.deliver()
+    assert w.manager.backlog() == {MessageState.REFUSED: 1}
 
 
 @pytest.mark.parametrize("deliver", ["deliver", "deliver_batch"])

@@ -4,6 +4,7 @@ The results of the manager's methods, other than decisions, standings and events
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,6 +53,67 @@ class Deliveries:
         return Deliveries(
             **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in attrs.fields(Deliveries)}
         )
+
+
+@attrs.frozen(kw_only=True)
+class Recent:
+    """
+    How many were added lately.
+
+    Attributes:
+        day: In the 24 hours before.
+        month: In the 30 days before, that day included.
+    """
+
+    day: int
+    month: int
+
+
+@attrs.frozen(kw_only=True)
+class Stats:
+    """
+    How much the record holds. An event carries its time in bytes that no database reads, so how many events were added
+    is not known: compare two of these.
+
+    Attributes:
+        at: When it was counted.
+        contacts: Of the organisation, erased ones included, and so are those that hold a domain's objection or the
+            complaint of someone who is not on record.
+        personal_values: What would be erased with the contacts.
+        messages: The messages in the outbox by state; a state without any is left out.
+        ended: Those that ended lately. One that was removed since no longer counts.
+        log_entries: How many entries the sealed log has.
+        store: The rest of the store, whose rows do not name an organisation.
+    """
+
+    at: datetime
+    contacts: int
+    events: int
+    personal_values: int
+    messages: Mapping[MessageState, int]
+    ended: Recent
+    log_entries: int
+    store: StoreStats
+
+
+@attrs.frozen(kw_only=True)
+class StoreStats:
+    """
+    How much the store holds for every organisation in it.
+
+    Attributes:
+        codes: What links and sessions open, and what answers are matched by.
+        suppressions: Stops tied to addresses, and the marks of keys in use.
+        suppressed: Those that were made lately.
+        wordings: Texts of questions.
+        size: How many bytes it takes on disk; None if it is not on disk. A server may estimate.
+    """
+
+    codes: int
+    suppressions: int
+    suppressed: Recent
+    wordings: int
+    size: int | None
 
 
 @attrs.frozen(kw_only=True)

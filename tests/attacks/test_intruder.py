@@ -44,6 +44,7 @@ ANCHOR: Final = "found only by a checkpoint that was kept elsewhere"
 # Anything else says why it is harmless.
 LATER: Final = "when it is sent, not whether: it is gated again"
 UNSENT: Final = "a message that is not sent"
+KEPT: Final = "when a message that is done with is removed; one that waits stays, whatever it says"
 TWICE: Final = "what was sent once may be sent once more, to the same person, if it is still allowed then"
 LIMITS: Final = "limits guesses; the session that the digits are for begins with a code that the database does not hold"
 CLOSED: Final = "a link that does not open"
@@ -68,6 +69,7 @@ VERDICTS: Final[Mapping[str, Mapping[str, Verdict]]] = {
         "organisation": UNSENT,
         "state": {"change": TWICE, "delete": TWICE, "swap": US, "replay": TWICE},
         **dict.fromkeys(["due_at", "lease_until", "attempts", "tries", "token"], LATER),
+        "ended_at": KEPT,
         "row": {"delete": UNSENT, "swap": US, "replay": TWICE},
     },
     "identifiers": {

@@ -58,8 +58,11 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "settle": {
         **_ANYHOW,
         **dict.fromkeys(["delete", "message", "subject", "token", "forget"], UNSENT),
+        "unused": CLOSED,
         **dict.fromkeys(["attempts", "tries"], WHEN),
+        "ended_at": DONE,
     },
+    "remove_ended": {**_ANYHOW, **dict.fromkeys(["delete", "0", "1", "2"], DONE)},
     "put_codes": {**_ANYHOW, "delete": CLOSED},
     "take_code": {**_ANYHOW, "delete": REVOKED, "0": REVOKED, "1": REVOKED},
     "revoke_codes": {**_ANYHOW, "delete": REVOKED, "0": REVOKED},
@@ -82,7 +85,7 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "settled": {
         **_ANYHOW,
         **dict.fromkeys(["delete", "organisation", "state", "message.mac", "message.token"], DONE),
-        **dict.fromkeys(["message.attempts", "message.tries"], DONE),
+        **dict.fromkeys(["message.attempts", "message.tries", "ended_at"], DONE),
     },
     "codes": {**_ANYHOW, "delete": CLOSED},
     "counters": {**_ANYHOW, "delete": LIMITS, "0": LIMITS, "1": LIMITS},
@@ -184,6 +187,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         storage.put_codes([passing, attrs.evolve(passing, key=b"k" * 32)])
         storage.take_code(passing.key, clock())
         storage.expire(clock() + timedelta(seconds=1), 9)
+        assert storage.remove_ended("acme", clock() + timedelta(seconds=1), 1)
     w.manager.link(ann)
     w.later(timedelta(days=1))
     if request.param == "tables":

@@ -62,6 +62,7 @@ RIGHT = {
     "register show": "known.register",
     "register verify": "known.register",
     "seal": "",
+    "stats": "",
     "verify": "",
     "verify-evidence": "pack.json",
     "worker": "--once",

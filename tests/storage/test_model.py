@@ -190,14 +190,17 @@ class Stores(RuleBasedStateMachine):
         data=st.data(),
         state=st.sampled_from([state for state in MessageState if state is not MessageState.SENDING]),
         due_at=st.none() | instants,
+        ended_at=st.none() | instants,
         slip=st.integers(0, 1),
     )
-    def settle(self, data: st.DataObject, state: MessageState, due_at: datetime | None, slip: int) -> None:
+    def settle(
+        self, data: st.DataObject, state: MessageState, due_at: datetime | None, ended_at: datetime | None, slip: int
+    ) -> None:
         if self.claimed:
             message = data.draw(st.sampled_from(self.claimed))
             counted = attrs.evolve(message, attempts=message.attempts + 1, tries=message.tries + slip)
             token = b"another's".ljust(16) if slip else message.token
-            settled = settlement(attrs.evolve(counted, token=token), state, due_at)
+            settled = attrs.evolve(settlement(attrs.evolve(counted, token=token), state, due_at), ended_at=ended_at)
             self.ask("settle", [settled, settled])
 
     @rule(key=keys, subject=subjects, value=st.binary(max_size=4), expires_at=st.none() | instants)
@@ -219,6 +222,10 @@ class Stores(RuleBasedStateMachine):
     @rule(at=instants)
     def expire(self, at: datetime) -> None:
         self.ask("expire", at, 1000)
+
+    @rule(organisation=st.sampled_from(ORGANISATIONS), before=instants)
+    def remove_ended(self, organisation: str, before: datetime) -> None:
+        self.ask("remove_ended", organisation, before, 1000)
 
     @rule(organisation=st.sampled_from(ORGANISATIONS), version=st.sampled_from(["k1", "k2"]), idkey=names, at=instants)
     def add_key_version(self, organisation: str, version: str, idkey: bytes, at: datetime) -> None:

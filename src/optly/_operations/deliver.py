@@ -8,7 +8,8 @@ connections. A batch has one message for each contact.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -28,13 +29,13 @@ _log = logging.getLogger("optly")
 
 _TIDIED_EVERY: Final = timedelta(minutes=1)
 # So few that nobody who waits for the store notices, and so many that sending goes on during a long import.
-_EXPIRED_AT_ONCE: Final = 500
+_REMOVED_AT_ONCE: Final = 500
 _SEALED_AT_ONCE: Final = 10_000
 
 
 async def deliver(app: Application, limit: int | None) -> Deliveries:
     """
-    Send everything that is due, longest ago first, then seal the log and delete expired codes.
+    Send everything that is due, longest ago first, then seal the log and delete what has served its time.
     """
     await _end_unfinished(app)
     deliveries = await doubt_overdue(app)
@@ -74,7 +75,7 @@ async def _end_unfinished(app: Application) -> None:
 
 async def _tidy(app: Application, deliveries: Deliveries, *, whole: bool) -> None:
     """
-    Seal what was sent, and delete expired codes.
+    Seal what was sent, and delete expired codes and messages that ended long enough ago.
 
     Args:
         whole: Whether to delete them all, and not only until a message is due.
@@ -88,10 +89,20 @@ async def _tidy(app: Application, deliveries: Deliveries, *, whole: bool) -> Non
             # What was sent is sent. Whoever seals or verifies is told what is wrong.
             _log.error("log cannot be sealed", extra={"error": type(error).__name__})
         app.tidied.at = None
-        while await app.storage.expire(now, _EXPIRED_AT_ONCE) >= _EXPIRED_AT_ONCE:
-            if not whole and await _is_due(app):
-                return
+        for remove in _removals(app, now):
+            while await remove(_REMOVED_AT_ONCE) >= _REMOVED_AT_ONCE:
+                if not whole and await _is_due(app):
+                    return
         app.tidied.at = now
+
+
+def _removals(app: Application, now: datetime) -> Iterator[Callable[[int], Awaitable[int]]]:
+    """
+    Yield what removes up to a number of rows that have served their time, and returns how many.
+    """
+    yield partial(app.storage.expire, now)
+    if app.settings.keep_settled is not None:
+        yield partial(app.storage.remove_ended, app.settings.organisation.key, now - app.settings.keep_settled)
 
 
 async def _is_due(app: Application) -> bool:
@@ -112,7 +123,7 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
     now, backend = app.settings.clock(), app.backends[channel]
     rows = await due(app, channel, now, size)
     room = await rates.reserve(app, channel, len(rows), now)
-    outcomes, sending = Outcomes(app.settings.random), None
+    outcomes, sending = Outcomes(app.settings), None
     try:
         messages = await claim(app, rows[:room], now, outcomes)
         if room and not messages:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,6 +16,7 @@ from optly._operations.application import Application
 from optly._operations.payload import PayloadKind
 from optly._operations.queued import QueuedMessage, settlement
 from optly._operations.repository import Plan, Record
+from optly._operations.settings import Settings
 from optly.backoff import backoff
 from optly.contacts import Contact
 from optly.errors import ClaimLostError, ConfigurationError, RetryableError
@@ -100,12 +101,12 @@ class Outcomes:
     The outcomes of one batch, collected to be written together at its end. Each message has one: the first.
 
     Attributes:
-        random: Draws random bytes.
+        settings: The source of its random bytes and its clock.
         token: Identifies the claims of the batch.
         wanted: The messages that it tried to claim, which may be more than it got.
     """
 
-    _random: Callable[[int], bytes] = attrs.field(repr=False)
+    _settings: Settings = attrs.field(repr=False)
     token: bytes = attrs.field(init=False, repr=False)
     wanted: list[OutboxMessage] = attrs.field(factory=list, init=False)
     _ended: dict[tuple[bytes, bytes], Settlement | _Event] = attrs.field(factory=dict, init=False)
@@ -113,7 +114,7 @@ class Outcomes:
 
     @token.default
     def _new_token(self) -> bytes:
-        return self._random(16)
+        return self._settings.random(16)
 
     @property
     def deliveries(self) -> Deliveries:
@@ -136,16 +137,26 @@ class Outcomes:
         command: RecordOutcome | WithholdMessage,
         state: MessageState,
         counted_as: str,
+        *,
+        begun: bool = True,
     ) -> None:
-        settled = message.settlement(state)
-        event = _Event(record=record, command=command, settled=settled, idem=self._random(16))
+        settled = message.settlement(state, ended_at=self._ended_at(state), begun=begun)
+        event = _Event(record=record, command=command, settled=settled, idem=self._settings.random(16))
         self._end(message.row, event, counted_as)
 
-    def defer(self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred") -> None:
+    def _ended_at(self, state: MessageState) -> datetime | None:
+        return None if state.waits else self._settings.clock()
+
+    def defer(
+        self, message: QueuedMessage, until: datetime, *, counted_as: str = "deferred", begun: bool = False
+    ) -> None:
         """
         Put a message back into the queue, unsent, until an instant.
+
+        Args:
+            begun: Whether the provider was handed any of it.
         """
-        self._end(message.row, message.settlement(MessageState.QUEUED, until), counted_as)
+        self._end(message.row, message.settlement(MessageState.QUEUED, until, begun=begun), counted_as)
 
     def give_back(self, keep: Container[str], until: datetime | None) -> None:
         """
@@ -161,7 +172,8 @@ class Outcomes:
 
     def put_off(self, message: QueuedMessage, error: Exception, now: datetime) -> None:
         """
-        Put a message off that cannot be read or composed, or for good if it never could. The error may hold an address.
+        Put a message off that cannot be read or composed, or for good if it never could: it then stays for people to
+        look at, because the record does not say so. The error may hold an address.
         """
         facts = {"message_id": message.id, "contact": message.contact.id, "error": type(error).__name__}
         _log.error("queued message cannot be composed, and is put off", extra=facts)
@@ -169,25 +181,27 @@ class Outcomes:
         if message.tries < MAX_TRIES:
             self.defer(message, now + LONGEST_DELAY)
         else:
-            self._end(message.row, message.settlement(MessageState.REFUSED), Outcome.REFUSED.value)
+            self._end(message.row, message.settlement(MessageState.REFUSED, begun=False), Outcome.REFUSED.value)
 
     def withhold(self, message: QueuedMessage, record: Record, command: WithholdMessage) -> None:
         """
         Record that a message is not sent, and why.
         """
-        self._record(message, record, command, MessageState.WITHHELD, "withheld")
+        self._record(message, record, command, MessageState.WITHHELD, "withheld", begun=False)
 
     def drop(self, message: QueuedMessage, *, counted: bool) -> None:
         """
         Take a message out of the queue without an event. Of one that goes to nobody on record its row goes too: anybody
         can ask for any number of them.
         """
-        settled = message.settlement(MessageState.WITHHELD, forget=not message.recorded)
+        state = MessageState.WITHHELD
+        ended_at, forget = self._ended_at(state), not message.recorded
+        settled = message.settlement(state, ended_at=ended_at, forget=forget, begun=False)
         self._end(message.row, settled, "withheld" if counted else "")
 
     def discard(self, row: OutboxMessage) -> None:
         """
-        Take a message out of the queue that cannot be read.
+        Take a message out of the queue that cannot be read. It stays for people to look at.
         """
         self._end(row, settlement(row, MessageState.REFUSED))
 
@@ -198,7 +212,8 @@ class Outcomes:
             command = outcome_command(message, receipt, backend, code)
             self._record(message, record, command, state, receipt.outcome.value)
         else:
-            self._end(message.row, message.settlement(state), receipt.outcome.value)
+            settled = message.settlement(state, ended_at=self._ended_at(state))
+            self._end(message.row, settled, receipt.outcome.value)
 
     async def write(self, app: Application) -> None:
         """
@@ -254,7 +269,7 @@ def add_receipt(
         times, most = (message.attempts, MAX_ATTEMPTS) if begun else (message.tries, MAX_TRIES)
         if times < most:
             delay = max(retry_delay(times, app.settings.random(4)), receipt.retry_after or timedelta(0))
-            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried")
+            outcomes.defer(message, app.settings.clock() + delay, counted_as="retried", begun=begun)
             return
         tried = f"{times} attempts" if receipt.begun else f"it could not be sent {times} times"
         reply = f"gave up after {tried}; the last reply was: {receipt.reply}"

@@ -47,7 +47,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
         contact=contact.id,
         issued_at=app.settings.clock(),
         entries=entries,
-        openings=await app.repository.openings(subject),
+        openings=await app.repository.all_openings(subject),
         wordings=await app.repository.wordings(wordings_named(entries)),
         seal=proof,
         keys=app.settings.keys,

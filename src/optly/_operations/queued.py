@@ -21,9 +21,14 @@ from optly.record.events import LinkKind
 _log = logging.getLogger("optly")
 
 
-def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None = None) -> Settlement:
+def settlement(
+    row: OutboxMessage, state: MessageState, due_at: datetime | None = None, *, ended_at: datetime | None = None
+) -> Settlement:
     """
     Return the change that moves a row of the outbox to *state*.
+
+    Args:
+        ended_at: When it ended, if its outcome is final and nobody has to look at it.
     """
     return Settlement(
         subject=row.subject,
@@ -33,6 +38,7 @@ def settlement(row: OutboxMessage, state: MessageState, due_at: datetime | None 
         tries=row.tries,
         state=state,
         due_at=due_at,
+        ended_at=ended_at,
     )
 
 
@@ -67,20 +73,27 @@ class QueuedMessage:
     def _tries_before(self) -> int:
         return self.row.tries
 
-    def settlement(self, state: MessageState, due_at: datetime | None = None, *, forget: bool = False) -> Settlement:
+    def settlement(
+        self,
+        state: MessageState,
+        due_at: datetime | None = None,
+        *,
+        ended_at: datetime | None = None,
+        forget: bool = False,
+        begun: bool = True,
+    ) -> Settlement:
         """
         Return the change that moves it to *state*, or removes it, with the counts as they are now.
+
+        Args:
+            begun: Whether the provider may have been handed any of it. Otherwise nobody has got the link of this claim,
+                and the next claim makes another.
         """
-        return Settlement(
-            subject=self.row.subject,
-            message=self.row.message,
-            token=self.row.token,
-            attempts=self.attempts,
-            tries=self.tries,
-            state=state,
-            due_at=due_at,
-            forget=forget,
-        )
+        counted = attrs.evolve(self.row, attempts=self.attempts, tries=self.tries)
+        # The digits of a one-time code are so short that another message may have the same; they expire soon.
+        lost = not begun and self.stored is not None and self.payload.kind is not PayloadKind.CODE
+        unused = [self.stored.key] if lost and self.stored is not None else ()
+        return attrs.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget, unused=unused)
 
     def count(self, *, begun: bool) -> None:
         """

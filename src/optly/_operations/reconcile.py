@@ -21,7 +21,7 @@ from optly.contacts import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
 from optly.links import LinkTarget, code_key, read_code
 from optly.messages import Outcome, Receipt
-from optly.protocols import MessageState, OutboxMessage
+from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import RecordOutcome
 from optly.record.complaint_references import reference_of
 from optly.record.events import MessageAccepted, MessageDelivered, MessageDoubted, MessageEvent, MessageUndelivered
@@ -92,7 +92,7 @@ async def _look_into(app: Application, row: OutboxMessage, doubt: Doubt, resend:
         await _accept(app, row, payload, Receipt(outcome=Outcome.ACCEPTED), "")
         return attrs.evolve(doubt, finding=DoubtFinding.SENT)
     if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in events):
-        await app.storage.settle([settlement(row, MessageState.ACCEPTED)])
+        await app.storage.settle([_accepted(app, row)])
         return attrs.evolve(doubt, finding=DoubtFinding.SENT)
     doubted_at = [event.occurred_at for event in events if isinstance(event, MessageDoubted)]
     return await _look_up(app, row, payload, doubt, doubted_at, resend)
@@ -151,9 +151,13 @@ def _carries_reference(text: str, payload: Payload) -> bool:
     return payload.content is None or " ".join(payload.content.text.split()) in " ".join(text.split())
 
 
+def _accepted(app: Application, row: OutboxMessage) -> Settlement:
+    return settlement(row, MessageState.ACCEPTED, ended_at=app.settings.clock())
+
+
 async def _accept(app: Application, row: OutboxMessage, payload: Payload, receipt: Receipt, backend: str) -> None:
     if not payload.recorded:
-        await app.storage.settle([settlement(row, MessageState.ACCEPTED)])
+        await app.storage.settle([_accepted(app, row)])
         return
     command = RecordOutcome(
         message=row.message.hex(),
@@ -167,4 +171,4 @@ async def _accept(app: Application, row: OutboxMessage, payload: Payload, receip
         provider_id=receipt.provider_id,
         reply=receipt.reply,
     )
-    await settle(app, payload.holder(row), command, settlement(row, MessageState.ACCEPTED))
+    await settle(app, payload.holder(row), command, _accepted(app, row))

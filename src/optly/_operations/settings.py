@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
@@ -45,6 +46,11 @@ def _reachable(_instance: object, _attribute: object, organisation: Organisation
         ) from None
 
 
+def _not_negative(_instance: object, _attribute: object, keep: timedelta | None) -> None:
+    if keep is not None and keep < timedelta(0):
+        raise ConfigurationError("keep_settled is how long a settled message stays: it cannot be negative")
+
+
 def _readable(catalogues: Iterable[Path]) -> tuple[Path, ...]:
     catalogues = tuple(catalogues)
     require_readable(catalogues)
@@ -61,6 +67,7 @@ class Settings:
         receipts: Whether people are sent a confirmation of what they agreed to.
         way_back: Whether someone who stopped gets one message with a link to their choices for each stop, if their
             address is entered in a form.
+        keep_settled: How long a message whose outcome is final stays in the outbox; None for ever.
         rates, quiet_hours, budget: How fast and when messages are sent, and how often one person is asked.
         catalogues: Directories with the host's own catalogues, which take precedence over ours.
     """
@@ -73,6 +80,7 @@ class Settings:
     clock: Clock
     receipts: bool
     way_back: bool
+    keep_settled: timedelta | None = attrs.field(validator=_not_negative)
     rates: Sequence[Rate]
     quiet_hours: QuietHours | None
     budget: Budget | None

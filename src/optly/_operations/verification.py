@@ -169,7 +169,7 @@ async def _alone(app: Application, checking: Checking, subject: bytes) -> Checke
     except LedgerError:
         return Checked(problems=[Problem(Finding.UNREADABLE, contact, None, "the events cannot be read")])
     try:
-        openings = dict(await app.repository.openings(subject))
+        openings = dict(await app.repository.all_openings(subject))
     except LedgerError:
         openings = None
     chain = Chain(

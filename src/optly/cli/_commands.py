@@ -26,6 +26,7 @@ WITH_MANAGER: Final = (
     "reconcile",
     "record-complaint",
     "seal",
+    "stats",
     "verify",
     "worker",
 )

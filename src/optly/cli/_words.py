@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Final
 
 import attrs
 
+from optly.protocols import MessageState
 from optly.results import Deliveries
+
+STATES: Final = {state.name.lower().replace("_", "-"): state for state in MessageState}
 
 
 def day(value: date) -> str:
@@ -27,11 +31,14 @@ def instant(value: datetime) -> str:
     return f"{day(value)}, {value:%H:%M} UTC"
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, what: str, several: str = "") -> str:
     """
     Return a number of things, such as ``1 number`` or ``2,000 numbers``.
+
+    Args:
+        several: The plural, if it is not made with an s.
     """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {several or f'{what}s'}"
 
 
 def outcomes(deliveries: Deliveries) -> str:

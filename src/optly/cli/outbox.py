@@ -12,12 +12,11 @@ import click
 from optly.cli._app import with_manager
 from optly.cli._options import LIMIT
 from optly.cli._terminal import Terminal, print_json
-from optly.cli._words import count, instant
+from optly.cli._words import STATES, count, instant
 from optly.manager import ConsentManager
 from optly.protocols import MessageState
 from optly.results import OutboxEntry
 
-_STATES: Final = {state.name.lower().replace("_", "-"): state for state in MessageState}
 _MEANING: Final = {
     MessageState.QUEUED: "waiting to be sent",
     MessageState.SENDING: "being sent",
@@ -30,7 +29,7 @@ _MEANING: Final = {
 
 @click.command("outbox")
 @click.option(
-    "--list", "listed", type=click.Choice(list(_STATES)), help="List the messages in this state, oldest first."
+    "--list", "listed", type=click.Choice(list(STATES)), help="List the messages in this state, oldest first."
 )
 @click.option("--limit", type=LIMIT, default=100, show_default=True, help="Maximum number of messages to list.")
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
@@ -50,15 +49,15 @@ def command(manager: ConsentManager, *, listed: str | None, limit: int, as_json:
     if listed is None:
         _print_backlog(manager.backlog(), as_json=as_json)
     else:
-        _print_messages(manager.outbox_messages(_STATES[listed], limit=limit), as_json=as_json)
+        _print_messages(manager.outbox_messages(STATES[listed], limit=limit), as_json=as_json)
 
 
 def _print_backlog(backlog: Mapping[MessageState, int], *, as_json: bool) -> None:
     if as_json:
-        print_json({name: backlog.get(state, 0) for name, state in _STATES.items()})
+        print_json({name: backlog.get(state, 0) for name, state in STATES.items()})
         return
     terminal = Terminal()
-    for name, state in _STATES.items():
+    for name, state in STATES.items():
         if number := backlog.get(state, 0):
             terminal.note(name, f"{count(number, 'message')} {_MEANING[state]}")
     if not backlog:

@@ -33,6 +33,7 @@ from optly._operations import (
     sealing,
     send,
     sign_up,
+    stats,
     verification,
     way_back,
 )
@@ -84,6 +85,7 @@ from optly.results import (
     Received,
     RecordedComplaint,
     Renewed,
+    Stats,
 )
 from optly.rules import UKPECR, Decision, Facts, MessageKind, Rulebook, Solicited
 from optly.self_service import SelfService
@@ -137,6 +139,8 @@ class ConsentManager(Face):
         receipts: Whether people are sent a confirmation of what they agreed to.
         way_back: Whether someone who stopped gets one plain message with a link to their choices, for each stop, when
             their address is entered in a form (see `offer_way_back`).
+        keep_settled: How long a message stays in the outbox after it was sent, refused or withheld; the worker and
+            `deliver` then remove it. What happened to it stays in the record. None to keep it for ever.
         rates: Send-rate limits for a channel or a domain, shared by all workers.
         quiet_hours: When no promotional message is sent.
         budget: How often one person is asked, across all campaigns.
@@ -167,6 +171,7 @@ class ConsentManager(Face):
         clock: protocols.Clock | None = None,
         receipts: bool = True,
         way_back: bool = False,
+        keep_settled: timedelta | None = timedelta(days=30),
         rates: Iterable[Rate] = (),
         quiet_hours: QuietHours | None = None,
         budget: Budget | None = None,
@@ -186,6 +191,7 @@ class ConsentManager(Face):
             clock=system_clock if clock is None else clock,
             receipts=receipts,
             way_back=way_back,
+            keep_settled=keep_settled,
             rates=tuple(rates),
             quiet_hours=quiet_hours,
             budget=budget,
@@ -1380,6 +1386,13 @@ class ConsentManager(Face):
         Return messages of the outbox in *state*, those due longest ago first, each with the reason for its state.
         """
         return run_to_completion(outbox.messages(self._app, state, limit))
+
+    def stats(self) -> Stats:
+        """
+        Count what the record holds, and what was added lately where the store knows that. The store counts, one
+        statement for each table: with millions of rows it takes seconds.
+        """
+        return run_to_completion(stats.stats(self._app))
 
     def reconcile(self, *, resend: bool = False, limit: Count = 1000) -> list[Doubt]:
         """

@@ -39,6 +39,7 @@ from optly.protocols.values import SealedLeaf as SealedLeaf
 from optly.protocols.values import Settlement as Settlement
 from optly.protocols.values import StoredCode as StoredCode
 from optly.protocols.values import StoredComplaint as StoredComplaint
+from optly.protocols.values import StoreSize as StoreSize
 from optly.protocols.values import Suppression as Suppression
 from optly.protocols.values import Traced as Traced
 from optly.protocols.values import Webhook as Webhook

@@ -188,10 +188,15 @@ class Storage(Protocol):
             DamagedError: A record of one of them cannot be read at all.
         """
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         """
-        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
-        left out.
+        Return the personal values still stored for these contacts, by contact and slot. A contact that has none is left
+        out.
+
+        Args:
+            slots: Those to read of each contact, at the same cost however many others it has; None for every one.
         """
 
     def append(self, commits: Sequence[values.Commit]) -> None:
@@ -273,6 +278,20 @@ class Storage(Protocol):
     def backlog(self, organisation: str) -> Mapping[values.MessageState, int]:
         """
         Return how many messages are in each state; a state without any is left out.
+        """
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        """
+        Remove up to *limit* messages that ended before an instant, those that ended first first, and return how many
+        were removed: fewer than *limit* once there are no more. Nobody else waits for longer than that takes.
+
+        A message whose outcome is not final, or that was settled without an `ended_at`, stays. Its id may be used again
+        once a message is removed.
+        """
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> values.StoreSize:
+        """
+        Return how much the store holds, counted by the store itself. Others may write meanwhile.
         """
 
     # ---- complaints

@@ -279,7 +279,11 @@ class Settlement:
         state: `MessageState.QUEUED` requeues it. `MessageState.IN_DOUBT` keeps it until more is known. Anything else
             is final and empties its body.
         due_at: When to try again; only used for a message that is requeued.
+        ended_at: When a message with a final outcome ended, so that it is removed some time after; None for one that is
+            kept.
         forget: Whether a final outcome removes the row rather than keep it, without its body.
+        unused: Keys of codes that were stored with the claim and that nobody was given: they are removed, even if the
+            claim was lost.
     """
 
     subject: bytes
@@ -289,7 +293,9 @@ class Settlement:
     tries: int
     state: MessageState
     due_at: datetime | None = None
+    ended_at: datetime | None = None
     forget: bool = False
+    unused: Sequence[bytes] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -396,6 +402,29 @@ class Renewal:
     key: tuple[bytes, ...]
     old: bytes = attrs.field(repr=False)
     new: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class StoreSize:
+    """
+    How much a store holds. The pairs count what was added at or after each of two instants.
+
+    Attributes:
+        contacts, events, personal: Of one organisation: its contacts, erased ones included, and their rows.
+        ended: Its messages that ended, and are still in the outbox.
+        codes, suppressions, suppressed, wordings: Of the whole store, because these rows name no organisation.
+        size: How many bytes the whole store takes on disk; None if it is not on disk, or does not know.
+    """
+
+    contacts: int
+    events: int
+    personal: int
+    ended: tuple[int, int]
+    codes: int
+    suppressions: int
+    suppressed: tuple[int, int]
+    wordings: int
+    size: int | None = None
 
 
 @attrs.frozen(kw_only=True)

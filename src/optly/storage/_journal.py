@@ -206,6 +206,13 @@ class Journal:
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
 
+    def size(self) -> int:
+        """
+        Return how many bytes the file has.
+        """
+        with _own_errors():
+            return self._path.stat().st_size
+
     # ---- opening
 
     def recover(self) -> Iterator[bytes]:

@@ -84,6 +84,7 @@ events = _table(
     Column("idem", _binary(16)),
     Column("payload", _blob(), nullable=False),
 )
+Index("optly_events_idem", events.c.subject_id, events.c.idem)
 
 personal = _table(
     "personal",
@@ -102,6 +103,7 @@ outbox = _table(
     Column("state", SmallInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
+    Column("ended_at", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("token", _binary(16), nullable=False),
@@ -109,6 +111,13 @@ outbox = _table(
     Column("mac", _mac(), nullable=False),
 )
 Index("optly_outbox_due", outbox.c.organisation, outbox.c.state, outbox.c.channel, outbox.c.due_at)
+Index(
+    "optly_outbox_ended",
+    outbox.c.organisation,
+    outbox.c.ended_at,
+    sqlite_where=text("ended_at IS NOT NULL"),
+    postgresql_where=text("ended_at IS NOT NULL"),
+)
 
 # ---- by idkey
 

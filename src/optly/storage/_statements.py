@@ -26,6 +26,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     union_all,
     update,
 )
@@ -41,7 +42,9 @@ _FEW: Final = 8
 
 UNROUTED: Final = frozenset(
     {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed", "expired_codes", "expired_counters"),
+        *("due", "overdue", "messages", "backlog", "subjects", "unsealed"),
+        *("expired_codes", "expired_counters", "ended_messages"),
+        *("contacts", "events_of_all", "personal_of_all", "ended_since", "suppressions", "codes", "wordings_kept"),
         *("wordings", "put_wording", "key_versions", "put_key_version"),
         *(f"all_{kind}" for kind in RowKind),
         *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves", "tile", "put_tile"),
@@ -61,6 +64,11 @@ def _state(state: MessageState) -> ColumnElement[int]:
 _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
+)
+# Whatever else a row says: a message that waits is never one that ended.
+_ended = (
+    t.outbox.c.ended_at < bindparam("before"),
+    t.outbox.c.state.in_([_state(state) for state in MessageState if not state.waits]),
 )
 _claimed = (
     *_of_message,
@@ -108,6 +116,34 @@ _next_complaints = (
 )
 _last_event = select(func.max(t.events.c.seq)).where(t.events.c.subject_id == t.heads.c.subject_id).scalar_subquery()
 
+
+def _count_of_all(table: Table) -> ClauseElement:
+    """
+    Count the rows of all contacts of an organisation.
+    """
+    contacts = select(t.heads.c.subject_id).where(_is(t.heads.c.organisation, "of"))
+    return select(func.count()).select_from(table).where(table.c.subject_id.in_(contacts))
+
+
+def _since(column: ColumnElement[int]) -> Sequence[ColumnElement[int]]:
+    """
+    Count the rows since each of two instants.
+    """
+    return [func.count(case((column >= bindparam(name), 1))) for name in ("first", "second")]
+
+
+# How many bytes all tables take, by dialect. A server may estimate.
+SIZES: Final[Mapping[str, str]] = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    "postgresql": (
+        "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c "
+        "WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) AND left(c.relname, 6) = 'optly_'"
+    ),
+    "mysql": (
+        "SELECT sum(data_length + index_length) FROM information_schema.tables "
+        "WHERE table_schema = database() AND left(table_name, 6) = 'optly_'"
+    ),
+}
 STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     # ---- one contact
     "put_head": insert(t.heads),
@@ -157,7 +193,9 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
         token=bindparam("token_"),
         lease_until=bindparam("until"),
     ),
-    "finish": update(t.outbox).where(*_claimed).values(state=bindparam("state_"), body=bindparam("empty"), **_counted),
+    "finish": update(t.outbox)
+    .where(*_claimed)
+    .values(state=bindparam("state_"), body=bindparam("empty"), ended_at=bindparam("ended_at_"), **_counted),
     "forget_message": delete(t.outbox).where(*_claimed),
     "doubt": update(t.outbox).where(*_claimed).values(state=_state(MessageState.IN_DOUBT), **_counted),
     "requeue": update(t.outbox)
@@ -191,6 +229,21 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "backlog": select(t.outbox.c.state, func.count())
     .where(_is(t.outbox.c.organisation, "of"))
     .group_by(t.outbox.c.state),
+    "ended_messages": select(t.outbox.c.subject_id, t.outbox.c.message_id)
+    .where(_is(t.outbox.c.organisation, "of"), *_ended)
+    .order_by(t.outbox.c.ended_at)
+    .limit(bindparam("most")),
+    # ---- how much there is
+    "contacts": select(func.count()).select_from(t.heads).where(_is(t.heads.c.organisation, "of")),
+    "events_of_all": _count_of_all(t.events),
+    "personal_of_all": _count_of_all(t.personal),
+    "ended_since": select(*_since(t.outbox.c.ended_at)).where(
+        _is(t.outbox.c.organisation, "of"), t.outbox.c.ended_at >= bindparam("second")
+    ),
+    "suppressions": select(func.count(), *_since(t.suppressions.c.at)),
+    "codes": select(func.count()).select_from(t.codes),
+    "wordings_kept": select(func.count()).select_from(t.wordings),
+    "remove_ended": delete(t.outbox).where(*_of_message, *_ended),
     # ---- codes and counters
     "code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live),
     "lock_code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
@@ -272,6 +325,7 @@ _suppression = (
     t.suppressions.c.at,
     t.suppressions.c.mark,
 )
+_value = (t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value)
 _head = (
     t.heads.c.organisation,
     _last_event,
@@ -366,9 +420,10 @@ LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
     ),
-    "personal": lambda count: select(
-        t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
-    ).where(_any_of(t.personal.c.subject_id, count)),
+    "personal": lambda count: select(*_value).where(_any_of(t.personal.c.subject_id, count)),
+    "personal_in": lambda count, slots: select(*_value).where(
+        _any_of(t.personal.c.subject_id, count), _any_of(t.personal.c.slot, slots, 1)
+    ),
     "found": lambda held, suppressed: _found(held, suppressed, joined=True),
     "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
     "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),
@@ -454,6 +509,7 @@ class Statements:
         self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
         self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
         self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
+        self._fixed["size"] = self._compile(text(SIZES["mysql" if dialect.name == "mariadb" else dialect.name]))
         self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:

@@ -16,7 +16,17 @@ import attrs
 import msgspec
 
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Claim, Commit, LogHead, OutboxMessage, Renewal, Settlement, StoredCode, Suppression
+from optly.protocols import (
+    Claim,
+    Commit,
+    LogHead,
+    OutboxMessage,
+    Renewal,
+    Settlement,
+    StoredCode,
+    StoreSize,
+    Suppression,
+)
 from optly.record.ledger import Leaf
 from optly.record.merkle import Tile
 from optly.storage._journal import Journal
@@ -31,6 +41,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "enqueue": tuple[str, list[OutboxMessage]],
     "claim": tuple[list[Claim], datetime, datetime],
     "settle": tuple[list[Settlement]],
+    "remove_ended": tuple[str, datetime, int],
     "put_codes": tuple[list[StoredCode]],
     "take_code": tuple[bytes, datetime],
     "revoke_codes": tuple[bytes],
@@ -107,6 +118,10 @@ class FileStorage(MemoryStorage):
         self._journal = journal
         lock = Lock()
         self._reading, self._changing = _Guard(lock, journal), _Guard(lock, journal, changing=True)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> StoreSize:
+        measured = super().measure(organisation, since)
+        return measured if self._journal is None else attrs.evolve(measured, size=self._journal.size())
 
     def _replay(self, record: bytes, line: int) -> None:
         try:

@@ -50,6 +50,14 @@ class Contact:
     def version(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    def values(self, slots: Sequence[str] | None) -> dict[str, Opening]:
+        """
+        Return the personal values in some slots, or in all.
+        """
+        if slots is None:
+            return dict(self.openings)
+        return {slot: self.openings[slot] for slot in slots if slot in self.openings}
+
     def head(self) -> protocols.Head:
         version = self.version
         return protocols.Head(
@@ -71,12 +79,14 @@ class Queued:
 
     Attributes:
         until: The end of its lease, while it is claimed.
+        ended_at: When it ended, once it has, if it is to be removed some time after.
     """
 
     organisation: str
     message: protocols.OutboxMessage
     state: protocols.MessageState = protocols.MessageState.QUEUED
     until: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @attrs.define
@@ -124,6 +134,11 @@ def is_in_place(table: str, key: Any, row: Any) -> bool:
 
 def _live(code: protocols.StoredCode | None, now: datetime) -> protocols.StoredCode | None:
     return code if code is not None and (code.expires_at is None or code.expires_at >= now) else None
+
+
+def _since(times: Sequence[datetime], since: tuple[datetime, datetime]) -> tuple[int, int]:
+    first, second = since
+    return sum(at >= first for at in times), sum(at >= second for at in times)
 
 
 class MemoryStorage:
@@ -183,12 +198,14 @@ class MemoryStorage:
                 if (contact := self._state.contacts.get(subject)) and contact.entries
             }
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         with self._reading:
             return {
-                subject: dict(contact.openings)
+                subject: found
                 for subject in subjects
-                if (contact := self._state.contacts.get(subject)) and contact.openings
+                if (contact := self._state.contacts.get(subject)) and (found := contact.values(slots))
             }
 
     def append(self, commits: Sequence[protocols.Commit]) -> None:
@@ -283,8 +300,10 @@ class MemoryStorage:
         with self._changing:
             settled = []
             for settlement in settlements:
-                if _is_claimed(self._state, settlement):
+                claimed, removed = _is_claimed(self._state, settlement), _remove_unused(self._state, settlement)
+                if claimed:
                     _settle(self._state, settlement)
+                if claimed or removed:
                     settled.append(settlement)
             if settled:
                 self._changed("settle", settled)
@@ -296,6 +315,37 @@ class MemoryStorage:
                 for messages in (self._state.outbox, self._state.settled)
                 for queued in messages.values()
                 if queued.organisation == organisation
+            )
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        with self._changing:
+            ended = (
+                (queued.ended_at, name)
+                for name, queued in self._state.settled.items()
+                if queued.organisation == organisation and queued.ended_at is not None and queued.ended_at < before
+            )
+            names = [name for _, name in nsmallest(limit, ended)]
+            for name in names:
+                del self._state.settled[name]
+            if names:
+                self._changed("remove_ended", organisation, before, limit)
+            return len(names)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        with self._reading:
+            state = self._state
+            contacts = [contact for contact in state.contacts.values() if contact.organisation == organisation]
+            ended = [queued.ended_at for queued in state.settled.values() if queued.organisation == organisation]
+            stops = [stop.at for rows in state.suppressions.values() for stop in rows.values()]
+            return protocols.StoreSize(
+                contacts=len(contacts),
+                events=sum(len(contact.entries) for contact in contacts),
+                personal=sum(len(contact.openings) for contact in contacts),
+                ended=_since([at for at in ended if at is not None], since),
+                codes=len(state.codes),
+                suppressions=len(stops),
+                suppressed=_since(stops, since),
+                wordings=len(state.wordings),
             )
 
     # ---- complaints
@@ -568,6 +618,7 @@ def _write(state: State, commit: protocols.Commit) -> None:
         state.wordings.setdefault(digest, text)
     _enqueue(state, commit.organisation, commit.queue)
     for settlement in commit.settle:
+        _remove_unused(state, settlement)
         _settle(state, settlement)
     for complaint in commit.complaints:
         state.complaints[commit.organisation, complaint.reference] = complaint
@@ -651,6 +702,11 @@ def _enqueue(state: State, organisation: str, messages: Sequence[protocols.Outbo
         state.outbox[message.subject, message.message] = Queued(organisation, message)
 
 
+def _remove_unused(state: State, settlement: protocols.Settlement) -> bool:
+    removed = [key for key in settlement.unused if state.codes.pop(key, None) is not None]
+    return bool(removed)
+
+
 def _settle(state: State, settlement: protocols.Settlement) -> None:
     name = (settlement.subject, settlement.message)
     queued = state.outbox.pop(name)
@@ -660,4 +716,5 @@ def _settle(state: State, settlement: protocols.Settlement) -> None:
     elif settlement.state is protocols.MessageState.IN_DOUBT:
         state.outbox[name] = Queued(queued.organisation, settled(), protocols.MessageState.IN_DOUBT)
     elif not settlement.forget:
-        state.settled[name] = Queued(queued.organisation, settled(body=b""), settlement.state)
+        message = settled(body=b"")
+        state.settled[name] = Queued(queued.organisation, message, settlement.state, ended_at=settlement.ended_at)

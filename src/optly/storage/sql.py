@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
-from optly.storage._statements import RENEWED
+from optly.storage._statements import MOST_KEYS, RENEWED
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -116,10 +117,16 @@ class SQLStorage:
             found.setdefault(subject, []).append(Entry(seq=seq, payload=payload, hash=hash_))
         return found
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        def work(session: Session) -> list[tuple[Any, ...]]:
+            if slots is None:
+                return list(session.lookup("personal", subjects))
+            return [row for part in _each_with_each(subjects, slots) for row in session.lookup("personal_in", *part)]
+
         found: dict[bytes, dict[str, Opening]] = {}
-        rows = self._database.read(lambda session: list(session.lookup("personal", subjects)))
-        for subject, slot, salt, value in rows:
+        for subject, slot, salt, value in self._database.read(work):
             text = _text(value)
             if text is None:
                 raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
@@ -196,6 +203,39 @@ class SQLStorage:
     def backlog(self, organisation: str) -> Mapping[protocols.MessageState, int]:
         rows = self._database.read(lambda session: session.rows("backlog", of=organisation))
         return {protocols.MessageState(state): count for state, count in rows}
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        at = to_micros(before)
+
+        def work(session: Session) -> int:
+            names = sorted(session.rows("ended_messages", of=organisation, before=at, most=limit))
+            return session.change_each(
+                "remove_ended", [{"contact": subject, "message": name, "before": at} for subject, name in names]
+            )
+
+        return self._database.write(work)
+
+    def measure(self, organisation: str, since: tuple[datetime, datetime]) -> protocols.StoreSize:
+        of = {"of": organisation}
+        first, second = (to_micros(at) for at in since)
+
+        def work(session: Session) -> protocols.StoreSize:
+            suppressions, *suppressed = session.rows("suppressions", first=first, second=second)[0]
+            ended = session.rows("ended_since", **of, first=first, second=second)[0]
+            size = _first(session.rows("size"))
+            return protocols.StoreSize(
+                contacts=_first(session.rows("contacts", **of)),
+                events=_first(session.rows("events_of_all", **of)),
+                personal=_first(session.rows("personal_of_all", **of)),
+                ended=(ended[0], ended[1]),
+                codes=_first(session.rows("codes")),
+                suppressions=suppressions,
+                suppressed=(suppressed[0], suppressed[1]),
+                wordings=_first(session.rows("wordings_kept")),
+                size=None if size is None else int(size),
+            )
+
+        return self._database.read(work)
 
     # ---- complaints
 
@@ -382,6 +422,14 @@ class SQLStorage:
 # ---- rows
 
 
+def _each_with_each(*lists: Sequence[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """
+    Yield parts of the lists that one statement has room for, each part of one with each of the other.
+    """
+    parts = [[keys[start : start + MOST_KEYS] for start in range(0, len(keys), MOST_KEYS)] for keys in lists]
+    return product(*parts)
+
+
 def _first(rows: Sequence[tuple[Any, ...]]) -> Any:
     return rows[0][0] if rows else None
 
@@ -481,6 +529,7 @@ def _message_row(organisation: str, message: protocols.OutboxMessage) -> dict[st
         "state": protocols.MessageState.QUEUED.value,
         "due_at": to_micros(message.due_at),
         "lease_until": None,
+        "ended_at": None,
         "attempts": message.attempts,
         "tries": message.tries,
         "token": message.token,
@@ -502,6 +551,7 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
     Record the outcome of messages, and return how many of them were still claimed.
     """
     requeue, doubt, finish, forget = [], [], [], []
+    unused = sorted(key for settlement in settlements for key in settlement.unused)
     for settlement in sorted(settlements, key=_key):
         claim = {**_binds(settlement), "attempts_": settlement.attempts, "tries_": settlement.tries}
         match settlement.state:
@@ -513,9 +563,12 @@ def _settle(session: Session, settlements: Sequence[protocols.Settlement]) -> in
             case _ if settlement.forget:
                 forget.append(claim)
             case _:
-                finish.append({**claim, "state_": settlement.state.value, "empty": b""})
+                ended_at = None if settlement.ended_at is None else to_micros(settlement.ended_at)
+                finish.append({**claim, "state_": settlement.state.value, "empty": b"", "ended_at_": ended_at})
     rows = {"requeue": requeue, "doubt": doubt, "finish": finish, "forget_message": forget}
-    return sum(session.change_each(name, each) for name, each in rows.items())
+    changed = sum(session.change_each(name, each) for name, each in rows.items())
+    session.change_each("drop_code", [{"key": key} for key in unused])
+    return changed
 
 
 def _key_of(renewal: protocols.Renewal) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from optly.testing.storage.erasure import ErasureContract as ErasureContract
 from optly.testing.storage.log import LogContract as LogContract
 from optly.testing.storage.macs import MacsContract as MacsContract
 from optly.testing.storage.outbox import OutboxContract as OutboxContract
+from optly.testing.storage.sizes import SizesContract as SizesContract
 
 
 class StorageContract(
@@ -53,6 +54,7 @@ class StorageContract(
     CodesContract,
     LogContract,
     MacsContract,
+    SizesContract,
     ConcurrencyContract,
 ):
     """

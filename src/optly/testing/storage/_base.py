@@ -156,6 +156,13 @@ def settlement(
     )
 
 
+def ended(message: OutboxMessage, at: datetime, state: MessageState = MessageState.ACCEPTED) -> Settlement:
+    """
+    Return the settlement of a message that may be removed some time after *at*.
+    """
+    return attrs.evolve(settlement(message, state), ended_at=at)
+
+
 def grown(storage: Storage, organisation: str, leaves: Sequence[Leaf], size: int) -> tuple[LogHead, list[Tile]]:
     """
     Return the head of a log of *size* leaves after *leaves* were appended, and the tiles that changed.

@@ -4,6 +4,7 @@ Messages in the outbox: due, claimed, settled, in doubt, and without a contact.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import attrs
@@ -11,8 +12,20 @@ import pytest
 
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError
-from optly.protocols import MessageState, Storage
-from optly.testing.storage._base import NOW, TICK, Contact, Contract, claim_of, code, key, settlement, values_of
+from optly.protocols import MessageState, OutboxMessage, Storage
+from optly.testing.storage._base import (
+    DAY,
+    NOW,
+    TICK,
+    Contact,
+    Contract,
+    claim_of,
+    code,
+    ended,
+    key,
+    settlement,
+    values_of,
+)
 
 
 class OutboxContract(Contract):
@@ -322,3 +335,108 @@ class OutboxContract(Contract):
         assert before == storage.backlog(ada.organisation)
         assert len(storage.entries(ada.subject)) == 1
         storage.enqueue(ada.organisation, [attrs.evolve(plain, subject=key())])
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["held", "lost"])
+    @pytest.mark.parametrize("state", [state for state in MessageState if state is not MessageState.SENDING])
+    def test_a_code_that_nobody_was_given_goes_with_the_claim(
+        self, storage: Storage, ada: Contact, state: MessageState, lost: bool
+    ) -> None:
+        """
+        Whatever becomes of the message, and whether or not the claim was lost; the other codes stay.
+        """
+        message, unused, kept = ada.message(), code(ada.subject), code(ada.subject)
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message, unused, kept)], NOW, NOW)
+        settled = attrs.evolve(settlement(sending, state), unused=[unused.key, key() + key()])
+        storage.settle([attrs.evolve(settled, token=key()) if lost else settled])
+        assert [storage.code(row.key, NOW) for row in (unused, kept)] == [None, kept]
+        assert storage.backlog(ada.organisation) == {MessageState.SENDING if lost else state: 1}
+
+    def test_a_change_removes_codes_that_nobody_was_given(self, storage: Storage, ada: Contact) -> None:
+        """
+        If it is written, and not if the claim was lost.
+        """
+        message, unused = ada.message(), code(ada.subject)
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = storage.claim([claim_of(message, unused)], NOW, NOW)
+        settled = attrs.evolve(settlement(sending, MessageState.WITHHELD), unused=[unused.key])
+        before = ada.version, ada.head
+        with pytest.raises(ClaimLostError):
+            storage.append([ada.commit(settle=[attrs.evolve(settled, token=key())])])
+        assert storage.code(unused.key, NOW) == unused
+        ada.version, ada.head = before
+        storage.append([ada.commit(settle=[settled])])
+        assert storage.code(unused.key, NOW) is None
+
+    def test_what_ended_is_removed(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        After the instant it is told, whatever the outcome was, of one organisation, and no others: what waits or is in
+        doubt stays, and so does what nobody said to remove. Its id is free again.
+        """
+        ends = {
+            MessageState.ACCEPTED: NOW - 2 * TICK,
+            MessageState.REFUSED: NOW - TICK,
+            MessageState.WITHHELD: NOW,
+            MessageState.IN_DOUBT: NOW - 2 * TICK,
+            MessageState.QUEUED: NOW - 2 * TICK,
+        }
+        messages, kept, other = [ada.message() for _ in ends], ada.message(), eve.message()
+        storage.enqueue(ada.organisation, [*messages, kept])
+        storage.enqueue(f"{ada.organisation}2", [other])
+        *sending, kept, other = _claimed(storage, [*messages, kept, other])
+        storage.settle(
+            [
+                *(ended(message, at, state) for message, (state, at) in zip(sending, ends.items(), strict=True)),
+                settlement(kept),
+                ended(other, NOW - DAY),
+            ]
+        )
+        assert storage.remove_ended(ada.organisation, NOW - 2 * TICK, 9) == 0
+        assert storage.remove_ended(ada.organisation, NOW, 9) == 2
+        left = {MessageState.ACCEPTED: 1, **dict.fromkeys(list(ends)[2:], 1)}
+        assert left == storage.backlog(ada.organisation)
+        assert {MessageState.ACCEPTED: 1} == storage.backlog(f"{ada.organisation}2")
+        assert [kept.message] == [row.message for row in storage.messages(ada.organisation, MessageState.ACCEPTED, 9)]
+        assert storage.remove_ended(ada.organisation, NOW + TICK, 9) == 1
+        assert storage.remove_ended(ada.organisation, NOW + 9 * DAY, 9) == 0
+        storage.enqueue(ada.organisation, messages[:2])
+        with pytest.raises(ConflictError):
+            storage.enqueue(ada.organisation, [attrs.evolve(kept, token=b"")])
+
+    def test_what_ended_is_removed_in_small_steps(self, storage: Storage, ada: Contact) -> None:
+        """
+        No more at once than is said, what ended first first, until nothing is left.
+        """
+        messages = [ada.message() for _ in range(5)]
+        storage.enqueue(ada.organisation, messages)
+        ends = [NOW + n * TICK for n in (3, 0, 4, 1, 2)]
+        storage.settle(
+            [ended(message, at) for message, at in zip(_claimed(storage, messages), ends, strict=True)],
+        )
+        removed, left = [], [{messages[n].message for n in names} for names in ([0, 2, 4], [2], [], [])]
+        for expected in left:
+            removed.append(storage.remove_ended(ada.organisation, NOW + DAY, 2))
+            rows = storage.messages(ada.organisation, MessageState.ACCEPTED, 9)
+            assert expected == {row.message for row in rows}
+        assert removed == [2, 2, 1, 0]
+
+    def test_what_ended_by_a_change_is_removed_too(self, storage: Storage, ada: Contact) -> None:
+        """
+        A doubt that was settled late counts from then on.
+        """
+        message = ada.message()
+        storage.append([ada.commit(queue=[message])])
+        (sending,) = _claimed(storage, [message])
+        storage.append([ada.commit(settle=[settlement(sending, MessageState.IN_DOUBT)])])
+        storage.append([ada.commit(settle=[ended(sending, NOW + DAY)])])
+        assert [storage.remove_ended(ada.organisation, at, 9) for at in (NOW + DAY, NOW + DAY + TICK)] == [0, 1]
+        assert storage.backlog(ada.organisation) == {}
+        assert len(storage.entries(ada.subject)) == 3
+
+
+def _claimed(storage: Storage, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+    """
+    Claim messages, and return them in the same order.
+    """
+    claimed = {row.message: row for row in storage.claim([claim_of(message) for message in messages], NOW, NOW + DAY)}
+    return [claimed[message.message] for message in messages]
