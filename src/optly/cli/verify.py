@@ -10,16 +10,23 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._files import read_bytes
-from optly.cli._terminal import Terminal, print_json
+from optly.cli._terminal import Terminal, print_json, progress_bar
 from optly.manager import ConsentManager
 from optly.record.ledger import Verification
 
 
 @click.command("verify")
 @click.option("--checkpoint", type=click.File("rb"), help="A signed head of the log that you kept earlier.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many processes check events. More are faster on a machine with idle cores.",
+)
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @with_manager
-def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: bool) -> None:
+def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, processes: int, as_json: bool) -> None:
     """
     Verify the whole record. This reads every event.
 
@@ -30,8 +37,15 @@ def command(manager: ConsentManager, *, checkpoint: IO[bytes] | None, as_json: b
     Examples:
       optly verify --app acme.consent:manager
       optly verify --app acme.consent:manager --checkpoint kept.txt
+      optly verify --app acme.consent:manager --processes 8
     """
-    result = manager.verify(checkpoint=checkpoint_text(checkpoint))
+    with progress_bar() as shown:
+        task = shown.add_task("Verifying contacts", total=None)
+
+        def report(done: int, contacts: int) -> None:
+            shown.update(task, completed=done, total=contacts)
+
+        result = manager.verify(checkpoint=checkpoint_text(checkpoint), processes=processes, report=report)
     if as_json:
         print_verification(result)
     else:
