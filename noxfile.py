@@ -164,7 +164,7 @@ def benchmarks(session: nox.Session) -> None:
     """
     Measure the main paths beside their floors.
     """
-    install(session, "test")  # one of them makes contacts as the contract of a store does
+    install(session)
     for name in (
         *("foundation", "storage", "rules", "registers", "smtp", "delivery", "log", "footprint"),
         *("callbacks", "receive", "pages"),

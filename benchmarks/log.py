@@ -20,9 +20,8 @@ from pathlib import Path
 
 from measure import Measured, Work, measure, options, table
 
-from optly import ConsentManager, Keys, Organisation, Purpose
+from optly import Channel, ConsentManager, Keys, Organisation, Purpose
 from optly.storage import SQLStorage
-from optly.testing.storage import Contact as Stored
 
 KEYS = Keys(current="a key that only measures")
 BATCH = 1000
@@ -80,13 +79,12 @@ def sign_all(rows: sqlite3.Connection) -> None:
     rows.execute("INSERT INTO log VALUES (?, ?)", (0, lasting))
 
 
-def add(manager: ConsentManager, count: int) -> None:
+def add(manager: ConsentManager, numbers: Iterator[int], count: int) -> None:
     """
-    Add contacts of one event each, many in one commit.
+    Add contacts, many in one commit.
     """
-    for start in range(0, count, BATCH):
-        some = range(start, min(count, start + BATCH))
-        manager.storage.append([Stored("acme").commit() for _ in some])
+    names = (f"p{number}@example.com" for number in itertools.islice(numbers, count))
+    manager.import_objections(names, Channel.EMAIL, how="to be measured")
 
 
 def measured(manager: ConsentManager, bare: Bare, numbers: Iterator[int], size: int, small: bool) -> list[Measured]:
@@ -96,12 +94,12 @@ def measured(manager: ConsentManager, bare: Bare, numbers: Iterator[int], size: 
     rounds, repeat, packs = (1, 2, 2) if small else (5, BATCH, 20)
     head = manager.seal()
     missing = size - (head.size if head else 0)
-    add(manager, max(0, missing))
+    add(manager, numbers, max(0, missing))
     bare.seal(bare.add(max(0, size - bare.size)))
     manager.seal()
 
     waiting = (rounds + 1) * repeat
-    add(manager, waiting)
+    add(manager, numbers, waiting)
     leaves = iter(bare.add(waiting))
 
     def floor(count: int) -> None:

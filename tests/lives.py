@@ -586,7 +586,9 @@ class Life:
         for scope in again:
             address = shop.model.people[who].has[scope[0]]
             # Pressed twice, a button is one stop.
-            since = [e for e in shop.model.log[at + 1 :] if isinstance(e, Stopped) and e != shop.model.log[at]]
+            since = [
+                e for e in shop.model.log[at + 1 :] if isinstance(e, Stopped) and e != shop.model.log[at] and not e.old
+            ]
             assert not any(e.who in (None, who) and e.covers(scope, address) for e in since), "another stop is undone"
             self.says(shop, who, scope, True, lifts=True)
 

@@ -21,6 +21,7 @@ LAST = {
     "rules": "floor: making one Decision",
     "registers": "ask, others",
     "callbacks": "the same again: ",
+    "contacts": "| answer, SQLite |",
     "log": "published: ",
     "footprint": "| **in all**, aim ≤ 700 |",
     "storage": "| MariaDB: find and load |",

@@ -5,11 +5,14 @@ never been, says nothing of it, and changes nothing there.
 Every method of both faces, every page, every operation of the JSON API and every command is called. Each call is made
 twice: in a store that is shared with the other organisation, and in one that is not. A method that is new, and not
 listed here with its way of being called, fails.
+
+The same calls show which personal values each of them reads: of its own people what it needs, and no more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import json
 import re
@@ -51,7 +54,9 @@ from optly.portal.own import DETAILS, PROVED
 from optly.protocols import MessageState
 from optly.protocols.http import Request
 from optly.record.events import Engagement
+from optly.record.ledger import Opening
 from optly.self_service import AsyncPerson, AsyncSelfService, Person, SelfService
+from optly.storage import MemoryStorage
 from optly.testing.messages import code_in, stop_token_in
 
 GRACE, JOE, FIRM = "grace@example.com", "joe@example.com", "anyone@firm.example.com"
@@ -342,6 +347,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
     "deliver": [lambda m, n, w: m.deliver()],
     "deliver_batch": [lambda m, n, w: m.deliver_batch()],
     "known_keys": [lambda m, n, w: m.known_keys()],
+    "renew_rows": [lambda m, n, w: [m.renew_rows(), m.renew_rows(unsigned=True)]],
     "seal": [lambda m, n, w: m.seal() is None],
     "log_files": [lambda m, n, w: [file.path for file in m.log_files()]],
     "verify": [lambda m, n, w: m.verify(), lambda m, n, w: m.verify(checkpoint=n.checkpoint)],
@@ -660,3 +666,81 @@ def test_no_command_reaches_a_neighbour(neighbours: Neighbours, monkeypatch: pyt
             expected = printed(neighbours.alone, command, arguments, given)
             assert expected == printed(neighbours.other, command, arguments, given), (command, arguments)
     assert before == state(neighbours.acme, n)
+
+
+# ---- what is read of one's own
+
+# What these show or verify is every value. All others would take the longer, the more messages there were: the reply of
+# the provider to each is a value.
+OF_ALL: Final = {"evidence", "history", "verify"}
+# What reads the addresses alone: the gate, and what is sent, answered or stopped.
+AT_THE_GATE: Final = {"check", "screen", "send", "request_consent", "request_consents", "record_communication"}
+ADDRESSES: Final = {*AT_THE_GATE, "deliver", "deliver_batch", "answer", "choose", "confirm", "standing", "withdraw"}
+# What shows a text reads that as well.
+COMPLAINTS: Final = {"complaint", "complaint_letter", "record_complaint", "resolve_complaint"}
+TEXTS: Final[Mapping[str, set[str]]] = {
+    **{name: {"text", "how", "outcome"} for name in COMPLAINTS},
+    "outbox_messages": {"reply"},
+}
+
+
+# The answers of a person, which no other face of theirs has.
+PERSON: Final[Mapping[str, Callable[[Any], object]]] = {
+    "open": lambda person: person.open(),
+    "answer": lambda person: person.answer({("email", "news"): True}),
+    "choose": lambda person: person.choose({EMAIL_OFFERS: True}),
+    "confirm": lambda person: person.confirm(),
+    "stop": lambda person: person.stop(),
+    "undo": lambda person: person.undo(),
+}
+
+
+class Watched(MemoryStorage):
+    """
+    A store that knows which slots were read; None stands for all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str | None] = []
+
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        self.read += [None] if slots is None else slots
+        return super().openings(subjects, slots)
+
+
+def test_an_operation_reads_the_values_it_needs() -> None:
+    """
+    Of the organisation's face and the person's, each on people who have lived.
+    """
+    first = world(MemoryStorage(), way_back=True)
+    n = lived(first)
+
+    def anew() -> tuple[World, Watched]:
+        store = Watched()
+        store._state = copy.deepcopy(first.storage._state)  # type: ignore[attr-defined]
+        return world(store, clock=copy.deepcopy(first.clock), way_back=True), store
+
+    calls: list[tuple[str, Callable[[World], object]]] = [
+        *((name, lambda w, call=call: call(w.manager, n, w)) for name, calls in METHODS.items() for call in calls),
+        *(
+            (name, lambda w, name=name, code=code: OWN[name](w.manager.self_service, n, code))
+            for name, code in product(OWN, n.codes.values())
+        ),
+        *(
+            (name, lambda w, call=call, code=code: call(w.manager.self_service.enter(code)))
+            for (name, call), code in product(PERSON.items(), n.codes.values())
+        ),
+    ]
+    assert {name for name, _ in calls} == METHODS.keys() | OWN.keys() | OF_A_PERSON
+    reading_all = set()
+    for name, call in calls:
+        w, store = anew()
+        outcome(partial(call, w))
+        if None in store.read:
+            reading_all.add(name)
+        kinds = {slot.partition("_")[0] for slot in store.read if slot is not None}
+        assert kinds <= {"line", *(() if name in ADDRESSES else {"name", *TEXTS.get(name, ())})}, name
+    assert reading_all == OF_ALL

@@ -85,12 +85,14 @@ class Failing(MemoryStorage):
             raise DamagedError("an event cannot be read")
         return super().load(subjects)
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
         if self.broken:
             raise StorageUnavailableError("boom")
         if any(subject in self.unreadable for subject in subjects):
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
-        return super().openings(subjects)
+        return super().openings(subjects, slots)
 
 
 class Tampered(MemoryStorage):

@@ -36,12 +36,11 @@ TELLING = frozenset(
 # The same names for what is of the organisation or of ours, numbered, hashed or masked.
 HARMLESS = {
     "Account.sender", "Anchored.name", "Asset.name", "Backend.name", "Communication.sender", "Contact.openings",
-    "DetailsChanged.name",
-    "Edition.name", "Input.name", "Kind.name", "Language.name", "LogFile.path", "Option.value", "Organisation.address",
-    "Organisation.email", "Organisation.name", "Partner.name", "Problem.detail", "Rate.domain",
-    "RecordedComplaint.reference", "Sender.name", "SharedStanding.name", "Standing.name", "StoredComplaint.reference",
-    "UndoneChange.new", "UndoneChange.old", "Wording.text", "_Arrival.name", "_Detail.name", "_Event.payload",
-    "_Fact.name", "_Text.text",
+    "DetailsChanged.name", "Edition.name", "Input.name", "Kind.name", "Language.name", "LogFile.path", "Option.value",
+    "Organisation.address", "Organisation.email", "Organisation.name", "Partner.name", "Problem.detail", "Rate.domain",
+    "RecordedComplaint.reference", "Search.whole", "Sender.name", "SharedStanding.name", "Standing.name",
+    "StoredComplaint.reference", "UndoneChange.new", "UndoneChange.old", "Wording.text", "_Arrival.name",
+    "_Detail.name", "_Event.payload", "_Fact.name", "_Text.text",
 }  # fmt: skip
 
 

@@ -33,9 +33,11 @@ from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, pr
 
 ROUTES = {"subject_id", "idkey", "code_key"}
 COUNTS = [(0, 1), (1, 3), (2, 100)]
+OF_TWO_LISTS = {"found", "found_apart", "personal_in"}
 STATEMENTS = {
     **_statements.STATEMENTS,
-    **{name: build(2) for name, build in _statements.LOOKUPS.items() if name not in ("found", "found_apart")},
+    **{name: build(2) for name, build in _statements.LOOKUPS.items() if name not in OF_TWO_LISTS},
+    "personal_in": _statements.LOOKUPS["personal_in"](2, 3),
     **{f"found of {counts}": _statements.LOOKUPS["found"](*counts) for counts in COUNTS},
     **{f"found_apart of {counts}": _statements.LOOKUPS["found_apart"](*counts) for counts in COUNTS},
     **{name: _statements.upsert(sqlite.dialect(), name) for name in _statements.UPSERTS},

@@ -173,7 +173,7 @@ class Access:
 
     async def openings(self) -> Mapping[str, Opening]:
         """
-        Return every personal value of the contact that is still stored, by slot.
+        Return the addresses and the name of the contact that are still stored, by slot.
         """
         openings = await self.app.repository.openings_of(self.record)
         self.record = attrs.evolve(self.record, openings=openings)

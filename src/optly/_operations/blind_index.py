@@ -37,10 +37,17 @@ def line_values(standing: Standing, openings: Mapping[str, Opening]) -> dict[int
     if standing.unreadable is not None:
         return dict(_of_any_kind(openings))
     return {
-        line.number: recorded_address(openings[slot].value, line.kind)
+        line.number: recorded_address(openings[line.slot].value, line.kind)
         for line in standing.lines
-        if (slot := f"line_{line.number}") in openings
+        if line.slot in openings
     }
+
+
+def line_slots(standing: Standing) -> list[str] | None:
+    """
+    Return the slots that `line_values` looks at; None for all, where a line may be in what cannot be read.
+    """
+    return None if standing.unreadable is not None else [line.slot for line in standing.lines]
 
 
 def _of_any_kind(openings: Mapping[str, Opening]) -> Iterator[tuple[int, Address]]:

@@ -309,15 +309,16 @@ async def find(app: Application, complaint: str) -> RecordedComplaint:
     found = _recorded(row, await app.repository.load(Contact(row.subject.hex())))
     if found is None:
         raise UnknownComplaintError("the record of this complaint is missing")
-    openings = await app.repository.openings(row.subject)
-    texts: dict[str, str] = {}
+    slots: dict[str, str] = {}
     for entry in await app.storage.entries(row.subject):
-        event = entry.event(openings)
+        event = entry.event()
         if isinstance(event, ComplaintReceived | ComplaintDecided | ComplaintResolved) and event.complaint == found.id:
-            values = {slot.partition("_")[0]: value for slot, value in event.personal.items()}
+            named = {slot.partition("_")[0]: slot for slot in entry.slots()}
             if not isinstance(event, ComplaintReceived):
-                values.pop("how", None)
-            texts |= values
+                named.pop("how", None)
+            slots |= named
+    openings = await app.repository.openings(row.subject, slots.values())
+    texts = {name: openings[slot].value for name, slot in slots.items() if slot in openings}
     reply = _read_reply(app, row)
     return attrs.evolve(
         found,

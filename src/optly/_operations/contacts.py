@@ -195,7 +195,9 @@ async def _names(app: Application, records: Mapping[bytes, Record]) -> dict[Cont
     """
     Return the name of each contact as names are compared; empty for one without a name.
     """
-    openings = await app.storage.openings(list(records))
+    openings = await app.repository.openings_in(
+        {subject: [name] if (name := record.standing.name) else () for subject, record in records.items()}
+    )
     names = {}
     for subject, record in records.items():
         known = openings.get(subject, {}).get(record.standing.name or "")
@@ -310,7 +312,7 @@ def plan_change(
     Return a planner that changes details. A new address replaces the one of its kind, and no consent moves to it.
 
     Args:
-        openings: The stored personal values of the contact.
+        openings: The stored addresses of the contact, by slot.
         replaces: The lines that the new addresses may replace; None for the only one of its kind.
         through: The line the person came through, if it is they who change them.
     """
@@ -457,5 +459,5 @@ async def history(app: Application, contact: Contact) -> tuple[Event, ...]:
     Return every event in order, with the personal values that are not erased.
     """
     subject = (await app.repository.require(contact)).subject
-    openings = await app.repository.openings(subject)
+    openings = await app.repository.all_openings(subject)
     return tuple(entry.event(openings) for entry in await app.storage.entries(subject))

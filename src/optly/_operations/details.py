@@ -181,7 +181,7 @@ def _notice(access: Access, standing: Standing, number: int, undo: Undo, now: da
 
 async def history(access: Access) -> History:
     access.require_raised()
-    openings = await access.openings()
+    openings = await access.app.repository.all_openings(access.record.subject)
     entries = await access.app.storage.entries(access.record.subject)
     events = without_values((entry.event(openings) for entry in entries), access.hidden)
     digests = {choice.wording for event in events for choice in getattr(event, "choices", ())}

@@ -62,11 +62,11 @@ async def _why(app: Application, row: OutboxMessage, subject: bytes) -> str:
 
 
 async def _recorded_reason(app: Application, row: OutboxMessage, subject: bytes) -> str:
-    openings = await app.repository.openings(subject)
     for entry in reversed(await app.storage.entries(subject)):
-        event = entry.event(openings)
+        event = entry.event()
         if isinstance(event, MessageEvent) and event.message == row.message.hex():
             if isinstance(event, MessageWithheld):
                 return f"{event.reason} {event.regulation}".strip()
-            return next(iter(event.personal.values()), event.status)
+            replies = await app.repository.openings(subject, entry.slots())
+            return next((opening.value for opening in replies.values()), event.status)
     return ""

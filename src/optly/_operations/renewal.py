@@ -16,6 +16,7 @@ from optly._operations.application import Application
 from optly._operations.repository import is_read_model
 from optly.errors import LedgerError
 from optly.protocols import Head, Renewal, Row, RowKind, StoredComplaint
+from optly.record.consent import fold
 from optly.record.ledger import verify_chain
 from optly.results import Renewed
 
@@ -100,11 +101,11 @@ class _Renewing:
             return False
         chained = (head.version, head.hash)
         problems = verify_chain(organisation, subject.hex(), entries, openings={}, head=chained)
-        leaves = await self.app.storage.sealed(organisation, subject)
+        leaves = (await self.app.storage.sealed(organisation, [subject])).get(subject, ())
         kept = {(each.leaf.version, each.leaf.head) for each in leaves} <= {
             (entry.seq, entry.hash) for entry in entries
         }
-        return kept and not problems and is_read_model(head, entries)
+        return kept and not problems and is_read_model(head, len(entries), fold(entry.event() for entry in entries))
 
     async def complaints(self) -> None:
         organisation = self.app.settings.organisation.key

@@ -5,11 +5,12 @@ The repository: reads a contact, decides, and commits events, messages and read 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Final, TypeAlias
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -19,6 +20,7 @@ from optly._operations.blind_index import (
     BlindIndex,
     IndexChanges,
     changes_index,
+    line_slots,
     line_values,
     look_up,
     stops_from,
@@ -57,7 +59,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Entry, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -84,6 +86,10 @@ _WORDINGS: Final = 1000
 # What stands for the event that cannot be read where it is the head that was altered.
 _ALTERED: Final = 0
 
+# What the verdict on a head depends on.
+_OF_HEAD: Final = ("organisation", "version", "hash", "snapshot", "snapshot_version", "named", "mac")
+_values_of = attrgetter(*_OF_HEAD)
+
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _SNAPSHOT_VERSION: Final = b"5"
 
@@ -109,12 +115,14 @@ def load_standing(snapshot: bytes) -> Standing | None:
     return standing if standing.unreadable is None else None
 
 
-def is_read_model(head: Head, entries: Sequence[Entry]) -> bool:
+def is_read_model(head: Head, version: int, standing: Standing) -> bool:
     """
-    Whether the read model stored with a head, if this version can read it, follows from the events.
+    Whether the read model stored with a head, if this version can read it, is *standing*, that of so many events.
     """
-    stored = load_standing(head.snapshot)
-    return head.snapshot_version == len(entries) and stored in (None, fold(entry.event() for entry in entries))
+    if head.snapshot_version != version:
+        return False
+    # Most are byte for byte what would be written now, which is found out sooner than by reading them.
+    return head.snapshot == dump_standing(standing) or load_standing(head.snapshot) in (None, standing)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +135,7 @@ class Record:
         head: Hash of the last event.
         named: What else in the store is theirs, as stored.
         spoilt: What every later head carries instead of a MAC, if this one is not as we wrote it; None if it is.
-        openings: The personal values at this version by slot; None if they were not read.
+        openings: The addresses and the name at this version by slot; None if they were not read.
     """
 
     subject: bytes
@@ -281,11 +289,13 @@ class Repository:
         an earlier one is taken for theirs.
         """
 
+        # By each value, because a head takes longer to hash and compare than its values do.
         @lru_cache(maxsize=4096)
-        def judged(subject: bytes, head: Head) -> Standing | None:
+        def judged(subject: bytes, *values: Any) -> Standing | None:
+            head = Head(**dict(zip(_OF_HEAD, values, strict=True)))
             return load_standing(head.snapshot) if self.is_genuine(subject, head) else None
 
-        return judged
+        return lambda subject, head: judged(subject, *_values_of(head))
 
     def is_genuine(self, subject: bytes, head: Head) -> bool:
         """
@@ -386,14 +396,41 @@ class Repository:
             raise errors.DamagedError("the record of a holder of an address is gone")
         return record
 
-    async def openings(self, subject: bytes) -> Mapping[str, Opening]:
-        return (await self.storage.openings([subject])).get(subject, {})
+    async def all_openings(self, subject: bytes) -> Mapping[str, Opening]:
+        """
+        Return every personal value of a contact. It takes the longer the more was sent to them, so it is for what shows
+        or verifies them all.
+        """
+        return await self.openings(subject, None)
+
+    async def openings(self, subject: bytes, slots: Collection[str] | None) -> Mapping[str, Opening]:
+        """
+        Return the personal values of a contact in some slots; None as for `openings_in`.
+        """
+        return (await self.openings_in({subject: slots})).get(subject, {})
+
+    async def openings_in(self, wanted: Mapping[bytes, Collection[str] | None]) -> dict[bytes, Mapping[str, Opening]]:
+        """
+        Return the personal values of several contacts, each in the slots that are wanted of it, and maybe in those that
+        are wanted of another. None for every slot, because part of the contact's record cannot be read.
+        """
+        slots = {slot for some in wanted.values() for slot in some or ()}
+        found: dict[bytes, Mapping[str, Opening]] = {}
+        if slots:
+            subjects = [subject for subject, some in wanted.items() if some]
+            found |= await self.storage.openings(subjects, sorted(slots))
+        if whole := [subject for subject, some in wanted.items() if some is None]:
+            found |= await self.storage.openings(whole)
+        return found
 
     async def openings_of(self, record: Record) -> Mapping[str, Opening]:
         """
-        Return the personal values at the version of a record, reading them only if it has none.
+        Return the addresses and the name at the version of a record, reading them only if it has none.
         """
-        return record.openings if record.openings is not None else await self.openings(record.subject)
+        if record.openings is not None:
+            return record.openings
+        slots, name = line_slots(record.standing), record.standing.name
+        return await self.openings(record.subject, slots if slots is None or name is None else [*slots, name])
 
     async def with_suppressions(self, record: Record) -> tuple[Standing, dict[int, Address]]:
         """
@@ -408,9 +445,10 @@ class Repository:
         """
         Return for each contact what `with_suppressions` returns.
         """
-        unread = [record.subject for record in records if record.openings is None]
         openings = {record.subject: record.openings for record in records if record.openings is not None}
-        openings |= await self.storage.openings(unread) if unread else {}
+        openings |= await self.openings_in(
+            {record.subject: line_slots(record.standing) for record in records if record.openings is None}
+        )
         values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
         standings = await self._with_suppressions(records, values)
         return {subject: (standings[subject], addresses) for subject, addresses in values.items()}

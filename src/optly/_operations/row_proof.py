@@ -7,135 +7,142 @@ the references and the suppressions. A row that was made without a key is found 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
+from itertools import chain, combinations
+from typing import TypeAlias
+
+import attrs
 
 from optly._operations.application import Application
-from optly._operations.blind_index import line_values
+from optly._operations.chain_proof import Expected
 from optly._operations.owned import Owned
 from optly._operations.row_macs import VERSION
 from optly.errors import LedgerError
 from optly.protocols import Head, RowKind, Suppression
-from optly.record import ledger
 from optly.record.complaint_references import reference_key
-from optly.record.consent import fold
-from optly.record.events import ContactErased
-from optly.record.ledger import Finding, Opening, Problem
-from optly.record.standing import Standing
+from optly.record.ledger import Finding, Problem
 
 
-async def contact_problems(
-    app: Application,
-    subject: bytes,
-    head: Head,
-    entries: Sequence[ledger.Entry],
-    openings: Mapping[str, Opening],
-    sealed: int,
-) -> list[Problem]:
+@attrs.frozen(kw_only=True)
+class Whole:
     """
-    Return what is missing of a contact whose chain and head are whole.
+    A contact whose chain, head and read model are whole.
 
-    Args:
+    Attributes:
         sealed: The version of the latest leaf in the log; 0 if there is none.
     """
-    contact, standing = subject.hex(), fold(entry.event() for entry in entries)
-    return [
-        *_value_problems(contact, entries, openings),
-        *await _missing_rows(app, contact, subject, standing, Owned.load(head.named), openings),
-        *await _complaint_problems(app, contact, standing),
-        *await _wording_problems(app, contact, entries),
-        *await _unsealed(app, contact, subject, head, sealed),
-    ]
+
+    subject: bytes
+    head: Head
+    expected: Expected
+    sealed: int
 
 
-def _value_problems(
-    contact: str, entries: Sequence[ledger.Entry], openings: Mapping[str, Opening]
-) -> Iterator[Problem]:
+async def contact_problems(app: Application, contacts: Sequence[Whole]) -> dict[bytes, list[Problem]]:
     """
-    Yield a problem for each personal value that nothing erased and that is gone, or that was erased and is there.
+    Return what is missing of contacts, by contact. Only of one alone it is certain: a row that cannot be read is a
+    problem of each that may need it.
     """
-    erased = max((entry.seq for entry in entries if isinstance(entry.event(), ContactErased)), default=0)
-    for entry in entries:
-        for slot in entry.slots():
-            if entry.seq > erased and slot not in openings:
-                yield Problem(Finding.MISSING, contact, entry.seq, f"the value of {slot} is gone")
-            if entry.seq <= erased and slot in openings:
-                yield Problem(
-                    Finding.VALUE_ALTERED, contact, entry.seq, f"a value is kept for {slot}, which was erased"
-                )
+    problems: dict[bytes, list[Problem]] = {each.subject: [] for each in contacts}
+    for find in (_missing_rows, _missing_references, _complaint_problems, _wording_problems, _unsealed):
+        for subject, problem in await find(app, contacts):
+            problems[subject].append(problem)
+    return problems
 
 
-async def _missing_rows(
-    app: Application,
-    contact: str,
-    subject: bytes,
-    standing: Standing,
-    owned: Owned,
-    openings: Mapping[str, Opening],
-) -> list[Problem]:
-    left = {line.number for line in standing.lines if line.left}
-    values = {} if standing.erased_at is not None else line_values(standing, openings)
-    kept = {line: app.index.idkeys(address) for line, address in values.items() if line not in left}
-    found = await app.storage.find([idkey for idkeys in kept.values() for idkey in idkeys], owned.suppressed())
-    problems = [
-        Problem(Finding.MISSING, contact, None, f"line {line} is not found by its address")
-        for line, idkeys in kept.items()
-        if not any(holder.subject == subject for idkey in idkeys for holder in found.holders.get(idkey, ()))
-    ]
+# A contact and what is missing of it.
+Missing: TypeAlias = tuple[bytes, Problem]
+
+
+def _problem(finding: Finding, each: Whole, detail: str, seq: int | None = None) -> Missing:
+    return each.subject, Problem(finding, each.subject.hex(), seq, detail)
+
+
+async def _missing_rows(app: Application, contacts: Sequence[Whole]) -> list[Missing]:
+    lines = {
+        each.subject: {line: app.index.idkeys(address) for line, address in each.expected.addresses.items()}
+        for each in contacts
+    }
+    owned = {each.subject: Owned.load(each.head.named) for each in contacts}
+    found = await app.storage.find(
+        [idkey for of in lines.values() for idkeys in of.values() for idkey in idkeys],
+        [idkey for of in owned.values() for idkey in of.suppressed()],
+    )
     stops = {(row.idkey, row.scope, row.mark): row.at for row in found.suppressions}
-    if any((name := tuple(key)) not in stops or stops[name] < at for *key, at in owned.suppressions):
-        problems.append(Problem(Finding.MISSING, contact, None, "a suppression that the contact left is gone"))
-    if found.forged:
-        detail = "a row of an address was not written with any of the keys"
-        problems.append(Problem(Finding.FORGED, contact, None, detail))
+    problems = []
+    for each in contacts:
+        own, suppressions = lines[each.subject], owned[each.subject].suppressions
+        for line, idkeys in own.items():
+            holders = (holder.subject for idkey in idkeys for holder in found.holders.get(idkey, ()))
+            if each.subject not in holders:
+                problems.append(_problem(Finding.MISSING, each, f"line {line} is not found by its address"))
+        if any((name := tuple(key)) not in stops or stops[name] < at for *key, at in suppressions):
+            problems.append(_problem(Finding.MISSING, each, "a suppression that the contact left is gone"))
+        if found.forged and not found.forged.isdisjoint([*chain(*own.values()), *owned[each.subject].suppressed()]):
+            detail = "a row of an address was not written with any of the keys"
+            problems.append(_problem(Finding.FORGED, each, detail))
+    return problems
+
+
+async def _missing_references(app: Application, contacts: Sequence[Whole]) -> list[Missing]:
+    references = [(each, named) for each in contacts if (named := Owned.load(each.head.named).references)]
     try:
-        referred = await app.storage.referred(owned.references) if owned.references else {}
+        wanted = [idkey for _, idkeys in references for idkey in idkeys]
+        referred = await app.storage.referred(wanted) if wanted else {}
     except LedgerError:
-        problems.append(Problem(Finding.FORGED, contact, None, "a reference was not written with any of the keys"))
-    else:
-        if any(row not in referred or referred[row].subject != subject for row in owned.references):
-            problems.append(Problem(Finding.MISSING, contact, None, "a reference of the contact is gone"))
-    return problems
+        detail = "a reference was not written with any of the keys"
+        return [_problem(Finding.FORGED, each, detail) for each, _ in references]
+    return [
+        _problem(Finding.MISSING, each, "a reference of the contact is gone")
+        for each, idkeys in references
+        if any(idkey not in referred or referred[idkey].subject != each.subject for idkey in idkeys)
+    ]
 
 
-async def _complaint_problems(app: Application, contact: str, standing: Standing) -> list[Problem]:
+async def _complaint_problems(app: Application, contacts: Sequence[Whole]) -> list[Missing]:
     organisation, problems = app.settings.organisation.key, []
-    for complaint in standing.complaints:
-        row = await app.storage.complaint(organisation, reference_key(complaint.id))
-        if row is None:
-            problems.append(Problem(Finding.MISSING, contact, None, "a complaint is not in the list"))
-        elif not app.repository.macs.fits(row):
-            detail = "a complaint in the list was not written with any of the keys"
-            problems.append(Problem(Finding.FORGED, contact, None, detail))
-        elif row.open is not (complaint.resolved_at is None):
-            problems.append(Problem(Finding.FORGED, contact, None, "a complaint in the list is not as it was left"))
+    for each in contacts:
+        for complaint, is_open in each.expected.complaints:
+            row = await app.storage.complaint(organisation, reference_key(complaint))
+            if row is None:
+                problems.append(_problem(Finding.MISSING, each, "a complaint is not in the list"))
+            elif not app.repository.macs.fits(row):
+                detail = "a complaint in the list was not written with any of the keys"
+                problems.append(_problem(Finding.FORGED, each, detail))
+            elif row.open is not is_open:
+                problems.append(_problem(Finding.FORGED, each, "a complaint in the list is not as it was left"))
     return problems
 
 
-async def _wording_problems(app: Application, contact: str, entries: Sequence[ledger.Entry]) -> list[Problem]:
-    from optly.evidence import choices_of
-
-    named = {choice.wording: entry.seq for entry in entries for choice in choices_of(entry.event())}
+async def _wording_problems(app: Application, contacts: Sequence[Whole]) -> list[Missing]:
+    named = {digest for each in contacts for digest in each.expected.wordings}
     known = await app.repository.wordings(named, fresh=True) if named else {}
     return [
-        Problem(Finding.WORDING_ALTERED, contact, seq, f"the wording {digest[:12]}… is missing, or has other words")
-        for digest, seq in named.items()
+        _problem(Finding.WORDING_ALTERED, each, f"the wording {digest[:12]}… is missing, or has other words", seq)
+        for each in contacts
+        for digest, seq in each.expected.wordings.items()
         if digest not in known
     ]
 
 
-async def _unsealed(app: Application, contact: str, subject: bytes, head: Head, sealed: int) -> list[Problem]:
-    if head.grown or sealed >= head.version:
+async def _unsealed(app: Application, contacts: Sequence[Whole]) -> list[Missing]:
+    doubtful = [each for each in contacts if not each.head.grown and each.sealed < each.head.version]
+    if not doubtful:
         return []
-    # It may have been sealed since.
-    leaves = await app.storage.sealed(app.settings.organisation.key, subject)
-    log = await app.storage.log_head(app.settings.organisation.key)
-    if log is not None and any(
-        each.leaf.version >= head.version and each.index < log.checkpoint.size for each in leaves
-    ):
-        return []
+    # They may have been sealed since.
+    organisation = app.settings.organisation.key
+    leaves = await app.storage.sealed(organisation, [each.subject for each in doubtful])
+    log = await app.storage.log_head(organisation)
     detail = "the chain has grown, and nothing says that it is to be sealed"
-    return [Problem(Finding.LOG, contact, head.version, detail)]
+    return [
+        _problem(Finding.LOG, each, detail, each.head.version)
+        for each in doubtful
+        if log is None
+        or not any(
+            row.leaf.version >= each.head.version and row.index < log.checkpoint.size
+            for row in leaves.get(each.subject, ())
+        )
+    ]
 
 
 async def row_problems(app: Application) -> list[Problem]:

@@ -47,7 +47,7 @@ async def seal_contact(app: Application, subject: bytes) -> None:
     """
 
     async def grown(_most: int) -> Sequence[Leaf]:
-        sealed = await app.storage.sealed(app.settings.organisation.key, subject)
+        sealed = (await app.storage.sealed(app.settings.organisation.key, [subject])).get(subject)
         head = (await app.storage.load([subject]))[subject]
         if sealed and sealed[-1].leaf.version >= head.snapshot_version:
             return ()

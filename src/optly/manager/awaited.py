@@ -32,6 +32,7 @@ from optly._operations import (
     send,
     sign_up,
     stats,
+    verification,
     way_back,
 )
 from optly._operations.application import Face, close
@@ -1785,11 +1786,20 @@ class AsyncConsentManager(Face):
             if place is None:
                 return
 
-    async def verify(self, *, checkpoint: Sent | None = None) -> Verification:
+    async def verify(
+        self,
+        *,
+        checkpoint: Sent | None = None,
+        processes: Count = 1,
+        report: Callable[[int, int], object] | None = None,
+    ) -> Verification:
         """
-        Verify every record. Reads every event.
+        Verify every record. Reads every event once, in batches that fit in little memory.
 
         Args:
             checkpoint: A checkpoint, as text, that was kept elsewhere. The log must only have grown since.
+            processes: How many processes check events. They are spawned, so a program that asks for more than one
+                begins with ``if __name__ == "__main__":``, and they are given no keys.
+            report: Called with how many contacts have been verified and how many there are, for a progress bar.
         """
-        return await proof.verify(self._app, checkpoint)
+        return await verification.verify(self._app, checkpoint, wrap=in_threads, processes=processes, report=report)

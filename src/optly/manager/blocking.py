@@ -34,6 +34,7 @@ from optly._operations import (
     send,
     sign_up,
     stats,
+    verification,
     way_back,
 )
 from optly._operations.application import Face, close
@@ -1837,11 +1838,22 @@ class ConsentManager(Face):
             if place is None:
                 return
 
-    def verify(self, *, checkpoint: Sent | None = None) -> Verification:
+    def verify(
+        self,
+        *,
+        checkpoint: Sent | None = None,
+        processes: Count = 1,
+        report: Callable[[int, int], object] | None = None,
+    ) -> Verification:
         """
-        Verify every record. Reads every event.
+        Verify every record. Reads every event once, in batches that fit in little memory.
 
         Args:
             checkpoint: A checkpoint, as text, that was kept elsewhere. The log must only have grown since.
+            processes: How many processes check events. They are spawned, so a program that asks for more than one
+                begins with ``if __name__ == "__main__":``, and they are given no keys.
+            report: Called with how many contacts have been verified and how many there are, for a progress bar.
         """
-        return run_to_completion(proof.verify(self._app, checkpoint))
+        return run_to_completion(
+            verification.verify(self._app, checkpoint, wrap=directly, processes=processes, report=report)
+        )

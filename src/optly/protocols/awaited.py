@@ -178,10 +178,23 @@ class AsyncStorage(Protocol):
             DamagedError: A record cannot be read at all.
         """
 
-    async def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    async def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
         """
-        Return every personal value still stored for these contacts, by contact and slot. A contact that has none is
-        left out.
+        Return the whole chains of these contacts, each in order. A contact that has no events is left out.
+
+        Raises:
+            DamagedError: A record of one of them cannot be read at all.
+        """
+
+    async def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        """
+        Return the personal values still stored for these contacts, by contact and slot. A contact that has none is left
+        out.
+
+        Args:
+            slots: Those to read of each contact, at the same cost however many others it has; None for every one.
         """
 
     async def append(self, commits: Sequence[values.Commit]) -> None:
@@ -411,7 +424,7 @@ class AsyncStorage(Protocol):
         Return at most *limit* leaves of the log in order, from position *start* on.
         """
 
-    async def sealed(self, organisation: str, subject: bytes) -> Sequence[values.SealedLeaf]:
+    async def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[values.SealedLeaf]]:
         """
-        Return every leaf of a contact, in order.
+        Return every leaf of these contacts, by contact and in order. A contact that has none is left out.
         """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -92,6 +93,39 @@ class Entry:
             SerializationError: The payload cannot be read.
         """
         return tuple(self.record()["commitments"])
+
+
+@attrs.frozen(kw_only=True)
+class ReadEntry:
+    """
+    An entry whose payload was read.
+
+    Attributes:
+        record: What was hashed, as an object of JSON; None if it cannot be read.
+        event: The event, without personal values; None if it cannot be read.
+        slots: The names of the personal values the event commits to.
+    """
+
+    entry: Entry
+    record: Mapping[str, Any] | None = attrs.field(repr=False)
+    event: Event | None
+    slots: tuple[str, ...]
+
+    @property
+    def seq(self) -> int:
+        return self.entry.seq
+
+
+def read(entry: Entry) -> ReadEntry:
+    """
+    Read an entry once, for all that looks into it.
+    """
+    record, event = None, None
+    with suppress(SerializationError):
+        record = entry.record()
+        event = from_record(record, {})
+    slots = () if record is None else tuple(record["commitments"])
+    return ReadEntry(entry=entry, record=record, event=event, slots=slots)
 
 
 def link(previous: bytes, payload: bytes) -> bytes:
@@ -236,6 +270,20 @@ def verify_chain(
         openings: The personal values available; each is checked against its commitment.
         head: The length of the chain and its last hash, from a source other than *entries*.
     """
+    return verify_read(organisation, contact, [read(entry) for entry in entries], openings=openings, head=head)
+
+
+def verify_read(
+    organisation: str,
+    contact: str,
+    entries: Sequence[ReadEntry],
+    *,
+    openings: Mapping[str, Opening],
+    head: tuple[int, bytes] | None = None,
+) -> tuple[Problem, ...]:
+    """
+    Check one contact's chain as `verify_chain` does, whose entries were read.
+    """
     problems: list[Problem] = []
 
     def found(finding: Finding, seq: int | None, detail: str) -> None:
@@ -254,13 +302,11 @@ def verify_chain(
             elif after == before:
                 found(Finding.REORDERED, after, "the event is there twice")
 
-    hashes = {entry.seq: entry.hash for entry in entries}
+    hashes = {each.seq: each.entry.hash for each in entries}
     commitments: dict[str, str] = {}
-    for entry in entries:
-        try:
-            record = entry.record()
-            entry.event()
-        except SerializationError:
+    for each in entries:
+        entry, record = each.entry, each.record or {}
+        if each.event is None:
             found(Finding.UNREADABLE, entry.seq, "the event cannot be read")
             record = {}
         previous = GENESIS if entry.seq == 1 else hashes.get(entry.seq - 1)

@@ -30,7 +30,7 @@ _ONE_STOP = timedelta(hours=1)
 @attrs.frozen(kw_only=True)
 class Line:
     """
-    An address or number of the contact, by its number in the record. Its value is in the slot ``line_N``.
+    An address or number of the contact, by its number in the record.
 
     Attributes:
         subscriber: Who holds this line, where that differs from the contact.
@@ -48,6 +48,13 @@ class Line:
     left: bool = False
     through: tuple[int, ...] = ()
     added: int = 0
+
+    @property
+    def slot(self) -> str:
+        """
+        The slot its value is in.
+        """
+        return f"line_{self.number}"
 
 
 @attrs.frozen(kw_only=True)

@@ -84,6 +84,7 @@ events = _table(
     Column("idem", _binary(16)),
     Column("payload", _blob(), nullable=False),
 )
+Index("optly_events_idem", events.c.subject_id, events.c.idem)
 
 personal = _table(
     "personal",

@@ -164,9 +164,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "clean_head": update(t.heads)
     .where(_is(t.heads.c.subject_id, "contact"), _is(t.heads.c.version, "sealed"))
     .values(dirty=literal_column("0")),
-    "events": select(t.events.c.seq, t.events.c.payload, t.events.c.hash)
-    .where(_is(t.events.c.subject_id, "contact"))
-    .order_by(t.events.c.seq),
     "committed": select(t.events.c.seq).where(_is(t.events.c.subject_id, "contact"), _is(t.events.c.idem, "name")),
     "put_event": insert(t.events),
     "put_personal": insert(t.personal),
@@ -175,9 +172,6 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "forget_references": delete(t.references).where(_is(t.references.c.subject_id, "contact")),
     "forget_codes": delete(t.codes).where(_is(t.codes.c.subject_id, "contact")),
     "forget_outbox": delete(t.outbox).where(_is(t.outbox.c.subject_id, "contact")),
-    "sealed": select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
-    .where(_is(t.leaves.c.subject_id, "contact"), _is(t.leaves.c.organisation, "of"))
-    .order_by(t.leaves.c.place),
     # ---- idkeys
     "move_identifier": update(t.identifiers)
     .where(_is(t.identifiers.c.idkey, "name"), _is(t.identifiers.c.subject_id, "contact"))
@@ -331,6 +325,7 @@ _suppression = (
     t.suppressions.c.at,
     t.suppressions.c.mark,
 )
+_value = (t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value)
 _head = (
     t.heads.c.organisation,
     _last_event,
@@ -412,12 +407,23 @@ ROWS: Final[Mapping[str, ClauseElement]] = {
 
 LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
+    "events": lambda count: (
+        select(t.events.c.subject_id, t.events.c.seq, t.events.c.payload, t.events.c.hash)
+        .where(_any_of(t.events.c.subject_id, count))
+        .order_by(t.events.c.subject_id, t.events.c.seq)
+    ),
+    "sealed": lambda count: (
+        select(t.leaves.c.organisation, t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+        .where(_any_of(t.leaves.c.subject_id, count))
+        .order_by(t.leaves.c.subject_id, t.leaves.c.place)
+    ),
     "claimed": lambda count: select(*_message).where(
         _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
     ),
-    "personal": lambda count: select(
-        t.personal.c.subject_id, t.personal.c.slot, t.personal.c.salt, t.personal.c.value
-    ).where(_any_of(t.personal.c.subject_id, count)),
+    "personal": lambda count: select(*_value).where(_any_of(t.personal.c.subject_id, count)),
+    "personal_in": lambda count, slots: select(*_value).where(
+        _any_of(t.personal.c.subject_id, count), _any_of(t.personal.c.slot, slots, 1)
+    ),
     "found": lambda held, suppressed: _found(held, suppressed, joined=True),
     "found_apart": lambda held, suppressed: _found(held, suppressed, joined=False),
     "references": lambda count: select(*_reference).where(_any_of(t.references.c.idkey, count)),

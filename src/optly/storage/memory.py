@@ -50,6 +50,14 @@ class Contact:
     def version(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    def values(self, slots: Sequence[str] | None) -> dict[str, Opening]:
+        """
+        Return the personal values in some slots, or in all.
+        """
+        if slots is None:
+            return dict(self.openings)
+        return {slot: self.openings[slot] for slot in slots if slot in self.openings}
+
     def head(self) -> protocols.Head:
         version = self.version
         return protocols.Head(
@@ -180,16 +188,24 @@ class MemoryStorage:
             return {subject: contact.head() for subject in subjects if (contact := self._state.contacts.get(subject))}
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
-        with self._reading:
-            contact = self._state.contacts.get(subject)
-            return tuple(contact.entries) if contact else ()
+        return self.chains([subject]).get(subject, ())
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
         with self._reading:
             return {
-                subject: dict(contact.openings)
+                subject: tuple(contact.entries)
                 for subject in subjects
-                if (contact := self._state.contacts.get(subject)) and contact.openings
+                if (contact := self._state.contacts.get(subject)) and contact.entries
+            }
+
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        with self._reading:
+            return {
+                subject: found
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject)) and (found := contact.values(slots))
             }
 
     def append(self, commits: Sequence[protocols.Commit]) -> None:
@@ -482,15 +498,18 @@ class MemoryStorage:
                 for index in range(start, end)
             ]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
         with self._reading:
-            contact = self._state.contacts.get(subject)
-            if contact is None or contact.organisation != organisation:
-                return []
-            return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
-                for index in contact.sealed
-            ]
+            return {
+                subject: [
+                    protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                    for index in contact.sealed
+                ]
+                for subject in subjects
+                if (contact := self._state.contacts.get(subject))
+                and contact.organisation == organisation
+                and contact.sealed
+            }
 
 
 # ---- what one commit does to the state

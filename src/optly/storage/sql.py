@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._schema import from_micros, to_micros
-from optly.storage._statements import RENEWED
+from optly.storage._statements import MOST_KEYS, RENEWED
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -105,15 +106,27 @@ class SQLStorage:
         return self._database.read(lambda session: _heads(session, subjects))
 
     def entries(self, subject: bytes) -> Sequence[Entry]:
-        rows = self._database.read(lambda session: session.rows("events", contact=subject))
-        if not all(isinstance(payload, bytes) and isinstance(hash_, bytes) for _, payload, hash_ in rows):
-            raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
-        return [Entry(seq=seq, payload=payload, hash=hash_) for seq, payload, hash_ in rows]
+        return self.chains([subject]).get(subject, ())
 
-    def openings(self, subjects: Sequence[bytes]) -> Mapping[bytes, Mapping[str, Opening]]:
+    def chains(self, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[Entry]]:
+        found: dict[bytes, list[Entry]] = {}
+        rows = self._database.read(lambda session: list(session.lookup("events", subjects)))
+        for subject, seq, payload, hash_ in rows:
+            if not (isinstance(payload, bytes) and isinstance(hash_, bytes)):
+                raise DamagedError(f"an event of contact {subject.hex()} is not stored as bytes")
+            found.setdefault(subject, []).append(Entry(seq=seq, payload=payload, hash=hash_))
+        return found
+
+    def openings(
+        self, subjects: Sequence[bytes], slots: Sequence[str] | None = None
+    ) -> Mapping[bytes, Mapping[str, Opening]]:
+        def work(session: Session) -> list[tuple[Any, ...]]:
+            if slots is None:
+                return list(session.lookup("personal", subjects))
+            return [row for part in _each_with_each(subjects, slots) for row in session.lookup("personal_in", *part)]
+
         found: dict[bytes, dict[str, Opening]] = {}
-        rows = self._database.read(lambda session: list(session.lookup("personal", subjects)))
-        for subject, slot, salt, value in rows:
+        for subject, slot, salt, value in self._database.read(work):
             text = _text(value)
             if text is None:
                 raise DamagedError(f"a personal value of contact {subject.hex()} is not stored as text in UTF-8")
@@ -397,12 +410,24 @@ class SQLStorage:
         rows = self._database.read(lambda session: session.rows("log_leaves", of=organisation, start=start, most=limit))
         return [_sealed_leaf(*row) for row in rows]
 
-    def sealed(self, organisation: str, subject: bytes) -> Sequence[protocols.SealedLeaf]:
-        rows = self._database.read(lambda session: session.rows("sealed", of=organisation, contact=subject))
-        return [_sealed_leaf(*row) for row in rows]
+    def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
+        found: dict[bytes, list[protocols.SealedLeaf]] = {}
+        for of, *row in self._database.read(lambda session: list(session.lookup("sealed", subjects))):
+            if of == organisation:
+                leaf = _sealed_leaf(*row)
+                found.setdefault(leaf.leaf.subject, []).append(leaf)
+        return found
 
 
 # ---- rows
+
+
+def _each_with_each(*lists: Sequence[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """
+    Yield parts of the lists that one statement has room for, each part of one with each of the other.
+    """
+    parts = [[keys[start : start + MOST_KEYS] for start in range(0, len(keys), MOST_KEYS)] for keys in lists]
+    return product(*parts)
 
 
 def _first(rows: Sequence[tuple[Any, ...]]) -> Any:

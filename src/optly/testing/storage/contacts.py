@@ -77,6 +77,20 @@ class ContactsContract(Contract):
         storage.settle([])
         storage.put_codes([])
 
+    def test_chains_are_read_for_many_contacts(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Each contact's own and in order, of more contacts than fit in one query; one without any is left out.
+        """
+        others = [Contact(ada.organisation) for _ in range(600)]
+        commits = [ada.commit(events=3), eve.commit(), *[other.commit() for other in others]]
+        storage.append(commits)
+        storage.append([again := ada.commit(events=9)])
+        wanted = {commit.subject: list(commit.entries) for commit in commits}
+        wanted[ada.subject] += again.entries
+        chains = storage.chains([eve.subject, key(), *[other.subject for other in others], ada.subject])
+        assert wanted == {subject: list(chain) for subject, chain in chains.items()}
+        assert storage.chains([]) == {}
+
     def test_personal_values_are_read_for_many_contacts(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         Each contact's own; a contact without any is left out.
@@ -85,6 +99,44 @@ class ContactsContract(Contract):
         storage.append([first, second])
         wanted = {ada.subject: first.openings, eve.subject: second.openings}
         assert wanted == storage.openings([eve.subject, key(), ada.subject])
+
+    def test_some_personal_values_are_read_without_the_others(
+        self, storage: Storage, ada: Contact, eve: Contact
+    ) -> None:
+        """
+        The very slots that are named, of each contact that has any of them; of no slots, nothing.
+        """
+        names = ["line_1", "line_10", "Line_1", "line", "name_1", "reply_3"]
+        values = {name: Opening(salt=os.urandom(32), value=name) for name in names}
+        other = {"line_1": Opening(salt=os.urandom(32), value="another"), "reply_9": values["reply_3"]}
+        storage.append([attrs.evolve(ada.commit(), openings=values), attrs.evolve(eve.commit(), openings=other)])
+
+        def read(*slots: str) -> dict[bytes, dict[str, Opening]]:
+            found = storage.openings([eve.subject, key(), ada.subject], slots)
+            return {subject: dict(of) for subject, of in found.items()}
+
+        assert read("line_1") == {ada.subject: {"line_1": values["line_1"]}, eve.subject: {"line_1": other["line_1"]}}
+        assert read("name_1", "name_2", "line_1%") == {ada.subject: {"name_1": values["name_1"]}}
+        assert read("reply_9", "Line_1") == {
+            ada.subject: {"Line_1": values["Line_1"]},
+            eve.subject: {"reply_9": other["reply_9"]},
+        }
+        assert read("line_2") == {}
+        assert read() == {}
+        assert storage.openings([], ["line_1"]) == {}
+
+    def test_personal_values_are_read_however_many_are_named(self, storage: Storage, ada: Contact) -> None:
+        """
+        More contacts and more slots than one statement has room for.
+        """
+        values = {f"line_{number}": Opening(salt=os.urandom(32), value=str(number)) for number in range(1100)}
+        storage.append([attrs.evolve(ada.commit(), openings=values)])
+        nobody = [key() for _ in range(1100)]
+        assert storage.openings([ada.subject], [*values]) == {ada.subject: values}
+        wanted = ["line_0", "line_600", "line_1099"]
+        found = {ada.subject: {slot: values[slot] for slot in wanted}}
+        assert storage.openings([*nobody, ada.subject], wanted) == found
+        assert storage.openings([ada.subject, *nobody], [*values]) == {ada.subject: values}
 
     def test_bytes_are_kept_as_they_are(self, storage: Storage, ada: Contact) -> None:
         """

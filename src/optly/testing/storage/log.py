@@ -121,15 +121,19 @@ class LogContract(Contract):
         """
         organisation = ada.organisation
         storage.append([ada.commit()])
-        assert list(storage.sealed(organisation, ada.subject)) == []
+        assert storage.sealed(organisation, [ada.subject]) == {}
         (first,) = seal(storage, organisation)
         storage.append([ada.commit()])
         (second,) = seal(storage, organisation)
         storage.append([eve.commit()])
         expected = [SealedLeaf(index=0, leaf=first), SealedLeaf(index=1, leaf=second)]
-        assert expected == list(storage.sealed(organisation, ada.subject))
-        assert list(storage.sealed(organisation, eve.subject)) == []
-        assert list(storage.sealed(f"{organisation}2", ada.subject)) == []
+        assert {ada.subject: expected} == storage.sealed(organisation, [ada.subject, eve.subject])
+        assert storage.sealed(f"{organisation}2", [ada.subject]) == {}
+        (third,) = seal(storage, organisation)
+        expected_of_eve = [SealedLeaf(index=2, leaf=third)]
+        leaves = storage.sealed(organisation, [eve.subject, key(), ada.subject])
+        assert {ada.subject: expected, eve.subject: expected_of_eve} == leaves
+        assert storage.sealed(organisation, []) == {}
 
     def test_a_sealer_that_was_too_slow_is_refused(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
@@ -149,7 +153,7 @@ class LogContract(Contract):
         assert tiles_before == list(storage.tiles(organisation, [(0, 0)]))
         assert [eve.leaf] == list(storage.unsealed(organisation, 9))
         assert [ada.leaf] == [sealed.leaf for sealed in storage.log_leaves(organisation, 0, 9)]
-        assert list(storage.sealed(organisation, eve.subject)) == []
+        assert storage.sealed(organisation, [eve.subject]) == {}
 
     def test_a_head_is_signed_anew_without_a_leaf(self, storage: Storage, ada: Contact) -> None:
         """
