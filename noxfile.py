@@ -166,7 +166,7 @@ def benchmarks(session: nox.Session) -> None:
     """
     install(session)
     for name in (
-        *("foundation", "storage", "rules", "registers", "smtp", "delivery", "log"),
+        *("foundation", "storage", "rules", "registers", "smtp", "delivery", "log", "footprint"),
         *("callbacks", "receive", "pages"),
     ):
         session.run("python", f"benchmarks/{name}.py")

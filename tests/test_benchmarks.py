@@ -23,6 +23,7 @@ LAST = {
     "callbacks": "the same again: ",
     "contacts": "| answer, SQLite |",
     "log": "published: ",
+    "footprint": "| **in all**, aim ≤ 700 |",
     "verify": "| PostgreSQL |",
     "storage": "| MariaDB: find and load |",
     "pages": "load average",

@@ -36,6 +36,7 @@ from optly.rules import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.clock import FrozenClock
 from optly.testing.messages import code_in
+from optly.testing.storage import settlement
 
 DOWN = Receipt(outcome=Outcome.RETRY_LATER, reply="421 closing", code=421, fault=Fault.BACKEND)
 GONE = Receipt(outcome=Outcome.IN_DOUBT, reply="no reply")
@@ -378,10 +379,57 @@ class Tidied(MemoryStorage):
         self.meanwhile: Callable[[], object] = lambda: None
 
     def expire(self, now: datetime, limit: int) -> int:
-        removed = super().expire(now, limit)
+        return self._step(super().expire(now, limit))
+
+    def remove_ended(self, organisation: str, before: datetime, limit: int) -> int:
+        return self._step(super().remove_ended(organisation, before, limit))
+
+    def _step(self, removed: int) -> int:
         self.steps.append(removed)
         self.meanwhile()
         return removed
+
+
+def ended_long_ago(count: int) -> tuple[World, Tidied]:
+    storage = Tidied()
+    w = world(storage)
+    messages = [
+        OutboxMessage(
+            subject=b"s" * 16,
+            message=b"%016d" % number,
+            channel=Channel.POST,
+            due_at=w.clock() - timedelta(days=60),
+            body=b"body",
+        )
+        for number in range(count)
+    ]
+    storage.enqueue("acme", messages)
+    claims = [Claim(subject=row.subject, message=row.message, token=b"t" * 16) for row in messages]
+    for row in storage.claim(claims, w.clock(), w.clock()):
+        ended_at = w.clock() - timedelta(days=31)
+        storage.settle([attrs.evolve(settlement(row, MessageState.ACCEPTED), ended_at=ended_at)])
+    return w, storage
+
+
+@pytest.mark.parametrize("deliver", ["deliver", "deliver_batch"])
+def test_what_ended_is_removed_in_small_steps(deliver: str) -> None:
+    """
+    After what has expired; a message that falls due is sent after the step that is being done by a worker.
+    """
+    w, storage = ended_long_ago(1200)
+    [ada] = people(w, 1)
+
+    def asked() -> None:
+        if len(storage.steps) == 2:
+            ask(w, ada)
+
+    storage.meanwhile = asked
+    done = getattr(w.manager, deliver)()
+    assert [0, 500, 500, 200][: len(storage.steps)] == storage.steps
+    assert (len(storage.steps), done.total) == ((4, 0) if deliver == "deliver" else (2, 0))
+    done = getattr(w.manager, deliver)()
+    w.manager.deliver()
+    assert (done.accepted, w.manager.backlog()) == (1, {MessageState.ACCEPTED: 1})
 
 
 def expiring(count: int) -> tuple[World, Tidied]:
@@ -524,7 +572,7 @@ def test_what_has_expired_is_removed_in_small_steps(deliver: str) -> None:
     storage.steps.clear()
     w.later(timedelta(minutes=2))
     getattr(w.manager, deliver)()
-    assert storage.steps == [0]
+    assert storage.steps == [0, 0]
 
 
 def test_a_message_that_is_due_does_not_wait_for_what_has_expired() -> None:

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ COUNTS = [(0, 1), (1, 3), (2, 100)]
 OF_TWO_LISTS = {"found", "found_apart", "personal_in"}
 STATEMENTS = {
     **_statements.STATEMENTS,
-    **{name: build(2) for name, build in _statements.LOOKUPS.items() if name not in OF_TWO_LISTS},
+    **{name: build(4) for name, build in _statements.LOOKUPS.items() if name not in OF_TWO_LISTS},
     "personal_in": _statements.LOOKUPS["personal_in"](2, 3),
     **{f"found of {counts}": _statements.LOOKUPS["found"](*counts) for counts in COUNTS},
     **{f"found_apart of {counts}": _statements.LOOKUPS["found_apart"](*counts) for counts in COUNTS},
@@ -68,6 +69,38 @@ def routes(statement: ClauseElement) -> Iterator[str]:
             and is_given(part.right)
         ):
             yield part.left.name
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("personal_in", "subject_id=? AND slot=?"), ("claimed", "subject_id=? AND message_id=?")],
+)
+def test_the_rows_of_a_contact_are_looked_up_by_their_whole_key(path: Path, name: str, keys: str) -> None:
+    """
+    However many others the contact has: a message that is sent leaves a row in each of these tables.
+    """
+    statement: Any = STATEMENTS[name].compile(dialect=sqlite.dialect())
+    values = [b""] * len(statement.positiontup)
+    assert keys in " ".join(plan(path, str(statement), values))
+
+
+def test_what_was_committed_is_looked_up_by_its_name(path: Path) -> None:
+    """
+    However many events the contact has.
+    """
+    statement = STATEMENTS["committed"].compile(dialect=sqlite.dialect())
+    assert "subject_id=? AND idem=?" in " ".join(plan(path, str(statement), [b"", b""]))
+
+
+def plan(path: Path, statement: str, values: Sequence[object]) -> list[str]:
+    """
+    Return how SQLite would answer a statement.
+    """
+    store = SQLStorage(f"sqlite:///{path}")
+    store.load([])
+    store.close()
+    with closing(sqlite3.connect(path)) as other:
+        return [step[3] for step in other.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))

@@ -26,6 +26,7 @@ from optly.protocols import (
     Commit,
     Found,
     Head,
+    Identifier,
     OutboxMessage,
     Reference,
     Storage,
@@ -99,17 +100,14 @@ class KeyedStorage(Awaited):
     async def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> Found:
         found = await self._kept.find(idkeys, (*stops, *self._marks))
         suppressions = found.suppressions and [row for row in found.suppressions if not self._is_mark(row)]
-        fits, holders = self._macs.fits, found.holders
-        forged = {row.idkey for row in suppressions if not fits(row)}
-        for idkey, rows in found.holders.items():
-            genuine = [row for row in rows if fits(row)]
-            if len(genuine) < len(rows):
-                forged.add(idkey)
-                holders = {**holders, idkey: genuine}
+        fits = self._macs.fits
+        groups: tuple[Sequence[Identifier | Suppression], ...] = (suppressions, *found.holders.values())
+        forged = [row.idkey for rows in groups for row in rows if not fits(row)]
         if not forged:
-            return Found(holders, suppressions, found.heads)
-        names = [idkey.hex() for idkey in forged]
+            return found if suppressions is found.suppressions else Found(found.holders, suppressions, found.heads)
+        names = sorted({idkey.hex() for idkey in forged})
         _log.error("addresses are refused, because their rows are not as they were written", extra={"idkeys": names})
+        holders = {idkey: [row for row in rows if fits(row)] for idkey, rows in found.holders.items()}
         return Found(holders, suppressions, found.heads, frozenset(forged))
 
     def _is_mark(self, row: Suppression) -> bool:

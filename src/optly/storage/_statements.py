@@ -405,8 +405,24 @@ ROWS: Final[Mapping[str, ClauseElement]] = {
     **{f"renew_{name}": _renew(table) for name, table in RENEWED.items()},
 }
 
+
+def _claimed_among(count: int) -> ClauseElement:
+    """
+    Return the statement that reads those messages that are claimed.
+
+    Args:
+        count: Of keys, a contact and a message in turns. Each is looked up by both, for a contact may have thousands.
+    """
+    pairs = [
+        and_(_is(t.outbox.c.subject_id, f"key_0_{n}"), _is(t.outbox.c.message_id, f"key_0_{n + 1}"))
+        for n in range(0, count, 2)
+    ]
+    return select(*_message).where(or_(*pairs), t.outbox.c.state == _state(MessageState.SENDING))
+
+
 LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
     "heads": lambda count: select(t.heads.c.subject_id, *_head).where(_any_of(t.heads.c.subject_id, count)),
+    "claimed": _claimed_among,
     "events": lambda count: (
         select(t.events.c.subject_id, t.events.c.seq, t.events.c.payload, t.events.c.hash)
         .where(_any_of(t.events.c.subject_id, count))
@@ -416,9 +432,6 @@ LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
         select(t.leaves.c.organisation, t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
         .where(_any_of(t.leaves.c.subject_id, count))
         .order_by(t.leaves.c.subject_id, t.leaves.c.place)
-    ),
-    "claimed": lambda count: select(*_message).where(
-        _any_of(t.outbox.c.subject_id, count), t.outbox.c.state == _state(MessageState.SENDING)
     ),
     "personal": lambda count: select(*_value).where(_any_of(t.personal.c.subject_id, count)),
     "personal_in": lambda count, slots: select(*_value).where(

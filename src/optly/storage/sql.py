@@ -190,9 +190,10 @@ class SQLStorage:
         def work(session: Session) -> Sequence[protocols.OutboxMessage]:
             claimed = [claim for claim in wanted if session.change("claim", **_binds(claim), **lease)]
             session.change_each("put_code", [_code_row(code) for claim in claimed for code in claim.codes])
-            names = {_key(claim) for claim in claimed}
-            rows = session.lookup("claimed", [claim.subject for claim in claimed]) if claimed else ()
-            return [message for row in rows if _key(message := _message(*row)) in names]
+            # Each part by itself: in a longer list, a key is looked up but once.
+            parts = [claimed[start : start + MOST_KEYS // 2] for start in range(0, len(claimed), MOST_KEYS // 2)]
+            names = [[key for claim in part for key in _key(claim)] for part in parts]
+            return [_message(*row) for part in names for row in session.lookup("claimed", part)]
 
         return self._database.write(work) if claims else ()
 

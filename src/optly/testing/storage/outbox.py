@@ -86,6 +86,21 @@ class OutboxContract(Contract):
         storage.claim([claim_of(message, third)], NOW, NOW)
         assert [storage.code(row.key, NOW) for row in (first, second, third)] == [first, second, None]
 
+    def test_many_are_claimed_at_once(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Of one contact and of another, and no more of them than were to be.
+        """
+        hers, others = [ada.message() for _ in range(600)], [eve.message() for _ in range(3)]
+        storage.append([ada.commit(queue=hers), eve.commit(queue=others)])
+        (before,) = storage.claim([claim_of(hers[0])], NOW, NOW)
+        wanted = [hers[0], *hers[1:-1], others[0]]
+        claims = [claim_of(message) for message in wanted]
+        tokens = {claim.message: claim.token for claim in claims[1:]}
+        claimed = storage.claim(claims, NOW, NOW)
+        assert tokens == {message.message: message.token for message in claimed}
+        assert before.message not in tokens
+        assert list(storage.claim([claim_of(message) for message in wanted], NOW, NOW)) == []
+
     def test_a_lease_runs_out(self, storage: Storage, ada: Contact) -> None:
         """
         It still holds at its last instant. The message is not claimed again until its outcome is settled.
