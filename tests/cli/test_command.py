@@ -66,6 +66,7 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
         "record-complaint",
         "register",
         "seal",
+        "stats",
         "verify",
         "verify-evidence",
         "worker",
