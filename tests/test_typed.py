@@ -230,6 +230,8 @@ def test_a_wrong_argument_is_answered_in_our_own_words(cls: type, name: str) -> 
         facts = parameter.kind is parameter.VAR_KEYWORD
         for argument in typing.get_type_hints(rules.Facts) if facts else [parameter.name]:
             for value in WRONG:
+                if argument == "report" and callable(value):
+                    continue  # a function of the host's, and what it raises is the host's
                 given = {**_given(w, ada, cls, name), argument: value}
                 before = w.storage.changes  # type: ignore[attr-defined]
                 refusal = _refusal(lambda: _call(face, name, given))  # noqa: B023
