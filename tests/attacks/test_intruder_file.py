@@ -92,8 +92,9 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "key_versions": {**_ANYHOW},
     "logs": {
         **_ANYHOW,
-        **dict.fromkeys(["checkpoint.note", "checkpoint.origin", "checkpoint.root", "edge"], SUPERSEDED),
+        **dict.fromkeys(["checkpoint.note", "checkpoint.origin", "checkpoint.root", "secret"], SUPERSEDED),
     },
+    "tiles": {**_ANYHOW, "delete": SUPERSEDED, "0": SUPERSEDED},
     "leaves": {**_ANYHOW},
     "complaints": {**_ANYHOW},
 }
