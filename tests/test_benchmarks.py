@@ -25,7 +25,7 @@ LAST = {
     "log": "published: ",
     "footprint": "| **in all**, aim ≤ 700 |",
     "verify": "| PostgreSQL |",
-    "storage": "| MariaDB: find and load |",
+    "storage": "| MariaDB: find, with heads |",
     "pages": "load average",
     "smtp": "| 20 ms more, 8 connections |",
     "delivery": "… 20 ms more: ",
