@@ -30,7 +30,8 @@ class Chain:
         head: None if there is none.
         genuine: Whether the head was written with one of the keys.
         openings: None if they cannot be read.
-        leaves: Its leaves in the log.
+        leaves: Its leaves.
+        sealed: The version in the latest of them that is in the log as its head says it is; 0 if none is.
     """
 
     organisation: str
@@ -40,6 +41,7 @@ class Chain:
     entries: list[Entry] = attrs.field(repr=False)
     openings: dict[str, Opening] | None = attrs.field(repr=False)
     leaves: list[Leaf]
+    sealed: int
 
 
 @attrs.frozen(kw_only=True)

@@ -594,7 +594,7 @@ class Standing:
             and consent.line == line
             and consent.runs(at)
             # A stop that was lifted still ends every yes before it: the yes that lifted it revives none of them.
-            and not (covering and any(not consent.follows(stop) for stop in covering))
+            and all(consent.follows(stop) for stop in covering)
         ]
         if len(running) > 1:
             running.sort(key=lambda consent: (consent.own, consent.at), reverse=True)

@@ -140,8 +140,6 @@ def stop_of(communication: Communication, standing: Standing, *channels: Channel
     """
     line, purpose, at, parties = communication.line or 0, communication.purpose, communication.at, communication.parties
     latest = standing.stop(communication.channel, purpose, line, at, parties=parties)
-    if not channels and not communication.asks:
-        return latest
     for channel, number in chain(zip(channels, repeat(line)), communication.asks):
         stop = standing.stop(channel, purpose, number, at, parties=parties)
         if stop is not None and (latest is None or latest.at < stop.at):
