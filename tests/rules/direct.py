@@ -48,6 +48,7 @@ from optly.record.events import (
     Reading,
     Through,
 )
+from optly.record.standing import CoHolder, shared
 from optly.rules import (
     Call,
     Charity,
@@ -782,6 +783,32 @@ def _whose_consent() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     ]
 
 
+def _in_other_records() -> list[tuple[Communication, Standing, dict[str, Any]]]:
+    """
+    A stop in another record that was made as it was recorded is lifted by a yes that knew it, whatever two clocks say;
+    one that was told with an earlier time, by any that came after that.
+    """
+    email, known = communication(Channel.EMAIL), "a1"
+    elsewhere = stop(seq=None, mark=known, at=AT - timedelta(days=20))
+
+    def stopped(*events: Event) -> Standing:
+        return fold(events).with_stops([elsewhere])
+
+    def beside(objection: Event) -> Standing:
+        holder = attrs.evolve(fold([objection]), anonymous=True)
+        return shared(fold([yes(5)]), [CoHolder(contact="b" * 32, line=1, number=1, standing=holder)])
+
+    return [
+        (email, stopped(yes(5)), {"reason": Reason.SUPPRESSED}),
+        (email, stopped(yes(5, after=(known,))), {"allowed": True}),
+        # Of two at one time, the one that knew more counts; of two times, the later.
+        (email, stopped(yes(5), yes(5, after=(known,))), {"allowed": True}),
+        (email, stopped(yes(5), yes(6, after=(known,))), {"reason": Reason.SUPPRESSED}),
+        (email, beside(no(9)), {"reason": Reason.OBJECTED_BY_HOLDER}),
+        (email, beside(attrs.evolve(no(9), recorded_at=AT - TICK)), {"allowed": True}),
+    ]
+
+
 def _what_it_is() -> list[tuple[Communication, Standing, dict[str, Any]]]:
     """
     Ask what a message is, of which the person has stopped whatever is marketing.
@@ -1299,6 +1326,7 @@ def _named(
 CHARITY = Charity(law=CharityLaw.NORTHERN_IRELAND)
 QUESTIONS = (
     *_named(_whose_consent(), "whose"),
+    *_named(_in_other_records(), "elsewhere"),
     *_named(_what_it_is(), "kind"),
     *_named(_ages(), "age"),
     *_named(_ages_set(), "set", dormant_months=None, solicited_within=timedelta(days=2)),
