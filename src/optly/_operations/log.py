@@ -28,6 +28,21 @@ def leaf_hashes(app: Application, head: LogHead, leaves: Iterable[Leaf]) -> list
     return [merkle.leaf_hash(leaf.entry(key, leaf.blind(head.secret))) for leaf in leaves]
 
 
+async def size(app: Application) -> int:
+    """
+    Return how many leaves the log has, as its head says.
+    """
+    head = await app.storage.log_head(app.settings.organisation.key)
+    return 0 if head is None else head.checkpoint.size
+
+
+def sealed_version(leaves: Iterable[SealedLeaf], size: int) -> int:
+    """
+    Return the version in the latest of a contact's leaves that is in a log of *size* leaves; 0 if none is.
+    """
+    return max((each.leaf.version for each in leaves if each.index < size), default=0)
+
+
 def is_ours(app: Application, checkpoint: Checkpoint) -> bool:
     """
     Whether we signed it, for this organisation.

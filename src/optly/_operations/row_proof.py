@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import attrs
 
+from optly._operations import log
 from optly._operations.application import Application
 from optly._operations.chain_proof import Expected
 from optly._operations.owned import Owned
@@ -130,18 +131,13 @@ async def _unsealed(app: Application, contacts: Sequence[Whole]) -> list[Missing
     if not doubtful:
         return []
     # They may have been sealed since.
-    organisation = app.settings.organisation.key
-    leaves = await app.storage.sealed(organisation, [each.subject for each in doubtful])
-    log = await app.storage.log_head(organisation)
+    leaves = await app.storage.sealed(app.settings.organisation.key, [each.subject for each in doubtful])
+    size = await log.size(app)
     detail = "the chain has grown, and nothing says that it is to be sealed"
     return [
         _problem(Finding.LOG, each, detail, each.head.version)
         for each in doubtful
-        if log is None
-        or not any(
-            row.leaf.version >= each.head.version and row.index < log.checkpoint.size
-            for row in leaves.get(each.subject, ())
-        )
+        if log.sealed_version(leaves.get(each.subject, ()), size) < each.head.version
     ]
 
 

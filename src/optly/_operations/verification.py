@@ -22,7 +22,7 @@ from optly._operations.renewal import batched
 from optly._operations.row_proof import Whole, contact_problems, row_problems
 from optly._operations.running import Wrap
 from optly.errors import LedgerError
-from optly.protocols import Head, SealedLeaf
+from optly.protocols import Head
 from optly.record.ledger import Finding, Problem, Verification
 
 # How many contacts, and how many events, are read at once.
@@ -115,15 +115,6 @@ async def _batches(app: Application) -> AsyncIterator[Mapping[bytes, Head | None
             yield batch
 
 
-async def _size(app: Application) -> int:
-    head = await app.storage.log_head(app.settings.organisation.key)
-    return 0 if head is None else head.checkpoint.size
-
-
-def _sealed(leaves: Sequence[SealedLeaf], size: int) -> int:
-    return max((each.leaf.version for each in leaves if each.index < size), default=0)
-
-
 async def _read(app: Application, heads: Mapping[bytes, Head | None]) -> list[Chain]:
     """
     Read the chains of contacts with all that is checked against them.
@@ -133,7 +124,7 @@ async def _read(app: Application, heads: Mapping[bytes, Head | None]) -> list[Ch
     """
     subjects, key = list(heads), app.settings.organisation.key
     # The leaves first: what was sealed is in the chains that are read after them.
-    leaves, size = await app.storage.sealed(key, subjects), await _size(app)
+    leaves, size = await app.storage.sealed(key, subjects), await log.size(app)
     entries = await app.storage.chains(subjects)
     openings = await app.storage.openings(subjects)
     return [
@@ -145,7 +136,7 @@ async def _read(app: Application, heads: Mapping[bytes, Head | None]) -> list[Ch
             entries=list(entries.get(subject, ())),
             openings=dict(openings.get(subject, {})),
             leaves=[each.leaf for each in leaves.get(subject, ())],
-            sealed=_sealed(leaves.get(subject, ()), size),
+            sealed=log.sealed_version(leaves.get(subject, ()), size),
         )
         for subject, head in heads.items()
     ]
@@ -172,7 +163,7 @@ async def _alone(app: Application, checking: Checking, subject: bytes) -> Checke
     Verify one contact by itself.
     """
     key, contact = app.settings.organisation.key, subject.hex()
-    leaves, size = (await app.storage.sealed(key, [subject])).get(subject, ()), await _size(app)
+    leaves, size = (await app.storage.sealed(key, [subject])).get(subject, ()), await log.size(app)
     head = (await app.storage.load([subject])).get(subject)
     try:
         entries = await app.storage.entries(subject)
@@ -190,7 +181,7 @@ async def _alone(app: Application, checking: Checking, subject: bytes) -> Checke
         entries=list(entries),
         openings=openings,
         leaves=[each.leaf for each in leaves],
-        sealed=_sealed(leaves, size),
+        sealed=log.sealed_version(leaves, size),
     )
     (found,) = await _with_rows(app, [chain], await checking.here([chain]))
     return found
