@@ -213,10 +213,7 @@ async def check_address(
     Raises:
         AddressError: It is malformed.
     """
-    try:
-        known = parse_address(address, channel.kind)
-    except AddressError:
-        known = await known_address(app, address, channel.kind)
+    known = await known_address(app, address, channel.kind)
     [decision] = await check_addresses(app, [known], channel, purposes, kind=kind, at=at, **facts)
     return decision
 
