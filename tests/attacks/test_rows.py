@@ -18,7 +18,7 @@ from optly.errors import DamagedError, LinkInvalidError
 from optly.links import LinkTarget, code_key
 from optly.protocols import Found
 from optly.record.events import LinkKind
-from optly.record.ledger import GENESIS, Finding, link
+from optly.record.ledger import Finding, link, start
 from optly.rules.decision import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
@@ -98,7 +98,7 @@ def test_a_chain_that_is_read_again_has_to_be_one(file: Path, monkeypatch: pytes
     w.manager.close()
     database = sqlite3.connect(file)
     chain = database.execute("SELECT seq, payload FROM optly_events WHERE subject_id = ? ORDER BY seq", (ann.subject,))
-    head = GENESIS
+    head = start("acme", ann.id)
     for seq, payload in chain.fetchall():
         payload = payload.replace(b"2026", b"2016") if b"objection-raised" in payload else payload
         head = link(head, payload)

@@ -213,7 +213,7 @@ class AsyncStorage(Protocol):
 
     async def committed(self, subject: bytes, idem: bytes) -> bool:
         """
-        Return whether the commit with this *idem* was written, for when a connection broke before the reply arrived.
+        Return whether the commit with this *idem* was written, so that what is received again has no further effect.
         """
 
     async def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:

@@ -529,6 +529,8 @@ class MessageEvent(Happened):
         provider_code: The provider's own code for the outcome, such as ``30005``, or empty.
     """
 
+    actor: Actor = Actor.PROVIDER
+    grade: Grade = Grade.B
     message: str
     channel: Channel
     line: int

@@ -648,9 +648,9 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     session.change_each(
         "put_event",
         [
-            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            {"subject_id": commit.subject, "idem": None if nth else commit.idem, **attrs.asdict(entry)}
             for commit in commits
-            for entry in commit.entries
+            for nth, entry in enumerate(commit.entries)
         ],
         taken=moved,
     )
