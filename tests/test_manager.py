@@ -59,6 +59,7 @@ from optly.record.events import (
     LinkKind,
     MessageAccepted,
     MessageDoubted,
+    MessageOutcome,
     MessageRefused,
     MessageWithheld,
 )
@@ -418,6 +419,24 @@ def test_revoked_links_open_nothing_but_stop_links_still_stop(w: World) -> None:
             w.manager.open(code)
     w.manager.stop_by_token(stop_token_in(message))
     assert w.manager.standing(ada).stops
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.REFUSED, Outcome.IN_DOUBT])
+def test_a_marketing_message_leaves_one_event(w: World, outcome: Outcome) -> None:
+    """
+    None as it is queued. Its outcome, whatever that is, says what it was for and why it was allowed.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    before = len(w.manager.history(ada))
+    sent = w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Offers", text="Ten per cent off"))
+    assert before == len(w.manager.history(ada))
+    w.emails.outcomes.append(Receipt(outcome=outcome))
+    w.manager.deliver()
+    (event,) = w.manager.history(ada)[before:]
+    assert isinstance(event, MessageOutcome)
+    assert (sent, "offers", "22(2)", Reason.CONSENTED) == (event.message, event.purpose, event.regulation, event.reason)
 
 
 def test_a_choice_that_is_there_already_is_not_recorded_again(w: World) -> None:

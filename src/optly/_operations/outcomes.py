@@ -83,6 +83,7 @@ def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "",
         provider_id=receipt.provider_id,
         provider_code="" if receipt.code is None else str(receipt.code),
         reply=receipt.reply,
+        **message.payload.permission,
     )
 
 

@@ -196,6 +196,10 @@ async def _gate(
         if (waits := await told.wait_until(app, message, choices, now)) is not None:
             outcomes.defer(message, waits)
             return None
+        if payload.markets:
+            message.payload = attrs.evolve(
+                payload, regulation=decision.regulation, reason=decision.reason, edition=decision.edition
+            )
         return _Permission(message=message, address=address, choices=choices, reason=decision.reason)
     if decision is None and payload.kind in _NEEDLESS:
         outcomes.drop(message, counted=True)
@@ -302,4 +306,5 @@ def _withholding(app: Application, message: QueuedMessage, decision: Decision | 
         regulation=decision.regulation if decision is not None and refused else "",
         reason="too_late" if decision is None else decision.reason if refused else "line_gone",
         edition=app.settings.rulebook.edition,
+        **message.payload.markets,
     )

@@ -170,5 +170,6 @@ async def _accept(app: Application, row: OutboxMessage, payload: Payload, receip
         status=receipt.status,
         provider_id=receipt.provider_id,
         reply=receipt.reply,
+        **payload.permission,
     )
     await settle(app, payload.holder(row), command, _accepted(app, row))

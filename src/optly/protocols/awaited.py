@@ -264,6 +264,11 @@ class AsyncStorage(Protocol):
         Return messages in *state*, earliest due first. A message in a final state no longer has a body.
         """
 
+    async def waiting(self, subject: bytes) -> Sequence[values.OutboxMessage]:
+        """
+        Return the messages of one subject whose outcome is not final, in any order.
+        """
+
     async def claim(
         self, claims: Sequence[values.Claim], now: datetime, until: datetime
     ) -> Sequence[values.OutboxMessage]:

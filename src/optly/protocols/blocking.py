@@ -262,6 +262,11 @@ class Storage(Protocol):
         Return messages in *state*, earliest due first. A message in a final state no longer has a body.
         """
 
+    def waiting(self, subject: bytes) -> Sequence[values.OutboxMessage]:
+        """
+        Return the messages of one subject whose outcome is not final, in any order.
+        """
+
     def claim(self, claims: Sequence[values.Claim], now: datetime, until: datetime) -> Sequence[values.OutboxMessage]:
         """
         Claim queued messages that are due, until *until*, and return those that this call claimed.

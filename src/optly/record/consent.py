@@ -188,8 +188,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _charity_soft_opt_in_recorded(standing, event, seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.MessageQueued():
-            return _message_queued(standing, event, seq)
+        case events.MessageQueued() | events.MessageDoubted():
+            return _message_under_way(standing, event, seq)
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
         case events.MessageAccepted():
@@ -222,12 +222,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
-        case (
-            events.ServiceRequested()
-            | events.MessageDoubted()
-            | events.MessageReceived()
-            | events.DomainObjectionRaised()
-        ):
+        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
             return attrs.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
@@ -473,7 +468,7 @@ _NOT_MARKETING = frozenset({"service", "public_task", "market_research", "solici
 
 def _with_pending(
     standing: Standing,
-    event: events.ConsentRequested | events.MessageQueued,
+    event: events.ConsentRequested | events.MessageQueued | events.MessageDoubted,
     id: str,
     channel: Channel,
     purposes: tuple[str, ...],
@@ -491,22 +486,27 @@ def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[Pe
     return tuple(one for one in standing.pending if one.id not in (event.message, event.question))
 
 
-def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
-    purposes = (event.purpose, *event.also_for)
-    return attrs.evolve(
-        standing,
-        **_recorded(standing, event, seq),
-        pending=_with_pending(standing, event, event.message, event.channel, purposes),
-    )
+def _message_under_way(standing: Standing, event: events.MessageQueued | events.MessageDoubted, seq: int) -> Standing:
+    pending = standing.pending
+    if event.purpose:
+        purposes = (event.purpose, *event.also_for)
+        pending = _with_pending(standing, event, event.message, event.channel, purposes)
+    return attrs.evolve(standing, **_recorded(standing, event, seq), pending=pending)
 
 
 def _sent(standing: Standing, event: events.MessageAccepted | events.MessageDelivered) -> dict[str, Any]:
     """
     Return the changes that a message makes that is known to have left.
     """
+    at = _given_at(event)
+    if isinstance(event, events.MessageAccepted) and event.purpose:
+        uses = standing.uses
+        if event.reason not in _NOT_MARKETING:
+            uses = _with_uses(uses, event.channel, (event.purpose, *event.also_for), event.line, at)
+        return {"pending": _without_pending(standing, event), "uses": uses}
     for one in standing.pending:
         if one.id in (event.message, event.question):
-            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, _given_at(event))
+            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, at)
             return {"pending": _without_pending(standing, event), "uses": uses}
     return {}
 
@@ -857,8 +857,6 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _change_details(command, standing, now)
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
-        case commands.QueueMessage():
-            return (_written(events.MessageQueued, command, **_common(now, Actor.SYSTEM, Grade.B)),)
         case commands.RecordCommunication():
             return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():

@@ -497,7 +497,8 @@ class ConsentRequested(Happened):
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageQueued(Happened):
     """
-    A marketing message passed the gate and was queued.
+    A marketing message passed the gate and was queued. Only packs of the first format have it: what was allowed is now
+    recorded with the outcome.
 
     Attributes:
         also_for: Further purposes of the same message, each of which passed the gate.
@@ -543,14 +544,31 @@ class MessageEvent(Happened):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageAccepted(MessageEvent):
+class MessageOutcome(MessageEvent):
+    """
+    The outcome of sending a message.
+
+    Attributes:
+        purpose, also_for: What a marketing message was for. Each purpose passed the gate. Empty for any other message.
+        regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
+    """
+
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
+    regulation: str = ""
+    reason: str = ""
+    edition: str = ""
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class MessageAccepted(MessageOutcome):
     """
     The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
     """
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageRefused(MessageEvent):
+class MessageRefused(MessageOutcome):
     """
     The provider permanently refused the message. Its reply is in the slot ``reply_N``.
 
@@ -562,7 +580,7 @@ class MessageRefused(MessageEvent):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageDoubted(MessageEvent):
+class MessageDoubted(MessageOutcome):
     """
     It is unknown whether the provider accepted the message, so it is not sent again.
     """
@@ -650,11 +668,17 @@ class MessageReceived(Happened):
 class MessageWithheld(MessageEvent):
     """
     The gate, checked again just before sending, refused a message that it had allowed when it was queued.
+
+    Attributes:
+        purpose, also_for: As in :class:`MessageOutcome`.
+        regulation, reason, edition: Why the gate refused it, and under which edition of the rulebook.
     """
 
     regulation: str
     reason: str
     edition: str
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)

@@ -278,6 +278,10 @@ class MemoryStorage:
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        with self._reading:
+            return [queued.message for name, queued in self._state.outbox.items() if name[0] == subject]
+
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
     ) -> Sequence[protocols.OutboxMessage]:

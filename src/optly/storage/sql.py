@@ -172,6 +172,9 @@ class SQLStorage:
     ) -> Sequence[protocols.OutboxMessage]:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
 
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        return self._messages("waiting", contact=subject)
+
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
         messages = []
         for row in self._database.read(lambda session: session.rows(which, **values)):
