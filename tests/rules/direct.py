@@ -291,7 +291,7 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         return Standing(unsound=consents)
 
     def law(at: datetime, since: str, fines: Fines) -> tuple[Communication, Standing, dict[str, Any]]:
-        name = f"UK PECR, as in force from {since}, read 2026-11-23"
+        name = f"PECR {since}, read 2026-11-23"
         asked = communication(call, at=at, listings=tuple(listing(name, as_of=at.date()) for name in NAMES))
         return asked, nobody, {"allowed": True, "edition": name, "fines": fines}
 
