@@ -696,6 +696,7 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         happened(events.MessageReceived, channel=SMS, line=2, meaning=Meaning.START),
         {},
     ),
+    "the links are revoked": (FULL, by_staff(events.LinksRevoked, Grade.B), {"links_since": FULL.version + 1}),
     "a code is requested": (FULL, happened(events.ServiceRequested, service=Service.CODE, channel=EMAIL, line=1), {}),
 }  # fmt: skip
 
@@ -1520,8 +1521,8 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         ),
         (
             by_provider(
-                events.MessageAccepted, question="1" * 32, backend="smtp", status="2.0.0", code="mark",
-                provider_id="id", provider_code="250", personal={"reply_11": "250 ok"}, **MESSAGE,
+                events.MessageAccepted, question="1" * 32, backend="smtp", code="mark", provider_id="id",
+                personal={"reply_11": "250 ok"}, **MESSAGE,
             ),
         ),
     ),
@@ -1714,6 +1715,8 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         (by_system(events.MessageWithheld, question="1" * 32, **MESSAGE, **GATED),),
     ),
     "withhold a message after an erasure": (ERASED, commands.WithholdMessage(**MESSAGE, **GATED), ()),
+    "revoke the links": (FULL, commands.RevokeLinks(), (by_staff(events.LinksRevoked, Grade.B),)),
+    "revoke the links after an erasure": (ERASED, commands.RevokeLinks(), ()),
     "erase": (FULL, commands.EraseContact(), (by_staff(events.ContactErased, Grade.B),)),
     "erase again": (ERASED, commands.EraseContact(), ()),
     "erase no contact": (Standing(), commands.EraseContact(), UnknownContactError),

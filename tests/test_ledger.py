@@ -115,11 +115,11 @@ def test_what_is_as_usual_takes_no_bytes() -> None:
     Neither what the chain says already nor what has its default is stored, and it comes back.
     """
     common: dict[str, Any] = {"occurred_at": NOW, "actor": Actor.PROVIDER, "grade": Grade.B}
-    usual = MessageAccepted(**common, recorded_at=NOW, message="5" * 32, channel=Channel.EMAIL, line=1)
+    usual = MessageAccepted(**common, recorded_at=NOW, message="5" * 32, line=1)
     rare = attrs.evolve(usual, recorded_at=LATER, actor=Actor.SYSTEM, grade=Grade.C, status="2.0.0")
     entries, _ = extend(organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=[usual, rare], salts=())
     assert [usual, rare] == [entry.event() for entry in entries]
-    said = {"channel": "email", "line": 1, "message": "5" * 32}
+    said = {"line": 1, "message": "5" * 32}
     at, later = timestamp(NOW), timestamp(LATER)
     assert parse(entries[0].payload) == {"seq": 1, "type": "message-accepted/1", "occurred_at": at, "data": said}
     assert parse(entries[1].payload) == {

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from world import EMAIL_OFFERS, World, world
+from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, Content, Subscriber
 from optly._operations import repository
@@ -273,7 +273,8 @@ def test_nobody_without_the_key_makes_a_link(file: Path, made: str) -> None:
     w = opened(file)
     ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
     w.manager.record_objection(bob)
-    own = w.manager.link(ann).rpartition("/")[2]
+    w.manager.add_line(ann, phone=PHONE)
+    own = w.manager.link(ann, Channel.SMS).rpartition("/")[2]  # that of an email is not in the database
     target = LinkTarget(kind=LinkKind.MANAGE, contact=bob.id, line=1, channel=Channel.EMAIL, handed_over=True)
     w.manager.close()
     if made == "up":

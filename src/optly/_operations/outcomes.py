@@ -214,7 +214,9 @@ class Outcomes:
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
         state = _STATES[receipt.outcome]
         if message.recorded:
-            code = "" if message.payload.kind is PayloadKind.CODE or not message.code else mark(message.code)
+            # The mark of a signed link is the beginning of the message's id.
+            marked = message.stored is not None and message.payload.kind is not PayloadKind.CODE
+            code = mark(message.code) if marked else ""
             command = outcome_command(message, receipt, backend, code)
             self._record(message, record, command, state, receipt.outcome.value)
         else:

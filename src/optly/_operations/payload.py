@@ -142,6 +142,14 @@ class Payload:
         return self.complaint if self.kind in (PayloadKind.COMPLAINT, PayloadKind.OUTCOME) else None
 
     @property
+    def signs_link(self) -> bool:
+        """
+        Whether its link can be signed and not stored: that to the choices of its recipient, where there is room for it.
+        """
+        to_choices = self.question is None and self.undo is None and self.kind is not PayloadKind.CODE
+        return to_choices and self.channel is Channel.EMAIL and self.line != 0 and self.answered is None
+
+    @property
     def recorded(self) -> bool:
         """
         Whether its outcome is recorded as an event of the contact: if it goes to one of their lines, or answers a

@@ -14,11 +14,13 @@ import attrs
 from optly._operations import complaints, details, proof, rates, second_gate, sessions, told
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
+from optly._operations.links import signed_link
 from optly._operations.outcomes import LONGEST_DELAY, SHARED, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record, require_read
 from optly.contacts import Address, AddressKind, recognise_address
+from optly.links import MARK
 from optly.messages import Message
 from optly.record.commands import WithholdMessage
 from optly.record.events import Choice
@@ -94,9 +96,10 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
         if index in late:
             outcomes.defer(permission.message, late[index])
             continue
-        _, addresses = contexts[permission.message.contact.subject]
+        subject = permission.message.contact.subject
+        _, addresses = contexts[subject]
         try:
-            permission.message.message = await _compose(app, permission, addresses)
+            permission.message.message = await _compose(app, permission, records[subject], addresses)
         except SHARED:
             raise
         except Exception as error:
@@ -154,8 +157,13 @@ async def _permit(
     return await _gate(app, message, record, *context, now, outcomes)
 
 
-async def _compose(app: Application, permission: _Permission, addresses: Mapping[int, Address]) -> Message:
+async def _compose(
+    app: Application, permission: _Permission, record: Record, addresses: Mapping[int, Address]
+) -> Message:
     message = permission.message
+    if message.stored is None and message.payload.signs_link and (links := app.signing.links) is not None:
+        mark = message.id[:MARK]
+        message.code = signed_link(app, links, record, message.payload.line, handed_over=True, mark=mark)
     wordings = await app.repository.wordings(choice.wording for choice in permission.choices)
     return compose(
         app,

@@ -589,6 +589,13 @@ class WithholdMessage:
 
 
 @attrs.frozen(kw_only=True)
+class RevokeLinks:
+    """
+    Revoke every link to the contact's choices made so far.
+    """
+
+
+@attrs.frozen(kw_only=True)
 class EraseContact:
     """
     Erase all personal data of a contact.
@@ -621,5 +628,6 @@ Command: TypeAlias = (
     | RestoreLine
     | LeaveLine
     | WithholdMessage
+    | RevokeLinks
     | EraseContact
 )

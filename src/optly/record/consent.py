@@ -186,6 +186,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
             return _charity_soft_opt_in_recorded(standing, event, seq)
+        case events.LinksRevoked():
+            return attrs.evolve(standing, **_recorded(standing, event, seq), links_since=seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
         case events.MessageQueued() | events.MessageDoubted():
@@ -899,6 +901,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _leave_line(command, standing, now)
         case commands.WithholdMessage():
             return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
+        case commands.RevokeLinks():
+            return (events.LinksRevoked(**_common(now, Actor.STAFF, Grade.B)),)
         case commands.EraseContact():
             return (events.ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
         case _:
@@ -921,6 +925,7 @@ def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple
     if isinstance(
         command,
         commands.EraseContact
+        | commands.RevokeLinks
         | commands.Stop
         | commands.RecordDelivery
         | commands.RecordMessage
@@ -1547,7 +1552,7 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
     by_provider = _common(now, Actor.PROVIDER, Grade.B)
     match command.outcome:
         case Outcome.ACCEPTED:
-            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal)
+            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal, **_codes(command))
             return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
             refused = _written(events.MessageRefused, command, **by_provider, personal=personal)
@@ -1559,6 +1564,20 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
             return ()
         case _:
             assert_never(command.outcome)
+
+
+# The codes of SMTP that say that a message was accepted, and nothing else.
+_NO_MORE: Final = frozenset({"250", "2.0.0"})
+
+
+def _codes(command: commands.RecordOutcome) -> dict[str, str]:
+    """
+    Return the codes of an acceptance that say more than that.
+
+    Source: RFC 5321 section 4.2.3, RFC 3463 section 3.1 (read 2026-11-29).
+    """
+    codes = {"status": command.status, "provider_code": command.provider_code}
+    return {name: "" if code in _NO_MORE else code for name, code in codes.items()}
 
 
 def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:

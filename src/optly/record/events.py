@@ -525,7 +525,8 @@ class MessageEvent(Happened):
         question: The question it contained, if any.
         backend: Which backend sent it.
         status: The enhanced status code of the reply, such as ``5.1.1``, or empty.
-        code: Mark of the link it contained (see :func:`optly.links.mark`), or empty.
+        code: Mark of the stored link it contained (see :func:`optly.links.mark`), or empty. A signed link has the
+            beginning of `message` for its mark.
         provider_id: The provider's id of the message, or empty.
         provider_code: The provider's own code for the outcome, such as ``30005``, or empty.
     """
@@ -533,7 +534,7 @@ class MessageEvent(Happened):
     actor: Actor = Actor.PROVIDER
     grade: Grade = Grade.B
     message: str
-    channel: Channel
+    channel: Channel = Channel.EMAIL
     line: int
     question: str | None = None
     backend: str = ""
@@ -563,7 +564,8 @@ class MessageOutcome(MessageEvent):
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageAccepted(MessageOutcome):
     """
-    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
+    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``. A code that says only that
+    is left out.
     """
 
 
@@ -990,6 +992,13 @@ class CommunicationMade(Happened):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class LinksRevoked(Happened):
+    """
+    Every link to the contact's choices that was made before this event no longer opens.
+    """
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ContactErased(Happened):
     """
     All personal values of the contact were erased, and their lines were suppressed by keyed hash.
@@ -1031,5 +1040,6 @@ Event: TypeAlias = (
     | DomainObjectionRaised
     | SoftOptInRecorded
     | CharitySoftOptInRecorded
+    | LinksRevoked
     | ContactErased
 )

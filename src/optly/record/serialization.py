@@ -52,6 +52,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "domain-objection-raised/1": events.DomainObjectionRaised,
     "soft-opt-in-recorded/1": events.SoftOptInRecorded,
     "charity-soft-opt-in-recorded/1": events.CharitySoftOptInRecorded,
+    "links-revoked/1": events.LinksRevoked,
     "contact-erased/1": events.ContactErased,
 }
 _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}

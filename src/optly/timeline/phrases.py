@@ -213,6 +213,8 @@ def phrase(event: Event) -> Phrase:
             return Phrase(f"Details collected in a sale ({BY[event.channel]})", N_("We recorded your details"))
         case events.CharitySoftOptInRecorded():
             return Phrase(f"Details collected from a supporter ({BY[event.channel]})", N_("We recorded your details"))
+        case events.LinksRevoked():
+            return Phrase("Links revoked", N_("We disabled the links that we had sent you"))
         case events.ContactErased():
             return Phrase("Personal data erased", N_("We erased your personal data"))
         case _:
