@@ -14,7 +14,7 @@ from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
 from tlog_scales.tiles import leaf_hash
-from world import KEYS, World, world
+from world import EMAIL, KEYS, World, world
 
 from optly.cli import seal
 from optly.cli._commands import optly
@@ -135,7 +135,7 @@ def test_the_files_name_nobody(host: World) -> None:
     host.manager.seal()
     events = host.storage.entries(ada.subject)
     for file in host.manager.log_files():
-        for secret in (ada.subject, ada.id.encode(), b"ada", *(event.hash for event in events)):
+        for secret in (ada.subject, ada.id.encode(), EMAIL.encode(), *(event.hash for event in events)):
             assert secret not in file.data
             assert secret.hex().encode() not in file.data
 
