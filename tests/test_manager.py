@@ -445,6 +445,38 @@ def test_the_link_in_an_email_is_not_stored(w: World) -> None:
     assert (LinkKind.MANAGE, sent[:16], Grade.A) == (no.link, no.code, no.grade)
 
 
+def test_texts_to_a_line_have_one_stored_code(w: World) -> None:
+    """
+    With letters that name the text: both open, an act through one is known to be, and both are revoked.
+    """
+    ada = w.add()
+    w.manager.answer(code_in(w.ask(ada)), {SMS_OFFERS: True})
+    w.manager.deliver()
+    before = len(list(w.storage.rows(RowKind.CODES)))
+    codes = []
+    for text in ("Ten per cent off", "Twenty per cent off", "Nothing off"):
+        if text == "Nothing off":
+            w.manager.revoke_links(ada)
+            before = len(list(w.storage.rows(RowKind.CODES)))
+        w.manager.send(ada, Channel.SMS, "offers", text)
+        w.manager.deliver()
+        assert before + 1 == len(list(w.storage.rows(RowKind.CODES)))
+        codes.append(code_in(w.texts.outbox[-1]))
+        w.later()
+        w.manager.choose(codes[-1], {(Channel.SMS, "news"): False})
+        sent, no = w.manager.history(ada)[-2:]
+        assert isinstance(sent, MessageAccepted)
+        assert isinstance(no, ConsentRefused)
+        assert sent.code == no.code
+    one, other, later = codes
+    assert (one[:16], 20) == (other[:16], len(one))
+    assert one[16:] != other[16:]
+    assert later[:16] != one[:16]
+    for code in (one, other):
+        with pytest.raises(LinkInvalidError):
+            w.manager.open(code)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.REFUSED, Outcome.IN_DOUBT])
 def test_a_marketing_message_leaves_one_event(w: World, outcome: Outcome) -> None:
     """

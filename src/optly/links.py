@@ -6,8 +6,9 @@ kind        made of                                     may                     
 ==========  ==========================================  ======================================  ======================
 question    random code, only its SHA-256 stored        show its question, take one answer      until answered,
                                                         to it, stop                             superseded or expired
-manage      signed token; in a text a random code,      show and change choices, masked; stop   until revoked
-            only its SHA-256 stored
+manage      signed token; in a text a code that is      show and change choices, masked; stop   until revoked
+            one for all to its line, only its SHA-256
+            stored
 stop        signed token                                stop what its letter says: every kind   for ever, over key
                                                         of message to that line, unless the     rotation
                                                         letter says less; nothing else
@@ -57,6 +58,9 @@ _LETTERS = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 _EARLIER_TOKEN = re.compile(r"[\w.-]*[0-9A-Za-z]", re.ASCII)
 _CODE = re.compile(f"[{_ALPHABET}]{{16,128}}", re.ASCII)
 _LONGEST_STORED: Final = 64
+# What all texts to a line have of their code, and what names one of them: 80 bits and 20.
+_SHARED: Final = 16
+_NAMING: Final = 4
 
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -156,11 +160,26 @@ def lasting(session: str) -> str:
     return session[: LASTING_BITS // 5]
 
 
+def is_shared(code: str) -> bool:
+    """
+    Whether a code in its canonical spelling is that of a text, judged by its length: one for all texts to a line, and
+    after it letters that name the text.
+    """
+    return len(code) == _SHARED + _NAMING
+
+
+def naming(message: bytes) -> str:
+    """
+    Return the letters that name a text in the code of its link.
+    """
+    return make_code(message)[-_NAMING:]
+
+
 def code_key(code: str) -> bytes:
     """
-    Return the key a code is stored under, 32 bytes. The code itself is never stored.
+    Return the key a code is stored under, 32 bytes. The code itself is never stored, nor which text it was in.
     """
-    return sha256(code)
+    return sha256(code[:_SHARED] if is_shared(code) else code)
 
 
 MARK: Final = 16  # hexadecimal digits
@@ -370,6 +389,16 @@ class SignedLinks:
             bytes.fromhex(link.mark),
         )
         return make_code(said + _signature(self._secrets[0], said))
+
+    def shared(self, contact: str, line: int, since: int) -> str:
+        """
+        Return what the codes of all texts to a line begin with.
+
+        Args:
+            since: Number of the event that revoked earlier links, or 0.
+        """
+        said = struct.pack(">16sII", bytes.fromhex(contact), line, since)
+        return make_code(hmac.digest(self._secrets[0], said, "sha256")[: CODE_BITS[Channel.SMS] // 8])
 
     def read(self, code: str) -> SignedLink:
         """

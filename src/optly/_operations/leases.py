@@ -7,7 +7,7 @@ its outcome is in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from optly._operations.sent import remembered
 from optly.contacts import Channel
 from optly.messages import Outcome, Receipt
 from optly.protocols import Claim, MessageState, OutboxMessage, StoredCode
+from optly.record.standing import Standing
 from optly.results import Deliveries
 
 # Longer than any provider takes to answer: a message still claimed after it belongs to a worker that died.
@@ -58,8 +59,10 @@ async def claim(
     added to *outcomes*, so that it does not hold up the rest.
     """
     outcomes.wanted += rows
-    await signer(app)
-    readable = {row.message: message for row in rows if (message := read(app, row)) is not None}
+    standings = await _standings_for_links(app, rows)
+    readable = {
+        row.message: message for row in rows if (message := read(app, row, standings.get(row.subject))) is not None
+    }
     claims = [
         Claim(
             subject=row.subject,
@@ -78,6 +81,18 @@ async def claim(
             message.row = row
             claimed.append(message)
     return claimed
+
+
+async def _standings_for_links(app: Application, rows: Sequence[OutboxMessage]) -> Mapping[bytes, Standing]:
+    """
+    Return the standings that the links of texts are made from, as far as they can be read at once.
+    """
+    texts = [row.subject for row in rows if row.channel is Channel.SMS]
+    if await signer(app) is None or not texts:
+        return {}
+    heads = await app.storage.load(texts)
+    standings = {subject: app.repository.stored(subject, heads.get(subject)) for subject in texts}
+    return {subject: standing for subject, standing in standings.items() if standing is not None}
 
 
 def _codes(app: Application, message: QueuedMessage | None, now: datetime) -> Sequence[StoredCode]:

@@ -142,12 +142,12 @@ class Payload:
         return self.complaint if self.kind in (PayloadKind.COMPLAINT, PayloadKind.OUTCOME) else None
 
     @property
-    def signs_link(self) -> bool:
+    def links_to_choices(self) -> bool:
         """
-        Whether its link can be signed and not stored: that to the choices of its recipient, where there is room for it.
+        Whether its link is the MyOptly link of its recipient, of which there can be one to a line.
         """
-        to_choices = self.question is None and self.undo is None and self.kind is not PayloadKind.CODE
-        return to_choices and self.channel is Channel.EMAIL and self.line != 0 and self.answered is None
+        special = self.question is not None or self.undo is not None or self.kind is PayloadKind.CODE
+        return self.line != 0 and self.answered is None and not special
 
     @property
     def recorded(self) -> bool:

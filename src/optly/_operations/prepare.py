@@ -161,7 +161,8 @@ async def _compose(
     app: Application, permission: _Permission, record: Record, addresses: Mapping[int, Address]
 ) -> Message:
     message = permission.message
-    if message.stored is None and message.payload.signs_link and (links := app.signing.links) is not None:
+    unlinked = message.stored is None and message.payload.links_to_choices
+    if unlinked and (links := app.signing.links) is not None:
         mark = message.id[:MARK]
         message.code = signed_link(app, links, record, message.payload.line, handed_over=True, mark=mark)
     wordings = await app.repository.wordings(choice.wording for choice in permission.choices)

@@ -12,11 +12,12 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.links import new_code
 from optly._operations.payload import Payload, PayloadKind, decode
-from optly.contacts import Contact
-from optly.links import STEP_UP_LIFE, LinkTarget, make_step_up, step_up_keys
+from optly.contacts import Channel, Contact
+from optly.links import STEP_UP_LIFE, LinkTarget, code_key, is_shared, make_step_up, naming, step_up_keys
 from optly.messages import Message
 from optly.protocols import MessageState, OutboxMessage, Settlement, StoredCode
 from optly.record.events import LinkKind
+from optly.record.standing import Standing
 
 _log = logging.getLogger("optly")
 
@@ -91,8 +92,10 @@ class QueuedMessage:
                 and the next claim makes another.
         """
         counted = attrs.evolve(self.row, attempts=self.attempts, tries=self.tries)
-        # The digits of a one-time code are so short that another message may have the same; they expire soon.
-        lost = not begun and self.stored is not None and self.payload.kind is not PayloadKind.CODE
+        # The digits of a one-time code are so short that another message may have the same; they expire soon. What is
+        # stored for a text is that of all texts to its line.
+        kept = self.payload.kind is PayloadKind.CODE or is_shared(self.code)
+        lost = not begun and self.stored is not None and not kept
         unused = [self.stored.key] if lost and self.stored is not None else ()
         return attrs.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget, unused=unused)
 
@@ -115,15 +118,18 @@ class QueuedMessage:
         return self.payload.recorded
 
 
-def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
+def read(app: Application, row: OutboxMessage, standing: Standing | None = None) -> QueuedMessage | None:
     """
     Read a row of the outbox and make the stored code that its message will carry. None, and logged, if it is damaged.
+
+    Args:
+        standing: That of the contact, if it is known.
     """
     try:
         app.repository.macs.require(row)
         payload = decode(row)
         contact = payload.holder(row)
-        code, stored = _new_code(app, row, payload, contact)
+        code, stored = _new_code(app, row, payload, contact, standing)
     except Exception as error:  # whatever a damaged row leads to: it keeps no other back
         facts = {"message_id": row.message.hex(), "contact": row.subject.hex(), "error": type(error).__name__}
         _log.error("queued message cannot be read and is not sent", extra=facts)
@@ -131,19 +137,16 @@ def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     return QueuedMessage(row=row, contact=contact, payload=payload, code=code, stored=stored)
 
 
-def _is_signed(app: Application, payload: Payload) -> bool:
-    return payload.signs_link and app.signing.links is not None
-
-
 def _new_code(
-    app: Application, row: OutboxMessage, payload: Payload, contact: Contact
+    app: Application, row: OutboxMessage, payload: Payload, contact: Contact, standing: Standing | None
 ) -> tuple[str, StoredCode | None]:
+    links = app.signing.links if payload.links_to_choices else None
     now = app.settings.clock()
     if payload.kind is PayloadKind.CODE:
         digits = make_step_up(app.settings.random(8))
         key = step_up_keys(app.settings.keys, payload.challenge, digits)[0]
         return digits, StoredCode(key=key, subject=row.subject, value=b"", expires_at=now + STEP_UP_LIFE)
-    if not payload.line or payload.answered is not None or _is_signed(app, payload):
+    if not payload.line or payload.answered is not None or (links is not None and payload.channel is Channel.EMAIL):
         return "", None
     kind = LinkKind.MANAGE if payload.question is None else LinkKind.QUESTION
     target = LinkTarget(
@@ -157,4 +160,7 @@ def _new_code(
         made_at=now,
         undo=payload.undo,
     )
-    return new_code(app, target, None if target.kind is LinkKind.MANAGE else payload.until)
+    if links is None or standing is None or payload.channel is not Channel.SMS:
+        return new_code(app, target, None if target.kind is LinkKind.MANAGE else payload.until)
+    code = links.shared(contact.id, payload.line, standing.links_since) + naming(row.message)
+    return code, StoredCode(key=code_key(code), subject=row.subject, value=target.dump())

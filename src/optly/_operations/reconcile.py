@@ -21,7 +21,7 @@ from optly._operations.payload import Payload, decode
 from optly._operations.queued import settlement
 from optly.contacts import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
-from optly.links import MARK, LinkTarget, code_key, is_signed, read_code
+from optly.links import MARK, LinkTarget, code_key, is_shared, is_signed, naming, read_code
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import RecordOutcome
@@ -135,19 +135,21 @@ async def _look_up(
 async def _carries_link(app: Application, text: str, message: str) -> bool:
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
         with suppress(LinkInvalidError):
-            if await _carried_by(app, read_code(code)) in (message, message[:MARK]):
+            if await _is_of(app, read_code(code), message):
                 return True
     return False
 
 
-async def _carried_by(app: Application, code: str) -> str:
+async def _is_of(app: Application, code: str, message: str) -> bool:
     """
-    Return the id of the message that contains a link, or its beginning; empty if that is not known.
+    Whether a link is the one in a message.
     """
     if is_signed(code):
-        return (await read_signed(app, code)).mark
+        return (await read_signed(app, code)).mark == message[:MARK]
     stored = await app.storage.code(code_key(code), app.settings.clock())
-    return "" if stored is None else LinkTarget.load(stored.value).message
+    if is_shared(code):
+        return stored is not None and code.endswith(naming(bytes.fromhex(message)))
+    return stored is not None and LinkTarget.load(stored.value).message == message
 
 
 def _carries_reference(text: str, payload: Payload) -> bool:

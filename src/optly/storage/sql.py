@@ -192,7 +192,9 @@ class SQLStorage:
 
         def work(session: Session) -> Sequence[protocols.OutboxMessage]:
             claimed = [claim for claim in wanted if session.change("claim", **_binds(claim), **lease)]
-            session.change_each("put_code", [_code_row(code) for claim in claimed for code in claim.codes])
+            codes = [code for claim in claimed for code in claim.codes]
+            # In one order, because several claims may replace the same code.
+            session.change_each("put_code", [_code_row(code) for code in sorted(codes, key=attrgetter("key"))])
             # Each part by itself: in a longer list, a key is looked up but once.
             parts = [claimed[start : start + MOST_KEYS // 2] for start in range(0, len(claimed), MOST_KEYS // 2)]
             names = [[key for claim in part for key in _key(claim)] for part in parts]
