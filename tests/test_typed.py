@@ -31,6 +31,7 @@ from optly import (
     Wording,
     messages,
     rules,
+    typed,
 )
 from optly.backends import MemoryBackend
 from optly.contacts import Contact
@@ -378,6 +379,25 @@ def test_a_wrong_field_is_answered_in_our_own_words(cls: type) -> None:
             refusal = _refusal(lambda: cls(**{**right, field.name: value}))  # noqa: B023
             assert value is not NOTHING or refusal, field.name
             assert not isinstance(refusal, InvalidValueError) or f".{field.name}" in str(refusal)
+
+
+@pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__qualname__)
+def test_a_copy_is_as_attrs_makes_it(cls: type) -> None:
+    """
+    A copy with other values takes and refuses in each field what the constructor does, and shares the rest.
+    """
+    value = cls(**_fields(cls))
+    for field in attrs.fields(cls):
+        if not field.init:
+            continue
+        for given in (getattr(value, field.name), None, object()):
+            changed = {field.alias: given}
+            refusal = _refusal(lambda: typed.evolve(value, **changed))  # noqa: B023
+            assert str(refusal) == str(_refusal(lambda: attrs.evolve(value, **changed)))  # noqa: B023
+            if refusal is None:
+                assert typed.evolve(value, **changed) == attrs.evolve(value, **changed)
+    with pytest.raises(TypeError, match="unknown"):
+        typed.evolve(value, unknown=1)
 
 
 def test_a_contact_is_named_in_the_same_ways_everywhere() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import operator
 import os
 import re
 import sys
@@ -22,7 +23,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -450,6 +451,78 @@ def _converter(cls: type, field: attrs.Attribute[Any]) -> Any:
 def _evaluated(hint: Any, module: str) -> Any:
     # An annotation in our own source, which Python would have evaluated itself.
     return eval(hint, vars(sys.modules[module])) if isinstance(hint, str) else hint  # noqa: S307
+
+
+# Puts a value into a field of a copy.
+_Put: TypeAlias = Callable[[Any, Any], None]
+
+if TYPE_CHECKING:
+    from attrs import evolve as evolve  # whose calls type checkers know: the names of the fields, and their types
+else:
+
+    def evolve(value, /, **changes):
+        """
+        Return a copy of a value with others in some of its fields, as :func:`attrs.evolve` does. Only those are read:
+        what the value had was read when it was made.
+        """
+        kind = type(value)
+        copier = _copier(kind)
+        if copier is None:
+            return attrs.evolve(value, **changes)
+        copy = object.__new__(kind)
+        for put, kept in zip(copier.puts, copier.got(value), strict=True):
+            put(copy, kept)
+        for name, given in changes.items():
+            if name not in copier.parts:
+                return attrs.evolve(value, **changes)  # which says so
+            put, read = copier.parts[name]
+            put(copy, given if read is None else read(given))
+        for judge in copier.judges:
+            judge(copy)
+        return copy
+
+
+@attrs.frozen
+class _Copier:
+    """
+    Copies the values of one class.
+
+    Attributes:
+        got: Returns what a value has in its fields.
+        puts: Puts each into a copy.
+        parts: For what is given, by its name: what puts it, and what reads it before.
+        judges: Look at the copy as a whole.
+    """
+
+    got: Callable[[Any], tuple[Any, ...]]
+    puts: Sequence[_Put]
+    parts: Mapping[str, tuple[_Put, Callable[[Any], Any] | None]]
+    judges: Sequence[Callable[[Any], None]]
+
+
+@functools.cache
+def _copier(kind: type) -> _Copier | None:
+    """
+    Return what copies the values of a class, or None if its constructor has to.
+    """
+    known = attrs.fields(kind)
+    slots = {field.name: getattr(kind, field.name, None) for field in known}
+    puts = {name: slot.__set__ for name, slot in slots.items() if isinstance(slot, types.MemberDescriptorType)}
+    made = any(not field.init or isinstance(field.converter, attrs.Converter) for field in known)
+    if made or len(puts) < max(len(known), 2):  # of one field attrgetter returns no tuple
+        return None
+    judges = [functools.partial(_validate, field) for field in known if field.validator is not None]
+    return _Copier(
+        operator.attrgetter(*puts),
+        [*puts.values()],
+        {field.alias or field.name: (puts[field.name], field.converter) for field in known},
+        [*judges, *([kind.__attrs_post_init__] if hasattr(kind, "__attrs_post_init__") else [])],
+    )
+
+
+def _validate(field: attrs.Attribute[Any], value: Any) -> None:
+    if field.validator is not None:
+        field.validator(value, field, getattr(value, field.name))
 
 
 def each(given: Mapping[str, Any], hints: Mapping[str, Any], label: str) -> dict[str, Any]:

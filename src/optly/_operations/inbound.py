@@ -13,8 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.contacts import HeldLine
 from optly._operations.delivery_events import receive_delivery_event
@@ -297,7 +296,7 @@ def _agreed(question: Question, reply: Reply) -> frozenset[Choice]:
             agreed = tuple(question.choices[number - 1] for number in reply.numbers)
         case _:
             agreed = ()
-    return frozenset(attrs.evolve(choice, expires_at=None) for choice in agreed)
+    return frozenset(typed.evolve(choice, expires_at=None) for choice in agreed)
 
 
 def _answered(questions: Sequence[Question], reply: Reply) -> list[Question]:

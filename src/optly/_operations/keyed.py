@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-import attrs
-
+from optly import typed
 from optly._operations.row_macs import RowMacs
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
@@ -131,7 +130,7 @@ class KeyedStorage(Awaited):
 
     def _signed(self, commit: Commit) -> Commit:
         sign = self._macs.sign
-        return attrs.evolve(
+        return typed.evolve(
             commit,
             identifiers=[sign(row) for row in commit.identifiers],
             references=[sign(row) for row in commit.references],
@@ -146,7 +145,7 @@ class KeyedStorage(Awaited):
 
     async def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         sign = self._macs.sign
-        signed = [attrs.evolve(claim, codes=[sign(code) for code in claim.codes]) for claim in claims]
+        signed = [typed.evolve(claim, codes=[sign(code) for code in claim.codes]) for claim in claims]
         return await self._kept.claim(signed, now, until)
 
     async def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:

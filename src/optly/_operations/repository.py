@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 import msgspec
 
-from optly import errors
+from optly import errors, typed
 from optly._operations.blind_index import (
     BlindIndex,
     IndexChanges,
@@ -188,7 +188,7 @@ def notifier(listener: Listener) -> Callable[[Unheard], None]:
             subject, events = next(iter(unheard.items()))
             contact = Contact(subject.hex())
             try:
-                listener(contact, tuple(attrs.evolve(event, personal={}) for event in events))
+                listener(contact, tuple(typed.evolve(event, personal={}) for event in events))
             except Exception:
                 _log.exception("event listener failed", extra={"contact": contact.id})
             del unheard[subject]
@@ -361,11 +361,11 @@ class Repository:
             # The events are believed as far as they are chained, through where the read model ended.
             chained = (head.snapshot_version, head.hash)
             problems = verify_chain(head.organisation, subject.hex(), entries, openings={}, head=chained)
-            standing = attrs.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
+            standing = typed.evolve(standing, unreadable=next((problem.seq for problem in problems), None))
         genuine = self.is_genuine(subject, head)
         if not genuine:
             _log.error("the head of a contact is not as it was written", extra={"contact": subject.hex()})
-            standing = attrs.evolve(standing, unreadable=standing.unreadable or _ALTERED)
+            standing = typed.evolve(standing, unreadable=standing.unreadable or _ALTERED)
         return Record(
             subject=subject,
             version=head.version,
@@ -469,7 +469,7 @@ class Repository:
         for record in records if found.forged else ():
             present = record.standing.present()
             if any(idkey in found.forged and line in present for idkey, line in lines[record.subject]):
-                unread = attrs.evolve(standings[record.subject], unreadable=_ALTERED)
+                unread = typed.evolve(standings[record.subject], unreadable=_ALTERED)
                 standings[record.subject] = unread
         return standings
 
@@ -724,8 +724,8 @@ class Repository:
         commit, after = await self._commit(record, plan, events, key, now)
         if clock < now:
             # What is sent now is due by the clock, which is behind the record.
-            queue = [attrs.evolve(row, due_at=clock) if row.due_at == now else row for row in commit.queue]
-            commit = attrs.evolve(commit, queue=queue)
+            queue = [typed.evolve(row, due_at=clock) if row.due_at == now else row for row in commit.queue]
+            commit = typed.evolve(commit, queue=queue)
         return commit, Applied(record=after, events=events)
 
     async def _commit(
@@ -751,7 +751,7 @@ class Repository:
             openings=None if kept is None else {**kept, **openings},
         )
         index = await self._index_changes(record, events, after.standing)
-        after = attrs.evolve(after, named=named_after(record.named, plan.references, index.suppressions, erased=erases))
+        after = typed.evolve(after, named=named_after(record.named, plan.references, index.suppressions, erased=erases))
         head = Head(
             organisation=settings.organisation.key,
             version=after.version,

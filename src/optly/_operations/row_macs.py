@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import msgspec
 
+from optly import typed
 from optly.errors import DamagedError
 from optly.keys import Keys
 from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
@@ -88,7 +89,7 @@ class RowMacs:
         Return a row with its MAC, made with the current key.
         """
         kind, covered = _COVERED[type(row)]
-        return attrs.evolve(row, mac=self._make(kind, covered(row)))
+        return typed.evolve(row, mac=self._make(kind, covered(row)))
 
     def fits(self, row: Row) -> bool:
         """

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly._operations import anchoring, log
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
@@ -103,7 +102,7 @@ async def _append(app: Application, head: LogHead | None, leaves: Sequence[Leaf]
     checkpoint = checkpoints.sign(app.settings.keys, head.checkpoint.origin, size, root, app.settings.clock())
     await app.storage.seal(
         key,
-        attrs.evolve(head, checkpoint=checkpoint),
+        typed.evolve(head, checkpoint=checkpoint),
         leaves,
         [Tile(*place, data) for place, data in grown.items()],
         head.checkpoint.size,

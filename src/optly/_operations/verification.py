@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly._operations import anchoring, log
 from optly._operations.application import Application
 from optly._operations.chain_proof import Chain, Checked
@@ -203,6 +204,6 @@ async def _with_rows(app: Application, chains: Sequence[Chain], found: Sequence[
     ]
     missing = await contact_problems(app, whole)
     return [
-        attrs.evolve(each, problems=[*each.problems, *more]) if (more := missing.get(chain.subject)) else each
+        typed.evolve(each, problems=[*each.problems, *more]) if (more := missing.get(chain.subject)) else each
         for chain, each in zip(chains, found, strict=True)
     ]

@@ -16,6 +16,7 @@ from hashlib import sha256
 
 import attrs
 
+from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import stricter
 from optly.record.complaint_references import reference_of
@@ -676,7 +677,7 @@ class Standing:
             if same and stop.link is not None and known.seq is not None and stop.at - known.at <= _ONE_STOP:
                 if any(consent.seq > known.seq for consent in self.consents):
                     break
-                return attrs.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
+                return typed.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
         return stop
 
     def _covering(self, channel: Channel, purpose: str, line: int, parties: Collection[str] = ()) -> list[StandingStop]:
@@ -687,7 +688,7 @@ class Standing:
         Return this standing with further stops, such as those tied to the address alone.
         """
         merged = merge_stops(self.stops, stops)
-        return self if merged == self.stops else attrs.evolve(self, stops=merged)
+        return self if merged == self.stops else typed.evolve(self, stops=merged)
 
 
 def _instant(stop: StandingStop) -> datetime:
@@ -777,7 +778,7 @@ class SharedStanding(Standing):
                 then = other.standing.latest(at)
                 stop = other.standing.objection(channel, purpose, other.number, then, parties=parties)
                 if stop is not None:
-                    return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
+                    return typed.evolve(stop, line=line, seq=None, holder=other.contact)
         return None
 
 
@@ -788,7 +789,7 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
     if not others:
         return standing
     standing = standing.with_stops(
-        attrs.evolve(stop, line=other.line, seq=None, holder=other.contact, mark=_mark(other, stop))
+        typed.evolve(stop, line=other.line, seq=None, holder=other.contact, mark=_mark(other, stop))
         for other in others
         if other.standing.anonymous
         for stop in other.standing.stops
