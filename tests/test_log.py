@@ -34,6 +34,7 @@ from world import World, world
 
 from optly._operations import sealing
 from optly._operations.running import run_to_completion
+from optly.errors import DamagedError
 from optly.keys import Keys
 from optly.protocols import SealedLeaf
 from optly.record.checkpoints import (
@@ -463,6 +464,22 @@ def test_whatever_is_done_to_the_log_is_found(tmp_path: Path, statement: str, fi
     found = {problem.finding for problem in w.manager.verify().problems}
     assert found
     assert findings in (None, found)
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM optly_logs", "UPDATE optly_logs SET size = size - 1"])
+def test_a_leaf_that_the_head_does_not_count_proves_nothing(tmp_path: Path, statement: str) -> None:
+    """
+    Evidence is refused rather than given without its proof, as if the contact had never been sealed.
+    """
+    w = world(SQLStorage(SQLITE.format(tmp_path)))
+    contact = w.manager.add_contact(email="ada@example.com")
+    w.manager.seal()
+    assert w.manager.evidence(contact).verify()
+    with closing(sqlite3.connect(tmp_path / "optly.db")) as other:
+        other.execute(statement)
+        other.commit()
+    with pytest.raises(DamagedError, match="more leaves than its head says"):
+        w.manager.evidence(contact)
 
 
 def test_a_backlog_of_any_length_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:

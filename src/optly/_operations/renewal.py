@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from optly._operations.application import Application
+from optly._operations.batches import batched
 from optly._operations.repository import is_read_model
 from optly.errors import LedgerError
 from optly.protocols import Head, Renewal, Row, RowKind, StoredComplaint
 from optly.record.consent import fold
 from optly.record.ledger import verify_chain
 from optly.results import Renewed
-
-T = TypeVar("T")
 
 _log = logging.getLogger("optly")
 _BATCH: Final = 500
@@ -33,15 +31,6 @@ _KEYS: Final[Mapping[RowKind, Callable[[Any], tuple[bytes, ...]]]] = {
     RowKind.CODES: lambda row: (row.key,),
     RowKind.MESSAGES: lambda row: (row.subject, row.message),
 }
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """
-    Yield *items* in lists of so many.
-    """
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 @attrs.define

@@ -494,8 +494,9 @@ class MemoryStorage:
             head = self._state.logs.get(organisation)
             end = min(start + limit, head.checkpoint.size if head else 0)
             return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                protocols.SealedLeaf(index=index, leaf=leaf)
                 for index in range(start, end)
+                if (leaf := self._state.leaves.get((organisation, index))) is not None
             ]
 
     def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
