@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import attrs
 import pytest
 from cryptography.exceptions import InvalidSignature
 from hypothesis import given, settings
@@ -464,6 +465,18 @@ def test_whatever_is_done_to_the_log_is_found(tmp_path: Path, statement: str, fi
     found = {problem.finding for problem in w.manager.verify().problems}
     assert found
     assert findings in (None, found)
+
+
+@pytest.mark.parametrize("size", [4, 10**12])
+def test_a_head_that_counts_leaves_there_are_not_is_found_in_memory(size: int) -> None:
+    w = world(storage := MemoryStorage())
+    w.manager.add_contact(email="ada@example.com")
+    w.manager.seal()
+    head = storage.log_head("acme")
+    assert head is not None
+    altered = attrs.evolve(head, checkpoint=attrs.evolve(head.checkpoint, size=size))
+    storage._state.logs["acme"] = altered
+    assert {problem.finding for problem in w.manager.verify().problems} == {Finding.LOG, Finding.SIGNATURE}
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM optly_logs", "UPDATE optly_logs SET size = size - 1"])
