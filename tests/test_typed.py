@@ -123,6 +123,7 @@ RIGHT: Mapping[str, Callable[[World, Contact], Any]] = {
     "channels": lambda w, ada: ["email"],
     "code": lambda w, ada: w.manager.link(ada).rpartition("/")[2],
     "complaint": lambda w, ada: "CMP-7K4D-2M",
+    "connection": lambda w, ada: object(),
     "contact": lambda w, ada: ada,
     "contacts": lambda w, ada: [ada],
     "content": lambda w, ada: "Hello",

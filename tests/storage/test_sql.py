@@ -28,7 +28,7 @@ from sqlalchemy.sql.visitors import iterate
 
 from optly.errors import ConfigurationError, DamagedError, StorageUnavailableError
 from optly.storage import SQLStorage, _statements
-from optly.storage._database import Database, Session
+from optly.storage._database import Database, OwnSession, Session
 from optly.storage._schema import events, heads, metadata
 from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement, values_of
 
@@ -233,7 +233,7 @@ def test_a_log_left_by_a_process_that_died_is_emptied(path: Path) -> None:
     first = ada.commit()
     dead.append([first])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "empty_log", lambda session, patient: True)
+        patch.setattr(OwnSession, "empty_log", lambda session, patient: True)
         dead.append([ada.commit(forget=True)])
     assert first.openings["line_1"].salt in on_disk(path)
     storage = SQLStorage(f"sqlite:///{path}")

@@ -267,6 +267,7 @@ class Repository:
     Attributes:
         served: The channels on which messages can be sent.
         listener: Awaited with what was recorded (`notifier`); None if not set.
+        later: Called in its place where what was recorded is not committed yet (`notify_if_committed`).
         known_wordings: A cache of wordings, which never change.
         macs: What the heads of contacts are signed and judged with.
     """
@@ -276,6 +277,7 @@ class Repository:
     storage: AsyncStorage
     served: Container[Channel]
     listener: Callable[[Unheard], Awaitable[object]] | None = None
+    later: Callable[[Sequence[Commit], Unheard], object] | None = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
     macs: RowMacs
     _read_model: Callable[[bytes, Head], Standing | None] = attrs.field(init=False, repr=False, eq=False)
@@ -688,13 +690,17 @@ class Repository:
                 # The connection broke, maybe after the commit, which contains all of them or none.
                 if not await self._has(commits):
                     raise
-            await self._notify(unheard)
+            if self.later is not None:
+                self.later(commits, unheard)
+            else:
+                await self._notify(unheard)
         except errors.OptlyError:
             raise
         except BaseException:
             # Interrupted, maybe after the commit.
             try:
-                await surely(partial(self._notify_if_committed, commits, unheard))
+                if self.later is None:
+                    await surely(partial(self.notify_if_committed, commits, unheard))
             except Exception as error:
                 _log.error("the event listener may not have heard of events", extra={"error": type(error).__name__})
             raise
@@ -702,7 +708,10 @@ class Repository:
     async def _has(self, commits: Sequence[Commit]) -> bool:
         return await self.storage.committed(commits[0].subject, commits[0].idem)
 
-    async def _notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
+    async def notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
+        """
+        Call the listener with what was recorded, unless that was undone.
+        """
         if unheard and await self._has(commits):
             await self._notify(unheard)
 

@@ -69,6 +69,7 @@ async def _seal(
     """
     Append the leaves of chains that grew, batch by batch, until there are no more of them or the limit is reached.
     """
+    app.require_commits("a seal, which evidence has,")
     await anchoring.require(app)
     lost = sealed = 0
     while True:
