@@ -336,13 +336,13 @@ async def _answer_question(
     for contact, line in lines.items():
         record = line.record or await app.repository.load(contact)
         if _still_open(record.standing, event.channel, line.number, now):
-            asked.append((contact, line.number, record))
+            asked.append((contact, line, record))
     if len(asked) != 1:
         return None
-    [(contact, number, record)] = asked
+    [(contact, held, record)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        answered = _answered(_still_open(standing, event.channel, number, now), reply)
+        answered = _answered(_still_open(standing, event.channel, held.number, now), reply)
         if not answered:
             return None
         *others, question = answered
@@ -350,14 +350,14 @@ async def _answer_question(
             question=question.id,
             also=tuple(other.id for other in others),
             answers=_answers(question, reply),
-            line=number,
+            line=held.number,
             reply=event.text,
         )
-        return Plan(command=command, receipt_to=(event.channel, number))
+        return Plan(command=command, receipt_to=(event.channel, held.number))
 
     try:
         applied = await app.repository.apply(
-            contact, plan, read=record, suppressions=reply != Says(yes=False), idem=key
+            contact, plan, read=record, looked_up=held.looked_up, suppressions=reply != Says(yes=False), idem=key
         )
     except LinkError:  # the question can no longer be answered
         return None

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import cast
 
 from optly import typed
-from optly._operations.row_macs import RowMacs
+from optly._operations.row_macs import RowMacs, of_head
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
@@ -215,7 +215,7 @@ class KeyedStorage(Awaited):
             leaves = [
                 Leaf(subject=subject, version=head.version, head=head.hash)
                 for subject, head in heads.items()
-                if self._macs.fits_head(subject, head) and head.version == head.snapshot_version
+                if self._macs.fits_head(head.mac, subject, of_head(head)) and head.version == head.snapshot_version
             ]
             if len(leaves) < len(grown):
                 _log.error(
