@@ -51,6 +51,9 @@ _log = logging.getLogger("optly")
 # What is sent to many is longer than a person's own stop that went through a list.
 _LONGEST_PERSONAL: Final = 500
 
+# The replies that may answer a question.
+_ANSWERS: Final = (Says, Picks)
+
 # How often HELP is answered: a machine at the other end would ask for ever.
 _HELP_EVERY: Final = timedelta(hours=1)
 
@@ -324,7 +327,7 @@ async def _answer_question(
     An email answers nothing, because anyone can write one in another person's name. Where several holders of the number
     were asked, nobody knows who of them answers, and it answers nothing either.
     """
-    if event.channel is not Channel.SMS or not isinstance(reply, Says | Picks):
+    if event.channel is not Channel.SMS or not isinstance(reply, _ANSWERS):
         return None
     asked, now, key = [], app.settings.clock(), idempotency_key(event)
     before = tuple(

@@ -727,7 +727,7 @@ class Repository:
     async def _commit(
         self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes, now: datetime
     ) -> tuple[Commit, Record]:
-        settings = self.settings
+        settings, sign = self.settings, self.macs.sign
         entries, openings = extend(
             organisation=settings.organisation.key,
             subject=record.subject,
@@ -764,34 +764,38 @@ class Repository:
             openings=openings,
             forget=erases,
             release=index.release,
-            identifiers=index.identifiers,
-            references=plan.references,
-            suppressions=index.suppressions,
+            identifiers=[*map(sign, index.identifiers)],
+            references=[*map(sign, plan.references)],
+            suppressions=[*map(sign, index.suppressions)],
             wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
-            queue=(*plan.queue, *self._receipts(record.subject, plan, events, after.standing, now)),
+            queue=[*map(sign, (*plan.queue, *self._receipts(record.subject, plan, events, standing, now)))],
             settle=plan.settle,
             complaints=[
-                StoredComplaint(
-                    reference=reference_key(event.complaint),
-                    complaint=bytes.fromhex(event.complaint),
-                    subject=record.subject,
-                    due_at=event.acknowledge_by,
-                    reply=plan.reply,
+                sign(
+                    StoredComplaint(
+                        reference=reference_key(event.complaint),
+                        complaint=bytes.fromhex(event.complaint),
+                        subject=record.subject,
+                        due_at=event.acknowledge_by,
+                        reply=plan.reply,
+                    )
                 )
                 for event in events
                 if isinstance(event, ComplaintReceived)
             ],
             closed=[
-                StoredComplaint(
-                    reference=reference_key(complaint.id),
-                    complaint=bytes.fromhex(complaint.id),
-                    subject=record.subject,
-                    due_at=complaint.acknowledge_by,
-                    open=False,
+                sign(
+                    StoredComplaint(
+                        reference=reference_key(complaint.id),
+                        complaint=bytes.fromhex(complaint.id),
+                        subject=record.subject,
+                        due_at=complaint.acknowledge_by,
+                        open=False,
+                    )
                 )
                 for event in events
                 if isinstance(event, ComplaintResolved)
-                and (complaint := after.standing.complaint(event.complaint)) is not None
+                and (complaint := standing.complaint(event.complaint)) is not None
             ],
             idem=idem,
         )
