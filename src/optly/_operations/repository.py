@@ -40,6 +40,7 @@ from optly.protocols import (
     Commit,
     Found,
     Head,
+    Identifier,
     OutboxMessage,
     Reference,
     Settlement,
@@ -196,6 +197,30 @@ def notifier(listener: Listener) -> Callable[[Unheard], None]:
 
 # Plans a change from a standing and the time of the contact. None if there is nothing to do.
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
+
+
+# A contact, one of their lines, and somebody else who has it.
+_Sharing: TypeAlias = tuple[bytes, int, Identifier]
+
+
+def _compared(records: Sequence[Record], looked_up: LookedUp) -> tuple[list[Record], list[_Sharing]]:
+    """
+    Return the contacts who are not on record with all of their lines, and who else is on record with one of them.
+    """
+    doubtful, sharing = [], []
+    for record in records:
+        present = record.standing.present()
+        missing = set(present)
+        for idkey, line in looked_up.lines[record.subject]:
+            for holder in looked_up.found.holders.get(idkey, ()):
+                if holder.subject == record.subject:
+                    missing.discard(line)
+                elif line in present:
+                    sharing.append((record.subject, line, holder))
+        # Of who cannot be read in full, a line may be missing, and nothing is allowed anyway.
+        if missing and record.standing.unreadable is None:
+            doubtful.append(record)
+    return doubtful, sharing
 
 
 def _suppressed(looked_up: LookedUp) -> dict[bytes, list[StandingStop]]:
@@ -457,9 +482,11 @@ class Repository:
         Return for each contact the standing that `with_suppressions` returns.
         """
         lines, found = looked_up.lines, looked_up.found
-        await self._require_own(records, looked_up)
+        doubtful, sharing = _compared(records, looked_up)
+        if doubtful:
+            await self._require_changed(doubtful)
+        others = await self._others(sharing, found) if sharing else {}
         stops = _suppressed(looked_up)
-        others = await self._others(records, looked_up)
         standings = {
             record.subject: shared(
                 record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())
@@ -473,26 +500,15 @@ class Repository:
                 standings[record.subject] = unread
         return standings
 
-    async def _require_own(self, records: Sequence[Record], looked_up: LookedUp) -> None:
+    async def _require_changed(self, doubtful: Sequence[Record]) -> None:
         """
         Refuse contacts of whom a line has no address, or one that they are not on record with: somebody without the
         keys put it there. One that has changed since it was read is judged where it is read again.
 
         Raises:
-            DamagedError: There is one.
+            DamagedError: One has not changed.
         """
-        doubtful = [
-            record
-            for record in records
-            # Of who cannot be read in full, a line may be missing, and nothing is allowed anyway.
-            if record.standing.unreadable is None
-            and not {
-                line
-                for idkey, line in looked_up.lines[record.subject]
-                if any(holder.subject == record.subject for holder in looked_up.found.holders.get(idkey, ()))
-            }.issuperset(record.standing.present())
-        ]
-        heads = await self.storage.load([record.subject for record in doubtful]) if doubtful else {}
+        heads = await self.storage.load([record.subject for record in doubtful])
         for record in doubtful:
             if record.subject in heads and heads[record.subject].version == record.version:
                 raise errors.DamagedError("an address of a contact is missing, or is not the one that was recorded")
@@ -528,7 +544,7 @@ class Repository:
         looked_up = await self._look_up({record.subject: values})
         standing = Standing().with_stops(_suppressed(looked_up).get(record.subject, ()))
         with suppress(errors.DamagedError):
-            others = await self._others([record], looked_up)
+            others = await self._others(_compared([record], looked_up)[1], looked_up.found)
             standing = shared(standing, others.get(record.subject, ()))
         return list(standing.stops)
 
@@ -545,21 +561,12 @@ class Repository:
             lines[subject] += [(idkey, line) for idkey in own + domains]
         return LookedUp(lines, found)
 
-    async def _others(self, records: Sequence[Record], looked_up: LookedUp) -> dict[bytes, list[CoHolder]]:
+    async def _others(self, sharing: Sequence[_Sharing], found: Found) -> dict[bytes, list[CoHolder]]:
         """
         Return the other holders of the lines that contacts have now, by contact. One who shares nothing is left out.
         """
-        sharing = [
-            (record.subject, line, holder)
-            for record in records
-            for idkey, line in looked_up.lines[record.subject]
-            if line in record.standing.present()
-            for holder in looked_up.found.holders.get(idkey, ())
-            if holder.subject != record.subject
-        ]
         loaded = {
-            subject: await self.holder(subject, looked_up.found)
-            for subject in {holder.subject for _, _, holder in sharing}
+            subject: await self.holder(subject, found) for subject in {holder.subject for _, _, holder in sharing}
         }
         others: dict[bytes, list[CoHolder]] = {}
         for subject, line, holder in sharing:
