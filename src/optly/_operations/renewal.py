@@ -14,6 +14,7 @@ import attrs
 from optly._operations.application import Application
 from optly._operations.batches import batched
 from optly._operations.repository import is_read_model
+from optly._operations.row_macs import of_head
 from optly.errors import LedgerError
 from optly.protocols import Head, Renewal, Row, RowKind, StoredComplaint
 from optly.record.consent import fold
@@ -71,7 +72,7 @@ class _Renewing:
             for subject, head in (await app.storage.load(subjects)).items():
                 if app.repository.is_genuine(subject, head) or await self._is_whole(subject, head):
                     if not macs.is_current(head.mac):
-                        new = macs.sign_head(subject, head)
+                        new = macs.sign_head(subject, of_head(head))
                         renewals.append(Renewal(table="heads", key=(subject,), old=head.mac, new=new))
                 else:
                     self.forged += 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hmac import compare_digest
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -21,7 +21,7 @@ import msgspec
 from optly import typed
 from optly.errors import DamagedError
 from optly.keys import Keys
-from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
+from optly.protocols import Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
 
 R = TypeVar("R", bound=Row)
 
@@ -45,7 +45,9 @@ _COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] =
 _HEAD: Final = b"head"
 # Rows that every check looks up: the verdict on each is kept.
 _KEPT: Final = _COVERED[Identifier][0]
-_of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+# Those of a head.
+HeadValues: TypeAlias = tuple[str, int, bytes, bytes, bytes]
 
 
 @attrs.frozen
@@ -108,17 +110,20 @@ class RowMacs:
         if not self.fits(row):
             raise DamagedError(f"a {_COVERED[type(row)][0].decode()} is not as it was written: verify the record")
 
-    def sign_head(self, subject: bytes, head: Head) -> bytes:
+    def sign_head(self, subject: bytes, values: HeadValues) -> bytes:
         """
         Return the MAC of the head of a contact.
-        """
-        return self._make(_HEAD, (subject, *_of_head(head)))
 
-    def fits_head(self, subject: bytes, head: Head) -> bool:
+        Args:
+            values: What `of_head` returns of it.
+        """
+        return self._make(_HEAD, (subject, *values))
+
+    def fits_head(self, mac: bytes, subject: bytes, values: HeadValues) -> bool:
         """
         Whether the head of a contact is as it was written.
         """
-        return self._is(head.mac, _HEAD, (subject, *_of_head(head)))
+        return self._is(mac, _HEAD, (subject, *values))
 
     def _make(self, kind: bytes, values: tuple[Any, ...]) -> bytes:
         return self._current + _digest(self._secrets[self._current], kind, values)

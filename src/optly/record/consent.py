@@ -396,6 +396,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and not event.elsewhere
     )
     own = by_person and manner.organisations is None
+    defects = event.defects
     facts = {
         "at": _given_at(event),
         "own": own,
@@ -403,11 +404,11 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         "seq": seq,
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
-        "defects": event.defects,
+        "defects": defects,
         "after": event.after,
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
-    if event.defects:
+    if defects:
         return typed.evolve(
             standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
         )
@@ -650,8 +651,8 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": _given_at(event), "objection": False, "seq": seq, "told": not made_now(event)}
-    return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
+    stop = partial(StandingStop, at=_given_at(event), objection=False, seq=seq, told=not made_now(event))
+    return tuple([stop(channel=choice.channel, purpose=choice.purpose, line=choice.line) for choice in event.choices])
 
 
 def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None = None) -> dict[str, Any]:
@@ -1167,7 +1168,7 @@ def _answer(
     )
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
-            graded = tuple(choice for choice in choices if (choice.line == proved) is (grade is Grade.A))
+            graded = tuple([choice for choice in choices if (choice.line == proved) is (grade is Grade.A)])
             if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}

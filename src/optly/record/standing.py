@@ -495,6 +495,12 @@ class Standing:
         kinds = [line.kind for line in self.lines]
         return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
 
+    def is_all(self, number: int) -> bool:
+        """
+        Return whether there has never been another line than the one with that number, of whatever kind.
+        """
+        return self.unreadable is None and [line.number for line in self.lines] == [number]
+
     def reached(self, line: int | None) -> frozenset[int]:
         """
         Return the lines that someone who reads a line has shown to be theirs: itself, and those that were added or
