@@ -463,7 +463,7 @@ def _create_missing(connection: Connection, *, begin: bool) -> bool:
     """
     Create the tables if there are none, and return whether they were created.
 
-    Arguments:
+    Args:
         begin: Whether the driver has begun no transaction and would commit, and sync, each table by itself.
 
     Raises:
