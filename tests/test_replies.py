@@ -597,12 +597,13 @@ def table() -> list[tuple[str, Reply]]:
     ]
 
 
-@pytest.mark.parametrize(("text", "expected"), table(), ids=lambda value: ascii(value)[:60])
-def test_a_message_says_what_a_person_would_say_it_says(text: str, expected: Reply) -> None:
+def test_a_message_says_what_a_person_would_say_it_says(subtests: pytest.Subtests) -> None:
     """
     Every phrase of the tables is read as it stands there.
     """
-    assert expected == read_reply(text)
+    for text, expected in table():
+        with subtests.test(ascii(text)):
+            assert expected == read_reply(text)
 
 
 @needs_inputs
