@@ -17,7 +17,10 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 PARALLEL = ("-n", "auto", "--dist", "worksteal")
-QUICK = ("-m", "not browser and not server and not slow")
+QUICK = ("-m", "not browser and not server and not slow", "--hypothesis-profile", "quick", "--durations", "10")
+
+nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process that a test starts would compile everything again
 
 
 def interpreters(version: str) -> Iterator[str]:
@@ -184,7 +187,7 @@ def build(session: nox.Session) -> None:
     session.run("check-wheel-contents", "dist")
 
 
-@nox.session(requires=["build"], default=False)
+@nox.session(requires=["build"], default=False, venv_backend="virtualenv")
 def sbom(session: nox.Session) -> None:
     """
     List what the wheel brings along with all of its extras, as CycloneDX, in dist/.

@@ -19,6 +19,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import (
     CheckpointSigner,
@@ -376,7 +377,7 @@ def spoiled(note: str) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(spoiled(HEAD.note))
 def test_whatever_is_done_to_a_checkpoint_it_opens_as_signed_or_not_at_all(text: str) -> None:
     """

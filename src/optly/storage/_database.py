@@ -440,7 +440,7 @@ class Database:
                         with connection.begin():
                             if self._own:
                                 connection.exec_driver_sql(self._lock_timeout)
-                            created = _create_missing(connection)
+                            created = _create_missing(connection, begin=self._own and self._sqlite)
                         break
                     except DBAPIError as error:
                         # Most likely another process is creating the same tables now.
@@ -496,9 +496,12 @@ class Database:
         )
 
 
-def _create_missing(connection: Connection) -> bool:
+def _create_missing(connection: Connection, *, begin: bool) -> bool:
     """
     Create the tables if there are none, and return whether they were created.
+
+    Args:
+        begin: Whether the driver has begun no transaction and would commit, and sync, each table by itself.
 
     Raises:
         ConfigurationError: They are of another version.
@@ -506,6 +509,8 @@ def _create_missing(connection: Connection) -> bool:
     known = _schema.schema_version
     found = connection.scalar(select(known.c.version)) if inspect(connection).has_table(known.name) else None
     if found is None:
+        if begin:
+            connection.exec_driver_sql(_BEGIN["sqlite"])
         _schema.metadata.create_all(connection)
         connection.execute(insert(known).values(version=_schema.VERSION))
     elif found < _schema.VERSION:

@@ -517,12 +517,13 @@ def _power_of_two(number: int) -> int:
 
 
 class Statements:
+    """
+    The statements in the syntax of one dialect. Each is compiled when it is first used: most processes need a few.
+    """
+
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
-        self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
-        self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
-        self._fixed["size"] = self._compile(text(SIZES["mysql" if dialect.name == "mariadb" else dialect.name]))
+        self._fixed: dict[str, Compiled] = {}
         self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:
@@ -530,8 +531,19 @@ class Statements:
         order = tuple(compiled.positiontup) if compiled.positional else None
         return Compiled(str(compiled), order, {k: value for k, value in compiled.params.items() if value is not None})
 
+    def _statement(self, name: str) -> ClauseElement:
+        if name == "size":
+            return text(SIZES["mysql" if self._dialect.name == "mariadb" else self._dialect.name])
+        if name in UPSERTS:
+            return upsert(self._dialect, name)
+        return STATEMENTS[name] if name in STATEMENTS else ROWS[name]
+
     def __getitem__(self, name: str) -> Compiled:
-        return self._fixed[name]
+        try:
+            return self._fixed[name]
+        except KeyError:
+            compiled = self._fixed[name] = self._compile(self._statement(name))
+            return compiled
 
     def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:
         """
