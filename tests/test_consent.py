@@ -561,6 +561,16 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_provider(events.MessageAccepted, **MESSAGE),
         {"pending": (sending("f" * 32),), "uses": (used("offers"), used("news"))},
     ),
+    "a marketing message is accepted": (
+        attrs.evolve(FULL, pending=(sending(MESSAGE["message"]), sending("f" * 32))),
+        by_provider(events.MessageAccepted, purpose="offers", also_for=("sales",), **MESSAGE, **GATED),
+        {"pending": (sending("f" * 32),), "uses": (used("offers"), used("sales"))},
+    ),
+    "a message that was asked for is accepted": (
+        FULL,
+        by_provider(events.MessageAccepted, purpose="offers", **MESSAGE, **{**GATED, "reason": "solicited"}),
+        {},
+    ),
     "a message is refused": (
         attrs.evolve(FULL, pending=(sending(MESSAGE["message"]), sending("f" * 32))),
         by_provider(events.MessageRefused, **MESSAGE),
@@ -663,14 +673,19 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         by_system(events.ComplaintResolved, complaint="c" * 32, message="d" * 32),
         {"complaints": (attrs.evolve(COMPLAINT, decided_at=NOW, acknowledged_at=NOW, resolved_at=NOW),)},
     ),
-    "a message is queued": (
+    "a message is queued, in a pack of the first format": (
         FULL,
         by_system(events.MessageQueued, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
         {"pending": (sending("d" * 32),)},
     ),
-    "another like it is queued": (
+    "a marketing message is in doubt": (
+        FULL,
+        by_system(events.MessageDoubted, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
+        {"pending": (sending("d" * 32),)},
+    ),
+    "another like it is in doubt": (
         attrs.evolve(FULL, pending=(sending("f" * 32),)),
-        by_system(events.MessageQueued, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
+        by_system(events.MessageDoubted, purpose="offers", also_for=("news",), **MESSAGE, **GATED),
         {"pending": (sending("d" * 32),)},
     ),
     "a message is refused that is no marketing": (FULL, by_provider(events.MessageRefused, **MESSAGE), {}),
@@ -682,6 +697,7 @@ EVOLVED: dict[str, tuple[Standing, Event, dict[str, Any]]] = {
         happened(events.MessageReceived, channel=SMS, line=2, meaning=Meaning.START),
         {},
     ),
+    "the links are revoked": (FULL, by_staff(events.LinksRevoked, Grade.B), {"links_since": FULL.version + 1}),
     "a code is requested": (FULL, happened(events.ServiceRequested, service=Service.CODE, channel=EMAIL, line=1), {}),
 }  # fmt: skip
 
@@ -846,21 +862,6 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         (by_staff(events.ConsentRequested, Grade.B, **{**ASK, "expires_at": NOW + TICK}),),
     ),
     "ask for an answer by now": (FULL, commands.AskForConsent(**{**ASK, "expires_at": NOW}), UsageError),
-    "queue a message": (
-        FULL,
-        commands.QueueMessage(purpose="offers", **MESSAGE, **GATED),
-        (by_system(events.MessageQueued, purpose="offers", **MESSAGE, **GATED),),
-    ),
-    "queue a message to someone who was erased": (
-        ERASED,
-        commands.QueueMessage(purpose="offers", **MESSAGE, **GATED),
-        UnknownContactError,
-    ),
-    "queue a message to no contact": (
-        Standing(),
-        commands.QueueMessage(purpose="offers", **MESSAGE, **GATED),
-        UnknownContactError,
-    ),
     "record a call": (
         FULL,
         commands.RecordCommunication(
@@ -1521,8 +1522,8 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         ),
         (
             by_provider(
-                events.MessageAccepted, question="1" * 32, backend="smtp", status="2.0.0", code="mark",
-                provider_id="id", provider_code="250", personal={"reply_11": "250 ok"}, **MESSAGE,
+                events.MessageAccepted, question="1" * 32, backend="smtp", code="mark", provider_id="id",
+                personal={"reply_11": "250 ok"}, **MESSAGE,
             ),
         ),
     ),
@@ -1715,6 +1716,8 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
         (by_system(events.MessageWithheld, question="1" * 32, **MESSAGE, **GATED),),
     ),
     "withhold a message after an erasure": (ERASED, commands.WithholdMessage(**MESSAGE, **GATED), ()),
+    "revoke the links": (FULL, commands.RevokeLinks(), (by_staff(events.LinksRevoked, Grade.B),)),
+    "revoke the links after an erasure": (ERASED, commands.RevokeLinks(), ()),
     "erase": (FULL, commands.EraseContact(), (by_staff(events.ContactErased, Grade.B),)),
     "erase again": (ERASED, commands.EraseContact(), ()),
     "erase no contact": (Standing(), commands.EraseContact(), UnknownContactError),

@@ -194,7 +194,7 @@ def test_a_link_that_was_ended_opens_nothing(w: World, end: str) -> None:
     pending = w.manager.self_service.request_code(manage)
     session = raised(w, manage)
     if end == "revoked":
-        assert w.manager.revoke_links(ada)
+        w.manager.revoke_links(ada)
     else:
         w.manager.erase(ada)
     for code in (manage, question, undo, pending, session):

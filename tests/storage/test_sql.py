@@ -30,7 +30,18 @@ from optly.errors import ConfigurationError, DamagedError, StorageUnavailableErr
 from optly.storage import SQLStorage, _schema, _statements
 from optly.storage._database import Database, OwnSession, Session
 from optly.storage._schema import events, heads, metadata
-from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement, values_of
+from optly.testing.storage import (
+    NOW,
+    Contact,
+    at_once,
+    claim_of,
+    code,
+    is_written,
+    key,
+    problems,
+    settlement,
+    values_of,
+)
 
 ROUTES = {"subject_id", "idkey", "code_key"}
 COUNTS = [(0, 1), (1, 3), (2, 100)]
@@ -707,9 +718,9 @@ def test_a_connection_lost_during_a_commit_is_in_doubt(server: str, monkeypatch:
         patch.setattr(Session, "run", break_commit)
         with pytest.raises(StorageUnavailableError, match="commit"):
             storage.append([lost])
-    assert not storage.committed(ada.subject, lost.idem)
+    assert not is_written(storage, lost)
     storage.append([lost])
-    assert storage.committed(ada.subject, lost.idem)
+    assert is_written(storage, lost)
     assert problems(storage, "acme", ada.subject) == ()
     storage.close()
 

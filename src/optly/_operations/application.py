@@ -17,7 +17,7 @@ from optly._operations.repository import Repository
 from optly._operations.settings import Settings
 from optly.contacts import Channel, Organisation, Purpose
 from optly.errors import NoBackendError, UsageError
-from optly.links import Pages
+from optly.links import Pages, SignedLinks
 from optly.messages import Message, Receipt
 from optly.protocols import (
     AsyncRegister,
@@ -85,6 +85,15 @@ class Tidied:
 
 
 @attrs.define
+class Signing:
+    """
+    What signs MyOptly links; None while the log, whose secret that takes, is not known to have begun.
+    """
+
+    links: SignedLinks | None = attrs.field(default=None, repr=False)
+
+
+@attrs.define
 class Anchored:
     """
     A place outside the store that keeps heads of the log.
@@ -120,6 +129,7 @@ class Application:
     registers: Sequence[AsyncRegister]
     anchors: Sequence[Anchored] = ()
     tidied: Tidied = attrs.field(factory=Tidied, init=False, repr=False, eq=False)
+    signing: Signing = attrs.field(factory=Signing, init=False, repr=False, eq=False)
     unfinished: deque[Callable[[], Awaitable[None]]] = attrs.field(factory=deque, repr=False)
     hosted: bool = False
 

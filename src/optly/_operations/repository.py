@@ -62,7 +62,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
-from optly.record.ledger import GENESIS, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, SALT, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -624,7 +624,7 @@ class Repository:
             suppressed: What `stops_elsewhere` returned, if it was just read.
             idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
-        key, planner = idem or self.settings.random(16), _planner(plan)
+        planner = _planner(plan)
         for _ in range(_ATTEMPTS):
             record, read = read or await self.load(contact), None
             # Looked up after the contact was read: a change committed in between is a conflict further down.
@@ -637,7 +637,7 @@ class Repository:
                 standing, looked_up = (await self._with_stops([record], looked_up))[record.subject], None
             elif suppressions:
                 standing, _ = await self.with_suppressions(record)
-            commit, applied = await self._prepare(record, standing, planner, key)
+            commit, applied = await self._prepare(record, standing, planner, idem)
             if commit is None:
                 return applied
             try:
@@ -649,23 +649,17 @@ class Repository:
             return applied
         raise errors.ConflictError("other writers kept changing this contact: try again later")
 
-    async def apply_all(
-        self, changes: Sequence[tuple[Record, Planner | Plan]], *, idems: Sequence[bytes] = ()
-    ) -> dict[bytes, Applied]:
+    async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
         """
         Decide and commit changes to different contacts, each on the record as it was read, in one transaction.
-
-        Args:
-            idems: An idempotency key for each, with which `apply` finds out whether it was committed.
 
         Returns:
             What was committed, by contact. A contact with nothing to commit is missing, and if another writer changed
             one of them first, all are: use `apply` for those.
         """
         commits, committed = [], {}
-        for number, (record, plan) in enumerate(changes):
-            key = idems[number] if idems else self.settings.random(16)
-            commit, applied = await self._prepare(record, record.standing, _planner(plan), key)
+        for record, plan in changes:
+            commit, applied = await self._prepare(record, record.standing, _planner(plan), None)
             if commit is not None:
                 commits.append(commit)
                 committed[record.subject] = applied
@@ -709,7 +703,7 @@ class Repository:
             raise
 
     async def _has(self, commits: Sequence[Commit]) -> bool:
-        return await self.storage.committed(commits[0].subject, commits[0].idem)
+        return commits[0].entries[0] in await self.storage.entries(commits[0].subject)
 
     async def notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
         """
@@ -723,7 +717,7 @@ class Repository:
             await self.listener(unheard)
 
     async def _prepare(
-        self, record: Record, standing: Standing, planner: Planner, key: bytes
+        self, record: Record, standing: Standing, planner: Planner, idem: bytes | None
     ) -> tuple[Commit | None, Applied]:
         clock = self.settings.clock()
         now = standing.latest(clock)
@@ -733,7 +727,7 @@ class Repository:
             return None, Applied(record=record, events=())
         if record.standing.unreadable is not None and not all(isinstance(event, _WITHOUT_READING) for event in events):
             require_read(record)
-        commit, after = await self._commit(record, plan, events, key, now)
+        commit, after = await self._commit(record, plan, events, idem, now)
         if clock < now:
             # What is sent now is due by the clock, which is behind the record.
             queue = [typed.evolve(row, due_at=clock) if row.due_at == now else row for row in commit.queue]
@@ -741,7 +735,7 @@ class Repository:
         return commit, Applied(record=after, events=events)
 
     async def _commit(
-        self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes, now: datetime
+        self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes | None, now: datetime
     ) -> tuple[Commit, Record]:
         settings, sign = self.settings, self.macs.sign
         entries, openings = extend(
@@ -750,7 +744,7 @@ class Repository:
             version=record.version,
             head=record.head,
             events=events,
-            salts=iter(lambda: settings.random(32), None),
+            salts=iter(lambda: settings.random(SALT), None),
         )
         standing = fold(events, record.standing)
         index = await self._index_changes(record, events, standing)

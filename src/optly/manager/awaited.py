@@ -1555,11 +1555,11 @@ class AsyncConsentManager(Face):
         """
         return await self.self_service.stop_by_token(token, context=context)
 
-    async def revoke_links(self, contact: AnyContact) -> int:
+    async def revoke_links(self, contact: AnyContact) -> None:
         """
-        Revoke every link and session of a contact except for stop links, and return how many there were.
+        Revoke every link and session of a contact except for stop links. The record shows when.
         """
-        return await links.revoke(self._app, Contact.of(contact))
+        await links.revoke(self._app, Contact.of(contact))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """

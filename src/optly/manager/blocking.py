@@ -1599,11 +1599,11 @@ class ConsentManager(Face):
         """
         return self.self_service.stop_by_token(token, context=context)
 
-    def revoke_links(self, contact: AnyContact) -> int:
+    def revoke_links(self, contact: AnyContact) -> None:
         """
-        Revoke every link and session of a contact except for stop links, and return how many there were.
+        Revoke every link and session of a contact except for stop links. The record shows when.
         """
-        return run_to_completion(links.revoke(self._app, Contact.of(contact)))
+        run_to_completion(links.revoke(self._app, Contact.of(contact)))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """

@@ -186,10 +186,12 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
             return _charity_soft_opt_in_recorded(standing, event, seq)
+        case events.LinksRevoked():
+            return typed.evolve(standing, **_recorded(standing, event, seq), links_since=seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.MessageQueued():
-            return _message_queued(standing, event, seq)
+        case events.MessageQueued() | events.MessageDoubted():
+            return _message_under_way(standing, event, seq)
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
         case events.MessageAccepted():
@@ -222,12 +224,7 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
-        case (
-            events.ServiceRequested()
-            | events.MessageDoubted()
-            | events.MessageReceived()
-            | events.DomainObjectionRaised()
-        ):
+        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
             return typed.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
@@ -474,7 +471,7 @@ _NOT_MARKETING = frozenset({"service", "public_task", "market_research", "solici
 
 def _with_pending(
     standing: Standing,
-    event: events.ConsentRequested | events.MessageQueued,
+    event: events.ConsentRequested | events.MessageQueued | events.MessageDoubted,
     id: str,
     channel: Channel,
     purposes: tuple[str, ...],
@@ -492,22 +489,27 @@ def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[Pe
     return tuple(one for one in standing.pending if one.id not in (event.message, event.question))
 
 
-def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
-    purposes = (event.purpose, *event.also_for)
-    return typed.evolve(
-        standing,
-        **_recorded(standing, event, seq),
-        pending=_with_pending(standing, event, event.message, event.channel, purposes),
-    )
+def _message_under_way(standing: Standing, event: events.MessageQueued | events.MessageDoubted, seq: int) -> Standing:
+    pending = standing.pending
+    if event.purpose:
+        purposes = (event.purpose, *event.also_for)
+        pending = _with_pending(standing, event, event.message, event.channel, purposes)
+    return typed.evolve(standing, **_recorded(standing, event, seq), pending=pending)
 
 
 def _sent(standing: Standing, event: events.MessageAccepted | events.MessageDelivered) -> dict[str, Any]:
     """
     Return the changes that a message makes that is known to have left.
     """
+    at = _given_at(event)
+    if isinstance(event, events.MessageAccepted) and event.purpose:
+        uses = standing.uses
+        if event.reason not in _NOT_MARKETING:
+            uses = _with_uses(uses, event.channel, (event.purpose, *event.also_for), event.line, at)
+        return {"pending": _without_pending(standing, event), "uses": uses}
     for one in standing.pending:
         if one.id in (event.message, event.question):
-            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, _given_at(event))
+            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, at)
             return {"pending": _without_pending(standing, event), "uses": uses}
     return {}
 
@@ -858,8 +860,6 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _change_details(command, standing, now)
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
-        case commands.QueueMessage():
-            return (_written(events.MessageQueued, command, **_common(now, Actor.SYSTEM, Grade.B)),)
         case commands.RecordCommunication():
             return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():
@@ -902,6 +902,8 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _leave_line(command, standing, now)
         case commands.WithholdMessage():
             return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
+        case commands.RevokeLinks():
+            return (events.LinksRevoked(**_common(now, Actor.STAFF, Grade.B)),)
         case commands.EraseContact():
             return (events.ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
         case _:
@@ -924,6 +926,7 @@ def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple
     if isinstance(
         command,
         commands.EraseContact
+        | commands.RevokeLinks
         | commands.Stop
         | commands.RecordDelivery
         | commands.RecordMessage
@@ -1550,7 +1553,7 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
     by_provider = _common(now, Actor.PROVIDER, Grade.B)
     match command.outcome:
         case Outcome.ACCEPTED:
-            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal)
+            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal, **_codes(command))
             return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
             refused = _written(events.MessageRefused, command, **by_provider, personal=personal)
@@ -1562,6 +1565,20 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
             return ()
         case _:
             assert_never(command.outcome)
+
+
+# The codes of SMTP that say that a message was accepted, and nothing else.
+_NO_MORE: Final = frozenset({"250", "2.0.0"})
+
+
+def _codes(command: commands.RecordOutcome) -> dict[str, str]:
+    """
+    Return the codes of an acceptance that say more than that.
+
+    Source: RFC 5321 section 4.2.3, RFC 3463 section 3.1 (read 2026-11-29).
+    """
+    codes = {"status": command.status, "provider_code": command.provider_code}
+    return {name: "" if code in _NO_MORE else code for name, code in codes.items()}
 
 
 def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:

@@ -497,7 +497,8 @@ class ConsentRequested(Happened):
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageQueued(Happened):
     """
-    A marketing message passed the gate and was queued.
+    A marketing message passed the gate and was queued. Only packs of the first format have it: what was allowed is now
+    recorded with the outcome.
 
     Attributes:
         also_for: Further purposes of the same message, each of which passed the gate.
@@ -524,13 +525,16 @@ class MessageEvent(Happened):
         question: The question it contained, if any.
         backend: Which backend sent it.
         status: The enhanced status code of the reply, such as ``5.1.1``, or empty.
-        code: Mark of the link it contained (see :func:`optly.links.mark`), or empty.
+        code: Mark of the stored link it contained (see :func:`optly.links.mark`), or empty. A signed link has the
+            beginning of `message` for its mark.
         provider_id: The provider's id of the message, or empty.
         provider_code: The provider's own code for the outcome, such as ``30005``, or empty.
     """
 
+    actor: Actor = Actor.PROVIDER
+    grade: Grade = Grade.B
     message: str
-    channel: Channel
+    channel: Channel = Channel.EMAIL
     line: int
     question: str | None = None
     backend: str = ""
@@ -541,14 +545,32 @@ class MessageEvent(Happened):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageAccepted(MessageEvent):
+class MessageOutcome(MessageEvent):
     """
-    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
+    The outcome of sending a message.
+
+    Attributes:
+        purpose, also_for: What a marketing message was for. Each purpose passed the gate. Empty for any other message.
+        regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
+    """
+
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
+    regulation: str = ""
+    reason: str = ""
+    edition: str = ""
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class MessageAccepted(MessageOutcome):
+    """
+    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``. A code that says only that
+    is left out.
     """
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageRefused(MessageEvent):
+class MessageRefused(MessageOutcome):
     """
     The provider permanently refused the message. Its reply is in the slot ``reply_N``.
 
@@ -560,7 +582,7 @@ class MessageRefused(MessageEvent):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageDoubted(MessageEvent):
+class MessageDoubted(MessageOutcome):
     """
     It is unknown whether the provider accepted the message, so it is not sent again.
     """
@@ -648,11 +670,17 @@ class MessageReceived(Happened):
 class MessageWithheld(MessageEvent):
     """
     The gate, checked again just before sending, refused a message that it had allowed when it was queued.
+
+    Attributes:
+        purpose, also_for: As in :class:`MessageOutcome`.
+        regulation, reason, edition: Why the gate refused it, and under which edition of the rulebook.
     """
 
     regulation: str
     reason: str
     edition: str
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -964,6 +992,13 @@ class CommunicationMade(Happened):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class LinksRevoked(Happened):
+    """
+    Every link to the contact's choices that was made before this event no longer opens.
+    """
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class ContactErased(Happened):
     """
     All personal values of the contact were erased, and their lines were suppressed by keyed hash.
@@ -1005,5 +1040,6 @@ Event: TypeAlias = (
     | DomainObjectionRaised
     | SoftOptInRecorded
     | CharitySoftOptInRecorded
+    | LinksRevoked
     | ContactErased
 )

@@ -52,13 +52,32 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "domain-objection-raised/1": events.DomainObjectionRaised,
     "soft-opt-in-recorded/1": events.SoftOptInRecorded,
     "charity-soft-opt-in-recorded/1": events.CharitySoftOptInRecorded,
+    "links-revoked/1": events.LinksRevoked,
     "contact-erased/1": events.ContactErased,
 }
 _TAGS: Final = {cls: tag for tag, cls in TYPES.items()}
 _COMMON: Final = frozenset(field.name for field in attrs.fields(events.Happened))
-_OWN: Final[Mapping[type, tuple[str, ...]]] = {
-    cls: tuple(field.name for field in attrs.fields(cls) if field.name not in _COMMON)
+
+
+def _is_left_out(field: attrs.Attribute[Any]) -> bool:
+    """
+    Whether a field is not stored while it has its default. A default that depends on other fields is stored.
+    """
+    return field.default is None or isinstance(field.default, bool | str | tuple)
+
+
+# The fields of each type with the value at which each is left out. What is stored never has the last.
+_ALWAYS: Final = object()
+_OWN: Final[Mapping[type, tuple[tuple[str, object], ...]]] = {
+    cls: tuple(
+        (field.name, field.default if _is_left_out(field) else _ALWAYS)
+        for field in attrs.fields(cls)
+        if field.name not in _COMMON
+    )
     for cls in (*TYPES.values(), events.Checked, events.Choice, events.Manner, events.Reading)
+}
+_USUAL: Final[Mapping[type, tuple[object, object]]] = {
+    cls: (attrs.fields_dict(cls)["actor"].default, attrs.fields_dict(cls)["grade"].default) for cls in TYPES.values()
 }
 
 
@@ -75,7 +94,11 @@ def _plain(value: object) -> Json:
         return timestamp(value)
     if isinstance(value, date):
         return value.isoformat()
-    return {name: _plain(getattr(value, name)) for name in _OWN[kind]}
+    return _fields(value, kind)
+
+
+def _fields(value: object, kind: type) -> dict[str, Json]:
+    return {name: _plain(held) for name, usual in _OWN[kind] if (held := getattr(value, name)) != usual}
 
 
 def tag_of(event: Event) -> str:
@@ -87,9 +110,28 @@ def tag_of(event: Event) -> str:
 
 def to_data(event: Event) -> dict[str, Json]:
     """
-    Return the fields of *event* that not every event has, without personal values.
+    Return the fields of *event* that not every event has, without personal values. A default is left out.
     """
-    return {name: _plain(getattr(event, name)) for name in _OWN[type(event)]}
+    return _fields(event, type(event))
+
+
+def to_record(event: Event, seq: int, commitments: Mapping[str, str]) -> dict[str, Json]:
+    """
+    Return what is hashed of an event at its place in a chain. What is as usual is left out.
+    """
+    record: dict[str, Json] = {"occurred_at": timestamp(event.occurred_at), "seq": seq, "type": tag_of(event)}
+    if event.recorded_at != event.occurred_at:
+        record["recorded_at"] = timestamp(event.recorded_at)
+    actor, grade = _USUAL[type(event)]
+    if event.actor is not actor:
+        record["actor"] = event.actor.value
+    if event.grade is not grade:
+        record["grade"] = event.grade.value
+    if data := to_data(event):
+        record["data"] = data
+    if commitments:
+        record["commitments"] = dict(commitments)
+    return record
 
 
 def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:
@@ -104,7 +146,8 @@ def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event
     """
     try:
         cls = TYPES[record["type"]]
-        common = {name: record[name] for name in ("occurred_at", "recorded_at", "actor", "grade")}
-        return msgspec.convert({**record["data"], **common, "personal": personal}, cls)
+        common = {name: record[name] for name in ("occurred_at", "recorded_at", "actor", "grade") if name in record}
+        common.setdefault("recorded_at", record["occurred_at"])
+        return msgspec.convert({**record.get("data", {}), **common, "personal": personal}, cls)
     except (KeyError, TypeError, msgspec.ValidationError):
         raise SerializationError(f"a stored record of type {record.get('type')!r} cannot be read") from None

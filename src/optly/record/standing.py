@@ -420,6 +420,7 @@ class Standing:
         uses: The latest marketing for each channel, purpose and line: a message that a provider accepted, or one or a
             call that the organisation made itself. Service messages are not among them.
         pending: Marketing on its way to be one of those.
+        links_since: Number of the event that revoked the signed links made before it; 0 if none did.
         answered: The wishes for a message or a call that were granted.
         failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
             arrives there, or when staff confirm that it works.
@@ -445,6 +446,7 @@ class Standing:
     questions: tuple[Question, ...] = ()
     uses: tuple[StandingUse, ...] = ()
     pending: tuple[PendingUse, ...] = ()
+    links_since: int = 0
     answered: tuple[AnsweredWish, ...] = ()
     failures: tuple[StandingFailure, ...] = ()
     refusals: tuple[StandingRefusals, ...] = ()

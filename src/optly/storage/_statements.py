@@ -65,6 +65,7 @@ _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
 )
+_waits = t.outbox.c.state.in_([_state(state) for state in MessageState if state.waits])
 # Whatever else a row says: a message that waits is never one that ended.
 _ended = (
     t.outbox.c.ended_at < bindparam("before"),
@@ -218,6 +219,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.outbox.c.organisation, "of"), _is(t.outbox.c.state, "at"))
     .order_by(t.outbox.c.due_at)
     .limit(bindparam("most")),
+    "waiting": select(*_message).where(_is(t.outbox.c.subject_id, "contact"), _waits),
     "overdue": select(*_message)
     .where(
         _is(t.outbox.c.organisation, "of"),
@@ -385,9 +387,7 @@ def _past(columns: Sequence[ColumnElement[Any]], nth: int = 0) -> ColumnElement[
 def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
     key = list(table.primary_key.columns)
     page = select(*columns).where(_past(key)).order_by(*key).limit(bindparam("most"))
-    if table is not t.outbox:
-        return page
-    return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
+    return page.where(_waits) if table is t.outbox else page
 
 
 def _renew(table: Table) -> ClauseElement:

@@ -30,7 +30,7 @@ class Contact:
     A stored contact.
 
     Attributes:
-        idems: The idem of each of its commits.
+        idems: The idem of each of its commits that has one.
         grown: Whether the chain has grown since it was last sealed.
         sealed: The positions of its leaves in the log.
     """
@@ -277,6 +277,10 @@ class MemoryStorage:
                 if queued.organisation == organisation and queued.state is state
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
+
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        with self._reading:
+            return [queued.message for name, queued in self._state.outbox.items() if name[0] == subject]
 
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
@@ -610,7 +614,8 @@ def _write(state: State, commit: protocols.Commit) -> None:
     contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
-    contact.idems.add(commit.idem)
+    if commit.idem is not None:
+        contact.idems.add(commit.idem)
     for identifier in commit.identifiers:
         state.holders.setdefault(identifier.idkey, {})[identifier.subject] = identifier
     state.references.update((reference.idkey, reference) for reference in commit.references)

@@ -203,6 +203,9 @@ class SQLStorage:
     ) -> Sequence[protocols.OutboxMessage]:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
 
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        return self._messages("waiting", contact=subject)
+
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
         messages = []
         for row in self._database.read(lambda session: session.rows(which, **values)):
@@ -679,9 +682,9 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     session.change_each(
         "put_event",
         [
-            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            {"subject_id": commit.subject, "idem": None if nth else commit.idem, **attrs.asdict(entry)}
             for commit in commits
-            for entry in commit.entries
+            for nth, entry in enumerate(commit.entries)
         ],
         taken=moved,
     )
