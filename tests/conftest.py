@@ -43,12 +43,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(MARKS[fixture])
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
     """
-    Keep the garbage collector away from thousands of tests that stay until the end.
+    Have no garbage collected among thousands of tests, which stay until the end.
     """
-    gc.collect()
+    gc.disable()
+    yield
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -80,16 +83,29 @@ def pytest_runtest_setup() -> Iterator[None]:
     yield
 
 
+# In seconds of the processor, which other programs do not use up. Twice what is slow, for processors differ too.
+MOST = 5.0
+
+
+def _spent() -> float:
+    return sum(os.times()[:4])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """
-    Fail what is not marked and has reached for a server or a browser.
+    Fail what is not marked and has reached for a server or a browser or, among the quick tests, taken its time.
     """
+    marks = {mark.name for mark in item.iter_markers()}
+    quick = item.config.getoption("--hypothesis-profile") == "quick" and "slow" not in marks
+    before = _spent()
     try:
         yield
     finally:
-        if services.REACHED and not {"browser", "server"} & {mark.name for mark in item.iter_markers()}:
+        if services.REACHED and not {"browser", "server"} & marks:
             pytest.fail(f"mark it as browser or server, for it reached for {services.REACHED}", pytrace=False)
+        if quick and (spent := _spent() - before) > MOST:
+            pytest.fail(f"mark it as slow, for it took {spent:.1f} s of the processor", pytrace=False)
 
 
 SYNCED = _database._SETTINGS

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
@@ -433,6 +434,18 @@ def sealed_world(directory: Path, contacts: int) -> World:
     return w
 
 
+@pytest.fixture(scope="module")
+def two_levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The file of a log of more than one level, in which all is well.
+    """
+    directory = tmp_path_factory.mktemp("two_levels")
+    w = sealed_world(directory, WIDTH + 3)
+    assert w.manager.verify()
+    w.manager.close()
+    return directory / "optly.db"
+
+
 @pytest.mark.parametrize(
     ("statement", "findings"),
     [
@@ -454,12 +467,14 @@ def sealed_world(directory: Path, contacts: int) -> World:
         ),
     ],
 )
-def test_whatever_is_done_to_the_log_is_found(tmp_path: Path, statement: str, findings: set[Finding] | None) -> None:
+def test_whatever_is_done_to_the_log_is_found(
+    two_levels: Path, tmp_path: Path, statement: str, findings: set[Finding] | None
+) -> None:
     """
     A leaf, a tile, the head or its secret that was altered or removed, in a log of more than one level.
     """
-    w = sealed_world(tmp_path, WIDTH + 3)
-    assert w.manager.verify()
+    shutil.copy(two_levels, tmp_path)
+    w = world(SQLStorage(SQLITE.format(tmp_path)))
     with closing(sqlite3.connect(tmp_path / "optly.db")) as other:
         other.execute(statement)
         other.commit()

@@ -10,6 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID
@@ -170,6 +171,7 @@ def _faces() -> list[tuple[type, str]]:
     return [(cls, name) for cls in (ConsentManager, SelfService, Person) for name in _public(cls)]
 
 
+@cache
 def _arguments(cls: type, name: str) -> list[inspect.Parameter]:
     return [*inspect.signature(getattr(cls, name)).parameters.values()][1:]
 
