@@ -1161,11 +1161,12 @@ def _answer(
     proved = command.line if isinstance(command, commands.AnswerQuestion) or command.handed_over else None
     lifting = [choice for choice in yes if own or choice.line in reached]
     elsewhere = [choice for choice in yes if choice not in lifting]
-    answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
+    answers: Sequence[tuple[Any, Sequence[Choice]]] = (
         (given, lifting),
         (partial(given, elsewhere=True), elsewhere),
         (events.ConsentRefused, no),
     )
+    answers = [(kind, choices) for kind, choices in answers if choices]
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
             graded = tuple([choice for choice in choices if (choice.line == proved) is (grade is Grade.A)])

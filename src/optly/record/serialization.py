@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from optly.canonical import Json, timestamp
+from optly.canonical import Json, require_whole, timestamp
 from optly.errors import SerializationError
 from optly.record import events
 from optly.record.events import Event
@@ -62,20 +62,32 @@ _OWN: Final[Mapping[type, tuple[str, ...]]] = {
 }
 
 
-def _plain(value: object) -> Json:
-    # By exact type: this runs over every value of every event, and most are texts, numbers or None.
+# Values that the data hold as they are: most of them.
+_AS_THEY_ARE: Final = frozenset({str, bool, type(None)})
+
+
+def _plain(value: Any) -> Json:
+    # By exact type: this runs over every value of every event.
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return value  # type: ignore[return-value]
+    if kind in _AS_THEY_ARE:
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return require_whole(value)
     if kind is tuple:
-        return [_plain(item) for item in value]  # type: ignore[attr-defined]
+        return [_plain(item) for item in value]
     if isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, date):
         return value.isoformat()
-    return {name: _plain(getattr(value, name)) for name in _OWN[kind]}
+    return _fields(value)
+
+
+def _fields(value: object) -> dict[str, Json]:
+    return {
+        name: item if type(item := getattr(value, name)) in _AS_THEY_ARE else _plain(item) for name in _OWN[type(value)]
+    }
 
 
 def tag_of(event: Event) -> str:
@@ -87,9 +99,12 @@ def tag_of(event: Event) -> str:
 
 def to_data(event: Event) -> dict[str, Json]:
     """
-    Return the fields of *event* that not every event has, without personal values.
+    Return the fields of *event* that not every event has, without personal values: inside the canonical profile.
+
+    Raises:
+        SerializationError: A number is not.
     """
-    return {name: _plain(getattr(event, name)) for name in _OWN[type(event)]}
+    return _fields(event)
 
 
 def from_record(record: Mapping[str, Any], personal: Mapping[str, str]) -> Event:
