@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import itertools
 import operator
 import os
 import re
@@ -469,8 +470,8 @@ else:
         if copier is None:
             return attrs.evolve(value, **changes)
         copy = object.__new__(kind)
-        for put, kept in zip(copier.puts, copier.got(value), strict=True):
-            put(copy, kept)
+        for _ in map(operator.call, copier.puts, itertools.repeat(copy), copier.got(value)):
+            pass  # each is put in its place, without a step of ours
         for name, given in changes.items():
             if name not in copier.parts:
                 return attrs.evolve(value, **changes)  # which says so

@@ -152,13 +152,32 @@ def evolve(standing: Standing, event: Event) -> Standing:
     Return the standing after *event*. Never refuses.
     """
     seq = standing.version + 1
-    match event:
+    match event:  # the commonest first
+        case events.MessageAccepted():
+            return typed.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
+        case events.MessageDelivered():
+            return _message_delivered(standing, event, seq)
+        case events.ConsentRequested():
+            return _consent_requested(standing, event, seq)
+        case events.MessageQueued() | events.MessageDoubted():
+            return _message_under_way(standing, event, seq)
+        case events.ConsentGiven():
+            return _consent_given(standing, event, seq)
+        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
+            return typed.evolve(
+                standing,
+                **_recorded(standing, event, seq),
+                lines=_to_prove_again(standing.lines, event.line),
+                **_stopped(standing, event, seq),
+            )
+        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
+            return typed.evolve(standing, **_recorded(standing, event, seq))
+        case events.LineAdded():
+            return _line_added(standing, event, seq)
         case events.ContactAdded():
             return _contact_added(standing, event, seq)
         case events.DetailsChanged():
             return _details_changed(standing, event, seq)
-        case events.LineAdded():
-            return _line_added(standing, event, seq)
         case events.LineProved():
             return _line_proved(standing, event, seq)
         case events.LineRemoved():
@@ -167,21 +186,10 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _line_left(standing, event, seq)
         case events.LineReinstated():
             return _line_reinstated(standing, event, seq)
-        case events.ConsentRequested():
-            return _consent_requested(standing, event, seq)
         case events.AnswerHeld():
             return _answer_held(standing, event, seq)
-        case events.ConsentGiven():
-            return _consent_given(standing, event, seq)
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
-        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
-            return typed.evolve(
-                standing,
-                **_recorded(standing, event, seq),
-                lines=_to_prove_again(standing.lines, event.line),
-                **_stopped(standing, event, seq),
-            )
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
@@ -190,12 +198,8 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return typed.evolve(standing, **_recorded(standing, event, seq), links_since=seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.MessageQueued() | events.MessageDoubted():
-            return _message_under_way(standing, event, seq)
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
-        case events.MessageAccepted():
-            return typed.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
         case events.MessageRefused() | events.MessageWithheld():
             left = _without_pending(standing, event)
             untold = _untold(standing.complaints, event.message)
@@ -207,8 +211,6 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=untold,
                 refusals=standing.refusals if refusals is None else refusals,
             )
-        case events.MessageDelivered():
-            return _message_delivered(standing, event, seq)
         case events.LineFailed():
             return _line_failed(standing, event, seq)
         case events.LineRestored():
@@ -224,8 +226,6 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
-        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
-            return typed.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
 
@@ -855,15 +855,23 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         raise _unknown()
     if standing.erased_at is not None:
         return _decide_erased(command, standing, now)
-    match command:
-        case commands.ChangeDetails():
-            return _change_details(command, standing, now)
+    match command:  # the commonest first
+        case commands.RecordOutcome():
+            return _record_outcome(command, standing, now)
+        case commands.RecordDelivery():
+            return _record_delivery(command, standing, now)
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
-        case commands.RecordCommunication():
-            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():
             return _answer_question(command, standing, now)
+        case commands.Stop():
+            return _stop(command, standing, now)
+        case commands.RecordMessage():
+            return _record_message(command, standing, now)
+        case commands.ChangeDetails():
+            return _change_details(command, standing, now)
+        case commands.RecordCommunication():
+            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.ChangeChoices():
             return _change_choices(command, standing, now)
         case commands.ConfirmAnswer():
@@ -884,18 +892,10 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _decide_complaint(command, standing, now)
         case commands.RecordConsent():
             return _record_consent(command, standing, now)
-        case commands.Stop():
-            return _stop(command, standing, now)
         case commands.ObjectForDomain():
             return _object_for_domain(command, standing, now)
         case commands.RecordSoftOptIn() | commands.RecordCharitySoftOptIn():
             return _record_soft_opt_in(command, standing, now)
-        case commands.RecordOutcome():
-            return _record_outcome(command, standing, now)
-        case commands.RecordDelivery():
-            return _record_delivery(command, standing, now)
-        case commands.RecordMessage():
-            return _record_message(command, standing, now)
         case commands.RestoreLine():
             return _restore_line(command, standing, now)
         case commands.LeaveLine():
@@ -1164,11 +1164,12 @@ def _answer(
     proved = command.line if isinstance(command, commands.AnswerQuestion) or command.handed_over else None
     lifting = [choice for choice in yes if own or choice.line in reached]
     elsewhere = [choice for choice in yes if choice not in lifting]
-    answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
+    answers: Sequence[tuple[Any, Sequence[Choice]]] = (
         (given, lifting),
         (partial(given, elsewhere=True), elsewhere),
         (events.ConsentRefused, no),
     )
+    answers = [(kind, choices) for kind, choices in answers if choices]
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
             graded = tuple([choice for choice in choices if (choice.line == proved) is (grade is Grade.A)])
