@@ -636,6 +636,7 @@ COMMANDS: Final[Mapping[str, Callable[[Names], Sequence[Invocation]]]] = {
         (["--not-sent", n.ada.id, n.queued], ""),
     ],
     "record-complaint": lambda n: [(["-", "--how", "letter", "--contact", n.ada.id], TEXT)],
+    "screen": lambda n: [(["-", "--channel", "email", "--purpose", "offers"], f"{EMAIL}\n{JOE}\n")],
     "seal": lambda n: [],
     "stats": lambda n: [],
     "verify": lambda n: [([], ""), (["--json"], "")],
