@@ -156,6 +156,7 @@ APART: Mapping[tuple[str, str], Callable[[World, Contact], Any]] = {
     ("outbox_messages", "state"): lambda w, ada: MessageState.QUEUED,
     ("check", "kind"): lambda w, ada: "marketing",
     ("screen", "kind"): lambda w, ada: "marketing",
+    ("verdicts", "kind"): lambda w, ada: "marketing",
     ("record_communication", "kind"): lambda w, ada: "marketing",
     ("propose", "address"): lambda w, ada: EmailAddress.parse("new@example.com"),
 }

@@ -177,6 +177,16 @@ class BlindIndex:
     def idkeys(self, address: Address) -> tuple[bytes, ...]:
         return self._keys.idkeys(self._organisation, address)
 
+    def each(self, kind: AddressKind, normal_forms: Iterable[str]) -> list[tuple[tuple[bytes, ...], tuple[bytes, ...]]]:
+        """
+        Return for each of many addresses, named by its normal form, its own idkeys and those of its domains.
+        """
+        own = self._keys.namer(self._organisation, kind)
+        if kind is not AddressKind.EMAIL:
+            return [(own(normal), ()) for normal in normal_forms]
+        of_domain = self._idkeys_of_domain
+        return [(own(normal), of_domain(normal.rpartition("@")[2])) for normal in normal_forms]
+
     def reference_idkeys(self, reference: str) -> tuple[bytes, ...]:
         """
         Return every idkey under which a host's own reference may be found, the one of the current key first.

@@ -62,6 +62,7 @@ from optly.record.events import (
     MessageReceived,
     Stopped,
 )
+from optly.record.glance import Glance
 from optly.record.ledger import GENESIS, SALT, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
@@ -94,6 +95,7 @@ _SNAPSHOT_VERSION: Final = b"5"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
+_glance = msgspec.json.Decoder(Glance).decode
 
 
 def dump_standing(standing: Standing) -> bytes:
@@ -409,6 +411,20 @@ class Repository:
         if head is None or head.organisation != self.settings.organisation.key:
             return None
         return self._read_model(subject, head)
+
+    def glance(self, subject: bytes, head: Head | None) -> Glance | None:
+        """
+        Return what the gate reads of the model that is stored with a head of this organisation, or None if more has to
+        be read. For one of many contacts: nothing of it is kept.
+        """
+        if head is None or head.organisation != self.settings.organisation.key or not self.is_genuine(subject, head):
+            return None
+        if not head.snapshot.startswith(_SNAPSHOT_VERSION):
+            return None
+        try:
+            return _glance(head.snapshot[len(_SNAPSHOT_VERSION) :])
+        except msgspec.DecodeError:
+            return None
 
     async def holder(self, subject: bytes, found: Found) -> Record:
         """

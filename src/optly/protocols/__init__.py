@@ -45,3 +45,4 @@ from optly.protocols.values import StoreSize as StoreSize
 from optly.protocols.values import Suppression as Suppression
 from optly.protocols.values import Traced as Traced
 from optly.protocols.values import Webhook as Webhook
+from optly.protocols.values import with_mac as with_mac

@@ -140,6 +140,17 @@ class Session:
                 self._cursor.execute(*self._statements.lookup(name, part))
                 yield from self._cursor.fetchall()
 
+    def found(self, held: Sequence[bytes], suppressed: Sequence[bytes]) -> Iterable[tuple[Any, ...]]:
+        """
+        Return the rows for any of the idkeys: a row for each holder, with the head, and for each suppression.
+        """
+        packed = self._statements.found_among(held, suppressed)
+        if packed is None:
+            return self.lookup("found", held, suppressed)
+        self._cursor.execute(*packed)
+        rows: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
+
     def change(self, name: str, /, **values: Any) -> int:
         """
         Run a statement and return how many rows it matched.
@@ -178,7 +189,10 @@ class OwnSession(Session):
     """
 
     def __init__(self, connection: Connection, statements: Statements, lock_timeout: str) -> None:
-        super().__init__(connection.connection.cursor(), statements, connection.dialect.loaded_dbapi.IntegrityError)
+        # PostgreSQL writes bytes as text otherwise, which takes both ends longer.
+        options = {"binary": True} if connection.dialect.name == "postgresql" else {}
+        cursor = connection.connection.cursor(**options)
+        super().__init__(cursor, statements, connection.dialect.loaded_dbapi.IntegrityError)
         self.connection = connection
         self.broken = False
         self._lock_timeout = lock_timeout

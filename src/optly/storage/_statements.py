@@ -15,6 +15,9 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import (
     Dialect,
+    Integer,
+    LargeBinary,
+    Subquery,
     Table,
     and_,
     bindparam,
@@ -366,6 +369,30 @@ def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     )
 
 
+def _found_among_packed() -> ClauseElement:
+    """
+    Return the statement for all there is about any number of idkeys, which come as one value, end to end: PostgreSQL
+    takes many values for a statement, and its driver a long time to send them.
+    """
+
+    def unpacked(name: str) -> Subquery:
+        packed = bindparam(name, type_=LargeBinary)
+        one, length = literal_column("1", Integer), literal_column("16", Integer)
+        start = func.generate_series(one, func.length(packed), length).column_valued(f"start_of_{name}")
+        return select(func.substr(packed, start, length).label("idkey")).subquery()
+
+    held, suppressed, none = unpacked("held"), unpacked("suppressed"), null()
+    idkey, key_version, mac, *of_suppression = _suppression
+    return union_all(
+        select(*_identifier, none, none, none, *_head)
+        .join_from(held, t.identifiers, t.identifiers.c.idkey == held.c.idkey)
+        .outerjoin(t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id),
+        select(idkey, key_version, mac, none, none, *of_suppression, *[none for _ in _head]).join_from(
+            suppressed, t.suppressions, t.suppressions.c.idkey == suppressed.c.idkey
+        ),
+    )
+
+
 _LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
     RowKind.IDENTIFIERS: (t.identifiers, _identifier),
     RowKind.REFERENCES: (t.references, _reference),
@@ -534,6 +561,8 @@ class Statements:
     def _statement(self, name: str) -> ClauseElement:
         if name == "size":
             return text(SIZES["mysql" if self._dialect.name == "mariadb" else self._dialect.name])
+        if name == "found_among":
+            return _found_among_packed()
         if name in UPSERTS:
             return upsert(self._dialect, name)
         return STATEMENTS[name] if name in STATEMENTS else ROWS[name]
@@ -544,6 +573,16 @@ class Statements:
         except KeyError:
             compiled = self._fixed[name] = self._compile(self._statement(name))
             return compiled
+
+    def found_among(self, held: Sequence[bytes], suppressed: Sequence[bytes]) -> tuple[str, Any] | None:
+        """
+        Return the statement for all there is about many idkeys, and its values; None if they are not so many, or if
+        the database has no such statement.
+        """
+        if self._dialect.name != "postgresql" or len(suppressed) <= MOST_KEYS:
+            return None
+        statement = self["found_among"]
+        return statement.sql, statement.bind({"held": b"".join(held), "suppressed": b"".join(suppressed)})
 
     def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:
         """

@@ -699,7 +699,7 @@ def _renew(state: State, renewal: protocols.Renewal) -> bool:
     row = table.get(place)
     if row is None or row.mac != renewal.old:
         return False
-    table[place] = typed.evolve(row, mac=renewal.new)
+    table[place] = protocols.with_mac(row, renewal.new)
     return True
 
 

@@ -106,23 +106,27 @@ class SQLStorage:
     # ---- contacts
 
     def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
-        every = list(dict.fromkeys([*idkeys, *stops]))
+        # In their order, so that what lies together is read together.
+        idkeys, every = sorted(set(idkeys)), sorted({*idkeys, *stops})
 
         def work(session: Session) -> protocols.Found:
             holders: dict[bytes, list[protocols.Identifier]] = {}
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
-            name = "found_apart" if self._distributed else "found"
-            for idkey, key, mac, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
+            apart = self._distributed
+            rows = session.lookup("found_apart", idkeys, every) if apart else session.found(idkeys, every)
+            for idkey, key, mac, subject, line, scope, at, mark, *head in rows:
                 if subject is None:
                     suppressions.append(_suppression(idkey, key, mac, scope, at, mark))
                     continue
                 identifier = _identifier(idkey, key, mac, subject, line)
-                holders.setdefault(idkey, []).append(identifier)
+                if (others := holders.get(idkey)) is None:
+                    holders[idkey] = [identifier]
+                else:
+                    others.append(identifier)
+                    others.sort(key=_subject)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
-            for several in holders.values():
-                several.sort(key=_subject)
             if self._distributed:
                 heads = _heads(session, [holder.subject for several in holders.values() for holder in several])
             return protocols.Found(holders, suppressions, heads)
