@@ -8,6 +8,7 @@ of `DECIDED` names the events a command leads to, none, or the error it is refus
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, TypeVar, get_args
 
 import attrs
@@ -1723,18 +1724,18 @@ DECIDED: dict[str, tuple[Standing, Command, tuple[Event, ...] | type[OptlyError]
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("row", DECIDED)
-def test_a_command_leads_to_what_its_row_says(row: str) -> None:
+def test_a_command_leads_to_what_its_row_says(subtests: pytest.Subtests) -> None:
     """
     To these events and no others, or to none; or it is refused with this very error.
     """
-    standing, command, expected = DECIDED[row]
-    if isinstance(expected, tuple):
-        assert expected == decide(command, standing, now=NOW)
-    else:
-        with pytest.raises(expected) as caught:
-            decide(command, standing, now=NOW)
-        assert expected is caught.type
+    for row, (standing, command, expected) in DECIDED.items():
+        with subtests.test(row):
+            if isinstance(expected, tuple):
+                assert expected == decide(command, standing, now=NOW)
+            else:
+                with pytest.raises(expected) as caught:
+                    decide(command, standing, now=NOW)
+                assert expected is caught.type
 
 
 def test_every_command_has_a_row() -> None:
@@ -1745,25 +1746,24 @@ def test_every_command_has_a_row() -> None:
     assert set(get_args(Command)) == leading
 
 
-@pytest.mark.parametrize("standing", [Standing(), ERASED], ids=["no contact", "erased"])
-@pytest.mark.parametrize("row", DECIDED)
-def test_what_is_erased_or_was_never_there_stays_so(row: str, standing: Standing) -> None:
+def test_what_is_erased_or_was_never_there_stays_so(subtests: pytest.Subtests) -> None:
     """
     No command makes anything of a contact who was erased or never added, but the adding, the end of a message, the
     answer to a complaint, and a complaint of someone who is on no record.
     """
-    _, command, _ = DECIDED[row]
-    apart = isinstance(command, commands.Complain) and command.apart
-    if (isinstance(command, commands.AddContact) or apart) and not standing.version:
-        return
-    try:
-        decided = decide(command, standing, now=NOW)
-    except (UnknownContactError, UsageError):
-        return
-    assert standing.erased_at is not None
-    answers = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
-    assert all(isinstance(event, events.MessageEvent | answers) for event in decided)
-    assert not any(event.personal for event in decided)
+    for (row, (_, command, _)), standing in product(DECIDED.items(), [Standing(), ERASED]):
+        with subtests.test(row, erased=standing is ERASED):
+            apart = isinstance(command, commands.Complain) and command.apart
+            if (isinstance(command, commands.AddContact) or apart) and not standing.version:
+                continue
+            try:
+                decided = decide(command, standing, now=NOW)
+            except (UnknownContactError, UsageError):
+                continue
+            assert standing.erased_at is not None
+            answers = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
+            assert all(isinstance(event, events.MessageEvent | answers) for event in decided)
+            assert not any(event.personal for event in decided)
 
 
 @pytest.mark.parametrize("row", [row for row, (_, _, expected) in DECIDED.items() if isinstance(expected, tuple)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -135,35 +135,55 @@ class Keys:
 
         Without the key, nobody can find out which address an index stands for.
         """
-        return self._idkeys((organisation, address.kind, address.normal))
+        return self.namer(organisation, address.kind)(address.normal)
+
+    def namer(self, organisation: str, kind: str) -> Callable[[str], tuple[bytes, ...]]:
+        """
+        Return what makes the blind indexes of all addresses of a kind from their normal forms, as `idkeys` does of one.
+        """
+        made = self._namers.get((organisation, kind))
+        if made is None:
+            made = self._namers[organisation, kind] = self._namer(f"{organisation}\0{kind}\0".encode())
+        return made
 
     def domain_idkeys(self, organisation: str, domain: str) -> tuple[bytes, ...]:
         """
         Return the keyed hashes of a whole *domain*, in its IDNA form, as `idkeys` does. They are those of no address.
         """
-        return self._idkeys((organisation, "domain", domain))
+        return self.namer(organisation, "domain")(domain)
 
     def reference_idkeys(self, organisation: str, reference: str) -> tuple[bytes, ...]:
         """
         Return the keyed hashes of a host's own *reference* for a contact, as `idkeys` does of an address.
         """
-        return self._idkeys((organisation, "reference", reference))
+        return self.namer(organisation, "reference")(reference)
 
     def marks(self, organisation: str) -> tuple[bytes, ...]:
         """
         Return for each key the keyed hash under which a store keeps which keys came into use beside it.
         """
-        return self._idkeys((organisation, "keys", ""))
+        return self.namer(organisation, "keys")("")
 
-    def _idkeys(self, parts: Sequence[str]) -> tuple[bytes, ...]:
-        message = "\0".join(parts).encode()
-        idkeys = []
-        for begun, ended in self._peppers:
-            inner, outer = begun.copy(), ended.copy()
-            inner.update(message)
-            outer.update(inner.digest())
-            idkeys.append(outer.digest()[:16])
-        return tuple(idkeys)
+    @cached_property
+    def _namers(self) -> dict[tuple[str, str], Callable[[str], tuple[bytes, ...]]]:
+        return {}
+
+    def _namer(self, prefix: bytes) -> Callable[[str], tuple[bytes, ...]]:
+        begun = [(inner.copy(), outer.copy()) for inner, outer in self._peppers]
+        for inner, _ in begun:
+            inner.update(prefix)
+        copies = [(inner.copy, outer.copy) for inner, outer in begun]
+
+        def idkeys(value: str) -> tuple[bytes, ...]:
+            message, made = value.encode(), []
+            for copy_inner, copy_outer in copies:
+                inner, outer = copy_inner(), copy_outer()
+                inner.update(message)
+                outer.update(inner.digest())
+                made.append(outer.digest()[:16])
+            return tuple(made)
+
+        return idkeys
 
     @cached_property
     def _signers(self) -> tuple[Ed25519PrivateKey, ...]:

@@ -53,8 +53,9 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _WRITTEN_AS: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())  # RFC 4648 to Crockford
 _DECODED_AS: Final = bytes.maketrans(_ALPHABET.encode(), b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _READ_AS: Final = str.maketrans({"i": "1", "l": "1", "o": "0"})
-# What stands in a message beside a link, and what gateways append, has none of these letters at its edge.
-_LETTERS = re.compile(r"[0-9A-Za-z]+", re.ASCII)
+# What stands in a message beside a link, and what gateways append, has none of these letters at its edge. None of ours
+# has as many as are read: decoding takes time.
+_LETTERS = re.compile(r"[0-9A-Za-z]{1,512}", re.ASCII)
 _EARLIER_TOKEN = re.compile(r"[\w.-]*[0-9A-Za-z]", re.ASCII)
 _CODE = re.compile(f"[{_ALPHABET}]{{16,128}}", re.ASCII)
 _LONGEST_STORED: Final = 64

@@ -34,6 +34,7 @@ from portal.sessions import (
 )
 from portal.visitor import FROM_HERE, Acme, Visitor
 from services import POSTGRESQL, database
+from thorough import examples
 from world import EMAIL, EMAIL_OFFERS, PHONE, SMS_OFFERS, World, world
 
 from optly import Channel, Contact, EmailAddress
@@ -704,7 +705,7 @@ def allowed_now(w: World) -> frozenset[Scope]:
     return frozenset(scope for scope in SCOPES if w.allowed(*scope))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(lives, st.booleans() | st.sampled_from(["offers", "news"]), lives, st.booleans())
 def test_undoing_gives_back_what_that_stop_ended_and_nothing_else(
     before: list[Said], stop: bool | str, since: list[Said], twice: bool

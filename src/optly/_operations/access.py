@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.lines import lines_of
@@ -177,7 +178,7 @@ class Access:
         Return the addresses and the name of the contact that are still stored, by slot.
         """
         openings = await self.app.repository.openings_of(self.record)
-        self.record = attrs.evolve(self.record, openings=openings)
+        self.record = typed.evolve(self.record, openings=openings)
         return openings
 
     async def addresses(self) -> dict[int, Address]:

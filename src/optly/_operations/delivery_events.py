@@ -7,8 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import attrs
-
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.contacts import holders
 from optly._operations.received import apply_once, having, is_erased, line_of, together
@@ -26,7 +25,7 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
         return Received(effect=Effect.NOTED, event=event)
     if not Contact.is_id(event.contact):
-        event = attrs.evolve(event, contact="")  # a contact that there cannot be is none
+        event = typed.evolve(event, contact="")  # a contact that there cannot be is none
     if event.message:
         return await _message_event(app, event)
     if event.to and (event.status is DeliveryStatus.BOUNCED or event.status.stops):

@@ -58,6 +58,7 @@ async def claim(
     Claim messages until the lease ends, and return those that no other worker had claimed. One that cannot be read is
     added to *outcomes*, so that it does not hold up the rest.
     """
+    app.require_commits("handing over messages")
     outcomes.wanted += rows
     standings = await _standings_for_links(app, rows)
     readable = {

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.payload import PayloadKind
 from optly._operations.queued import QueuedMessage, settlement
@@ -174,7 +175,7 @@ class Outcomes:
         """
         for row in self.wanted:
             if row.message.hex() not in keep:
-                self._end(row, settlement(attrs.evolve(row, token=self.token), MessageState.QUEUED, until))
+                self._end(row, settlement(typed.evolve(row, token=self.token), MessageState.QUEUED, until))
 
     def put_off(self, message: QueuedMessage, error: Exception, now: datetime) -> None:
         """
@@ -297,7 +298,7 @@ def add_receipt(
             return
         tried = f"{times} attempts" if receipt.begun else f"it could not be sent {times} times"
         reply = f"gave up after {tried}; the last reply was: {receipt.reply}"
-        receipt = attrs.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)
+        receipt = typed.evolve(receipt, outcome=Outcome.REFUSED, reply=reply)
     outcomes.finish(message, record, receipt, backend)
 
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from optly import typed
 from optly._operations import complaints, details, proof, rates, second_gate, sessions, told
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
@@ -206,7 +207,7 @@ async def _gate(
             outcomes.defer(message, waits)
             return None
         if payload.markets:
-            message.payload = attrs.evolve(
+            message.payload = typed.evolve(
                 payload, regulation=decision.regulation, reason=decision.reason, edition=decision.edition
             )
         return _Permission(message=message, address=address, choices=choices, reason=decision.reason)
@@ -232,11 +233,11 @@ async def _gate_answer(
     """
     kept, line = message.payload.line == 0 or standing.erased_at is not None, None
     if kept:
-        message.payload = attrs.evolve(message.payload, line=0)
+        message.payload = typed.evolve(message.payload, line=0)
     else:
         number = message.payload.line
         line = standing.meant(message.payload.channel.kind, number)
-        message.payload = attrs.evolve(message.payload, line=number if line is None else line)
+        message.payload = typed.evolve(message.payload, line=number if line is None else line)
     obsolete = second_gate.is_obsolete(message.payload, (), standing, now) or _is_replaced(message, standing)
     decision = None
     if line is not None and not obsolete:
@@ -251,7 +252,7 @@ async def _gate_answer(
         reason = "line_gone"
     else:
         reason = "too_late" if decision is None else decision.reason
-    outcomes.withhold(message, record, attrs.evolve(_withholding(app, message, decision), reason=reason))
+    outcomes.withhold(message, record, typed.evolve(_withholding(app, message, decision), reason=reason))
     return None
 
 
@@ -294,13 +295,13 @@ async def _variables(
         case PayloadKind.CHANGED:
             assert message.payload.undo is not None
             added = addresses[message.payload.undo.added or 0]
-            return attrs.evolve(variables, kind=added.kind, masked=added.masked)
+            return typed.evolve(variables, kind=added.kind, masked=added.masked)
         case PayloadKind.COPY:
             record = await app.repository.require(message.contact)
             lines = {line.number for line in record.standing.lines}
             hidden = lines - record.standing.reached(message.payload.line)
             story = (await proof.evidence(app, message.contact, None)).timeline(hidden=hidden)
-            return attrs.evolve(variables, page=as_fragment(story), plain=as_text(story))
+            return typed.evolve(variables, page=as_fragment(story), plain=as_text(story))
         case _:
             return variables
 

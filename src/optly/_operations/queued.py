@@ -9,6 +9,7 @@ from datetime import datetime
 
 import attrs
 
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.links import new_code
 from optly._operations.payload import Payload, PayloadKind, decode
@@ -91,13 +92,13 @@ class QueuedMessage:
             begun: Whether the provider may have been handed any of it. Otherwise nobody has got the link of this claim,
                 and the next claim makes another.
         """
-        counted = attrs.evolve(self.row, attempts=self.attempts, tries=self.tries)
+        counted = typed.evolve(self.row, attempts=self.attempts, tries=self.tries)
         # The digits of a one-time code are so short that another message may have the same; they expire soon. What is
         # stored for a text is that of all texts to its line.
         kept = self.payload.kind is PayloadKind.CODE or is_shared(self.code)
         lost = not begun and self.stored is not None and not kept
         unused = [self.stored.key] if lost and self.stored is not None else ()
-        return attrs.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget, unused=unused)
+        return typed.evolve(settlement(counted, state, due_at, ended_at=ended_at), forget=forget, unused=unused)
 
     def count(self, *, begun: bool) -> None:
         """

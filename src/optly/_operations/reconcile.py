@@ -11,8 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly._operations import complaints
 from optly._operations.application import Application
 from optly._operations.links import read_signed
@@ -92,10 +91,10 @@ async def _look_into(app: Application, row: OutboxMessage, doubt: Doubt, resend:
     if payload.answered is not None and any(isinstance(event, MessageDelivered) for event in events):
         # Recorded as accepted too, because what follows for the complaint follows from that.
         await _accept(app, row, payload, Receipt(outcome=Outcome.ACCEPTED), "")
-        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+        return typed.evolve(doubt, finding=DoubtFinding.SENT)
     if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in events):
         await app.storage.settle([_accepted(app, row)])
-        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+        return typed.evolve(doubt, finding=DoubtFinding.SENT)
     doubted_at = [event.occurred_at for event in events if isinstance(event, MessageDoubted)]
     return await _look_up(app, row, payload, doubt, doubted_at, resend)
 
@@ -124,12 +123,12 @@ async def _look_up(
     for trace in traces:
         if await _carries_link(app, trace.text, doubt.message) or _carries_reference(trace.text, payload):
             await _accept(app, row, payload, trace.receipt, backend.name)
-            return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+            return typed.evolve(doubt, finding=DoubtFinding.SENT)
     if app.settings.clock() < max(doubted_at) + _TOO_SOON:
         return doubt
     if resend:
         await app.storage.settle([settlement(row, MessageState.QUEUED)])
-    return attrs.evolve(doubt, finding=DoubtFinding.NOT_SENT, resent=resend)
+    return typed.evolve(doubt, finding=DoubtFinding.NOT_SENT, resent=resend)
 
 
 async def _carries_link(app: Application, text: str, message: str) -> bool:

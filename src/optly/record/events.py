@@ -10,7 +10,7 @@ same standing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from types import EllipsisType
 from typing import Annotated, Any, Final, TypeAlias
@@ -19,7 +19,7 @@ import attrs
 
 from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
-from optly.instants import is_aware, to_utc, to_utc_or_none
+from optly.instants import Instant
 
 
 class Actor(StrEnum):
@@ -253,7 +253,7 @@ class Choice:
     purpose: str
     line: int
     wording: str
-    expires_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    expires_at: Instant | None = None
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -269,8 +269,8 @@ class Happened:
         personal: Personal values by slot: committed to by a hash, and erasable. Empty where erased or not read.
     """
 
-    occurred_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
-    recorded_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    occurred_at: Instant
+    recorded_at: Instant
     actor: Actor
     grade: Grade
     personal: Annotated[Mapping[str, str], typed.Judged] = attrs.field(factory=dict, repr=False)
@@ -415,7 +415,7 @@ class ComplaintReceived(Happened):
     """
 
     complaint: str
-    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    acknowledge_by: Instant
     link: LinkKind | None = None
     code: str = ""
     line: int | None = None
@@ -484,12 +484,12 @@ class ConsentRequested(Happened):
     line: int
     choices: tuple[Choice, ...]
     language: str
-    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    expires_at: Instant
     regulation: str
     reason: str
     edition: str
-    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
-    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    solicited_at: Instant | None = None
+    remind_at: Instant | None = None
     found: tuple[str, ...] = ()
     unproved: bool = False
 
@@ -696,7 +696,7 @@ class AnswerHeld(Happened):
     """
 
     choices: tuple[Choice, ...]
-    until: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    until: Instant
     question: str | None = None
     link: LinkKind | None = None
     code: str = ""
@@ -963,7 +963,7 @@ class Checked:
     listed_on: date | None
     as_of: date
     version: str
-    checked_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    checked_at: Instant
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -988,7 +988,7 @@ class CommunicationMade(Happened):
     edition: str
     checks: tuple[Checked, ...] = ()
     also_for: tuple[str, ...] = ()
-    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    solicited_at: Instant | None = None
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)

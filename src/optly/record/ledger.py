@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from optly.canonical import canonical, parse
+from optly.canonical import canonical, encoded, parse, require_names
 from optly.errors import SerializationError, UsageError
 from optly.record.events import Event
 from optly.record.serialization import from_record, to_record
@@ -184,7 +184,8 @@ def extend(
                 f"a value given for {type(event).__name__} is not of its type, so nothing was recorded: pass True or "
                 "False for a flag, and a member of its enumeration, or one of their values, for a choice"
             )
-        payload = canonical(record)
+        require_names(opened)
+        payload = encoded(record)
         head = link(head, payload)
         entries.append(Entry(seq=seq, payload=payload, hash=head))
         openings.update(opened)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from optly.canonical import Json, timestamp
+from optly.canonical import Json, require_whole, timestamp
 from optly.errors import SerializationError
 from optly.record import events
 from optly.record.events import Event
@@ -81,24 +81,34 @@ _USUAL: Final[Mapping[type, tuple[object, object]]] = {
 }
 
 
-def _plain(value: object) -> Json:
-    # By exact type: this runs over every value of every event, and most are texts, numbers or None.
+# Values that the data hold as they are: most of them.
+_AS_THEY_ARE: Final = frozenset({str, bool, type(None)})
+
+
+def _plain(value: Any) -> Json:
+    # By exact type: this runs over every value of every event.
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return value  # type: ignore[return-value]
+    if kind in _AS_THEY_ARE:
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return require_whole(value)
     if kind is tuple:
-        return [_plain(item) for item in value]  # type: ignore[attr-defined]
+        return [_plain(item) for item in value]
     if isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, date):
         return value.isoformat()
-    return _fields(value, kind)
+    return _fields(value)
 
 
-def _fields(value: object, kind: type) -> dict[str, Json]:
-    return {name: _plain(held) for name, usual in _OWN[kind] if (held := getattr(value, name)) != usual}
+def _fields(value: object) -> dict[str, Json]:
+    return {
+        name: held if type(held) in _AS_THEY_ARE else _plain(held)
+        for name, usual in _OWN[type(value)]
+        if (held := getattr(value, name)) != usual
+    }
 
 
 def tag_of(event: Event) -> str:
@@ -110,9 +120,13 @@ def tag_of(event: Event) -> str:
 
 def to_data(event: Event) -> dict[str, Json]:
     """
-    Return the fields of *event* that not every event has, without personal values. A default is left out.
+    Return the fields of *event* that not every event has, without personal values. A default is left out. The
+    rest is inside the canonical profile.
+
+    Raises:
+        SerializationError: A number is not.
     """
-    return _fields(event, type(event))
+    return _fields(event)
 
 
 def to_record(event: Event, seq: int, commitments: Mapping[str, str]) -> dict[str, Json]:

@@ -6,21 +6,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import product
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError
+from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError, UsageError
 from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
+from optly.storage._host import HostDatabase, commit_hook
 from optly.storage._schema import from_micros, to_micros
 from optly.storage._statements import MOST_KEYS, RENEWED
 
@@ -67,7 +69,36 @@ class SQLStorage:
         distributed: bool = False,
     ) -> None:
         self._database = Database(url_or_engine, connections=connections, wait=wait)
+        self._hosted = False
         self._distributed = distributed
+
+    def within(self, connection: object) -> SQLStorage:
+        """
+        Return this store as part of the host's own transaction: what it writes is committed with it, or undone.
+
+        Counters are not: an attempt that is undone would be one more that is allowed. In SQLite they are, while the
+        host has the file's only transaction.
+
+        Args:
+            connection: A `Connection`, `Session` or `scoped_session` of SQLAlchemy, or a connection of psycopg, to the
+                database of this store. To be used by one thread at a time, as it is itself.
+
+        Raises:
+            UsageError: It is something else, or to a database of another kind.
+        """
+        if self._hosted:
+            raise UsageError("it is part of a transaction already: call within() of the one that was made first")
+        hosted = copy(self)
+        hosted._hosted = True
+        # It runs the same work in the same two ways, and has none of the connections.
+        hosted._database = cast("Database", HostDatabase(self._database, connection))
+        return hosted
+
+    def commit_hook(self, connection: object) -> protocols.OnCommit | None:
+        """
+        Return what has a function called after a session of SQLAlchemy was committed; None for any other connection.
+        """
+        return commit_hook(connection)
 
     def close(self) -> None:
         self._database.close()
@@ -75,23 +106,27 @@ class SQLStorage:
     # ---- contacts
 
     def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
-        every = list(dict.fromkeys([*idkeys, *stops]))
+        # In their order, so that what lies together is read together.
+        idkeys, every = sorted(set(idkeys)), sorted({*idkeys, *stops})
 
         def work(session: Session) -> protocols.Found:
             holders: dict[bytes, list[protocols.Identifier]] = {}
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
-            name = "found_apart" if self._distributed else "found"
-            for idkey, key, mac, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
+            apart = self._distributed
+            rows = session.lookup("found_apart", idkeys, every) if apart else session.found(idkeys, every)
+            for idkey, key, mac, subject, line, scope, at, mark, *head in rows:
                 if subject is None:
                     suppressions.append(_suppression(idkey, key, mac, scope, at, mark))
                     continue
                 identifier = _identifier(idkey, key, mac, subject, line)
-                holders.setdefault(idkey, []).append(identifier)
+                if (others := holders.get(idkey)) is None:
+                    holders[idkey] = [identifier]
+                else:
+                    others.append(identifier)
+                    others.sort(key=_subject)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
-            for several in holders.values():
-                several.sort(key=_subject)
             if self._distributed:
                 heads = _heads(session, [holder.subject for several in holders.values() for holder in several])
             return protocols.Found(holders, suppressions, heads)
@@ -303,7 +338,7 @@ class SQLStorage:
             number: int = _first(session.rows("counter", key=key))
             return number
 
-        return self._database.write(work)
+        return self._database.write_for_good(work)
 
     def expire(self, now: datetime, limit: int) -> int:
         at = to_micros(now)

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 import attrs
 
+from optly import typed
 from optly.contacts import AddressKind, Channel
 from optly.locale.i18n import N_
 from optly.record import events
@@ -115,7 +116,7 @@ def phrase(event: Event) -> Phrase:
             return Phrase("Details changed", N_("Your details were changed"))
         case events.LineAdded():
             added = _ADDED[event.kind]
-            return attrs.evolve(added, evidence=f"{added.evidence} ({_number(event.line)})")
+            return typed.evolve(added, evidence=f"{added.evidence} ({_number(event.line)})")
         case events.LineProved():
             return Phrase(
                 f"Proved: {_number(event.line)}", N_("You entered a code that we sent to an address or number")
