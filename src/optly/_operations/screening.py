@@ -127,8 +127,8 @@ def _alike(lines: Lines) -> _Plain[tuple[_Answer, Alike | None, Identifier | Non
             return None
         key, numbers, ends = alike
         if key not in answers:
-            standing = repository.stored(subject, head)
-            assert standing is not None
+            if (standing := repository.stored(subject, head)) is None:
+                return None
             decision = lines.assess(standing, subject.hex(), line, lines.facts)
             answers[key] = _Answer.of(decision, numbers, ends)
         answer = answers[key]
