@@ -372,7 +372,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
 # What takes no name of anything on record.
 SETTINGS: Final = {"backends", "catalogues", "clock", "organisation", "pages", "public_keys", "purposes"}
 SETTINGS_OF_A_MANAGER: Final = SETTINGS | {
-    *("close", "post_quantum_keys", "receipts", "self_service", "storage", "webhooks"),
+    *("close", "post_quantum_keys", "receipts", "self_service", "storage", "webhooks", "within"),
 }
 
 

@@ -22,6 +22,7 @@ from world import EMAIL_OFFERS, World, world
 from optly import Channel, Subscriber
 from optly._operations.gate import Lines
 from optly._operations.repository import dump_standing, load_standing
+from optly._operations.row_macs import of_head
 from optly._operations.running import run_to_completion
 from optly._operations.screening import _decisions, _verdicts
 from optly.contacts import AddressKind
@@ -186,7 +187,7 @@ def many(w: World, r: random.Random, count: int) -> Found:
             snapshot=dump_standing(known),
             snapshot_version=9,
         )
-        holders[holder.idkey], heads[subject] = [holder], with_mac(head, macs.sign_head(subject, head))
+        holders[holder.idkey], heads[subject] = [holder], with_mac(head, macs.sign_head(subject, of_head(head)))
     return Found(holders, (), heads)
 
 
@@ -263,7 +264,7 @@ def test_a_glance_is_as_strict_as_reading_all_of_it() -> None:
     for word in words:
         snapshot = stored.replace(b'"%s"' % word, b'"new-%s"' % word)
         head = Head(organisation="acme", version=9, hash=bytes(32), snapshot=snapshot, snapshot_version=9)
-        head = with_mac(head, macs.sign_head(subject, head))
+        head = with_mac(head, macs.sign_head(subject, of_head(head)))
         assert (load_standing(snapshot) is None) is (w.manager._app.repository.glance(subject, head) is None), word
 
 

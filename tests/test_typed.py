@@ -10,6 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID
@@ -31,6 +32,7 @@ from optly import (
     Wording,
     messages,
     rules,
+    typed,
 )
 from optly.backends import MemoryBackend
 from optly.contacts import Contact
@@ -122,6 +124,7 @@ RIGHT: Mapping[str, Callable[[World, Contact], Any]] = {
     "channels": lambda w, ada: ["email"],
     "code": lambda w, ada: w.manager.link(ada).rpartition("/")[2],
     "complaint": lambda w, ada: "CMP-7K4D-2M",
+    "connection": lambda w, ada: object(),
     "contact": lambda w, ada: ada,
     "contacts": lambda w, ada: [ada],
     "content": lambda w, ada: "Hello",
@@ -169,6 +172,7 @@ def _faces() -> list[tuple[type, str]]:
     return [(cls, name) for cls in (ConsentManager, SelfService, Person) for name in _public(cls)]
 
 
+@cache
 def _arguments(cls: type, name: str) -> list[inspect.Parameter]:
     return [*inspect.signature(getattr(cls, name)).parameters.values()][1:]
 
@@ -379,6 +383,25 @@ def test_a_wrong_field_is_answered_in_our_own_words(cls: type) -> None:
             refusal = _refusal(lambda: cls(**{**right, field.name: value}))  # noqa: B023
             assert value is not NOTHING or refusal, field.name
             assert not isinstance(refusal, InvalidValueError) or f".{field.name}" in str(refusal)
+
+
+@pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__qualname__)
+def test_a_copy_is_as_attrs_makes_it(cls: type) -> None:
+    """
+    A copy with other values takes and refuses in each field what the constructor does, and shares the rest.
+    """
+    value = cls(**_fields(cls))
+    for field in attrs.fields(cls):
+        if not field.init:
+            continue
+        for given in (getattr(value, field.name), None, object()):
+            changed = {field.alias: given}
+            refusal = _refusal(lambda: typed.evolve(value, **changed))  # noqa: B023
+            assert str(refusal) == str(_refusal(lambda: attrs.evolve(value, **changed)))  # noqa: B023
+            if refusal is None:
+                assert typed.evolve(value, **changed) == attrs.evolve(value, **changed)
+    with pytest.raises(TypeError, match="unknown"):
+        typed.evolve(value, unknown=1)
 
 
 def test_a_contact_is_named_in_the_same_ways_everywhere() -> None:

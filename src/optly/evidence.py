@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
+from optly import typed
 from optly.canonical import Json, canonical, timestamp
 from optly.contacts import Contact, Organisation, Wording
 from optly.errors import SerializationError, UsageError
@@ -264,7 +265,7 @@ class EvidencePack:
             seal=seal,
             public_key=keys.public_keys[0],
         )
-        return attrs.evolve(pack, signature=keys.sign(pack.signed()))
+        return typed.evolve(pack, signature=keys.sign(pack.signed()))
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -86,15 +86,20 @@ class Keys:
     Attributes:
         current: At least 16 characters of randomness.
         previous: Every earlier key, and one that is to become the current one, in any order.
+        exposed: Those of the previous keys that someone else has. Of the links signed with them, only those that stop
+            still work.
 
     Raises:
-        ConfigurationError: A key is too short or given twice.
+        ConfigurationError: A key is too short or given twice, or an exposed one is not a previous one.
     """
 
     current: str = attrs.field(repr=False)
     previous: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, repr=False)
+    exposed: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        if not set(self.exposed) <= set(self.previous):
+            raise ConfigurationError("an exposed key must be among the previous ones, which still read what it made")
         if len({self.current, *self.previous}) != 1 + len(self.previous):
             raise ConfigurationError("the same key is given twice")
         assert self.all  # made here, so that a short key is refused at once
@@ -112,6 +117,13 @@ class Keys:
         Every key, the current one first.
         """
         return tuple(Key.of(text) for text in (self.current, *self.previous))
+
+    @cached_property
+    def unexposed(self) -> tuple[Key, ...]:
+        """
+        Every key that nobody else has, the current one first.
+        """
+        return tuple(key for key in self.all if key.secret.decode() not in self.exposed)
 
     @cached_property
     def _peppers(self) -> tuple[_HalfMade, ...]:

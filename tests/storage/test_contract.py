@@ -37,6 +37,7 @@ class TestSQLite(DurableStorageContract):
         return partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db")
 
 
+@pytest.mark.slow
 class TestSQLiteApart(DurableStorageContract):
     """
     As it runs where the tables are spread over servers.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
 from optly._operations.gate import assess, refuse_unreadable, require_permission
@@ -249,7 +250,7 @@ def plan_request(
         )
         queue = [encode(payload, contact.subject, messages[0], now)]
         if remind_at is not None:
-            reminder = attrs.evolve(payload, kind=PayloadKind.REMINDER)
+            reminder = typed.evolve(payload, kind=PayloadKind.REMINDER)
             queue.append(encode(reminder, contact.subject, messages[1], remind_at))
         return Plan(command=command, queue=tuple(queue), wordings=wordings)
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-import attrs
-
+from optly import typed
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.repository import Plan
@@ -87,10 +86,10 @@ async def open_link(access: Access, language: str) -> Opened:
         question = _question(access)
         # A held answer has closed its question, and is shown in its place.
         if held and question.state is QuestionState.ANSWERED:
-            return attrs.evolve(opened, language=question.language)
+            return typed.evolve(opened, language=question.language)
         check_open(question, now)
         wordings = await app.repository.wordings(choice.wording for choice in question.choices)
-        return attrs.evolve(
+        return typed.evolve(
             opened,
             language=question.language,
             items=pinned_items(question.choices, app.settings.purposes, wordings),
@@ -99,7 +98,7 @@ async def open_link(access: Access, language: str) -> Opened:
     items: tuple[Item, ...] = ()
     if access.manages:
         items = _items(access, await access.standing(), language or standing.language, now)
-    return attrs.evolve(
+    return typed.evolve(
         opened,
         items=items,
         raised=target.session is not None and target.session.raised,
@@ -118,10 +117,10 @@ async def _open_undo(access: Access, language: str) -> Opened:
         held=await _held(access, access.app.settings.clock()),
     )
     if undo.stop is not None:
-        return attrs.evolve(opened, undo=await undone_stop(access, undo.stop))
+        return typed.evolve(opened, undo=await undone_stop(access, undo.stop))
     kind = next(line.kind for line in standing.lines if line.number == undo.added)
     old = undo.removed[0] if undo.removed else 0
-    return attrs.evolve(
+    return typed.evolve(
         opened,
         undo=UndoneChange(kind=kind, new=masked.get(undo.added or 0, ""), old=masked.get(old, ""), at=undo.at),
     )

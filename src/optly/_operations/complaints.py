@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 import msgspec
 
-from optly import rendering
+from optly import rendering, typed
 from optly._operations import throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
@@ -182,7 +182,7 @@ async def record(
         chosen = holder.standing.language if holder is not None and language is None else language or "en"
         reply = Reply(channel=_REPLIES_BY[reply_to.kind], value=reply_to.value, language=chosen)
     elif reply is not None and language is not None:
-        reply = attrs.evolve(reply, language=language)
+        reply = typed.evolve(reply, language=language)
 
     def plan(_standing: Standing, now: datetime) -> Plan:
         command = Complain(
@@ -258,7 +258,7 @@ def _plan(
     reminded_at = deadline - _REMINDED_BEFORE
     due: list[tuple[Payload, datetime]] = []
     if reply is not None and send:
-        acknowledgement = attrs.evolve(
+        acknowledgement = typed.evolve(
             alert,
             kind=PayloadKind.COMPLAINT,
             channel=reply.channel,
@@ -270,7 +270,7 @@ def _plan(
     if app.settings.organisation.email:
         due.append((alert, now))
         if reminded_at > now:
-            due.append((attrs.evolve(alert, reminder=True), reminded_at))
+            due.append((typed.evolve(alert, reminder=True), reminded_at))
     return Plan(
         command=command,
         queue=[_queued(app, payload, at) for payload, at in due if payload.channel in app.backends],
@@ -320,7 +320,7 @@ async def find(app: Application, complaint: str) -> RecordedComplaint:
     openings = await app.repository.openings(row.subject, slots.values())
     texts = {name: openings[slot].value for name, slot in slots.items() if slot in openings}
     reply = _read_reply(app, row)
-    return attrs.evolve(
+    return typed.evolve(
         found,
         text=texts.get("text", ""),
         how=texts.get("how", ""),

@@ -7,8 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import attrs
-
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.contacts import holders
 from optly._operations.received import apply_once, having, is_erased, line_of, together
@@ -26,7 +25,7 @@ async def receive_delivery_event(app: Application, event: DeliveryEvent) -> Rece
     if event.status in (DeliveryStatus.SENT, DeliveryStatus.DELAYED):
         return Received(effect=Effect.NOTED, event=event)
     if not Contact.is_id(event.contact):
-        event = attrs.evolve(event, contact="")  # a contact that there cannot be is none
+        event = typed.evolve(event, contact="")  # a contact that there cannot be is none
     if event.message:
         return await _message_event(app, event)
     if event.to and (event.status is DeliveryStatus.BOUNCED or event.status.stops):
@@ -83,7 +82,7 @@ async def _find_recipient(
 
 async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> Sent | None:
     """
-    Fall back on what the provider echoes when the worker died before recording the send.
+    Fall back on what the provider echoes of a message that the record has lost, as after a restore.
 
     Only if the provider echoes both the contact and the address: it signed them, so they are not forged.
     """

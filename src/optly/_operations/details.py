@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 import msgspec
 
+from optly import typed
 from optly._operations import contacts, lines, sessions, throttle
 from optly._operations.access import Access
 from optly._operations.application import Application
@@ -158,7 +159,7 @@ async def prove(access: Access, kind: AddressKind, digits: str) -> str:
     await app.storage.take_code(key, app.settings.clock())
     added = applied.standing.lines[-1].number
     if access.target.line not in applied.standing.present():
-        access.target = attrs.evolve(access.target, line=added)
+        access.target = typed.evolve(access.target, line=added)
     return await sessions.renew(access)
 
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, Unpack
 
 import attrs
 
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.blind_index import look_up, stops_from
 from optly._operations.contacts import known_address, standing_until
@@ -98,10 +99,10 @@ def assess(
     decision = next((decision for decision in decisions if not decision), decisions[0])
     others = tuple(one.purpose for one in decisions if one is not decision)
     if not decision:
-        return attrs.evolve(decision, also_for=others)
+        return typed.evolve(decision, also_for=others)
     # The duties of every purpose are due, and what expires first is the limit of all.
     ends = [one.valid_until for one in decisions if one.valid_until is not None]
-    return attrs.evolve(
+    return typed.evolve(
         decision,
         also_for=others,
         evidence=tuple(dict.fromkeys(seq for one in decisions for seq in one.evidence)),
@@ -192,7 +193,7 @@ async def _as_of(app: Application, subject: bytes, standing: Standing, at: datet
     others = standing.others if isinstance(standing, SharedStanding) else ()
     return shared(
         (await standing_until(app, subject, at)).with_stops(suppressed),
-        [attrs.evolve(other, standing=await standing_until(app, bytes.fromhex(other.contact), at)) for other in others],
+        [typed.evolve(other, standing=await standing_until(app, bytes.fromhex(other.contact), at)) for other in others],
     )
 
 
@@ -372,7 +373,7 @@ def _as_held(holders: Sequence[tuple[str, int, Standing]], stops: Sequence[Stand
         if line not in telling:
             telling[line] = [CoHolder(other[0], line, other[1], other[2]) for other in _telling(holders)]
         others = [other for other in telling[line] if other.contact != contact]
-        yield contact, line, shared(standing.with_stops(attrs.evolve(stop, line=line) for stop in stops), others)
+        yield contact, line, shared(standing.with_stops(typed.evolve(stop, line=line) for stop in stops), others)
 
 
 def _telling(holders: Sequence[tuple[str, int, Standing]]) -> list[tuple[str, int, Standing]]:

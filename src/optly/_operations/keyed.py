@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-import attrs
-
-from optly._operations.row_macs import RowMacs
+from optly import typed
+from optly._operations.row_macs import RowMacs, of_head
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
@@ -23,7 +22,6 @@ from optly.errors import ConfigurationError, KeyMissingError
 from optly.protocols import (
     AsyncStorage,
     Claim,
-    Commit,
     Found,
     Head,
     Identifier,
@@ -88,6 +86,8 @@ async def require_keys(storage: AsyncStorage) -> None:
 class KeyedStorage(Awaited):
     """
     A store whose look-ups are refused to a process that lacks a key they may have been made with.
+
+    It signs what is written, but for commits, whose rows are signed as they are put together.
     """
 
     def __init__(self, storage: Storage, wrap: Wrap, settings: Settings, macs: RowMacs) -> None:
@@ -126,27 +126,12 @@ class KeyedStorage(Awaited):
             )
         return True
 
-    async def append(self, commits: Sequence[Commit]) -> None:
-        await self._kept.append([self._signed(commit) for commit in commits])
-
-    def _signed(self, commit: Commit) -> Commit:
-        sign = self._macs.sign
-        return attrs.evolve(
-            commit,
-            identifiers=[sign(row) for row in commit.identifiers],
-            references=[sign(row) for row in commit.references],
-            suppressions=[sign(row) for row in commit.suppressions],
-            queue=[sign(row) for row in commit.queue],
-            complaints=[sign(row) for row in commit.complaints],
-            closed=[sign(row) for row in commit.closed],
-        )
-
     async def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
         await self._kept.enqueue(organisation, [self._macs.sign(row) for row in messages])
 
     async def claim(self, claims: Sequence[Claim], now: datetime, until: datetime) -> Sequence[OutboxMessage]:
         sign = self._macs.sign
-        signed = [attrs.evolve(claim, codes=[sign(code) for code in claim.codes]) for claim in claims]
+        signed = [typed.evolve(claim, codes=[sign(code) for code in claim.codes]) for claim in claims]
         return await self._kept.claim(signed, now, until)
 
     async def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[OutboxMessage]:
@@ -216,7 +201,7 @@ class KeyedStorage(Awaited):
             leaves = [
                 Leaf(subject=subject, version=head.version, head=head.hash)
                 for subject, head in heads.items()
-                if self._macs.fits_head(subject, head) and head.version == head.snapshot_version
+                if self._macs.fits_head(head.mac, subject, of_head(head)) and head.version == head.snapshot_version
             ]
             if len(leaves) < len(grown):
                 _log.error(

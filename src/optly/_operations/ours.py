@@ -10,9 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-import attrs
-
-from optly import rendering
+from optly import rendering, typed
 from optly._operations.application import Application
 from optly._operations.compose import in_words, letterhead
 from optly._operations.payload import Payload
@@ -64,7 +62,7 @@ async def in_question(app: Application, contact: Contact, question: str) -> Ours
     head = rendering.Letterhead(organisation=app.settings.organisation, more=app.settings.catalogues)
     found = Ours()
     for language in {standing.language, *(wording.language for wording in wordings)}:
-        content = rendering.request(attrs.evolve(head, language=language), wordings, until=asked.expires_at)
+        content = rendering.request(typed.evolve(head, language=language), wordings, until=asked.expires_at)
         found |= _in_content(content)
     return found
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly._operations import log
 from optly._operations.application import Application
 from optly.errors import DamagedError
@@ -54,7 +55,7 @@ async def page(app: Application, since: str | None, place: Place | None) -> tupl
     size = place.head.checkpoint.size
     if place.done < size:
         end = min(size, place.done - place.done % WIDTH + _PAGE)
-        return await _leaves(app, place, end), attrs.evolve(place, done=end)
+        return await _leaves(app, place, end), typed.evolve(place, done=end)
     checkpoint = LogFile(path="checkpoint", data=place.head.checkpoint.note.encode(), size=size, done=size)
     return [*await _above(app, place), checkpoint], None
 

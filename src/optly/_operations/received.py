@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
-
+from optly import typed
 from optly._operations.application import Application
 from optly._operations.blind_index import EVERYTHING
 from optly._operations.contacts import HeldLine, add_address, lines_held
@@ -55,7 +54,7 @@ def together(done: Sequence[Received]) -> Received:
     if len(done) == 1:
         return done[0]
     first = next((each for each in done if each.effect is not Effect.REPEATED), done[0])
-    return attrs.evolve(first, contacts=tuple(contact for each in done for contact in each.contacts))
+    return typed.evolve(first, contacts=tuple(contact for each in done for contact in each.contacts))
 
 
 async def line_of(app: Application, contact: Contact, address: Address) -> int | None:

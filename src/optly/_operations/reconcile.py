@@ -7,19 +7,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly._operations import complaints
 from optly._operations.application import Application
+from optly._operations.links import read_signed
 from optly._operations.outcomes import SHARED, settle
 from optly._operations.payload import Payload, decode
 from optly._operations.queued import settlement
 from optly.contacts import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
-from optly.links import LinkTarget, code_key, read_code
+from optly.links import MARK, LinkTarget, code_key, is_signed, read_code
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import RecordOutcome
@@ -90,10 +91,10 @@ async def _look_into(app: Application, row: OutboxMessage, doubt: Doubt, resend:
     if payload.answered is not None and any(isinstance(event, MessageDelivered) for event in events):
         # Recorded as accepted too, because what follows for the complaint follows from that.
         await _accept(app, row, payload, Receipt(outcome=Outcome.ACCEPTED), "")
-        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+        return typed.evolve(doubt, finding=DoubtFinding.SENT)
     if any(isinstance(event, MessageAccepted | MessageDelivered | MessageUndelivered) for event in events):
         await app.storage.settle([_accepted(app, row)])
-        return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+        return typed.evolve(doubt, finding=DoubtFinding.SENT)
     doubted_at = [event.occurred_at for event in events if isinstance(event, MessageDoubted)]
     return await _look_up(app, row, payload, doubt, doubted_at, resend)
 
@@ -122,23 +123,30 @@ async def _look_up(
     for trace in traces:
         if await _carries_link(app, trace.text, doubt.message) or _carries_reference(trace.text, payload):
             await _accept(app, row, payload, trace.receipt, backend.name)
-            return attrs.evolve(doubt, finding=DoubtFinding.SENT)
+            return typed.evolve(doubt, finding=DoubtFinding.SENT)
     if app.settings.clock() < max(doubted_at) + _TOO_SOON:
         return doubt
     if resend:
         await app.storage.settle([settlement(row, MessageState.QUEUED)])
-    return attrs.evolve(doubt, finding=DoubtFinding.NOT_SENT, resent=resend)
+    return typed.evolve(doubt, finding=DoubtFinding.NOT_SENT, resent=resend)
 
 
 async def _carries_link(app: Application, text: str, message: str) -> bool:
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
-        try:
-            stored = await app.storage.code(code_key(read_code(code)), app.settings.clock())
-        except LinkInvalidError:
-            continue
-        if stored is not None and LinkTarget.load(stored.value).message == message:
-            return True
+        with suppress(LinkInvalidError):
+            if await _carried_by(app, read_code(code)) in (message, message[:MARK]):
+                return True
     return False
+
+
+async def _carried_by(app: Application, code: str) -> str:
+    """
+    Return the id of the message that contains a link, or its beginning; empty if that is not known.
+    """
+    if is_signed(code):
+        return (await read_signed(app, code)).mark
+    stored = await app.storage.code(code_key(code), app.settings.clock())
+    return "" if stored is None else LinkTarget.load(stored.value).message
 
 
 def _carries_reference(text: str, payload: Payload) -> bool:
@@ -170,5 +178,6 @@ async def _accept(app: Application, row: OutboxMessage, payload: Payload, receip
         status=receipt.status,
         provider_id=receipt.provider_id,
         reply=receipt.reply,
+        **payload.permission,
     )
     await settle(app, payload.holder(row), command, _accepted(app, row))

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -20,7 +20,6 @@ import msgspec
 from optly.errors import DamagedError
 from optly.keys import Keys
 from optly.protocols import (
-    Head,
     Identifier,
     OutboxMessage,
     Reference,
@@ -51,7 +50,9 @@ _COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] =
     StoredComplaint: (b"complaint", attrgetter("reference", "complaint", "subject", "due_at", "open", "reply")),
 }
 _HEAD: Final = b"head"
-_of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+# Those of a head.
+HeadValues: TypeAlias = tuple[str, int, bytes, bytes, bytes]
 
 
 @attrs.frozen
@@ -114,17 +115,20 @@ class RowMacs:
         if not self.fits(row):
             raise DamagedError(f"a {_COVERED[type(row)][0].decode()} is not as it was written: verify the record")
 
-    def sign_head(self, subject: bytes, head: Head) -> bytes:
+    def sign_head(self, subject: bytes, values: HeadValues) -> bytes:
         """
         Return the MAC of the head of a contact.
-        """
-        return self._make(_HEAD, (subject, *_of_head(head)))
 
-    def fits_head(self, subject: bytes, head: Head) -> bool:
+        Args:
+            values: What `of_head` returns of it.
+        """
+        return self._make(_HEAD, (subject, *values))
+
+    def fits_head(self, mac: bytes, subject: bytes, values: HeadValues) -> bool:
         """
         Whether the head of a contact is as it was written.
         """
-        return self._is(head.mac, _HEAD, (subject, *_of_head(head)))
+        return self._is(mac, _HEAD, (subject, *values))
 
     def _make(self, kind: bytes, values: tuple[Any, ...]) -> bytes:
         ended = self._begun[kind][self._current].copy()

@@ -7,9 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-import attrs
-
-from optly import links
+from optly import links, typed
 from optly._operations import throttle
 from optly._operations.access import Access, resolve
 from optly._operations.application import Application
@@ -42,7 +40,7 @@ async def open_session(app: Application, target: links.LinkTarget, session: link
     stored = StoredCode(
         key=links.code_key(code),
         subject=bytes.fromhex(target.contact),
-        value=attrs.evolve(target, kind=LinkKind.SESSION, session=session).dump(),
+        value=typed.evolve(target, kind=LinkKind.SESSION, session=session).dump(),
         expires_at=session.ends_at,
     )
     await app.storage.put_codes([stored])
@@ -59,14 +57,14 @@ async def renew(access: Access, *, raised: bool = True) -> str:
     app, session = access.app, access.require_session()
     if await app.storage.take_code(access.key, app.settings.clock()) is None:
         raise SessionError("the session has ended")
-    fresh = attrs.evolve(
+    fresh = typed.evolve(
         session,
         raised=raised,
         lines=lines_of(access.record.standing),
         ends_at=min(app.settings.clock() + links.SESSION_LIFE, session.until),
     )
     # Digits sent to the line prove who reads there, no matter who was given the link.
-    target = attrs.evolve(access.target, handed_over=access.target.handed_over or raised)
+    target = typed.evolve(access.target, handed_over=access.target.handed_over or raised)
     return await open_session(app, target, fresh, earlier=access.code)
 
 

@@ -14,11 +14,12 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly._operations import anchoring, log
 from optly._operations.application import Application
+from optly._operations.batches import batched
 from optly._operations.chain_proof import Chain, Checked
 from optly._operations.checking import Check, Checking
-from optly._operations.renewal import batched
 from optly._operations.row_proof import Whole, contact_problems, row_problems
 from optly._operations.running import Wrap
 from optly.errors import LedgerError
@@ -203,6 +204,6 @@ async def _with_rows(app: Application, chains: Sequence[Chain], found: Sequence[
     ]
     missing = await contact_problems(app, whole)
     return [
-        attrs.evolve(each, problems=[*each.problems, *more]) if (more := missing.get(chain.subject)) else each
+        typed.evolve(each, problems=[*each.problems, *more]) if (more := missing.get(chain.subject)) else each
         for chain, each in zip(chains, found, strict=True)
     ]

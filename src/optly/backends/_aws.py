@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from optly import typed
 from optly.backends._http import Call
 from optly.errors import ConfigurationError
 
@@ -143,4 +144,4 @@ def sign(call: Call, credentials: Credentials, *, service: str, region: str, at:
         f"SignedHeaders={signer.signed_headers(signer.headers_to_sign(request))}, "
         f"Signature={signer.signature(text, request)}"
     )
-    return attrs.evolve(call, headers=headers)
+    return typed.evolve(call, headers=headers)

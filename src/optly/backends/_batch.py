@@ -12,8 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly.backends._http import Answer, Call, Caller, NoAnswerError, NotSentError
 from optly.errors import ConfigurationError
 from optly.messages import PROMPTLY, BatchInterrupted, Fault, Message, Outcome, Receipt, says_unsent
@@ -88,7 +87,7 @@ def send_many(
         if over:
             return over[-1]
         if time.monotonic() > until:
-            return attrs.evolve(not_sent("not sent: other messages took too long"), fault=None)
+            return typed.evolve(not_sent("not sent: other messages took too long"), fault=None)
         try:
             receipt = send(message)
         except Exception as error:
@@ -101,7 +100,7 @@ def send_many(
             return Receipt(outcome=Outcome.IN_DOUBT)
         if receipt.fault is Fault.BACKEND:
             rest = not_sent("not sent after another message failed")
-            over.append(attrs.evolve(rest, retry_after=receipt.retry_after))
+            over.append(typed.evolve(rest, retry_after=receipt.retry_after))
         return receipt
 
     sending: list[Future[Receipt]] = []
@@ -111,7 +110,7 @@ def send_many(
             wait(sending)
         except BaseException as why:
             # Those under way are finished, and no other is begun.
-            unsent = attrs.evolve(not_sent("not sent: interrupted"), fault=None)
+            unsent = typed.evolve(not_sent("not sent: interrupted"), fault=None)
             over.append(unsent)
             wait(sending)
             receipts = [each.result() for each in sending]

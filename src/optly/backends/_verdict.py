@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.backends._diagnosis import Cause, diagnose, say_nobody_is_there
 from optly.messages import Fault, Outcome, Receipt
 
@@ -169,4 +170,4 @@ def not_sent(why: str, outcome: Outcome = Outcome.RETRY_LATER, fault: Fault | No
     """
     Return the receipt of a message that was not begun.
     """
-    return attrs.evolve(receipt(Reply(None, f"not sent: {why}"), outcome, fault), begun=False)
+    return typed.evolve(receipt(Reply(None, f"not sent: {why}"), outcome, fault), begun=False)

@@ -20,6 +20,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.backends._fields import (
     MOST_FIELDS,
     POLICY,
@@ -228,7 +229,7 @@ class _Arrival:
         only that of the message counts.
         """
         return tuple(
-            attrs.evolve(
+            typed.evolve(
                 event,
                 id=self._id(event.id),
                 contact=self.returned_to.contact if self.returned_to else "",

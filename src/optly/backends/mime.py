@@ -19,6 +19,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.backends._channel import require_channel
 from optly.contacts import Channel, EmailAddress
 from optly.errors import AddressError, ConfigurationError, HeaderError, UsageError
@@ -133,7 +134,7 @@ class Letter:
             HeaderError: A line does not end in CR LF, or contains a bare CR or LF.
         """
         _must_be_lines(content)
-        return attrs.evolve(self, content=content)
+        return typed.evolve(self, content=content)
 
 
 def build(
@@ -189,7 +190,7 @@ def with_stop_address(message: Message, address: str) -> Message:
     if _UNSUBSCRIBE not in headers:
         return message
     headers[_UNSUBSCRIBE] += f", <mailto:{address}?subject=unsubscribe>"
-    return attrs.evolve(message, headers=headers)
+    return typed.evolve(message, headers=headers)
 
 
 @attrs.frozen(kw_only=True)

@@ -116,7 +116,7 @@ class Organisation:
             return self
         if name not in self.names:
             raise UsageError("the organisation has no such trading name: add it to Organisation.also_known_as")
-        return attrs.evolve(self, name=name, legal_name=self.legal_name or self.name)
+        return typed.evolve(self, name=name, legal_name=self.legal_name or self.name)
 
 
 class Subscriber(StrEnum):

@@ -7,6 +7,7 @@ The organisation's face, in its blocking form.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from optly._operations import (
     contacts,
     deliver,
     gate,
+    hosting,
     inbound,
     keyed,
     links,
@@ -209,6 +211,30 @@ class ConsentManager(Face):
             anchors=anchors,
             on_events=on_events,
         )
+
+    def within(self, connection: object, *, on_commit: protocols.OnCommit | None = None) -> ConsentManager:
+        """
+        Return this manager as part of a transaction that you began: what it records is committed with your own rows, or
+        undone with them.
+
+        It sees what the transaction has changed. If another writer came first, it decides again, from a savepoint. What
+        is to be sent waits in the outbox, where a worker finds it after the commit; `deliver`, `seal` and `evidence`
+        are refused. Attempts that are limited stay counted, except in SQLite where the transaction has the file.
+
+        Args:
+            connection: An `Connection` or `Session` of SQLAlchemy, to the database of the storage.
+            on_commit: Has a function called after the commit, and not after a rollback, for `on_events`. A session
+                needs none.
+
+        Raises:
+            UsageError: The storage or the connection is not of a kind that can, the connection commits every statement
+                by itself, or there is an *on_events* and nothing tells of the commit.
+        """
+        hosted = copy(self)
+        hosted._storage, hosted._app = hosting.within(
+            directly, self._app, self._storage, connection, on_commit=on_commit, on_events=self._on_events
+        )
+        return hosted
 
     @property
     def storage(self) -> protocols.Storage:
@@ -1611,11 +1637,11 @@ class ConsentManager(Face):
         """
         return self.self_service.stop_by_token(token, context=context)
 
-    def revoke_links(self, contact: AnyContact) -> int:
+    def revoke_links(self, contact: AnyContact) -> None:
         """
-        Revoke every link and session of a contact except for stop links, and return how many there were.
+        Revoke every link and session of a contact except for stop links. The record shows when.
         """
-        return run_to_completion(links.revoke(self._app, Contact.of(contact)))
+        run_to_completion(links.revoke(self._app, Contact.of(contact)))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """

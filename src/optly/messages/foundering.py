@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.messages.message import Fault, Outcome, Receipt
 
 # A verdict on one message, or on two, may be about them. From the third on it is about what they share.
@@ -44,7 +45,7 @@ class Foundering:
         """
         if not self or not _is_alike(receipt) or self._refusals[receipt.code, receipt.status] < _ALIKE:
             return receipt
-        return attrs.evolve(receipt, outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND)
+        return typed.evolve(receipt, outcome=Outcome.RETRY_LATER, fault=Fault.BACKEND)
 
 
 def _is_alike(receipt: Receipt) -> bool:

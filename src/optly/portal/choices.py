@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel, Wording
 from optly.locale.i18n import N_
 from optly.record.views import Item
@@ -99,10 +100,10 @@ def read(
         if sent in ((NO,), (yes_to(field.item.wording),)):
             answer = sent != (NO,)
             answers[field.item.key] = answer
-            filled.append(attrs.evolve(field, pressed=answer))
+            filled.append(typed.evolve(field, pressed=answer))
         elif sent == (KEEP,):
             filled.append(field)
         else:
             stale = len(sent) == 1 and sent[0].startswith("yes-")
-            filled.append(attrs.evolve(field, error=_CHANGED if stale else _UNCLEAR))
+            filled.append(typed.evolve(field, error=_CHANGED if stale else _UNCLEAR))
     return answers, filled

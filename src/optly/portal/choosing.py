@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkUsedError, TooSoonError
 from optly.links import StopScope
@@ -57,7 +56,7 @@ def _require_choices(visit: Visit, opened: Opened) -> None:
 
 def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
     language = visit.language_for(opened)
-    errors = [attrs.evolve(field, error=visit.say(language, field.error)) if field.error else field for field in shown]
+    errors = [typed.evolve(field, error=visit.say(language, field.error)) if field.error else field for field in shown]
     return visit.own_page(
         opened,
         "choices",
@@ -84,7 +83,7 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
 
 
 def _allowed(items: Sequence[Item]) -> tuple[Item, ...]:
-    return tuple(attrs.evolve(item, answer=True) for item in items)
+    return tuple(typed.evolve(item, answer=True) for item in items)
 
 
 # ---- answering
@@ -146,13 +145,13 @@ def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
 def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
     # The answer closed its question, so it was given when the latest question was closed.
     at = max(question.closed_at for question in standing.questions if question.closed_at is not None)
-    return [attrs.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
+    return [typed.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
 
 
 def _unanswered(shown: Sequence[Field]) -> Sequence[Field]:
     one, several = N_("Choose an answer"), N_("Choose an answer to at least one of the questions")
     error = one if len(shown) == 1 else several
-    return [attrs.evolve(field, error=error if place == 0 else "") for place, field in enumerate(shown)]
+    return [typed.evolve(field, error=error if place == 0 else "") for place, field in enumerate(shown)]
 
 
 def confirm(visit: Visit) -> Response:

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
-import attrs
-
+from optly import typed
 from optly.errors import LinkInvalidError, SessionError
 from optly.links import is_session_code
 from optly.portal import api, choosing, own, public, sessions
@@ -76,7 +75,7 @@ def respond(site: Site, request: Request) -> Response:
     """
     visit = Visit(site=site, request=request)
     response = api.respond(visit) if site.api and api.is_asked(request) else _respond(visit)
-    return attrs.evolve(response, body=b"") if request.method == "HEAD" else response
+    return typed.evolve(response, body=b"") if request.method == "HEAD" else response
 
 
 def _respond(visit: Visit) -> Response:
@@ -96,7 +95,7 @@ def _respond(visit: Visit) -> Response:
         if found.status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log_failure(error)
             # Nothing is asked of a stop but that its link opens, so whoever came by one can still stop.
-            found = attrs.evolve(found, can_stop=visit.is_entered)
+            found = typed.evolve(found, can_stop=visit.is_entered)
         return _problem(visit, found)
 
 
@@ -110,7 +109,7 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
     kind, *parts = visit.request.path.removeprefix("/").removesuffix("/").split("/")
     match [kind.lower(), *parts]:  # some mail filters write links in small or in capital letters
         case ["l", code, *rest] if tuple(rest) in _BY_A_LINK and not is_session_code(code):
-            return attrs.evolve(visit, credential=code), _BY_A_LINK[tuple(rest)]
+            return typed.evolve(visit, credential=code), _BY_A_LINK[tuple(rest)]
         case ["me", *rest] if tuple(rest) in _IN_A_SESSION:
             return _in_session(visit), _IN_A_SESSION[tuple(rest)]
         case ["me", detail] if detail in own.DETAILS:
@@ -120,14 +119,14 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
         case [name] if name in _FOR_EVERYONE:
             return visit, _FOR_EVERYONE[name]
         case [kind, name] if kind in _BY_NAME:
-            return attrs.evolve(visit, argument=name), _BY_NAME[kind]
+            return typed.evolve(visit, argument=name), _BY_NAME[kind]
         case _:
             raise Refusal(HTTPStatus.NOT_FOUND)
 
 
 def _in_session(visit: Visit, detail: str = "") -> Visit:
     code = session_in(visit.request, visit.self_service.pages)
-    return attrs.evolve(visit, credential=code, in_session=True, argument=detail)
+    return typed.evolve(visit, credential=code, in_session=True, argument=detail)
 
 
 def _what_went_wrong(visit: Visit, error: Exception) -> ProblemPage:

@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from optly import errors
+from optly import errors, typed
 from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 
 
@@ -145,7 +145,7 @@ def page_about(error: Exception) -> ProblemPage | None:
             return _gone(N_("This link no longer works"), why, _STOP_LINK, can_stop=False)
         case errors.TooManyTriesError():
             wait = (N_("Wait until %(at)s, then try again."), _NOTHING)
-            return attrs.evolve(TOO_MANY, texts=wait, at=error.until, to_the_minute=True)
+            return typed.evolve(TOO_MANY, texts=wait, at=error.until, to_the_minute=True)
         case errors.RetryableError():
             return _BUSY
         case _:

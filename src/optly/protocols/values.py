@@ -358,7 +358,7 @@ class Commit:
         complaints: Complaints to add to the list of the organisation. A reference that is taken is a conflict.
         closed: Complaints to close, as they are from now on: they stay in the list with their new MAC, and where to
             reply is erased. One whose reference is not in the list is left out.
-        idem: 16 bytes that identify this commit, so that a repeat is recognised.
+        idem: 16 bytes that identify this commit, so that a repeat is recognised; None for one that nobody repeats.
     """
 
     organisation: str
@@ -380,7 +380,7 @@ class Commit:
     settle: Sequence[Settlement] = ()
     complaints: Sequence[StoredComplaint] = ()
     closed: Sequence[StoredComplaint] = ()
-    idem: bytes = attrs.field(repr=False)
+    idem: bytes | None = attrs.field(default=None, repr=False)
 
 
 # A row with a MAC, besides the heads of contacts.

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import attrs
 
+from optly import typed
 from optly.keys import Keys
 
 LONGEST_ORIGIN: Final = 255
@@ -134,7 +135,7 @@ def sign(keys: Keys, name: str, size: int, root: bytes, at: datetime) -> Checkpo
     signatures = [(keys.public_keys[0], keys.sign(body))]
     if (lasting := keys.sign_post_quantum(_cosigned(head, timestamp))) is not None:
         signatures.append((keys.post_quantum_keys[0], timestamp + lasting))
-    return attrs.evolve(head, note=signed_note(body, name, *signatures))
+    return typed.evolve(head, note=signed_note(body, name, *signatures))
 
 
 def open_note(note: str, public_keys: Iterable[bytes], *, each_kind: bool = False) -> Checkpoint | None:

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias, TypedDict, TypeVar, assert_never, get_
 
 import attrs
 
-from optly import errors
+from optly import errors, typed
 from optly.canonical import canonical
 from optly.contacts import Channel, stopped_with
 from optly.contacts.parties import loosens
@@ -89,7 +89,7 @@ def replay(entries: Iterable[Entry], until: datetime | None = None) -> Standing:
             standing = evolve(standing, event)
             continue
         if isinstance(event, events.LineAdded):
-            standing = attrs.evolve(standing, lines=(*standing.lines, *_lines_missing(standing, event)))
+            standing = typed.evolve(standing, lines=(*standing.lines, *_lines_missing(standing, event)))
         try:
             standing = evolve(standing, event)
         except Exception:  # it follows from something that could not be read
@@ -108,7 +108,7 @@ def readable(entries: Iterable[Entry]) -> Iterator[Event]:
 
 def _passed_over(standing: Standing) -> Standing:
     seq = standing.version + 1
-    return attrs.evolve(standing, version=seq, unreadable=seq if standing.unreadable is None else standing.unreadable)
+    return typed.evolve(standing, version=seq, unreadable=seq if standing.unreadable is None else standing.unreadable)
 
 
 def _lines_missing(standing: Standing, event: events.LineAdded) -> Iterator[Line]:
@@ -152,13 +152,32 @@ def evolve(standing: Standing, event: Event) -> Standing:
     Return the standing after *event*. Never refuses.
     """
     seq = standing.version + 1
-    match event:
+    match event:  # the commonest first
+        case events.MessageAccepted():
+            return typed.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
+        case events.MessageDelivered():
+            return _message_delivered(standing, event, seq)
+        case events.ConsentRequested():
+            return _consent_requested(standing, event, seq)
+        case events.MessageQueued() | events.MessageDoubted():
+            return _message_under_way(standing, event, seq)
+        case events.ConsentGiven():
+            return _consent_given(standing, event, seq)
+        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
+            return typed.evolve(
+                standing,
+                **_recorded(standing, event, seq),
+                lines=_to_prove_again(standing.lines, event.line),
+                **_stopped(standing, event, seq),
+            )
+        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
+            return typed.evolve(standing, **_recorded(standing, event, seq))
+        case events.LineAdded():
+            return _line_added(standing, event, seq)
         case events.ContactAdded():
             return _contact_added(standing, event, seq)
         case events.DetailsChanged():
             return _details_changed(standing, event, seq)
-        case events.LineAdded():
-            return _line_added(standing, event, seq)
         case events.LineProved():
             return _line_proved(standing, event, seq)
         case events.LineRemoved():
@@ -167,46 +186,31 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _line_left(standing, event, seq)
         case events.LineReinstated():
             return _line_reinstated(standing, event, seq)
-        case events.ConsentRequested():
-            return _consent_requested(standing, event, seq)
         case events.AnswerHeld():
             return _answer_held(standing, event, seq)
-        case events.ConsentGiven():
-            return _consent_given(standing, event, seq)
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
-        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
-            return attrs.evolve(
-                standing,
-                **_recorded(standing, event, seq),
-                lines=_to_prove_again(standing.lines, event.line),
-                **_stopped(standing, event, seq),
-            )
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
             return _charity_soft_opt_in_recorded(standing, event, seq)
+        case events.LinksRevoked():
+            return typed.evolve(standing, **_recorded(standing, event, seq), links_since=seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.MessageQueued():
-            return _message_queued(standing, event, seq)
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
-        case events.MessageAccepted():
-            return attrs.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
         case events.MessageRefused() | events.MessageWithheld():
             left = _without_pending(standing, event)
             untold = _untold(standing.complaints, event.message)
             refusals = _refused_for_good(standing, event) if isinstance(event, events.MessageRefused) else None
-            return attrs.evolve(
+            return typed.evolve(
                 standing,
                 **_recorded(standing, event, seq),
                 pending=left,
                 complaints=untold,
                 refusals=standing.refusals if refusals is None else refusals,
             )
-        case events.MessageDelivered():
-            return _message_delivered(standing, event, seq)
         case events.LineFailed():
             return _line_failed(standing, event, seq)
         case events.LineRestored():
@@ -216,25 +220,18 @@ def evolve(standing: Standing, event: Event) -> Standing:
         case events.ComplaintAcknowledged() | events.ComplaintDecided() | events.ComplaintResolved():
             return _complaint_answered(standing, event, seq)
         case events.MessageUndelivered():
-            return attrs.evolve(
+            return typed.evolve(
                 standing,
                 **_recorded(standing, event, seq),
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
-        case (
-            events.ServiceRequested()
-            | events.MessageDoubted()
-            | events.MessageReceived()
-            | events.DomainObjectionRaised()
-        ):
-            return attrs.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
 
 
 def _contact_added(standing: Standing, event: events.ContactAdded, seq: int) -> Standing:
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         subscriber=event.subscriber,
@@ -245,7 +242,7 @@ def _contact_added(standing: Standing, event: events.ContactAdded, seq: int) -> 
 
 
 def _details_changed(standing: Standing, event: events.DetailsChanged, seq: int) -> Standing:
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         subscriber=event.subscriber or standing.subscriber,
@@ -265,7 +262,7 @@ def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standi
         added=seq,
     )
     moved = _moved(standing, [other.number for other in standing.lines if other.removed], [line])
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         lines=(*standing.lines, line),
@@ -276,17 +273,17 @@ def _line_added(standing: Standing, event: events.LineAdded, seq: int) -> Standi
 
 def _line_proved(standing: Standing, event: events.LineProved, seq: int) -> Standing:
     lines = tuple(
-        attrs.evolve(line, proved=True, through=(*line.through, event.through)) if line.number == event.line else line
+        typed.evolve(line, proved=True, through=(*line.through, event.through)) if line.number == event.line else line
         for line in standing.lines
     )
-    return attrs.evolve(standing, **_recorded(standing, event, seq), lines=lines)
+    return typed.evolve(standing, **_recorded(standing, event, seq), lines=lines)
 
 
 def _line_removed(standing: Standing, event: events.LineRemoved | events.LineLeft, seq: int) -> Standing:
     lines = _with_line(standing.lines, event.line, removed=True)
     moved = _moved(standing, [event.line], [line for line in lines if not line.removed])
     settled = _settled(standing, None, moved, event.recorded_at)
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         lines=lines,
@@ -305,12 +302,12 @@ def _line_reinstated(standing: Standing, event: events.LineReinstated, seq: int)
     back = next(line for line in lines if line.number == event.line)
     replacements = [line for line in lines if line.removed and line.kind is back.kind and line.added > back.added]
     moved = [
-        attrs.evolve(stop, line=back.number)
+        typed.evolve(stop, line=back.number)
         for line in replacements
         for stop in standing.stops
         if stop.line == line.number and stop.moves and stop.seq is not None and stop.seq > line.added
     ]
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         lines=lines,
@@ -329,7 +326,7 @@ def _moved(standing: Standing, removed: Sequence[int], to: Sequence[Line]) -> tu
     """
     kinds = {line.number: line.kind for line in standing.lines}
     return tuple(
-        attrs.evolve(stop, line=line.number)
+        typed.evolve(stop, line=line.number)
         for stop in standing.stops
         if stop.line in removed and stop.line is not None and stop.moves
         for line in to
@@ -339,13 +336,13 @@ def _moved(standing: Standing, removed: Sequence[int], to: Sequence[Line]) -> tu
 
 def _line_left(standing: Standing, event: events.LineLeft, seq: int) -> Standing:
     after = _line_removed(standing, event, seq)
-    return attrs.evolve(
-        after, lines=tuple(attrs.evolve(line, left=True) if line.number == event.line else line for line in after.lines)
+    return typed.evolve(
+        after, lines=tuple(typed.evolve(line, left=True) if line.number == event.line else line for line in after.lines)
     )
 
 
 def _with_line(lines: Sequence[Line], number: int, *, removed: bool) -> tuple[Line, ...]:
-    return tuple(attrs.evolve(line, removed=removed) if line.number == number else line for line in lines)
+    return tuple(typed.evolve(line, removed=removed) if line.number == number else line for line in lines)
 
 
 def _to_prove_again(lines: tuple[Line, ...], number: int | None) -> tuple[Line, ...]:
@@ -353,17 +350,17 @@ def _to_prove_again(lines: tuple[Line, ...], number: int | None) -> tuple[Line, 
     Return *lines* after something was stopped on the one with that *number*: whoever reads there may be someone new, so
     that it is theirs is to be shown again to those who come through another.
     """
-    return tuple(attrs.evolve(line, through=()) if line.number == number and line.through else line for line in lines)
+    return tuple(typed.evolve(line, through=()) if line.number == number and line.through else line for line in lines)
 
 
 def _consent_requested(standing: Standing, event: events.ConsentRequested, seq: int) -> Standing:
     question = _written(Question, event, id=event.question, asked_at=event.occurred_at, seq=seq)
     if event.unproved:
         # Whoever filled in the form may be anyone: it stands beside the others, and each is answered in its own words.
-        return attrs.evolve(standing, **_recorded(standing, event, seq), questions=(*standing.questions, question))
+        return typed.evolve(standing, **_recorded(standing, event, seq), questions=(*standing.questions, question))
     # A newer question replaces every open one that shares a choice with it: one wording at a time can be agreed to.
     asked = _scopes(event, seq)
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         questions=(*_close(standing.questions, None, asked, event.recorded_at), question),
@@ -378,7 +375,7 @@ def _answer_held(standing: Standing, event: events.AnswerHeld, seq: int) -> Stan
     held = [_written(HeldAnswer, event, choice=choice, at=event.occurred_at) for choice in event.choices]
     # It may be a program's answer: what waits to be confirmed through another link goes on waiting.
     waiting = _held_elsewhere(standing.held, event.code, _scopes(event, seq))
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         # The question is used up, although nothing is agreed to yet. Other questions about the same stay open.
@@ -396,6 +393,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and not event.elsewhere
     )
     own = by_person and manner.organisations is None
+    defects = event.defects
     facts = {
         "at": _given_at(event),
         "own": own,
@@ -403,12 +401,12 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         "seq": seq,
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
-        "defects": event.defects,
+        "defects": defects,
         "after": event.after,
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
-    if event.defects:
-        return attrs.evolve(
+    if defects:
+        return typed.evolve(
             standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
         )
     # Only the person's own yes settles what is undecided: one that someone else reports closes no question.
@@ -416,7 +414,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
     # Whatever it counts for, it has been confirmed.
     held = _held_elsewhere(standing.held, event.code, scopes)
     reached = _reached(event)
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         failures=_without_failures(standing.failures, reached),
@@ -427,7 +425,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
 
 
 def _consent_refused(standing: Standing, event: events.ConsentRefused, seq: int) -> Standing:
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         failures=_without_failures(standing.failures, _reached(event)),
@@ -438,7 +436,7 @@ def _consent_refused(standing: Standing, event: events.ConsentRefused, seq: int)
 
 def _soft_opt_in_recorded(standing: Standing, event: events.SoftOptInRecorded, seq: int) -> Standing:
     in_sale = _written(StandingSoftOptIn, event, at=_given_at(event), seq=seq)
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         soft_opt_ins=_merge_soft_opt_ins(standing.soft_opt_ins, in_sale),
@@ -448,7 +446,7 @@ def _soft_opt_in_recorded(standing: Standing, event: events.SoftOptInRecorded, s
 
 def _charity_soft_opt_in_recorded(standing: Standing, event: events.CharitySoftOptInRecorded, seq: int) -> Standing:
     by_charity = _written(StandingCharitySoftOptIn, event, at=_given_at(event), seq=seq)
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         charity_soft_opt_ins=_merge_soft_opt_ins(standing.charity_soft_opt_ins, by_charity),
@@ -457,11 +455,11 @@ def _charity_soft_opt_in_recorded(standing: Standing, event: events.CharitySoftO
 
 
 def _contact_erased(standing: Standing, event: events.ContactErased, seq: int) -> Standing:
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         name=None,
-        lines=tuple(attrs.evolve(line, removed=True) for line in standing.lines),
+        lines=tuple(typed.evolve(line, removed=True) for line in standing.lines),
         **_stopped(standing, event, seq),
         erased_at=event.occurred_at,
     )
@@ -473,7 +471,7 @@ _NOT_MARKETING = frozenset({"service", "public_task", "market_research", "solici
 
 def _with_pending(
     standing: Standing,
-    event: events.ConsentRequested | events.MessageQueued,
+    event: events.ConsentRequested | events.MessageQueued | events.MessageDoubted,
     id: str,
     channel: Channel,
     purposes: tuple[str, ...],
@@ -484,29 +482,34 @@ def _with_pending(
     if event.reason in _NOT_MARKETING:
         return standing.pending
     new = PendingUse(id=id, channel=channel, purposes=purposes, line=event.line)
-    return (*(one for one in standing.pending if attrs.evolve(one, id=id) != new), new)
+    return (*(one for one in standing.pending if typed.evolve(one, id=id) != new), new)
 
 
 def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[PendingUse, ...]:
     return tuple(one for one in standing.pending if one.id not in (event.message, event.question))
 
 
-def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
-    purposes = (event.purpose, *event.also_for)
-    return attrs.evolve(
-        standing,
-        **_recorded(standing, event, seq),
-        pending=_with_pending(standing, event, event.message, event.channel, purposes),
-    )
+def _message_under_way(standing: Standing, event: events.MessageQueued | events.MessageDoubted, seq: int) -> Standing:
+    pending = standing.pending
+    if event.purpose:
+        purposes = (event.purpose, *event.also_for)
+        pending = _with_pending(standing, event, event.message, event.channel, purposes)
+    return typed.evolve(standing, **_recorded(standing, event, seq), pending=pending)
 
 
 def _sent(standing: Standing, event: events.MessageAccepted | events.MessageDelivered) -> dict[str, Any]:
     """
     Return the changes that a message makes that is known to have left.
     """
+    at = _given_at(event)
+    if isinstance(event, events.MessageAccepted) and event.purpose:
+        uses = standing.uses
+        if event.reason not in _NOT_MARKETING:
+            uses = _with_uses(uses, event.channel, (event.purpose, *event.also_for), event.line, at)
+        return {"pending": _without_pending(standing, event), "uses": uses}
     for one in standing.pending:
         if one.id in (event.message, event.question):
-            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, _given_at(event))
+            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, at)
             return {"pending": _without_pending(standing, event), "uses": uses}
     return {}
 
@@ -530,11 +533,11 @@ def _communication_made(standing: Standing, event: events.CommunicationMade, seq
     if event.reason not in _NOT_MARKETING:
         purposes = (event.purpose, *event.also_for)
         changes["uses"] = _with_uses(standing.uses, event.channel, purposes, event.line, _given_at(event))
-    return attrs.evolve(standing, **_recorded(standing, event, seq), **changes)
+    return typed.evolve(standing, **_recorded(standing, event, seq), **changes)
 
 
 def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: int) -> Standing:
-    return attrs.evolve(
+    return typed.evolve(
         standing,
         **_recorded(standing, event, seq),
         **_sent(standing, event),
@@ -542,7 +545,7 @@ def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: 
         failures=_without_failures(standing.failures, {event.line}, event.channel, event.occurred_at),
         refusals=_without_failures(standing.refusals, {event.line}, event.channel),
         questions=tuple(
-            attrs.evolve(question, delivered_at=event.occurred_at) if question.id == event.question else question
+            typed.evolve(question, delivered_at=event.occurred_at) if question.id == event.question else question
             for question in standing.questions
         ),
     )
@@ -551,13 +554,13 @@ def _message_delivered(standing: Standing, event: events.MessageDelivered, seq: 
 def _line_failed(standing: Standing, event: events.LineFailed, seq: int) -> Standing:
     failure = _written(StandingFailure, event, at=event.occurred_at, seq=seq)
     others = _without_failures(standing.failures, {event.line}, event.channel)
-    return attrs.evolve(standing, **_recorded(standing, event, seq), failures=(*others, failure))
+    return typed.evolve(standing, **_recorded(standing, event, seq), failures=(*others, failure))
 
 
 def _line_restored(standing: Standing, event: events.LineRestored, seq: int) -> Standing:
     left = _without_failures(standing.failures, {event.line}, event.channel)
     working = _without_failures(standing.refusals, {event.line}, event.channel)
-    return attrs.evolve(standing, **_recorded(standing, event, seq), failures=left, refusals=working)
+    return typed.evolve(standing, **_recorded(standing, event, seq), failures=left, refusals=working)
 
 
 def _refused_for_good(
@@ -571,12 +574,12 @@ def _refused_for_good(
     if known is None:
         at = event.recorded_at
         return (*others, StandingRefusals(channel=event.channel, line=event.line, since=at, at=at))
-    return (*others, attrs.evolve(known, at=event.recorded_at, count=known.count + 1))
+    return (*others, typed.evolve(known, at=event.recorded_at, count=known.count + 1))
 
 
 def _complaint_received(standing: Standing, event: events.ComplaintReceived, seq: int) -> Standing:
     complaint = Complaint(id=event.complaint, at=event.occurred_at, acknowledge_by=event.acknowledge_by)
-    return attrs.evolve(standing, **_recorded(standing, event, seq), complaints=(*standing.complaints, complaint))
+    return typed.evolve(standing, **_recorded(standing, event, seq), complaints=(*standing.complaints, complaint))
 
 
 _AnswerToComplaint: TypeAlias = events.ComplaintAcknowledged | events.ComplaintDecided | events.ComplaintResolved
@@ -588,11 +591,11 @@ def _complaint_answered(standing: Standing, event: _AnswerToComplaint, seq: int)
         if complaint.id == event.complaint:
             match event:
                 case events.ComplaintAcknowledged():
-                    complaint = attrs.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
+                    complaint = typed.evolve(complaint, acknowledged_at=complaint.acknowledged_at or event.occurred_at)
                 case events.ComplaintDecided():
-                    complaint = attrs.evolve(complaint, decided_at=event.occurred_at, message=event.message)
+                    complaint = typed.evolve(complaint, decided_at=event.occurred_at, message=event.message)
                 case events.ComplaintResolved():
-                    complaint = attrs.evolve(
+                    complaint = typed.evolve(
                         complaint,
                         # Anyone who hears the outcome has heard that the complaint was received.
                         acknowledged_at=complaint.acknowledged_at or event.occurred_at,
@@ -600,7 +603,7 @@ def _complaint_answered(standing: Standing, event: _AnswerToComplaint, seq: int)
                         message="",
                     )
         complaints.append(complaint)
-    return attrs.evolve(standing, **_recorded(standing, event, seq), complaints=tuple(complaints))
+    return typed.evolve(standing, **_recorded(standing, event, seq), complaints=tuple(complaints))
 
 
 def _untold(complaints: tuple[Complaint, ...], message: str) -> tuple[Complaint, ...]:
@@ -608,7 +611,7 @@ def _untold(complaints: tuple[Complaint, ...], message: str) -> tuple[Complaint,
     Return *complaints* after a message did not reach the person. An outcome that it was to report can be sent again.
     """
     return tuple(
-        attrs.evolve(complaint, message="") if complaint.message == message else complaint for complaint in complaints
+        typed.evolve(complaint, message="") if complaint.message == message else complaint for complaint in complaints
     )
 
 
@@ -650,8 +653,8 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": _given_at(event), "objection": False, "seq": seq, "told": not made_now(event)}
-    return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
+    stop = partial(StandingStop, at=_given_at(event), objection=False, seq=seq, told=not made_now(event))
+    return tuple([stop(channel=choice.channel, purpose=choice.purpose, line=choice.line) for choice in event.choices])
 
 
 def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None = None) -> dict[str, Any]:
@@ -676,7 +679,7 @@ def _after_removal(standing: Standing, stops: Sequence[StandingStop]) -> tuple[S
     if not removed:
         return ()
     return tuple(
-        attrs.evolve(stop, line=line.number)
+        typed.evolve(stop, line=line.number)
         for stop in stops
         if stop.line in removed and stop.moves
         for line in standing.lines
@@ -714,9 +717,9 @@ def _close(
     for question in questions:
         if question.state is QuestionState.OPEN:
             if question.id == answered:
-                question = attrs.evolve(question, state=QuestionState.ANSWERED, closed_at=at)
+                question = typed.evolve(question, state=QuestionState.ANSWERED, closed_at=at)
             elif any(scope.covers(c.channel, c.purpose, c.line) for scope in touched for c in question.choices):
-                question = attrs.evolve(question, state=QuestionState.SUPERSEDED, closed_at=at)
+                question = typed.evolve(question, state=QuestionState.SUPERSEDED, closed_at=at)
         closed.append(question)
     return tuple(closed)
 
@@ -776,7 +779,7 @@ def _merge_soft_opt_ins(known: Sequence[_SoftOptIn], new: _SoftOptIn) -> tuple[_
     """
     Add *new*, unless one like it is as late. The others stay: a record that lacks something weakens no other.
     """
-    alike = [other for other in known if attrs.evolve(other, at=new.at, seq=new.seq) == new]
+    alike = [other for other in known if typed.evolve(other, at=new.at, seq=new.seq) == new]
     if any(other.at >= new.at for other in alike):
         return tuple(known)
     kept = [other for other in known if other not in alike]
@@ -852,17 +855,23 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         raise _unknown()
     if standing.erased_at is not None:
         return _decide_erased(command, standing, now)
-    match command:
-        case commands.ChangeDetails():
-            return _change_details(command, standing, now)
+    match command:  # the commonest first
+        case commands.RecordOutcome():
+            return _record_outcome(command, standing, now)
+        case commands.RecordDelivery():
+            return _record_delivery(command, standing, now)
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
-        case commands.QueueMessage():
-            return (_written(events.MessageQueued, command, **_common(now, Actor.SYSTEM, Grade.B)),)
-        case commands.RecordCommunication():
-            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():
             return _answer_question(command, standing, now)
+        case commands.Stop():
+            return _stop(command, standing, now)
+        case commands.RecordMessage():
+            return _record_message(command, standing, now)
+        case commands.ChangeDetails():
+            return _change_details(command, standing, now)
+        case commands.RecordCommunication():
+            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.ChangeChoices():
             return _change_choices(command, standing, now)
         case commands.ConfirmAnswer():
@@ -883,24 +892,18 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _decide_complaint(command, standing, now)
         case commands.RecordConsent():
             return _record_consent(command, standing, now)
-        case commands.Stop():
-            return _stop(command, standing, now)
         case commands.ObjectForDomain():
             return _object_for_domain(command, standing, now)
         case commands.RecordSoftOptIn() | commands.RecordCharitySoftOptIn():
             return _record_soft_opt_in(command, standing, now)
-        case commands.RecordOutcome():
-            return _record_outcome(command, standing, now)
-        case commands.RecordDelivery():
-            return _record_delivery(command, standing, now)
-        case commands.RecordMessage():
-            return _record_message(command, standing, now)
         case commands.RestoreLine():
             return _restore_line(command, standing, now)
         case commands.LeaveLine():
             return _leave_line(command, standing, now)
         case commands.WithholdMessage():
             return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
+        case commands.RevokeLinks():
+            return (events.LinksRevoked(**_common(now, Actor.STAFF, Grade.B)),)
         case commands.EraseContact():
             return (events.ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
         case _:
@@ -923,6 +926,7 @@ def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple
     if isinstance(
         command,
         commands.EraseContact
+        | commands.RevokeLinks
         | commands.Stop
         | commands.RecordDelivery
         | commands.RecordMessage
@@ -982,7 +986,7 @@ def _timed(command: Command, standing: Standing, now: datetime) -> Command:
     at = at if passed else standing.latest(at)
     if at == told.at:
         return command
-    timed: Command = attrs.evolve(told, at=at)
+    timed: Command = typed.evolve(told, at=at)
     return timed
 
 
@@ -1160,14 +1164,15 @@ def _answer(
     proved = command.line if isinstance(command, commands.AnswerQuestion) or command.handed_over else None
     lifting = [choice for choice in yes if own or choice.line in reached]
     elsewhere = [choice for choice in yes if choice not in lifting]
-    answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
+    answers: Sequence[tuple[Any, Sequence[Choice]]] = (
         (given, lifting),
         (partial(given, elsewhere=True), elsewhere),
         (events.ConsentRefused, no),
     )
+    answers = [(kind, choices) for kind, choices in answers if choices]
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
-            graded = tuple(choice for choice in choices if (choice.line == proved) is (grade is Grade.A))
+            graded = tuple([choice for choice in choices if (choice.line == proved) is (grade is Grade.A)])
             if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
@@ -1190,7 +1195,7 @@ def _after_stops(event: Event, standing: Standing) -> Event:
         and stop.mark
         and stop.covers(choice.channel, choice.purpose, choice.line, (stop.organisation or "",))
     )
-    return attrs.evolve(event, after=tuple(known)) if known else event
+    return typed.evolve(event, after=tuple(known)) if known else event
 
 
 def _answer_question(command: commands.AnswerQuestion, standing: Standing, now: datetime) -> tuple[Event, ...]:
@@ -1406,13 +1411,13 @@ def _by_reading(command: commands.RecordConsent, given: events.ConsentGiven) -> 
     Return *given* in one part for each way in which the words were read: each counts, or does not, as a whole.
     """
     readings: Sequence[events.Reading | None] = [
-        attrs.evolve(reading, accepted=command.accept is not None) for reading in command.readings
+        typed.evolve(reading, accepted=command.accept is not None) for reading in command.readings
     ] or [None] * len(command.choices)
     alike: dict[events.Reading | None, list[Choice]] = {}
     for choice, reading in zip(command.choices, readings, strict=True):
         alike.setdefault(reading, []).append(choice)
-    parts = [attrs.evolve(given, choices=tuple(choices), reading=reading) for reading, choices in alike.items()]
-    return [attrs.evolve(part, grade=Grade.E) if part.defects else part for part in parts]
+    parts = [typed.evolve(given, choices=tuple(choices), reading=reading) for reading, choices in alike.items()]
+    return [typed.evolve(part, grade=Grade.E) if part.defects else part for part in parts]
 
 
 def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime) -> tuple[events.ConsentGiven, ...]:
@@ -1433,9 +1438,9 @@ def _beside_stops(given: events.ConsentGiven, standing: Standing, now: datetime)
     stopped = tuple(choice for choice in given.choices if is_stopped(choice))
     if not stopped:
         return (given,)
-    kept = attrs.evolve(given, choices=stopped, stopped_before=True)
+    kept = typed.evolve(given, choices=stopped, stopped_before=True)
     counts = tuple(choice for choice in given.choices if choice not in stopped)
-    return (attrs.evolve(given, choices=counts), kept) if counts else (kept,)
+    return (typed.evolve(given, choices=counts), kept) if counts else (kept,)
 
 
 def _with_evidence(
@@ -1445,7 +1450,7 @@ def _with_evidence(
     Give each part its evidence, and the documents to the first alone.
     """
     return tuple(
-        attrs.evolve(
+        typed.evolve(
             part,
             personal={
                 **_kept(number, how=command.how, accept=command.accept or ""),
@@ -1549,7 +1554,7 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
     by_provider = _common(now, Actor.PROVIDER, Grade.B)
     match command.outcome:
         case Outcome.ACCEPTED:
-            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal)
+            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal, **_codes(command))
             return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
             refused = _written(events.MessageRefused, command, **by_provider, personal=personal)
@@ -1561,6 +1566,20 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
             return ()
         case _:
             assert_never(command.outcome)
+
+
+# The codes of SMTP that say that a message was accepted, and nothing else.
+_NO_MORE: Final = frozenset({"250", "2.0.0"})
+
+
+def _codes(command: commands.RecordOutcome) -> dict[str, str]:
+    """
+    Return the codes of an acceptance that say more than that.
+
+    Source: RFC 5321 section 4.2.3, RFC 3463 section 3.1 (read 2026-11-29).
+    """
+    codes = {"status": command.status, "provider_code": command.provider_code}
+    return {name: "" if code in _NO_MORE else code for name, code in codes.items()}
 
 
 def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:

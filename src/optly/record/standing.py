@@ -16,6 +16,7 @@ from hashlib import sha256
 
 import attrs
 
+from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
 from optly.contacts.parties import stricter
 from optly.record.complaint_references import reference_of
@@ -419,6 +420,7 @@ class Standing:
         uses: The latest marketing for each channel, purpose and line: a message that a provider accepted, or one or a
             call that the organisation made itself. Service messages are not among them.
         pending: Marketing on its way to be one of those.
+        links_since: Number of the event that revoked the signed links made before it; 0 if none did.
         answered: The wishes for a message or a call that were granted.
         failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
             arrives there, or when staff confirm that it works.
@@ -444,6 +446,7 @@ class Standing:
     questions: tuple[Question, ...] = ()
     uses: tuple[StandingUse, ...] = ()
     pending: tuple[PendingUse, ...] = ()
+    links_since: int = 0
     answered: tuple[AnsweredWish, ...] = ()
     failures: tuple[StandingFailure, ...] = ()
     refusals: tuple[StandingRefusals, ...] = ()
@@ -493,6 +496,12 @@ class Standing:
         """
         kinds = [line.kind for line in self.lines]
         return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
+
+    def is_all(self, number: int) -> bool:
+        """
+        Return whether there has never been another line than the one with that number, of whatever kind.
+        """
+        return self.unreadable is None and [line.number for line in self.lines] == [number]
 
     def reached(self, line: int | None) -> frozenset[int]:
         """
@@ -676,7 +685,7 @@ class Standing:
             if same and stop.link is not None and known.seq is not None and stop.at - known.at <= _ONE_STOP:
                 if any(consent.seq > known.seq for consent in self.consents):
                     break
-                return attrs.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
+                return typed.evolve(stop, first=known.first or known.seq, since=known.since or known.at)
         return stop
 
     def _covering(self, channel: Channel, purpose: str, line: int, parties: Collection[str] = ()) -> list[StandingStop]:
@@ -687,7 +696,7 @@ class Standing:
         Return this standing with further stops, such as those tied to the address alone.
         """
         merged = merge_stops(self.stops, stops)
-        return self if merged == self.stops else attrs.evolve(self, stops=merged)
+        return self if merged == self.stops else typed.evolve(self, stops=merged)
 
 
 def _instant(stop: StandingStop) -> datetime:
@@ -777,7 +786,7 @@ class SharedStanding(Standing):
                 then = other.standing.latest(at)
                 stop = other.standing.objection(channel, purpose, other.number, then, parties=parties)
                 if stop is not None:
-                    return attrs.evolve(stop, line=line, seq=None, holder=other.contact)
+                    return typed.evolve(stop, line=line, seq=None, holder=other.contact)
         return None
 
 
@@ -788,7 +797,7 @@ def shared(standing: Standing, others: Sequence[CoHolder]) -> Standing:
     if not others:
         return standing
     standing = standing.with_stops(
-        attrs.evolve(stop, line=other.line, seq=None, holder=other.contact, mark=_mark(other, stop))
+        typed.evolve(stop, line=other.line, seq=None, holder=other.contact, mark=_mark(other, stop))
         for other in others
         if other.standing.anonymous
         for stop in other.standing.stops

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import attrs
 
+from optly import typed
 from optly.contacts import Address, AddressKind, Channel, Organisation, Purpose, Wording
 from optly.locale.i18n import Catalogues
 from optly.record.events import Choice, ComplaintReceived, Event, LinkKind, MessageReceived, Stopped
@@ -171,7 +172,7 @@ def without_values(happened: Iterable[Event], hidden: Container[int]) -> tuple[E
         complaint = getattr(event, "complaint", None)
         private_too = is_shared(event) or (complaint is not None and complaint in private)
         if private_too or any(line in hidden for line in _lines(event)):
-            event = attrs.evolve(event, personal={})
+            event = typed.evolve(event, personal={})
             if isinstance(event, ComplaintReceived):
                 private.add(event.complaint)
         shown.append(event)

@@ -12,8 +12,7 @@ from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Final
 
-import attrs
-
+from optly import typed
 from optly.contacts import Channel
 from optly.instants import has_happened
 from optly.record.events import Defect, Through
@@ -244,7 +243,7 @@ def without_spent_wish(communication: Communication, standing: Standing, within:
         or any(wish.line == communication.line and wish.asked_at == asked.at for wish in standing.answered)
     )
     if spent or communication.at - asked.at > within:
-        return attrs.evolve(communication, solicited=None)
+        return typed.evolve(communication, solicited=None)
     return communication
 
 
@@ -284,10 +283,10 @@ def set_aside_old(
         if defect is None:
             kept.append(consent)
         else:
-            old.append(attrs.evolve(consent, defects=(defect,)))
+            old.append(typed.evolve(consent, defects=(defect,)))
     if not old:
         return standing
-    return attrs.evolve(standing, consents=tuple(kept), unsound=(*standing.unsound, *old))
+    return typed.evolve(standing, consents=tuple(kept), unsound=(*standing.unsound, *old))
 
 
 def consent_to(

@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel, Subscriber
 from optly.record.events import Defect, Through
 from optly.rules.communication import Listing, MessageKind
@@ -424,7 +425,7 @@ class Decision:
         """
         Return the refusal of what the law allows, for a reason that is not a rule of law.
         """
-        return attrs.evolve(
+        return typed.evolve(
             self,
             allowed=False,
             reason=reason,

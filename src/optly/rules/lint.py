@@ -25,6 +25,7 @@ from typing import Final
 import attrs
 import msgspec
 
+from optly import typed
 from optly.contacts import Channel, Organisation, Purpose, Wording
 from optly.record.events import Defect
 
@@ -330,7 +331,7 @@ def lint(
         found += _of_form(form)
     gravity = list(WordingFlaw)
     found.sort(key=lambda finding: gravity.index(finding.code))
-    return tuple(dict.fromkeys(attrs.evolve(one, excerpt=one.excerpt.replace("_", organisation.name)) for one in found))
+    return tuple(dict.fromkeys(typed.evolve(one, excerpt=one.excerpt.replace("_", organisation.name)) for one in found))
 
 
 def says_nothing(text: str) -> bool:

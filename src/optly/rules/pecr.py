@@ -18,6 +18,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
+from optly import typed
 from optly.contacts import Channel, Subscriber
 from optly.record.events import Engagement
 from optly.record.standing import Standing, StandingCharitySoftOptIn, StandingSoftOptIn
@@ -188,7 +189,7 @@ def _call_ground(communication: Communication, standing: Standing) -> Decision:
     if not (call.pensions and individual and subscriber is not Subscriber.UNKNOWN):
         grounds.append(ordinary)
     ground = next((ground for ground in grounds if not ground), grounds[0])
-    return attrs.evolve(ground, also=(*ground.also, "21B(1)")) if call.pensions and not individual else ground
+    return typed.evolve(ground, also=(*ground.also, "21B(1)")) if call.pensions and not individual else ground
 
 
 def _unsolicited_only(communication: Communication) -> tuple[str, ...]:
@@ -353,7 +354,7 @@ def electronic_mail(communication: Communication, standing: Standing) -> Decisio
         return first(ground, identity_and_stop_address(communication, standing))
     # Whatever the ground, a message that hides its sender or cannot be stopped breaches reg 23 as well.
     lacking = _known_to_lack(communication)
-    return attrs.evolve(ground, also=(*ground.also, *lacking)) if lacking else ground
+    return typed.evolve(ground, also=(*ground.also, *lacking)) if lacking else ground
 
 
 def _known_to_lack(communication: Communication) -> tuple[str, ...]:
@@ -517,7 +518,7 @@ def _by_charity(communication: Communication, standing: Standing, known: Standin
     if not ground:
         return ground
     # Whether a charity that is in no register is one is for the definition to say.
-    return ground if charity.registered else attrs.evolve(ground, also=("22(5)", *ground.also))
+    return ground if charity.registered else typed.evolve(ground, also=("22(5)", *ground.also))
 
 
 def identity_and_stop_address(communication: Communication, standing: Standing) -> Decision | None:
@@ -596,7 +597,7 @@ def _wanting(decision: Decision, fact: str) -> Decision:
     """
     Return a refusal that names a further fact that was missing or spoke against it.
     """
-    return attrs.evolve(decision, failed=(*decision.failed, fact))
+    return typed.evolve(decision, failed=(*decision.failed, fact))
 
 
 _BY_CHANNEL: Final[Mapping[Channel, Callable[[Communication, Standing], Decision]]] = {
@@ -671,7 +672,7 @@ class UKPECR:
         if standing.consents:
             standing = set_aside_old(communication, standing, self.first_contact_months, self.dormant_months)
         if standing.charity_soft_opt_ins and communication.charity is None and self.charity is not None:
-            communication = attrs.evolve(
+            communication = typed.evolve(
                 communication,
                 charity=self.charity,
                 charitable_only=communication.purpose in self.charitable_purposes,

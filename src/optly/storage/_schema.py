@@ -88,7 +88,14 @@ events = _table(
     Column("idem", _binary(16)),
     Column("payload", _blob(), nullable=False),
 )
-Index("optly_events_idem", events.c.subject_id, events.c.idem)
+# Of most commits nobody asks, and these have none.
+Index(
+    "optly_events_idem",
+    events.c.subject_id,
+    events.c.idem,
+    sqlite_where=text("idem IS NOT NULL"),
+    postgresql_where=text("idem IS NOT NULL"),
+)
 
 personal = _table(
     "personal",
@@ -96,6 +103,7 @@ personal = _table(
     Column("slot", _code(64), primary_key=True),
     Column("salt", _binary(32), nullable=False),
     Column("value", _blob(), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 outbox = _table(
@@ -216,6 +224,7 @@ leaves = _table(
     Column("subject_id", _binary(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("head", _binary(32), nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("optly_leaves_subject", leaves.c.subject_id, leaves.c.place)
 

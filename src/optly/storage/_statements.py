@@ -68,6 +68,7 @@ _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
 )
+_waits = t.outbox.c.state.in_([_state(state) for state in MessageState if state.waits])
 # Whatever else a row says: a message that waits is never one that ended.
 _ended = (
     t.outbox.c.ended_at < bindparam("before"),
@@ -221,6 +222,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.outbox.c.organisation, "of"), _is(t.outbox.c.state, "at"))
     .order_by(t.outbox.c.due_at)
     .limit(bindparam("most")),
+    "waiting": select(*_message).where(_is(t.outbox.c.subject_id, "contact"), _waits),
     "overdue": select(*_message)
     .where(
         _is(t.outbox.c.organisation, "of"),
@@ -412,9 +414,7 @@ def _past(columns: Sequence[ColumnElement[Any]], nth: int = 0) -> ColumnElement[
 def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
     key = list(table.primary_key.columns)
     page = select(*columns).where(_past(key)).order_by(*key).limit(bindparam("most"))
-    if table is not t.outbox:
-        return page
-    return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
+    return page.where(_waits) if table is t.outbox else page
 
 
 def _renew(table: Table) -> ClauseElement:
@@ -544,14 +544,13 @@ def _power_of_two(number: int) -> int:
 
 
 class Statements:
+    """
+    The statements in the syntax of one dialect. Each is compiled when it is first used: most processes need a few.
+    """
+
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
-        self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
-        self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
-        self._fixed["size"] = self._compile(text(SIZES["mysql" if dialect.name == "mariadb" else dialect.name]))
-        if dialect.name == "postgresql":
-            self._fixed["found_among"] = self._compile(_found_among_packed())
+        self._fixed: dict[str, Compiled] = {}
         self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:
@@ -559,17 +558,30 @@ class Statements:
         order = tuple(compiled.positiontup) if compiled.positional else None
         return Compiled(str(compiled), order, {k: value for k, value in compiled.params.items() if value is not None})
 
+    def _statement(self, name: str) -> ClauseElement:
+        if name == "size":
+            return text(SIZES["mysql" if self._dialect.name == "mariadb" else self._dialect.name])
+        if name == "found_among":
+            return _found_among_packed()
+        if name in UPSERTS:
+            return upsert(self._dialect, name)
+        return STATEMENTS[name] if name in STATEMENTS else ROWS[name]
+
     def __getitem__(self, name: str) -> Compiled:
-        return self._fixed[name]
+        try:
+            return self._fixed[name]
+        except KeyError:
+            compiled = self._fixed[name] = self._compile(self._statement(name))
+            return compiled
 
     def found_among(self, held: Sequence[bytes], suppressed: Sequence[bytes]) -> tuple[str, Any] | None:
         """
         Return the statement for all there is about many idkeys, and its values; None if they are not so many, or if
         the database has no such statement.
         """
-        if "found_among" not in self._fixed or len(suppressed) <= MOST_KEYS:
+        if self._dialect.name != "postgresql" or len(suppressed) <= MOST_KEYS:
             return None
-        statement = self._fixed["found_among"]
+        statement = self["found_among"]
         return statement.sql, statement.bind({"held": b"".join(held), "suppressed": b"".join(suppressed)})
 
     def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args, get_type_hints
 import attrs
 import msgspec
 
+from optly import typed
 from optly.errors import DamagedError, OptlyError
 from optly.protocols import (
     Claim,
@@ -121,7 +122,7 @@ class FileStorage(MemoryStorage):
 
     def measure(self, organisation: str, since: tuple[datetime, datetime]) -> StoreSize:
         measured = super().measure(organisation, since)
-        return measured if self._journal is None else attrs.evolve(measured, size=self._journal.size())
+        return measured if self._journal is None else typed.evolve(measured, size=self._journal.size())
 
     def _replay(self, record: bytes, line: int) -> None:
         try:

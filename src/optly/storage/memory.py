@@ -17,7 +17,7 @@ from typing import Any, assert_never
 
 import attrs
 
-from optly import protocols
+from optly import protocols, typed
 from optly.contacts import Channel
 from optly.errors import ClaimLostError, ConflictError, ReferenceTakenError
 from optly.record.ledger import Entry, Leaf, Opening
@@ -30,7 +30,7 @@ class Contact:
     A stored contact.
 
     Attributes:
-        idems: The idem of each of its commits.
+        idems: The idem of each of its commits that has one.
         grown: Whether the chain has grown since it was last sealed.
         sealed: The positions of its leaves in the log.
     """
@@ -278,6 +278,10 @@ class MemoryStorage:
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        with self._reading:
+            return [queued.message for name, queued in self._state.outbox.items() if name[0] == subject]
+
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
     ) -> Sequence[protocols.OutboxMessage]:
@@ -288,7 +292,7 @@ class MemoryStorage:
                 queued = self._state.outbox.get(name)
                 if queued is None or queued.state is not protocols.MessageState.QUEUED or queued.message.due_at > now:
                     continue
-                message = attrs.evolve(queued.message, token=claim.token)
+                message = typed.evolve(queued.message, token=claim.token)
                 self._state.outbox[name] = Queued(queued.organisation, message, protocols.MessageState.SENDING, until)
                 self._state.codes.update((code.key, code) for code in claim.codes)
                 claimed.append(message)
@@ -494,8 +498,9 @@ class MemoryStorage:
             head = self._state.logs.get(organisation)
             end = min(start + limit, head.checkpoint.size if head else 0)
             return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                protocols.SealedLeaf(index=index, leaf=leaf)
                 for index in range(start, end)
+                if (leaf := self._state.leaves.get((organisation, index))) is not None
             ]
 
     def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
@@ -609,7 +614,8 @@ def _write(state: State, commit: protocols.Commit) -> None:
     contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
-    contact.idems.add(commit.idem)
+    if commit.idem is not None:
+        contact.idems.add(commit.idem)
     for identifier in commit.identifiers:
         state.holders.setdefault(identifier.idkey, {})[identifier.subject] = identifier
     state.references.update((reference.idkey, reference) for reference in commit.references)
@@ -625,7 +631,7 @@ def _write(state: State, commit: protocols.Commit) -> None:
     for closed in commit.closed:
         name = (commit.organisation, closed.reference)
         if known := state.complaints.get(name):
-            state.complaints[name] = attrs.evolve(known, open=False, reply=b"", mac=closed.mac)
+            state.complaints[name] = typed.evolve(known, open=False, reply=b"", mac=closed.mac)
 
 
 def _suppression_name(scope: str, mark: bytes) -> str:
@@ -677,7 +683,7 @@ def _renew(state: State, renewal: protocols.Renewal) -> bool:
             name = (first, second[0])
             queued = state.outbox.get(name)
             if queued is not None and queued.message.mac == renewal.old:
-                state.outbox[name] = attrs.evolve(queued, message=attrs.evolve(queued.message, mac=renewal.new))
+                state.outbox[name] = typed.evolve(queued, message=typed.evolve(queued.message, mac=renewal.new))
                 return True
             return False
         case "identifiers":

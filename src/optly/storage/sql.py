@@ -6,21 +6,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import product
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError
+from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError, UsageError
 from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
+from optly.storage._host import HostDatabase, commit_hook
 from optly.storage._schema import from_micros, to_micros
 from optly.storage._statements import MOST_KEYS, RENEWED
 
@@ -67,7 +69,36 @@ class SQLStorage:
         distributed: bool = False,
     ) -> None:
         self._database = Database(url_or_engine, connections=connections, wait=wait)
+        self._hosted = False
         self._distributed = distributed
+
+    def within(self, connection: object) -> SQLStorage:
+        """
+        Return this store as part of the host's own transaction: what it writes is committed with it, or undone.
+
+        Counters are not: an attempt that is undone would be one more that is allowed. In SQLite they are, while the
+        host has the file's only transaction.
+
+        Args:
+            connection: A `Connection`, `Session` or `scoped_session` of SQLAlchemy, or a connection of psycopg, to the
+                database of this store. To be used by one thread at a time, as it is itself.
+
+        Raises:
+            UsageError: It is something else, or to a database of another kind.
+        """
+        if self._hosted:
+            raise UsageError("it is part of a transaction already: call within() of the one that was made first")
+        hosted = copy(self)
+        hosted._hosted = True
+        # It runs the same work in the same two ways, and has none of the connections.
+        hosted._database = cast("Database", HostDatabase(self._database, connection))
+        return hosted
+
+    def commit_hook(self, connection: object) -> protocols.OnCommit | None:
+        """
+        Return what has a function called after a session of SQLAlchemy was committed; None for any other connection.
+        """
+        return commit_hook(connection)
 
     def close(self) -> None:
         self._database.close()
@@ -175,6 +206,9 @@ class SQLStorage:
         self, organisation: str, state: protocols.MessageState, limit: int
     ) -> Sequence[protocols.OutboxMessage]:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
+
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        return self._messages("waiting", contact=subject)
 
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
         messages = []
@@ -302,7 +336,7 @@ class SQLStorage:
             number: int = _first(session.rows("counter", key=key))
             return number
 
-        return self._database.write(work)
+        return self._database.write_for_good(work)
 
     def expire(self, now: datetime, limit: int) -> int:
         at = to_micros(now)
@@ -652,9 +686,9 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     session.change_each(
         "put_event",
         [
-            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            {"subject_id": commit.subject, "idem": None if nth else commit.idem, **attrs.asdict(entry)}
             for commit in commits
-            for entry in commit.entries
+            for nth, entry in enumerate(commit.entries)
         ],
         taken=moved,
     )

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from optly import typed
 from optly.contacts import Wording
 from optly.locale.i18n import N_, Catalogues, catalogue, clock_time, long_date
 from optly.record import events
@@ -106,7 +107,7 @@ def _describe(event: Event, history: History, language: str, translate: _Transla
     if not choices:
         yield happening
     for choice in choices:
-        yield attrs.evolve(happening, wording=history.wordings.get(choice.wording), answer=_answer(event))
+        yield typed.evolve(happening, wording=history.wordings.get(choice.wording), answer=_answer(event))
 
 
 def _answer(event: Event) -> bool | None:

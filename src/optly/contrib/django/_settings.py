@@ -14,6 +14,7 @@ import attrs
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from optly import typed
 from optly.contacts import Organisation, Purpose
 from optly.contrib._settings import HostSettings, read_settings, refuse_unknown
 from optly.contrib.django.signals import send_signals
@@ -88,7 +89,7 @@ def read() -> Settings:
         value, further=["UNMARKED", "EMAIL_INNER_BACKEND"], without=["on_events"], label=lambda name: f"OPTLY[{name!r}]"
     )
     found = _from_site(given.manager) if "MANAGER" in value else _from_arguments(given)
-    return attrs.evolve(
+    return typed.evolve(
         found,
         portal=given.portal,
         unmarked=_unmarked(value.get("UNMARKED")),

@@ -16,10 +16,9 @@ from http import HTTPStatus
 from math import ceil
 from typing import Final
 
-import attrs
 import msgspec
 
-from optly import errors
+from optly import errors, typed
 from optly.portal import responses
 from optly.portal.api import problems
 from optly.portal.api.bodies import Nothing, Sent
@@ -59,7 +58,7 @@ def respond(visit: Visit) -> Response:
     """
     path = visit.request.path.removeprefix(_HERE).removesuffix("/")
     bearer = _BEARER.fullmatch(",".join(visit.request.values("authorization")))
-    visit = attrs.evolve(visit, credential=None if bearer is None else bearer[1])
+    visit = typed.evolve(visit, credential=None if bearer is None else bearer[1])
     try:
         return _answer(visit, path)
     except problems.Refused as refused:
