@@ -171,7 +171,7 @@ def benchmarks(session: nox.Session) -> None:
     install(session)
     for name in (
         *("foundation", "storage", "rules", "registers", "smtp", "delivery", "log", "footprint"),
-        *("callbacks", "receive", "pages"),
+        *("callbacks", "receive", "pages", "screen"),
     ):
         session.run("python", f"benchmarks/{name}.py")
 

@@ -30,8 +30,9 @@ LAST = {
     "smtp": "| 20 ms more, 8 connections |",
     "delivery": "… 20 ms more: ",
     "receive": "| delivery by SMTP, SQLite |",
+    "screen": "| PostgreSQL, all known |",
 }
-SERVED = {"storage", "verify", "pages", "smtp", "delivery", "receive"}
+SERVED = {"storage", "verify", "screen", "pages", "smtp", "delivery", "receive"}
 
 
 def test_every_benchmark_is_here() -> None:

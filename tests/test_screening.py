@@ -7,6 +7,7 @@ Screening a list gives what checking each of its addresses gives.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,14 +21,14 @@ from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Subscriber
 from optly._operations.gate import Lines
-from optly._operations.repository import dump_standing
+from optly._operations.repository import dump_standing, load_standing
 from optly._operations.row_macs import of_head
 from optly._operations.running import run_to_completion
 from optly._operations.screening import _decisions, _verdicts
 from optly.contacts import AddressKind
 from optly.protocols import Found, Head, Identifier, with_mac
 from optly.record import glance, standing
-from optly.record.events import Defect, Engagement, Through
+from optly.record.events import Defect, Engagement, LinkKind, Through
 from optly.record.standing import Standing
 from optly.rules import UKPECR, Charity, CharityLaw, Facts, MessageKind, Rulebook
 
@@ -236,6 +237,35 @@ def test_a_glance_reads_what_is_there() -> None:
             for whole in ("StandingUse", "StandingFailure", "Line"):
                 expected = expected.replace(f"standing.{whole}", f"glance.Glanced{whole.replace('Standing', '')}")
             assert str(kind) == expected
+
+
+def test_a_glance_is_as_strict_as_reading_all_of_it() -> None:
+    """
+    A word that this version does not know, wherever it is, is read by neither.
+    """
+    w = world()
+    ada = w.add()
+    w.ask(ada)
+    now, before = w.clock(), w.manager.standing(ada)
+    things: dict[str, Any] = {name: (make(),) for name, make in makers(random.Random(2), now).items()}
+    choice = before.questions[0].choices[0]
+    held = standing.HeldAnswer(choice=choice, question=None, code="", link=LinkKind.MANAGE, at=now, until=now)
+    known = attrs.evolve(
+        before,
+        held=(held,),
+        pending=(standing.PendingUse(id="0" * 32, channel=Channel.SMS, purposes=("offers",), line=1),),
+        refusals=(standing.StandingRefusals(channel=Channel.SMS, line=1, since=now, at=now),),
+        **things,
+    )
+    stored = dump_standing(known)
+    words = {*re.findall(rb'"([a-z_]+)"[,}\]]', stored)}
+    assert {b"sms", b"individual", b"open", b"manage", b"phone"} <= words
+    macs, subject = w.manager._app.repository.macs, bytes(16)
+    for word in words:
+        snapshot = stored.replace(b'"%s"' % word, b'"new-%s"' % word)
+        head = Head(organisation="acme", version=9, hash=bytes(32), snapshot=snapshot, snapshot_version=9)
+        head = with_mac(head, macs.sign_head(subject, of_head(head)))
+        assert (load_standing(snapshot) is None) is (w.manager._app.repository.glance(subject, head) is None), word
 
 
 @pytest.mark.parametrize("kind", ["memory", *ON_DISK, POSTGRESQL])

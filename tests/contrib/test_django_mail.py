@@ -380,7 +380,7 @@ def test_names_are_kept(shop: Shop, name: str) -> None:
 
 def test_a_list_is_looked_up_together() -> None:
     """
-    A thousand addresses at a time, not one by one.
+    Some two thousand addresses at a time, not one by one.
     """
 
     class Counting(MemoryStorage):
@@ -396,7 +396,7 @@ def test_a_list_is_looked_up_together() -> None:
         storage.finds = 0
         messages = [offer(f"a{number}@example.com") for number in range(2500)]
         assert connection(silently=True).send_messages(messages) == 0
-        assert 3 == storage.finds
+        assert 2 == storage.finds
 
 
 def test_everything_that_may_be_sent_is_sent_before_it_is_said_what_was_not(shop: Shop) -> None:

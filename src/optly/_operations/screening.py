@@ -126,12 +126,13 @@ def _alike(lines: Lines) -> _Plain[tuple[_Answer, Alike | None, Identifier | Non
         if glance is None or not glance.has(line) or (alike := likeness(glance, line)) is None:
             return None
         key, numbers, ends = alike
-        if key not in answers:
-            standing = repository.stored(subject, head)
-            assert standing is not None
+        try:
+            answer = answers[key]
+        except KeyError:
+            if (standing := repository.stored(subject, head)) is None:
+                return None
             decision = lines.assess(standing, subject.hex(), line, lines.facts)
-            answers[key] = _Answer.of(decision, numbers, ends)
-        answer = answers[key]
+            answer = answers[key] = _Answer.of(decision, numbers, ends)
         return None if answer is None else (answer, alike, holder)
 
     return found
