@@ -14,6 +14,7 @@ from portal.sessions import undo_of
 from portal.visitor import FROM_HERE, ONE_CLICK, ORIGIN, Acme, Page, Visitor, sign_in
 from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS
 
+from optly.instants import end_of_day
 from optly.portal.done import LIFE, Act, Done, Signatures
 
 MOMENT = timedelta(microseconds=1)
@@ -93,12 +94,14 @@ def stops_by_token(acme: Acme, visitor: Visitor) -> Told:
 
 def undoes(acme: Acme, visitor: Visitor) -> Told:
     stopped = stops(acme, visitor)
+    acme.later(seconds=1)
     (path,) = (action.removeprefix("/my") for action in stopped.page.actions if action.endswith("/undo"))
     return done(visitor, stopped.page, path)
 
 
 def undoes_by_link(acme: Acme, visitor: Visitor) -> Told:
     stops(acme, visitor)
+    acme.later(seconds=1)
     code = undo_of(acme.world, EMAIL)
     return done(visitor, visitor.get(f"/l/{code}"), f"/l/{code}/undo")
 
@@ -251,6 +254,45 @@ def test_confirming_twice_is_confirming(acme: Acme, visitor: Visitor) -> None:
     first, second = (done(visitor, held, f"/l/{code}/confirm") for _ in range(2))
     assert first.page.text == second.page.text
     assert (1, 1) == tuple(first.page.text.count(f'<span class="mark {answer}"') for answer in ("yes", "no"))
+
+
+def test_a_stop_that_was_undone_is_not_told_as_one(acme: Acme, visitor: Visitor) -> None:
+    """
+    The address of the page that told of it leads to the choices from then on.
+    """
+    told = stops(acme, visitor)
+    acme.later(seconds=1)
+    done(visitor, told.page, f"{told.path.partition('/stop')[0]}/undo")
+    assert "Your choices – Acme Ltd" == visitor.follow(visitor.get(told.path)).title
+
+
+def test_an_undo_that_is_held_is_told_as_one(acme: Acme, visitor: Visitor) -> None:
+    """
+    They pressed Undo, and gave no answer.
+    """
+    visitor = attrs.evolve(visitor, portal=acme.manager.portal())
+    held = undoes(acme, visitor).page
+    assert "Was that you? – Acme Ltd" == held.title
+    assert "confirm that you want to undo this" in held.text
+    assert "Please confirm your answer" not in held.text
+
+
+def test_the_choices_say_that_everything_is_stopped(acme: Acme, visitor: Visitor) -> None:
+    """
+    Since when, and until when it can be undone here: to the end of that day. One yes, and they no longer do.
+    """
+    home = stops(acme, visitor).path.partition("/stop")[0]
+    page = visitor.get(home)
+    assert "You stopped all marketing from Acme Ltd on 24 November 2026." in page.text
+    assert "You can undo this until 24 December 2026." in page.text
+    assert "You stopped all marketing" in visitor.get(f"/l/{acme.myoptly()}").text
+    acme.world.clock.now = end_of_day(acme.world.clock.now + timedelta(days=30))
+    assert f"/my{home}/undo" in visitor.get(home).actions
+    acme.later(microseconds=1)
+    assert f"/my{home}/undo" not in visitor.get(home).actions
+    assert "You stopped all marketing" in visitor.get(home).text
+    visitor.submit(home, {"email-offers": True})
+    assert "You stopped all marketing" not in visitor.get(home).text
 
 
 def test_a_complaint_is_filed_once(acme: Acme, visitor: Visitor) -> None:

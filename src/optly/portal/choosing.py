@@ -30,6 +30,9 @@ _EVERYTHING: Final = N_("marketing of any kind")
 # Within this time, the same answer to the same question is a second press of the button.
 _PRESSED_TWICE: Final = timedelta(hours=1)
 
+# What was held is an undo.
+_UNDO: Final = "undo"
+
 _KINDS: Final = {
     AddressKind.EMAIL: N_("Email address"),
     AddressKind.PHONE: N_("Telephone number"),
@@ -112,6 +115,7 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         title=N_("Was that you?"),
         items=[attrs.evolve(item, answer=True) for item in opened.held],
         beside=opened.beside,
+        undoes=opened.kind is LinkKind.UNDO or (visit.done is not None and _UNDO in visit.done.details),
         error=error,
     )
 
@@ -243,6 +247,8 @@ def show_stopped(visit: Visit) -> Response:
     what, told = visit.say(visit.language_for(opened), _EVERYTHING), bool(visit.done.details)
     if opened is None:
         return _stopped(visit, what, told=told, goes_on=False)
+    if opened.stopped is None and opened.kind in (LinkKind.MANAGE, LinkKind.SESSION):
+        return show_again(visit)  # it was undone, or something was agreed to again
     undo = None if opened.stopped is None else opened.stopped.undo
     return visit.own_page(
         opened,
@@ -334,7 +340,7 @@ def undo(visit: Visit) -> Response:
     if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
         raise Refusal(HTTPStatus.BAD_REQUEST)
     undo_here(visit, visit.open(), int(sent))
-    return visit.led_to(visit.own, Act.HELD if visit.open().held else Act.UNDONE)
+    return _after_undo(visit)
 
 
 def undo_here(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
@@ -388,7 +394,11 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     if opened.undo is None:
         return visit.to(visit.own)
     undo_here(visit, opened)
-    return visit.led_to(visit.own, Act.HELD if visit.open().held else Act.UNDONE)
+    return _after_undo(visit)
+
+
+def _after_undo(visit: Visit) -> Response:
+    return visit.led_to(visit.own, Act.HELD, _UNDO) if visit.open().held else visit.led_to(visit.own, Act.UNDONE)
 
 
 def _undone(visit: Visit, opened: Opened) -> Response:

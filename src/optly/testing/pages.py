@@ -110,8 +110,9 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
     saved = {**link, "title": "Your choices are saved", "opened": opened, "items": held}
     yield "saved", saved | {"manages": True}
     yield "saved question", saved | {"manages": False, "nav": ()}
-    confirm = {**link, "nav": (), "title": "Was that you?", "items": yes, "beside": ()}
+    confirm = {**link, "nav": (), "title": "Was that you?", "items": yes, "beside": (), "undoes": False}
     yield "held", confirm | {"error": None}
+    yield "held undo", confirm | {"error": None, "undoes": True}
     yield "held beside", confirm | {"error": None, "beside": held[2:3]}
     yield "held error", confirm | {"error": _ERROR}
     stopped = {**link, "title": "Stopped", "what": "marketing of any kind"}
