@@ -279,5 +279,5 @@ def test_every_link_begins_with_the_base_url(base_url: str, begins: str) -> None
     with httpx.Client(transport=httpx.WSGITransport(app=made.manager.portal().wsgi())) as client:
         page = client.get(link)
         (action,) = re.findall('action="([^"]*/stop)"', page.text)
-        assert (200, 200) == (page.status_code, client.post(page.url.join(action)).status_code)
+        assert (200, 303) == (page.status_code, client.post(page.url.join(action)).status_code)
     assert made.manager.standing(ada).stops

@@ -414,7 +414,7 @@ def test_revoked_links_open_nothing_but_stop_links_still_stop(w: World) -> None:
     manage = w.manager.link(ada).rpartition("/")[2]
     assert w.manager.revoke_links(ada) == 2
     for code in (manage, code_in(message)):
-        with pytest.raises(LinkInvalidError):
+        with pytest.raises(LinkRevokedError):
             w.manager.open(code)
     w.manager.stop_by_token(stop_token_in(message))
     assert w.manager.standing(ada).stops

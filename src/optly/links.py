@@ -76,6 +76,8 @@ LONGEST_SESSION: Final = timedelta(hours=12)
 
 UNDO_LIFE: Final = timedelta(days=30)  # and then to the end of that day
 
+_REVOKED: Final = b"revoked by "
+
 _ID_BYTES: Final = 16  # of a contact
 
 
@@ -236,8 +238,31 @@ class LinkTarget:
     def load(cls, data: bytes) -> LinkTarget:
         """
         Read the stored form.
+
+        Raises:
+            LinkInvalidError: The link was revoked.
         """
+        if data.startswith(_REVOKED):
+            raise LinkInvalidError("the link was revoked")
         return msgspec.json.decode(data, type=cls)
+
+
+def is_link(stored: bytes) -> bool:
+    """
+    Return whether what is stored under a code is the target of a link, and not of a session or of something else, such
+    as a name or digits.
+    """
+    try:
+        return LinkTarget.load(stored).session is None
+    except (msgspec.DecodeError, LinkInvalidError):
+        return False
+
+
+def revoked_by(organisation: str) -> bytes:
+    """
+    Return what is stored in place of the target of a link that an organisation revoked.
+    """
+    return _REVOKED + organisation.encode()
 
 
 class StopReach(StrEnum):

@@ -295,6 +295,27 @@ def test_the_choices_say_that_everything_is_stopped(acme: Acme, visitor: Visitor
     assert "You stopped all marketing" not in visitor.get(home).text
 
 
+def test_a_link_that_was_switched_off_says_so(acme: Acme, visitor: Visitor) -> None:
+    """
+    For a year, and leads to a new one. After that nothing is left of it. A session that ended so is over.
+    """
+    link = acme.myoptly()
+    sign_in(acme, visitor)
+    visitor.press(visitor.get("/me/email"), "/me/email", value="ada@elsewhere.example.com")
+    acme.manager.revoke_links(acme.ada)
+    for path in ("", "/stop", "/complaint"):
+        gone = visitor.follow(visitor.get(f"/l/{link}{path}"))
+        assert (410, "This link no longer works – Acme Ltd") == (gone.status, gone.title)
+        assert "It was switched off" in gone.text
+        assert '<a href="/my/new-link"' in gone.text
+    over = visitor.get("/me")
+    assert (403, "You are signed out – Acme Ltd") == (over.status, over.title)
+    acme.manager.deliver()
+    acme.later(days=366)
+    acme.world.storage.expire(acme.world.clock.now, 1000)
+    assert 404 == visitor.get(f"/l/{link}").status
+
+
 def test_a_complaint_is_filed_once(acme: Acme, visitor: Visitor) -> None:
     """
     The same form sent again has the same reference; other words in it are another complaint, and so is a new form.

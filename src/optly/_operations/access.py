@@ -15,7 +15,7 @@ from optly._operations.lines import lines_of
 from optly._operations.repository import Applied, Plan, Planner, Record
 from optly.contacts import Address, Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
-from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
+from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code, revoked_by
 from optly.locale.i18n import spelt_or_same
 from optly.record.commands import Command, Context
 from optly.record.events import LinkKind
@@ -210,18 +210,20 @@ async def resolve(app: Application, code: str) -> Access:
     Return the access that a code gives.
 
     Raises:
-        LinkInvalidError: It is not one of our codes or not this organisation's, was revoked, or has expired.
-        LinkRevokedError: The contact was erased.
+        LinkInvalidError: It is not one of our codes or not this organisation's, or has expired.
+        LinkRevokedError: It was revoked, or the contact was erased.
         SessionError: An address has changed since the session began.
     """
     code = read_code(code)
     stored = await app.storage.code(code_key(code), app.settings.clock())
     if stored is None:
-        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+        raise LinkInvalidError("this is not one of our links, or it has expired")
+    if stored.value == revoked_by(app.settings.organisation.key):
+        raise LinkRevokedError("the link was revoked")
     target = LinkTarget.load(stored.value)
     record = await app.repository.load(Contact(target.contact))
     if not record.version:
-        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+        raise LinkInvalidError("this is not one of our links, or it has expired")
     if record.standing.erased_at is not None:
         raise LinkRevokedError("the record behind this link was erased")
     session = target.session

@@ -4,7 +4,7 @@ Choices: what a person sees behind a link, and what they answer or change there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -88,8 +88,7 @@ async def open_link(access: Access, language: str) -> Opened:
         question = _question(access)
         # A held answer has closed its question, and is shown in its place.
         if held and question.state is QuestionState.ANSWERED:
-            noes = [item for item in await _answered(access, question) if item.answer is False]
-            return attrs.evolve(opened, language=question.language, beside=tuple(noes))
+            return attrs.evolve(opened, language=question.language, beside=_noes(await _answered(access, question)))
         check_open(question, now)
         wordings = await app.repository.wordings(choice.wording for choice in question.choices)
         return attrs.evolve(
@@ -122,6 +121,10 @@ async def _answered(access: Access, question: Question) -> tuple[Item, ...]:
     return tuple(attrs.evolve(item, answer=answer_to(standing, item.choice, now)) for item in items)
 
 
+def _noes(items: Sequence[Item]) -> tuple[Item, ...]:
+    return tuple(item for item in items if item.answer is False)
+
+
 async def recorded(access: Access, language: str) -> Opened:
     if access.target.kind is LinkKind.UNDO:
         opened, undo = await _open_undo(access, language), access.undo
@@ -135,12 +138,14 @@ async def recorded(access: Access, language: str) -> Opened:
     access.require_line()
     if question.state is not QuestionState.ANSWERED:
         check_open(question, access.app.settings.clock())
+    items = await _answered(access, question)
     return Opened(
         kind=LinkKind.QUESTION,
         masked=addresses[access.target.line].masked,
         language=question.language,
-        items=await _answered(access, question),
+        items=items,
         held=await _held(access, access.app.settings.clock()),
+        beside=_noes(items),
         channel=access.target.channel,
     )
 

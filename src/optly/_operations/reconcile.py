@@ -134,10 +134,10 @@ async def _carries_link(app: Application, text: str, message: str) -> bool:
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
         try:
             stored = await app.storage.code(code_key(read_code(code)), app.settings.clock())
+            if stored is not None and LinkTarget.load(stored.value).message == message:
+                return True
         except LinkInvalidError:
             continue
-        if stored is not None and LinkTarget.load(stored.value).message == message:
-            return True
     return False
 
 

@@ -30,9 +30,6 @@ _EVERYTHING: Final = N_("marketing of any kind")
 # Within this time, the same answer to the same question is a second press of the button.
 _PRESSED_TWICE: Final = timedelta(hours=1)
 
-# What was held is an undo.
-_UNDO: Final = "undo"
-
 _KINDS: Final = {
     AddressKind.EMAIL: N_("Email address"),
     AddressKind.PHONE: N_("Telephone number"),
@@ -51,10 +48,12 @@ def show(visit: Visit) -> Response:
     act = None if visit.done is None else visit.done.act
     if act in (Act.SAVED, Act.UNDONE):
         recorded = visit.me.recorded(language=visit.chosen)
+        if recorded.held:
+            return _held(visit, recorded)
         return _saved(visit, recorded) if act is Act.SAVED else _undone(visit, recorded)
     opened = visit.open()
     _require_choices(visit, opened)
-    if opened.held and (act is Act.HELD or not opened.items):
+    if opened.held and not opened.items:
         return _held(visit, opened)
     if opened.kind is LinkKind.UNDO:
         return _undo_page(visit, opened)
@@ -115,7 +114,7 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         title=N_("Was that you?"),
         items=[attrs.evolve(item, answer=True) for item in opened.held],
         beside=opened.beside,
-        undoes=opened.kind is LinkKind.UNDO or (visit.done is not None and _UNDO in visit.done.details),
+        undoes=opened.kind is LinkKind.UNDO or (visit.done is not None and visit.done.act is Act.UNDONE),
         error=error,
     )
 
@@ -132,7 +131,7 @@ def save(visit: Visit) -> Response:
         opened = visit.open()
         _require_choices(visit, opened)
         if opened.held and not opened.items:
-            return visit.led_to(visit.own, Act.HELD)
+            return visit.led_to(visit.own, Act.SAVED)
         if opened.kind is LinkKind.UNDO:
             return _undo_by_link(visit, opened)
         answers, filled = read(opened.items, form)
@@ -140,21 +139,21 @@ def save(visit: Visit) -> Response:
             return _choices(visit, opened, filled)
         if opened.kind is not LinkKind.QUESTION and not answers:
             return visit.led_to(visit.own, Act.UNCHANGED)
-        after = record_answers(visit, opened, answers)
+        record_answers(visit, opened, answers)
     except AnswerError:
         return _choices(visit, opened, _unanswered(filled))
     except LinkUsedError as error:
         if visit.self_service.clock() > error.answered_at + _PRESSED_TWICE:
             raise
-        after = attrs.evolve(visit).me.recorded()  # read anew: the other press may have been recorded since
-        if not _says_the_same(after, form):
+        # Read anew: the other press may have been recorded since.
+        if not _says_the_same(attrs.evolve(visit).me.recorded(), form):
             raise
-    return visit.led_to(visit.own, Act.HELD if after.held else Act.SAVED)
+    return visit.led_to(visit.own, Act.SAVED)
 
 
-def record_answers(visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]) -> Opened:
+def record_answers(visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]) -> None:
     """
-    Answer the question, or change the choices, and return everything that was shown, as it is now recorded.
+    Answer the question, or change the choices.
     """
     within = visit.site.hold_yes_within
     if opened.kind is LinkKind.QUESTION:
@@ -163,7 +162,6 @@ def record_answers(visit: Visit, opened: Opened, answers: Mapping[tuple[Channel,
     elif answers:
         # In the language of the words that were shown, which may not be that of the page.
         visit.me.choose(answers, context=visit.context, language=opened.language, hold_within=within)
-    return visit.me.recorded(language=visit.chosen)
 
 
 def _says_the_same(opened: Opened, form: Mapping[str, tuple[str, ...]]) -> bool:
@@ -340,7 +338,7 @@ def undo(visit: Visit) -> Response:
     if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
         raise Refusal(HTTPStatus.BAD_REQUEST)
     undo_here(visit, visit.open(), int(sent))
-    return _after_undo(visit)
+    return visit.led_to(visit.own, Act.UNDONE)
 
 
 def undo_here(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
@@ -394,11 +392,7 @@ def _undo_by_link(visit: Visit, opened: Opened) -> Response:
     if opened.undo is None:
         return visit.to(visit.own)
     undo_here(visit, opened)
-    return _after_undo(visit)
-
-
-def _after_undo(visit: Visit) -> Response:
-    return visit.led_to(visit.own, Act.HELD, _UNDO) if visit.open().held else visit.led_to(visit.own, Act.UNDONE)
+    return visit.led_to(visit.own, Act.UNDONE)
 
 
 def _undone(visit: Visit, opened: Opened) -> Response:

@@ -32,7 +32,6 @@ class Act(StrEnum):
 
     SAVED = "saved"
     UNCHANGED = "unchanged"
-    HELD = "held"
     STOPPED = "stopped"
     UNDONE = "undone"
     SENT = "sent"

@@ -328,8 +328,8 @@ class AsyncSelfService(Face):
             code: The last part of the URL of a question link, a MyOptly link or an undo link; or the code of a session.
 
         Raises:
-            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
-            LinkRevokedError: The contact was erased.
+            LinkInvalidError: It is not one of our links, was altered, or has expired.
+            LinkRevokedError: It was revoked, or the contact was erased.
             SessionError: An address has changed since the session began.
         """
         return AsyncPerson(await access.resolve(self._app, code))

@@ -49,7 +49,8 @@ def answer(visit: Visit, body: bodies.Answers) -> bodies.Saved:
         if each.answer and each.wording != item.wording.digest:
             raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
         answers[item.key] = each.answer
-    after = choosing.record_answers(visit, before, answers)
+    choosing.record_answers(visit, before, answers)
+    after = visit.me.recorded(language=visit.chosen)
     return bodies.Saved(items=bodies.items(after.items), held=bodies.items(after.held))
 
 
