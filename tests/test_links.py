@@ -194,7 +194,7 @@ def test_a_step_up_code_is_bound_to_its_session_and_to_the_key() -> None:
     The same digits are kept under another name in another session, and nobody without the key can try them all.
     """
     kept, earlier = step_up_keys(NEW, "one session", "012345")
-    assert (kept, earlier) == step_up_keys(NEW, "one session", " 012345 ")
+    assert kept != earlier
     assert kept not in step_up_keys(NEW, "another session", "012345")
     assert kept not in step_up_keys(NEW, "one session", "012346")
     assert (earlier,) == step_up_keys(OLD, "one session", "012345")

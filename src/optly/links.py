@@ -27,6 +27,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import unicodedata
 from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -72,6 +73,7 @@ STEP_UP_TRIES: Final = 5
 LASTING_BITS: Final = 80
 SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
+STEP_UP_DIGITS: Final = 6
 LONGEST_SESSION: Final = timedelta(hours=12)
 
 UNDO_LIFE: Final = timedelta(days=30)  # and then to the end of that day
@@ -398,7 +400,17 @@ def make_step_up(random: bytes) -> str:
     """
     Return a code of six digits from eight random bytes.
     """
-    return f"{int.from_bytes(random) % 10**6:06d}"
+    return f"{int.from_bytes(random) % 10**STEP_UP_DIGITS:0{STEP_UP_DIGITS}d}"
+
+
+def read_step_up(typed: str) -> str | None:
+    """
+    Return the digits of a step-up code as it was typed in or copied: in whatever script, and with whatever stands
+    between and around them. None if there is a letter, so that it cannot be one.
+    """
+    if any(sign.isalpha() for sign in typed):
+        return None
+    return "".join(str(unicodedata.decimal(sign)) for sign in typed if sign.isdecimal())
 
 
 def step_up_keys(keys: Keys, challenge: str, digits: str) -> tuple[bytes, ...]:
@@ -407,7 +419,7 @@ def step_up_keys(keys: Keys, challenge: str, digits: str) -> tuple[bytes, ...]:
 
     They are bound to one challenge and cannot be found by trying a million digits without the secret.
     """
-    message = f"{challenge}\0{digits.strip()}".encode()
+    message = f"{challenge}\0{digits}".encode()
     return tuple(hmac.digest(key.derive("step-up/1"), message, "sha256") for key in keys.all)
 
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 import attrs
 
 from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
+from optly.links import STEP_UP_DIGITS, read_step_up
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping, session_in
 from optly.portal.done import Act
@@ -25,6 +26,21 @@ from optly.timeline.phrases import BY
 _WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
 _TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")
 _TOO_MANY = N_("Too many wrong codes. You can ask for a new one at %(time)s.")
+
+
+def _malformed(typed: str) -> str:
+    """
+    Return why what was typed cannot be a code; empty if it can.
+    """
+    digits = read_step_up(typed)
+    if digits is None:
+        return N_("Enter numbers only. There are no letters in the code.")
+    if not digits:
+        return N_("Enter the code we sent you.")
+    if len(digits) != STEP_UP_DIGITS:
+        short, long = N_("That code is too short. It has 6 digits."), N_("That code is too long. It has 6 digits.")
+        return short if len(digits) < STEP_UP_DIGITS else long
+    return ""
 
 
 def show_send(visit: Visit) -> Response:
@@ -124,11 +140,13 @@ def by_digits(
         again: Shows the field for the digits again, with what is wrong.
         to: Leads on, given the *headers* that keep the session.
     """
-    language = visit.language_for(opened)
+    language, typed = visit.language_for(opened), form.get("digits", ("",))[-1]
+    if malformed := _malformed(typed):
+        return again(visit.say(language, malformed))
     if not visit.site.limiter.may_try_digits(visit.client):
         return again(visit.say(language, _TOO_MANY_HERE))
     try:
-        session = use(form.get("digits", ("",))[-1])
+        session = use(typed)
     except TooManyTriesError as error:
         return again(visit.say(language, _TOO_MANY, time=clock_time(error.until, language)))
     except WrongDigitsError:
