@@ -255,7 +255,7 @@ def test_a_step_up_code_is_bound_to_its_session_and_to_the_key() -> None:
     The same digits are kept under another name in another session, and nobody without the key can try them all.
     """
     kept, earlier = step_up_keys(NEW, "one session", "012345")
-    assert (kept, earlier) == step_up_keys(NEW, "one session", " 012345 ")
+    assert kept != earlier
     assert kept not in step_up_keys(NEW, "another session", "012345")
     assert kept not in step_up_keys(NEW, "one session", "012346")
     assert (earlier,) == step_up_keys(OLD, "one session", "012345")
@@ -340,5 +340,5 @@ def test_every_link_begins_with_the_base_url(base_url: str, begins: str) -> None
     with httpx.Client(transport=httpx.WSGITransport(app=made.manager.portal().wsgi())) as client:
         page = client.get(link)
         (action,) = re.findall('action="([^"]*/stop)"', page.text)
-        assert (200, 200) == (page.status_code, client.post(page.url.join(action)).status_code)
+        assert (200, 303) == (page.status_code, client.post(page.url.join(action)).status_code)
     assert made.manager.standing(ada).stops

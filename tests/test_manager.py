@@ -418,7 +418,7 @@ def test_revoked_links_open_nothing_but_stop_links_still_stop(w: World) -> None:
     links = [w.manager.link(ada, channel).rpartition("/")[2] for channel in (Channel.EMAIL, Channel.SMS)]
     w.manager.revoke_links(ada)
     for code in (*links, code_in(message)):
-        with pytest.raises(LinkInvalidError):
+        with pytest.raises(LinkRevokedError):
             w.manager.open(code)
     assert w.manager.open(w.manager.link(ada).rpartition("/")[2]).items
     w.manager.stop_by_token(stop_token_in(message))

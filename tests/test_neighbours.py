@@ -397,7 +397,7 @@ OWN: Final[Mapping[str, Callable[[Any, Names, str], object]]] = {
     "stop_by_token": lambda s, n, _: s.stop_by_token(n.token),
 }
 # A person is had by `enter` alone, which is called with every code.
-OF_A_PERSON: Final = {"answer", "choose", "confirm", "open", "stop", "undo", *OWN} - {
+OF_A_PERSON: Final = {"answer", "choose", "confirm", "open", "recorded", "stop", "undo", *OWN} - {
     "enter",
     "finish",
     "open_stop",
@@ -691,6 +691,7 @@ TEXTS: Final[Mapping[str, set[str]]] = {
 # The answers of a person, which no other face of theirs has.
 PERSON: Final[Mapping[str, Callable[[Any], object]]] = {
     "open": lambda person: person.open(),
+    "recorded": lambda person: person.recorded(),
     "answer": lambda person: person.answer({("email", "news"): True}),
     "choose": lambda person: person.choose({EMAIL_OFFERS: True}),
     "confirm": lambda person: person.confirm(),

@@ -81,7 +81,7 @@ def post(w: World, path: str, fields: dict[str, str]) -> Callable[[], None]:
     def send() -> None:
         body = urlencode(fields).encode()
         response: Response = portal.handle(Request(method="POST", path=path, headers=FORM, body=body))
-        assert response.status == 200, response.body.decode()
+        assert response.status == 303, response.body.decode()
 
     return send
 

@@ -19,6 +19,7 @@ from optly import Channel
 from optly.locale.i18n import language_name, languages
 from optly.portal import Portal, Request
 from optly.portal.choices import yes_to
+from optly.portal.done import Act
 from optly.testing.messages import code_in
 
 MOUNT = "/my"
@@ -199,5 +200,6 @@ def test_no_page_says_a_word_that_is_in_no_catalogue(bracketed: tuple[Path, ...]
     for path in ("", "/nothing", "/l/unknown", "/u/unknown", "/me/details", "/help"):
         person.send("GET", MOUNT + path)
     person.send("POST", f"{MOUNT}/help")
-    shown = {path.rpartition("/")[2] for path in person.read}
-    assert {"confirm", "stop", "undo", "complaint", "code", "details", "email", "language", "history", "copy"} <= shown
+    shown = {path.partition("?")[0].rpartition("/")[2] for path in person.read}
+    assert {"confirm", "stop", "complaint", "code", "details", "email", "language", "history", "copy"} <= shown
+    assert {act.value for act in Act} == {act for path in person.read for act in re.findall(r"done=([a-z]+)~", path)}

@@ -30,6 +30,7 @@ import hashlib
 import hmac
 import re
 import struct
+import unicodedata
 from base64 import b32decode, b32encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -80,9 +81,12 @@ STEP_UP_TRIES: Final = 5
 LASTING_BITS: Final = 80
 SESSION_BITS: Final = 160
 SESSION_LIFE: Final = timedelta(minutes=30)
+STEP_UP_DIGITS: Final = 6
 LONGEST_SESSION: Final = timedelta(hours=12)
 
 UNDO_LIFE: Final = timedelta(days=30)  # and then to the end of that day
+
+_REVOKED: Final = b"revoked by "
 
 _ID_BYTES: Final = 16  # of a contact
 
@@ -269,8 +273,31 @@ class LinkTarget:
     def load(cls, data: bytes) -> LinkTarget:
         """
         Read the stored form.
+
+        Raises:
+            LinkInvalidError: The link was revoked.
         """
+        if data.startswith(_REVOKED):
+            raise LinkInvalidError("the link was revoked")
         return msgspec.json.decode(data, type=cls)
+
+
+def is_link(stored: bytes) -> bool:
+    """
+    Return whether what is stored under a code is the target of a link, and not of a session or of something else, such
+    as a name or digits.
+    """
+    try:
+        return LinkTarget.load(stored).session is None
+    except (msgspec.DecodeError, LinkInvalidError):
+        return False
+
+
+def revoked_by(organisation: str) -> bytes:
+    """
+    Return what is stored in place of the target of a link that an organisation revoked.
+    """
+    return _REVOKED + organisation.encode()
 
 
 class StopReach(StrEnum):
@@ -523,7 +550,17 @@ def make_step_up(random: bytes) -> str:
     """
     Return a code of six digits from eight random bytes.
     """
-    return f"{int.from_bytes(random) % 10**6:06d}"
+    return f"{int.from_bytes(random) % 10**STEP_UP_DIGITS:0{STEP_UP_DIGITS}d}"
+
+
+def read_step_up(typed: str) -> str | None:
+    """
+    Return the digits of a step-up code as it was typed in or copied: in whatever script, and with whatever stands
+    between and around them. None if there is a letter, so that it cannot be one.
+    """
+    if any(sign.isalpha() for sign in typed):
+        return None
+    return "".join(str(unicodedata.decimal(sign)) for sign in typed if sign.isdecimal())
 
 
 def step_up_keys(keys: Keys, challenge: str, digits: str) -> tuple[bytes, ...]:
@@ -532,7 +569,7 @@ def step_up_keys(keys: Keys, challenge: str, digits: str) -> tuple[bytes, ...]:
 
     They are bound to one challenge and cannot be found by trying a million digits without the secret.
     """
-    message = f"{challenge}\0{digits.strip()}".encode()
+    message = f"{challenge}\0{digits}".encode()
     return tuple(hmac.digest(key.derive("step-up/1"), message, "sha256") for key in keys.all)
 
 

@@ -211,13 +211,13 @@ def test_a_question_is_answered_once(acme: Acme, visitor: Visitor) -> None:
 
 def test_of_several_answers_at_once_one_counts(acme: Acme, visitor: Visitor) -> None:
     """
-    Whoever presses twice, or in two windows, is told that the first was taken.
+    Whoever presses twice is told the same twice.
     """
     code = acme.ask()
     form = visitor.get(f"/l/{code}").filled_in(f"/my/l/{code}", {"email-offers": True})
     with ThreadPoolExecutor(8) as pool:
         pages = list(pool.map(lambda _: visitor.post(f"/l/{code}", form), range(8)))
-    assert sorted(page.status for page in pages) == [200] + [410] * 7
+    assert {(200, pages[0].text)} == {(page.status, page.text) for page in pages}
     given = [event for event in acme.manager.history(acme.ada) if isinstance(event, ConsentGiven)]
     assert len(given) == 1
 
@@ -456,7 +456,7 @@ def test_the_stop_page_waits_for_its_button(acme: Acme, visitor: Visitor) -> Non
     token = acme.token("offers")
     page = visitor.get(f"/u/{token}")
     assert "no more marketing by email" in page.text
-    done = visitor.post(f"/u/{token}", page.filled_in(f"/my/u/{token}", {}))
+    done = visitor.post(f"/u/{token}/stop", page.filled_in(f"/my/u/{token}/stop", {}))
     assert done.status == 200
     assert acme.answers() == {EMAIL_OFFERS: False, SMS_OFFERS: True}
 
@@ -561,7 +561,7 @@ def test_no_page_has_a_script_a_cookie_or_anything_from_elsewhere(acme: Acme, vi
     What a page loads is ours.
     """
     for path in every_path(acme):
-        page = visitor.get(path)
+        page = visitor.follow(visitor.get(path))
         assert not {"script", "iframe", "img", "style"} & page.tags
         assert "set-cookie" not in dict(page.response.headers)
         loaded = [line for line in page.text.splitlines() if line.startswith("<link")]
@@ -591,8 +591,8 @@ def test_a_file_may_be_kept_for_ever_because_its_name_changes(acme: Acme, visito
     [
         ("PUT", "/l/{}", "GET, POST, HEAD"),
         ("DELETE", "/u/{}", "GET, POST, HEAD"),
-        ("GET", "/l/{}/stop", "POST"),
-        ("HEAD", "/l/{}/stop", "POST"),
+        ("GET", "/me/code/again", "POST"),
+        ("HEAD", "/me/code/again", "POST"),
         ("POST", "/help", "GET, HEAD"),
         ("OPTIONS", "/help", "GET, HEAD"),
         ("get", "/help", "GET, HEAD"),
@@ -625,7 +625,7 @@ def test_what_is_no_form_is_refused(
     before = acme.record()
     page = visitor.post(f"/l/{code}", body, header)
     assert page.status == status
-    assert page.title == "Error: That did not work – Acme Ltd"
+    assert page.title == "That did not work – Acme Ltd"
     assert before == acme.record()
 
 

@@ -92,7 +92,7 @@ def test_a_cookie_is_set_once_a_code_is_asked_for(acme: Acme, visitor: Visitor) 
     visitor.press(visitor.get(f"/l/{code}"), f"/l/{code}/stop")
     asked = visitor.get(f"/l/{code}/code")
     assert {} == visitor.cookies
-    response = visitor.post(f"/l/{code}/code", asked.filled_in(f"/my/l/{code}/code", {}), *FROM_HERE)
+    response = visitor.send(f"/l/{code}/code", asked.filled_in(f"/my/l/{code}/code", {}), *FROM_HERE)
     (cookie,) = response.headers("set-cookie")
     assert re.fullmatch(
         r"__Host-optly-[0-9a-f]{8}=[0-9a-hjkmnp-tv-z]{48}; Path=/; HttpOnly; SameSite=Lax; Secure", cookie
@@ -118,7 +118,7 @@ def test_on_ones_own_machine_the_name_is_plain() -> None:
     acme = Acme.open("http://localhost:8000/my")
     visitor = Visitor(acme.manager.portal(hold_yes_within=None))
     code = acme.myoptly()
-    response = visitor.post(f"/l/{code}/code", {}, ("origin", "http://localhost:8000"))
+    response = visitor.send(f"/l/{code}/code", {}, ("origin", "http://localhost:8000"))
     (cookie,) = response.headers("set-cookie")
     assert re.fullmatch(r"optly-[0-9a-f]{8}=[0-9a-z]{48}; Path=/; HttpOnly; SameSite=Lax", cookie)
 
@@ -142,7 +142,7 @@ def test_finishing_leaves_nothing_behind(acme: Acme, signed_in: Visitor) -> None
     """
     session = session_of(signed_in)
     page = signed_in.get("/me/details")
-    done = signed_in.post("/me/finish", page.filled_in("/my/me/finish", {}), *FROM_HERE)
+    done = signed_in.send("/me/finish", page.filled_in("/my/me/finish", {}), *FROM_HERE)
     assert [] == done.headers("clear-site-data")
     assert {} == signed_in.cookies
     signed_in.cookies["__Host-optly-00000000"] = session
@@ -583,7 +583,7 @@ def test_the_limits_do_not_tell_either(acme: Acme, visitor: Visitor) -> None:
     """
     Whoever asks too often is told what they were told before, and nothing more goes out.
     """
-    pages = [visitor.post("/new-link", {"address": EMAIL}, *FROM_HERE).response for _ in range(6)]
+    pages = [visitor.send("/new-link", {"address": EMAIL}, *FROM_HERE).response for _ in range(6)]
     assert pages[:1] * 6 == pages
     acme.manager.deliver()
     acme.manager.deliver()
@@ -705,7 +705,7 @@ def test_a_session_ends_for_its_browser_as_well(acme: Acme, signed_in: Visitor) 
     assert "Ada Lovelace" in signed_in.get("/me/details").text
     acme.world.later(timedelta(microseconds=1))
     for path in LOOKS:
-        page = signed_in.get(path)
+        page = signed_in.follow(signed_in.get(path))
         assert 400 <= page.status < 500
         assert not any(secret in page.text for secret in SECRETS)
 
@@ -728,7 +728,7 @@ def test_staff_can_end_all_sessions_of_a_contact(acme: Acme, signed_in: Visitor)
     acme.manager.revoke_links(acme.ada)
     for visitor in (signed_in, other):
         for path in LOOKS:
-            page = visitor.get(path)
+            page = visitor.follow(visitor.get(path))
             assert 403 <= page.status < 500, path
             assert not any(secret in page.text for secret in SECRETS)
 

@@ -130,7 +130,7 @@ def test_the_pages_of_such_a_session_lead_to_the_code(acme: Acme, visitor: Visit
 
     before = acme.record()
     csrf = page.filled_in("/my/me/code", {})
-    answered = visitor.post("/me", {**csrf, "email-offers": "no", "sms-offers": "no"}, *FROM_HERE)
+    answered = visitor.send("/me", {**csrf, "email-offers": "no", "sms-offers": "no"}, *FROM_HERE)
     assert ("/my/me/code", before) == (answered.headers("location")[0], acme.record())
 
 

@@ -191,7 +191,7 @@ def test_a_link_opens_after_a_gateway_has_changed_it(
     stop = visitor.get(written(f"/u/{acme.token()}") + behind)
     link = visitor.get(written(f"/l/{acme.myoptly()}") + behind)
     assert (200, 200) == (stop.status, link.status)
-    saved = visitor.post(first_form(link), {"email-offers": "keep"})
+    saved = visitor.post(first_form(link), {"sms-offers": "no"})
     assert (200, "Your choices are saved – Acme Ltd") == (saved.status, saved.title)
     assert acme.manager.check(acme.ada, *EMAIL_OFFERS)
     assert visitor.post(first_form(stop)).status == 200

@@ -26,7 +26,7 @@ def twice(visitor: Visitor, page: Page, path: str, **typed: str) -> list[Page]:
     """
     form = {**page.filled_in(f"/my{path}", {}), **typed}
     hasty = attrs.evolve(visitor, cookies=dict(visitor.cookies))
-    first, second = visitor.post(path, form, *FROM_HERE), hasty.post(path, form, *FROM_HERE)
+    first, second = visitor.send(path, form, *FROM_HERE), hasty.send(path, form, *FROM_HERE)
     visitor.cookies.update({name: hasty.cookies[name] for name in hasty.cookies if second.headers("set-cookie")})
     return [visitor.follow(first), visitor.follow(second)]
 
@@ -68,7 +68,7 @@ def test_another_link_begins_another_session(acme: Acme, visitor: Visitor) -> No
     sign_in(acme, visitor, add_bob(acme))
     before = acme.record()
     page = visitor.press(form, "/me/name", value="Ada King")
-    assert (403, "Error: That did not work – Acme Ltd") == (page.status, page.title)
+    assert (403, "That did not work – Acme Ltd") == (page.status, page.title)
     assert "opened before you signed in again" in page.text
     assert before == acme.record()
 
@@ -129,7 +129,7 @@ def test_finishing_twice_is_finishing(acme: Acme, visitor: Visitor) -> None:
     page = visitor.get("/me/details")
     assert ["You are signed out – Acme Ltd"] * 2 == [each.title for each in twice(visitor, page, "/me/finish")]
     gone = visitor.get("/me/details")
-    assert (403, "Error: You are signed out – Acme Ltd") == (gone.status, gone.title)
+    assert (403, "You are signed out – Acme Ltd") == (gone.status, gone.title)
 
 
 def test_a_form_of_a_session_that_has_ended_leads_to_where_that_is_said(acme: Acme, visitor: Visitor) -> None:
@@ -141,7 +141,7 @@ def test_a_form_of_a_session_that_has_ended_leads_to_where_that_is_said(acme: Ac
     acme.later(minutes=31)
     before = acme.record()
     ended = visitor.press(page, "/me/name", value="Ada King")
-    assert (403, "Error: You are signed out – Acme Ltd") == (ended.status, ended.title)
+    assert (403, "You are signed out – Acme Ltd") == (ended.status, ended.title)
     assert before == acme.record()
 
 

@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import attrs
 from portal.sessions import digits_in
@@ -185,6 +185,15 @@ class Visitor:
         return self.ask("GET", path, *headers)
 
     def post(self, path: str, body: bytes | Mapping[str, str] = b"", *headers: tuple[str, str]) -> Page:
+        """
+        Send a form, and go where that leads.
+        """
+        return self.follow(self.send(path, body, *headers))
+
+    def send(self, path: str, body: bytes | Mapping[str, str] = b"", *headers: tuple[str, str]) -> Page:
+        """
+        Send a form and return the response to it.
+        """
         if not isinstance(body, bytes):
             body = urlencode(body).encode()
         if not any(name == "content-type" for name, _ in headers):
@@ -202,14 +211,15 @@ class Visitor:
         """
         Type something in on a page, press the button of the form that is sent to *path*, and go where that leads.
         """
-        return self.follow(self.post(path, {**page.filled_in(self.mount + path, {}), **typed}, *FROM_HERE))
+        return self.post(path, {**page.filled_in(self.mount + path, {}), **typed}, *FROM_HERE)
 
     def follow(self, page: Page) -> Page:
         """
         Go where a response leads.
         """
         while page.status == HTTPStatus.SEE_OTHER:
-            page = self.get(page.shown.location.removeprefix(ORIGIN + self.mount))
+            path, *query = page.shown.location.removeprefix(ORIGIN + self.mount).partition("?")
+            page = self.get(unquote(path) + "".join(query))
         return page
 
 

@@ -17,7 +17,7 @@ from optly._operations.links import read_signed
 from optly._operations.repository import Applied, Plan, Planner, Record
 from optly.contacts import Address, Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
-from optly.links import LinkTarget, Session, SignedLink, Undo, code_key, is_signed, mark, read_code
+from optly.links import LinkTarget, Session, SignedLink, Undo, code_key, is_signed, mark, read_code, revoked_by
 from optly.locale.i18n import spelt_or_same
 from optly.record.commands import Command, Context
 from optly.record.events import LinkKind
@@ -212,8 +212,8 @@ async def resolve(app: Application, code: str) -> Access:
     Return the access that a code gives.
 
     Raises:
-        LinkInvalidError: It is not one of our codes or not this organisation's, was revoked, or has expired.
-        LinkRevokedError: The contact was erased.
+        LinkInvalidError: It is not one of our codes or not this organisation's, or has expired.
+        LinkRevokedError: It was revoked, or the contact was erased.
         KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         SessionError: An address has changed since the session began.
     """
@@ -225,10 +225,14 @@ async def resolve(app: Application, code: str) -> Access:
         stored = await app.storage.code(code_key(code), app.settings.clock())
         if stored is None:
             raise _unknown()
+        if stored.value == revoked_by(app.settings.organisation.key):
+            raise _revoked()
         target = LinkTarget.load(stored.value)
     record = await app.repository.load(Contact(target.contact))
-    if not record.version or (link is not None and link.version < record.standing.links_since):
+    if not record.version:
         raise _unknown()
+    if link is not None and link.version < record.standing.links_since:
+        raise _revoked()
     if record.standing.erased_at is not None:
         raise LinkRevokedError("the record behind this link was erased")
     session = target.session
@@ -245,7 +249,11 @@ async def resolve(app: Application, code: str) -> Access:
 
 
 def _unknown() -> LinkInvalidError:
-    return LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+    return LinkInvalidError("this is not one of our links, or it has expired")
+
+
+def _revoked() -> LinkRevokedError:
+    return LinkRevokedError("the link was revoked")
 
 
 def _mark(code: str, link: SignedLink | None, session: Session | None) -> str:

@@ -4,7 +4,7 @@ Choices: what a person sees behind a link, and what they answer or change there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from optly import typed
@@ -12,7 +12,7 @@ from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.repository import Plan
 from optly._operations.sign_up import take_name
-from optly._operations.stops import undone_stop
+from optly._operations.stops import everything_stopped, restored, undone_stop
 from optly.contacts import AddressKind, Channel
 from optly.errors import AnswerError, LinkInvalidError, SessionError
 from optly.record.commands import AnswerQuestion, ChangeChoices, ConfirmAnswer
@@ -20,6 +20,7 @@ from optly.record.consent import check_open
 from optly.record.events import LinkKind
 from optly.record.standing import Question, QuestionState, Standing
 from optly.record.views import Item, Opened, UndoneChange, choice_items, pinned_items
+from optly.record.views import answer as answer_to
 
 
 def _question(access: Access) -> Question:
@@ -86,7 +87,7 @@ async def open_link(access: Access, language: str) -> Opened:
         question = _question(access)
         # A held answer has closed its question, and is shown in its place.
         if held and question.state is QuestionState.ANSWERED:
-            return typed.evolve(opened, language=question.language)
+            return typed.evolve(opened, language=question.language, beside=_noes(await _answered(access, question)))
         check_open(question, now)
         wordings = await app.repository.wordings(choice.wording for choice in question.choices)
         return typed.evolve(
@@ -96,13 +97,55 @@ async def open_link(access: Access, language: str) -> Opened:
             expires_at=question.expires_at,
         )
     items: tuple[Item, ...] = ()
+    stopped = None
     if access.manages:
         items = _items(access, await access.standing(), language or standing.language, now)
+        stopped = await everything_stopped(access, items)
     return typed.evolve(
         opened,
         items=items,
+        stopped=stopped,
         raised=target.session is not None and target.session.raised,
         ends_at=None if target.session is None else target.session.ends_at,
+    )
+
+
+async def _answered(access: Access, question: Question) -> tuple[Item, ...]:
+    """
+    Return what a question asked, with the answers that are on record by now.
+    """
+    standing, now = await access.standing(), access.app.settings.clock()
+    wordings = await access.app.repository.wordings(choice.wording for choice in question.choices)
+    items = pinned_items(question.choices, access.app.settings.purposes, wordings)
+    return tuple(typed.evolve(item, answer=answer_to(standing, item.choice, now)) for item in items)
+
+
+def _noes(items: Sequence[Item]) -> tuple[Item, ...]:
+    return tuple(item for item in items if item.answer is False)
+
+
+async def recorded(access: Access, language: str) -> Opened:
+    if access.target.kind is LinkKind.UNDO:
+        opened, undo = await _open_undo(access, language), access.undo
+        return opened if undo.stop is None else typed.evolve(opened, items=await restored(access, undo.stop))
+    if access.target.kind is not LinkKind.QUESTION:
+        return await open_link(access, language)
+    question = _question(access)
+    if question.state is QuestionState.OPEN:
+        raise AnswerError("the question is not answered yet")
+    addresses = await access.addresses()
+    access.require_line()
+    if question.state is not QuestionState.ANSWERED:
+        check_open(question, access.app.settings.clock())
+    items = await _answered(access, question)
+    return Opened(
+        kind=LinkKind.QUESTION,
+        masked=addresses[access.target.line].masked,
+        language=question.language,
+        items=items,
+        held=await _held(access, access.app.settings.clock()),
+        beside=_noes(items),
+        channel=access.target.channel,
     )
 
 

@@ -37,6 +37,7 @@ from optly.errors import (
     UsageError,
 )
 from optly.instants import end_of_day
+from optly.keys import sha256
 from optly.locale.i18n import read_tag_or_none
 from optly.messages import Content
 from optly.protocols import OutboxMessage, StoredComplaint
@@ -115,16 +116,21 @@ async def read_reply_address(app: Application, address: str | Address) -> Addres
 # ---- recording
 
 
-async def complain(access: Access, text: str) -> Complaint:
+async def complain(access: Access, text: str, once: str = "") -> Complaint:
     app = access.app
     access.require_line()
     _require_text(text, AnswerError)
     text = mended(text)
+    wanted = sha256(f"complaint\0{access.mark}\0{mended(once)}\0{text}")[:16].hex() if once else ""
+    if (known := access.record.standing.complaint(wanted)) is not None:
+        return known
     await throttle.count(app, "complaint", access.contact.id, throttle.COMPLAINTS)
-    complaint = await _new_id(app)
+    complaint = await _new_id(app, wanted)
     values = await access.addresses()
 
-    def plan(standing: Standing, now: datetime) -> Plan:
+    def plan(standing: Standing, now: datetime) -> Plan | None:
+        if standing.complaint(complaint) is not None:
+            return None
         command = Complain(
             complaint=complaint,
             acknowledge_by=acknowledge_by(now),
@@ -208,12 +214,12 @@ def _require_text(text: str, error: type[AnswerError | UsageError]) -> None:
         raise error("the complaint is empty: say what is wrong")
 
 
-async def _new_id(app: Application) -> str:
+async def _new_id(app: Application, wanted: str = "") -> str:
     """
-    Return a new id whose reference is not taken.
+    Return a new id whose reference is not taken: the one that is *wanted*, if it can be.
     """
     for _ in range(100):
-        complaint = app.settings.random(16).hex()
+        complaint, wanted = wanted or app.settings.random(16).hex(), ""
         if await app.storage.complaint(app.settings.organisation.key, reference_key(complaint)) is None:
             return complaint
     raise ConflictError("no reference for a complaint is free: try again")

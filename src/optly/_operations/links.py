@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Final
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
@@ -16,7 +17,19 @@ from optly._operations.lines import Named, require_line
 from optly._operations.repository import Record
 from optly.contacts import Channel, Contact
 from optly.errors import LinkInvalidError, UnknownContactError, UsageError
-from optly.links import MARK, LinkTarget, SignedLink, SignedLinks, StopReach, StopScope, code_bytes, code_key, make_code
+from optly.links import (
+    MARK,
+    LinkTarget,
+    SignedLink,
+    SignedLinks,
+    StopReach,
+    StopScope,
+    code_bytes,
+    code_key,
+    is_link,
+    make_code,
+    revoked_by,
+)
 from optly.protocols import StoredCode
 from optly.record.commands import RevokeLinks
 from optly.record.events import LinkKind
@@ -24,7 +37,8 @@ from optly.rendering import unsubscribe_headers
 from optly.rules import MessageKind, Reason
 
 # How long the code of a question is kept after it expires, so that anyone who opens it late sees why it is closed.
-_GRACE = timedelta(days=365)
+_GRACE: Final = timedelta(days=365)
+_REVOKED_FOR: Final = timedelta(days=365)
 
 
 def new_code(app: Application, target: LinkTarget, until: datetime | None = None) -> tuple[str, StoredCode]:
@@ -111,9 +125,21 @@ async def link(app: Application, contact: Contact, channel: Channel, named: Name
 
 
 async def revoke(app: Application, contact: Contact) -> None:
+    """
+    Revoke every link and session. That a stored link was revoked is remembered for a year, for the page that it opens;
+    not under the contact, so that nothing leads to them.
+    """
     await app.repository.require(contact)
     await app.repository.apply(contact, RevokeLinks())
-    await app.storage.revoke_codes(contact.subject)
+    revoked = await app.storage.revoke_codes(contact.subject)
+    until, value = app.settings.clock() + _REVOKED_FOR, revoked_by(app.settings.organisation.key)
+    await app.storage.put_codes(
+        [
+            StoredCode(key=code.key, subject=code.key[:16], value=value, expires_at=until)
+            for code in revoked
+            if is_link(code.value)
+        ]
+    )
 
 
 def heeded(wish: StopReach, reason: Reason) -> StopReach:

@@ -129,6 +129,7 @@ def urgent_due_at(now: datetime) -> datetime:
 async def take_digits(app: Application, name: str, digits: str) -> None:
     """
     Use up the one-time code that answers a challenge. If it is entered several times at once, one attempt succeeds.
+    What cannot be a code is no attempt.
 
     Args:
         name: Name of the challenge.
@@ -138,8 +139,11 @@ async def take_digits(app: Application, name: str, digits: str) -> None:
         WrongDigitsError: The digits are wrong, or have expired.
         KeyMissingError: They may have been sent by a process with a key that this one lacks.
     """
+    read = links.read_step_up(digits)
+    if read is None or len(read) != links.STEP_UP_DIGITS:
+        raise WrongDigitsError("a code has six digits")
     await throttle.count(app, "digits", name, throttle.TRIES)
-    for key in links.step_up_keys(app.settings.keys, name, "".join(digits.split())):
+    for key in links.step_up_keys(app.settings.keys, name, read):
         if await app.storage.take_code(key, app.settings.clock()) is not None:
             return
     await require_keys(app.storage)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from optly import typed
 from optly._operations.access import Access, Circumstances
 from optly._operations.application import Application
 from optly._operations.keyed import require_keys
@@ -33,7 +34,7 @@ from optly.record.events import (
     Through,
 )
 from optly.record.standing import Standing, restorable
-from optly.record.views import AfterStop, UndoneStop, pinned_items
+from optly.record.views import AfterStop, EverythingStopped, Item, UndoneStop, answer, pinned_items
 
 _log = logging.getLogger("optly")
 
@@ -179,13 +180,44 @@ async def undone_stop(access: Access, stop: int) -> UndoneStop | None:
 
 
 async def _undone(access: Access, events: Sequence[Event], stop: int) -> UndoneStop | None:
-    app, first = access.app, fold(events[:stop]).first_press(stop)
-    choices = restorable(fold(events[: first - 1]), await access.standing(), first, app.settings.clock())
+    first = fold(events[:stop]).first_press(stop)
+    choices = restorable(fold(events[: first - 1]), await access.standing(), first, access.app.settings.clock())
     if not choices:
         return None
-    wordings = await app.repository.wordings(choice.wording for choice in choices)
-    items = pinned_items(choices, app.settings.purposes, wordings)
-    return UndoneStop(stop=stop, items=items, at=events[stop - 1].occurred_at)
+    return UndoneStop(stop=stop, items=await _pinned(access, choices), at=events[stop - 1].occurred_at)
+
+
+async def _pinned(access: Access, choices: Sequence[Choice]) -> tuple[Item, ...]:
+    wordings = await access.app.repository.wordings(choice.wording for choice in choices)
+    return pinned_items(choices, access.app.settings.purposes, wordings)
+
+
+async def restored(access: Access, stop: int) -> tuple[Item, ...]:
+    """
+    Return what the stop of event number *stop* ended, with what is on record by now.
+    """
+    events, now = await _events(access), access.app.settings.clock()
+    after = fold(events[:stop])
+    first = after.first_press(stop)
+    ended = restorable(fold(events[: first - 1]), after, first, events[stop - 1].occurred_at)
+    standing = await access.standing()
+    return tuple(typed.evolve(item, answer=answer(standing, item.choice, now)) for item in await _pinned(access, ended))
+
+
+async def everything_stopped(access: Access, items: Sequence[Item]) -> EverythingStopped | None:
+    """
+    Return since when nothing at all may be sent, and what can be undone through this link; None if something may.
+    """
+    stops = [stop for stop in access.record.standing.stops if stop.covers_all]
+    if not stops or not items or any(item.answer is not False for item in items):
+        return None
+    latest = max(stops, key=lambda stop: stop.at)
+    since = latest.since or latest.at
+    until = end_of_day(since + UNDO_LIFE)
+    undo = None
+    if latest.seq is not None and latest.code == access.mark and access.app.settings.clock() <= until:
+        undo = await undone_stop(access, latest.seq)
+    return EverythingStopped(at=since, undo=undo, until=until)
 
 
 async def undo(access: Access, stop: int | None, how: Circumstances) -> Standing:

@@ -20,6 +20,7 @@ import attrs
 from optly import typed
 from optly.errors import ConfigurationError
 from optly.messages import DeliveryEvent, InboundMessage
+from optly.portal.done import Signatures
 from optly.portal.guard import TemplateFinding
 from optly.portal.limits import Limiter, Limits
 from optly.portal.logs import RedactLinks
@@ -65,7 +66,7 @@ class Portal:
 
         Args:
             storage: Where requests are counted, unless `Limits` names another place.
-            secret: Names clients in counters.
+            secret: Names clients in counters, and signs what an address says was done.
             webhooks: The backends that receive webhooks, by name.
             receive: Records what they report.
 
@@ -103,6 +104,7 @@ class Portal:
                 clock=self_service.clock,
                 secret=secret,
             ),
+            signatures=Signatures(secret),
             webhooks=webhooks,
             receive=receive,
             on_received=settings.get("on_received"),

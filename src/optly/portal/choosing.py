@@ -5,24 +5,29 @@ The question and the choices: shown, answered, confirmed, stopped and undone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from optly import typed
 from optly.contacts import AddressKind, Channel
-from optly.errors import AnswerError, LinkUsedError, TooSoonError
+from optly.errors import AnswerError, LinkError, LinkUsedError, TooSoonError
 from optly.links import StopScope
 from optly.locale.i18n import N_, long_date, long_datetime
 from optly.portal.choices import Field, by_title, fields, read
+from optly.portal.done import Act
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit, quoted
 from optly.protocols.http import Response
 from optly.record.events import LinkKind
 from optly.record.standing import Standing
-from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop, answer
+from optly.record.views import AfterStop, Item, Opened, UndoneChange, UndoneStop
 from optly.timeline.stops import all_named, stopped_in_words
 
 _EVERYTHING: Final = N_("marketing of any kind")
+
+# Within this time, the same answer to the same question is a second press of the button.
+_PRESSED_TWICE: Final = timedelta(hours=1)
 
 _KINDS: Final = {
     AddressKind.EMAIL: N_("Email address"),
@@ -37,15 +42,28 @@ _KINDS: Final = {
 
 def show(visit: Visit) -> Response:
     """
-    Show what is behind a link, or the choices.
+    Show what is behind a link, the choices, or what was done with them just now.
     """
+    act = None if visit.done is None else visit.done.act
+    if act in (Act.SAVED, Act.UNDONE):
+        recorded = visit.me.recorded(language=visit.chosen)
+        if recorded.held:
+            return _held(visit, recorded)
+        return _saved(visit, recorded) if act is Act.SAVED else _undone(visit, recorded)
     opened = visit.open()
     _require_choices(visit, opened)
-    if opened.kind is LinkKind.UNDO:
-        return _undo_page(visit, opened)
     if opened.held and not opened.items:
         return _held(visit, opened)
+    if opened.kind is LinkKind.UNDO:
+        return _undo_page(visit, opened)
     return _choices(visit, opened, fields(opened.items))
+
+
+def show_again(visit: Visit) -> Response:
+    """
+    Redirect the browser from the address of a button to the page that has it.
+    """
+    return visit.to(visit.own)
 
 
 def _require_choices(visit: Visit, opened: Opened) -> None:
@@ -66,10 +84,26 @@ def _choices(visit: Visit, opened: Opened, shown: Sequence[Field]) -> Response:
         groups=by_title(errors),
         errors=[field for field in errors if field.error],
         held=opened.held,
+        unchanged=visit.done is not None and visit.done.act is Act.UNCHANGED,
+        stopped=opened.stopped,
+        **_since(visit, opened, language),
         can_verify=opened.verifiable,
         details_href=f"{visit.home}/details" if opened.raised else f"{visit.home}/code",
         complaint_href=f"{visit.home}/complaint",
     )
+
+
+def _since(visit: Visit, opened: Opened, language: str) -> Mapping[str, Any]:
+    """
+    Return since when everything is stopped, until when that can be undone, and what it ended.
+    """
+    if opened.stopped is None:
+        return {}
+    return {
+        "stopped_at": long_date(opened.stopped.at, language),
+        "stopped_until": long_date(opened.stopped.until, language),
+        "ended": _ended(visit, opened, opened.stopped.undo),
+    }
 
 
 def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
@@ -77,13 +111,11 @@ def _held(visit: Visit, opened: Opened, error: str | None = None) -> Response:
         opened,
         "held",
         title=N_("Was that you?"),
-        items=_allowed(opened.held),
+        items=[typed.evolve(item, answer=True) for item in opened.held],
+        beside=opened.beside,
+        undoes=opened.kind is LinkKind.UNDO or (visit.done is not None and visit.done.act is Act.UNDONE),
         error=error,
     )
-
-
-def _allowed(items: Sequence[Item]) -> tuple[Item, ...]:
-    return tuple(typed.evolve(item, answer=True) for item in items)
 
 
 # ---- answering
@@ -91,61 +123,58 @@ def _allowed(items: Sequence[Item]) -> tuple[Item, ...]:
 
 def save(visit: Visit) -> Response:
     """
-    Answer the question, change the choices, or undo what the link is for, and show what is now recorded.
+    Answer the question, change the choices, or undo what the link is for.
     """
     form = visit.form()
-    opened = visit.open()
-    _require_choices(visit, opened)
-    if opened.kind is LinkKind.UNDO:
-        return _undo_by_link(visit, opened)
-    answers, filled = read(opened.items, form)
-    if any(field.error for field in filled):
-        return _choices(visit, opened, filled)
     try:
-        after, items = record_answers(visit, opened, answers)
+        opened = visit.open()
+        _require_choices(visit, opened)
+        if opened.held and not opened.items:
+            return visit.led_to(visit.own, Act.SAVED)
+        if opened.kind is LinkKind.UNDO:
+            return _undo_by_link(visit, opened)
+        answers, filled = read(opened.items, form)
+        if any(field.error for field in filled):
+            return _choices(visit, opened, filled)
+        if opened.kind is not LinkKind.QUESTION and not answers:
+            return visit.led_to(visit.own, Act.UNCHANGED)
+        record_answers(visit, opened, answers)
     except AnswerError:
         return _choices(visit, opened, _unanswered(filled))
-    return _held(visit, after) if after.held else _record(visit, after, items)
+    except LinkUsedError as error:
+        if visit.self_service.clock() > error.answered_at + _PRESSED_TWICE:
+            raise
+        # Read anew: the other press may have been recorded since.
+        if not _says_the_same(typed.evolve(visit).me.recorded(), form):
+            raise
+    return visit.led_to(visit.own, Act.SAVED)
 
 
-def record_answers(
-    visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]
-) -> tuple[Opened, Sequence[Item]]:
+def record_answers(visit: Visit, opened: Opened, answers: Mapping[tuple[Channel, str], bool]) -> None:
     """
     Answer the question, or change the choices.
-
-    Returns:
-        What is opened now, including what is held; and everything that was shown, as it is now recorded.
     """
     within = visit.site.hold_yes_within
     if opened.kind is LinkKind.QUESTION:
         language = visit.language_for(opened)
-        standing = visit.me.answer(answers, context=visit.context, language=language, hold_within=within)
-        return _waiting(visit) or opened, _recorded(opened.items, standing)
-    if answers:
+        visit.me.answer(answers, context=visit.context, language=language, hold_within=within)
+    elif answers:
         # In the language of the words that were shown, which may not be that of the page.
         visit.me.choose(answers, context=visit.context, language=opened.language, hold_within=within)
-    after = visit.open()
-    return after, after.items
 
 
-def _waiting(visit: Visit) -> Opened | None:
-    try:
-        after = visit.open()
-    except LinkUsedError:
-        return None
-    return after if after.held else None
+def _says_the_same(opened: Opened, form: Mapping[str, tuple[str, ...]]) -> bool:
+    """
+    Whether a form answers the question as it has been answered already.
+    """
+    answers, filled = read([typed.evolve(item, answer=None) for item in opened.items], form)
+    same = answers == {item.key: item.answer for item in opened.items if item.answer is not None}
+    return same and not any(field.error for field in filled)
 
 
-def _record(visit: Visit, opened: Opened, items: Sequence[Item]) -> Response:
+def _saved(visit: Visit, opened: Opened) -> Response:
     manages = opened.kind is not LinkKind.QUESTION
-    return visit.own_page(opened, "saved", title=N_("Your choices are saved"), items=items, manages=manages)
-
-
-def _recorded(items: Sequence[Item], standing: Standing) -> Sequence[Item]:
-    # The answer closed its question, so it was given when the latest question was closed.
-    at = max(question.closed_at for question in standing.questions if question.closed_at is not None)
-    return [typed.evolve(item, answer=answer(standing, item.choice, at)) for item in items]
+    return visit.own_page(opened, "saved", title=N_("Your choices are saved"), items=opened.items, manages=manages)
 
 
 def _unanswered(shown: Sequence[Field]) -> Sequence[Field]:
@@ -160,20 +189,18 @@ def confirm(visit: Visit) -> Response:
     """
     visit.form()
     try:
-        confirmed = confirm_held(visit)
+        held = confirm_held(visit)
     except TooSoonError:
         opened = visit.open()
         language = visit.language_for(opened)
         return _held(visit, opened, visit.say(language, N_("Please read this, then press again.")))
-    return show(visit) if confirmed is None else _record(visit, *confirmed)
+    # Pressed twice, nothing is held any more, and the question is answered.
+    return visit.led_to(visit.own, Act.SAVED) if held or _is_answered(visit) else visit.to(visit.own)
 
 
-def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
+def confirm_held(visit: Visit) -> Sequence[Item]:
     """
-    Confirm what is held.
-
-    Returns:
-        What was opened before, and what was held then, as it is now recorded; None if nothing was.
+    Confirm what is held, and return it as it is now recorded; empty if nothing was held.
 
     Raises:
         TooSoonError: No one reads it in so short a time.
@@ -181,9 +208,14 @@ def confirm_held(visit: Visit) -> tuple[Opened, Sequence[Item]] | None:
     before = visit.opened_or_none()
     language = visit.chosen if before is None else visit.language_for(before)
     visit.me.confirm(context=visit.context, language=language)
-    if before is None or not before.held:
-        return None
-    return before, _allowed(before.held)
+    return [] if before is None else [typed.evolve(item, answer=True) for item in before.held]
+
+
+def _is_answered(visit: Visit) -> bool:
+    try:
+        return visit.me.recorded().kind is LinkKind.QUESTION
+    except LinkError:
+        return False
 
 
 # ---- stopping
@@ -195,19 +227,36 @@ def stop_everything(visit: Visit) -> Response:
     request, neither where it comes from nor what is in it.
     """
     after = visit.me.stop(context=visit.context)
+    return visit.led_to(f"{visit.own}/stop", Act.STOPPED, *_whether_told(after))
+
+
+def _whether_told(after: AfterStop) -> tuple[str, ...]:
+    return ("told",) if after.told else ()
+
+
+def show_stopped(visit: Visit) -> Response:
+    """
+    Say that everything was stopped just now, with what can be undone.
+    """
+    if visit.done is None:
+        return show_again(visit)
     opened = visit.opened_or_none()
-    what = visit.say(visit.language_for(opened), _EVERYTHING)
+    what, told = visit.say(visit.language_for(opened), _EVERYTHING), bool(visit.done.details)
     if opened is None:
-        return _stopped(visit, what, after, goes_on=False)
+        return _stopped(visit, what, told=told, goes_on=False)
+    if opened.stopped is None and opened.kind in (LinkKind.MANAGE, LinkKind.SESSION):
+        return show_again(visit)  # it was undone, or something was agreed to again
+    undo = None if opened.stopped is None else opened.stopped.undo
     return visit.own_page(
         opened,
         "stopped",
         title=N_("Stopped"),
+        here=f"{visit.home}/stop",
         what=what,
         goes_on=False,
-        undo=after.undo,
-        ended=_ended(visit, opened, after.undo),
-        undo_sent=after.told,
+        undo=undo,
+        ended=_ended(visit, opened, undo),
+        undo_sent=told,
     )
 
 
@@ -220,7 +269,7 @@ def _ended(visit: Visit, opened: Opened, undo: UndoneStop | None) -> tuple[str, 
     return all_named(choices, visit.self_service.purposes, language, lambda text: visit.say(language, text))
 
 
-def _stopped(visit: Visit, what: str, after: AfterStop, *, goes_on: bool) -> Response:
+def _stopped(visit: Visit, what: str, *, told: bool, goes_on: bool) -> Response:
     return visit.page(
         "stopped",
         title=N_("Stopped"),
@@ -228,21 +277,31 @@ def _stopped(visit: Visit, what: str, after: AfterStop, *, goes_on: bool) -> Res
         goes_on=goes_on,
         undo=None,
         ended=(),
-        undo_sent=after.told,
+        undo_sent=told,
     )
 
 
 def show_stop(visit: Visit) -> Response:
     """
-    Show what a stop link stops, with a button.
+    Show what a stop link stops, with a button; or say that it was stopped just now.
     """
-    what = _what(visit, visit.self_service.open_stop(visit.argument))
-    return visit.page("stop", title=N_("Stop messages"), token=quoted(visit.argument), what=what)
+    scope = visit.self_service.open_stop(visit.argument)
+    if visit.done is not None:
+        return _stopped_by_link(visit, scope, told=bool(visit.done.details))
+    return visit.page("stop", title=N_("Stop messages"), token=quoted(visit.argument), what=_what(visit, scope))
+
+
+def press_stop(visit: Visit) -> Response:
+    """
+    Stop what a stop link names: the button on its page was pressed.
+    """
+    after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
+    return visit.led_to(f"/u/{quoted(visit.argument)}/stop", Act.STOPPED, *_whether_told(after))
 
 
 def stop(visit: Visit) -> Response:
     """
-    Stop what a stop link names: the button on its page, or the one in an email program, was pressed.
+    Stop what a stop link names: the button of a mail program was pressed. It is not redirected.
 
     Nothing else is asked of the request: anyone with the token may stop.
 
@@ -250,7 +309,11 @@ def stop(visit: Visit) -> Response:
     """
     scope = visit.self_service.open_stop(visit.argument)
     after = visit.self_service.stop_by_token(visit.argument, context=visit.context)
-    return _stopped(visit, _what(visit, scope), after, goes_on=scope.channel is not None)
+    return _stopped_by_link(visit, scope, told=after.told)
+
+
+def _stopped_by_link(visit: Visit, scope: StopScope, *, told: bool) -> Response:
+    return _stopped(visit, _what(visit, scope), told=told, goes_on=scope.channel is not None)
 
 
 def _what(visit: Visit, scope: StopScope) -> str:
@@ -273,12 +336,8 @@ def undo(visit: Visit) -> Response:
     sent = form.get("stop", ("",))[-1]
     if not (sent.isascii() and sent.isdecimal() and len(sent) < 10):
         raise Refusal(HTTPStatus.BAD_REQUEST)
-    standing = undo_here(visit, visit.open(), int(sent))
-    opened = visit.open()
-    if opened.held:
-        return _held(visit, opened)
-    allowed = [item for item in opened.items if answer(standing, item.choice, visit.self_service.clock())]
-    return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
+    undo_here(visit, visit.open(), int(sent))
+    return visit.led_to(visit.own, Act.UNDONE)
 
 
 def undo_here(visit: Visit, opened: Opened, stop: int | None = None) -> Standing:
@@ -325,21 +384,23 @@ def _undo_page(visit: Visit, opened: Opened) -> Response:
 
 def _nothing_to_undo(visit: Visit, opened: Opened) -> Response:
     text = N_("This has already been undone, or you have since told us what you want.")
-    return visit.own_done(opened, N_("There is nothing to undo"), visit.say(visit.language_for(opened), text))
+    return visit.own_done_page(opened, N_("There is nothing to undo"), visit.say(visit.language_for(opened), text))
 
 
 def _undo_by_link(visit: Visit, opened: Opened) -> Response:
-    language = visit.language_for(opened)
-    undo_here(visit, opened)
-    after = visit.open()
-    if after.held:
-        return _held(visit, after)
-    if isinstance(opened.undo, UndoneStop):
-        return visit.own_page(after, "undone", title=N_("The stop is undone"), items=_allowed(opened.undo.items))
     if opened.undo is None:
-        return _nothing_to_undo(visit, after)
-    return visit.own_done(
-        after,
+        return visit.to(visit.own)
+    undo_here(visit, opened)
+    return visit.led_to(visit.own, Act.UNDONE)
+
+
+def _undone(visit: Visit, opened: Opened) -> Response:
+    language = visit.language_for(opened)
+    if opened.kind is not LinkKind.UNDO or not isinstance(opened.undo, UndoneChange):
+        allowed = [item for item in opened.items if item.answer]
+        return visit.own_page(opened, "undone", title=N_("The stop is undone"), items=allowed)
+    return visit.own_done_page(
+        opened,
         N_("The change is undone"),
         visit.say(language, N_("We have gone back to your earlier details and removed the new ones.")),
         visit.say(language, N_("Anyone signed in to your pages has been signed out.")),

@@ -76,7 +76,7 @@ def is_stop(path: str) -> bool:
     button of RFC 8058 in many forms, and a middleware of the host may have read the body before us.
     """
     match path.strip("/").lower().split("/"):
-        case ["u", _] | ["l", _, "stop"] | ["me", "stop"] | ["api", "me", "stop"] | ["api", "stop-link"]:
+        case ["u", _] | ["u" | "l", _, "stop"] | ["me", "stop"] | ["api", "me", "stop"] | ["api", "stop-link"]:
             return True
         case _:
             return False

@@ -133,7 +133,12 @@ class Look:
             "language": tag,
             "direction": direction(tag),
             "languages": [
-                Language(tag=other, name=language_name(other), href=f"{page}?lang={other}", current=other == tag)
+                Language(
+                    tag=other,
+                    name=language_name(other),
+                    href=f"{page}{'&' if '?' in page else '?'}lang={other}",
+                    current=other == tag,
+                )
                 for other in languages(self.catalogues)
             ],
             "nav": (),
@@ -144,7 +149,8 @@ class Look:
             "csrf": csrf,
             "template": f"{template}.html.j2",
             "stop": None if home is None or template in _NO_STOP else f"{home}/stop",
-            "failed": template == "problem" or bool(facts.get("error") or facts.get("errors")),
+            # Only where something is wrong with what was sent. That a link was used, say, is no error.
+            "failed": bool(facts.get("error") or facts.get("errors")),
         }
         return common | facts
 

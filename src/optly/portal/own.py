@@ -4,16 +4,19 @@ The person's details, history and copy, in a session that a one-time code has ra
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from secrets import token_urlsafe
 from typing import Final
 
 import attrs
 
 from optly import errors
 from optly.contacts import AddressKind, EmailAddress, PhoneNumber, parse_address
-from optly.locale.i18n import N_, language_name, languages, long_date, spelt
+from optly.locale.i18n import N_, clock_time, language_name, languages, long_date, spelt
 from optly.portal.cookies import keeping
+from optly.portal.done import Act
 from optly.portal.http import Refusal
 from optly.portal.sessions import by_digits, digits_page
 from optly.portal.shown import Input, Link, Option, Row
@@ -121,7 +124,22 @@ def show_details(visit: Visit) -> Response:
                 change=f"{visit.home}/{detail.name}" if offered else None,
             )
         )
-    return visit.own_page(opened, "details", title=N_("Your details"), place="details", rows=rows)
+    return visit.own_page(
+        opened, "details", title=N_("Your details"), place="details", news=_news(visit, opened), rows=rows
+    )
+
+
+def _news(visit: Visit, opened: Opened) -> str | None:
+    """
+    Return what was done just now, in the language of the page.
+    """
+    language = visit.language_for(opened)
+    if visit.done is None or opened.ends_at is None:
+        return None
+    if visit.done.act is Act.STAYED:
+        until = clock_time(opened.ends_at, language)
+        return visit.say(language, N_("You are now signed in until %(time)s."), time=until)
+    return visit.say(language, N_("Your change has been saved."))
 
 
 def _detail(visit: Visit, details: Details | None = None) -> _Detail:
@@ -191,7 +209,7 @@ def change(visit: Visit) -> Response:
         return _change(visit, opened, detail, sent, N_("We could not read this. Check that it is right"))
     except errors.TooManyTriesError:
         return _change(visit, opened, detail, sent, N_("You have asked for many codes. Try again later"))
-    return visit.to("/me/details", keeping(visit.self_service.pages, session))
+    return visit.led_to("/me/details", Act.CHANGED, headers=[keeping(visit.self_service.pages, session)])
 
 
 def _in_one_line(sent: str) -> str:
@@ -258,7 +276,7 @@ def prove(visit: Visit) -> Response:
     detail = _detail(visit)
     assert detail.kind is not None
     use, again = partial(visit.me.prove, detail.kind), partial(_prove, visit, opened, detail)
-    return by_digits(visit, opened, form, use, again)
+    return by_digits(visit, opened, form, use, again, partial(visit.led_to, "/me/details", Act.CHANGED))
 
 
 # ---- history and copy
@@ -295,12 +313,14 @@ def _copy_goes_to(visit: Visit, opened: Opened) -> str:
 
 def show_copy(visit: Visit) -> Response:
     """
-    Say where a copy of the data would go, with a button.
+    Say where a copy of the data would go, with a button; or that it was sent just now.
     """
     opened = _raised(visit)
-    return visit.own_page(
-        opened, "copy", title=N_("A copy of your data"), place="copy", masked=_copy_goes_to(visit, opened)
-    )
+    masked, language = _copy_goes_to(visit, opened), visit.language_for(opened)
+    if visit.done is None:
+        return visit.own_page(opened, "copy", title=N_("A copy of your data"), place="copy", masked=masked)
+    text = visit.say(language, N_("We’ll send it to %(masked)s, usually within a few minutes."), masked=masked)
+    return visit.own_done_page(opened, N_("The copy is on its way"), text, place="copy", links=_back(visit, language))
 
 
 def send_copy(visit: Visit) -> Response:
@@ -308,15 +328,12 @@ def send_copy(visit: Visit) -> Response:
     Have a copy of the data sent.
     """
     visit.form()
-    opened = _raised(visit)
+    _raised(visit)
     try:
-        masked = visit.me.send_copy()
+        visit.me.send_copy()
     except errors.MissingLineError:
         raise Refusal(HTTPStatus.NOT_FOUND) from None
-    language = visit.language_for(opened)
-    text = N_("We’ll send it to %(masked)s, usually within a few minutes.")
-    links = _back(visit, language)
-    return visit.own_done(opened, N_("The copy is on its way"), visit.say(language, text, masked=masked), links=links)
+    return visit.led_to("/me/copy", Act.SENT)
 
 
 def _back(visit: Visit, language: str) -> tuple[Link, ...]:
@@ -327,7 +344,11 @@ def _back(visit: Visit, language: str) -> tuple[Link, ...]:
 
 
 def show_complaint(visit: Visit) -> Response:
-    return _complaint(visit, visit.open())
+    """
+    Show the form for a complaint; or the reference of the one that was sent just now.
+    """
+    opened = visit.open()
+    return _complaint(visit, opened) if visit.done is None else _complained(visit, opened, *visit.done.details)
 
 
 def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None = None) -> Response:
@@ -338,6 +359,8 @@ def _complaint(visit: Visit, opened: Opened, value: str = "", error: str | None 
         place="complaint",
         action=f"{visit.home}/complaint",
         contact=visit.self_service.organisation.email,
+        # What is sent twice from one form is one complaint.
+        once=visit.form().get("once", ("",))[-1] if error is not None else token_urlsafe(16),
         value=value,
         error=None if error is None else visit.say(visit.language_for(opened), error),
     )
@@ -348,25 +371,30 @@ def complain(visit: Visit) -> Response:
     opened = visit.open()
     text = form.get("text", ("",))[-1].replace("\r\n", "\n")
     try:
-        complaint = visit.me.complain(text)
+        complaint = visit.me.complain(text, once=form.get("once", ("",))[-1])
     except errors.TooManyTriesError:
         return _complaint(visit, opened, text, N_("You have sent several complaints today. To add more, write to us"))
     except errors.AnswerError:
         return _complaint(visit, opened, text, N_("Say what went wrong, in up to 5,000 characters"))
+    by = str(int(complaint.acknowledge_by.timestamp()))
+    return visit.led_to(f"{visit.own}/complaint", Act.SENT, complaint.reference, by)
+
+
+def _complained(visit: Visit, opened: Opened, reference: str, by: str) -> Response:
     language = visit.language_for(opened)
-    by = long_date(complaint.acknowledge_by, language)
-    return visit.own_done(
+    return visit.own_done_page(
         opened,
         N_("We have your complaint"),
         visit.say(
             language,
             N_("Its reference is %(reference)s. Keep it: you can use it when you contact us about the complaint."),
-            reference=complaint.reference,
+            reference=reference,
         ),
         visit.say(
             language,
             N_("We will confirm that we have received it by %(date)s, and then tell you the outcome."),
-            date=by,
+            date=long_date(datetime.fromtimestamp(int(by), UTC), language),
         ),
+        place="complaint",
         links=_back(visit, language),
     )

@@ -30,9 +30,9 @@ Views: TypeAlias = Mapping[str, View]
 # What a link opens, below ``/l/<code>``, and a session too, below ``/me``.
 _BY_ANY_CODE: Final[Mapping[tuple[str, ...], Views]] = {
     (): {"GET": choosing.show, "POST": choosing.save},
-    ("confirm",): {"POST": choosing.confirm},
-    ("stop",): {"POST": choosing.stop_everything},
-    ("undo",): {"POST": choosing.undo},
+    ("confirm",): {"GET": choosing.show_again, "POST": choosing.confirm},
+    ("stop",): {"GET": choosing.show_stopped, "POST": choosing.stop_everything},
+    ("undo",): {"GET": choosing.show_again, "POST": choosing.undo},
     ("complaint",): {"GET": own.show_complaint, "POST": own.complain},
 }
 
@@ -116,6 +116,8 @@ def _find(visit: Visit) -> tuple[Visit, Views]:
             return _in_session(visit, detail), {"GET": own.show_change, "POST": own.change}
         case ["me", detail, "code"] if detail in own.PROVED:
             return _in_session(visit, detail), {"GET": own.show_prove, "POST": own.prove}
+        case ["u", token, "stop"]:
+            return typed.evolve(visit, argument=token), {"GET": choosing.show_stop, "POST": choosing.press_stop}
         case [name] if name in _FOR_EVERYONE:
             return visit, _FOR_EVERYONE[name]
         case [kind, name] if kind in _BY_NAME:

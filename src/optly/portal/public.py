@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from optly.errors import AddressError, NoBackendError, TooManyTriesError
 from optly.locale.i18n import N_
+from optly.portal.done import Act
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -17,8 +18,14 @@ _NO_LINK_THERE = N_("We cannot send a link there. Try your email address or your
 
 def show_front(visit: Visit) -> Response:
     """
-    Show what these pages are to someone who typed their address in, and how they come to their own.
+    Show what these pages are to someone who typed their address in, and how they come to their own; or that they have
+    signed out.
     """
+    if visit.done is not None and visit.done.act is Act.FINISHED:
+        return visit.done_page(
+            N_("You are signed out"),
+            N_("Nothing has been kept in this browser. To come back, use the link in any message from us."),
+        )
     return visit.page("front", title=N_("Your choices"), value="", error=None)
 
 
@@ -58,8 +65,14 @@ def receive_webhook(visit: Visit) -> Response:
 
 def show_new_link(visit: Visit, value: str = "", error: str | None = None) -> Response:
     """
-    Show the form that has a link sent; after an error, with what was typed.
+    Show the form that has a link sent; after an error, with what was typed. Or say that it was sent.
     """
+    if visit.done is not None and visit.done.act is Act.SENT:
+        return visit.done_page(
+            N_("Check your messages"),
+            N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes."),
+            N_("If it doesn’t arrive, check your spam folder or contact us."),
+        )
     error = None if error is None else visit.say(visit.language, error)
     return visit.page("new_link", title=N_("Send me a new link"), value=value, error=error)
 
@@ -80,6 +93,4 @@ def send_new_link(visit: Visit) -> Response:
         return show_new_link(visit, typed, _NO_LINK_THERE)
     except TooManyTriesError:
         pass
-    sent = N_("If we have that address or number, we have sent a link to it. It should arrive within a few minutes.")
-    missing = N_("If it doesn’t arrive, check your spam folder or contact us.")
-    return visit.done(N_("Check your messages"), *(visit.say(visit.language, text) for text in (sent, missing)))
+    return visit.led_to("/new-link", Act.SENT)

@@ -9,9 +9,12 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 
+from optly import typed
 from optly.errors import LinkInvalidError, TooManyTriesError, WrongDigitsError
+from optly.links import STEP_UP_DIGITS, read_step_up
 from optly.locale.i18n import N_, clock_time
 from optly.portal.cookies import dropping, keeping, session_in
+from optly.portal.done import Act
 from optly.portal.http import Refusal
 from optly.portal.visit import Visit
 from optly.protocols.http import Response
@@ -22,6 +25,21 @@ from optly.timeline.phrases import BY
 _WRONG = N_("The code is not right, or it has expired. Check it, or ask for a new one.")
 _TOO_MANY_HERE = N_("Too many codes have been tried from your network. Try again later.")
 _TOO_MANY = N_("Too many wrong codes. You can ask for a new one at %(time)s.")
+
+
+def _malformed(typed: str) -> str:
+    """
+    Return why what was typed cannot be a code; empty if it can.
+    """
+    digits = read_step_up(typed)
+    if digits is None:
+        return N_("Enter numbers only. There are no letters in the code.")
+    if not digits:
+        return N_("Enter the code we sent you.")
+    if len(digits) != STEP_UP_DIGITS:
+        short, long = N_("That code is too short. It has 6 digits."), N_("That code is too long. It has 6 digits.")
+        return short if len(digits) < STEP_UP_DIGITS else long
+    return ""
 
 
 def show_send(visit: Visit) -> Response:
@@ -50,7 +68,7 @@ def send(visit: Visit) -> Response:
     pages = visit.self_service.pages
     session = visit.me.request_code(session="" if visit.in_session else session_in(visit.request, pages))
     headers = () if session == visit.code else (keeping(pages, session),)
-    return visit.to("/me/code", *headers)
+    return visit.to("/me/code", headers=headers)
 
 
 def show_enter(visit: Visit) -> Response:
@@ -74,7 +92,9 @@ def enter(visit: Visit) -> Response:
     opened = visit.open()
     if opened.raised:
         return visit.to("/me/details")
-    return by_digits(visit, opened, form, visit.me.step_up, partial(_enter, visit, opened))
+    return by_digits(
+        visit, opened, form, visit.me.step_up, partial(_enter, visit, opened), partial(visit.to, "/me/details")
+    )
 
 
 # ---- digits, here and for a new address
@@ -109,24 +129,28 @@ def by_digits(
     form: Mapping[str, tuple[str, ...]],
     use: Callable[[str], str],
     again: Callable[[str], Response],
+    to: Callable[..., Response],
 ) -> Response:
     """
-    Use the digits that were entered, and go on to the details in the session they give.
+    Use the digits that were entered, and go on in the session they give.
 
     Args:
         use: Takes the digits and returns the code of the session.
         again: Shows the field for the digits again, with what is wrong.
+        to: Leads on, given the *headers* that keep the session.
     """
-    language = visit.language_for(opened)
+    language, typed = visit.language_for(opened), form.get("digits", ("",))[-1]
+    if malformed := _malformed(typed):
+        return again(visit.say(language, malformed))
     if not visit.site.limiter.may_try_digits(visit.client):
         return again(visit.say(language, _TOO_MANY_HERE))
     try:
-        session = use(form.get("digits", ("",))[-1])
+        session = use(typed)
     except TooManyTriesError as error:
         return again(visit.say(language, _TOO_MANY, time=clock_time(error.until, language)))
     except WrongDigitsError:
         return again(visit.say(language, _WRONG))
-    return visit.to("/me/details", keeping(visit.self_service.pages, session))
+    return to(headers=[keeping(visit.self_service.pages, session)])
 
 
 # ---- the session
@@ -137,7 +161,7 @@ def stay(visit: Visit) -> Response:
     Extend the session.
     """
     visit.form()
-    return visit.to("/me/details", keeping(visit.self_service.pages, visit.me.stay()))
+    return visit.led_to("/me/details", Act.STAYED, headers=[keeping(visit.self_service.pages, visit.me.stay())])
 
 
 def finish(visit: Visit) -> Response:
@@ -148,11 +172,6 @@ def finish(visit: Visit) -> Response:
     language = visit.language_for(visit.opened_or_none())
     with suppress(LinkInvalidError):
         visit.self_service.finish(visit.code)
-    text = N_("Nothing has been kept in this browser. To come back, use the link in any message from us.")
-    return visit.done(
-        N_("You are signed out"),
-        visit.say(language, text),
-        # Not Clear-Site-Data, which would take the host's own cookies, of the whole domain: its baskets and log-ins.
-        headers=[dropping(visit.self_service.pages)],
-        language=language,
-    )
+    # Not Clear-Site-Data, which would take the host's own cookies, of the whole domain: its baskets and log-ins.
+    gone, outside = dropping(visit.self_service.pages), typed.evolve(visit, credential=None, in_session=False)
+    return outside.led_to("/", Act.FINISHED, headers=[gone], language=language)

@@ -14,9 +14,11 @@ from urllib.parse import parse_qs, quote
 import attrs
 
 from optly.errors import LinkError
+from optly.links import lasting
 from optly.locale.i18n import N_, catalogue, clock_time, languages, nearest, negotiate, parse_accept, spelt
 from optly.messages import DeliveryEvent, InboundMessage
 from optly.portal.cookies import csrf_of, is_csrf_of
+from optly.portal.done import PARAMETER, Act, Done, Signatures
 from optly.portal.http import CodeNeeded, Refusal, is_from_our_page, read_form
 from optly.portal.limits import Limiter, client_address
 from optly.portal.logs import log_failure
@@ -47,6 +49,7 @@ class Site:
     self_service: SelfService
     look: Look
     limiter: Limiter
+    signatures: Signatures
     webhooks: Mapping[str, WebhookBackend]
     receive: Callable[[DeliveryEvent | InboundMessage], Received]
     on_received: Callable[[Received], object] | None = None
@@ -111,11 +114,18 @@ class Visit:
         return self.credential
 
     @property
+    def own(self) -> str:
+        """
+        Path of the visitor's own pages below the mount.
+        """
+        return "/me" if self.in_session else f"/l/{quoted(self.code)}"
+
+    @property
     def home(self) -> str:
         """
         Path of the visitor's own pages.
         """
-        return f"{self.mount}/me" if self.in_session else f"{self.mount}/l/{quoted(self.code)}"
+        return f"{self.mount}{self.own}"
 
     @property
     def context(self) -> Context | None:
@@ -139,6 +149,34 @@ class Visit:
             return parse_qs(self.request.query, max_num_fields=20)
         except ValueError:
             return {}
+
+    # ---- what was done
+
+    @cached_property
+    def done(self) -> Done | None:
+        """
+        What was done here just now, as the address says.
+        """
+        signed = self.query.get(PARAMETER, [""])[-1]
+        return self.site.signatures.read(signed, self._place, now=self.self_service.clock()) if signed else None
+
+    @property
+    def _place(self) -> str:
+        # The code of a session changes with each renewal, but for this part.
+        return lasting(self.code) if self.in_session else self.credential or self.argument
+
+    def led_to(
+        self, path: str, act: Act, *details: str, headers: Iterable[tuple[str, str]] = (), language: str = ""
+    ) -> Response:
+        """
+        Redirect the browser to the page that says what was done.
+
+        Args:
+            details: What the page cannot find out by itself. Names nobody, as it stands in the address.
+            language: The language to read it in, if not the one that was chosen.
+        """
+        signed = self.site.signatures.sign(Done(act, self.self_service.clock(), details), self._place)
+        return self.to(f"{path}?{PARAMETER}={signed}", headers=headers, language=language)
 
     # ---- languages
 
@@ -240,8 +278,16 @@ class Visit:
         if facts.get("error") or facts.get("errors"):
             status = HTTPStatus.UNPROCESSABLE_ENTITY
         title = self.say(language, title)
+        here = "" if self.done is None else f"?{PARAMETER}={quote(self.query[PARAMETER][-1])}"
         return self.site.look.page(
-            status, template, *headers, title=title, language=language, carried=self.chosen, **facts
+            status,
+            template,
+            *headers,
+            title=title,
+            language=language,
+            here=f"{facts.pop('here', None) or ''}{here}",
+            carried=self.chosen,
+            **facts,
         )
 
     def own_page(
@@ -272,19 +318,21 @@ class Visit:
             **facts,
         )
 
-    def done(self, heading: str, *texts: str, headers: Iterable[tuple[str, str]] = (), language: str = "") -> Response:
+    def done_page(self, heading: str, *texts: str) -> Response:
         """
-        Return a page for everyone that says what was done, in texts that are translated already.
+        Return a page for everyone that says what was done.
         """
-        said = self.say(language or self.language, heading)
-        return self.page("done", *headers, title=heading, language=language, heading=said, texts=texts, links=())
+        said = [self.say(self.language, text) for text in texts]
+        return self.page("done", title=heading, heading=self.say(self.language, heading), texts=said, links=())
 
-    def own_done(self, opened: Opened, heading: str, *texts: str, links: Sequence[Link] = ()) -> Response:
+    def own_done_page(
+        self, opened: Opened, heading: str, *texts: str, place: str = "", links: Sequence[Link] = ()
+    ) -> Response:
         """
         Return one of the visitor's own pages that says what was done, in texts that are translated already.
         """
         said = self.say(self.language_for(opened), heading)
-        return self.own_page(opened, "done", title=heading, heading=said, texts=texts, links=links)
+        return self.own_page(opened, "done", title=heading, place=place, heading=said, texts=texts, links=links)
 
     def _ways(self, opened: Opened, language: str, place: str) -> list[Link]:
         if opened.kind not in (LinkKind.MANAGE, LinkKind.SESSION):
@@ -302,9 +350,10 @@ class Visit:
             for name, label in ways
         ]
 
-    def to(self, path: str, *headers: tuple[str, str]) -> Response:
+    def to(self, path: str, *, headers: Iterable[tuple[str, str]] = (), language: str = "") -> Response:
         """
-        Redirect the browser to another of our pages.
+        Redirect the browser to another of our pages, in the language that was chosen.
         """
-        carried = f"?lang={self.chosen}" if self.chosen else ""
-        return self.site.look.redirect(f"{self.mount}{path}{carried}", *headers)
+        if language := language or self.chosen:
+            path += f"{'&' if '?' in path else '?'}lang={language}"
+        return self.site.look.redirect(f"{self.mount}{path}", *headers)

@@ -335,9 +335,9 @@ class Storage(Protocol):
         Return the code under *key* and remove it. One caller gets it; any other gets None.
         """
 
-    def revoke_codes(self, subject: bytes) -> int:
+    def revoke_codes(self, subject: bytes) -> Sequence[values.StoredCode]:
         """
-        Remove every code of a contact and return how many there were.
+        Remove every code of a contact and return what was removed, in any order.
         """
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:

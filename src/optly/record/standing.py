@@ -144,6 +144,13 @@ class StandingStop:
     first: int | None = None
     since: datetime | None = None
 
+    @property
+    def covers_all(self) -> bool:
+        """
+        Whether it stops everything from the organisation that keeps this record.
+        """
+        return (self.channel, self.purpose, self.line, self.organisation) == (None, None, None, None)
+
     def repeats(self, seq: int | None) -> bool:
         """
         Whether this is the stop of the event with that number, pressed once or again.

@@ -53,6 +53,8 @@ class Opened:
         language: The language of the question, or the one requested, or else the contact's.
         expires_at: The last instant at which the question can be answered; None for a link of another kind.
         held: Answers given too soon to count without confirmation, which can be confirmed through this link.
+        beside: What the person said no to in the same answer as what is held; it counts at once.
+        stopped: That everything is stopped, if it is.
         undo: What an undo link undoes.
         channel: The channel the link was sent on.
         verifiable: Whether a one-time code can be sent to that line.
@@ -67,6 +69,8 @@ class Opened:
     items: tuple[Item, ...]
     expires_at: datetime | None = None
     held: tuple[Item, ...] = ()
+    beside: tuple[Item, ...] = ()
+    stopped: EverythingStopped | None = None
     undo: UndoneStop | UndoneChange | None = None
     channel: Channel = Channel.EMAIL
     verifiable: bool = False
@@ -89,6 +93,22 @@ class UndoneStop:
     stop: int
     items: tuple[Item, ...]
     at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class EverythingStopped:
+    """
+    A stop of everything, after which nothing was agreed to again.
+
+    Attributes:
+        at: When the person first pressed.
+        undo: What can be undone through the same link that stopped it; None for nothing.
+        until: The last instant at which it can be undone.
+    """
+
+    at: datetime
+    undo: UndoneStop | None
+    until: datetime
 
 
 @attrs.frozen(kw_only=True)

@@ -50,6 +50,17 @@ class AsyncPerson:
         """
         return await choices.open_link(self._access, language)
 
+    async def recorded(self, *, language: str = "") -> Opened:
+        """
+        Return what `open` returns, with what is on record by now for all that the link shows: also for a question that
+        has been answered through it, and for a stop that has been undone. Changes nothing.
+
+        Raises:
+            AnswerError: The question is not answered yet.
+            LinkSupersededError, LinkRevokedError: As for `open`.
+        """
+        return await choices.recorded(self._access, language)
+
     # ---- choices
 
     async def answer(
@@ -276,7 +287,7 @@ class AsyncPerson:
         """
         return await details.send_copy(self._access)
 
-    async def complain(self, text: Sent) -> Complaint:
+    async def complain(self, text: Sent, *, once: Sent = "") -> Complaint:
         """
         Record a complaint about how the contact's data are used, through a link of any kind or in a session.
 
@@ -285,6 +296,7 @@ class AsyncPerson:
 
         Args:
             text: Up to 5,000 characters.
+            once: A random text of your own. The same text sent again with it is the same complaint.
 
         Raises:
             AnswerError: The text is empty or too long.
@@ -293,7 +305,7 @@ class AsyncPerson:
 
         Source: Data Protection Act 2018 s. 164A, in force since 19 June 2026 (as reported 2026-11-24).
         """
-        return await complaints.complain(self._access, text)
+        return await complaints.complain(self._access, text, once)
 
 
 @typed.methods
@@ -316,8 +328,8 @@ class AsyncSelfService(Face):
             code: The last part of the URL of a question link, a MyOptly link or an undo link; or the code of a session.
 
         Raises:
-            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
-            LinkRevokedError: The contact was erased.
+            LinkInvalidError: It is not one of our links, was altered, or has expired.
+            LinkRevokedError: It was revoked, or the contact was erased.
             SessionError: An address has changed since the session began.
         """
         return AsyncPerson(await access.resolve(self._app, code))

@@ -53,6 +53,17 @@ class Person:
         """
         return run_to_completion(choices.open_link(self._access, language))
 
+    def recorded(self, *, language: str = "") -> Opened:
+        """
+        Return what `open` returns, with what is on record by now for all that the link shows: also for a question that
+        has been answered through it, and for a stop that has been undone. Changes nothing.
+
+        Raises:
+            AnswerError: The question is not answered yet.
+            LinkSupersededError, LinkRevokedError: As for `open`.
+        """
+        return run_to_completion(choices.recorded(self._access, language))
+
     # ---- choices
 
     def answer(
@@ -281,7 +292,7 @@ class Person:
         """
         return run_to_completion(details.send_copy(self._access))
 
-    def complain(self, text: Sent) -> Complaint:
+    def complain(self, text: Sent, *, once: Sent = "") -> Complaint:
         """
         Record a complaint about how the contact's data are used, through a link of any kind or in a session.
 
@@ -290,6 +301,7 @@ class Person:
 
         Args:
             text: Up to 5,000 characters.
+            once: A random text of your own. The same text sent again with it is the same complaint.
 
         Raises:
             AnswerError: The text is empty or too long.
@@ -298,7 +310,7 @@ class Person:
 
         Source: Data Protection Act 2018 s. 164A, in force since 19 June 2026 (as reported 2026-11-24).
         """
-        return run_to_completion(complaints.complain(self._access, text))
+        return run_to_completion(complaints.complain(self._access, text, once))
 
 
 @typed.methods
@@ -321,8 +333,8 @@ class SelfService(Face):
             code: The last part of the URL of a question link, a MyOptly link or an undo link; or the code of a session.
 
         Raises:
-            LinkInvalidError: It is not one of our links, was altered or revoked, or has expired.
-            LinkRevokedError: The contact was erased.
+            LinkInvalidError: It is not one of our links, was altered, or has expired.
+            LinkRevokedError: It was revoked, or the contact was erased.
             SessionError: An address has changed since the session began.
         """
         return Person(run_to_completion(access.resolve(self._app, code)))

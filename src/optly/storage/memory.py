@@ -391,12 +391,12 @@ class MemoryStorage:
             self._changed("take_code", key, now)
             return code
 
-    def revoke_codes(self, subject: bytes) -> int:
+    def revoke_codes(self, subject: bytes) -> Sequence[protocols.StoredCode]:
         with self._changing:
-            count = _revoke(self._state, subject)
-            if count:
+            revoked = _revoke(self._state, subject)
+            if revoked:
                 self._changed("revoke_codes", subject)
-            return count
+            return revoked
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         with self._changing:
@@ -578,11 +578,11 @@ def _when_due(complaint: protocols.StoredComplaint) -> tuple[datetime, str]:
     return complaint.due_at, complaint.reference
 
 
-def _revoke(state: State, subject: bytes) -> int:
-    keys = [key for key, code in state.codes.items() if code.subject == subject]
-    for key in keys:
-        del state.codes[key]
-    return len(keys)
+def _revoke(state: State, subject: bytes) -> Sequence[protocols.StoredCode]:
+    revoked = [code for code in state.codes.values() if code.subject == subject]
+    for code in revoked:
+        del state.codes[code.key]
+    return revoked
 
 
 def _drop(state: State, commit: protocols.Commit) -> None:

@@ -317,8 +317,12 @@ class SQLStorage:
 
         return self._database.write(work)
 
-    def revoke_codes(self, subject: bytes) -> int:
-        return self._database.write(lambda session: session.change("forget_codes", contact=subject))
+    def revoke_codes(self, subject: bytes) -> Sequence[protocols.StoredCode]:
+        def work(session: Session) -> Sequence[protocols.StoredCode]:
+            revoked = [_stored_code(*row) for row in session.rows("codes_of", contact=subject)]
+            return revoked if revoked and session.change("forget_codes", contact=subject) else ()
+
+        return self._database.write(work)
 
     def count(self, key: bytes, now: datetime, until: datetime, by: int = 1, *, most: int | None = None) -> int:
         if most is not None:

@@ -15,7 +15,7 @@ from optly.contacts import Channel, Organisation, Purpose, Wording
 from optly.portal.choices import by_title, fields
 from optly.portal.shown import Input, Link, Option, Row, SignedIn
 from optly.record.events import Choice, LinkKind
-from optly.record.views import Item, Opened, UndoneStop
+from optly.record.views import EverythingStopped, Item, Opened, UndoneStop
 from optly.timeline.for_the_person import Day, Happening
 
 _CODE: Final = "sample"
@@ -94,8 +94,9 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
 
     mine = {**link, "title": "Your choices", "opened": opened, "manages": True, "until": None, "errors": ()}
     mine |= {"can_verify": True, "details_href": f"{home}/code", "complaint_href": f"{home}/complaint"}
-    mine |= {"groups": by_title(fields(held)), "held": ()}
+    mine |= {"groups": by_title(fields(held)), "held": (), "unchanged": False, "stopped": None}
     yield "choices", mine
+    yield "choices unchanged", mine | {"unchanged": True}
     yield "choices held", mine | {"held": held[1:2]}
     yield "choices unverifiable", mine | {"can_verify": False}
     yield "choices empty", mine | {"groups": {}}
@@ -109,12 +110,20 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
     saved = {**link, "title": "Your choices are saved", "opened": opened, "items": held}
     yield "saved", saved | {"manages": True}
     yield "saved question", saved | {"manages": False, "nav": ()}
-    confirm = {**link, "nav": (), "title": "Was that you?", "items": yes}
+    confirm = {**link, "nav": (), "title": "Was that you?", "items": yes, "beside": (), "undoes": False}
     yield "held", confirm | {"error": None}
+    yield "held undo", confirm | {"error": None, "undoes": True}
+    yield "held beside", confirm | {"error": None, "beside": held[2:3]}
     yield "held error", confirm | {"error": _ERROR}
     stopped = {**link, "title": "Stopped", "what": "marketing of any kind"}
     stopped |= {"goes_on": False, "ended": ("“Offers and discounts” by email",)}
-    yield "stopped", stopped | {"undo": UndoneStop(items=tuple(yes), stop=1, at=_UNTIL), "undo_sent": True}
+    undo = UndoneStop(items=tuple(yes), stop=1, at=_UNTIL)
+    yield "stopped", stopped | {"undo": undo, "undo_sent": True}
+    dates = {"stopped_at": "24 November 2026", "stopped_until": "24 December 2026", "ended": stopped["ended"]}
+    noes = by_title(fields(attrs.evolve(item, answer=False) for item in held))
+    since = mine | dates | {"groups": noes}
+    yield "choices stopped", since | {"stopped": EverythingStopped(at=_UNTIL, until=_UNTIL, undo=undo)}
+    yield "choices stopped final", since | {"stopped": EverythingStopped(at=_UNTIL, until=_UNTIL, undo=None)}
     yield "stopped final", stopped | {"undo": None, "ended": (), "undo_sent": False}
     yield "undone", link | {"title": "The stop is undone", "items": yes}
     send = {
@@ -125,8 +134,8 @@ def _behind_a_link(organisation: Organisation, home: str) -> Iterator[_Named]:
     }
     yield "code_send", link | send
     complaint = {**link, "title": "Complain", "action": f"{home}/complaint", "contact": organisation.email}
-    yield "complaint", complaint | {"error": None, "value": ""}
-    yield "complaint error", complaint | {"error": _ERROR, "value": "It"}
+    yield "complaint", complaint | {"error": None, "value": "", "once": "sample"}
+    yield "complaint error", complaint | {"error": _ERROR, "value": "It", "once": "sample"}
     change = {"title": "Undo this change?", "what": "Email address", "at": "24 November 2026, 14:02", "nav": ()}
     yield "undo_change", link | change | {"masked_old": _MASKED, "masked_new": "b•••@example.com"}
 
@@ -149,7 +158,9 @@ def _in_a_session(organisation: Organisation, home: str) -> Iterator[_Named]:
         Row(label="Mobile number", value=None, change=f"{home}/phone"),
         Row(label="Language", value="English", change=f"{home}/language"),
     )
-    yield "details", page("details", "Your details") | {"rows": rows}
+    details = page("details", "Your details") | {"rows": rows}
+    yield "details", details | {"news": None}
+    yield "details changed", details | {"news": "Your change has been saved."}
 
     email = Input(name="value", label="New email address", type="email", autocomplete="email", value="ada@example")
     change = page("details", "Change your email address") | {"lead": "", "action": f"{home}/email", "field": email}

@@ -49,8 +49,19 @@ def _request(request: Any, rest: str, body: bytes) -> Request:
     )
 
 
+class _Redirect(HttpResponse):  # type: ignore[misc]
+    @property
+    def url(self) -> str:
+        """
+        Where it leads, which Django's test client asks for.
+        """
+        location: str = self["location"]
+        return location
+
+
 def _response(response: Response) -> HttpResponse:
-    made = HttpResponse(response.body, status=response.status.value)
+    kind = _Redirect if response.status is HTTPStatus.SEE_OTHER else HttpResponse
+    made = kind(response.body, status=response.status.value)
     del made["content-type"]
     for name, value in response.headers:
         if name == "set-cookie":

@@ -49,16 +49,16 @@ def answer(visit: Visit, body: bodies.Answers) -> bodies.Saved:
         if each.answer and each.wording != item.wording.digest:
             raise Refused(WORDING_CHANGED, where=f"$.answers[{place}].wording")
         answers[item.key] = each.answer
-    after, recorded = choosing.record_answers(visit, before, answers)
-    return bodies.Saved(items=bodies.items(recorded), held=bodies.items(after.held))
+    choosing.record_answers(visit, before, answers)
+    after = visit.me.recorded(language=visit.chosen)
+    return bodies.Saved(items=bodies.items(after.items), held=bodies.items(after.held))
 
 
 def confirm(visit: Visit, _: bodies.Nothing) -> bodies.Saved:
     """
     Confirm what is held.
     """
-    confirmed = choosing.confirm_held(visit)
-    items = visit.open().items if confirmed is None else confirmed[1]
+    items = choosing.confirm_held(visit) or visit.open().items
     return bodies.Saved(items=bodies.items(items), held=[])
 
 

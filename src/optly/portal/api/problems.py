@@ -71,7 +71,7 @@ NOT_FOR_THIS: Final = Kind("not-for-this", HTTPStatus.FORBIDDEN, "The link is fo
 LINK_USED: Final = Kind("link-used", HTTPStatus.GONE, "The question was answered")
 LINK_EXPIRED: Final = Kind("link-expired", HTTPStatus.GONE, "It is too late to answer")
 LINK_SUPERSEDED: Final = Kind("link-superseded", HTTPStatus.GONE, "Superseded by a newer question or a stop")
-LINK_REVOKED: Final = Kind("link-revoked", HTTPStatus.GONE, "What the link opened is no longer on record")
+LINK_REVOKED: Final = Kind("link-revoked", HTTPStatus.GONE, "The link was revoked, or what it opened is gone")
 
 NOT_OFFERED: Final = Kind(
     "not-offered", HTTPStatus.UNPROCESSABLE_ENTITY, "An answer is for a question that was not asked, or was given twice"

@@ -290,7 +290,7 @@ class OutboxContract(Contract):
         sending = storage.claim([claim_of(done, kept), *map(claim_of, (back, doubted, dead))], NOW, NOW + TICK)
         by_name = {message.message: message for message in sending}
         assert storage.code(kept.key, NOW) == kept
-        assert storage.revoke_codes(ada.subject) == 1
+        assert len(storage.revoke_codes(ada.subject)) == 1
         storage.settle(
             [
                 settlement(by_name[done.message]),
