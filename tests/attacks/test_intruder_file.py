@@ -47,12 +47,13 @@ EARLIER: Final = "signed with the key before, which is still known"
 RESTORED: Final = "which key is current is written again at the next start"
 DONE: Final = "of a message that is done with, and has no words any more"
 REPEATED: Final = "names a change that was made, so that a repeat is known"
+DECIDED: Final = "of a line that is written: whether a full store would have refused it"
 SUPERSEDED: Final = "a later line of the file says it anew"
 
 _ANYHOW: Final = {"repeat": AGAIN, "swap": ORDER}
 HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     # operations
-    "append": {"swap": ORDER, "idem": REPEATED, "queue.attempts": WHEN, "queue.tries": WHEN},
+    "append": {"swap": ORDER, "idem": REPEATED, "needed": DECIDED, "queue.attempts": WHEN, "queue.tries": WHEN},
     "enqueue": {"delete": UNSENT, "swap": ORDER, **dict.fromkeys(["0", "attempts", "body", "mac", "tries"], UNSENT)},
     "claim": {**_ANYHOW},
     "settle": {
@@ -66,7 +67,6 @@ HARMLESS: Final[Mapping[str, Mapping[str, str]]] = {
     "put_codes": {**_ANYHOW, "delete": CLOSED},
     "take_code": {**_ANYHOW, "delete": REVOKED, "0": REVOKED, "1": REVOKED},
     "revoke_codes": {**_ANYHOW, "delete": REVOKED, "0": REVOKED},
-    "count": {**_ANYHOW, "delete": LIMITS, **dict.fromkeys("0123", LIMITS)},
     "expire": {**_ANYHOW, "delete": REVOKED, "0": REVOKED, "1": REVOKED},
     "renew": {**_ANYHOW, **dict.fromkeys(["delete", "table", "key", "old"], EARLIER)},
     "add_key_version": {**_ANYHOW, "delete": RESTORED, "0": RESTORED},

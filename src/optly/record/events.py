@@ -1007,3 +1007,15 @@ Event: TypeAlias = (
     | CharitySoftOptInRecorded
     | ContactErased
 )
+
+# What stops or erases, and what others report. None of it allows anything, so it is recorded of a contact who cannot be
+# read in full, and in a store that takes nothing else any more.
+NEVER_REFUSED: Final = (
+    Stopped,
+    ConsentRefused,
+    ContactErased,
+    DomainObjectionRaised,
+    MessageEvent,
+    MessageReceived,
+    LineFailed,
+)
