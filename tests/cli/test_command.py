@@ -67,6 +67,7 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
         "register",
         "seal",
         "stats",
+        "storage",
         "verify",
         "verify-evidence",
         "worker",

@@ -63,6 +63,7 @@ RIGHT = {
     "register verify": "known.register",
     "seal": "",
     "stats": "",
+    "storage distribute": "--citus",
     "verify": "",
     "verify-evidence": "pack.json",
     "worker": "--once",
