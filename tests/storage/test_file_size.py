@@ -374,7 +374,59 @@ def test_how_full_it_is_is_measured(path: Path) -> None:
     storage.close()
 
 
+def test_a_store_that_is_nearly_full_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Once, at four fifths of its size, if a compaction does not help.
+    """
+    monkeypatch.setattr(file, "_SHARE", float("inf"))
+
+    def said() -> int:
+        return caplog.text.count("nearly full")
+
+    storage = FileStorage(path, max_size=20_000)
+    needless = code(key())
+    while path.stat().st_size < 15_600:
+        storage.put_codes([needless])
+    for _ in range(5):
+        storage.put_codes([needless])
+    assert (0, True) == (said(), path.stat().st_size < 2_000)
+    while path.stat().st_size <= 14_000:
+        storage.append([Contact("acme").commit()])
+    assert said() == 0
+    fill(storage)
+    storage.append([Contact("acme").commit(needed=True)])
+    assert said() == 1
+    storage.close()
+
+
 # ---- a full store behind the manager
+
+
+@pytest.mark.usefixtures("small")
+def test_a_worker_makes_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What has served its time is removed also while nothing can be sent, and then what waits is sent.
+    """
+    monkeypatch.setattr(file, "_SHARE", float("inf"))
+    clock = FrozenClock()
+    storage = FileStorage(path)
+    w = world(storage, clock=clock)
+    ada = w.add()
+    w.agreed(ada)
+    w.later(timedelta(hours=1))
+    w.manager.send(ada, *EMAIL_OFFERS, "Ten per cent off")
+    before = compacted(storage)
+    storage.put_codes([code(key(), value=b"x" * 2_000, expires_at=clock() - TICK) for _ in range(20)])
+    storage.close()
+    storage = FileStorage(path, max_size=before + 10_000)
+    w = world(storage, clock=clock)
+    with pytest.raises(errors.StorageFullError):
+        w.manager.deliver()
+    w.manager.deliver()
+    assert "Ten per cent off" in w.emails.outbox[-1].text
+    storage.close()
 
 
 @pytest.mark.usefixtures("small")

@@ -450,7 +450,8 @@ class Database:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 if self._engine.dialect.name != "postgresql" or not connection.scalar(_CITUS):
                     raise ConfigurationError("the database is not one of Citus: CREATE EXTENSION citus on each server")
-                connection.exec_driver_sql(self._lock_timeout)
+                if self._own:
+                    connection.exec_driver_sql(self._lock_timeout)
                 done = set(connection.scalars(_DISTRIBUTED))
                 missing = [statement for table, statement in statements if table.name not in done]
                 for statement in missing:

@@ -218,7 +218,7 @@ class Journal:
         """
         Return what `size` would be with one more record.
         """
-        n = self._last + len(self._queue) + 1
+        n = self._last + self._queued - self._durable + 1
         return self._size + len(_line(self._generation, n, n, record))
 
     # ---- opening

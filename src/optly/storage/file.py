@@ -133,7 +133,9 @@ class FileStorage(MemoryStorage):
             raise ConfigurationError("max_size must be at least 1")
         super().__init__()
         self._max_size = max_size
-        self._compacted, self._pause_until = 0, 0.0
+        # What the last compaction left, until when no other is made only to avoid a refusal, and whether it was said
+        # that the file is nearly full.
+        self._compacted, self._pause_until, self._warned = 0, 0.0, False
         self._journal: Journal | None = None
         journal = Journal(Path(path))
         try:
@@ -196,10 +198,15 @@ class FileStorage(MemoryStorage):
             self._compact_if_due(self._journal)
 
     def _compact_if_due(self, journal: Journal) -> None:
-        if journal.size >= max(_COMPACTED_FROM, 2 * self._compacted):
+        nearly_full = not self._warned and self._is_nearly_full(journal) and time.monotonic() >= self._pause_until
+        if nearly_full or journal.size >= max(_COMPACTED_FROM, 2 * self._compacted):
             self._compact(journal)
-            if journal.size > _NEARLY_FULL * self._max_size:
-                _log.warning("the store's file is nearly full; move to a database, or allow more with max_size")
+        if nearly_full and self._is_nearly_full(journal):
+            self._warned = True
+            _log.warning("the store's file is nearly full: move to a database, or allow more with max_size")
+
+    def _is_nearly_full(self, journal: Journal) -> bool:
+        return journal.size > _NEARLY_FULL * self._max_size
 
     def _compact(self, journal: Journal, *, needed: bool = False) -> None:
         """
