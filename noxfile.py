@@ -17,7 +17,11 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 PARALLEL = ("-n", "auto", "--dist", "worksteal")
-QUICK = ("-m", "not browser and not server and not slow")
+QUICK = ("-m", "not browser and not server and not slow", "--hypothesis-profile", "quick", "--durations", "10")
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process that a test starts would compile everything again
 
 
 def interpreters(version: str) -> Iterator[str]:
@@ -56,7 +60,7 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install(".[all]", *nox.project.dependency_groups(PROJECT, *groups))
 
 
-@nox.session
+@nox.session(allow_parallel=True)
 def lint(session: nox.Session) -> None:
     """
     Check style and formatting.
@@ -66,7 +70,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(allow_parallel=True)
 def workflows(session: nox.Session) -> None:
     """
     Check what GitHub reads: that it is well formed, and that the workflows give nothing away.
@@ -82,7 +86,7 @@ def workflows(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--pedantic", ".github")
 
 
-@nox.session
+@nox.session(allow_parallel=True)
 def typing(session: nox.Session) -> None:
     """
     Check types, strictly.
@@ -93,7 +97,7 @@ def typing(session: nox.Session) -> None:
     session.run("mypy", "--strict", *hosts)
 
 
-@nox.session
+@nox.session(allow_parallel=True)
 def pyright(session: nox.Session) -> None:
     """
     Check that the public names mean the same to a second type checker, and list those that have no type.
@@ -150,7 +154,7 @@ def coverage(session: nox.Session) -> None:
     session.run("pytest", *PARALLEL, *QUICK, "--cov", *session.posargs)
 
 
-@nox.session
+@nox.session(allow_parallel=True)
 def demo(session: nox.Session) -> None:
     """
     Play the whole of the main job, as installed.
@@ -184,7 +188,7 @@ def build(session: nox.Session) -> None:
     session.run("check-wheel-contents", "dist")
 
 
-@nox.session(requires=["build"], default=False)
+@nox.session(requires=["build"], default=False, venv_backend="virtualenv")
 def sbom(session: nox.Session) -> None:
     """
     List what the wheel brings along with all of its extras, as CycloneDX, in dist/.

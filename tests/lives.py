@@ -647,7 +647,7 @@ class Life:
 
     def check(self, server: int) -> None:
         """
-        The gate says on a server what the model says, of everyone and of every address.
+        The gate says on a server what the model says, of everyone and of every address, one by one and in a list.
         """
         for shop in self.shops:
             manager = shop.servers[server].manager
@@ -657,12 +657,14 @@ class Life:
                         found = manager.check(shop.contacts[who], *scope)
                         expected = shop.model.allows(who, scope)
                         assert expected in (None, found.allowed), (shop.key, who, scope, expected, found.reason)
-            for address in (*EMAILS, *PHONES):
-                for scope in SCOPES:
-                    if channel_of(address) is scope[0]:
-                        found = manager.check(address, *scope)
-                        expected = shop.model.allows_address(address, scope)
-                        assert expected in (None, found.allowed), (shop.key, address, scope, expected, found.reason)
+            for scope in SCOPES:
+                addresses = [address for address in (*EMAILS, *PHONES) if channel_of(address) is scope[0]]
+                decisions = [manager.check(address, *scope) for address in addresses]
+                for address, found in zip(addresses, decisions, strict=True):
+                    expected = shop.model.allows_address(address, scope)
+                    assert expected in (None, found.allowed), (shop.key, address, scope, expected, found.reason)
+                assert list(manager.screen(addresses, *scope)) == decisions
+                assert list(manager.verdicts(addresses, *scope)) == [found.allowed for found in decisions]
 
 
 # ---- drawing

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from world import KEYS, OTHER, World, world
 
 from optly import Keys
@@ -138,7 +139,7 @@ def test_an_anchor_is_called_over_an_encrypted_connection(url: str) -> None:
         HTTPAnchor(url)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(cut=st.integers(0, 400) | st.integers(0, 4000), more=st.booleans())
 def test_a_head_that_a_crash_cut_is_passed_over(tmp_path_factory: pytest.TempPathFactory, cut: int, more: bool) -> None:
     """

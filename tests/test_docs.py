@@ -281,7 +281,7 @@ def assert_runs(words: list[str]) -> None:
         case ["python", "-m", "pip", "install", *what]:
             for extras in re.findall(r"^(?:\.|optly)\[(.*)\]$", "\n".join(what), re.MULTILINE):
                 assert set(extras.split(",")) <= project["optional-dependencies"].keys()
-            assert [name for name in what if not re.match(r"(\.|optly)(\[|$)|nox$", name)] == []
+            assert [name for name in what if not re.match(r"(\.|optly)(\[|$)|nox(\[uv\])?$", name)] == []
         case ["python", "-m", module, *_]:
             assert importlib.util.find_spec(module)
         case ["nox", *arguments]:

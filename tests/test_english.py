@@ -121,22 +121,24 @@ def test_the_command_line() -> None:
     assert [(where, found[0]) for where, text in helps(command_group) if (found := OF_PROGRAMS.search(text))] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_errors_and_logs(path: Path) -> None:
+def test_errors_and_logs(subtests: pytest.Subtests) -> None:
     """
     The message of every error that is raised and of everything that is logged.
     """
-    assert [(line, text) for line, text in spoken(path) if OF_PROGRAMS.search(text)] == []
+    for path in MODULES:
+        with subtests.test(str(path.relative_to(ROOT))):
+            assert [(line, text) for line, text in spoken(path) if OF_PROGRAMS.search(text)] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_the_documentation(page: Path) -> None:
+def test_the_documentation(subtests: pytest.Subtests) -> None:
     """
     Every page but the decision records.
     """
-    text = prose(page)
-    assert text
-    assert [text[max(found.start() - 40, 0) : found.end() + 40] for found in EVERYWHERE.finditer(text)] == []
+    for page in PAGES:
+        with subtests.test(str(page.relative_to(PROJECT))):
+            text = prose(page)
+            assert text
+            assert [text[max(found.start() - 40, 0) : found.end() + 40] for found in EVERYWHERE.finditer(text)] == []
 
 
 @pytest.mark.parametrize("text", ["Somebody else has it", "It was put on record", "a form of ours", "handed over"])

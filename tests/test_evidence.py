@@ -27,7 +27,7 @@ from optly.errors import ConflictError, UsageError
 from optly.evidence import read, verify
 from optly.protocols import Storage
 from optly.record.checkpoints import read_proof
-from optly.record.ledger import GENESIS, Finding, Leaf, link
+from optly.record.ledger import Finding, Leaf, link, start
 from optly.record.merkle import leaf_hash
 from optly.storage import MemoryStorage
 
@@ -121,7 +121,7 @@ def test_a_changed_event_is_named(index: int) -> None:
 
     def change(data: dict[str, Any]) -> None:
         row = data["events"][index]
-        row["payload"] = row["payload"].replace('"recorded_at":"2026', '"recorded_at":"2025')
+        row["payload"] = row["payload"].replace('"occurred_at":"2026', '"occurred_at":"2025')
 
     problems = verify(json.dumps(changed(change))).problems
     assert (Finding.ALTERED, index + 1) in {(problem.finding, problem.seq) for problem in problems}
@@ -142,7 +142,7 @@ def test_a_chain_made_again_is_found_by_the_log() -> None:
     """
 
     def forge(data: dict[str, Any]) -> None:
-        previous = GENESIS
+        previous = start(data["organisation"], data["contact"])
         for row in data["events"]:
             row["payload"] = row["payload"].replace('"act":"chose_yes"', '"act":"said_yes"')
             previous = link(previous, row["payload"].encode())

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packs import DATA, PACK
+from thorough import examples
 from world import KEYS
 
 from optly.cli._commands import optly
@@ -103,7 +104,7 @@ OBJECTS = [path for path in PLACES if isinstance(at(DATA, path), dict)]
 PAYLOADS = [json.loads(row["payload"]) for row in DATA["events"]]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.sampled_from(PLACES), hostile)
 def test_whatever_takes_the_place_of_a_part_is_refused(path: tuple[Any, ...], new: object) -> None:
     """
@@ -148,7 +149,7 @@ def test_a_key_that_is_repeated_is_refused(path: tuple[Any, ...], data: st.DataO
         assert [Finding.UNREADABLE] == [problem.finding for problem in verify(repeated).problems]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_no_payload_makes_verification_fail(data: st.DataObject) -> None:
     """
@@ -192,7 +193,7 @@ def test_what_is_deep_or_huge_is_refused(value: str, path: tuple[str, ...]) -> N
     assert not verify(text.encode())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_no_bytes_make_verification_fail(data: st.DataObject) -> None:
     """
@@ -230,7 +231,7 @@ checkpoints = st.one_of(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(checkpoints)
 def test_no_checkpoint_makes_verification_fail(note: str) -> None:
     """
@@ -266,7 +267,7 @@ def test_a_head_beyond_the_events_is_damage(further: int) -> None:
     assert Finding.TRUNCATED in {problem.finding for problem in verify(json.dumps(mutant)).problems}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.sampled_from(PLACES), hostile, st.booleans())
 def test_the_command_says_what_it_found(path: tuple[Any, ...], new: object, as_json: bool) -> None:
     """

@@ -13,7 +13,7 @@ from world import EMAIL, PHONE, World, world
 from optly import Act, Channel, Contact, Organisation, Solicited, Subscriber, Wording
 from optly.errors import NotPermittedError, UnknownPurposeError, UsageError
 from optly.messages import Content
-from optly.record.events import Actor, CommunicationMade, Manner, MessageQueued, ObjectionRaised
+from optly.record.events import Actor, CommunicationMade, Manner, MessageAccepted, ObjectionRaised
 from optly.rules import Call, MessageKind, Reason, RefusalCost
 
 CALL = Call(shows_number=True, gives_name=True, claims_management=False, pensions=False)
@@ -156,12 +156,13 @@ def test_a_message_for_several_purposes_needs_all_of_them() -> None:
     allowed = w.manager.check(EMAIL, Channel.EMAIL, both)
     assert (True, ("offers", "news"), (4, 5)) == (allowed.allowed, allowed.purposes, allowed.evidence)
     w.manager.send(ada, Channel.EMAIL, both, Content(subject="Hi", text="Hello"))
+    w.manager.deliver()
     w.manager.record_communication(ada, Channel.EMAIL, both, **FAIR)
-    queued, made = w.manager.history(ada)[-2:]
-    assert isinstance(queued, MessageQueued)
+    sent, made = w.manager.history(ada)[-2:]
+    assert isinstance(sent, MessageAccepted)
     assert isinstance(made, CommunicationMade)
     assert "by email, offers, news" in w.manager.evidence(ada).to_html()
-    assert [("offers", ("news",))] * 2 == [(event.purpose, event.also_for) for event in (queued, made)]
+    assert [("offers", ("news",))] * 2 == [(event.purpose, event.also_for) for event in (sent, made)]
 
 
 def test_one_holder_of_a_line_has_to_allow_every_purpose() -> None:

@@ -67,19 +67,20 @@ def imports(path: Path) -> set[str]:
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.parent != ROOT)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
+def test_imports_point_one_way(subtests: pytest.Subtests) -> None:
     """
     No package imports one above it, and those that are kept apart do not import each other.
     """
-    here = package(path)
-    assert here in LAYER, f"{here} is in no layer yet"
-    for there in imports(path):
-        if here == there:
-            continue
-        assert LAYER[there] <= LAYER[here], f"{here} imports {there}, which is above it"
-        for packages in APART:
-            assert not (here in packages and there in packages), f"{here} may not import {there}"
+    for path in FILES:
+        with subtests.test(str(path.relative_to(ROOT))):
+            here = package(path)
+            assert here in LAYER, f"{here} is in no layer yet"
+            for there in imports(path):
+                if here == there:
+                    continue
+                assert LAYER[there] <= LAYER[here], f"{here} imports {there}, which is above it"
+                for packages in APART:
+                    assert not (here in packages and there in packages), f"{here} may not import {there}"
 
 
 def test_no_modules_import_each_other() -> None:
@@ -123,36 +124,35 @@ PURE = (
 )
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if package(path) in PURE], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_the_core_does_no_io_and_knows_no_time(path: Path) -> None:
+def test_the_core_does_no_io_and_knows_no_time(subtests: pytest.Subtests) -> None:
     """
     No file, no socket, no clock and no randomness in what decides.
     """
-    forbidden = {
-        "os",
-        "io",
-        "socket",
-        "ssl",
-        "time",
-        "random",
-        "threading",
-        "asyncio",
-        "subprocess",
-        "sqlite3",
-        "httpx",
-    }
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            assert not forbidden & {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.module.partition(".")[0] not in forbidden
-        elif isinstance(node, ast.Attribute):
-            assert node.attr not in {"now", "utcnow", "today"}, f"{path.name} reads the clock"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"open", "print", "input"}
+    for path in (path for path in FILES if package(path) in PURE):
+        with subtests.test(str(path.relative_to(ROOT))):
+            forbidden = {
+                "os",
+                "io",
+                "socket",
+                "ssl",
+                "time",
+                "random",
+                "threading",
+                "asyncio",
+                "subprocess",
+                "sqlite3",
+                "httpx",
+            }
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import):
+                    assert not forbidden & {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    assert node.module.partition(".")[0] not in forbidden
+                elif isinstance(node, ast.Attribute):
+                    assert node.attr not in {"now", "utcnow", "today"}, f"{path.name} reads the clock"
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    assert node.func.id not in {"open", "print", "input"}
 
 
 def test_importing_the_library_loads_no_extra() -> None:
@@ -186,15 +186,16 @@ def test_httpx_is_imported_in_one_file_at_most() -> None:
 TESTS = Path(__file__).parent
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
-def test_tests_do_not_import_tests(path: Path) -> None:
+def test_tests_do_not_import_tests(subtests: pytest.Subtests) -> None:
     """
     What several of them need is in a module of its own, so that each can be read, run and moved alone.
     """
-    named = {
-        name
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (*(alias.name for alias in node.names), getattr(node, "module", None) or "")
-    }
-    assert [name for name in named if name.rpartition(".")[2].startswith("test_")] == []
+    for path in sorted(TESTS.rglob("*.py")):
+        with subtests.test(str(path.relative_to(TESTS))):
+            named = {
+                name
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                for name in (*(alias.name for alias in node.names), getattr(node, "module", None) or "")
+            }
+            assert [name for name in named if name.rpartition(".")[2].startswith("test_")] == []

@@ -17,23 +17,26 @@ from hypothesis import strategies as st
 from world import world
 
 from optly import Channel
-from optly.canonical import canonical, parse
+from optly.canonical import canonical, parse, timestamp
 from optly.contacts.addresses import AddressKind
 from optly.contacts.parties import Subscriber
 from optly.errors import DamagedError, SerializationError
-from optly.record.events import Actor, ContactAdded, Event, Grade, LineAdded
+from optly.record.events import Actor, ContactAdded, Event, Grade, LineAdded, MessageAccepted
 from optly.record.ledger import (
     GENESIS,
+    SALT,
     Entry,
     Finding,
     Opening,
     extend,
     link,
+    start,
     verify_chain,
 )
 from optly.storage import SQLStorage
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER = NOW + timedelta(microseconds=1)
 SUBJECT = bytes(range(16))
 
 
@@ -50,7 +53,7 @@ def events(count: int) -> list[Event]:
 
 
 def chain(count: int) -> tuple[tuple[Entry, ...], dict[str, Opening]]:
-    salts = (bytes([n]) * 32 for n in range(256))
+    salts = (bytes([n]) * SALT for n in range(256))
     return extend(organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=events(count), salts=salts)
 
 
@@ -105,6 +108,38 @@ def test_a_chain_gives_its_events_back() -> None:
     entries, openings = chain(4)
     assert events(4) == [entry.event(openings) for entry in entries]
     assert [attrs.evolve(event, personal={}) for event in events(4)] == [entry.event() for entry in entries]
+
+
+def test_what_is_as_usual_takes_no_bytes() -> None:
+    """
+    Neither what the chain says already nor what has its default is stored, and it comes back.
+    """
+    common: dict[str, Any] = {"occurred_at": NOW, "actor": Actor.PROVIDER, "grade": Grade.B}
+    usual = MessageAccepted(**common, recorded_at=NOW, message="5" * 32, line=1)
+    rare = attrs.evolve(usual, recorded_at=LATER, actor=Actor.SYSTEM, grade=Grade.C, status="2.0.0")
+    entries, _ = extend(organisation="acme", subject=SUBJECT, version=0, head=GENESIS, events=[usual, rare], salts=())
+    assert [usual, rare] == [entry.event() for entry in entries]
+    said = {"line": 1, "message": "5" * 32}
+    at, later = timestamp(NOW), timestamp(LATER)
+    assert parse(entries[0].payload) == {"seq": 1, "type": "message-accepted/1", "occurred_at": at, "data": said}
+    assert parse(entries[1].payload) == {
+        "seq": 2,
+        "type": "message-accepted/1",
+        "occurred_at": at,
+        "data": {**said, "status": "2.0.0"},
+        "recorded_at": later,
+        "actor": "system",
+        "grade": "C",
+    }
+
+
+def test_a_chain_is_its_contacts_and_nobody_elses() -> None:
+    """
+    No event names them, and the whole chain fits no other contact and no other organisation.
+    """
+    entries, openings = chain(2)
+    for organisation, contact in (("acme", bytes(16).hex()), ("beta", SUBJECT.hex())):
+        assert verify_chain(organisation, contact, entries, openings=openings)
 
 
 def test_a_whole_chain_verifies_with_and_without_personal_values() -> None:
@@ -163,7 +198,7 @@ def test_a_chain_rewritten_throughout_is_found_by_its_head() -> None:
     """
     entries, _ = chain(3)
     forged = []
-    previous = GENESIS
+    previous = start("acme", SUBJECT.hex())
     for entry in entries:
         payload = entry.payload.replace(b'"individual"', b'"company"')
         previous = link(previous, payload)

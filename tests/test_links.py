@@ -8,6 +8,7 @@ import hashlib
 import re
 import time
 from base64 import b32hexencode
+from datetime import UTC, datetime
 
 import attrs
 import httpx
@@ -22,11 +23,14 @@ from optly.errors import ConfigurationError, LinkInvalidError
 from optly.keys import Keys
 from optly.links import (
     Pages,
+    SignedLink,
+    SignedLinks,
     StopLinks,
     StopScope,
     code_bytes,
     code_key,
     is_session_code,
+    is_signed,
     make_code,
     make_step_up,
     read_code,
@@ -34,6 +38,7 @@ from optly.links import (
 )
 
 OLD, NEW = Keys(current="the key of last year"), Keys(current="the key of this year", previous=["the key of last year"])
+SECRET = bytes(range(32))
 SCOPE = StopScope(contact="0" * 32, line=1, channel=Channel.EMAIL, purpose="offers")
 
 
@@ -151,6 +156,62 @@ def test_a_stop_token_with_another_letter_is_none(scope: StopScope, place: int, 
     for altered in {token[:place] + letter + token[place + 1 :], token + letter, token[:place], token[1:]} - {token}:
         with pytest.raises(LinkInvalidError):
             StopLinks.of(NEW).read(altered)
+
+
+def test_an_exposed_key_is_one_that_is_kept() -> None:
+    """
+    It still reads what it made, so it is never dropped, and it is not the one that makes new links.
+    """
+    for exposed in (["the key of this year"], ["the key of somebody else"]):
+        with pytest.raises(ConfigurationError, match="previous"):
+            attrs.evolve(NEW, exposed=exposed)
+
+
+SIGNED = st.builds(
+    SignedLink,
+    contact=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    line=st.integers(1, 2**32 - 1),
+    version=st.integers(1, 2**32 - 1),
+    made_at=st.integers(0, 2**32 - 1).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    handed_over=st.booleans(),
+    mark=st.binary(min_size=8, max_size=8).map(bytes.hex),
+)
+
+
+@given(SIGNED, st.sampled_from(AROUND), st.data())
+def test_a_signed_link_survives_what_gateways_do_and_a_change_of_keys(
+    link: SignedLink, around: str, data: st.DataObject
+) -> None:
+    """
+    It says what it said, is longer than any stored code, and is no session's.
+    """
+    code = SignedLinks.of(OLD, SECRET).sign(link)
+    changed = data.draw(st.sampled_from([str.lower, str.upper, str.title, str.swapcase]))(code)
+    assert code == read_code(changed + around) == read_code(f"<{changed}>")
+    assert (len(code), is_signed(code), is_session_code(code)) == (85, True, False)
+    assert link == SignedLinks.of(NEW, SECRET).read(code)
+    exposed = attrs.evolve(NEW, exposed=NEW.previous)
+    assert SCOPE == StopLinks.of(exposed).read(StopLinks.of(OLD).sign(SCOPE))
+    for others in (
+        SignedLinks.of(exposed, SECRET),
+        SignedLinks.of(Keys(current="the key of somebody else"), SECRET),
+        SignedLinks.of(OLD, bytes(32)),
+    ):
+        with pytest.raises(LinkInvalidError):
+            others.read(code)
+
+
+@given(SIGNED, st.integers(min_value=0), st.sampled_from("0123456789abcdefghjkmnpqrstvwxyzu"))
+def test_a_signed_link_with_another_letter_is_none(link: SignedLink, place: int, letter: str) -> None:
+    """
+    Nor is one that is longer or shorter, nor a stop token.
+    """
+    code = SignedLinks.of(NEW, SECRET).sign(link)
+    place %= len(code)
+    others = {code[:place] + letter + code[place + 1 :], code + letter, code[:place], code[1:]} - {code}
+    for altered in {*others, StopLinks.of(NEW).sign(SCOPE)}:
+        with pytest.raises(LinkInvalidError):
+            SignedLinks.of(NEW, SECRET).read(altered)
 
 
 @given(st.sampled_from(AROUND[:-2]))

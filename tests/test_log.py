@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import attrs
 import pytest
 from cryptography.exceptions import InvalidSignature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import (
     CheckpointSigner,
@@ -34,6 +37,7 @@ from world import World, world
 
 from optly._operations import sealing
 from optly._operations.running import run_to_completion
+from optly.errors import DamagedError
 from optly.keys import Keys
 from optly.protocols import SealedLeaf
 from optly.record.checkpoints import (
@@ -374,7 +378,7 @@ def spoiled(note: str) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(spoiled(HEAD.note))
 def test_whatever_is_done_to_a_checkpoint_it_opens_as_signed_or_not_at_all(text: str) -> None:
     """
@@ -430,6 +434,18 @@ def sealed_world(directory: Path, contacts: int) -> World:
     return w
 
 
+@pytest.fixture(scope="module")
+def two_levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    The file of a log of more than one level, in which all is well.
+    """
+    directory = tmp_path_factory.mktemp("two_levels")
+    w = sealed_world(directory, WIDTH + 3)
+    assert w.manager.verify()
+    w.manager.close()
+    return directory / "optly.db"
+
+
 @pytest.mark.parametrize(
     ("statement", "findings"),
     [
@@ -451,18 +467,48 @@ def sealed_world(directory: Path, contacts: int) -> World:
         ),
     ],
 )
-def test_whatever_is_done_to_the_log_is_found(tmp_path: Path, statement: str, findings: set[Finding] | None) -> None:
+def test_whatever_is_done_to_the_log_is_found(
+    two_levels: Path, tmp_path: Path, statement: str, findings: set[Finding] | None
+) -> None:
     """
     A leaf, a tile, the head or its secret that was altered or removed, in a log of more than one level.
     """
-    w = sealed_world(tmp_path, WIDTH + 3)
-    assert w.manager.verify()
+    shutil.copy(two_levels, tmp_path)
+    w = world(SQLStorage(SQLITE.format(tmp_path)))
     with closing(sqlite3.connect(tmp_path / "optly.db")) as other:
         other.execute(statement)
         other.commit()
     found = {problem.finding for problem in w.manager.verify().problems}
     assert found
     assert findings in (None, found)
+
+
+@pytest.mark.parametrize("size", [4, 10**12])
+def test_a_head_that_counts_leaves_there_are_not_is_found_in_memory(size: int) -> None:
+    w = world(storage := MemoryStorage())
+    w.manager.add_contact(email="ada@example.com")
+    w.manager.seal()
+    head = storage.log_head("acme")
+    assert head is not None
+    altered = attrs.evolve(head, checkpoint=attrs.evolve(head.checkpoint, size=size))
+    storage._state.logs["acme"] = altered
+    assert {problem.finding for problem in w.manager.verify().problems} == {Finding.LOG, Finding.SIGNATURE}
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM optly_logs", "UPDATE optly_logs SET size = size - 1"])
+def test_a_leaf_that_the_head_does_not_count_proves_nothing(tmp_path: Path, statement: str) -> None:
+    """
+    Evidence is refused rather than given without its proof, as if the contact had never been sealed.
+    """
+    w = world(SQLStorage(SQLITE.format(tmp_path)))
+    contact = w.manager.add_contact(email="ada@example.com")
+    w.manager.seal()
+    assert w.manager.evidence(contact).verify()
+    with closing(sqlite3.connect(tmp_path / "optly.db")) as other:
+        other.execute(statement)
+        other.commit()
+    with pytest.raises(DamagedError, match="more leaves than its head says"):
+        w.manager.evidence(contact)
 
 
 def test_a_backlog_of_any_length_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:

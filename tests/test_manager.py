@@ -51,14 +51,18 @@ from optly.errors import (
 )
 from optly.instants import end_of_day
 from optly.messages import Outcome, Receipt
+from optly.protocols import RowKind, StoredCode
 from optly.record.consent import QuestionState
 from optly.record.events import (
     ConsentGiven,
+    ConsentRefused,
     ConsentRequested,
     Grade,
     LinkKind,
+    LinksRevoked,
     MessageAccepted,
     MessageDoubted,
+    MessageOutcome,
     MessageRefused,
     MessageWithheld,
 )
@@ -411,13 +415,52 @@ def test_revoked_links_open_nothing_but_stop_links_still_stop(w: World) -> None:
     """
     ada = w.add()
     message = w.ask(ada)
-    manage = w.manager.link(ada).rpartition("/")[2]
-    assert w.manager.revoke_links(ada) == 2
-    for code in (manage, code_in(message)):
+    links = [w.manager.link(ada, channel).rpartition("/")[2] for channel in (Channel.EMAIL, Channel.SMS)]
+    w.manager.revoke_links(ada)
+    for code in (*links, code_in(message)):
         with pytest.raises(LinkInvalidError):
             w.manager.open(code)
+    assert w.manager.open(w.manager.link(ada).rpartition("/")[2]).items
     w.manager.stop_by_token(stop_token_in(message))
     assert w.manager.standing(ada).stops
+    assert isinstance(w.manager.history(ada)[-2], LinksRevoked)
+
+
+def test_the_link_in_an_email_is_not_stored(w: World) -> None:
+    """
+    It opens all the same, proves the line that it was sent to, and is known by the message that contains it.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    before = list(w.storage.rows(RowKind.CODES))
+    sent = w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Offers", text="Ten per cent off"))
+    w.manager.deliver()
+    (stored,) = [row for row in w.storage.rows(RowKind.CODES) if row not in before]
+    assert isinstance(stored, StoredCode)
+    assert stored.subject.hex() == sent  # by which it is found again when it is replied to
+    w.manager.choose(code_in(w.emails.outbox[-1]), {(Channel.EMAIL, "offers"): False})
+    no = w.manager.history(ada)[-1]
+    assert isinstance(no, ConsentRefused)
+    assert (LinkKind.MANAGE, sent[:16], Grade.A) == (no.link, no.code, no.grade)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.REFUSED, Outcome.IN_DOUBT])
+def test_a_marketing_message_leaves_one_event(w: World, outcome: Outcome) -> None:
+    """
+    None as it is queued. Its outcome, whatever that is, says what it was for and why it was allowed.
+    """
+    ada = w.add()
+    w.agreed(ada)
+    w.manager.deliver()
+    before = len(w.manager.history(ada))
+    sent = w.manager.send(ada, Channel.EMAIL, "offers", Content(subject="Offers", text="Ten per cent off"))
+    assert before == len(w.manager.history(ada))
+    w.emails.outcomes.append(Receipt(outcome=outcome))
+    w.manager.deliver()
+    (event,) = w.manager.history(ada)[before:]
+    assert isinstance(event, MessageOutcome)
+    assert (sent, "offers", "22(2)", Reason.CONSENTED) == (event.message, event.purpose, event.regulation, event.reason)
 
 
 def test_a_choice_that_is_there_already_is_not_recorded_again(w: World) -> None:

@@ -258,6 +258,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
         lambda m, n, w: m.check(EMAIL, Channel.EMAIL, "offers"),
     ],
     "screen": [lambda m, n, w: m.screen([EMAIL, GRACE, JOE, FIRM], Channel.EMAIL, "offers")],
+    "verdicts": [lambda m, n, w: m.verdicts([EMAIL, GRACE, JOE, FIRM], Channel.EMAIL, "offers")],
     "standing": [
         lambda m, n, w: m.standing(n.ada),
         lambda m, n, w: m.standing(n.erased),
@@ -371,7 +372,7 @@ METHODS: Final[Mapping[str, Sequence[Call]]] = {
 # What takes no name of anything on record.
 SETTINGS: Final = {"backends", "catalogues", "clock", "organisation", "pages", "public_keys", "purposes"}
 SETTINGS_OF_A_MANAGER: Final = SETTINGS | {
-    *("close", "post_quantum_keys", "receipts", "self_service", "storage", "webhooks"),
+    *("close", "post_quantum_keys", "receipts", "self_service", "storage", "webhooks", "within"),
 }
 
 
@@ -635,6 +636,7 @@ COMMANDS: Final[Mapping[str, Callable[[Names], Sequence[Invocation]]]] = {
         (["--not-sent", n.ada.id, n.queued], ""),
     ],
     "record-complaint": lambda n: [(["-", "--how", "letter", "--contact", n.ada.id], TEXT)],
+    "screen": lambda n: [(["-", "--channel", "email", "--purpose", "offers"], f"{EMAIL}\n{JOE}\n")],
     "seal": lambda n: [],
     "stats": lambda n: [],
     "verify": lambda n: [([], ""), (["--json"], "")],
@@ -674,7 +676,9 @@ def test_no_command_reaches_a_neighbour(neighbours: Neighbours, monkeypatch: pyt
 # the provider to each is a value.
 OF_ALL: Final = {"evidence", "history", "verify"}
 # What reads the addresses alone: the gate, and what is sent, answered or stopped.
-AT_THE_GATE: Final = {"check", "screen", "send", "request_consent", "request_consents", "record_communication"}
+AT_THE_GATE: Final = {
+    *("check", "screen", "verdicts", "send", "request_consent", "request_consents", "record_communication")
+}
 ADDRESSES: Final = {*AT_THE_GATE, "deliver", "deliver_batch", "answer", "choose", "confirm", "standing", "withdraw"}
 # What shows a text reads that as well.
 COMPLAINTS: Final = {"complaint", "complaint_letter", "record_complaint", "resolve_complaint"}

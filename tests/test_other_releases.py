@@ -17,6 +17,7 @@ import phonenumbers
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from world import EMAIL_OFFERS, World, world
 
 from optly import Channel, Contact, Content
@@ -392,7 +393,7 @@ def recognised(written: tuple[str, AddressKind]) -> Address:
 
 
 @pytest.mark.parametrize("store", ["memory", "file", pytest.param("sqlite", marks=pytest.mark.slow)])
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_line_that_a_store_has_taken_is_lost_to_another_release(
     store: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stores import STORES, opened
+from thorough import examples
 from world import EMAIL, KEYS, PHONE, PURPOSES, World, world
 
 from optly import (
@@ -606,7 +607,7 @@ def tables(path: Path) -> dict[str, list[str]]:
         return {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in names}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 @given(steps=anything, alteration=st.sampled_from(ALTERATIONS), pick=st.integers(0, 100))
 @example(steps=[], alteration=ALTERATIONS[3], pick=0)
 def test_promise_11_the_ledger_only_grows(
@@ -632,7 +633,7 @@ def test_promise_11_the_ledger_only_grows(
     reopened.manager.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30))
 @given(steps=anything, store=st.sampled_from(STORES), pause=st.integers(0, 60))
 def test_promise_12_erasure_works_and_the_ledger_still_verifies(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step], store: str, pause: int

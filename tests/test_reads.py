@@ -165,6 +165,20 @@ def test_a_reply_reads_the_contact_once(w: World, store: Counting, text: str) ->
     assert w.manager.receive(reply).effect is Effect.REPEATED
 
 
+def test_a_yes_from_the_only_line_looks_that_up_once(w: World, store: Counting) -> None:
+    """
+    What is stopped for a number is found together with those who have it.
+    """
+    wish = Solicited(how="newsletter form", at=w.clock())
+    bob = w.manager.add_contact(phone=PHONE)
+    w.manager.request_consent(bob, via=Channel.SMS, channels=[Channel.SMS], purposes=["offers"], basis=wish)
+    w.manager.deliver()
+    reply = InboundMessage(id="SM1", backend="sms", channel=Channel.SMS, sender=PHONE, text="Yes", at=w.clock())
+    calls = store.during(lambda: w.manager.receive(reply))
+    assert calls == {"find": 1, "committed": 1, "append": 1}
+    assert w.manager.check(PHONE, Channel.SMS, "offers")
+
+
 def test_numbers_that_no_table_knows_are_looked_up_together(w: World, store: Counting) -> None:
     """
     A list of them takes one call more, and not one for each.

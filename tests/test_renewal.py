@@ -14,7 +14,7 @@ from world import EMAIL, EMAIL_OFFERS, KEYS, PHONE, World, world
 
 from optly import Contact, Keys
 from optly.errors import DamagedError, OptlyError
-from optly.protocols import Renewal, Storage
+from optly.protocols import Renewal, Storage, with_mac
 from optly.record.ledger import Finding
 from optly.rules import Reason
 from optly.storage import FileStorage, MemoryStorage, SQLStorage
@@ -149,7 +149,7 @@ def unsign(storage: MemoryStorage) -> None:
         contact.mac, contact.named = b"", b""
     tables: list[Any] = [*state.holders.values(), *state.suppressions.values()]
     for table in (*tables, state.references, state.codes, state.complaints):
-        table.update({key: attrs.evolve(row, mac=b"") for key, row in table.items()})
+        table.update({key: with_mac(row, b"") for key, row in table.items()})
     for name, queued in state.outbox.items():
         state.outbox[name] = attrs.evolve(queued, message=attrs.evolve(queued.message, mac=b""))
 

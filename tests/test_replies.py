@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mails import INPUTS, needs_inputs, reported
 from replies import PUBLISHED_HELPS, PUBLISHED_STARTS, PUBLISHED_STOPS, STOP_WORDS, STOPS, each, lines
+from thorough import examples
 
 from optly.messages.replies import LIMIT, MOST_OPTIONS, Asks, Other, Picks, Reply, Says, Starts, Stops, read_reply
 
@@ -596,12 +597,13 @@ def table() -> list[tuple[str, Reply]]:
     ]
 
 
-@pytest.mark.parametrize(("text", "expected"), table(), ids=lambda value: ascii(value)[:60])
-def test_a_message_says_what_a_person_would_say_it_says(text: str, expected: Reply) -> None:
+def test_a_message_says_what_a_person_would_say_it_says(subtests: pytest.Subtests) -> None:
     """
     Every phrase of the tables is read as it stands there.
     """
-    assert expected == read_reply(text)
+    for text, expected in table():
+        with subtests.test(ascii(text)):
+            assert expected == read_reply(text)
 
 
 @needs_inputs
@@ -645,7 +647,7 @@ def test_a_message_that_begins_with_a_stop_word_is_a_stop(word: str, gap: str, r
     assert Stops() == read_reply(f"please {word.lower()}{gap}{rest}")
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(tables, ornament, ornament)
 def test_ornament_changes_nothing(row: tuple[str, Reply], before: str, after: str) -> None:
     """

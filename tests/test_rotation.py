@@ -167,6 +167,7 @@ def found(w: World) -> Contact:
 LOOKUPS: dict[str, Callable[[World], object]] = {
     "check": lambda w: w.manager.check("bob@example.com", "email", "offers"),
     "a call": lambda w: w.manager.check("+441134960000", "live_call", "offers"),
+    "verdicts": lambda w: list(w.manager.verdicts(["bob@example.com"], "email", "offers")),
     "screen": lambda w: list(w.manager.screen(["bob@example.com"], "email", "offers")),
     "find": lambda w: w.manager.find("bob@example.com"),
     "holders": lambda w: w.manager.holders("bob@example.com"),

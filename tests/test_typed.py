@@ -10,6 +10,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID
@@ -123,6 +124,7 @@ RIGHT: Mapping[str, Callable[[World, Contact], Any]] = {
     "channels": lambda w, ada: ["email"],
     "code": lambda w, ada: w.manager.link(ada).rpartition("/")[2],
     "complaint": lambda w, ada: "CMP-7K4D-2M",
+    "connection": lambda w, ada: object(),
     "contact": lambda w, ada: ada,
     "contacts": lambda w, ada: [ada],
     "content": lambda w, ada: "Hello",
@@ -154,6 +156,7 @@ APART: Mapping[tuple[str, str], Callable[[World, Contact], Any]] = {
     ("outbox_messages", "state"): lambda w, ada: MessageState.QUEUED,
     ("check", "kind"): lambda w, ada: "marketing",
     ("screen", "kind"): lambda w, ada: "marketing",
+    ("verdicts", "kind"): lambda w, ada: "marketing",
     ("record_communication", "kind"): lambda w, ada: "marketing",
     ("propose", "address"): lambda w, ada: EmailAddress.parse("new@example.com"),
 }
@@ -169,6 +172,7 @@ def _faces() -> list[tuple[type, str]]:
     return [(cls, name) for cls in (ConsentManager, SelfService, Person) for name in _public(cls)]
 
 
+@cache
 def _arguments(cls: type, name: str) -> list[inspect.Parameter]:
     return [*inspect.signature(getattr(cls, name)).parameters.values()][1:]
 

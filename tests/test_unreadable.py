@@ -13,7 +13,7 @@ import pytest
 from world import EMAIL, EMAIL_OFFERS, KEYS, World, world
 
 from optly import Act, Actor, Channel, Contact, MessageKind, NotPermittedError, Solicited, Subscriber, Wording
-from optly._operations.row_macs import RowMacs
+from optly._operations.row_macs import RowMacs, of_head
 from optly.errors import SerializationError
 from optly.messages import DeliveryEvent, DeliveryStatus, InboundMessage
 from optly.portal import Request
@@ -38,7 +38,7 @@ def _damage(w: World, contact: Contact, tag: str, change: Callable[[dict[str, An
     payload = json.dumps(record).encode() if change is not None else b"{"
     stored.entries[place] = attrs.evolve(stored.entries[place], payload=payload)
     stored.snapshot = b""
-    stored.mac = RowMacs(KEYS).sign_head(contact.subject, stored.head())
+    stored.mac = RowMacs(KEYS).sign_head(contact.subject, of_head(stored.head()))
     return place + 1
 
 

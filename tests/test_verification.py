@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from world import EMAIL_OFFERS, World, world
 
 from optly import Subscriber
@@ -101,7 +102,7 @@ damages = st.lists(st.tuples(st.sampled_from(DAMAGE), st.permutations(range(PEOP
 
 
 @given(done=damages, contacts=st.integers(2, 9), events=st.integers(1, 60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_batches_find_what_one_contact_at_a_time_finds(
     whole: tuple[Path, list[bytes]], done: Sequence[tuple[str, Sequence[int]]], contacts: int, events: int
 ) -> None:

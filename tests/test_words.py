@@ -18,7 +18,7 @@ from world import ACME, EMAIL, EMAIL_OFFERS, PHONE, PURPOSES, World, awaited, wo
 
 from optly import Act, Attachment, Channel, Contact, Organisation, Purpose, Solicited, Wording
 from optly.backends import MemoryBackend
-from optly.canonical import canonical, parse, timestamp
+from optly.canonical import canonical, parse
 from optly.errors import ConfigurationError, UnsoundWordingError, UsageError
 from optly.record.commands import Unsound
 from optly.record.events import (
@@ -32,7 +32,7 @@ from optly.record.events import (
     Manner,
     Reading,
 )
-from optly.record.serialization import from_record, tag_of, to_data
+from optly.record.serialization import from_record, to_data, to_record
 from optly.rules import Reason
 from optly.rules.lint import Severity, WordingFinding, WordingFlaw, lint, says_nothing
 
@@ -563,15 +563,8 @@ def test_the_awaited_face_reads_too() -> None:
 
 
 def _stored(event: ConsentGiven) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "type": tag_of(event),
-        "occurred_at": timestamp(event.occurred_at),
-        "recorded_at": timestamp(event.recorded_at),
-        "actor": event.actor.value,
-        "grade": event.grade.value,
-    }
-    stored: dict[str, Any] = parse(canonical({**common, "data": to_data(event)}))
-    return stored
+    record: dict[str, Any] = parse(canonical(to_record(event, 1, {})))
+    return record
 
 
 @pytest.mark.parametrize("text", [BY_EMAIL, "unknown", "I agree with marketing activity", GERMAN])

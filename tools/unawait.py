@@ -40,6 +40,8 @@ PHRASES: Final = {
     "registers that block run in the loop's thread pool; backend methods that are coroutines are awaited. The "
     "constructor reads the storage once and blocks while it does.": "Its methods block, and may be called from any "
     "number of threads.",
+    "An `AsyncConnection` or `AsyncSession` of SQLAlchemy": "A `Connection`, `Session` or `scoped_session` of "
+    "SQLAlchemy, or a connection of psycopg",
     "awaited form": "blocking form",
     "methods are awaited": "methods block",
 }

@@ -8,6 +8,7 @@ the profile every JSON library writes the same bytes, outside it they differ, so
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -20,35 +21,58 @@ Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _MAX_INT = 2**53
+# A lone surrogate in a text cannot be encoded, which the encoder says itself.
+_LEAVES = frozenset({str, bool, type(None)})
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
+# All names of an object at once: those of most have been seen before.
 @lru_cache(maxsize=1024)
-def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+def _are_names(names: tuple[object, ...]) -> bool:
+    return all(type(name) is str and _NAME.fullmatch(name) for name in names)
 
 
-def _check(value: object) -> None:
-    # By exact type, the commonest first: this runs over every value of every event.
+def require_names(names: Iterable[object]) -> None:
+    """
+    Raises:
+        SerializationError: One of the names of an object is outside the profile.
+    """
+    if not _are_names(tuple(names)):
+        raise SerializationError("a name in the record must match [a-z][a-z0-9_]*")
+
+
+def require_whole(number: int) -> int:
+    """
+    Return a number.
+
+    Raises:
+        SerializationError: It is outside the profile.
+    """
+    if not -_MAX_INT < number < _MAX_INT:
+        raise SerializationError("a number in the record must be below 2^53")
+    return number
+
+
+def _check(value: Any) -> None:
+    # By exact type: this runs over every value of every event.
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return  # a lone surrogate in a text cannot be encoded, which the encoder says itself
-    if kind is int:
-        if not -_MAX_INT < value < _MAX_INT:  # type: ignore[operator]
-            raise SerializationError("a number in the record must be below 2^53")
-    elif kind is dict:
-        for name, item in value.items():  # type: ignore[attr-defined]
-            if not (type(name) is str and _is_name(name)):
-                raise SerializationError("a name in the record must match [a-z][a-z0-9_]*")
-            if type(item) is not str:
-                _check(item)
+    if kind is dict:
+        require_names(value)
+        parts = value.values()
     elif kind is list:
-        for item in value:  # type: ignore[attr-defined]
-            if type(item) is not str:
-                _check(item)
+        parts = value
+    elif kind is int:
+        require_whole(value)
+        return
+    elif kind in _LEAVES:
+        return
     else:
         raise SerializationError(f"the record cannot hold a {kind.__name__}")
+    if not _LEAVES.issuperset(map(type, parts)):
+        for part in parts:
+            if type(part) not in _LEAVES:
+                _check(part)
 
 
 def canonical(value: object) -> bytes:
@@ -59,6 +83,16 @@ def canonical(value: object) -> bytes:
         SerializationError: It is outside the profile.
     """
     _check(value)
+    return encoded(value)
+
+
+def encoded(value: object) -> bytes:
+    """
+    Return the canonical bytes of what is known to be inside the profile.
+
+    Raises:
+        SerializationError: A text in it is not.
+    """
     try:
         return _encode(value)
     except UnicodeEncodeError:

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
+import msgspec
 
 from optly.errors import NaiveDatetimeError
 
 # How far the clock that timed something may be ahead of ours, inclusive: servers, tills and providers have their own.
 CLOCK_SKEW: Final = timedelta(minutes=5)
+
+# One in a value that is stored: naive ones are not read, and given ones are kept in UTC.
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _Time = TypeVar("_Time", bound=datetime | None)
 

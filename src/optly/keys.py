@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -86,15 +86,20 @@ class Keys:
     Attributes:
         current: At least 16 characters of randomness.
         previous: Every earlier key, and one that is to become the current one, in any order.
+        exposed: Those of the previous keys that someone else has. Of the links signed with them, only those that stop
+            still work.
 
     Raises:
-        ConfigurationError: A key is too short or given twice.
+        ConfigurationError: A key is too short or given twice, or an exposed one is not a previous one.
     """
 
     current: str = attrs.field(repr=False)
     previous: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, repr=False)
+    exposed: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        if not set(self.exposed) <= set(self.previous):
+            raise ConfigurationError("an exposed key must be among the previous ones, which still read what it made")
         if len({self.current, *self.previous}) != 1 + len(self.previous):
             raise ConfigurationError("the same key is given twice")
         assert self.all  # made here, so that a short key is refused at once
@@ -114,6 +119,13 @@ class Keys:
         return tuple(Key.of(text) for text in (self.current, *self.previous))
 
     @cached_property
+    def unexposed(self) -> tuple[Key, ...]:
+        """
+        Every key that nobody else has, the current one first.
+        """
+        return tuple(key for key in self.all if key.secret.decode() not in self.exposed)
+
+    @cached_property
     def _peppers(self) -> tuple[_HalfMade, ...]:
         return tuple(_half_made(key.derive("pepper/1")) for key in self.all)
 
@@ -123,35 +135,55 @@ class Keys:
 
         Without the key, nobody can find out which address an index stands for.
         """
-        return self._idkeys((organisation, address.kind, address.normal))
+        return self.namer(organisation, address.kind)(address.normal)
+
+    def namer(self, organisation: str, kind: str) -> Callable[[str], tuple[bytes, ...]]:
+        """
+        Return what makes the blind indexes of all addresses of a kind from their normal forms, as `idkeys` does of one.
+        """
+        made = self._namers.get((organisation, kind))
+        if made is None:
+            made = self._namers[organisation, kind] = self._namer(f"{organisation}\0{kind}\0".encode())
+        return made
 
     def domain_idkeys(self, organisation: str, domain: str) -> tuple[bytes, ...]:
         """
         Return the keyed hashes of a whole *domain*, in its IDNA form, as `idkeys` does. They are those of no address.
         """
-        return self._idkeys((organisation, "domain", domain))
+        return self.namer(organisation, "domain")(domain)
 
     def reference_idkeys(self, organisation: str, reference: str) -> tuple[bytes, ...]:
         """
         Return the keyed hashes of a host's own *reference* for a contact, as `idkeys` does of an address.
         """
-        return self._idkeys((organisation, "reference", reference))
+        return self.namer(organisation, "reference")(reference)
 
     def marks(self, organisation: str) -> tuple[bytes, ...]:
         """
         Return for each key the keyed hash under which a store keeps which keys came into use beside it.
         """
-        return self._idkeys((organisation, "keys", ""))
+        return self.namer(organisation, "keys")("")
 
-    def _idkeys(self, parts: Sequence[str]) -> tuple[bytes, ...]:
-        message = "\0".join(parts).encode()
-        idkeys = []
-        for begun, ended in self._peppers:
-            inner, outer = begun.copy(), ended.copy()
-            inner.update(message)
-            outer.update(inner.digest())
-            idkeys.append(outer.digest()[:16])
-        return tuple(idkeys)
+    @cached_property
+    def _namers(self) -> dict[tuple[str, str], Callable[[str], tuple[bytes, ...]]]:
+        return {}
+
+    def _namer(self, prefix: bytes) -> Callable[[str], tuple[bytes, ...]]:
+        begun = [(inner.copy(), outer.copy()) for inner, outer in self._peppers]
+        for inner, _ in begun:
+            inner.update(prefix)
+        copies = [(inner.copy, outer.copy) for inner, outer in begun]
+
+        def idkeys(value: str) -> tuple[bytes, ...]:
+            message, made = value.encode(), []
+            for copy_inner, copy_outer in copies:
+                inner, outer = copy_inner(), copy_outer()
+                inner.update(message)
+                outer.update(inner.digest())
+                made.append(outer.digest()[:16])
+            return tuple(made)
+
+        return idkeys
 
     @cached_property
     def _signers(self) -> tuple[Ed25519PrivateKey, ...]:

@@ -6,7 +6,8 @@ kind        made of                                     may                     
 ==========  ==========================================  ======================================  ======================
 question    random code, only its SHA-256 stored        show its question, take one answer      until answered,
                                                         to it, stop                             superseded or expired
-manage      random code, only its SHA-256 stored        show and change choices, masked; stop   until revoked
+manage      signed token; in a text a random code,      show and change choices, masked; stop   until revoked
+            only its SHA-256 stored
 stop        signed token                                stop what its letter says: every kind   for ever, over key
                                                         of message to that line, unless the     rotation
                                                         letter says less; nothing else
@@ -27,9 +28,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import struct
 from base64 import b32decode, b32encode
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
@@ -50,10 +52,12 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _WRITTEN_AS: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())  # RFC 4648 to Crockford
 _DECODED_AS: Final = bytes.maketrans(_ALPHABET.encode(), b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _READ_AS: Final = str.maketrans({"i": "1", "l": "1", "o": "0"})
-# What stands in a message beside a link, and what gateways append, has none of these letters at its edge.
-_LETTERS = re.compile(r"[0-9A-Za-z]+", re.ASCII)
+# What stands in a message beside a link, and what gateways append, has none of these letters at its edge. None of ours
+# has as many as are read: decoding takes time.
+_LETTERS = re.compile(r"[0-9A-Za-z]{1,512}", re.ASCII)
 _EARLIER_TOKEN = re.compile(r"[\w.-]*[0-9A-Za-z]", re.ASCII)
-_CODE = re.compile(f"[{_ALPHABET}]{{16,64}}", re.ASCII)
+_CODE = re.compile(f"[{_ALPHABET}]{{16,128}}", re.ASCII)
+_LONGEST_STORED: Final = 64
 
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -128,8 +132,15 @@ def read_code(text: str) -> str:
     """
     code = _letters(text)
     if not _CODE.fullmatch(code):
-        raise LinkInvalidError("this is not one of our links, or part of it is missing")
+        raise _not_ours()
     return code
+
+
+def is_signed(code: str) -> bool:
+    """
+    Whether a code in its canonical spelling is that of a signed link, judged by its length.
+    """
+    return len(code) > _LONGEST_STORED
 
 
 def is_session_code(text: str) -> bool:
@@ -153,11 +164,14 @@ def code_key(code: str) -> bytes:
     return sha256(code)
 
 
+MARK: Final = 16  # hexadecimal digits
+
+
 def mark(code: str) -> str:
     """
-    Return 16 hexadecimal digits that identify a link in the record. They open nothing.
+    Return the digits that identify a stored link in the record. They open nothing.
     """
-    return hashlib.sha256(b"optly/mark/1\0" + code.encode()).hexdigest()[:16]
+    return hashlib.sha256(b"optly/mark/1\0" + code.encode()).hexdigest()[:MARK]
 
 
 @attrs.frozen(kw_only=True)
@@ -282,6 +296,113 @@ class StopScope:
         if self.channel is None:
             return ()
         return stopped_with(self.channel) if self.purpose is None else (self.channel,)
+
+
+@attrs.frozen(kw_only=True)
+class SignedLink:
+    """
+    What a MyOptly link says that is signed and not stored.
+
+    Attributes:
+        contact: Id of the contact.
+        line: Number of the line it was sent to.
+        version: Number of the contact's last event when it was made. Links made before an event can be revoked by it.
+        made_at: When it was made. Aware, in whole seconds.
+        handed_over: As of a stored link.
+        mark: The digits that identify it in the record: the first of the id of the message that contains it.
+    """
+
+    contact: str
+    line: int
+    version: int
+    made_at: datetime
+    handed_over: bool
+    mark: str
+
+    @property
+    def target(self) -> LinkTarget:
+        """
+        What it opens.
+        """
+        return LinkTarget(
+            kind=LinkKind.MANAGE,
+            contact=self.contact,
+            line=self.line,
+            channel=Channel.EMAIL,
+            handed_over=self.handed_over,
+            message=self.mark if self.handed_over else "",
+            made_at=self.made_at,
+        )
+
+
+# Contact, line, version, seconds since 1970, flags, mark.
+_SIGNED: Final = struct.Struct(">16sIII?8s")
+_SIGNATURE: Final = 16  # bytes
+
+
+@attrs.frozen
+class SignedLinks:
+    """
+    Signs and reads MyOptly links. They are written like codes, and longer than any of them.
+    """
+
+    _secrets: tuple[bytes, ...] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, keys: Keys, secret: bytes) -> SignedLinks:
+        """
+        Return links that are signed with the current key and read with any of *keys* that is not exposed.
+
+        Args:
+            secret: One of the store, without which nobody makes a link who has a key alone.
+        """
+        return cls(tuple(hmac.digest(key.derive("link/1"), secret, "sha256") for key in keys.unexposed))
+
+    def sign(self, link: SignedLink) -> str:
+        """
+        Return the code of *link*. It contains only ids and numbers.
+        """
+        said = _SIGNED.pack(
+            bytes.fromhex(link.contact),
+            link.line,
+            link.version,
+            int(link.made_at.timestamp()),
+            link.handed_over,
+            bytes.fromhex(link.mark),
+        )
+        return make_code(said + _signature(self._secrets[0], said))
+
+    def read(self, code: str) -> SignedLink:
+        """
+        Return what the code of a link says.
+
+        Raises:
+            LinkInvalidError: It was altered, or not signed with any of the keys.
+        """
+        try:
+            signed = _decode(code)
+            said, signature = signed[: _SIGNED.size], signed[_SIGNED.size :]
+            contact, line, version, made_at, handed_over, mark = _SIGNED.unpack(said)
+        except (ValueError, struct.error):
+            raise _not_ours() from None
+        if not any(hmac.compare_digest(signature, _signature(secret, said)) for secret in self._secrets):
+            raise _not_ours()
+        return SignedLink(
+            contact=contact.hex(),
+            line=line,
+            version=version,
+            made_at=datetime.fromtimestamp(made_at, UTC),
+            handed_over=handed_over,
+            mark=mark.hex(),
+        )
+
+
+def _signature(secret: bytes, said: bytes) -> bytes:
+    return hmac.digest(secret, said, "sha256")[:_SIGNATURE]
+
+
+def _not_ours() -> LinkInvalidError:
+    return LinkInvalidError("this is not one of our links, or part of it is missing")
 
 
 # The last part of a token that also asks never to be written to again.

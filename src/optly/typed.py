@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import itertools
 import operator
 import os
 import re
@@ -97,13 +98,6 @@ Sent: TypeAlias = Annotated[str, Judged]
 # Whether a value of a type is right as it is, by type; None if every value is.
 _Ordinary: TypeAlias = Mapping[type, "Callable[[Any], bool] | None"]
 
-# Which values of a type are right at a glance: nearly all of them, and every decision of the gate has some.
-_ORDINARY: Final[Mapping[type, Callable[[Any], bool]]] = {
-    str: lambda text: len(text) <= _SHORT and text.isprintable(),
-    int: lambda number: -_WHOLE < number < _WHOLE,
-    datetime: lambda instant: instant.tzinfo is UTC and _EARLIEST <= instant.year <= _LATEST,
-}
-
 
 def _never(_value: Any) -> bool:
     return False
@@ -118,19 +112,13 @@ class _Reader:
         words: What is needed, in words.
         takes: Whether a value is of this type, or means one that is.
         read: Returns such a value as it is to be, given the name to refuse it under.
-        exact: Types whose values are right as they are, if they are ordinary ones.
-        ordinary: For each of these, whether a value is an ordinary one; None if all are.
+        ordinary: What is right as it is, by its type.
     """
 
     words: str
     takes: Callable[[Any], bool]
     read: Callable[[Any, str], Any]
-    exact: frozenset[type] = frozenset()
-    ordinary: _Ordinary = attrs.field(init=False, eq=False)
-
-    @ordinary.default
-    def _as_known(self) -> _Ordinary:
-        return {kind: _ORDINARY.get(kind) for kind in self.exact}
+    ordinary: _Ordinary = attrs.field(factory=dict, eq=False)
 
     def passes(self, value: Any) -> bool:
         """
@@ -156,6 +144,21 @@ def _as_it_is(value: Any, _name: str) -> Any:
 
 
 # ---- plain types
+
+
+# Nearly all values are right at a glance, and every decision of the gate has some.
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= _SHORT and text.isprintable()
+
+
+def _is_small(number: int) -> bool:
+    return -_WHOLE < number < _WHOLE
+
+
+def _is_in_utc(instant: datetime) -> bool:
+    return instant.tzinfo is UTC and _EARLIEST <= instant.year <= _LATEST
 
 
 def require_text(text: str, name: str, longest: int = LONGEST) -> str:
@@ -206,9 +209,7 @@ def _heard(text: str, _name: str) -> str:
 
 
 def _text(longest: int = LONGEST) -> _Reader:
-    return _Reader(
-        "a text (str)", _is(str), lambda text, name: require_text(text, name, longest), frozenset({str})
-    )  # fmt: skip
+    return _Reader("a text (str)", _is(str), lambda text, name: require_text(text, name, longest), {str: _is_short})
 
 
 def _bytes(value: bytes, name: str) -> bytes:
@@ -232,9 +233,9 @@ def _instant(value: datetime, name: str) -> datetime:
         date, time = value.date(), value.timetz()
         value = _DATETIME[0].combine(_day(date, name), time.replace(fold=value.fold))
     # In its own zone first: at the ends of time, one in UTC cannot be told.
-    if not (_EARLIEST <= value.year <= _LATEST and _EARLIEST <= value.astimezone(UTC).year <= _LATEST):
-        raise InvalidValueError(f"{name} is not in the years {_EARLIEST} to {_LATEST}")
-    return value
+    if _EARLIEST <= value.year <= _LATEST and _EARLIEST <= (instant := value.astimezone(UTC)).year <= _LATEST:
+        return instant
+    raise InvalidValueError(f"{name} is not in the years {_EARLIEST} to {_LATEST}")
 
 
 def _day(value: date, _name: str) -> date:
@@ -249,17 +250,17 @@ def _span(value: timedelta, name: str) -> timedelta:
 
 _PLAIN: Final[Mapping[object, _Reader]] = {
     str: _text(),
-    bool: _Reader("True or False", _is(bool), _as_it_is, frozenset({bool})),
+    bool: _Reader("True or False", _is(bool), _as_it_is, {bool: None}),
     int: _Reader(
-        "a whole number (int)", lambda v: isinstance(v, int) and not isinstance(v, bool), _number, frozenset({int})
+        "a whole number (int)", lambda v: isinstance(v, int) and not isinstance(v, bool), _number, {int: _is_small}
     ),
     float: _Reader("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool), _as_it_is),
     bytes: _Reader("bytes", _is(bytes), _bytes),
-    datetime: _Reader("an instant (an aware datetime)", _is(*_DATETIME), _instant, frozenset(_DATETIME)),
+    datetime: _Reader("an instant (an aware datetime)", _is(*_DATETIME), _instant, {_DATETIME[0]: _is_in_utc}),
     date: _Reader("a day (date)", lambda v: isinstance(v, _DATE) and not isinstance(v, _DATETIME), _day),
     timedelta: _Reader("a length of time (timedelta)", _is(timedelta), _span),
     Path: _Reader("a path", _is(str, os.PathLike), lambda value, _name: Path(value)),
-    type(None): _Reader("None", _is(type(None)), _as_it_is, frozenset({type(None)})),
+    type(None): _Reader("None", _is(type(None)), _as_it_is, {type(None): None}),
 }
 read_text: Final[Callable[[object, str], str]] = _PLAIN[str]
 _ANYTHING: Final = _Reader("anything", lambda _value: True, _as_it_is)
@@ -269,9 +270,7 @@ _ANYTHING: Final = _Reader("anything", lambda _value: True, _as_it_is)
 
 
 def _of_class(cls: type) -> _Reader:
-    return _Reader(
-        f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}", _is(cls), _as_it_is, frozenset({cls})
-    )
+    return _Reader(f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}", _is(cls), _as_it_is, {cls: None})
 
 
 def _of_enumeration(cls: type[enum.Enum]) -> _Reader:
@@ -287,7 +286,7 @@ def _of_enumeration(cls: type[enum.Enum]) -> _Reader:
         except ValueError:
             raise InvalidValueError(f"{name} must be {words}") from None
 
-    return _Reader(words, _is(cls, str), read, frozenset({cls}))
+    return _Reader(words, _is(cls, str), read, {cls: None})
 
 
 def _of_protocol(cls: type) -> _Reader:
@@ -321,7 +320,8 @@ def _of_several(each: _Reader, made: Callable[[Iterable[Any]], Any]) -> _Reader:
     def read(value: Any, name: str) -> Any:
         return made([item if each.passes(item) else each(item, _nested("each of", name)) for item in value])
 
-    return _Reader(f"several values, each {each.words}", _are_several, read)
+    ordinary: _Ordinary = {tuple: lambda value: all(map(each.passes, value))} if made is tuple else {}
+    return _Reader(f"several values, each {each.words}", _are_several, read, ordinary)
 
 
 def _of_row(parts: Sequence[_Reader]) -> _Reader:
@@ -357,7 +357,7 @@ def _of_union(hints: Sequence[Any]) -> _Reader:
         " or ".join(dict.fromkeys(reader.words for reader in readers)),
         lambda value: any(reader.takes(value) for reader in readers),
         read,
-        frozenset().union(*(reader.exact for reader in readers)),
+        {kind: glance for reader in readers for kind, glance in reader.ordinary.items()},
     )
 
 
@@ -370,7 +370,7 @@ def _of_annotated(hint: Any, notes: Sequence[Any]) -> _Reader:
         if isinstance(note, Longest):
             return _text(note.characters)
         if isinstance(note, AtLeast):
-            return attrs.evolve(reader_of(hint), read=functools.partial(_number, least=note.number), exact=frozenset())
+            return attrs.evolve(reader_of(hint), read=functools.partial(_number, least=note.number), ordinary={})
         if note is Mended:
             return attrs.evolve(reader_of(hint), read=_heard)
         if note is Judged:
@@ -470,8 +470,8 @@ else:
         if copier is None:
             return attrs.evolve(value, **changes)
         copy = object.__new__(kind)
-        for put, kept in zip(copier.puts, copier.got(value), strict=True):
-            put(copy, kept)
+        for _ in map(operator.call, copier.puts, itertools.repeat(copy), copier.got(value)):
+            pass  # each is put in its place, without a step of ours
         for name, given in changes.items():
             if name not in copier.parts:
                 return attrs.evolve(value, **changes)  # which says so

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from world import EMAIL_OFFERS, World, world
+from world import EMAIL_OFFERS, PHONE, World, world
 
 from optly import Channel, Contact, Content, Subscriber
 from optly._operations import repository
@@ -18,7 +18,7 @@ from optly.errors import DamagedError, LinkInvalidError
 from optly.links import LinkTarget, code_key
 from optly.protocols import Found
 from optly.record.events import LinkKind
-from optly.record.ledger import GENESIS, Finding, link
+from optly.record.ledger import Finding, link, start
 from optly.rules.decision import Reason
 from optly.storage import MemoryStorage, SQLStorage
 from optly.testing.messages import code_in
@@ -98,7 +98,7 @@ def test_a_chain_that_is_read_again_has_to_be_one(file: Path, monkeypatch: pytes
     w.manager.close()
     database = sqlite3.connect(file)
     chain = database.execute("SELECT seq, payload FROM optly_events WHERE subject_id = ? ORDER BY seq", (ann.subject,))
-    head = GENESIS
+    head = start("acme", ann.id)
     for seq, payload in chain.fetchall():
         payload = payload.replace(b"2026", b"2016") if b"objection-raised" in payload else payload
         head = link(head, payload)
@@ -273,7 +273,8 @@ def test_nobody_without_the_key_makes_a_link(file: Path, made: str) -> None:
     w = opened(file)
     ann, bob = agreed(w, PEOPLE[0]), agreed(w, PEOPLE[1])
     w.manager.record_objection(bob)
-    own = w.manager.link(ann).rpartition("/")[2]
+    w.manager.add_line(ann, phone=PHONE)
+    own = w.manager.link(ann, Channel.SMS).rpartition("/")[2]  # that of an email is not in the database
     target = LinkTarget(kind=LinkKind.MANAGE, contact=bob.id, line=1, channel=Channel.EMAIL, handed_over=True)
     w.manager.close()
     if made == "up":

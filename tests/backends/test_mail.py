@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from optly.backends import _verdict
 from optly.backends.mail import read
@@ -887,7 +888,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(
     raw=st.binary()
     | st.lists(PIECES, max_size=30).map(b"\r\n".join)

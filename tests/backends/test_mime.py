@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from optly.backends.mime import Letter, Parts, Sender, build, by_hand, by_library
 from optly.contacts.addresses import Channel, EmailAddress
@@ -221,7 +222,7 @@ BODY = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     subject=PLAIN,
     value=PLAIN,

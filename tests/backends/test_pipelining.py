@@ -30,6 +30,7 @@ from backends.mail_servers import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from optly.backends import SMTPBackend
 from optly.backends._wire import Wire
@@ -156,7 +157,7 @@ WHAT_HAPPENS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     course=st.lists(st.sampled_from(list(WHAT_HAPPENS)), max_size=12),
     extensions=st.sampled_from([(), ("PIPELINING",), ("SIZE 9999", "PIPELINING")]),

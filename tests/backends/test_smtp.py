@@ -27,6 +27,7 @@ from backends.mail_servers import SENDER, Authority, Inbox, Line, ScriptedServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mails import INPUTS, needs_inputs, reported
+from thorough import examples
 
 from optly.backends import TLS, SMTPBackend
 from optly.backends._wire import Wire
@@ -70,7 +71,7 @@ def test_the_reply_is_kept_word_for_word(inbox: Inbox, write: Write) -> None:
     ) == ("hello@acme.example.com", ["ada@example.com"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.lists(st.sampled_from([".", "..", ".x", "", "a", "é" * 600, "y" * 2000, "From x"]), max_size=8))
 def test_the_server_gets_what_was_built(text: list[str], write: Write, relay: tuple[SMTPBackend, Inbox]) -> None:
     """

@@ -34,6 +34,7 @@ from backends.aws import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.ses.feedback import BOUNCE, COMMON_MAIL, COMPLAINT, DELIVERY
+from thorough import examples
 
 from optly.backends.ses import SESBackend
 from optly.contacts.addresses import Channel
@@ -748,7 +749,7 @@ def test_a_bounce_is_one_only_if_the_address_is_dead(
 @given(
     sub=st.text() | st.sampled_from(["General", "MailboxFull"]), status=st.from_regex(r"\A[245]\.\d{1,3}\.\d{1,3}\Z")
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_passes_never_suppresses(sub: str, status: str, kept: Ears) -> None:
     """
     Whatever else a transient bounce says.
@@ -982,7 +983,7 @@ def _json() -> st.SearchStrategy[object]:
     )
 
 
-anything = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+anything = settings(max_examples=examples(300), suppress_health_check=list(HealthCheck))
 
 
 @given(body=st.binary(max_size=400) | _json().map(lambda value: json.dumps(value).encode()))

@@ -47,6 +47,7 @@ from backends.twilio_peers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from services import published
+from thorough import examples
 
 from optly.backends._http import Answer
 from optly.backends._twilio_codes import VERDICTS
@@ -511,7 +512,7 @@ def test_what_is_not_twilios_answer_is_in_doubt(reaction: Reaction) -> None:
         assert (Outcome.ACCEPTED, None) == end(backend.send(text()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(status=st.integers(100, 599), headers=st.dictionaries(st.just("retry-after"), st.text()), body=st.binary())
 def test_any_answer_is_read(status: int, headers: dict[str, str], body: bytes) -> None:
     """
@@ -526,7 +527,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(status=st.sampled_from([200, 201, 400, 429, 500]), body=JSON)
 def test_any_json_is_read(status: int, body: object) -> None:
     """
@@ -1173,7 +1174,7 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
 QUERIES = st.text() | st.sampled_from([f"contact={CONTACT}&message={ID}", "bodySHA256=" + sha256(b"").hexdigest()])
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     method=st.sampled_from(["POST", "GET"]),
     query=QUERIES,
@@ -1196,7 +1197,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(fields=st.dictionaries(NAMES, LETTERS | st.sampled_from(["delivered", "failed", MESSAGE])))
 def test_whatever_twilio_signs_is_answered(fields: dict[str, str]) -> None:
     """

@@ -319,7 +319,7 @@ def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is(
     On standard error. How much of it that is, is said where it is known.
     """
     companies(host, 2)
-    monkeypatch.setattr("optly.cli.ask._REPORT_EVERY", 0)
+    monkeypatch.setattr("optly.cli._lists.REPORT_EVERY", 0)
     content = "p0@example.com\np1@example.com\nnobody\n"
     of_file = ask(runner, written(tmp_path, content), "--json")
     assert [f"{rows} so far, 100% of the list" for rows in ("1 row", "2 rows", "3 rows")] == (

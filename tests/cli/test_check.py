@@ -59,7 +59,7 @@ def test_a_consent_is_told_with_its_date_and_what_it_proves(runner: CliRunner, h
     assert "Said yes, on 24 November 2026, 12:00 UTC (event " in told(result)
     assert "the person's own act, through a link sent to this address or number" in told(result)
     assert "law PECR, regulation 22(2)" in told(result)
-    assert "edition UK PECR, as in force from 5 February 2026, read 23 November 2026" in told(result)
+    assert "edition PECR 5 February 2026, read 23 November 2026" in told(result)
     assert "still to do Say on whose behalf it is sent." in told(result)
     assert "“Offers and discounts on our products”, as marketing, on 24 November 2026, 12:00 UTC." in told(result)
     assert "subscriber Individual: protected as an individual." in told(result)
@@ -168,7 +168,7 @@ def test_an_earlier_instant_is_decided_by_the_law_and_the_record_of_then(runner:
 
     assert result.exit_code == 1
     assert "as marketing, on 1 January 2020, 00:00 UTC." in told(result)
-    assert "edition UK PECR, as in force from 9 January 2019, read 23 November 2026" in told(result)
+    assert "edition PECR 9 January 2019, read 23 November 2026" in told(result)
     assert "fines For a breach on that day, up to £500,000." in told(result)
 
 

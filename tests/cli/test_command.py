@@ -65,6 +65,7 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
         "reconcile",
         "record-complaint",
         "register",
+        "screen",
         "seal",
         "stats",
         "storage",

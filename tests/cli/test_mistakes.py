@@ -61,6 +61,7 @@ RIGHT = {
     "register build": "numbers.csv tps.register --name tps --as-of 2026-11-20 --listed-on 2026-01-05",
     "register show": "known.register",
     "register verify": "known.register",
+    "screen": "people.csv --channel email --purpose offers",
     "seal": "",
     "stats": "",
     "storage distribute": "--citus",
@@ -74,7 +75,8 @@ WITH_APP = [name for name in RUN if name in WITH_MANAGER]
 # Options that take any text.
 FREE = {
     *(("ask", option) for option in ("campaign", "language", "solicited_how")),
-    *(("check", option) for option in ("public_task", "instigator")),
+    *((command, option) for command in ("check", "screen") for option in ("public_task", "instigator")),
+    ("screen", "column"),
     *(("complaint", option) for option in ("acknowledged", "resolved")),
     ("import-objections", "how"),
     *(("lint", option) for option in ("organisation", "language", "yes", "no")),
@@ -231,7 +233,7 @@ def ids(value: object) -> str | None:
 
 
 WRITTEN = {
-    *(("ask", "refused"), ("evidence", "output"), ("register build", "target")),
+    *(("ask", "refused"), ("evidence", "output"), ("register build", "target"), ("screen", "output")),
     *(("demo", "directory"), ("export-log", "directory")),
 }
 FILES = [*taken(click.File), *taken(click.Path)]
@@ -316,7 +318,10 @@ def test_a_file_that_is_not_text(desk: Desk, name: str, parameter: click.Paramet
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        *((name, ["-"]) for name in ("ask", "check", "evidence", "import-objections", "lint", "record-complaint")),
+        *(
+            (name, ["-"])
+            for name in ("ask", "check", "evidence", "import-objections", "lint", "record-complaint", "screen")
+        ),
         ("complaint", ["{reference}", "--send", "--outcome", "-"]),
     ],
 )

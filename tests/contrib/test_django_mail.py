@@ -27,6 +27,7 @@ from django.core.mail.backends import locmem
 from django.test import override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 from world import EMAIL
 
 from optly import Channel, Contact, Subscriber
@@ -442,7 +443,7 @@ def test_what_changed_since_it_was_looked_up_counts(shop: Shop, monkeypatch: pyt
 PEOPLE = [f"{name}@example.com" for name in ("ada", "bob", "carol", "dave", "eve")]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     agreed=st.sets(st.sampled_from(PEOPLE)),
     stopped=st.sets(st.sampled_from(PEOPLE)),

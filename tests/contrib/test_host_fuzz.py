@@ -24,6 +24,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portal.sessions import digits_in
+from thorough import examples
 from world import ACME, EMAIL, PHONE, PURPOSES, world
 
 from optly import Channel, ConsentManager
@@ -372,7 +373,7 @@ def on_record(manager: ConsentManager) -> Any:
 
 @pytest.mark.parametrize("host", HOSTS)
 @given(data=st.data())
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), suppress_health_check=list(HealthCheck))
 def test_no_host_answers_anything_with_an_error_of_ours(host: str, data: st.DataObject) -> None:
     """
     Every route there is, and others: odd methods, paths, encodings, lengths, bodies and types, half characters and

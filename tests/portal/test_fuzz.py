@@ -20,6 +20,7 @@ from portal.sessions import NEW, NEWER, digits_in, undo_of
 from portal.visitor import FORM, FROM_HERE, HEADERS, ONE_CLICK, ORIGIN, Acme, Page, Visitor
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
+from thorough import examples
 from world import EMAIL, EMAIL_OFFERS, PHONE, PURPOSES
 
 from optly.portal import Limits, Portal, Request, Response
@@ -176,7 +177,7 @@ schema = schemathesis.openapi.from_wsgi(
 
 @schema.given(data=st.data())
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
 def test_the_api_keeps_to_its_description(case: Case[Any], data: st.DataObject) -> None:
     """
     Each operation, with the code of each kind of link and session: only what is described comes back, nothing that
@@ -348,7 +349,7 @@ def requests(draw: st.DrawFn, code: str, in_session: bool, cookie: str) -> Reque
 
 
 @given(opener=openers, data=st.data())
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(250), suppress_health_check=list(HealthCheck))
 def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.DataObject) -> None:
     """
     Never an exception, never a page that says it is our fault, never what was sent as markup; always the headers;
@@ -361,7 +362,7 @@ def test_whatever_is_sent_gets_a_page(opener: Callable[[Stage], str], data: st.D
 
 
 @given(opener=openers, data=st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), suppress_health_check=list(HealthCheck))
 def test_whoever_walks_through_the_pages_comes_to_no_error(opener: Callable[[Stage], str], data: st.DataObject) -> None:
     """
     They follow links, press buttons, and type in anything, the right digits among it.

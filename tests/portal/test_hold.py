@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portal.sessions import latest_digits, link_of, moved, raised, undo_of
 from portal.visitor import FROM_HERE, Acme, Visitor
+from thorough import examples
 from world import EMAIL, EMAIL_OFFERS, SMS_OFFERS, World, world
 
 from optly import Channel, Contact
@@ -232,7 +233,7 @@ def test_a_session_that_begins_later_has_no_minute_of_its_own(w: World) -> None:
     ),
     st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_of_a_mixed_answer_each_no_counts_and_each_yes_waits(
     answers: dict[tuple[Channel, str], bool], agreed_before: bool
 ) -> None:

@@ -42,7 +42,7 @@ from optly.record.events import (
     Manner,
     MessageAccepted,
     MessageDelivered,
-    MessageQueued,
+    MessageDoubted,
     MessageRefused,
     ObjectionRaised,
     Reading,
@@ -291,7 +291,7 @@ def _questions() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         return Standing(unsound=consents)
 
     def law(at: datetime, since: str, fines: Fines) -> tuple[Communication, Standing, dict[str, Any]]:
-        name = f"UK PECR, as in force from {since}, read 2026-11-23"
+        name = f"PECR {since}, read 2026-11-23"
         asked = communication(call, at=at, listings=tuple(listing(name, as_of=at.date()) for name in NAMES))
         return asked, nobody, {"allowed": True, "edition": name, "fines": fines}
 
@@ -937,10 +937,13 @@ def _made(days: int, reason: str, **changes: Any) -> CommunicationMade:
     return CommunicationMade(**_happened(at, actor=Actor.STAFF), reason=reason, **{**facts, **changes})
 
 
+ALLOWED = {"purpose": "offers", "regulation": "22(2)", "reason": "consented"}
+
+
 def _message(kind: type[Any], days: int, **changes: Any) -> Event:
     facts: dict[str, Any] = {"message": "a" * 32, "channel": Channel.EMAIL, "line": 1}
-    if kind is MessageQueued:
-        facts |= {"purpose": "offers", "regulation": "22(2)", "reason": "consented", "edition": ""}
+    if kind is MessageDoubted:
+        facts |= ALLOWED
     event: Event = kind(**_happened(AT - timedelta(days=days), actor=Actor.PROVIDER), **{**facts, **changes})
     return event
 
@@ -972,12 +975,14 @@ def _ages() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (_made(200, "consented"),),
         (_made(200, "consented", purpose="news", also_for=("offers",)),),
         (_made(200, "no_objection"),),
-        (_message(MessageQueued, 200), _message(MessageAccepted, 199)),
-        (_message(MessageQueued, 200, purpose="news", also_for=("offers",)), _message(MessageAccepted, 199)),
-        (_message(MessageQueued, 200), _message(MessageDelivered, 199)),
+        (_message(MessageAccepted, 199, **ALLOWED),),
+        (_message(MessageAccepted, 199, **{**ALLOWED, "purpose": "news", "also_for": ("offers",)}),),
+        (_message(MessageDoubted, 200), _message(MessageAccepted, 199)),
+        (_message(MessageDoubted, 200, purpose="news", also_for=("offers",)), _message(MessageAccepted, 199)),
+        (_message(MessageDoubted, 200), _message(MessageDelivered, 199)),
         (
-            _message(MessageQueued, 200),
-            _message(MessageQueued, 200, message="c" * 32, purpose="news"),
+            _message(MessageDoubted, 200),
+            _message(MessageDoubted, 200, message="c" * 32, purpose="news"),
             _message(MessageAccepted, 199),
         ),
         (question, _message(MessageAccepted, 199, question="b" * 32)),
@@ -988,16 +993,19 @@ def _ages() -> list[tuple[Communication, Standing, dict[str, Any]]]:
         (_made(200, "consented", purpose="news"),),
         (_made(200, "consented", channel=Channel.POST),),
         (_made(200, "consented", line=2),),
-        (_message(MessageQueued, 200),),
+        (_message(MessageDoubted, 200),),
         (_message(MessageAccepted, 199),),
+        (_message(MessageAccepted, 199, **{**ALLOWED, "reason": "solicited"}),),
+        (_message(MessageAccepted, 199, **{**ALLOWED, "purpose": "news"}),),
+        (_message(MessageRefused, 199, **ALLOWED),),
         # Of two alike that are on their way, the latest is waited for.
         (
-            _message(MessageQueued, 200),
-            _message(MessageQueued, 200, message="c" * 32),
+            _message(MessageDoubted, 200),
+            _message(MessageDoubted, 200, message="c" * 32),
             _message(MessageAccepted, 199),
         ),
-        (_message(MessageQueued, 200), _message(MessageAccepted, 199, message="c" * 32)),
-        (_message(MessageQueued, 200), _message(MessageRefused, 199), _message(MessageAccepted, 198)),
+        (_message(MessageDoubted, 200), _message(MessageAccepted, 199, message="c" * 32)),
+        (_message(MessageDoubted, 200), _message(MessageRefused, 199), _message(MessageAccepted, 198)),
         (attrs.evolve(question, reason="solicited"), _message(MessageAccepted, 199, question="b" * 32)),
     ]
     wish = Solicited(how="form", at=AT - timedelta(days=30))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -18,21 +18,22 @@ from optly.rules.lint import Form, Partner, Severity, lint
 WORDINGS: Final = json.loads(Path(__file__).with_name("fair_and_unfair.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("case", WORDINGS, ids=[case["text"][:60] for case in WORDINGS])
-def test_a_wording_is_judged_as_a_lawyer_would(case: dict[str, Any]) -> None:
+def test_a_wording_is_judged_as_a_lawyer_would(subtests: pytest.Subtests) -> None:
     """
     A sound one is not blocked for anything; an unsound one is, for what is wrong with it.
     """
-    found = lint(
-        Wording(text=case["text"], hint=case.get("hint", "You can stop at any time."), no=case.get("no", "No")),
-        organisation=Organisation(key="o", name=case["org"], address="1 High Street, Leeds LS1 1AA"),
-        channels=[Channel(channel) for channel in case["channels"]],
-    )
-    defects = {finding.defect for finding in found if finding.severity is Severity.INVALIDATING}
-    expected = set(case["expected"])
-    assert expected <= defects, case["why"]
-    assert bool(expected) == bool(defects), case["why"]
-    assert set(case.get("weak", [])) <= {finding.code for finding in found}, case["why"]
+    for case in WORDINGS:
+        with subtests.test(case["text"]):
+            found = lint(
+                Wording(text=case["text"], hint=case.get("hint", "You can stop at any time."), no=case.get("no", "No")),
+                organisation=Organisation(key="o", name=case["org"], address="1 High Street, Leeds LS1 1AA"),
+                channels=[Channel(channel) for channel in case["channels"]],
+            )
+            defects = {finding.defect for finding in found if finding.severity is Severity.INVALIDATING}
+            expected = set(case["expected"])
+            assert expected <= defects, case["why"]
+            assert bool(expected) == bool(defects), case["why"]
+            assert set(case.get("weak", [])) <= {finding.code for finding in found}, case["why"]
 
 
 @pytest.mark.parametrize(("partners", "expected"), [((), {Defect.OTHERS_NOT_NAMED}), (("Beta Ltd",), set())])

@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
-from typing import Any
 
 import attrs
 import pytest
@@ -383,19 +382,20 @@ def test_another_language_is_said_not_to_be_read(language: str) -> None:
 KINDS = json.loads(Path(__file__).with_name("wordings.json").read_text())
 
 
-@pytest.mark.parametrize("case", KINDS, ids=[f"{number}-{case['kind']}" for number, case in enumerate(KINDS)])
-def test_a_wording_is_judged_by_its_kind(case: dict[str, Any]) -> None:
+def test_a_wording_is_judged_by_its_kind(subtests: pytest.Subtests) -> None:
     """
     Exactly what makes it invalid is found, and what makes it weak, where that is known.
     """
-    found = lint(
-        Wording(text=case["text"], hint=case["hint"], yes=case.get("yes", "Yes"), no=case.get("no", "No")),
-        organisation=of(case["org"]),
-        channels=[Channel(channel) for channel in case["channels"]],
-    )
-    invalid = {finding.code.value for finding in found if finding.severity is Severity.INVALIDATING}
-    assert set(case["expected"]) == invalid
-    assert set(case.get("weak", [])) <= {finding.code.value for finding in found}
+    for case in KINDS:
+        with subtests.test(case["text"]):
+            found = lint(
+                Wording(text=case["text"], hint=case["hint"], yes=case.get("yes", "Yes"), no=case.get("no", "No")),
+                organisation=of(case["org"]),
+                channels=[Channel(channel) for channel in case["channels"]],
+            )
+            invalid = {finding.code.value for finding in found if finding.severity is Severity.INVALIDATING}
+            assert set(case["expected"]) == invalid
+            assert set(case.get("weak", [])) <= {finding.code.value for finding in found}
 
 
 def test_an_organisation_is_known_by_every_name_it_trades_under() -> None:

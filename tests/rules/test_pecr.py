@@ -11,7 +11,7 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, Question, communication, consent, gift, sale, stop
+from rules.direct import AT, DATES, FAIR, MONTHS, QUESTIONS, communication, consent, gift, sale, stop
 
 from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
@@ -31,13 +31,14 @@ from optly.rules.decision import _EXPLANATIONS, _REMEDIES, _WITHOUT, PARTS
 from optly.rules.editions import months_later, uk_date
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=[question.name for question in QUESTIONS])
-def test_a_decision_says_what_it_rests_on(question: Question) -> None:
+def test_a_decision_says_what_it_rests_on(subtests: pytest.Subtests) -> None:
     """
     Reason, provisions, evidence, what failed, edition, fines and duties.
     """
-    decision = UKPECR(**question.settings).assess(question.communication, question.standing)
-    assert question.expected == question.answered(decision)
+    for question in QUESTIONS:
+        with subtests.test(question.name):
+            decision = UKPECR(**question.settings).assess(question.communication, question.standing)
+            assert question.expected == question.answered(decision)
 
 
 def test_a_decision_explains_itself() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from optly.canonical import canonical, parse, timestamp
+from optly.canonical import canonical, parse
 from optly.contacts.addresses import AddressKind, Channel
 from optly.errors import ConfigurationError, MissingLineError, SerializationError, UsageError
 from optly.record.commands import (
@@ -38,7 +38,7 @@ from optly.record.events import (
     Manner,
     SoftOptInRecorded,
 )
-from optly.record.serialization import from_record, tag_of, to_data
+from optly.record.serialization import from_record, to_record
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -215,14 +215,7 @@ def test_consents_that_run_out_can_be_found_in_time() -> None:
 
 
 def stored(event: Event) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "type": tag_of(event),
-        "occurred_at": timestamp(event.occurred_at),
-        "recorded_at": timestamp(event.recorded_at),
-        "actor": event.actor.value,
-        "grade": event.grade.value,
-    }
-    record: dict[str, Any] = parse(canonical({**common, "data": to_data(event)}))
+    record: dict[str, Any] = parse(canonical(to_record(event, 1, {})))
     return record
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from optly.contacts.addresses import AddressKind, Channel
 from optly.contacts.parties import Subscriber
@@ -421,7 +422,7 @@ def test_nothing_recorded_later_changes_a_decision(world: World) -> None:
 
 
 @given(worlds())
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_the_same_facts_give_the_same_decision(world: World) -> None:
     """
     In an equal message on an equal record.

@@ -4,9 +4,6 @@ The scenarios: each is put on record, asked, and compared with the answer a care
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 from rules.boundaries import boundaries, case
 from rules.scenario import agrees, load, path, put
@@ -16,8 +13,7 @@ from optly.rules import UKPECR
 SCENARIOS = [*load(path()), *boundaries()]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario["id"] for scenario in SCENARIOS])
-def test_a_scenario_is_decided_as_a_lawyer_would(scenario: Mapping[str, Any]) -> None:
+def test_a_scenario_is_decided_as_a_lawyer_would(subtests: pytest.Subtests) -> None:
     """
     Both the answer and the provision agree.
 
@@ -26,9 +22,13 @@ def test_a_scenario_is_decided_as_a_lawyer_would(scenario: Mapping[str, Any]) ->
     because a refusal rests on a prohibition and on the exception that was not met, and authors name either: 19(1) and
     19(2)(a), 21(1)(b) and 21(4), 22(2) and UK GDPR 21(3). It never names provisions of another ground.
     """
-    communication, standing = put(scenario)
-    decision = UKPECR().assess(communication, standing)
-    assert agrees(decision, scenario), f"{scenario['why']}: {scenario['regulation']} is not {decision} {decision.also}"
+    for scenario in SCENARIOS:
+        with subtests.test(scenario["id"]):
+            communication, standing = put(scenario)
+            decision = UKPECR().assess(communication, standing)
+            assert agrees(decision, scenario), (
+                f"{scenario['why']}: {scenario['regulation']} is not {decision} {decision.also}"
+            )
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class TestSQLite(DurableStorageContract):
         return partial(SQLStorage, f"sqlite:///{tmp_path}/optly.db")
 
 
+@pytest.mark.slow
 class TestSQLiteApart(DurableStorageContract):
     """
     As it runs where the tables are distributed over servers. Whatever it runs binds the shard keys, or is on the list.

@@ -460,7 +460,7 @@ def test_a_full_store_takes_every_stop(path: Path) -> None:
     w = world(full, clock=clock)
     for refused in (
         w.manager.deliver,
-        lambda: w.manager.link(people[3]),
+        lambda: w.manager.link(people[2], Channel.SMS),
         lambda: w.manager.add_contact(email="new@example.com", subscriber=Subscriber.INDIVIDUAL),
         lambda: w.manager.send(people[3], *EMAIL_OFFERS, "Ten per cent off"),
     ):

@@ -23,10 +23,21 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool
 
 from optly.errors import ConfigurationError, DamagedError, StorageUnavailableError
-from optly.storage import SQLStorage, _statements
-from optly.storage._database import Database, Session
+from optly.storage import SQLStorage, _schema, _statements
+from optly.storage._database import Database, OwnSession, Session
 from optly.storage._schema import heads
-from optly.testing.storage import NOW, Contact, at_once, claim_of, code, key, problems, settlement, values_of
+from optly.testing.storage import (
+    NOW,
+    Contact,
+    at_once,
+    claim_of,
+    code,
+    is_written,
+    key,
+    problems,
+    settlement,
+    values_of,
+)
 
 STATEMENTS = {
     "claimed": _statements.LOOKUPS["claimed"](4),
@@ -166,7 +177,7 @@ def test_a_log_left_by_a_process_that_died_is_emptied(path: Path) -> None:
     first = ada.commit()
     dead.append([first])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "empty_log", lambda session, patient: True)
+        patch.setattr(OwnSession, "empty_log", lambda session, patient: True)
         dead.append([ada.commit(forget=True)])
     assert first.openings["line_1"].salt in on_disk(path)
     storage = SQLStorage(f"sqlite:///{path}")
@@ -176,7 +187,7 @@ def test_a_log_left_by_a_process_that_died_is_emptied(path: Path) -> None:
     dead.close()
 
 
-def test_sqlite_syncs_every_commit(storage: SQLStorage, path: Path) -> None:
+def test_sqlite_syncs_every_commit(synced: None, storage: SQLStorage, path: Path) -> None:
     """
     In the mode that a power cut takes nothing from.
     """
@@ -187,6 +198,19 @@ def test_sqlite_syncs_every_commit(storage: SQLStorage, path: Path) -> None:
             for name in ("journal_mode", "synchronous", "secure_delete")
         }
     assert {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1} == found
+
+
+def test_tables_are_created_together_or_not_at_all(
+    storage: SQLStorage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A start that is cut off leaves an empty database, and the disk is waited for once and not for each table.
+    """
+    monkeypatch.setattr(_schema, "VERSION", object())
+    with pytest.raises(ConfigurationError):
+        storage.append([Contact("acme").commit()])
+    with closing(sqlite3.connect(path)) as other:
+        assert [] == other.execute("SELECT name FROM sqlite_master").fetchall()
 
 
 def test_a_writer_waits_for_another_process(storage: SQLStorage, path: Path) -> None:
@@ -627,9 +651,9 @@ def test_a_connection_lost_during_a_commit_is_in_doubt(server: str, monkeypatch:
         patch.setattr(Session, "run", break_commit)
         with pytest.raises(StorageUnavailableError, match="commit"):
             storage.append([lost])
-    assert not storage.committed(ada.subject, lost.idem)
+    assert not is_written(storage, lost)
     storage.append([lost])
-    assert storage.committed(ada.subject, lost.idem)
+    assert is_written(storage, lost)
     assert problems(storage, "acme", ada.subject) == ()
     storage.close()
 

@@ -157,6 +157,7 @@ assert_type(manager.send(ada, Channel.EMAIL, ["offers"], "Hello", trading_as="Ac
 assert_type(Organisation(key="acme", name="Acme", address="Leeds", also_known_as=("Acme Toys",)).names, tuple[str, ...])
 assert_type(UKPECR(dormant_months=None, solicited_within=timedelta(days=7)).dormant_months, int | None)
 assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), Iterator[Decision])
+assert_type(manager.verdicts(["ada@example.com"], Channel.SMS, "offers"), Iterator[bool])
 assert_type(manager.send(ada, Channel.EMAIL, "offers", Content(subject="Hi", text="Hello")), str)
 assert_type(manager.send(ada, Channel.EMAIL, "offers", "Hello", stops=StopReach.PURPOSE), str)
 
@@ -215,6 +216,7 @@ async def awaited(manager: AsyncConsentManager) -> None:
     assert_type(ada, Contact)
     assert_type(await manager.check(ada, "email", "offers"), Decision)
     assert_type(manager.screen(["ada@example.com"], Channel.SMS, "offers"), AsyncIterator[Decision])
+    assert_type(manager.verdicts(["ada@example.com"], Channel.SMS, "offers"), AsyncIterator[bool])
     assert_type(await manager.evidence(ada), EvidencePack)
     assert_type(manager.portal(hold_yes_within=None), Portal)
     assert_type(await manager.self_service.details("session"), Details)

@@ -13,10 +13,11 @@ from optly import typed
 from optly._operations.application import Application
 from optly._operations.blind_index import line_values
 from optly._operations.lines import lines_of
+from optly._operations.links import read_signed
 from optly._operations.repository import Applied, Plan, Planner, Record
 from optly.contacts import Address, Contact
 from optly.errors import LinkInvalidError, LinkRevokedError, SessionError
-from optly.links import LinkTarget, Session, Undo, code_key, mark, read_code
+from optly.links import LinkTarget, Session, SignedLink, Undo, code_key, is_signed, mark, read_code
 from optly.locale.i18n import spelt_or_same
 from optly.record.commands import Command, Context
 from optly.record.events import LinkKind
@@ -213,16 +214,21 @@ async def resolve(app: Application, code: str) -> Access:
     Raises:
         LinkInvalidError: It is not one of our codes or not this organisation's, was revoked, or has expired.
         LinkRevokedError: The contact was erased.
+        KeyMissingError: It may be one of ours, made by a process with a key that this one lacks.
         SessionError: An address has changed since the session began.
     """
-    code = read_code(code)
-    stored = await app.storage.code(code_key(code), app.settings.clock())
-    if stored is None:
-        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
-    target = LinkTarget.load(stored.value)
+    code, link = read_code(code), None
+    if is_signed(code):
+        link = await read_signed(app, code)
+        target = link.target
+    else:
+        stored = await app.storage.code(code_key(code), app.settings.clock())
+        if stored is None:
+            raise _unknown()
+        target = LinkTarget.load(stored.value)
     record = await app.repository.load(Contact(target.contact))
-    if not record.version:
-        raise LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+    if not record.version or (link is not None and link.version < record.standing.links_since):
+        raise _unknown()
     if record.standing.erased_at is not None:
         raise LinkRevokedError("the record behind this link was erased")
     session = target.session
@@ -234,5 +240,15 @@ async def resolve(app: Application, code: str) -> Access:
         record=record,
         code=code,
         key=code_key(code),
-        mark=mark(code) if session is None else session.link,
+        mark=_mark(code, link, session),
     )
+
+
+def _unknown() -> LinkInvalidError:
+    return LinkInvalidError("this is not one of our links, or it was revoked or has expired")
+
+
+def _mark(code: str, link: SignedLink | None, session: Session | None) -> str:
+    if session is not None:
+        return session.link
+    return mark(code) if link is None else link.mark

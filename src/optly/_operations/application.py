@@ -16,8 +16,8 @@ from optly._operations.blind_index import BlindIndex
 from optly._operations.repository import Repository
 from optly._operations.settings import Settings
 from optly.contacts import Channel, Organisation, Purpose
-from optly.errors import NoBackendError
-from optly.links import Pages
+from optly.errors import NoBackendError, UsageError
+from optly.links import Pages, SignedLinks
 from optly.messages import Message, Receipt
 from optly.protocols import (
     AsyncRegister,
@@ -85,6 +85,15 @@ class Tidied:
 
 
 @attrs.define
+class Signing:
+    """
+    What signs MyOptly links; None while the log, whose secret that takes, is not known to have begun.
+    """
+
+    links: SignedLinks | None = attrs.field(default=None, repr=False)
+
+
+@attrs.define
 class Anchored:
     """
     A place outside the store that keeps heads of the log.
@@ -109,6 +118,7 @@ class Application:
 
     Attributes:
         unfinished: What ends batches that could not be ended, because the store could not be reached.
+        hosted: Whether what is written is committed by the host, later or never.
     """
 
     settings: Settings
@@ -119,7 +129,9 @@ class Application:
     registers: Sequence[AsyncRegister]
     anchors: Sequence[Anchored] = ()
     tidied: Tidied = attrs.field(factory=Tidied, init=False, repr=False, eq=False)
+    signing: Signing = attrs.field(factory=Signing, init=False, repr=False, eq=False)
     unfinished: deque[Callable[[], Awaitable[None]]] = attrs.field(factory=deque, repr=False)
+    hosted: bool = False
 
     @property
     def hears_complaints(self) -> bool:
@@ -127,6 +139,19 @@ class Application:
         Whether the organisation has an address that people can complain to, or a listener that hears of complaints.
         """
         return bool(self.settings.organisation.email) or self.repository.listener is not None
+
+    def require_commits(self, what: str) -> None:
+        """
+        Raise unless what is written is on record at once.
+
+        Args:
+            what: What needs that, in words.
+
+        Raises:
+            UsageError: It is committed with a transaction of the host's.
+        """
+        if self.hosted:
+            raise UsageError(f"{what} cannot be undone: do it after the commit, with the manager itself")
 
     def require_backend(self, channel: Channel) -> None:
         """
@@ -183,6 +208,8 @@ class Face:
 
 
 async def close(app: Application) -> None:
+    if app.hosted:
+        return
     for backend in app.backends.values():
         await backend.close()
     for anchor in app.anchors:

@@ -108,6 +108,13 @@ def _scope(stop: StandingStop) -> str:
 
 def changes_index(events: Iterable[Event]) -> bool:
     """
+    Whether any of these events changes index rows. Most change none.
+    """
+    return any(isinstance(event, _CHANGING) for event in events)
+
+
+def moves_lines(events: Iterable[Event]) -> bool:
+    """
     Whether any of these events changes index rows of addresses already on record.
     """
     return any(isinstance(event, LineLeft | LineReinstated | ContactErased) for event in events)
@@ -143,9 +150,8 @@ class IndexChanges:
     suppressions: Sequence[Suppression] = ()
 
 
-# Most events change nothing there.
+UNCHANGED: Final = IndexChanges()
 _CHANGING: Final = (LineAdded, LineReinstated, LineLeft, ContactErased, DomainObjectionRaised)
-_UNCHANGED: Final = IndexChanges()
 
 
 @attrs.frozen
@@ -170,6 +176,16 @@ class BlindIndex:
 
     def idkeys(self, address: Address) -> tuple[bytes, ...]:
         return self._keys.idkeys(self._organisation, address)
+
+    def each(self, kind: AddressKind, normal_forms: Iterable[str]) -> list[tuple[tuple[bytes, ...], tuple[bytes, ...]]]:
+        """
+        Return for each of many addresses, named by its normal form, its own idkeys and those of its domains.
+        """
+        own = self._keys.namer(self._organisation, kind)
+        if kind is not AddressKind.EMAIL:
+            return [(own(normal), ()) for normal in normal_forms]
+        of_domain = self._idkeys_of_domain
+        return [(own(normal), of_domain(normal.rpartition("@")[2])) for normal in normal_forms]
 
     def reference_idkeys(self, reference: str) -> tuple[bytes, ...]:
         """
@@ -217,12 +233,10 @@ class BlindIndex:
         only an address that it has left is free. An erasure leaves a suppression in its place.
 
         Args:
-            values: The addresses on record by line, removed ones included; needed only if `changes_index`.
+            values: The addresses on record by line, removed ones included; needed only if `moves_lines`.
             left: The lines that the contact had left before.
             mark: 8 random bytes that name what is suppressed as it is recorded.
         """
-        if not any(isinstance(event, _CHANGING) for event in events):
-            return _UNCHANGED
         version = self._keys.all[0].version
         addresses = dict(values)
         identifiers = []
@@ -265,6 +279,21 @@ class BlindIndex:
                 ),
             ],
         )
+
+
+@attrs.frozen
+class LookedUp:
+    """
+    Lines of contacts that were looked up.
+
+    Attributes:
+        lines: By contact, the idkeys of its lines, each with the line it stands for. Several lines of one contact may
+            lie in one domain, which has one idkey.
+        found: What was found under them.
+    """
+
+    lines: Mapping[bytes, Sequence[tuple[bytes, int]]]
+    found: Found
 
 
 async def look_up(

@@ -14,7 +14,7 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.arguments import each_address
-from optly._operations.blind_index import line_values, look_up
+from optly._operations.blind_index import LookedUp, line_values, look_up
 from optly._operations.lines import Named, require_line
 from optly._operations.repository import Plan, Planner, Record
 from optly.contacts import Address, AddressKind, Channel, Contact, Subscriber, parse_address, recognise_address
@@ -90,10 +90,12 @@ class HeldLine:
 
     Attributes:
         record: The contact, as it was read with the line; None if it was added since.
+        looked_up: All lines of the contact, if they were looked up with it.
     """
 
     number: int
     record: Record | None
+    looked_up: LookedUp | None = None
 
     @property
     def is_only(self) -> bool:
@@ -107,14 +109,17 @@ async def lines_held(app: Application, address: Address) -> dict[Contact, HeldLi
     """
     Return the contacts who have an address now, in the order of their ids, each with that line.
     """
-    found = await app.storage.find(app.index.idkeys(address))
+    idkeys = app.index.idkeys(address)
+    found = await app.storage.find(idkeys)
     lines = {row.subject: row.line for rows in found.holders.values() for row in rows}
-    records = {subject: await app.repository.record(subject, found.heads.get(subject)) for subject in sorted(lines)}
-    return {
-        Contact(subject.hex()): HeldLine(lines[subject], record)
-        for subject, record in records.items()
-        if record.standing.has(lines[subject])
-    }
+    held = {}
+    for subject, line in sorted(lines.items()):
+        record = await app.repository.record(subject, found.heads.get(subject))
+        if record.standing.has(line):
+            every = record.standing.is_all(line) and not app.index.domain_idkeys(address)
+            looked_up = LookedUp({subject: [(idkey, line) for idkey in idkeys]}, found) if every else None
+            held[Contact(subject.hex())] = HeldLine(line, record, looked_up)
+    return held
 
 
 async def find(app: Application, address: Address) -> Contact | None:

@@ -82,7 +82,7 @@ async def _find_recipient(
 
 async def _echoed(app: Application, event: DeliveryEvent, contact: Contact) -> Sent | None:
     """
-    Fall back on what the provider echoes when the worker died before recording the send.
+    Fall back on what the provider echoes of a message that the record has lost, as after a restore.
 
     Only if the provider echoes both the contact and the address: it signed them, so they are not forged.
     """

@@ -5,19 +5,20 @@ The gate: address → standing → rulebook → decision. Every check goes throu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias, Unpack
+
+import attrs
 
 from optly import typed
 from optly._operations.application import Application
 from optly._operations.blind_index import look_up, stops_from
-from optly._operations.contacts import known_address, on_record, standing_until
+from optly._operations.contacts import known_address, standing_until
 from optly._operations.lines import Named, require_line
-from optly.contacts import Address, Channel, Contact, PhoneNumber, Subscriber, parse_address, recognise_address
-from optly.errors import AddressError, LedgerError, NotPermittedError, RegisterError
-from optly.protocols import RegisterName, Suppression
+from optly.contacts import Address, Channel, Contact, PhoneNumber, Subscriber
+from optly.errors import NotPermittedError, RegisterError
+from optly.protocols import Found, RegisterName, Suppression
 from optly.record.standing import CoHolder, SharedStanding, Standing, StandingStop, shared
 from optly.rules import Communication, Decision, Facts, MessageKind, Reason
 
@@ -232,30 +233,110 @@ async def check_addresses(
     has objected there.
     """
     keys_by_address, found = await look_up(app.storage, app.index, addresses)
-    suppressions: dict[bytes, list[Suppression]] = {}
-    for row in found.suppressions:
-        if at is None or row.at <= at:
-            suppressions.setdefault(row.idkey, []).append(row)
-    now, listed = app.settings.clock() if at is None else at, channel in _REGISTERS
-    decisions = []
-    for address, (own, domains) in zip(addresses, keys_by_address, strict=True):
+    lines = Lines.found(app, found, channel, purposes, kind, at, facts)
+    return [
+        await lines.decide(own, domains, address)
+        for address, (own, domains) in zip(addresses, keys_by_address, strict=True)
+    ]
+
+
+@attrs.frozen(kw_only=True)
+class Lines:
+    """
+    The lines of some addresses as they were found, and the message that may be sent to each.
+
+    Attributes:
+        suppressions: Those that count at the instant of the message, by idkey.
+        at: Decide as of this instant. None to decide for `now` on all there is.
+    """
+
+    app: Application
+    record: Found
+    suppressions: Mapping[bytes, Sequence[Suppression]]
+    channel: Channel
+    purposes: Sequence[str]
+    kind: MessageKind
+    at: datetime | None
+    now: datetime
+    facts: Facts
+
+    @classmethod
+    def found(
+        cls,
+        app: Application,
+        record: Found,
+        channel: Channel,
+        purposes: Sequence[str],
+        kind: MessageKind,
+        at: datetime | None,
+        facts: Facts,
+    ) -> Lines:
+        suppressions: dict[bytes, list[Suppression]] = {}
+        for row in record.suppressions:
+            if at is None or row.at <= at:
+                suppressions.setdefault(row.idkey, []).append(row)
+        return cls(
+            app=app,
+            record=record,
+            suppressions=suppressions,
+            channel=channel,
+            purposes=purposes,
+            kind=kind,
+            at=at,
+            now=app.settings.clock() if at is None else at,
+            facts=facts,
+        )
+
+    @property
+    def listed(self) -> bool:
+        """
+        Whether a register is asked about each address.
+        """
+        return self.channel in _REGISTERS
+
+    def assess(self, standing: Standing, contact: str, line: int | None, facts: Facts) -> Decision:
+        return assess(
+            self.app,
+            standing,
+            self.channel,
+            self.purposes,
+            kind=self.kind,
+            contact=contact,
+            line=line,
+            at=self.now,
+            **facts,
+        )
+
+    async def decide(self, own: tuple[bytes, ...], domains: tuple[bytes, ...], address: Address | None) -> Decision:
+        """
+        Decide for one line.
+
+        Args:
+            own, domains: The idkeys of the address and of its domains.
+            address: Needed only where a register is asked about it.
+
+        Raises:
+            LedgerError: The record of a holder is gone, or cannot be read.
+        """
+        app, found = self.app, self.record
         holders: list[tuple[str, int, Standing]] = []
         for idkey in own:
             for holder in found.holders.get(idkey, ()):
                 standing = app.repository.stored(holder.subject, found.heads.get(holder.subject))
                 if standing is None:
                     standing = (await app.repository.holder(holder.subject, found)).standing
-                if at is not None:
-                    standing = await standing_until(app, holder.subject, at)
+                if self.at is not None:
+                    standing = await standing_until(app, holder.subject, self.at)
                 holders.append((holder.subject.hex(), holder.line, standing))
+        suppressions = self.suppressions
         rows = [row for idkey in own + domains for row in suppressions.get(idkey, ())] if suppressions else []
         held: Sequence[_Held] = holders
         if len(holders) != 1 or rows or not holders[0][2].has(holders[0][1]):
             held = list(_as_held(holders, stops_from(rows, dict.fromkeys(own + domains))))
-        known = await with_listings(app, channel, address, now, facts) if listed else facts
+        known = await with_listings(app, self.channel, address, self.now, self.facts) if self.listed else self.facts
         refusals = []
         for contact, line, standing in held:
-            verdict = assess(app, standing, channel, purposes, kind=kind, contact=contact, line=line, at=now, **known)
+            verdict = self.assess(standing, contact, line, known)
             if verdict.allowed:
                 break
             refusals.append(verdict)
@@ -263,9 +344,8 @@ async def check_addresses(
             verdict = min(refusals, key=_tells)
         unheld = verdict or verdict.reason is Reason.NOT_ON_RECORD
         if found.forged and unheld and not found.forged.isdisjoint(own + domains):
-            verdict = verdict.overruled(Reason.UNREADABLE)  # nobody knows what the row said that was there
-        decisions.append(verdict)
-    return decisions
+            return verdict.overruled(Reason.UNREADABLE)  # nobody knows what the row said that was there
+        return verdict
 
 
 def _tells(refusal: Decision) -> tuple[bool, int, int]:
@@ -310,48 +390,3 @@ def _telling(holders: Sequence[tuple[str, int, Standing]]) -> list[tuple[str, in
         for holder in holders
         if any(stop.for_all for stop in holder[2].stops) or any(one is holder for one in kinds.values())
     ]
-
-
-async def screen(
-    app: Application,
-    addresses: Sequence[str | Address],
-    channel: Channel,
-    purposes: Sequence[str],
-    *,
-    kind: MessageKind = MessageKind.MARKETING,
-    **facts: Unpack[Facts],
-) -> list[Decision]:
-    """
-    Decide as `check_addresses` does, and refuse malformed addresses, and those whose record cannot be read. An address
-    that a library does not accept is malformed only if nothing is on record under it.
-    """
-    parsed: list[Address | None] = []
-    refused: dict[int, Address] = {}
-    for position, address in enumerate(addresses):
-        try:
-            parsed.append(parse_address(address, channel.kind))
-        except AddressError:
-            parsed.append(None)
-            with suppress(AddressError):
-                refused[position] = recognise_address(address, channel.kind)
-    if refused:
-        known = await on_record(app, refused.values())
-        for position, found in refused.items():
-            parsed[position] = found if found in known else None
-    wellformed = [address for address in parsed if address is not None]
-
-    async def decided(some: Sequence[Address]) -> list[Decision | None]:
-        try:
-            return list(await check_addresses(app, some, channel, purposes, kind=kind, **facts))
-        except LedgerError:
-            return [None] if len(some) == 1 else [decision for each in some for decision in await decided([each])]
-
-    decisions = await decided(wellformed) if wellformed else []
-    if len(wellformed) == len(parsed) and None not in decisions:
-        return [decision for decision in decisions if decision is not None]
-    refusal = assess(
-        app, Standing(), channel, purposes, kind=kind, contact="", line=None, at=app.settings.clock(), **facts
-    )
-    malformed, damaged = refusal.overruled(Reason.NOT_AN_ADDRESS), refusal.overruled(Reason.UNREADABLE)
-    remaining = iter([damaged if decision is None else decision for decision in decisions])
-    return [malformed if address is None else next(remaining) for address in parsed]

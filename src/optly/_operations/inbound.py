@@ -51,6 +51,9 @@ _log = logging.getLogger("optly")
 # What is sent to many is longer than a person's own stop that went through a list.
 _LONGEST_PERSONAL: Final = 500
 
+# The replies that may answer a question.
+_ANSWERS: Final = (Says, Picks)
+
 # How often HELP is answered: a machine at the other end would ask for ever.
 _HELP_EVERY: Final = timedelta(hours=1)
 
@@ -324,7 +327,7 @@ async def _answer_question(
     An email answers nothing, because anyone can write one in another person's name. Where several holders of the number
     were asked, nobody knows who of them answers, and it answers nothing either.
     """
-    if event.channel is not Channel.SMS or not isinstance(reply, Says | Picks):
+    if event.channel is not Channel.SMS or not isinstance(reply, _ANSWERS):
         return None
     asked, now, key = [], app.settings.clock(), idempotency_key(event)
     before = tuple(
@@ -336,13 +339,13 @@ async def _answer_question(
     for contact, line in lines.items():
         record = line.record or await app.repository.load(contact)
         if _still_open(record.standing, event.channel, line.number, now):
-            asked.append((contact, line.number, record))
+            asked.append((contact, line, record))
     if len(asked) != 1:
         return None
-    [(contact, number, record)] = asked
+    [(contact, held, record)] = asked
 
     def plan(standing: Standing, now: datetime) -> Plan | None:
-        answered = _answered(_still_open(standing, event.channel, number, now), reply)
+        answered = _answered(_still_open(standing, event.channel, held.number, now), reply)
         if not answered:
             return None
         *others, question = answered
@@ -350,14 +353,14 @@ async def _answer_question(
             question=question.id,
             also=tuple(other.id for other in others),
             answers=_answers(question, reply),
-            line=number,
+            line=held.number,
             reply=event.text,
         )
-        return Plan(command=command, receipt_to=(event.channel, number))
+        return Plan(command=command, receipt_to=(event.channel, held.number))
 
     try:
         applied = await app.repository.apply(
-            contact, plan, read=record, suppressions=reply != Says(yes=False), idem=key
+            contact, plan, read=record, looked_up=held.looked_up, suppressions=reply != Says(yes=False), idem=key
         )
     except LinkError:  # the question can no longer be answered
         return None

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import cast
 
 from optly import typed
-from optly._operations.row_macs import RowMacs
+from optly._operations.row_macs import RowMacs, of_head
 from optly._operations.running import Awaited, Wrap
 from optly._operations.settings import Settings
 from optly.contacts import Channel
@@ -22,7 +22,6 @@ from optly.errors import ConfigurationError, KeyMissingError
 from optly.protocols import (
     AsyncStorage,
     Claim,
-    Commit,
     Found,
     Head,
     Identifier,
@@ -87,6 +86,8 @@ async def require_keys(storage: AsyncStorage) -> None:
 class KeyedStorage(Awaited):
     """
     A store whose look-ups are refused to a process that lacks a key they may have been made with.
+
+    It signs what is written, but for commits, whose rows are signed as they are put together.
     """
 
     def __init__(self, storage: Storage, wrap: Wrap, settings: Settings, macs: RowMacs) -> None:
@@ -124,21 +125,6 @@ class KeyedStorage(Awaited):
                 "restart this one with that key in Keys(previous=[…])"
             )
         return True
-
-    async def append(self, commits: Sequence[Commit]) -> None:
-        await self._kept.append([self._signed(commit) for commit in commits])
-
-    def _signed(self, commit: Commit) -> Commit:
-        sign = self._macs.sign
-        return typed.evolve(
-            commit,
-            identifiers=[sign(row) for row in commit.identifiers],
-            references=[sign(row) for row in commit.references],
-            suppressions=[sign(row) for row in commit.suppressions],
-            queue=[sign(row) for row in commit.queue],
-            complaints=[sign(row) for row in commit.complaints],
-            closed=[sign(row) for row in commit.closed],
-        )
 
     async def enqueue(self, organisation: str, messages: Sequence[OutboxMessage]) -> None:
         await self._kept.enqueue(organisation, [self._macs.sign(row) for row in messages])
@@ -215,7 +201,7 @@ class KeyedStorage(Awaited):
             leaves = [
                 Leaf(subject=subject, version=head.version, head=head.hash)
                 for subject, head in heads.items()
-                if self._macs.fits_head(subject, head) and head.version == head.snapshot_version
+                if self._macs.fits_head(head.mac, subject, of_head(head)) and head.version == head.snapshot_version
             ]
             if len(leaves) < len(grown):
                 _log.error(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from optly._operations.application import Application
+from optly._operations.links import signer
 from optly._operations.outcomes import Outcomes, outcome_command, settle
 from optly._operations.queued import QueuedMessage, read, settlement
 from optly._operations.sent import remembered
@@ -56,7 +57,9 @@ async def claim(
     Claim messages until the lease ends, and return those that no other worker had claimed. One that cannot be read is
     added to *outcomes*, so that it does not hold up the rest.
     """
+    app.require_commits("handing over messages")
     outcomes.wanted += rows
+    await signer(app)
     readable = {row.message: message for row in rows if (message := read(app, row)) is not None}
     claims = [
         Claim(

@@ -5,16 +5,20 @@ Links: making and revoking them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from optly._operations.application import Application
 from optly._operations.contacts import numbers_of
 from optly._operations.gate import assess
+from optly._operations.keyed import require_keys
 from optly._operations.lines import Named, require_line
+from optly._operations.repository import Record
 from optly.contacts import Channel, Contact
-from optly.errors import UnknownContactError, UsageError
-from optly.links import LinkTarget, StopReach, StopScope, code_bytes, code_key, make_code
+from optly.errors import LinkInvalidError, UnknownContactError, UsageError
+from optly.links import MARK, LinkTarget, SignedLink, SignedLinks, StopReach, StopScope, code_bytes, code_key, make_code
 from optly.protocols import StoredCode
+from optly.record.commands import RevokeLinks
 from optly.record.events import LinkKind
 from optly.rendering import unsubscribe_headers
 from optly.rules import MessageKind, Reason
@@ -37,14 +41,66 @@ def new_code(app: Application, target: LinkTarget, until: datetime | None = None
     )
 
 
+async def signer(app: Application, *, fresh: bool = False) -> SignedLinks | None:
+    """
+    Return what signs links; None before the log has begun.
+
+    Args:
+        fresh: Whether to read the secret of the log although it is known.
+    """
+    if fresh or app.signing.links is None:
+        head = await app.storage.log_head(app.settings.organisation.key)
+        if head is not None:
+            app.signing.links = SignedLinks.of(app.settings.keys, head.secret)
+    return app.signing.links
+
+
+def signed_link(
+    app: Application, links: SignedLinks, record: Record, line: int, *, handed_over: bool, mark: str
+) -> str:
+    """
+    Return the code of a new MyOptly link for an email.
+    """
+    link = SignedLink(
+        contact=record.subject.hex(),
+        line=line,
+        version=record.version,
+        made_at=app.settings.clock(),
+        handed_over=handed_over,
+        mark=mark,
+    )
+    return links.sign(link)
+
+
+async def read_signed(app: Application, code: str) -> SignedLink:
+    """
+    Return what the code of a signed link says.
+
+    Raises:
+        LinkInvalidError: It was altered or is not one of ours.
+        KeyMissingError: It may be one of ours, signed by a process with a key that this one lacks.
+    """
+    for fresh in (False, True):
+        links = await signer(app, fresh=fresh)
+        if links is not None:
+            with suppress(LinkInvalidError):
+                return links.read(code)
+    await require_keys(app.storage)
+    raise LinkInvalidError("this is not one of our links, or part of it is missing")
+
+
 async def link(app: Application, contact: Contact, channel: Channel, named: Named) -> str:
     record = await app.repository.require(contact)
     if record.standing.erased_at is not None:
         raise UnknownContactError("the contact was erased")
+    line = require_line(record.standing, channel, await numbers_of(app, record, named))
+    if channel is Channel.EMAIL and (links := await signer(app)) is not None:
+        mark = app.settings.random(MARK // 2).hex()
+        return app.settings.pages.link(signed_link(app, links, record, line, handed_over=False, mark=mark))
     target = LinkTarget(
         kind=LinkKind.MANAGE,
         contact=contact.id,
-        line=require_line(record.standing, channel, await numbers_of(app, record, named)),
+        line=line,
         channel=channel,
         handed_over=False,
         made_at=app.settings.clock(),
@@ -54,9 +110,10 @@ async def link(app: Application, contact: Contact, channel: Channel, named: Name
     return app.settings.pages.link(code)
 
 
-async def revoke(app: Application, contact: Contact) -> int:
+async def revoke(app: Application, contact: Contact) -> None:
     await app.repository.require(contact)
-    return await app.storage.revoke_codes(contact.subject)
+    await app.repository.apply(contact, RevokeLinks())
+    await app.storage.revoke_codes(contact.subject)
 
 
 def heeded(wish: StopReach, reason: Reason) -> StopReach:

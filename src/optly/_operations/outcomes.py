@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,11 +20,13 @@ from optly._operations.repository import Plan, Record
 from optly._operations.settings import Settings
 from optly.backoff import backoff
 from optly.contacts import Contact
-from optly.errors import ClaimLostError, ConfigurationError, RetryableError
+from optly.errors import ClaimLostError, ConfigurationError, DamagedError, RetryableError
 from optly.links import mark
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import Command, RecordOutcome, WithholdMessage
+from optly.record.consent import readable
+from optly.record.events import MessageAccepted, MessageDoubted, MessageEvent, MessageRefused, MessageWithheld
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
@@ -40,6 +42,11 @@ _SHORTEST_DELAY: Final = timedelta(seconds=1)
 # Errors that are no fault of one message, whatever it holds: the store cannot be reached, or refuses everything.
 SHARED: Final = (RetryableError, ConfigurationError)
 
+_EVENTS: Final[Mapping[Outcome, type[MessageEvent]]] = {
+    Outcome.ACCEPTED: MessageAccepted,
+    Outcome.REFUSED: MessageRefused,
+    Outcome.IN_DOUBT: MessageDoubted,
+}
 _STATES: Final = {
     Outcome.ACCEPTED: MessageState.ACCEPTED,
     Outcome.REFUSED: MessageState.REFUSED,
@@ -77,6 +84,7 @@ def outcome_command(message: QueuedMessage, receipt: Receipt, backend: str = "",
         provider_id=receipt.provider_id,
         provider_code="" if receipt.code is None else str(receipt.code),
         reply=receipt.reply,
+        **message.payload.permission,
     )
 
 
@@ -87,13 +95,11 @@ class _Event:
 
     Attributes:
         record: The contact, as it was read.
-        idem: Identifies the commit, so that it can be written again after an interruption.
     """
 
     record: Record
     command: RecordOutcome | WithholdMessage
     settled: Settlement
-    idem: bytes
 
 
 @attrs.define
@@ -112,6 +118,7 @@ class Outcomes:
     wanted: list[OutboxMessage] = attrs.field(factory=list, init=False)
     _ended: dict[tuple[bytes, bytes], Settlement | _Event] = attrs.field(factory=dict, init=False)
     _counted: dict[tuple[bytes, bytes], str] = attrs.field(factory=dict, init=False)
+    _tried: bool = attrs.field(default=False, init=False)
 
     @token.default
     def _new_token(self) -> bytes:
@@ -142,8 +149,7 @@ class Outcomes:
         begun: bool = True,
     ) -> None:
         settled = message.settlement(state, ended_at=self._ended_at(state), begun=begun)
-        event = _Event(record=record, command=command, settled=settled, idem=self._settings.random(16))
-        self._end(message.row, event, counted_as)
+        self._end(message.row, _Event(record=record, command=command, settled=settled), counted_as)
 
     def _ended_at(self, state: MessageState) -> datetime | None:
         return None if state.waits else self._settings.clock()
@@ -209,7 +215,9 @@ class Outcomes:
     def finish(self, message: QueuedMessage, record: Record, receipt: Receipt, backend: str) -> None:
         state = _STATES[receipt.outcome]
         if message.recorded:
-            code = "" if message.payload.kind is PayloadKind.CODE or not message.code else mark(message.code)
+            # The mark of a signed link is the beginning of the message's id.
+            marked = message.stored is not None and message.payload.kind is not PayloadKind.CODE
+            code = mark(message.code) if marked else ""
             command = outcome_command(message, receipt, backend, code)
             self._record(message, record, command, state, receipt.outcome.value)
         else:
@@ -221,6 +229,9 @@ class Outcomes:
         Write them all. Harmless when repeated.
         """
         events = [ended for ended in self._ended.values() if isinstance(ended, _Event)]
+        if self._tried:
+            events = [event for event in events if not await _is_recorded(app, event)]
+        self._tried = True
         first: dict[bytes, _Event] = {}
         # A contact has a second one if a message of the batch answers their complaint.
         others = [event for event in events if first.setdefault(event.record.subject, event) is not event]
@@ -228,7 +239,7 @@ class Outcomes:
             written = await _write_all(app, list(first.values())) if first else ()
             unwritten = [event for subject, event in first.items() if subject not in written]
             for event in (*unwritten, *others):
-                await settle(app, Contact(event.record.subject.hex()), event.command, event.settled, idem=event.idem)
+                await settle(app, Contact(event.record.subject.hex()), event.command, event.settled)
         finally:
             # These messages are known to be unsent, whatever keeps the others from being recorded.
             settled = [ended for ended in self._ended.values() if isinstance(ended, Settlement)]
@@ -246,14 +257,27 @@ async def _write_all(app: Application, events: Sequence[_Event]) -> Container[by
     """
     try:
         return await app.repository.apply_all(
-            [(event.record, Plan(command=event.command, settle=(event.settled,))) for event in events],
-            idems=[event.idem for event in events],
+            [(event.record, Plan(command=event.command, settle=(event.settled,))) for event in events]
         )
     except SHARED:
         raise
     except Exception as error:
         _log.error("outcomes are written one by one", extra={"error": type(error).__name__})
         return ()
+
+
+async def _is_recorded(app: Application, event: _Event) -> bool:
+    """
+    Whether an outcome that was being written is on record: an event like it came after the contact was read.
+    """
+    command = event.command
+    kind = MessageWithheld if isinstance(command, WithholdMessage) else _EVENTS[command.outcome]
+    try:
+        entries = await app.storage.entries(event.record.subject)
+    except DamagedError:
+        return False
+    later = [entry for entry in entries[event.record.version :] if command.message.encode() in entry.payload]
+    return any(isinstance(each, kind) and each.message == command.message for each in readable(later))
 
 
 def add_receipt(
@@ -278,18 +302,13 @@ def add_receipt(
     outcomes.finish(message, record, receipt, backend)
 
 
-async def settle(
-    app: Application, contact: Contact, command: Command, settled: Settlement, *, idem: bytes | None = None
-) -> None:
+async def settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
     """
     Record the outcome of one message together with the new state of its row, or that state alone if the record of the
     contact is lost.
-
-    Args:
-        idem: An idempotency key, if the outcome may have been recorded before.
     """
     try:
-        await _settle(app, contact, command, settled, idem)
+        await _settle(app, contact, command, settled)
     except SHARED:
         raise
     except Exception as error:
@@ -298,13 +317,11 @@ async def settle(
         await app.storage.settle([settled])
 
 
-async def _settle(
-    app: Application, contact: Contact, command: Command, settled: Settlement, idem: bytes | None
-) -> None:
+async def _settle(app: Application, contact: Contact, command: Command, settled: Settlement) -> None:
     try:
-        applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)), idem=idem)
+        applied = await app.repository.apply(contact, Plan(command=command, settle=(settled,)))
     except ClaimLostError:
         # The message was queued again in the meantime, or is gone. What is known now is still evidence.
-        applied = await app.repository.apply(contact, command, idem=idem)
+        applied = await app.repository.apply(contact, command)
     if not applied.events:  # the contact was erased in the meantime: there is no one to record it for
         await app.storage.settle([settled])

@@ -4,9 +4,10 @@ The payload of a queued message: enough to compose the message when it is sent, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import attrs
 import msgspec
@@ -66,6 +67,7 @@ class Payload:
         line: Number of the contact's line it goes to; 0 for any other address.
         purpose: Key of the purpose of a marketing message, or of the one purpose a notice says is stopped.
         also_for: Keys of its further purposes.
+        regulation, reason, edition: Why the gate last allowed a marketing message, and under which edition.
         trading_as: The trading name that it is written in, or empty.
         question: Id of the question a request asks or a reminder repeats.
         until: The last instant at which that question can be answered, a stop or change undone, or a complaint
@@ -93,6 +95,9 @@ class Payload:
     language: str
     purpose: str = ""
     also_for: tuple[str, ...] = ()
+    regulation: str = ""
+    reason: str = ""
+    edition: str = ""
     trading_as: str = ""
     question: str | None = None
     until: datetime | None = None
@@ -112,11 +117,37 @@ class Payload:
     shared: bool = False
 
     @property
+    def markets(self) -> Mapping[str, Any]:
+        """
+        The purposes that are recorded with the outcome of a marketing message. Empty for any other.
+        """
+        if self.kind is not PayloadKind.MARKETING:
+            return {}
+        return {"purpose": self.purpose, "also_for": self.also_for}
+
+    @property
+    def permission(self) -> Mapping[str, Any]:
+        """
+        The same, and why the gate allowed it.
+        """
+        if not self.markets:
+            return {}
+        return {**self.markets, "regulation": self.regulation, "reason": self.reason, "edition": self.edition}
+
+    @property
     def answered(self) -> str | None:
         """
         The id of the complaint that it acknowledges or whose outcome it reports, or None.
         """
         return self.complaint if self.kind in (PayloadKind.COMPLAINT, PayloadKind.OUTCOME) else None
+
+    @property
+    def signs_link(self) -> bool:
+        """
+        Whether its link can be signed and not stored: that to the choices of its recipient, where there is room for it.
+        """
+        to_choices = self.question is None and self.undo is None and self.kind is not PayloadKind.CODE
+        return to_choices and self.channel is Channel.EMAIL and self.line != 0 and self.answered is None
 
     @property
     def recorded(self) -> bool:

@@ -15,11 +15,13 @@ from optly import typed
 from optly._operations import complaints, details, proof, rates, second_gate, sessions, told
 from optly._operations.application import Application
 from optly._operations.compose import Variables, compose
+from optly._operations.links import signed_link
 from optly._operations.outcomes import LONGEST_DELAY, SHARED, Outcomes
 from optly._operations.payload import Payload, PayloadKind
 from optly._operations.queued import QueuedMessage
 from optly._operations.repository import Record, require_read
 from optly.contacts import Address, AddressKind, recognise_address
+from optly.links import MARK
 from optly.messages import Message
 from optly.record.commands import WithholdMessage
 from optly.record.events import Choice
@@ -95,9 +97,10 @@ async def prepare(app: Application, messages: Sequence[QueuedMessage], now: date
         if index in late:
             outcomes.defer(permission.message, late[index])
             continue
-        _, addresses = contexts[permission.message.contact.subject]
+        subject = permission.message.contact.subject
+        _, addresses = contexts[subject]
         try:
-            permission.message.message = await _compose(app, permission, addresses)
+            permission.message.message = await _compose(app, permission, records[subject], addresses)
         except SHARED:
             raise
         except Exception as error:
@@ -155,8 +158,13 @@ async def _permit(
     return await _gate(app, message, record, *context, now, outcomes)
 
 
-async def _compose(app: Application, permission: _Permission, addresses: Mapping[int, Address]) -> Message:
+async def _compose(
+    app: Application, permission: _Permission, record: Record, addresses: Mapping[int, Address]
+) -> Message:
     message = permission.message
+    if message.stored is None and message.payload.signs_link and (links := app.signing.links) is not None:
+        mark = message.id[:MARK]
+        message.code = signed_link(app, links, record, message.payload.line, handed_over=True, mark=mark)
     wordings = await app.repository.wordings(choice.wording for choice in permission.choices)
     return compose(
         app,
@@ -197,6 +205,10 @@ async def _gate(
         if (waits := await told.wait_until(app, message, choices, now)) is not None:
             outcomes.defer(message, waits)
             return None
+        if payload.markets:
+            message.payload = typed.evolve(
+                payload, regulation=decision.regulation, reason=decision.reason, edition=decision.edition
+            )
         return _Permission(message=message, address=address, choices=choices, reason=decision.reason)
     if decision is None and payload.kind in _NEEDLESS:
         outcomes.drop(message, counted=True)
@@ -303,4 +315,5 @@ def _withholding(app: Application, message: QueuedMessage, decision: Decision | 
         regulation=decision.regulation if decision is not None and refused else "",
         reason="too_late" if decision is None else decision.reason if refused else "line_gone",
         edition=app.settings.rulebook.edition,
+        **message.payload.markets,
     )

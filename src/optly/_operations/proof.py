@@ -27,7 +27,7 @@ async def evidence(app: Application, contact: Contact, since: str | None) -> Evi
     # The head last, so that it covers the leaf although others seal meanwhile.
     sealed, head = (await app.storage.sealed(key, [subject])).get(subject), await app.storage.log_head(key)
     proof: Seal | None = None
-    if head is not None and sealed and sealed[-1].index < head.checkpoint.size:
+    if head is not None and sealed:
         index, leaf = sealed[-1].index, sealed[-1].leaf
         size = 0 if known is None else min(known.size, head.checkpoint.size)
         path, growth = merkle.path(index, head.checkpoint.size), merkle.growth(size, head.checkpoint.size)

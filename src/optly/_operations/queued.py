@@ -51,7 +51,8 @@ class QueuedMessage:
     Attributes:
         row: Its row in the outbox; once claimed, with the token of the claim.
         contact: The contact it is for.
-        code: The code of the link it carries, or the digits of a one-time code; empty for neither.
+        code: The code of the link it carries, which a signed one has once it is composed, or the digits of a one-time
+            code; empty for neither.
         stored: What is stored so that the code works.
         message: The message to send, once it is composed.
         attempts, tries: Its counts, this time included once it was counted.
@@ -117,7 +118,7 @@ class QueuedMessage:
 
 def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     """
-    Read a row of the outbox and make the code that its message will carry. None, and logged, if the row is damaged.
+    Read a row of the outbox and make the stored code that its message will carry. None, and logged, if it is damaged.
     """
     try:
         app.repository.macs.require(row)
@@ -131,6 +132,10 @@ def read(app: Application, row: OutboxMessage) -> QueuedMessage | None:
     return QueuedMessage(row=row, contact=contact, payload=payload, code=code, stored=stored)
 
 
+def _is_signed(app: Application, payload: Payload) -> bool:
+    return payload.signs_link and app.signing.links is not None
+
+
 def _new_code(
     app: Application, row: OutboxMessage, payload: Payload, contact: Contact
 ) -> tuple[str, StoredCode | None]:
@@ -139,7 +144,7 @@ def _new_code(
         digits = make_step_up(app.settings.random(8))
         key = step_up_keys(app.settings.keys, payload.challenge, digits)[0]
         return digits, StoredCode(key=key, subject=row.subject, value=b"", expires_at=now + STEP_UP_LIFE)
-    if not payload.line or payload.answered is not None:
+    if not payload.line or payload.answered is not None or _is_signed(app, payload):
         return "", None
     kind = LinkKind.MANAGE if payload.question is None else LinkKind.QUESTION
     target = LinkTarget(

@@ -7,18 +7,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from optly import typed
 from optly._operations import complaints
 from optly._operations.application import Application
+from optly._operations.links import read_signed
 from optly._operations.outcomes import SHARED, settle
 from optly._operations.payload import Payload, decode
 from optly._operations.queued import settlement
 from optly.contacts import Contact
 from optly.errors import DamagedError, LinkInvalidError, RetryableError
-from optly.links import LinkTarget, code_key, read_code
+from optly.links import MARK, LinkTarget, code_key, is_signed, read_code
 from optly.messages import Outcome, Receipt
 from optly.protocols import MessageState, OutboxMessage, Settlement
 from optly.record.commands import RecordOutcome
@@ -131,13 +133,20 @@ async def _look_up(
 
 async def _carries_link(app: Application, text: str, message: str) -> bool:
     for code in re.findall(re.escape(app.settings.pages.link("")) + r"([0-9A-Za-z]+)", text):
-        try:
-            stored = await app.storage.code(code_key(read_code(code)), app.settings.clock())
-        except LinkInvalidError:
-            continue
-        if stored is not None and LinkTarget.load(stored.value).message == message:
-            return True
+        with suppress(LinkInvalidError):
+            if await _carried_by(app, read_code(code)) in (message, message[:MARK]):
+                return True
     return False
+
+
+async def _carried_by(app: Application, code: str) -> str:
+    """
+    Return the id of the message that contains a link, or its beginning; empty if that is not known.
+    """
+    if is_signed(code):
+        return (await read_signed(app, code)).mark
+    stored = await app.storage.code(code_key(code), app.settings.clock())
+    return "" if stored is None else LinkTarget.load(stored.value).message
 
 
 def _carries_reference(text: str, payload: Payload) -> bool:
@@ -169,5 +178,6 @@ async def _accept(app: Application, row: OutboxMessage, payload: Payload, receip
         status=receipt.status,
         provider_id=receipt.provider_id,
         reply=receipt.reply,
+        **payload.permission,
     )
     await settle(app, payload.holder(row), command, _accepted(app, row))

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from optly._operations.application import Application
+from optly._operations.batches import batched
 from optly._operations.repository import is_read_model
+from optly._operations.row_macs import of_head
 from optly.errors import LedgerError
 from optly.protocols import Head, Renewal, Row, RowKind, StoredComplaint
 from optly.record.consent import fold
 from optly.record.ledger import verify_chain
 from optly.results import Renewed
-
-T = TypeVar("T")
 
 _log = logging.getLogger("optly")
 _BATCH: Final = 500
@@ -33,15 +32,6 @@ _KEYS: Final[Mapping[RowKind, Callable[[Any], tuple[bytes, ...]]]] = {
     RowKind.CODES: lambda row: (row.key,),
     RowKind.MESSAGES: lambda row: (row.subject, row.message),
 }
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """
-    Yield *items* in lists of so many.
-    """
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 @attrs.define
@@ -82,7 +72,7 @@ class _Renewing:
             for subject, head in (await app.storage.load(subjects)).items():
                 if app.repository.is_genuine(subject, head) or await self._is_whole(subject, head):
                     if not macs.is_current(head.mac):
-                        new = macs.sign_head(subject, head)
+                        new = macs.sign_head(subject, of_head(head))
                         renewals.append(Renewal(table="heads", key=(subject,), old=head.mac, new=new))
                 else:
                     self.forged += 1

@@ -9,26 +9,28 @@ from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache, partial
-from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import msgspec
 
 from optly import errors, typed
 from optly._operations.blind_index import (
+    UNCHANGED,
     BlindIndex,
     IndexChanges,
+    LookedUp,
     changes_index,
     line_slots,
     line_values,
     look_up,
+    moves_lines,
     stops_from,
     suppresses,
 )
 from optly._operations.owned import named_after
 from optly._operations.payload import encode, receipt
-from optly._operations.row_macs import RowMacs, spoilt
+from optly._operations.row_macs import HeadValues, RowMacs, of_head, spoilt
 from optly._operations.running import surely
 from optly._operations.settings import Settings
 from optly.canonical import canonical, parse
@@ -38,6 +40,7 @@ from optly.protocols import (
     Commit,
     Found,
     Head,
+    Identifier,
     OutboxMessage,
     Reference,
     Settlement,
@@ -47,8 +50,9 @@ from optly.protocols import (
 from optly.record.commands import Command
 from optly.record.complaint_references import reference_key
 from optly.record.consent import decide, fold, replay
-from optly.record.events import NEVER_REFUSED, ComplaintReceived, ComplaintResolved, ContactErased, Event
-from optly.record.ledger import GENESIS, Opening, extend, verify_chain
+from optly.record.events import NEVER_REFUSED, ComplaintReceived, ComplaintResolved, Event
+from optly.record.glance import Glance
+from optly.record.ledger import GENESIS, SALT, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
 
 _log = logging.getLogger("optly")
@@ -63,15 +67,12 @@ _WORDINGS: Final = 1000
 # What stands for the event that cannot be read where it is the head that was altered.
 _ALTERED: Final = 0
 
-# What the verdict on a head depends on.
-_OF_HEAD: Final = ("organisation", "version", "hash", "snapshot", "snapshot_version", "named", "mac")
-_values_of = attrgetter(*_OF_HEAD)
-
 # The prefix of every snapshot. Raise it when `evolve` changes what it makes of an event: older snapshots are rebuilt.
 _SNAPSHOT_VERSION: Final = b"5"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Standing).decode
+_glance = msgspec.json.Decoder(Glance).decode
 
 
 def dump_standing(standing: Standing) -> bytes:
@@ -179,15 +180,39 @@ def notifier(listener: Listener) -> Callable[[Unheard], None]:
 Planner: TypeAlias = Callable[[Standing, datetime], Plan | None]
 
 
-def _suppressed(lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found) -> dict[bytes, list[StandingStop]]:
-    if not found.suppressions:
+# A contact, one of their lines, and somebody else who has it.
+_Sharing: TypeAlias = tuple[bytes, int, Identifier]
+
+
+def _compared(records: Sequence[Record], looked_up: LookedUp) -> tuple[list[Record], list[_Sharing]]:
+    """
+    Return the contacts who are not on record with all of their lines, and who else is on record with one of them.
+    """
+    doubtful, sharing = [], []
+    for record in records:
+        present = record.standing.present()
+        missing = set(present)
+        for idkey, line in looked_up.lines[record.subject]:
+            for holder in looked_up.found.holders.get(idkey, ()):
+                if holder.subject == record.subject:
+                    missing.discard(line)
+                elif line in present:
+                    sharing.append((record.subject, line, holder))
+        # Of who cannot be read in full, a line may be missing, and nothing is allowed anyway.
+        if missing and record.standing.unreadable is None:
+            doubtful.append(record)
+    return doubtful, sharing
+
+
+def _suppressed(looked_up: LookedUp) -> dict[bytes, list[StandingStop]]:
+    if not looked_up.found.suppressions:
         return {}
     rows: dict[bytes, list[Suppression]] = {}
-    for row in found.suppressions:
+    for row in looked_up.found.suppressions:
         rows.setdefault(row.idkey, []).append(row)
     stops = {
         subject: [stop for idkey, line in pairs if idkey in rows for stop in stops_from(rows[idkey], {idkey: line})]
-        for subject, pairs in lines.items()
+        for subject, pairs in looked_up.lines.items()
     }
     return {subject: known for subject, known in stops.items() if known}
 
@@ -246,6 +271,7 @@ class Repository:
     Attributes:
         served: The channels on which messages can be sent.
         listener: Awaited with what was recorded (`notifier`); None if not set.
+        later: Called in its place where what was recorded is not committed yet (`notify_if_committed`).
         known_wordings: A cache of wordings, which never change.
         macs: What the heads of contacts are signed and judged with.
     """
@@ -255,6 +281,7 @@ class Repository:
     storage: AsyncStorage
     served: Container[Channel]
     listener: Callable[[Unheard], Awaitable[object]] | None = None
+    later: Callable[[Sequence[Commit], Unheard], object] | None = None
     known_wordings: dict[str, Wording] = attrs.field(factory=dict, repr=False)
     macs: RowMacs
     _read_model: Callable[[bytes, Head], Standing | None] = attrs.field(init=False, repr=False, eq=False)
@@ -268,19 +295,20 @@ class Repository:
         an earlier one is taken for theirs.
         """
 
-        # By each value, because a head takes longer to hash and compare than its values do.
+        # By its values, because a head takes longer to hash and compare than they do.
         @lru_cache(maxsize=4096)
-        def judged(subject: bytes, *values: Any) -> Standing | None:
-            head = Head(**dict(zip(_OF_HEAD, values, strict=True)))
-            return load_standing(head.snapshot) if self.is_genuine(subject, head) else None
+        def judged(subject: bytes, version: int, mac: bytes, values: HeadValues) -> Standing | None:
+            _, snapshot_version, _, snapshot, _ = values
+            genuine = snapshot_version == version and self.macs.fits_head(mac, subject, values)
+            return load_standing(snapshot) if genuine else None
 
-        return lambda subject, head: judged(subject, *_values_of(head))
+        return lambda subject, head: judged(subject, head.version, head.mac, of_head(head))
 
     def is_genuine(self, subject: bytes, head: Head) -> bool:
         """
         Whether the head of a contact is as we wrote it, and where the events end.
         """
-        return head.snapshot_version == head.version and self.macs.fits_head(subject, head)
+        return head.snapshot_version == head.version and self.macs.fits_head(head.mac, subject, of_head(head))
 
     # ---- reading
 
@@ -363,6 +391,20 @@ class Repository:
             return None
         return self._read_model(subject, head)
 
+    def glance(self, subject: bytes, head: Head | None) -> Glance | None:
+        """
+        Return what the gate reads of the model that is stored with a head of this organisation, or None if more has to
+        be read. For one of many contacts: nothing of it is kept.
+        """
+        if head is None or head.organisation != self.settings.organisation.key or not self.is_genuine(subject, head):
+            return None
+        if not head.snapshot.startswith(_SNAPSHOT_VERSION):
+            return None
+        try:
+            return _glance(head.snapshot[len(_SNAPSHOT_VERSION) :])
+        except msgspec.DecodeError:
+            return None
+
     async def holder(self, subject: bytes, found: Found) -> Record:
         """
         Build the record of a holder of an address.
@@ -429,16 +471,19 @@ class Repository:
             {record.subject: line_slots(record.standing) for record in records if record.openings is None}
         )
         values = {record.subject: line_values(record.standing, openings.get(record.subject, {})) for record in records}
-        standings = await self._with_suppressions(records, values)
+        standings = await self._with_stops(records, await self._look_up(values))
         return {subject: (standings[subject], addresses) for subject, addresses in values.items()}
 
-    async def _with_suppressions(
-        self, records: Sequence[Record], values: Mapping[bytes, Mapping[int, Address]]
-    ) -> dict[bytes, Standing]:
-        lines, found = await self._find_lines(values)
-        await self._require_own(records, lines, found)
-        stops = _suppressed(lines, found)
-        others = await self._others(records, lines, found)
+    async def _with_stops(self, records: Sequence[Record], looked_up: LookedUp) -> dict[bytes, Standing]:
+        """
+        Return for each contact the standing that `with_suppressions` returns.
+        """
+        lines, found = looked_up.lines, looked_up.found
+        doubtful, sharing = _compared(records, looked_up)
+        if doubtful:
+            await self._require_changed(doubtful)
+        others = await self._others(sharing, found) if sharing else {}
+        stops = _suppressed(looked_up)
         standings = {
             record.subject: shared(
                 record.standing.with_stops(stops.get(record.subject, ())), others.get(record.subject, ())
@@ -452,28 +497,15 @@ class Repository:
                 standings[record.subject] = unread
         return standings
 
-    async def _require_own(
-        self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
-    ) -> None:
+    async def _require_changed(self, doubtful: Sequence[Record]) -> None:
         """
         Refuse contacts of whom a line has no address, or one that they are not on record with: somebody without the
         keys put it there. One that has changed since it was read is judged where it is read again.
 
         Raises:
-            DamagedError: There is one.
+            DamagedError: One has not changed.
         """
-        doubtful = [
-            record
-            for record in records
-            # Of who cannot be read in full, a line may be missing, and nothing is allowed anyway.
-            if record.standing.unreadable is None
-            and not {
-                line
-                for idkey, line in lines[record.subject]
-                if any(holder.subject == record.subject for holder in found.holders.get(idkey, ()))
-            }.issuperset(record.standing.present())
-        ]
-        heads = await self.storage.load([record.subject for record in doubtful]) if doubtful else {}
+        heads = await self.storage.load([record.subject for record in doubtful])
         for record in doubtful:
             if record.subject in heads and heads[record.subject].version == record.version:
                 raise errors.DamagedError("an address of a contact is missing, or is not the one that was recorded")
@@ -489,9 +521,8 @@ class Repository:
             contexts: What `all_with_suppressions` returned for them.
         """
         heads = await self.storage.load([record.subject for record in records])
-        standings = await self._with_suppressions(
-            records, {record.subject: contexts[record.subject][1] for record in records}
-        )
+        values = {record.subject: contexts[record.subject][1] for record in records}
+        standings = await self._with_stops(records, await self._look_up(values))
         return {
             record.subject
             for record in records
@@ -507,44 +538,30 @@ class Repository:
         Args:
             values: The addresses of the contact by line.
         """
-        lines, found = await self._find_lines({record.subject: values})
-        standing = Standing().with_stops(_suppressed(lines, found).get(record.subject, ()))
+        looked_up = await self._look_up({record.subject: values})
+        standing = Standing().with_stops(_suppressed(looked_up).get(record.subject, ()))
         with suppress(errors.DamagedError):
-            others = await self._others([record], lines, found)
+            others = await self._others(_compared([record], looked_up)[1], looked_up.found)
             standing = shared(standing, others.get(record.subject, ()))
         return list(standing.stops)
 
-    async def _find_lines(
-        self, contacts: Mapping[bytes, Mapping[int, Address]]
-    ) -> tuple[dict[bytes, list[tuple[bytes, int]]], Found]:
+    async def _look_up(self, contacts: Mapping[bytes, Mapping[int, Address]]) -> LookedUp:
         """
-        Look up the lines of contacts: return for each the idkeys with the line they stand for, and what was found.
-
-        Several lines of one contact may lie in one domain, which has one idkey.
+        Look up the lines of contacts.
         """
         every = [(subject, *item) for subject, values in contacts.items() for item in values.items()]
         lines: dict[bytes, list[tuple[bytes, int]]] = {subject: [] for subject in contacts}
         if not every:
-            return lines, Found({}, (), {})
+            return LookedUp(lines, Found({}, (), {}))
         keys, found = await look_up(self.storage, self.index, [address for _, _, address in every])
         for (subject, line, _), (own, domains) in zip(every, keys, strict=True):
             lines[subject] += [(idkey, line) for idkey in own + domains]
-        return lines, found
+        return LookedUp(lines, found)
 
-    async def _others(
-        self, records: Sequence[Record], lines: Mapping[bytes, Sequence[tuple[bytes, int]]], found: Found
-    ) -> dict[bytes, list[CoHolder]]:
+    async def _others(self, sharing: Sequence[_Sharing], found: Found) -> dict[bytes, list[CoHolder]]:
         """
         Return the other holders of the lines that contacts have now, by contact. One who shares nothing is left out.
         """
-        sharing = [
-            (record.subject, line, holder)
-            for record in records
-            for idkey, line in lines[record.subject]
-            if line in record.standing.present()
-            for holder in found.holders.get(idkey, ())
-            if holder.subject != record.subject
-        ]
         loaded = {
             subject: await self.holder(subject, found) for subject in {holder.subject for _, _, holder in sharing}
         }
@@ -587,6 +604,7 @@ class Repository:
         *,
         suppressions: bool = False,
         read: Record | None = None,
+        looked_up: LookedUp | None = None,
         suppressed: Sequence[StandingStop] | None = None,
         idem: bytes | None = None,
     ) -> Applied:
@@ -597,10 +615,11 @@ class Repository:
             plan: A command, a plan, or a function that makes a plan from a standing and the time. May refuse.
             suppressions: Whether the standing to plan on includes what is suppressed by address alone.
             read: The contact, if it was just read.
+            looked_up: All lines of the contact, if they were looked up with it.
             suppressed: What `stops_elsewhere` returned, if it was just read.
             idem: An idempotency key of 16 bytes. If a change with that key was committed, nothing happens.
         """
-        key, planner = idem or self.settings.random(16), _planner(plan)
+        planner = _planner(plan)
         for _ in range(_ATTEMPTS):
             record, read = read or await self.load(contact), None
             # Looked up after the contact was read: a change committed in between is a conflict further down.
@@ -609,9 +628,11 @@ class Repository:
             standing = record.standing
             if suppressed is not None:
                 standing, suppressed = standing.with_stops(suppressed), None
+            elif suppressions and looked_up is not None:
+                standing, looked_up = (await self._with_stops([record], looked_up))[record.subject], None
             elif suppressions:
                 standing, _ = await self.with_suppressions(record)
-            commit, applied = await self._prepare(record, standing, planner, key)
+            commit, applied = await self._prepare(record, standing, planner, idem)
             if commit is None:
                 return applied
             try:
@@ -623,23 +644,17 @@ class Repository:
             return applied
         raise errors.ConflictError("other writers kept changing this contact: try again later")
 
-    async def apply_all(
-        self, changes: Sequence[tuple[Record, Planner | Plan]], *, idems: Sequence[bytes] = ()
-    ) -> dict[bytes, Applied]:
+    async def apply_all(self, changes: Sequence[tuple[Record, Planner | Plan]]) -> dict[bytes, Applied]:
         """
         Decide and commit changes to different contacts, each on the record as it was read, in one transaction.
-
-        Args:
-            idems: An idempotency key for each, with which `apply` finds out whether it was committed.
 
         Returns:
             What was committed, by contact. A contact with nothing to commit is missing, and if another writer changed
             one of them first, all are: use `apply` for those.
         """
         commits, committed = [], {}
-        for number, (record, plan) in enumerate(changes):
-            key = idems[number] if idems else self.settings.random(16)
-            commit, applied = await self._prepare(record, record.standing, _planner(plan), key)
+        for record, plan in changes:
+            commit, applied = await self._prepare(record, record.standing, _planner(plan), None)
             if commit is not None:
                 commits.append(commit)
                 committed[record.subject] = applied
@@ -667,21 +682,28 @@ class Repository:
                 # The connection broke, maybe after the commit, which contains all of them or none.
                 if not await self._has(commits):
                     raise
-            await self._notify(unheard)
+            if self.later is not None:
+                self.later(commits, unheard)
+            else:
+                await self._notify(unheard)
         except errors.OptlyError:
             raise
         except BaseException:
             # Interrupted, maybe after the commit.
             try:
-                await surely(partial(self._notify_if_committed, commits, unheard))
+                if self.later is None:
+                    await surely(partial(self.notify_if_committed, commits, unheard))
             except Exception as error:
                 _log.error("the event listener may not have heard of events", extra={"error": type(error).__name__})
             raise
 
     async def _has(self, commits: Sequence[Commit]) -> bool:
-        return await self.storage.committed(commits[0].subject, commits[0].idem)
+        return commits[0].entries[0] in await self.storage.entries(commits[0].subject)
 
-    async def _notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
+    async def notify_if_committed(self, commits: Sequence[Commit], unheard: Unheard) -> None:
+        """
+        Call the listener with what was recorded, unless that was undone.
+        """
         if unheard and await self._has(commits):
             await self._notify(unheard)
 
@@ -690,7 +712,7 @@ class Repository:
             await self.listener(unheard)
 
     async def _prepare(
-        self, record: Record, standing: Standing, planner: Planner, key: bytes
+        self, record: Record, standing: Standing, planner: Planner, idem: bytes | None
     ) -> tuple[Commit | None, Applied]:
         clock = self.settings.clock()
         now = standing.latest(clock)
@@ -698,9 +720,9 @@ class Repository:
         events = () if plan is None else decide(plan.command, standing, now=clock)
         if plan is None or not events:
             return None, Applied(record=record, events=())
-        if not all(isinstance(event, NEVER_REFUSED) for event in events):
+        if record.standing.unreadable is not None and not all(isinstance(event, NEVER_REFUSED) for event in events):
             require_read(record)
-        commit, after = await self._commit(record, plan, events, key, now)
+        commit, after = await self._commit(record, plan, events, idem, now)
         if clock < now:
             # What is sent now is due by the clock, which is behind the record.
             queue = [typed.evolve(row, due_at=clock) if row.due_at == now else row for row in commit.queue]
@@ -708,78 +730,77 @@ class Repository:
         return commit, Applied(record=after, events=events)
 
     async def _commit(
-        self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes, now: datetime
+        self, record: Record, plan: Plan, events: tuple[Event, ...], idem: bytes | None, now: datetime
     ) -> tuple[Commit, Record]:
-        settings = self.settings
+        settings, sign = self.settings, self.macs.sign
         entries, openings = extend(
             organisation=settings.organisation.key,
             subject=record.subject,
             version=record.version,
             head=record.head,
             events=events,
-            salts=iter(lambda: settings.random(32), None),
+            salts=iter(lambda: settings.random(SALT), None),
         )
-        erases = any(isinstance(event, ContactErased) for event in events)
+        standing = fold(events, record.standing)
+        index = await self._index_changes(record, events, standing)
+        erases = standing.erased_at is not None and record.standing.erased_at is None
         kept = {} if erases else record.openings
         after = Record(
             subject=record.subject,
             version=record.version + len(entries),
             head=entries[-1].hash,
-            standing=fold(events, record.standing),
+            standing=standing,
+            named=named_after(record.named, plan.references, index.suppressions, erased=erases),
             spoilt=record.spoilt,
             openings=None if kept is None else {**kept, **openings},
         )
-        index = await self._index_changes(record, events, after.standing)
-        after = typed.evolve(after, named=named_after(record.named, plan.references, index.suppressions, erased=erases))
-        head = Head(
-            organisation=settings.organisation.key,
-            version=after.version,
-            hash=after.head,
-            snapshot=dump_standing(after.standing),
-            snapshot_version=after.version,
-            named=after.named,
-        )
+        snapshot = dump_standing(standing)
+        values = (settings.organisation.key, after.version, after.head, snapshot, after.named)
         commit = Commit(
-            organisation=head.organisation,
+            organisation=settings.organisation.key,
             subject=record.subject,
             expected=record.version,
-            head=head.hash,
+            head=after.head,
             entries=entries,
-            snapshot=head.snapshot,
-            named=head.named,
+            snapshot=snapshot,
+            named=after.named,
             # What follows an altered head is not vouched for either.
-            mac=self.macs.sign_head(record.subject, head) if record.spoilt is None else record.spoilt,
+            mac=self.macs.sign_head(record.subject, values) if record.spoilt is None else record.spoilt,
             openings=openings,
             forget=erases,
             release=index.release,
-            identifiers=index.identifiers,
-            references=plan.references,
-            suppressions=index.suppressions,
+            identifiers=[*map(sign, index.identifiers)],
+            references=[*map(sign, plan.references)],
+            suppressions=[*map(sign, index.suppressions)],
             wordings={wording.digest: canonical(wording.fields()) for wording in plan.wordings},
-            queue=(*plan.queue, *self._receipts(record.subject, plan, events, after.standing, now)),
+            queue=[*map(sign, (*plan.queue, *self._receipts(record.subject, plan, events, standing, now)))],
             settle=plan.settle,
             complaints=[
-                StoredComplaint(
-                    reference=reference_key(event.complaint),
-                    complaint=bytes.fromhex(event.complaint),
-                    subject=record.subject,
-                    due_at=event.acknowledge_by,
-                    reply=plan.reply,
+                sign(
+                    StoredComplaint(
+                        reference=reference_key(event.complaint),
+                        complaint=bytes.fromhex(event.complaint),
+                        subject=record.subject,
+                        due_at=event.acknowledge_by,
+                        reply=plan.reply,
+                    )
                 )
                 for event in events
                 if isinstance(event, ComplaintReceived)
             ],
             closed=[
-                StoredComplaint(
-                    reference=reference_key(complaint.id),
-                    complaint=bytes.fromhex(complaint.id),
-                    subject=record.subject,
-                    due_at=complaint.acknowledge_by,
-                    open=False,
+                sign(
+                    StoredComplaint(
+                        reference=reference_key(complaint.id),
+                        complaint=bytes.fromhex(complaint.id),
+                        subject=record.subject,
+                        due_at=complaint.acknowledge_by,
+                        open=False,
+                    )
                 )
                 for event in events
                 if isinstance(event, ComplaintResolved)
-                and (complaint := after.standing.complaint(event.complaint)) is not None
+                and (complaint := standing.complaint(event.complaint)) is not None
             ],
             needed=plan.needed or any(isinstance(event, (*NEVER_REFUSED, ComplaintReceived)) for event in events),
             idem=idem,
@@ -787,8 +808,10 @@ class Repository:
         return commit, after
 
     async def _index_changes(self, record: Record, events: tuple[Event, ...], after: Standing) -> IndexChanges:
+        if not changes_index(events):
+            return UNCHANGED
         values: Mapping[int, Address] = {}
-        if record.version and changes_index(events):
+        if record.version and moves_lines(events):
             values = line_values(after, await self.openings_of(record))
         left = {line.number for line in record.standing.lines if line.left}
         mark = self.settings.random(8) if suppresses(events) else b""

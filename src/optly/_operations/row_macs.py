@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from hmac import compare_digest
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 import msgspec
 
-from optly import typed
 from optly.errors import DamagedError
 from optly.keys import Keys
-from optly.protocols import Head, Identifier, OutboxMessage, Reference, Row, StoredCode, StoredComplaint, Suppression
+from optly.protocols import (
+    Identifier,
+    OutboxMessage,
+    Reference,
+    Row,
+    StoredCode,
+    StoredComplaint,
+    Suppression,
+    with_mac,
+)
 
 R = TypeVar("R", bound=Row)
 
@@ -43,9 +50,9 @@ _COVERED: Final[Mapping[type, tuple[bytes, Callable[[Any], tuple[Any, ...]]]]] =
     StoredComplaint: (b"complaint", attrgetter("reference", "complaint", "subject", "due_at", "open", "reply")),
 }
 _HEAD: Final = b"head"
-# Rows that every check looks up: the verdict on each is kept.
-_KEPT: Final = _COVERED[Identifier][0]
-_of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+of_head = attrgetter("organisation", "snapshot_version", "hash", "snapshot", "named")
+# Those of a head.
+HeadValues: TypeAlias = tuple[str, int, bytes, bytes, bytes]
 
 
 @attrs.frozen
@@ -55,28 +62,30 @@ class RowMacs:
     """
 
     _keys: Keys = attrs.field(repr=False)
-    _secrets: Mapping[bytes, bytes] = attrs.field(init=False, repr=False)
+    # For each kind of row, a hash begun with each key.
+    _begun: Mapping[bytes, Mapping[bytes, hashlib.blake2b]] = attrs.field(init=False, repr=False, eq=False)
     _current: bytes = attrs.field(init=False, repr=False)
 
-    _is_kept: Callable[[bytes, bytes, tuple[Any, ...]], bool] = attrs.field(init=False, repr=False, eq=False)
-
-    @_is_kept.default
-    def _looked_up_again(self) -> Callable[[bytes, bytes, tuple[Any, ...]], bool]:
-        return lru_cache(maxsize=4096)(self._is)
-
-    @_secrets.default
-    def _derived(self) -> Mapping[bytes, bytes]:
-        return {bytes.fromhex(key.version): key.derive("row/1") for key in self._keys.all}
+    @_begun.default
+    def _derived(self) -> Mapping[bytes, Mapping[bytes, hashlib.blake2b]]:
+        secrets = {bytes.fromhex(key.version): key.derive("row/1") for key in self._keys.all}
+        return {
+            kind: {
+                version: hashlib.blake2b(key=secret, digest_size=_DIGEST, person=kind)
+                for version, secret in secrets.items()
+            }
+            for kind in (_HEAD, *(kind for kind, _ in _COVERED.values()))
+        }
 
     @_current.default
     def _first(self) -> bytes:
-        return next(iter(self._secrets))
+        return next(iter(self._begun[_HEAD]))
 
     def knows(self, mac: bytes) -> bool:
         """
         Whether a MAC names a key that is known, or none.
         """
-        return mac in (b"", _NEVER) or mac[:VERSION] in self._secrets
+        return mac in (b"", _NEVER) or mac[:VERSION] in self._begun[_HEAD]
 
     def is_current(self, mac: bytes) -> bool:
         """
@@ -89,15 +98,13 @@ class RowMacs:
         Return a row with its MAC, made with the current key.
         """
         kind, covered = _COVERED[type(row)]
-        return typed.evolve(row, mac=self._make(kind, covered(row)))
+        return with_mac(row, self._make(kind, covered(row)))
 
     def fits(self, row: Row) -> bool:
         """
         Whether a row is as it was written, by someone who has one of the keys.
         """
         kind, covered = _COVERED[type(row)]
-        if kind is _KEPT:
-            return self._is_kept(row.mac, kind, covered(row))
         return self._is(row.mac, kind, covered(row))
 
     def require(self, row: Row) -> None:
@@ -108,24 +115,33 @@ class RowMacs:
         if not self.fits(row):
             raise DamagedError(f"a {_COVERED[type(row)][0].decode()} is not as it was written: verify the record")
 
-    def sign_head(self, subject: bytes, head: Head) -> bytes:
+    def sign_head(self, subject: bytes, values: HeadValues) -> bytes:
         """
         Return the MAC of the head of a contact.
-        """
-        return self._make(_HEAD, (subject, *_of_head(head)))
 
-    def fits_head(self, subject: bytes, head: Head) -> bool:
+        Args:
+            values: What `of_head` returns of it.
+        """
+        return self._make(_HEAD, (subject, *values))
+
+    def fits_head(self, mac: bytes, subject: bytes, values: HeadValues) -> bool:
         """
         Whether the head of a contact is as it was written.
         """
-        return self._is(head.mac, _HEAD, (subject, *_of_head(head)))
+        return self._is(mac, _HEAD, (subject, *values))
 
     def _make(self, kind: bytes, values: tuple[Any, ...]) -> bytes:
-        return self._current + _digest(self._secrets[self._current], kind, values)
+        ended = self._begun[kind][self._current].copy()
+        ended.update(_encode(values))
+        return self._current + ended.digest()
 
     def _is(self, mac: bytes, kind: bytes, values: tuple[Any, ...]) -> bool:
-        secret = self._secrets.get(mac[:VERSION])
-        return secret is not None and compare_digest(mac[VERSION:], _digest(secret, kind, values))
+        begun = self._begun[kind].get(mac[:VERSION])
+        if begun is None:
+            return False
+        ended = begun.copy()
+        ended.update(_encode(values))
+        return compare_digest(mac[VERSION:], ended.digest())
 
 
 def spoilt(mac: bytes) -> bytes:
@@ -133,7 +149,3 @@ def spoilt(mac: bytes) -> bytes:
     Return what follows a MAC that does not fit: a row without one stays one, and no other is ever vouched for.
     """
     return mac and _NEVER
-
-
-def _digest(secret: bytes, kind: bytes, values: tuple[Any, ...]) -> bytes:
-    return hashlib.blake2b(_encode(values), key=secret, digest_size=_DIGEST, person=kind).digest()

@@ -43,12 +43,20 @@ async def seal(app: Application, limit: int | None = None) -> Checkpoint | None:
 async def seal_contact(app: Application, subject: bytes) -> None:
     """
     Append a leaf for one chain if it grew, however many others wait to be sealed.
+
+    Raises:
+        ConflictError: As for `seal`.
+        DamagedError: As for `seal`, or a leaf of the chain is beyond the head of the log.
     """
 
     async def grown(_most: int) -> Sequence[Leaf]:
-        sealed = (await app.storage.sealed(app.settings.organisation.key, [subject])).get(subject)
+        # The leaves before the size: what others seal meanwhile is within it.
+        leaves = (await app.storage.sealed(app.settings.organisation.key, [subject])).get(subject, ())
+        size = await log.size(app)
+        if any(leaf.index >= size for leaf in leaves):
+            raise DamagedError("the log has more leaves than its head says: verify the record")
         head = (await app.storage.load([subject]))[subject]
-        if sealed and sealed[-1].leaf.version >= head.snapshot_version:
+        if log.sealed_version(leaves, size) >= head.snapshot_version:
             return ()
         return [Leaf(subject=subject, version=head.snapshot_version, head=head.hash)]
 
@@ -61,6 +69,7 @@ async def _seal(
     """
     Append the leaves of chains that grew, batch by batch, until there are no more of them or the limit is reached.
     """
+    app.require_commits("a seal, which evidence has,")
     await anchoring.require(app)
     lost = sealed = 0
     while True:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final, Unpack
 
 from optly._operations.application import Application
-from optly._operations.contacts import numbers_of
 from optly._operations.gate import assess, refuse_unreadable, require_permission, with_listings
 from optly._operations.lines import Named, require_line
 from optly._operations.payload import Payload, PayloadKind, encode
@@ -17,7 +16,7 @@ from optly._operations.repository import Plan
 from optly.contacts import Channel, Contact
 from optly.links import StopReach
 from optly.messages import Content
-from optly.record.commands import QueueMessage, RecordCommunication
+from optly.record.commands import RecordCommunication
 from optly.record.events import Checked
 from optly.record.standing import Standing
 from optly.rules import Call, Decision, Facts, MessageKind, Reason
@@ -38,38 +37,29 @@ async def send(
     app.settings.organisation.trading_as(trading_as)  # one of its names, or refused
     record = await app.repository.require(contact, partial=True)
     refuse_unreadable(app, contact, record.standing, channel, purposes)
-    numbers = await numbers_of(app, record, named)
-    message, kind = app.settings.random(16), MessageKind.MARKETING
-
-    def plan(standing: Standing, now: datetime) -> Plan:
-        line = require_line(standing, channel, numbers)
-        decision = require_permission(
-            assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=line, at=now)
-        )
-        command = QueueMessage(
-            message=message.hex(),
-            channel=channel,
-            purpose=purposes[0],
-            also_for=tuple(purposes[1:]),
-            line=line,
-            regulation=decision.regulation,
-            reason=decision.reason,
-            edition=decision.edition,
-        )
-        payload = Payload(
-            kind=PayloadKind.MARKETING,
-            channel=channel,
-            line=line,
-            language=standing.language,
-            purpose=purposes[0],
-            also_for=tuple(purposes[1:]),
-            trading_as=trading_as or "",
-            content=content,
-            stops=stops,
-        )
-        return Plan(command=command, queue=(encode(payload, contact.subject, message, now),))
-
-    await app.repository.apply(contact, plan, suppressions=True, read=record)
+    standing, addresses = await app.repository.with_suppressions(record)
+    line = require_line(standing, channel, named.numbered(addresses, standing.present()))
+    message, now = app.settings.random(16), app.settings.clock()
+    at, kind = standing.latest(now), MessageKind.MARKETING
+    decision = require_permission(
+        assess(app, standing, channel, purposes, kind=kind, contact=contact.id, line=line, at=at)
+    )
+    payload = Payload(
+        kind=PayloadKind.MARKETING,
+        channel=channel,
+        line=line,
+        language=standing.language,
+        purpose=purposes[0],
+        also_for=tuple(purposes[1:]),
+        regulation=decision.regulation,
+        reason=decision.reason,
+        edition=decision.edition,
+        trading_as=trading_as or "",
+        content=content,
+        stops=stops,
+    )
+    # A stop or an erasure may come in between: the gate is asked again when the message is sent.
+    await app.storage.enqueue(app.settings.organisation.key, [encode(payload, contact.subject, message, now)])
     return message.hex()
 
 

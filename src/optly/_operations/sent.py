@@ -15,14 +15,14 @@ import attrs
 
 from optly._operations.application import Application
 from optly._operations.ours import in_marketing, in_question
-from optly._operations.payload import PayloadKind
+from optly._operations.payload import PayloadKind, decode
 from optly._operations.queued import QueuedMessage
 from optly.contacts import Channel, Contact
 from optly.keys import sha256
 from optly.messages.quoting import Ours
 from optly.protocols import StoredCode
 from optly.record.consent import readable
-from optly.record.events import Event, MessageDelivered, MessageEvent, MessageQueued, MessageUndelivered
+from optly.record.events import Event, MessageDelivered, MessageEvent, MessageUndelivered
 
 # Length of a message's id in hexadecimal digits: as much as a return path has room for, and in full.
 _SHORTEST_ID: Final = 16
@@ -115,30 +115,40 @@ async def stops_of_ours(app: Application, contact: Contact, sent: Sent) -> Ours:
 
 async def find_sent(app: Application, contact: Contact, channel: Channel, message: str) -> Sent | None:
     """
-    Return the message with an id, or the beginning of one, among those sent to a contact.
+    Return the message with an id, or the beginning of one, among those sent to a contact, or being sent.
     """
     if len(message) < _SHORTEST_ID:
         return None
     written = message.encode()
     # Few of the events name the message, and only those need be read.
     naming = [entry for entry in await app.storage.entries(contact.subject) if written in entry.payload]
-    return _find(list(readable(naming)), channel, message)
+    return _find(list(readable(naming)), channel, message) or await _find_claimed(app, contact, channel, message)
+
+
+async def _find_claimed(app: Application, contact: Contact, channel: Channel, message: str) -> Sent | None:
+    """
+    Return the message among those of a contact that a worker has claimed, so that a provider may have it already.
+    """
+    for row in await app.storage.waiting(contact.subject):
+        named = row.channel is channel and row.message.hex().startswith(message)
+        if named and row.token and app.repository.macs.fits(row):
+            payload = decode(row)
+            return Sent(message=row.message.hex(), line=payload.line, question=payload.question)
+    return None
 
 
 def _find(events: Sequence[Event], channel: Channel, message: str) -> Sent | None:
     recorded = [
         earlier
         for earlier in events
-        if isinstance(earlier, MessageEvent | MessageQueued)
-        and earlier.channel is channel
-        and earlier.message.startswith(message)
+        if isinstance(earlier, MessageEvent) and earlier.channel is channel and earlier.message.startswith(message)
     ]
     if not recorded:
         return None
     return Sent(
         message=recorded[0].message,
         line=recorded[0].line,
-        question=next((earlier.question for earlier in recorded if isinstance(earlier, MessageEvent)), None),
+        question=recorded[0].question,
         delivered=any(isinstance(earlier, MessageDelivered) for earlier in recorded),
         undelivered=any(isinstance(earlier, MessageUndelivered) for earlier in recorded),
     )

@@ -17,9 +17,9 @@ import attrs
 from optly import typed
 from optly._operations import anchoring, log
 from optly._operations.application import Application
+from optly._operations.batches import batched
 from optly._operations.chain_proof import Chain, Checked
 from optly._operations.checking import Check, Checking
-from optly._operations.renewal import batched
 from optly._operations.row_proof import Whole, contact_problems, row_problems
 from optly._operations.running import Wrap
 from optly.errors import LedgerError

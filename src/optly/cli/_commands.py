@@ -25,6 +25,7 @@ WITH_MANAGER: Final = (
     "receive-mail",
     "reconcile",
     "record-complaint",
+    "screen",
     "seal",
     "stats",
     "verify",

@@ -5,14 +5,10 @@
 from __future__ import annotations
 
 import csv
-import os
-import re
 import signal
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -23,9 +19,11 @@ import click
 
 from optly.cli._app import with_manager
 from optly.cli._contacts import find_contact
-from optly.cli._files import not_text, unreadable
+from optly.cli._files import not_text
+from optly.cli._lists import NOT_UTF_8, OTHER_DELIMITERS, Row, progress, written
+from optly.cli._lists import rows as read_rows
 from optly.cli._options import DAYS, INSTANT, one_of
-from optly.cli._terminal import Terminal, print_json, progress_bar
+from optly.cli._terminal import Terminal, print_json
 from optly.cli._words import count, numbered_lines
 from optly.contacts import Channel, Contact
 from optly.errors import AddressError, AmbiguousContactError, AmbiguousLineError, MissingLineError, NotPermittedError
@@ -36,12 +34,6 @@ from optly.rules import Solicited
 _LIST: Final = "CONTACTS"
 _COLUMNS: Final = ("contact", "email", "phone")
 _BATCH: Final = 1000  # people, so that the outcomes of a long list are not kept in memory
-_REPORT_EVERY: Final = 5.0  # seconds, when not on a terminal
-
-_OTHER_DELIMITERS: Final = ";\t"
-_NOT_UTF_8: Final = "The row is not UTF-8 text."
-_ESCAPED: Final = re.compile("[\udc80-\udcff]")
-
 _MALFORMED: Final = "malformed"
 _NOT_ON_RECORD: Final = "not_on_record"
 _LISTED_TWICE: Final = "listed_twice"
@@ -125,7 +117,7 @@ def command(
     if (solicited_how is None) is not (solicited_at is None):
         raise click.UsageError("--solicited-how and --solicited-at go together")
     basis = None if solicited_how is None or solicited_at is None else Solicited(how=solicited_how, at=solicited_at)
-    with _refused_file(refused, contacts) as file, _progress(contacts) as advance:
+    with written(refused, contacts, "--refused") as file, progress(contacts, "Asking") as advance:
         people = _People.of(contacts, manager, writer=file and csv.writer(file), advance=advance)
         remaining = iter(people)
         with _interrupted_by_signals(people):
@@ -171,56 +163,6 @@ def _interrupted_by_signals(people: _People) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@attrs.frozen(kw_only=True)
-class _Row:
-    """
-    A row of the list, unchanged.
-
-    Attributes:
-        line: The number of its first line, from 1.
-        flaw: Why it cannot be read. Empty if it can.
-    """
-
-    line: int
-    cells: Sequence[str] = attrs.field(repr=False)
-    flaw: str = ""
-
-
-def _rows(file: IO[bytes]) -> Iterator[_Row]:
-    """
-    Yield the rows of a CSV file, including those that cannot be read. Empty rows are skipped.
-    """
-    taken: list[str] = []
-
-    def lines() -> Iterator[str]:
-        try:
-            for number, line in enumerate(file):
-                # Bytes that are not UTF-8 are written back unchanged.
-                text = line.decode("utf-8", "surrogateescape")
-                taken.append(text if number else text.removeprefix("\ufeff"))
-                yield taken[-1]
-        except OSError as error:
-            raise unreadable(error, _LIST) from error
-
-    reader = csv.reader(lines(), strict=True, skipinitialspace=True)
-    line = 1
-    while True:
-        taken.clear()
-        try:
-            cells, flaw = next(reader), ""
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells, flaw = ["".join(taken).rstrip("\r\n")], f"The row is not valid CSV: {error}."
-        while cells and not cells[-1].strip():
-            cells.pop()
-        if not flaw and any(map(_ESCAPED.search, cells)):
-            flaw = _NOT_UTF_8
-        if cells:
-            yield _Row(line=line, cells=cells, flaw=flaw)
-        line += len(taken)
-
-
 def _wrong_list(why: str) -> click.BadParameter:
     return click.BadParameter(why, param_hint=_LIST)
 
@@ -235,12 +177,12 @@ class _People:
     """
 
     _manager: ConsentManager
-    _rows: Iterator[_Row]
+    _rows: Iterator[Row]
     _columns: Sequence[int]  # those that identify the person
     _width: int
     _writer: Any
     _advance: Callable[[], None]
-    _pending: dict[Contact, _Row] = attrs.field(factory=dict, init=False)
+    _pending: dict[Contact, Row] = attrs.field(factory=dict, init=False)
     _seen: set[bytes] = attrs.field(factory=set, init=False)
     all_read: bool = attrs.field(default=False, init=False)
     asked: int = attrs.field(default=0, init=False)
@@ -257,17 +199,17 @@ class _People:
         Raises:
             click.BadParameter: It is missing, is not text, or has several columns without any of the known names.
         """
-        rows = _rows(file)
+        rows = read_rows(file, _LIST)
         first = next(rows, None)
         if first is None:
             raise _wrong_list("the file is empty")
-        if first.flaw == _NOT_UTF_8:
+        if first.flaw == NOT_UTF_8:
             raise not_text(_LIST)
         header = first.cells
         names = [cell.strip().lower() for cell in header]
         columns = [names.index(name) for name in _COLUMNS if name in names]
         if not columns:
-            if len(names) > 1 or any(delimiter in names[0] for delimiter in _OTHER_DELIMITERS):
+            if len(names) > 1 or any(delimiter in names[0] for delimiter in OTHER_DELIMITERS):
                 raise _wrong_list(
                     "the first row must name the columns, separated by commas, including contact, email or phone"
                 )
@@ -298,7 +240,7 @@ class _People:
                 yield contact
         self.all_read = True
 
-    def _contact(self, row: _Row) -> Contact | None:
+    def _contact(self, row: Row) -> Contact | None:
         """
         Return the contact a row names, or None if there is no such contact.
 
@@ -334,7 +276,7 @@ class _People:
             case _:
                 self._refuse(row, _NOT_ON_RECORD)
 
-    def _refuse(self, row: _Row, reason: str, explanation: str = "") -> None:
+    def _refuse(self, row: Row, reason: str, explanation: str = "") -> None:
         self.reasons[reason] += 1
         self.explained.setdefault(reason, _EXPLAINED.get(reason, explanation))
         if reason == _MALFORMED:
@@ -342,68 +284,6 @@ class _People:
         if self._writer is not None:
             self._writer.writerow([row.line, reason, explanation or _EXPLAINED[reason], *row.cells])
         self._advance()
-
-
-@contextmanager
-def _refused_file(path: Path | None, source: IO[bytes]) -> Iterator[IO[str] | None]:
-    """
-    Open the file of those who were not asked, readable by its owner only. It appears in full at the end, or not at all.
-    """
-    if path is None:
-        yield None
-        return
-    _check_replaceable(path, source)
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--refused") from error
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException as error:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
-        raise
-
-
-def _check_replaceable(path: Path, source: IO[bytes]) -> None:
-    why = "" if path.is_file() or not path.exists() else "this is not a regular file, so it cannot be replaced"
-    with suppress(OSError, TypeError):  # standard input has no name
-        if path.samefile(getattr(source, "name", "")):
-            why = "this is the list itself: name another file"
-    if why:
-        raise click.BadParameter(why, param_hint="--refused")
-
-
-@contextmanager
-def _progress(file: IO[bytes]) -> Iterator[Callable[[], None]]:
-    """
-    Show the progress: on a terminal in a bar that is removed at the end, elsewhere in a line at intervals.
-    """
-    size = None
-    with suppress(OSError, AttributeError):
-        size = os.fstat(file.fileno()).st_size or None  # that of a pipe is 0
-    with progress_bar() as shown:
-        task = shown.add_task("Asking", total=size)
-        done, reported_at = 0, time.monotonic()
-
-        def advance() -> None:
-            nonlocal done, reported_at
-            done += 1
-            now = time.monotonic()
-            so_far = f"{count(done, 'row')} so far"
-            if not shown.disable:
-                shown.update(task, completed=size and file.tell(), description=f"Asking, {so_far}")
-            elif now - reported_at >= _REPORT_EVERY:
-                reported_at = now
-                click.echo(f"{so_far}{f', {file.tell() / size:.0%} of the list' if size else ''}", err=True)
-
-        yield advance
 
 
 def _print(people: _People, refused: Path | None) -> None:

@@ -12,6 +12,7 @@ from optly.contacts.addresses import EmailAddress as EmailAddress
 from optly.contacts.addresses import PhoneNumber as PhoneNumber
 from optly.contacts.addresses import PostalAddress as PostalAddress
 from optly.contacts.addresses import is_email as is_email
+from optly.contacts.addresses import normal_form as normal_form
 from optly.contacts.addresses import parse_address as parse_address
 from optly.contacts.addresses import recognise_address as recognise_address
 from optly.contacts.addresses import recognise_domain as recognise_domain

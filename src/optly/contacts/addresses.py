@@ -341,6 +341,21 @@ def parse_address(text: str | Address, kind: AddressKind, *, region: str = "GB")
             assert_never(kind)
 
 
+def normal_form(text: str | Address, kind: AddressKind) -> str:
+    """
+    Return the normal form of the address that `parse_address` reads, without making the address.
+
+    Raises:
+        AddressError: As there.
+    """
+    if type(text) is str:
+        if kind is AddressKind.EMAIL:
+            return _mailboxes.judge_mailbox(text)[1]
+        if kind is AddressKind.PHONE:
+            return _numbers.judge_number(text, "GB")
+    return parse_address(text, kind).normal
+
+
 def recognise_address(text: str | Address, kind: AddressKind) -> Address:
     """
     Read *text* as an address of *kind* by its shape alone, to look it up or to stop it. No library that changes has a

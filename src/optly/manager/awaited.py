@@ -4,12 +4,13 @@ The organisation's face, in its awaited form.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Unpack
 
 from optly import protocols, typed
 from optly._operations import (
@@ -19,6 +20,7 @@ from optly._operations import (
     contacts,
     deliver,
     gate,
+    hosting,
     inbound,
     keyed,
     links,
@@ -40,6 +42,7 @@ from optly._operations.arguments import each_address, read_channels, read_contac
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, in_threads, run_to_completion
+from optly._operations.screening import Screening
 from optly._operations.settings import Settings
 from optly._operations.setup import application, make_application, system_clock, webhooks_of
 from optly._operations.sign_up import Check
@@ -94,8 +97,10 @@ if TYPE_CHECKING:
     from optly.portal import Portal, PortalSettings
 
 
+T = TypeVar("T")
+
 # How many addresses are looked up at once.
-_SCREEN_BATCH = 1000
+_SCREEN_BATCH = 2048
 
 
 def _require_objection(through: Through | None) -> None:
@@ -206,6 +211,30 @@ class AsyncConsentManager(Face):
             anchors=anchors,
             on_events=on_events,
         )
+
+    def within(self, connection: object, *, on_commit: protocols.OnCommit | None = None) -> AsyncConsentManager:
+        """
+        Return this manager as part of a transaction that you began: what it records is committed with your own rows, or
+        undone with them.
+
+        It sees what the transaction has changed. If another writer came first, it decides again, from a savepoint. What
+        is to be sent waits in the outbox, where a worker finds it after the commit; `deliver`, `seal` and `evidence`
+        are refused. Attempts that are limited stay counted, except in SQLite where the transaction has the file.
+
+        Args:
+            connection: An `AsyncConnection` or `AsyncSession` of SQLAlchemy, to the database of the storage.
+            on_commit: Has a function called after the commit, and not after a rollback, for `on_events`. A session
+                needs none.
+
+        Raises:
+            UsageError: The storage or the connection is not of a kind that can, the connection commits every statement
+                by itself, or there is an *on_events* and nothing tells of the commit.
+        """
+        hosted = copy(self)
+        hosted._storage, hosted._app = hosting.within(
+            in_threads, self._app, self._storage, connection, on_commit=on_commit, on_events=self._on_events
+        )
+        return hosted
 
     @property
     def storage(self) -> protocols.Storage:
@@ -1159,6 +1188,7 @@ class AsyncConsentManager(Face):
         purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
+        at: datetime | None = None,
         **facts: Unpack[Facts],
     ) -> AsyncIterator[Decision]:
         """
@@ -1166,23 +1196,57 @@ class AsyncConsentManager(Face):
 
         A malformed address is a refusal here, not an error. The facts are those of `check`, the same for all addresses.
 
+        Args:
+            at: As for `check`. Deciding for the past takes longer, because each record is read.
+
         Raises:
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
-        channel = Channel.of(channel)
-        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
+        screening = self._screening(channel, purpose, kind, at, facts)
+        return self._in_batches(iter(addresses), screening.decisions)
 
-    async def _screen(
+    def verdicts(
+        self,
+        addresses: Annotated[Iterable[str | Address], Judged],
+        channel: Channel | str,
+        purpose: str | Sequence[str],
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        at: datetime | None = None,
+        **facts: Unpack[Facts],
+    ) -> AsyncIterator[bool]:
+        """
+        Return for each address whether `screen` allows it, without the decision. Just as strict, and sooner.
+
+        Args:
+            at: As for `screen`.
+
+        Raises:
+            UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
+        """
+        screening = self._screening(channel, purpose, kind, at, facts)
+        return self._in_batches(iter(addresses), screening.verdicts)
+
+    def _screening(
+        self, channel: Channel | str, purpose: str | Sequence[str], kind: MessageKind, at: datetime | None, facts: Facts
+    ) -> Screening:
+        return Screening(
+            app=self._app,
+            channel=Channel.of(channel),
+            purposes=self._app.settings.each_purpose(purpose),
+            kind=kind,
+            at=read_instant(at),
+            facts=facts,
+        )
+
+    async def _in_batches(
         self,
         addresses: Iterator[str | Address],
-        channel: Channel,
-        purposes: Sequence[str],
-        kind: MessageKind,
-        facts: Facts,
-    ) -> AsyncIterator[Decision]:
+        answer: Callable[[Sequence[str | Address]], Coroutine[Any, Any, list[T]]],
+    ) -> AsyncIterator[T]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in await gate.screen(self._app, batch, channel, purposes, kind=kind, **facts):
-                yield decision
+            for each in await answer(batch):
+                yield each
 
     async def send(
         self,
@@ -1529,11 +1593,11 @@ class AsyncConsentManager(Face):
         """
         return await self.self_service.stop_by_token(token, context=context)
 
-    async def revoke_links(self, contact: AnyContact) -> int:
+    async def revoke_links(self, contact: AnyContact) -> None:
         """
-        Revoke every link and session of a contact except for stop links, and return how many there were.
+        Revoke every link and session of a contact except for stop links. The record shows when.
         """
-        return await links.revoke(self._app, Contact.of(contact))
+        await links.revoke(self._app, Contact.of(contact))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """

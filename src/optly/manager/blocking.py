@@ -6,12 +6,13 @@ The organisation's face, in its blocking form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Unpack
 
 from optly import protocols, typed
 from optly._operations import (
@@ -21,6 +22,7 @@ from optly._operations import (
     contacts,
     deliver,
     gate,
+    hosting,
     inbound,
     keyed,
     links,
@@ -42,6 +44,7 @@ from optly._operations.arguments import each_address, read_channels, read_contac
 from optly._operations.lines import Named
 from optly._operations.repository import Listener
 from optly._operations.running import directly, run_to_completion
+from optly._operations.screening import Screening
 from optly._operations.settings import Settings
 from optly._operations.setup import application, make_application, system_clock, webhooks_of
 from optly._operations.sign_up import Check
@@ -96,8 +99,10 @@ if TYPE_CHECKING:
     from optly.portal import Portal, PortalSettings
 
 
+T = TypeVar("T")
+
 # How many addresses are looked up at once.
-_SCREEN_BATCH = 1000
+_SCREEN_BATCH = 2048
 
 
 def _require_objection(through: Through | None) -> None:
@@ -206,6 +211,30 @@ class ConsentManager(Face):
             anchors=anchors,
             on_events=on_events,
         )
+
+    def within(self, connection: object, *, on_commit: protocols.OnCommit | None = None) -> ConsentManager:
+        """
+        Return this manager as part of a transaction that you began: what it records is committed with your own rows, or
+        undone with them.
+
+        It sees what the transaction has changed. If another writer came first, it decides again, from a savepoint. What
+        is to be sent waits in the outbox, where a worker finds it after the commit; `deliver`, `seal` and `evidence`
+        are refused. Attempts that are limited stay counted, except in SQLite where the transaction has the file.
+
+        Args:
+            connection: An `Connection` or `Session` of SQLAlchemy, to the database of the storage.
+            on_commit: Has a function called after the commit, and not after a rollback, for `on_events`. A session
+                needs none.
+
+        Raises:
+            UsageError: The storage or the connection is not of a kind that can, the connection commits every statement
+                by itself, or there is an *on_events* and nothing tells of the commit.
+        """
+        hosted = copy(self)
+        hosted._storage, hosted._app = hosting.within(
+            directly, self._app, self._storage, connection, on_commit=on_commit, on_events=self._on_events
+        )
+        return hosted
 
     @property
     def storage(self) -> protocols.Storage:
@@ -1197,6 +1226,7 @@ class ConsentManager(Face):
         purpose: str | Sequence[str],
         *,
         kind: MessageKind = MessageKind.MARKETING,
+        at: datetime | None = None,
         **facts: Unpack[Facts],
     ) -> Iterator[Decision]:
         """
@@ -1204,23 +1234,57 @@ class ConsentManager(Face):
 
         A malformed address is a refusal here, not an error. The facts are those of `check`, the same for all addresses.
 
+        Args:
+            at: As for `check`. Deciding for the past takes longer, because each record is read.
+
         Raises:
             UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
         """
-        channel = Channel.of(channel)
-        return self._screen(iter(addresses), channel, self._app.settings.each_purpose(purpose), kind, facts)
+        screening = self._screening(channel, purpose, kind, at, facts)
+        return self._in_batches(iter(addresses), screening.decisions)
 
-    def _screen(
+    def verdicts(
+        self,
+        addresses: Annotated[Iterable[str | Address], Judged],
+        channel: Channel | str,
+        purpose: str | Sequence[str],
+        *,
+        kind: MessageKind = MessageKind.MARKETING,
+        at: datetime | None = None,
+        **facts: Unpack[Facts],
+    ) -> Iterator[bool]:
+        """
+        Return for each address whether `screen` allows it, without the decision. Just as strict, and sooner.
+
+        Args:
+            at: As for `screen`.
+
+        Raises:
+            UnknownChannelError, UnknownPurposeError: There is no such channel or purpose.
+        """
+        screening = self._screening(channel, purpose, kind, at, facts)
+        return self._in_batches(iter(addresses), screening.verdicts)
+
+    def _screening(
+        self, channel: Channel | str, purpose: str | Sequence[str], kind: MessageKind, at: datetime | None, facts: Facts
+    ) -> Screening:
+        return Screening(
+            app=self._app,
+            channel=Channel.of(channel),
+            purposes=self._app.settings.each_purpose(purpose),
+            kind=kind,
+            at=read_instant(at),
+            facts=facts,
+        )
+
+    def _in_batches(
         self,
         addresses: Iterator[str | Address],
-        channel: Channel,
-        purposes: Sequence[str],
-        kind: MessageKind,
-        facts: Facts,
-    ) -> Iterator[Decision]:
+        answer: Callable[[Sequence[str | Address]], Coroutine[Any, Any, list[T]]],
+    ) -> Iterator[T]:
         while batch := list(islice(addresses, _SCREEN_BATCH)):
-            for decision in run_to_completion(gate.screen(self._app, batch, channel, purposes, kind=kind, **facts)):
-                yield decision
+            for each in run_to_completion(answer(batch)):
+                yield each
 
     def send(
         self,
@@ -1573,11 +1637,11 @@ class ConsentManager(Face):
         """
         return self.self_service.stop_by_token(token, context=context)
 
-    def revoke_links(self, contact: AnyContact) -> int:
+    def revoke_links(self, contact: AnyContact) -> None:
         """
-        Revoke every link and session of a contact except for stop links, and return how many there were.
+        Revoke every link and session of a contact except for stop links. The record shows when.
         """
-        return run_to_completion(links.revoke(self._app, Contact.of(contact)))
+        run_to_completion(links.revoke(self._app, Contact.of(contact)))
 
     def portal(self, **settings: Unpack[PortalSettings]) -> Portal:
         """

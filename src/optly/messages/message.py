@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -16,7 +16,7 @@ import attrs
 from optly import typed
 from optly.contacts import Channel
 from optly.errors import HeaderError, InvalidValueError, UsageError
-from optly.instants import is_aware, to_utc
+from optly.instants import Instant
 from optly.typed import Heard, LongText, Sent
 
 _HEADER_NAME = re.compile(r"[!-9;-~]+", re.ASCII)  # RFC 5322 3.6.8: printable ASCII without the colon
@@ -232,7 +232,7 @@ class DeliveryEvent:
     contact: Heard = ""
     message: Heard = ""
     to: Heard = attrs.field(default="", repr=False)
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    at: Instant
     code: Heard = ""
     status_code: Heard = ""
     permanent: bool = False
@@ -288,7 +288,7 @@ class InboundMessage:
     rest: Heard = attrs.field(default="", repr=False)
     quoted: Heard = attrs.field(default="", repr=False)
     whole: Heard = attrs.field(default="", repr=False)
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    at: Instant
     automatic: bool = False
     bulk: bool = False
     is_reply: bool = False

@@ -18,7 +18,9 @@ from optly.protocols.blocking import Register as Register
 from optly.protocols.blocking import Storage as Storage
 from optly.protocols.blocking import TracingBackend as TracingBackend
 from optly.protocols.plain import Clock as Clock
+from optly.protocols.plain import OnCommit as OnCommit
 from optly.protocols.plain import TakesReplies as TakesReplies
+from optly.protocols.plain import TransactionalStorage as TransactionalStorage
 from optly.protocols.plain import WebhookBackend as WebhookBackend
 from optly.protocols.values import UNDATED as UNDATED
 from optly.protocols.values import Claim as Claim
@@ -43,3 +45,4 @@ from optly.protocols.values import StoreSize as StoreSize
 from optly.protocols.values import Suppression as Suppression
 from optly.protocols.values import Traced as Traced
 from optly.protocols.values import Webhook as Webhook
+from optly.protocols.values import with_mac as with_mac

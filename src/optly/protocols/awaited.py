@@ -213,7 +213,7 @@ class AsyncStorage(Protocol):
 
     async def committed(self, subject: bytes, idem: bytes) -> bool:
         """
-        Return whether the commit with this *idem* was written, for when a connection broke before the reply arrived.
+        Return whether the commit with this *idem* was written, so that what is received again has no further effect.
         """
 
     async def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
@@ -262,6 +262,11 @@ class AsyncStorage(Protocol):
     ) -> Sequence[values.OutboxMessage]:
         """
         Return messages in *state*, earliest due first. A message in a final state no longer has a body.
+        """
+
+    async def waiting(self, subject: bytes) -> Sequence[values.OutboxMessage]:
+        """
+        Return the messages of one subject whose outcome is not final, in any order.
         """
 
     async def claim(

@@ -215,7 +215,7 @@ class Storage(Protocol):
 
     def committed(self, subject: bytes, idem: bytes) -> bool:
         """
-        Return whether the commit with this *idem* was written, for when a connection broke before the reply arrived.
+        Return whether the commit with this *idem* was written, so that what is received again has no further effect.
         """
 
     def wordings(self, digests: Sequence[str]) -> Mapping[str, bytes]:
@@ -260,6 +260,11 @@ class Storage(Protocol):
     def messages(self, organisation: str, state: values.MessageState, limit: int) -> Sequence[values.OutboxMessage]:
         """
         Return messages in *state*, earliest due first. A message in a final state no longer has a body.
+        """
+
+    def waiting(self, subject: bytes) -> Sequence[values.OutboxMessage]:
+        """
+        Return the messages of one subject whose outcome is not final, in any order.
         """
 
     def claim(self, claims: Sequence[values.Claim], now: datetime, until: datetime) -> Sequence[values.OutboxMessage]:

@@ -4,9 +4,11 @@ The ports that are never awaited: they do no I/O.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from optly.protocols.blocking import Storage
 from optly.protocols.http import Request
 from optly.protocols.values import Webhook
 
@@ -42,6 +44,31 @@ class TakesReplies(Protocol):
     def takes_replies(self) -> bool:
         """
         Whether replies come back through its webhook, so that a question may say "reply YES or STOP".
+        """
+
+
+# Has a function called after the transaction that is under way was committed, and not if it is rolled back.
+OnCommit: TypeAlias = Callable[[Callable[[], object]], object]
+
+
+@runtime_checkable
+class TransactionalStorage(Protocol):
+    """
+    A store that can take part in a transaction that the host begins and ends.
+    """
+
+    def within(self, connection: object) -> Storage:
+        """
+        Return a store that reads and writes on *connection*. It commits nothing, and is used as the connection is: by
+        one thread at a time, until the host closes that.
+
+        Raises:
+            UsageError: It is not a connection to the database of this store.
+        """
+
+    def commit_hook(self, connection: object) -> OnCommit | None:
+        """
+        Return what has a function called after the host has committed on *connection*; None if nothing tells.
         """
 
 

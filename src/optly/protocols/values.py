@@ -4,12 +4,13 @@ The values that pass through the ports. All datetimes are aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
+import msgspec
 
 from optly.contacts import Channel
 from optly.messages import DeliveryEvent, InboundMessage, Receipt
@@ -83,8 +84,19 @@ class Listing:
     version: str
 
 
-@attrs.frozen(kw_only=True)
-class Identifier:
+class _LookedUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    A row that every check and each row of a screened list looks up: it is made in a fourth of the time that it takes to
+    make one of the others. No bytes in its repr.
+    """
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        values = ", ".join(f"{name}={value!r}" for name, value in shown.items() if not isinstance(value, bytes))
+        return f"{type(self).__name__}({values})"
+
+
+class Identifier(_LookedUp, frozen=True, kw_only=True, gc=False):
     """
     One holder of an address: a contact, and the line of that contact that the address is or was.
 
@@ -94,11 +106,11 @@ class Identifier:
         mac: Made by Optly over all of this, and kept as it is; empty if there is none.
     """
 
-    idkey: bytes = attrs.field(repr=False)
+    idkey: bytes
     subject: bytes
     line: int
     key_version: str
-    mac: bytes = attrs.field(default=b"", repr=False)
+    mac: bytes = b""
 
 
 @attrs.frozen(kw_only=True)
@@ -156,8 +168,7 @@ class Found:
     forged: frozenset[bytes] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
-class Head:
+class Head(_LookedUp, frozen=True, kw_only=True, gc=False):
     """
     The end of a contact's chain and the read model stored with it.
 
@@ -174,12 +185,12 @@ class Head:
 
     organisation: str
     version: int
-    hash: bytes = attrs.field(repr=False)
-    snapshot: bytes = attrs.field(repr=False)
+    hash: bytes
+    snapshot: bytes
     snapshot_version: int
     grown: bool = True
-    named: bytes = attrs.field(default=b"", repr=False)
-    mac: bytes = attrs.field(default=b"", repr=False)
+    named: bytes = b""
+    mac: bytes = b""
 
 
 class MessageState(IntEnum):
@@ -349,7 +360,7 @@ class Commit:
             reply is erased. One whose reference is not in the list is left out.
         needed: Whether it stops or erases something, holds a complaint or what others report, or adds the contact for
             such a thing. A store that takes no more people, permissions and messages writes it all the same.
-        idem: 16 bytes that identify this commit, so that a repeat is recognised.
+        idem: 16 bytes that identify this commit, so that a repeat is recognised; None for one that nobody repeats.
     """
 
     organisation: str
@@ -372,11 +383,20 @@ class Commit:
     complaints: Sequence[StoredComplaint] = ()
     closed: Sequence[StoredComplaint] = ()
     needed: bool = False
-    idem: bytes = attrs.field(repr=False)
+    idem: bytes | None = attrs.field(default=None, repr=False)
 
 
 # A row with a MAC, besides the heads of contacts.
 Row: TypeAlias = Identifier | Reference | Suppression | StoredCode | OutboxMessage | StoredComplaint
+R = TypeVar("R", bound="Row | Head")
+
+
+def with_mac(row: R, mac: bytes) -> R:
+    """
+    Return a row with another MAC.
+    """
+    evolve: Callable[..., R] = msgspec.structs.replace if isinstance(row, _LookedUp) else attrs.evolve
+    return evolve(row, mac=mac)
 
 
 class RowKind(StrEnum):

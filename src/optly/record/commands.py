@@ -124,25 +124,6 @@ class AskForConsent:
 
 
 @attrs.frozen(kw_only=True)
-class QueueMessage:
-    """
-    Queue a marketing message that the gate allowed.
-
-    Attributes:
-        also_for: Further purposes of the same message.
-    """
-
-    message: str
-    channel: Channel
-    purpose: str
-    line: int
-    regulation: str
-    reason: str
-    edition: str
-    also_for: tuple[str, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
 class RecordCommunication:
     """
     Record a call or a message that the gate allowed and that the organisation makes itself.
@@ -492,6 +473,7 @@ class RecordOutcome:
 
     Attributes:
         complaint: The complaint that the message acknowledges or whose outcome it reports, if any.
+        purpose, also_for, regulation, reason, edition: As in :class:`events.MessageOutcome`.
         permanent: Of a refusal: whether it may be for ever, because no cause but the address is named.
     """
 
@@ -508,6 +490,11 @@ class RecordOutcome:
     code: str = ""
     provider_id: str = ""
     provider_code: str = ""
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
+    regulation: str = ""
+    reason: str = ""
+    edition: str = ""
     reply: str = attrs.field(default="", repr=False)
 
 
@@ -596,7 +583,16 @@ class WithholdMessage:
     regulation: str
     reason: str
     edition: str
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
     question: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RevokeLinks:
+    """
+    Revoke every link to the contact's choices made so far.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -610,7 +606,6 @@ Command: TypeAlias = (
     AddContact
     | ChangeDetails
     | AskForConsent
-    | QueueMessage
     | RecordCommunication
     | AnswerQuestion
     | ChangeChoices
@@ -633,5 +628,6 @@ Command: TypeAlias = (
     | RestoreLine
     | LeaveLine
     | WithholdMessage
+    | RevokeLinks
     | EraseContact
 )

@@ -152,13 +152,32 @@ def evolve(standing: Standing, event: Event) -> Standing:
     Return the standing after *event*. Never refuses.
     """
     seq = standing.version + 1
-    match event:
+    match event:  # the commonest first
+        case events.MessageAccepted():
+            return typed.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
+        case events.MessageDelivered():
+            return _message_delivered(standing, event, seq)
+        case events.ConsentRequested():
+            return _consent_requested(standing, event, seq)
+        case events.MessageQueued() | events.MessageDoubted():
+            return _message_under_way(standing, event, seq)
+        case events.ConsentGiven():
+            return _consent_given(standing, event, seq)
+        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
+            return typed.evolve(
+                standing,
+                **_recorded(standing, event, seq),
+                lines=_to_prove_again(standing.lines, event.line),
+                **_stopped(standing, event, seq),
+            )
+        case events.ServiceRequested() | events.MessageReceived() | events.DomainObjectionRaised():
+            return typed.evolve(standing, **_recorded(standing, event, seq))
+        case events.LineAdded():
+            return _line_added(standing, event, seq)
         case events.ContactAdded():
             return _contact_added(standing, event, seq)
         case events.DetailsChanged():
             return _details_changed(standing, event, seq)
-        case events.LineAdded():
-            return _line_added(standing, event, seq)
         case events.LineProved():
             return _line_proved(standing, event, seq)
         case events.LineRemoved():
@@ -167,33 +186,20 @@ def evolve(standing: Standing, event: Event) -> Standing:
             return _line_left(standing, event, seq)
         case events.LineReinstated():
             return _line_reinstated(standing, event, seq)
-        case events.ConsentRequested():
-            return _consent_requested(standing, event, seq)
         case events.AnswerHeld():
             return _answer_held(standing, event, seq)
-        case events.ConsentGiven():
-            return _consent_given(standing, event, seq)
         case events.ConsentRefused():
             return _consent_refused(standing, event, seq)
-        case events.ConsentWithdrawn() | events.ObjectionRaised() | events.MarkedDeceased() | events.MarkedGoneAway():
-            return typed.evolve(
-                standing,
-                **_recorded(standing, event, seq),
-                lines=_to_prove_again(standing.lines, event.line),
-                **_stopped(standing, event, seq),
-            )
         case events.SoftOptInRecorded():
             return _soft_opt_in_recorded(standing, event, seq)
         case events.CharitySoftOptInRecorded():
             return _charity_soft_opt_in_recorded(standing, event, seq)
+        case events.LinksRevoked():
+            return typed.evolve(standing, **_recorded(standing, event, seq), links_since=seq)
         case events.ContactErased():
             return _contact_erased(standing, event, seq)
-        case events.MessageQueued():
-            return _message_queued(standing, event, seq)
         case events.CommunicationMade():
             return _communication_made(standing, event, seq)
-        case events.MessageAccepted():
-            return typed.evolve(standing, **_recorded(standing, event, seq), **_sent(standing, event))
         case events.MessageRefused() | events.MessageWithheld():
             left = _without_pending(standing, event)
             untold = _untold(standing.complaints, event.message)
@@ -205,8 +211,6 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=untold,
                 refusals=standing.refusals if refusals is None else refusals,
             )
-        case events.MessageDelivered():
-            return _message_delivered(standing, event, seq)
         case events.LineFailed():
             return _line_failed(standing, event, seq)
         case events.LineRestored():
@@ -222,13 +226,6 @@ def evolve(standing: Standing, event: Event) -> Standing:
                 complaints=_untold(standing.complaints, event.message),
                 refusals=_refused_for_good(standing, event),
             )
-        case (
-            events.ServiceRequested()
-            | events.MessageDoubted()
-            | events.MessageReceived()
-            | events.DomainObjectionRaised()
-        ):
-            return typed.evolve(standing, **_recorded(standing, event, seq))
         case _:
             assert_never(event)
 
@@ -396,6 +393,7 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         and not event.elsewhere
     )
     own = by_person and manner.organisations is None
+    defects = event.defects
     facts = {
         "at": _given_at(event),
         "own": own,
@@ -403,11 +401,11 @@ def _consent_given(standing: Standing, event: events.ConsentGiven, seq: int) -> 
         "seq": seq,
         "organisations": manner.organisations,
         "collected_by": manner.collected_by,
-        "defects": event.defects,
+        "defects": defects,
         "after": event.after,
     }
     given = [_written(StandingConsent, choice, **facts) for choice in event.choices]
-    if event.defects:
+    if defects:
         return typed.evolve(
             standing, **_recorded(standing, event, seq), unsound=_merge_consents(standing.unsound, given)
         )
@@ -473,7 +471,7 @@ _NOT_MARKETING = frozenset({"service", "public_task", "market_research", "solici
 
 def _with_pending(
     standing: Standing,
-    event: events.ConsentRequested | events.MessageQueued,
+    event: events.ConsentRequested | events.MessageQueued | events.MessageDoubted,
     id: str,
     channel: Channel,
     purposes: tuple[str, ...],
@@ -491,22 +489,27 @@ def _without_pending(standing: Standing, event: events.MessageEvent) -> tuple[Pe
     return tuple(one for one in standing.pending if one.id not in (event.message, event.question))
 
 
-def _message_queued(standing: Standing, event: events.MessageQueued, seq: int) -> Standing:
-    purposes = (event.purpose, *event.also_for)
-    return typed.evolve(
-        standing,
-        **_recorded(standing, event, seq),
-        pending=_with_pending(standing, event, event.message, event.channel, purposes),
-    )
+def _message_under_way(standing: Standing, event: events.MessageQueued | events.MessageDoubted, seq: int) -> Standing:
+    pending = standing.pending
+    if event.purpose:
+        purposes = (event.purpose, *event.also_for)
+        pending = _with_pending(standing, event, event.message, event.channel, purposes)
+    return typed.evolve(standing, **_recorded(standing, event, seq), pending=pending)
 
 
 def _sent(standing: Standing, event: events.MessageAccepted | events.MessageDelivered) -> dict[str, Any]:
     """
     Return the changes that a message makes that is known to have left.
     """
+    at = _given_at(event)
+    if isinstance(event, events.MessageAccepted) and event.purpose:
+        uses = standing.uses
+        if event.reason not in _NOT_MARKETING:
+            uses = _with_uses(uses, event.channel, (event.purpose, *event.also_for), event.line, at)
+        return {"pending": _without_pending(standing, event), "uses": uses}
     for one in standing.pending:
         if one.id in (event.message, event.question):
-            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, _given_at(event))
+            uses = _with_uses(standing.uses, one.channel, one.purposes, one.line, at)
             return {"pending": _without_pending(standing, event), "uses": uses}
     return {}
 
@@ -650,8 +653,8 @@ def _scopes(
     """
     Return the scope of each choice of an event: what it stops if it is a refusal, what it settles otherwise.
     """
-    facts = {"at": _given_at(event), "objection": False, "seq": seq, "told": not made_now(event)}
-    return tuple(_written(StandingStop, choice, **facts) for choice in event.choices)
+    stop = partial(StandingStop, at=_given_at(event), objection=False, seq=seq, told=not made_now(event))
+    return tuple([stop(channel=choice.channel, purpose=choice.purpose, line=choice.line) for choice in event.choices])
 
 
 def _stopped(standing: Standing, event: Event, seq: int, *, answered: str | None = None) -> dict[str, Any]:
@@ -852,17 +855,23 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
         raise _unknown()
     if standing.erased_at is not None:
         return _decide_erased(command, standing, now)
-    match command:
-        case commands.ChangeDetails():
-            return _change_details(command, standing, now)
+    match command:  # the commonest first
+        case commands.RecordOutcome():
+            return _record_outcome(command, standing, now)
+        case commands.RecordDelivery():
+            return _record_delivery(command, standing, now)
         case commands.AskForConsent():
             return _ask_for_consent(command, standing, now)
-        case commands.QueueMessage():
-            return (_written(events.MessageQueued, command, **_common(now, Actor.SYSTEM, Grade.B)),)
-        case commands.RecordCommunication():
-            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.AnswerQuestion():
             return _answer_question(command, standing, now)
+        case commands.Stop():
+            return _stop(command, standing, now)
+        case commands.RecordMessage():
+            return _record_message(command, standing, now)
+        case commands.ChangeDetails():
+            return _change_details(command, standing, now)
+        case commands.RecordCommunication():
+            return (_written(events.CommunicationMade, command, **_common(now, Actor.STAFF, Grade.B)),)
         case commands.ChangeChoices():
             return _change_choices(command, standing, now)
         case commands.ConfirmAnswer():
@@ -883,24 +892,18 @@ def decide(command: Command, standing: Standing, *, now: datetime) -> tuple[Even
             return _decide_complaint(command, standing, now)
         case commands.RecordConsent():
             return _record_consent(command, standing, now)
-        case commands.Stop():
-            return _stop(command, standing, now)
         case commands.ObjectForDomain():
             return _object_for_domain(command, standing, now)
         case commands.RecordSoftOptIn() | commands.RecordCharitySoftOptIn():
             return _record_soft_opt_in(command, standing, now)
-        case commands.RecordOutcome():
-            return _record_outcome(command, standing, now)
-        case commands.RecordDelivery():
-            return _record_delivery(command, standing, now)
-        case commands.RecordMessage():
-            return _record_message(command, standing, now)
         case commands.RestoreLine():
             return _restore_line(command, standing, now)
         case commands.LeaveLine():
             return _leave_line(command, standing, now)
         case commands.WithholdMessage():
             return (_written(events.MessageWithheld, command, **_common(now, Actor.SYSTEM, Grade.B)),)
+        case commands.RevokeLinks():
+            return (events.LinksRevoked(**_common(now, Actor.STAFF, Grade.B)),)
         case commands.EraseContact():
             return (events.ContactErased(**_common(now, Actor.STAFF, Grade.B)),)
         case _:
@@ -923,6 +926,7 @@ def _decide_erased(command: Command, standing: Standing, now: datetime) -> tuple
     if isinstance(
         command,
         commands.EraseContact
+        | commands.RevokeLinks
         | commands.Stop
         | commands.RecordDelivery
         | commands.RecordMessage
@@ -1160,14 +1164,15 @@ def _answer(
     proved = command.line if isinstance(command, commands.AnswerQuestion) or command.handed_over else None
     lifting = [choice for choice in yes if own or choice.line in reached]
     elsewhere = [choice for choice in yes if choice not in lifting]
-    answers: tuple[tuple[Any, Sequence[Choice]], ...] = (
+    answers: Sequence[tuple[Any, Sequence[Choice]]] = (
         (given, lifting),
         (partial(given, elsewhere=True), elsewhere),
         (events.ConsentRefused, no),
     )
+    answers = [(kind, choices) for kind, choices in answers if choices]
     for grade in (Grade.A, Grade.B):
         for kind, choices in answers:
-            graded = tuple(choice for choice in choices if (choice.line == proved) is (grade is Grade.A))
+            graded = tuple([choice for choice in choices if (choice.line == proved) is (grade is Grade.A)])
             if graded:
                 # Once for the whole answer: its slots carry the number of its first event.
                 kept = {} if happened else {**personal, **_kept(seq, reply=reply)}
@@ -1549,7 +1554,7 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
     by_provider = _common(now, Actor.PROVIDER, Grade.B)
     match command.outcome:
         case Outcome.ACCEPTED:
-            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal)
+            accepted = _written(events.MessageAccepted, command, **by_provider, personal=personal, **_codes(command))
             return (accepted, *_acknowledged(command, standing, now))
         case Outcome.REFUSED:
             refused = _written(events.MessageRefused, command, **by_provider, personal=personal)
@@ -1561,6 +1566,20 @@ def _record_outcome(command: commands.RecordOutcome, standing: Standing, now: da
             return ()
         case _:
             assert_never(command.outcome)
+
+
+# The codes of SMTP that say that a message was accepted, and nothing else.
+_NO_MORE: Final = frozenset({"250", "2.0.0"})
+
+
+def _codes(command: commands.RecordOutcome) -> dict[str, str]:
+    """
+    Return the codes of an acceptance that say more than that.
+
+    Source: RFC 5321 section 4.2.3, RFC 3463 section 3.1 (read 2026-11-29).
+    """
+    codes = {"status": command.status, "provider_code": command.provider_code}
+    return {name: "" if code in _NO_MORE else code for name, code in codes.items()}
 
 
 def _acknowledged(command: commands.RecordOutcome, standing: Standing, now: datetime) -> tuple[Event, ...]:

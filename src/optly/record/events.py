@@ -10,7 +10,7 @@ same standing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from types import EllipsisType
 from typing import Annotated, Any, Final, TypeAlias
@@ -19,7 +19,7 @@ import attrs
 
 from optly import typed
 from optly.contacts import AddressKind, Channel, Subscriber
-from optly.instants import is_aware, to_utc, to_utc_or_none
+from optly.instants import Instant
 
 
 class Actor(StrEnum):
@@ -253,7 +253,7 @@ class Choice:
     purpose: str
     line: int
     wording: str
-    expires_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    expires_at: Instant | None = None
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -269,8 +269,8 @@ class Happened:
         personal: Personal values by slot: committed to by a hash, and erasable. Empty where erased or not read.
     """
 
-    occurred_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
-    recorded_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    occurred_at: Instant
+    recorded_at: Instant
     actor: Actor
     grade: Grade
     personal: Annotated[Mapping[str, str], typed.Judged] = attrs.field(factory=dict, repr=False)
@@ -415,7 +415,7 @@ class ComplaintReceived(Happened):
     """
 
     complaint: str
-    acknowledge_by: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    acknowledge_by: Instant
     link: LinkKind | None = None
     code: str = ""
     line: int | None = None
@@ -484,12 +484,12 @@ class ConsentRequested(Happened):
     line: int
     choices: tuple[Choice, ...]
     language: str
-    expires_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    expires_at: Instant
     regulation: str
     reason: str
     edition: str
-    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
-    remind_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    solicited_at: Instant | None = None
+    remind_at: Instant | None = None
     found: tuple[str, ...] = ()
     unproved: bool = False
 
@@ -497,7 +497,8 @@ class ConsentRequested(Happened):
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
 class MessageQueued(Happened):
     """
-    A marketing message passed the gate and was queued.
+    A marketing message passed the gate and was queued. Only packs of the first format have it: what was allowed is now
+    recorded with the outcome.
 
     Attributes:
         also_for: Further purposes of the same message, each of which passed the gate.
@@ -524,13 +525,16 @@ class MessageEvent(Happened):
         question: The question it contained, if any.
         backend: Which backend sent it.
         status: The enhanced status code of the reply, such as ``5.1.1``, or empty.
-        code: Mark of the link it contained (see :func:`optly.links.mark`), or empty.
+        code: Mark of the stored link it contained (see :func:`optly.links.mark`), or empty. A signed link has the
+            beginning of `message` for its mark.
         provider_id: The provider's id of the message, or empty.
         provider_code: The provider's own code for the outcome, such as ``30005``, or empty.
     """
 
+    actor: Actor = Actor.PROVIDER
+    grade: Grade = Grade.B
     message: str
-    channel: Channel
+    channel: Channel = Channel.EMAIL
     line: int
     question: str | None = None
     backend: str = ""
@@ -541,14 +545,32 @@ class MessageEvent(Happened):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageAccepted(MessageEvent):
+class MessageOutcome(MessageEvent):
     """
-    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``.
+    The outcome of sending a message.
+
+    Attributes:
+        purpose, also_for: What a marketing message was for. Each purpose passed the gate. Empty for any other message.
+        regulation, reason, edition: Why the gate allowed it, and under which edition of the rulebook.
+    """
+
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
+    regulation: str = ""
+    reason: str = ""
+    edition: str = ""
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class MessageAccepted(MessageOutcome):
+    """
+    The provider accepted the message. Its reply, word for word, is in the slot ``reply_N``. A code that says only that
+    is left out.
     """
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageRefused(MessageEvent):
+class MessageRefused(MessageOutcome):
     """
     The provider permanently refused the message. Its reply is in the slot ``reply_N``.
 
@@ -560,7 +582,7 @@ class MessageRefused(MessageEvent):
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
-class MessageDoubted(MessageEvent):
+class MessageDoubted(MessageOutcome):
     """
     It is unknown whether the provider accepted the message, so it is not sent again.
     """
@@ -648,11 +670,17 @@ class MessageReceived(Happened):
 class MessageWithheld(MessageEvent):
     """
     The gate, checked again just before sending, refused a message that it had allowed when it was queued.
+
+    Attributes:
+        purpose, also_for: As in :class:`MessageOutcome`.
+        regulation, reason, edition: Why the gate refused it, and under which edition of the rulebook.
     """
 
     regulation: str
     reason: str
     edition: str
+    purpose: str = ""
+    also_for: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -668,7 +696,7 @@ class AnswerHeld(Happened):
     """
 
     choices: tuple[Choice, ...]
-    until: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    until: Instant
     question: str | None = None
     link: LinkKind | None = None
     code: str = ""
@@ -935,7 +963,7 @@ class Checked:
     listed_on: date | None
     as_of: date
     version: str
-    checked_at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    checked_at: Instant
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -960,7 +988,14 @@ class CommunicationMade(Happened):
     edition: str
     checks: tuple[Checked, ...] = ()
     also_for: tuple[str, ...] = ()
-    solicited_at: datetime | None = attrs.field(default=None, converter=to_utc_or_none, validator=is_aware)
+    solicited_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True, field_transformer=typed.fields)
+class LinksRevoked(Happened):
+    """
+    Every link to the contact's choices that was made before this event no longer opens.
+    """
 
 
 @attrs.frozen(kw_only=True, field_transformer=typed.fields)
@@ -1005,6 +1040,7 @@ Event: TypeAlias = (
     | DomainObjectionRaised
     | SoftOptInRecorded
     | CharitySoftOptInRecorded
+    | LinksRevoked
     | ContactErased
 )
 

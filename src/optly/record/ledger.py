@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
@@ -17,13 +18,14 @@ from typing import Any
 
 import attrs
 
-from optly.canonical import Json, canonical, parse, timestamp
+from optly.canonical import canonical, encoded, parse, require_names
 from optly.errors import SerializationError, UsageError
 from optly.record.events import Event
-from optly.record.serialization import from_record, tag_of, to_data
+from optly.record.serialization import from_record, to_record
 
 GENESIS = bytes(32)
-_EVENT, _COMMITMENT, _BLIND = b"optly/e1\0", b"optly/c1\0", b"optly/b1\0"
+_START, _EVENT, _COMMITMENT, _BLIND = b"optly/s1\0", b"optly/e1\0", b"optly/c1\0", b"optly/b1\0"
+SALT = 16  # bytes
 _OPEN_LEAF, _LEAF = b"optly/l1\0", b"optly/l2\0"
 
 
@@ -41,10 +43,11 @@ class Opening:
 
     def commitment(self, slot: str) -> str:
         """
-        Return the ledger's commitment to the value in *slot*: 64 hexadecimal digits that reveal nothing without the
-        salt.
+        Return the ledger's commitment to the value in *slot*: 43 letters of URL-safe base64 that reveal nothing without
+        the salt. One under a salt of 32 bytes is from a pack of the first format, and has 64 hexadecimal digits.
         """
-        return hmac.digest(self.salt, _COMMITMENT + slot.encode() + b"\0" + self.value.encode(), "sha256").hex()
+        digest = hmac.digest(self.salt, _COMMITMENT + slot.encode() + b"\0" + self.value.encode(), "sha256")
+        return urlsafe_b64encode(digest)[:-1].decode() if len(self.salt) == SALT else digest.hex()
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +131,13 @@ def read(entry: Entry) -> ReadEntry:
     return ReadEntry(entry=entry, record=record, event=event, slots=slots)
 
 
+def start(organisation: str, contact: str) -> bytes:
+    """
+    Return what comes before the first event of a contact, so that an event is chained to them and need not name them.
+    """
+    return hashlib.sha256(_START + canonical([organisation, contact])).digest()
+
+
 def link(previous: bytes, payload: bytes) -> bytes:
     """
     Return the hash of an event whose predecessor has the hash *previous*.
@@ -145,10 +155,10 @@ def extend(
     salts: Iterable[bytes],
 ) -> tuple[tuple[Entry, ...], dict[str, Opening]]:
     """
-    Return the entries for *events* after event *version*, whose hash is *head*.
+    Return the entries for *events* after event *version*, whose hash is *head*; `GENESIS` if there is none.
 
     Args:
-        salts: 32 random bytes for each personal value, drawn as needed.
+        salts: `SALT` random bytes for each personal value, drawn as needed.
 
     Returns:
         The entries, and the openings of their commitments by slot.
@@ -160,21 +170,12 @@ def extend(
     take = iter(salts)
     entries = []
     openings: dict[str, Opening] = {}
+    if not version:
+        head = start(organisation, subject.hex())
     for seq, event in enumerate(events, version + 1):
         try:
             opened = {slot: Opening(next(take), value) for slot, value in event.personal.items()}
-            record: dict[str, Json] = {
-                "organisation": organisation,
-                "subject": subject.hex(),
-                "seq": seq,
-                "type": tag_of(event),
-                "occurred_at": timestamp(event.occurred_at),
-                "recorded_at": timestamp(event.recorded_at),
-                "actor": event.actor.value,
-                "grade": event.grade.value,
-                "data": to_data(event),
-                "commitments": {slot: opening.commitment(slot) for slot, opening in opened.items()},
-            }
+            record = to_record(event, seq, {slot: opening.commitment(slot) for slot, opening in opened.items()})
             unread = from_record(record, event.personal) != event
         except (SerializationError, AttributeError, KeyError, TypeError, UnicodeEncodeError):
             unread = True
@@ -183,7 +184,8 @@ def extend(
                 f"a value given for {type(event).__name__} is not of its type, so nothing was recorded: pass True or "
                 "False for a flag, and a member of its enumeration, or one of their values, for a choice"
             )
-        payload = canonical(record)
+        require_names(opened)
+        payload = encoded(record)
         head = link(head, payload)
         entries.append(Entry(seq=seq, payload=payload, hash=head))
         openings.update(opened)
@@ -309,12 +311,15 @@ def verify_read(
         if each.event is None:
             found(Finding.UNREADABLE, entry.seq, "the event cannot be read")
             record = {}
-        previous = GENESIS if entry.seq == 1 else hashes.get(entry.seq - 1)
+        previous = hashes.get(entry.seq - 1)
+        if entry.seq == 1:
+            # In a pack of the first format each event names its contact, and its chain begins with nobody.
+            previous = GENESIS if "organisation" in (each.record or {}) else start(organisation, contact)
         if previous is not None and link(previous, entry.payload) != entry.hash:
             found(Finding.ALTERED, entry.seq, "the event does not have the hash it was recorded with")
         elif record and record.get("seq") != entry.seq:
             found(Finding.REORDERED, entry.seq, "the event was written at another place in the chain")
-        if record and (record.get("organisation"), record.get("subject")) != (organisation, contact):
+        if (record.get("organisation", organisation), record.get("subject", contact)) != (organisation, contact):
             found(Finding.FOREIGN, entry.seq, "the event was recorded for another contact or organisation")
         for slot, commitment in record.get("commitments", {}).items():
             commitments[slot] = commitment

@@ -420,6 +420,7 @@ class Standing:
         uses: The latest marketing for each channel, purpose and line: a message that a provider accepted, or one or a
             call that the organisation made itself. Service messages are not among them.
         pending: Marketing on its way to be one of those.
+        links_since: Number of the event that revoked the signed links made before it; 0 if none did.
         answered: The wishes for a message or a call that were granted.
         failures: Lines that receive no messages. A line leaves the list when the person acts through it, when a message
             arrives there, or when staff confirm that it works.
@@ -445,6 +446,7 @@ class Standing:
     questions: tuple[Question, ...] = ()
     uses: tuple[StandingUse, ...] = ()
     pending: tuple[PendingUse, ...] = ()
+    links_since: int = 0
     answered: tuple[AnsweredWish, ...] = ()
     failures: tuple[StandingFailure, ...] = ()
     refusals: tuple[StandingRefusals, ...] = ()
@@ -494,6 +496,12 @@ class Standing:
         """
         kinds = [line.kind for line in self.lines]
         return self.unreadable is None and 0 < number <= len(kinds) and kinds.count(kinds[number - 1]) == 1
+
+    def is_all(self, number: int) -> bool:
+        """
+        Return whether there has never been another line than the one with that number, of whatever kind.
+        """
+        return self.unreadable is None and [line.number for line in self.lines] == [number]
 
     def reached(self, line: int | None) -> frozenset[int]:
         """

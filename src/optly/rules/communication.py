@@ -14,7 +14,7 @@ import attrs
 
 from optly import typed
 from optly.contacts import Channel
-from optly.instants import is_aware, to_utc
+from optly.instants import Instant
 
 
 class MessageKind(StrEnum):
@@ -45,7 +45,7 @@ class Solicited:
     """
 
     how: str = attrs.field(repr=False)
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    at: Instant
 
 
 # What speaks in a call where nothing is said of it: what the channel is called.
@@ -213,7 +213,7 @@ class Communication:
     purpose: str
     contact: str
     line: int | None
-    at: datetime = attrs.field(converter=to_utc, validator=is_aware)
+    at: Instant
     instigator: str = ""
     title: str = ""
     asks: tuple[tuple[Channel, int], ...] = ()

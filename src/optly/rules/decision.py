@@ -316,7 +316,8 @@ _PAGES: Final[Mapping[Channel, str]] = {
 }
 
 
-@attrs.frozen(kw_only=True)
+# Without slots, because a dictionary is copied sooner than slots are filled: see `about`.
+@attrs.frozen(kw_only=True, slots=False)
 class Decision:
     """
     Whether one message may go out, and what that rests on. True if and only if it is allowed.
@@ -407,6 +408,18 @@ class Decision:
         Every purpose that was asked about.
         """
         return (self.purpose, *self.also_for)
+
+    def about(self, contact: str, line: int, evidence: tuple[int, ...], valid_until: datetime | None) -> Decision:
+        """
+        Return the same decision about someone else, whose events have other numbers. It takes a fifth of the time that
+        making one does, of which there are as many as there are addresses in a list.
+        """
+        values = self.__dict__.copy()
+        values["contact"], values["line"] = contact, line
+        values["evidence"], values["valid_until"] = evidence, valid_until
+        other = object.__new__(Decision)
+        object.__setattr__(other, "__dict__", values)
+        return other
 
     def overruled(self, reason: Reason, evidence: tuple[int, ...] = ()) -> Decision:
         """

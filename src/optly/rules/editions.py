@@ -31,6 +31,7 @@ class Edition:
     The law as it stood from one day until the next edition.
 
     Attributes:
+        name: Since when it has been in force, and when its text was read. It is short, because many events hold it.
         since: The first instant of that day in the United Kingdom, in UTC.
         pension_calls: Whether reg 21B is in force.
         attempts_count: Whether a call that nobody answered, and a message that reached nobody, count.
@@ -45,7 +46,7 @@ class Edition:
 
 def _edition(day: date, since: datetime, *, pensions: bool = True, of_2026: bool = False) -> Edition:
     return Edition(
-        name=f"UK PECR, as in force from {day}, read 2026-11-23",
+        name=f"PECR {day}, read 2026-11-23",
         since=since,
         fines=Fines.HIGHER_MAXIMUM if of_2026 else Fines.UP_TO_500_000,
         pension_calls=pensions,

@@ -37,6 +37,7 @@ from optly.rules._grounds import (
     stop_of,
     without_spent_wish,
 )
+from optly.rules.alike import Likeness, likeness
 from optly.rules.communication import Charity, Communication, MessageKind, RefusalCost
 from optly.rules.decision import RIGHT_TO_OBJECT, Decision, Duty, Reason
 from optly.rules.editions import CHARITIES_SINCE, LATEST, OLDEST, edition_at
@@ -646,6 +647,14 @@ class UKPECR:
     @property
     def edition(self) -> str:
         return EDITION
+
+    def likeness(self, communication: Communication) -> Likeness | None:
+        """
+        Return what finds out which standings `assess` answers alike, whoever the message goes to; None if none is.
+        """
+        return likeness(
+            communication, first_contact_months=self.first_contact_months, dormant_months=self.dormant_months
+        )
 
     def assess(self, communication: Communication, standing: Standing) -> Decision:
         """

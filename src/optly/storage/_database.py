@@ -16,7 +16,7 @@ from math import ceil
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, insert, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
@@ -111,19 +111,16 @@ def pause(attempt: int) -> None:
 
 class Session:
     """
-    A connection that runs the prepared statements. Commits each by itself unless a transaction was begun.
+    Runs the prepared statements on a cursor.
 
-    Attributes:
-        broken: Whether it must not be used again.
+    Args:
+        taken: What the driver raises where there is a row with the same key.
     """
 
-    def __init__(self, connection: Connection, statements: Statements, lock_timeout: str) -> None:
-        self.connection = connection
-        self._lock_timeout = lock_timeout
-        self.broken = False
-        self._cursor: Any = connection.connection.cursor()
+    def __init__(self, cursor: Any, statements: Statements, taken: type[Exception]) -> None:
+        self._cursor = cursor
         self._statements = statements
-        self._taken: type[Exception] = connection.dialect.loaded_dbapi.IntegrityError
+        self._taken = taken
 
     def run(self, sql: str) -> None:
         """
@@ -149,6 +146,17 @@ class Session:
             if any(part):
                 self._cursor.execute(*self._statements.lookup(name, part))
                 yield from self._cursor.fetchall()
+
+    def found(self, held: Sequence[bytes], suppressed: Sequence[bytes]) -> Iterable[tuple[Any, ...]]:
+        """
+        Return the rows for any of the idkeys: a row for each holder, with the head, and for each suppression.
+        """
+        packed = self._statements.found_among(held, suppressed)
+        if packed is None:
+            return self.lookup("found", held, suppressed)
+        self._cursor.execute(*packed)
+        rows: Sequence[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
 
     def change(self, name: str, /, **values: Any) -> int:
         """
@@ -177,6 +185,24 @@ class Session:
             raise taken from None
         matched: int = self._cursor.rowcount
         return matched
+
+
+class OwnSession(Session):
+    """
+    A connection of the store's own. Commits each statement by itself unless a transaction was begun.
+
+    Attributes:
+        broken: Whether it must not be used again.
+    """
+
+    def __init__(self, connection: Connection, statements: Statements, lock_timeout: str) -> None:
+        # PostgreSQL writes bytes as text otherwise, which takes both ends longer.
+        options = {"binary": True} if connection.dialect.name == "postgresql" else {}
+        cursor = connection.connection.cursor(**options)
+        super().__init__(cursor, statements, connection.dialect.loaded_dbapi.IntegrityError)
+        self.connection = connection
+        self.broken = False
+        self._lock_timeout = lock_timeout
 
     def empty_log(self, *, patient: bool) -> bool:
         """
@@ -221,14 +247,16 @@ class Database:
         )
         ours = self._own or self._sqlite
         self._settings = (self._lock_timeout, *_SETTINGS[dialect.name]) if ours else ()
+        self.dialect = dialect
         self._statements = Statements(dialect)
+        self._of_drivers = {dialect.driver: self._statements}
         self._dbapi_error: type[Exception] = dialect.loaded_dbapi.Error
-        self._abandoned: list[list[Session]] = []
+        self._abandoned: list[list[OwnSession]] = []
         self._start()
 
     def _start(self) -> None:
         self._process = os.getpid()
-        self._idle: list[Session] = []
+        self._idle: list[OwnSession] = []
         # One permit for each connection that may be open. A queue, because a semaphore costs more than a short read.
         self._permits: SimpleQueue[None] = SimpleQueue()
         for _ in range(self._most):
@@ -259,6 +287,12 @@ class Database:
         """
         self._check_fork()
         return self._repeat(work)
+
+    def write_for_good(self, work: Callable[[Session], T]) -> T:
+        """
+        Do *work* as `write` does. Nothing undoes it, also where this store takes part in a transaction of the host's.
+        """
+        return self.write(work)
 
     def write(self, work: Callable[[Session], T], *, erase: bool = False) -> T:
         """
@@ -309,7 +343,7 @@ class Database:
             self._engine.dispose(close=False)
             self._start()
 
-    def _repeat(self, work: Callable[[Session], T]) -> T:
+    def _repeat(self, work: Callable[[OwnSession], T]) -> T:
         deadline = time.monotonic() + self._wait
         attempt = 0
         while True:
@@ -321,7 +355,7 @@ class Database:
                 failure = error.orig if isinstance(error, DBAPIError) else error
                 lost = session is not None and self._is_lost(failure, session)
                 if not (lost or code_of(failure) in RETRIED) or time.monotonic() > deadline:
-                    raise self._translated(failure) from None
+                    raise self.translated(failure) from None
             except PoolTimeoutError:
                 raise self._all_in_use() from None
             except OptlyError:
@@ -336,7 +370,7 @@ class Database:
             pause(attempt)
             attempt += 1
 
-    def _transact(self, session: Session, work: Callable[[Session], T]) -> T:
+    def _transact(self, session: OwnSession, work: Callable[[Session], T]) -> T:
         session.run(self._begin)
         try:
             result = work(session)
@@ -352,13 +386,13 @@ class Database:
             raise
         return result
 
-    def _roll_back(self, session: Session) -> None:
+    def _roll_back(self, session: OwnSession) -> None:
         try:
             session.run("ROLLBACK")
         except self._dbapi_error:
             session.broken = True
 
-    def _is_lost(self, error: Any, session: Session) -> bool:
+    def _is_lost(self, error: Any, session: OwnSession) -> bool:
         lost = self._engine.dialect.is_disconnect(error, session.connection.connection.dbapi_connection, None)
         if lost:
             session.broken = True
@@ -369,7 +403,7 @@ class Database:
 
     # ---- sessions
 
-    def _acquire(self) -> Session:
+    def _acquire(self) -> OwnSession:
         if not self._prepared:
             self._prepare()
         try:
@@ -386,16 +420,16 @@ class Database:
             self._permits.put(None)
             raise
 
-    def _open(self) -> Session:
+    def _open(self) -> OwnSession:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        session = Session(connection, self._statements, self._lock_timeout)
+        session = OwnSession(connection, self._statements, self._lock_timeout)
         if not connection.info.get("optly"):
             for setting in self._settings:
                 session.run(setting)
             connection.info["optly"] = True
         return session
 
-    def _release(self, session: Session) -> None:
+    def _release(self, session: OwnSession) -> None:
         try:
             if session.broken:
                 self._discard(session)
@@ -406,7 +440,7 @@ class Database:
         finally:
             self._permits.put(None)
 
-    def _discard(self, session: Session) -> None:
+    def _discard(self, session: OwnSession) -> None:
         with suppress(Exception):
             session.connection.invalidate()
         with suppress(Exception):
@@ -427,7 +461,7 @@ class Database:
                         with connection.begin():
                             if self._own:
                                 connection.exec_driver_sql(self._lock_timeout)
-                            created = _create_missing(connection)
+                            created = _create_missing(connection, begin=self._own and self._sqlite)
                         break
                     except DBAPIError as error:
                         # Most likely another process is creating the same tables now.
@@ -458,9 +492,26 @@ class Database:
                     connection.exec_driver_sql(statement)
                 return missing
         except DBAPIError as error:
-            raise self._translated(error.orig) from None
+            raise self.translated(error.orig) from None
 
-    def _translated(self, error: Any) -> OptlyError:
+    def statements(self, dialect: Dialect) -> Statements:
+        """
+        Return the statements for a connection of the host's.
+        """
+        if dialect.driver not in self._of_drivers:
+            self._of_drivers[dialect.driver] = Statements(dialect)
+        return self._of_drivers[dialect.driver]
+
+    def leave_residue(self) -> None:
+        """
+        Empty SQLite's log with the next change, because it may hold erased values.
+        """
+        self._residue = True
+
+    def translated(self, error: Any) -> OptlyError:
+        """
+        Return what is raised in the place of a driver's error.
+        """
         # The driver's message may quote values, so only the error's name and code are passed on.
         what = f"{type(error).__name__} {code_of(error) or ''}".strip()
         dbapi = self._engine.dialect.loaded_dbapi
@@ -487,9 +538,12 @@ class Database:
         )
 
 
-def _create_missing(connection: Connection) -> bool:
+def _create_missing(connection: Connection, *, begin: bool) -> bool:
     """
     Create the tables if there are none, and return whether they were created.
+
+    Args:
+        begin: Whether the driver has begun no transaction and would commit, and sync, each table by itself.
 
     Raises:
         ConfigurationError: They are of another version.
@@ -497,6 +551,8 @@ def _create_missing(connection: Connection) -> bool:
     known = _schema.schema_version
     found = connection.scalar(select(known.c.version)) if inspect(connection).has_table(known.name) else None
     if found is None:
+        if begin:
+            connection.exec_driver_sql(_BEGIN["sqlite"])
         _schema.metadata.create_all(connection)
         connection.execute(insert(known).values(version=_schema.VERSION))
     elif found < _schema.VERSION:

@@ -10,7 +10,7 @@ hashed is kept as bytes, because a JSON type would rewrite it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, text
 from sqlalchemy.dialects import mysql
@@ -51,8 +51,12 @@ def _mac() -> TypeEngine[bytes]:
 metadata = MetaData()
 
 
-def _table(name: str, *items: Any) -> Table:
-    return Table(f"optly_{name}", metadata, *items, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+def _table(name: str, *items: Any, **options: Any) -> Table:
+    return Table(f"optly_{name}", metadata, *items, mysql_engine="InnoDB", mysql_charset="utf8mb4", **options)
+
+
+# On SQLite, small rows that are found by their key are kept with it: one search instead of two, and less room.
+_SMALL: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 
 
 # ---- by contact
@@ -84,7 +88,14 @@ events = _table(
     Column("idem", _binary(16)),
     Column("payload", _blob(), nullable=False),
 )
-Index("optly_events_idem", events.c.subject_id, events.c.idem)
+# Of most commits nobody asks, and these have none.
+Index(
+    "optly_events_idem",
+    events.c.subject_id,
+    events.c.idem,
+    sqlite_where=text("idem IS NOT NULL"),
+    postgresql_where=text("idem IS NOT NULL"),
+)
 
 personal = _table(
     "personal",
@@ -92,6 +103,7 @@ personal = _table(
     Column("slot", _code(64), primary_key=True),
     Column("salt", _binary(32), nullable=False),
     Column("value", _blob(), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 outbox = _table(
@@ -128,6 +140,7 @@ identifiers = _table(
     Column("line", Integer, nullable=False),
     Column("key_version", _code(16), nullable=False),
     Column("mac", _mac(), nullable=False),
+    **_SMALL,
 )
 Index("optly_identifiers_subject", identifiers.c.subject_id)
 
@@ -148,6 +161,7 @@ suppressions = _table(
     Column("key_version", _code(16), nullable=False),
     Column("mark", _binary(8), primary_key=True),
     Column("mac", _mac(), nullable=False),
+    **_SMALL,
 )
 
 # ---- by code
@@ -210,6 +224,7 @@ leaves = _table(
     Column("subject_id", _binary(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("head", _binary(32), nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("optly_leaves_subject", leaves.c.organisation, leaves.c.subject_id, leaves.c.place)
 

@@ -15,6 +15,9 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import (
     Dialect,
+    Integer,
+    LargeBinary,
+    Subquery,
     Table,
     and_,
     bindparam,
@@ -53,6 +56,7 @@ _of_message = (
     _is(t.outbox.c.subject_id, "contact"),
     _is(t.outbox.c.message_id, "message"),
 )
+_waits = t.outbox.c.state.in_([_state(state) for state in MessageState if state.waits])
 # Whatever else a row says: a message that waits is never one that ended.
 _ended = (
     t.outbox.c.ended_at < bindparam("before"),
@@ -206,6 +210,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     .where(_is(t.outbox.c.organisation, "of"), _is(t.outbox.c.state, "at"))
     .order_by(t.outbox.c.due_at)
     .limit(bindparam("most")),
+    "waiting": select(*_message).where(_is(t.outbox.c.subject_id, "contact"), _waits),
     "overdue": select(*_message)
     .where(
         _is(t.outbox.c.organisation, "of"),
@@ -352,6 +357,30 @@ def _found(held: int, suppressed: int, *, joined: bool) -> ClauseElement:
     )
 
 
+def _found_among_packed() -> ClauseElement:
+    """
+    Return the statement for all there is about any number of idkeys, which come as one value, end to end: PostgreSQL
+    takes many values for a statement, and its driver a long time to send them.
+    """
+
+    def unpacked(name: str) -> Subquery:
+        packed = bindparam(name, type_=LargeBinary)
+        one, length = literal_column("1", Integer), literal_column("16", Integer)
+        start = func.generate_series(one, func.length(packed), length).column_valued(f"start_of_{name}")
+        return select(func.substr(packed, start, length).label("idkey")).subquery()
+
+    held, suppressed, none = unpacked("held"), unpacked("suppressed"), null()
+    idkey, key_version, mac, *of_suppression = _suppression
+    return union_all(
+        select(*_identifier, none, none, none, *_head)
+        .join_from(held, t.identifiers, t.identifiers.c.idkey == held.c.idkey)
+        .outerjoin(t.heads, t.heads.c.subject_id == t.identifiers.c.subject_id),
+        select(idkey, key_version, mac, none, none, *of_suppression, *[none for _ in _head]).join_from(
+            suppressed, t.suppressions, t.suppressions.c.idkey == suppressed.c.idkey
+        ),
+    )
+
+
 _LISTED: Final[Mapping[RowKind, tuple[Table, Sequence[ColumnElement[Any]]]]] = {
     RowKind.IDENTIFIERS: (t.identifiers, _identifier),
     RowKind.REFERENCES: (t.references, _reference),
@@ -373,9 +402,7 @@ def _past(columns: Sequence[ColumnElement[Any]], nth: int = 0) -> ColumnElement[
 def _all(table: Table, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
     key = list(table.primary_key.columns)
     page = select(*columns).where(_past(key)).order_by(*key).limit(bindparam("most"))
-    if table is not t.outbox:
-        return page
-    return page.where(table.c.state.in_([_state(state) for state in MessageState if state.waits]))
+    return page.where(_waits) if table is t.outbox else page
 
 
 def _renew(table: Table) -> ClauseElement:
@@ -509,12 +536,13 @@ def _power_of_two(number: int) -> int:
 
 
 class Statements:
+    """
+    The statements in the syntax of one dialect. Each is compiled when it is first used: most processes need a few.
+    """
+
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._fixed = {name: self._compile(statement) for name, statement in STATEMENTS.items()}
-        self._fixed.update((name, self._compile(statement)) for name, statement in ROWS.items())
-        self._fixed.update((name, self._compile(upsert(dialect, name))) for name in UPSERTS)
-        self._fixed["size"] = self._compile(text(SIZES["mysql" if dialect.name == "mariadb" else dialect.name]))
+        self._fixed: dict[str, Compiled] = {}
         self._lookups: dict[tuple[str, tuple[int, ...]], Compiled] = {}
 
     def _compile(self, statement: ClauseElement) -> Compiled:
@@ -522,8 +550,31 @@ class Statements:
         order = tuple(compiled.positiontup) if compiled.positional else None
         return Compiled(str(compiled), order, {k: value for k, value in compiled.params.items() if value is not None})
 
+    def _statement(self, name: str) -> ClauseElement:
+        if name == "size":
+            return text(SIZES["mysql" if self._dialect.name == "mariadb" else self._dialect.name])
+        if name == "found_among":
+            return _found_among_packed()
+        if name in UPSERTS:
+            return upsert(self._dialect, name)
+        return STATEMENTS[name] if name in STATEMENTS else ROWS[name]
+
     def __getitem__(self, name: str) -> Compiled:
-        return self._fixed[name]
+        try:
+            return self._fixed[name]
+        except KeyError:
+            compiled = self._fixed[name] = self._compile(self._statement(name))
+            return compiled
+
+    def found_among(self, held: Sequence[bytes], suppressed: Sequence[bytes]) -> tuple[str, Any] | None:
+        """
+        Return the statement for all there is about many idkeys, and its values; None if they are not so many, or if
+        the database has no such statement.
+        """
+        if self._dialect.name != "postgresql" or len(suppressed) <= MOST_KEYS:
+            return None
+        statement = self["found_among"]
+        return statement.sql, statement.bind({"held": b"".join(held), "suppressed": b"".join(suppressed)})
 
     def lookup(self, name: str, lists: Sequence[Sequence[Any]]) -> tuple[str, Any]:
         """

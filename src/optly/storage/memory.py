@@ -30,7 +30,7 @@ class Contact:
     A stored contact.
 
     Attributes:
-        idems: The idem of each of its commits.
+        idems: The idem of each of its commits that has one.
         grown: Whether the chain has grown since it was last sealed.
         sealed: The positions of its leaves in the log.
     """
@@ -285,6 +285,10 @@ class MemoryStorage:
             )
             return nsmallest(limit, found, key=attrgetter("due_at"))
 
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        with self._reading:
+            return [queued.message for name, queued in self._state.outbox.items() if name[0] == subject]
+
     def claim(
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
     ) -> Sequence[protocols.OutboxMessage]:
@@ -502,8 +506,9 @@ class MemoryStorage:
             head = self._state.logs.get(organisation)
             end = min(start + limit, head.checkpoint.size if head else 0)
             return [
-                protocols.SealedLeaf(index=index, leaf=self._state.leaves[organisation, index])
+                protocols.SealedLeaf(index=index, leaf=leaf)
                 for index in range(start, end)
+                if (leaf := self._state.leaves.get((organisation, index))) is not None
             ]
 
     def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
@@ -617,7 +622,8 @@ def _write(state: State, commit: protocols.Commit) -> None:
     contact.grown = True
     contact.entries.extend(commit.entries)
     contact.openings.update(commit.openings)
-    contact.idems.add(commit.idem)
+    if commit.idem is not None:
+        contact.idems.add(commit.idem)
     for identifier in commit.identifiers:
         state.holders.setdefault(identifier.idkey, {})[identifier.subject] = identifier
     state.references.update((reference.idkey, reference) for reference in commit.references)
@@ -701,7 +707,7 @@ def _renew(state: State, renewal: protocols.Renewal) -> bool:
     row = table.get(place)
     if row is None or row.mac != renewal.old:
         return False
-    table[place] = typed.evolve(row, mac=renewal.new)
+    table[place] = protocols.with_mac(row, renewal.new)
     return True
 
 

@@ -6,22 +6,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import product
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import ClaimLostError, ConfigurationError, ConflictError, DamagedError, ReferenceTakenError
+from optly.errors import (
+    ClaimLostError,
+    ConfigurationError,
+    ConflictError,
+    DamagedError,
+    ReferenceTakenError,
+    UsageError,
+)
 from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
 from optly.storage._distribution import for_citus
+from optly.storage._host import HostDatabase, commit_hook
 from optly.storage._schema import from_micros, to_micros
 from optly.storage._statements import MOST_KEYS, RENEWED
 
@@ -69,7 +78,36 @@ class SQLStorage:
         distributed: bool = False,
     ) -> None:
         self._database = Database(url_or_engine, connections=connections, wait=wait)
+        self._hosted = False
         self._distributed = distributed
+
+    def within(self, connection: object) -> SQLStorage:
+        """
+        Return this store as part of the host's own transaction: what it writes is committed with it, or undone.
+
+        Counters are not: an attempt that is undone would be one more that is allowed. In SQLite they are, while the
+        host has the file's only transaction.
+
+        Args:
+            connection: A `Connection`, `Session` or `scoped_session` of SQLAlchemy, or a connection of psycopg, to the
+                database of this store. To be used by one thread at a time, as it is itself.
+
+        Raises:
+            UsageError: It is something else, or to a database of another kind.
+        """
+        if self._hosted:
+            raise UsageError("it is part of a transaction already: call within() of the one that was made first")
+        hosted = copy(self)
+        hosted._hosted = True
+        # It runs the same work in the same two ways, and has none of the connections.
+        hosted._database = cast("Database", HostDatabase(self._database, connection))
+        return hosted
+
+    def commit_hook(self, connection: object) -> protocols.OnCommit | None:
+        """
+        Return what has a function called after a session of SQLAlchemy was committed; None for any other connection.
+        """
+        return commit_hook(connection)
 
     def close(self) -> None:
         self._database.close()
@@ -91,6 +129,8 @@ class SQLStorage:
             ConfigurationError: The store was not made for distributed tables, or the database is not one of Citus.
             StorageUnavailableError: The database cannot be used, or refused a statement.
         """
+        if self._hosted:
+            raise UsageError("distribute the tables outside the host's transaction")
         if not self._distributed:
             raise ConfigurationError("make the store with SQLStorage(…, distributed=True), in every process")
         return self._database.distribute(for_citus())
@@ -98,23 +138,27 @@ class SQLStorage:
     # ---- contacts
 
     def find(self, idkeys: Sequence[bytes], stops: Sequence[bytes] = ()) -> protocols.Found:
-        every = list(dict.fromkeys([*idkeys, *stops]))
+        # In their order, so that what lies together is read together.
+        idkeys, every = sorted(set(idkeys)), sorted({*idkeys, *stops})
 
         def work(session: Session) -> protocols.Found:
             holders: dict[bytes, list[protocols.Identifier]] = {}
             suppressions: list[protocols.Suppression] = []
             heads: dict[bytes, protocols.Head] = {}
-            name = "found_apart" if self._distributed else "found"
-            for idkey, key, mac, subject, line, scope, at, mark, *head in session.lookup(name, idkeys, every):
+            apart = self._distributed
+            rows = session.lookup("found_apart", idkeys, every) if apart else session.found(idkeys, every)
+            for idkey, key, mac, subject, line, scope, at, mark, *head in rows:
                 if subject is None:
                     suppressions.append(_suppression(idkey, key, mac, scope, at, mark))
                     continue
                 identifier = _identifier(idkey, key, mac, subject, line)
-                holders.setdefault(idkey, []).append(identifier)
+                if (others := holders.get(idkey)) is None:
+                    holders[idkey] = [identifier]
+                else:
+                    others.append(identifier)
+                    others.sort(key=_subject)
                 if head and head[0] is not None:
                     heads[subject] = _head(*head)
-            for several in holders.values():
-                several.sort(key=_subject)
             if self._distributed:
                 heads = _heads(session, [holder.subject for several in holders.values() for holder in several])
             return protocols.Found(holders, suppressions, heads)
@@ -194,6 +238,9 @@ class SQLStorage:
         self, organisation: str, state: protocols.MessageState, limit: int
     ) -> Sequence[protocols.OutboxMessage]:
         return self._messages("messages", of=organisation, at=state.value, most=limit)
+
+    def waiting(self, subject: bytes) -> Sequence[protocols.OutboxMessage]:
+        return self._messages("waiting", contact=subject)
 
     def _messages(self, which: str, **values: Any) -> Sequence[protocols.OutboxMessage]:
         messages = []
@@ -321,7 +368,7 @@ class SQLStorage:
             number: int = _first(session.rows("counter", key=key))
             return number
 
-        return self._database.write(work)
+        return self._database.write_for_good(work)
 
     def expire(self, now: datetime, limit: int) -> int:
         at = to_micros(now)
@@ -673,9 +720,9 @@ def _append(session: Session, commits: Sequence[protocols.Commit]) -> None:
     session.change_each(
         "put_event",
         [
-            {"subject_id": commit.subject, "idem": commit.idem, **attrs.asdict(entry)}
+            {"subject_id": commit.subject, "idem": None if nth else commit.idem, **attrs.asdict(entry)}
             for commit in commits
-            for entry in commit.entries
+            for nth, entry in enumerate(commit.entries)
         ],
         taken=moved,
     )

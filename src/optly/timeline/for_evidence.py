@@ -151,7 +151,7 @@ def _facts(event: Event) -> dict[str, str]:
             facts.update(_found(event.found, accepted=True))
             if event.remind_at is not None:
                 facts["Reminder due"] = event.remind_at.isoformat()
-        case events.MessageQueued():
+        case events.MessageQueued() | events.MessageOutcome() if event.purpose:
             facts["Allowed because"] = f"{event.reason} ({event.regulation})"
         case events.MessageWithheld():
             facts["Withheld because"] = f"{event.reason} {event.regulation}".strip()

@@ -147,6 +147,9 @@ def phrase(event: Event) -> Phrase:
         case events.CommunicationMade():
             made = f"Contacted by the organisation itself ({BY[event.channel]}, {_purposes(event)})"
             return Phrase(made, N_("We called or wrote to you"))
+        case events.MessageAccepted() if event.purpose:
+            sent = f"Marketing message accepted by the provider ({BY[event.channel]}, {_purposes(event)})"
+            return Phrase(sent, N_("We sent you a marketing message"))
         case events.MessageAccepted():
             return Phrase("Message accepted by the provider", N_("We sent you a message"))
         case events.MessageRefused():
@@ -211,6 +214,8 @@ def phrase(event: Event) -> Phrase:
             return Phrase(f"Details collected in a sale ({BY[event.channel]})", N_("We recorded your details"))
         case events.CharitySoftOptInRecorded():
             return Phrase(f"Details collected from a supporter ({BY[event.channel]})", N_("We recorded your details"))
+        case events.LinksRevoked():
+            return Phrase("Links revoked", N_("We disabled the links that we had sent you"))
         case events.ContactErased():
             return Phrase("Personal data erased", N_("We erased your personal data"))
         case _:
@@ -229,7 +234,7 @@ def _yes(event: events.ConsentGiven) -> str:
     return "Said yes"
 
 
-def _purposes(event: events.MessageQueued | events.CommunicationMade) -> str:
+def _purposes(event: events.MessageQueued | events.MessageAccepted | events.CommunicationMade) -> str:
     return ", ".join((event.purpose, *event.also_for))
 
 

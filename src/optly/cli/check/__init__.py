@@ -21,7 +21,7 @@ from optly.manager import ConsentManager
 from optly.rules import MessageKind
 
 
-class _WithSections(click.Command):
+class WithSections(click.Command):
     """
     Groups the options in the help by topic.
     """
@@ -36,7 +36,7 @@ class _WithSections(click.Command):
                 formatter.write_dl(sections[name])
 
 
-@click.command("check", cls=_WithSections)
+@click.command("check", cls=WithSections)
 # Any number of words, so that a number with spaces in it is not repeated in an error about superfluous arguments.
 @click.argument("address", nargs=-1, required=True)
 @click.option("--channel", type=one_of(Channel), required=True, help="Channel the message goes out on.")

@@ -185,7 +185,7 @@ class Answer:
     def _provision(self, text: str) -> str:
         if text.startswith("UK GDPR "):
             return f"UK GDPR, article {text.removeprefix('UK GDPR ')}"
-        if text[:1].isdigit() and self.decision.edition.startswith("UK PECR"):
+        if text[:1].isdigit() and self.decision.edition.startswith("PECR"):
             return f"PECR, regulation {text}"
         return text
 

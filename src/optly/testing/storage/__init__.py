@@ -23,6 +23,7 @@ from optly.testing.storage._base import at_once as at_once
 from optly.testing.storage._base import claim_of as claim_of
 from optly.testing.storage._base import code as code
 from optly.testing.storage._base import grown as grown
+from optly.testing.storage._base import is_written as is_written
 from optly.testing.storage._base import key as key
 from optly.testing.storage._base import problems as problems
 from optly.testing.storage._base import seal as seal

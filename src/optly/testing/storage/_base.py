@@ -32,7 +32,7 @@ from optly.protocols import (
 )
 from optly.record.checkpoints import Checkpoint
 from optly.record.events import Actor, Grade, LineAdded
-from optly.record.ledger import GENESIS, Leaf, Opening, extend, verify_chain
+from optly.record.ledger import GENESIS, SALT, Leaf, Opening, extend, verify_chain
 from optly.record.merkle import Tile, edge, grow, leaf_hash, root
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Contact:
                 )
                 for line in range(expected + 1, expected + 1 + events)
             ],
-            salts=iter(lambda: os.urandom(32), b""),
+            salts=iter(lambda: os.urandom(SALT), b""),
         )
         self.version, self.head = entries[-1].seq, entries[-1].hash
         return Commit(
@@ -182,6 +182,14 @@ def grown(storage: Storage, organisation: str, leaves: Sequence[Leaf], size: int
 
 def values_of(storage: Storage, subject: bytes) -> Mapping[str, Opening]:
     return storage.openings([subject]).get(subject, {})
+
+
+def is_written(storage: Storage, commit: Commit) -> bool:
+    """
+    Whether a commit with a name was written.
+    """
+    assert commit.idem is not None
+    return storage.committed(commit.subject, commit.idem)
 
 
 def problems(storage: Storage, organisation: str, subject: bytes) -> tuple[Any, ...]:

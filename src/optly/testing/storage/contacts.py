@@ -14,7 +14,19 @@ from optly.contacts import Channel
 from optly.errors import ConflictError, ReferenceTakenError
 from optly.protocols import Head, Storage
 from optly.record.ledger import Entry, Opening
-from optly.testing.storage._base import BYTES, NOW, TICK, Contact, Contract, code, key, problems, stop, values_of
+from optly.testing.storage._base import (
+    BYTES,
+    NOW,
+    TICK,
+    Contact,
+    Contract,
+    code,
+    is_written,
+    key,
+    problems,
+    stop,
+    values_of,
+)
 
 
 class ContactsContract(Contract):
@@ -230,7 +242,7 @@ class ContactsContract(Contract):
             with pytest.raises(ConflictError):
                 storage.append([late])
             assert storage.wordings(list(late.wordings)) == {}
-            assert not storage.committed(ada.subject, late.idem)
+            assert not is_written(storage, late)
         assert before == (storage.entries(ada.subject), storage.load([ada.subject]))
 
     def test_a_contact_of_another_organisation_is_not_changed(self, storage: Storage, ada: Contact) -> None:
@@ -270,7 +282,7 @@ class ContactsContract(Contract):
         found = storage.find([idkey])
         assert (found.holders, list(found.suppressions)) == ({}, [])
         assert list(storage.due(ada.organisation, Channel.EMAIL, NOW, 9)) == []
-        assert not storage.committed(eve.subject, new.idem)
+        assert not is_written(storage, new)
 
     def test_a_commit_is_known_by_its_name(self, storage: Storage, ada: Contact) -> None:
         """
@@ -279,13 +291,14 @@ class ContactsContract(Contract):
         commits = [ada.commit(events=2), ada.commit()]
         for commit in commits:
             storage.append([commit])
+        storage.append([attrs.evolve(ada.commit(), idem=None)])
         for commit in commits:
-            assert storage.committed(ada.subject, commit.idem)
-            assert not storage.committed(key(), commit.idem)
+            assert is_written(storage, commit)
+            assert not is_written(storage, attrs.evolve(commit, subject=key()))
             with pytest.raises(ConflictError):
                 storage.append([commit])
         assert not storage.committed(ada.subject, key())
-        assert len(storage.entries(ada.subject)) == 3
+        assert len(storage.entries(ada.subject)) == 4
 
     def test_a_taken_slot_is_kept(self, storage: Storage, ada: Contact) -> None:
         """

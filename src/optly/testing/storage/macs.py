@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from optly.protocols import OutboxMessage, Renewal, Row, RowKind, Storage
+from optly.protocols import OutboxMessage, Renewal, Row, RowKind, Storage, with_mac
 from optly.testing.storage import _base as base
 from optly.testing.storage._base import Contact, Contract
 from optly.testing.storage.complaints import complaint
@@ -86,14 +86,14 @@ class MacsContract(Contract):
         assert storage.renew(renewals) == len(keys)
         assert storage.renew(renewals) == 0
         found = storage.find([idkey])
-        assert storage.load([ada.subject]) == {ada.subject: attrs.evolve(before, mac=new)}
-        assert found.holders == {idkey: [attrs.evolve(ada.identifier(idkey), mac=new)]}
-        assert set(found.suppressions) == {attrs.evolve(stop, mac=new), other}
-        assert storage.referred([idkey]) == {idkey: attrs.evolve(ada.reference(idkey), mac=new)}
-        assert storage.code(code.key, base.NOW) == attrs.evolve(code, mac=new)
-        assert storage.complaint(organisation, "AAAAA2") == attrs.evolve(listed, mac=new)
+        assert storage.load([ada.subject]) == {ada.subject: with_mac(before, new)}
+        assert found.holders == {idkey: [with_mac(ada.identifier(idkey), new)]}
+        assert set(found.suppressions) == {with_mac(stop, new), other}
+        assert storage.referred([idkey]) == {idkey: with_mac(ada.reference(idkey), new)}
+        assert storage.code(code.key, base.NOW) == with_mac(code, new)
+        assert storage.complaint(organisation, "AAAAA2") == with_mac(listed, new)
         queued = [row for row in storage.rows(RowKind.MESSAGES) if _is_of(row, ada)]
-        assert queued == [attrs.evolve(message, mac=new)]
+        assert queued == [with_mac(message, new)]
 
 
 def _is_of(row: Row, *contacts: Contact) -> bool:

@@ -383,6 +383,18 @@ class OutboxContract(Contract):
         storage.append([ada.commit(settle=[settled])])
         assert storage.code(unused.key, NOW) is None
 
+    def test_what_waits_is_found_by_its_subject(self, storage: Storage, ada: Contact, eve: Contact) -> None:
+        """
+        Whether it was claimed or not, and until its outcome is final.
+        """
+        waits, doubted, done, other = ada.message(), ada.message(), ada.message(), eve.message()
+        storage.enqueue(ada.organisation, [waits, doubted, done, other])
+        doubted, done = _claimed(storage, [doubted, done])
+        assert {waits, doubted, done} == set(storage.waiting(ada.subject))
+        storage.settle([settlement(doubted, state=MessageState.IN_DOUBT), settlement(done)])
+        assert {waits.message, doubted.message} == {row.message for row in storage.waiting(ada.subject)}
+        assert list(storage.waiting(key())) == []
+
     def test_what_ended_is_removed(self, storage: Storage, ada: Contact, eve: Contact) -> None:
         """
         After the instant it is told, whatever the outcome was, of one organisation, and no others: what waits or is in
