@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from world import EMAIL_OFFERS, KEYS, World, world
+from world import EMAIL_OFFERS, KEYS, PHONE, World, world
 
 from optly import Channel, Contact, Content, Keys, Subscriber
 from optly.errors import DamagedError, OptlyError
@@ -157,7 +157,13 @@ class Site:
 
 
 def _agreed(w: World, email: str) -> Contact:
-    contact = w.manager.add_contact(reference=email, name=email, email=email, subscriber=Subscriber.INDIVIDUAL)
+    contact = w.manager.add_contact(
+        reference=email,
+        name=email,
+        email=email,
+        phone=PHONE if email == ANN else None,
+        subscriber=Subscriber.INDIVIDUAL,
+    )
     w.manager.answer(code_in(w.ask(contact, channels=[Channel.EMAIL])), {EMAIL_OFFERS: True})
     w.later()
     return contact
@@ -189,7 +195,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         storage.take_code(passing.key, clock())
         storage.expire(clock() + timedelta(seconds=1), 9)
         assert storage.remove_ended("acme", clock() + timedelta(seconds=1), 1)
-    w.manager.link(ann)
+    w.manager.link(ann, Channel.SMS)  # which is stored
     w.later(timedelta(days=1))
     if request.param == "tables":
         w.manager.erase(w.manager.add_contact(email="dan@example.com"))
