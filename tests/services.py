@@ -95,6 +95,25 @@ def fresh_database(kind: str) -> Iterator[str]:
 
 
 @contextmanager
+def fresh_schema_on_citus() -> Iterator[str]:
+    """
+    Make a schema in the database of the Citus cluster that is named, give the URL of it, and drop it afterwards.
+    """
+    reached("Citus")
+    name = f"optly_{secrets.token_hex(6)}"
+    url = make_url(os.environ["OPTLY_TEST_CITUS"]).set(drivername="postgresql+psycopg")
+    server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    try:
+        in_schema = url.update_query_dict({"options": f"-c search_path={name},public"})
+        yield in_schema.render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+
+
+@contextmanager
 def database(kind: str, directory: Path) -> Iterator[str]:
     """
     Give the URL of an empty database: of SQLite in that directory, or on a server.

@@ -40,6 +40,7 @@ Every error Optly raises, in one tree whose branches follow what the caller does
     │   ├── ConflictError
     │   ├── ReferenceTakenError     (a ConflictError)
     │   ├── ClaimLostError          (a ConflictError)
+    │   ├── StorageFullError        move to a database, or allow more
     │   ├── StorageLockedError
     │   ├── StorageUnavailableError
     │   ├── KeyMissingError         restart this process with every key
@@ -396,6 +397,12 @@ class ClaimLostError(ConflictError):
     """
     The outcome of a message cannot be recorded, because the sender no longer holds its claim: the message was settled,
     returned to the queue, claimed again or erased in the meantime.
+    """
+
+
+class StorageFullError(RetryableError):
+    """
+    A file store has reached the size it may have. Stops, erasures and what others report are still written.
     """
 
 

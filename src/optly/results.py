@@ -106,7 +106,8 @@ class StoreStats:
         suppressions: Stops tied to addresses, and the marks of keys in use.
         suppressed: Those that were made lately.
         wordings: Texts of questions.
-        size: How many bytes it takes on disk; None if it is not on disk. A server may estimate.
+        size: How many bytes it takes on disk; None if it is not on disk, or does not know. A server may estimate.
+        max_size: How many it may take; None if it has no limit of its own.
     """
 
     codes: int
@@ -114,6 +115,7 @@ class StoreStats:
     suppressed: Recent
     wordings: int
     size: int | None
+    max_size: int | None = None
 
 
 @attrs.frozen(kw_only=True)

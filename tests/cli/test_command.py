@@ -68,6 +68,7 @@ def test_help_lists_the_commands(runner: CliRunner, option: str) -> None:
         "screen",
         "seal",
         "stats",
+        "storage",
         "verify",
         "verify-evidence",
         "worker",

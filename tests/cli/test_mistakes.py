@@ -64,6 +64,7 @@ RIGHT = {
     "screen": "people.csv --channel email --purpose offers",
     "seal": "",
     "stats": "",
+    "storage distribute": "--citus",
     "verify": "",
     "verify-evidence": "pack.json",
     "worker": "--once",

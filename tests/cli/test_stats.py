@@ -45,12 +45,15 @@ def test_the_record_is_counted(storage: Storage, request: pytest.FixtureRequest)
     assert w.manager.backlog() == stats.messages
     assert (Recent(day=0, month=1), {MessageState.ACCEPTED: 1}) == (stats.ended, stats.messages)
     assert stats.log_entries == 3  # at the end of the delivery, and after it one for her and one for the domain
-    size = stats.store.size
+    size, max_size = stats.store.size, stats.store.max_size
     stops = len(list(storage.rows(RowKind.SUPPRESSIONS)))
     assert stops > 0
     lately = Recent(day=stops, month=stops)
     # The codes: a link, and what a reply is known by.
-    assert stats.store == StoreStats(codes=2, suppressions=stops, suppressed=lately, wordings=1, size=size)
+    assert stats.store == StoreStats(
+        codes=2, suppressions=stops, suppressed=lately, wordings=1, size=size, max_size=max_size
+    )
+    assert (max_size is None) == (request.node.callspec.params["storage"] != "file")
     assert (size is None) == (request.node.callspec.params["storage"] == "memory")
     assert size is None or size > 1000
 

@@ -30,7 +30,7 @@ from optly.errors import (
     StorageLockedError,
     StorageUnavailableError,
 )
-from optly.storage import FileStorage, _journal
+from optly.storage import FileStorage, _journal, file
 from optly.storage._journal import Journal
 from optly.storage.memory import State
 from optly.testing.storage import NOW, TICK, Contact, at_once, claim_of, code, key, problems, stop, values_of
@@ -107,7 +107,7 @@ def copies() -> tuple[Copy, Copy]:
             storage.append([contact.commit(events=2, queue=[message], identifiers=[contact.identifier(idkey)])])
             storage.claim([claim_of(message, code(contact.subject, expires_at=NOW + TICK))], NOW, NOW)
             storage.append([contact.commit(suppressions=[stop(idkey)])])
-            storage.count(key(), NOW, NOW)
+            storage.add_key_version("acme", contact.subject.hex()[:8])
         storage.append([contacts[0].commit(forget=True)])
         for _ in range(4):
             storage.append([contacts[1].commit()])
@@ -371,7 +371,7 @@ def test_a_newer_format_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) 
         FileStorage(path)
 
 
-# ---- crashes at each step of an erasure
+# ---- crashes at each step of writing the file anew
 
 
 class Crash(BaseException):
@@ -451,6 +451,49 @@ def test_a_crash_during_an_erasure_leaves_all_of_it_or_none(
     assert len(outcomes) > 5
     assert outcomes == sorted(outcomes)
     assert {False, True} == set(outcomes)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_crash_during_a_compaction_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    """
+    At each step that touches the disk. What was acknowledged is there, what was not is there whole or not at all, and
+    nothing else is left behind.
+    """
+    crashed = True
+    steps = 0
+    while crashed:
+        steps += 1
+        directory = tmp_path / str(steps)
+        directory.mkdir()
+        path = directory / "optly.jsonl"
+        storage = FileStorage(path)
+        ada, needless = Contact("acme"), code(key())
+        storage.append([ada.commit(events=3)])
+        for _ in range(5):
+            storage.put_codes([needless])
+        acknowledged = deepcopy(storage._state)
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(file, "_COMPACTED_FROM", 1_000)
+            for owner, name in STEPS:
+                patch.setattr(owner, name, dying(steps, getattr(owner, name), before=before))
+            try:
+                storage.append([ada.commit(events=2)])
+                crashed = False
+            except Crash:
+                with pytest.raises(StorageFailedError):
+                    storage.load([ada.subject])
+        abandon(storage)
+
+        again = FileStorage(path)
+        assert again._state in ([acknowledged, storage._state] if crashed else [storage._state])
+        assert [path.name, f"{path.name}.lock", f"{path.name}.mark"] == sorted(os.listdir(directory))
+        again.append([Contact("acme").commit()])
+        again.close()
+    assert steps > 5
+    assert b"put_codes" not in path.read_bytes()
 
 
 def test_what_is_erased_leaves_the_file(storage: FileStorage, path: Path) -> None:

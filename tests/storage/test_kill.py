@@ -22,14 +22,16 @@ pytestmark = pytest.mark.slow
 ROUNDS, THREADS = 15, 3
 
 # Each thread appends to a contact of its own and to one that all share, and says so only after the call has returned;
-# now and then it releases an address, which makes the file store write its file anew.
+# now and then it releases an address, which makes the file store write its file anew, as a compaction does.
 CHILD = f"""
 import os, sys
 import attrs
 from stores import opened
 from optly.errors import ConflictError
+from optly.storage import file
 from optly.testing.storage import Contact, at_once, append_again, code, key
 
+file._COMPACTED_FROM = 20_000
 storage = opened(sys.argv[1], sys.argv[2])
 shared = bytes.fromhex(sys.argv[3])
 

@@ -18,18 +18,14 @@ from typing import Any
 
 import pytest
 from services import MYSQL, POSTGRESQL, database, fresh_database
-from sqlalchemy import URL, Table, create_engine, event, select, text
+from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool
-from sqlalchemy.sql import operators
-from sqlalchemy.sql.dml import Insert
-from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement, ColumnClause
-from sqlalchemy.sql.visitors import iterate
 
 from optly.errors import ConfigurationError, DamagedError, StorageUnavailableError
 from optly.storage import SQLStorage, _schema, _statements
 from optly.storage._database import Database, OwnSession, Session
-from optly.storage._schema import events, heads, metadata
+from optly.storage._schema import heads
 from optly.testing.storage import (
     NOW,
     Contact,
@@ -43,48 +39,21 @@ from optly.testing.storage import (
     values_of,
 )
 
-ROUTES = {"subject_id", "idkey", "code_key"}
-COUNTS = [(0, 1), (1, 3), (2, 100)]
-OF_TWO_LISTS = {"found", "found_apart", "personal_in"}
 STATEMENTS = {
-    **_statements.STATEMENTS,
-    **{name: build(4) for name, build in _statements.LOOKUPS.items() if name not in OF_TWO_LISTS},
+    "claimed": _statements.LOOKUPS["claimed"](4),
+    "committed": _statements.STATEMENTS["committed"],
     "personal_in": _statements.LOOKUPS["personal_in"](2, 3),
-    **{f"found of {counts}": _statements.LOOKUPS["found"](*counts) for counts in COUNTS},
-    **{f"found_apart of {counts}": _statements.LOOKUPS["found_apart"](*counts) for counts in COUNTS},
-    **{name: _statements.upsert(sqlite.dialect(), name) for name in _statements.UPSERTS},
+    "sealed": _statements.LOOKUPS["sealed"](2, 1),
 }
-
-
-def is_given(expression: ClauseElement) -> bool:
-    """
-    Whether an expression is made of nothing but values that come with the call.
-    """
-    leaves = [part for part in iterate(expression) if not list(part.get_children())]
-    return all(isinstance(leaf, BindParameter) for leaf in leaves)
-
-
-def routes(statement: ClauseElement) -> Iterator[str]:
-    """
-    Yield the routing columns a statement binds.
-    """
-    if isinstance(statement, Insert):
-        assert isinstance(statement.table, Table)
-        yield next(iter(statement.table.primary_key)).name
-        return
-    for part in iterate(statement):
-        if (
-            isinstance(part, BinaryExpression)
-            and part.operator in (operators.eq, operators.in_op)
-            and isinstance(part.left, ColumnClause)
-            and is_given(part.right)
-        ):
-            yield part.left.name
 
 
 @pytest.mark.parametrize(
     ("name", "keys"),
-    [("personal_in", "subject_id=? AND slot=?"), ("claimed", "subject_id=? AND message_id=?")],
+    [
+        ("personal_in", "subject_id=? AND slot=?"),
+        ("claimed", "subject_id=? AND message_id=?"),
+        ("sealed", "organisation=? AND subject_id=?"),
+    ],
 )
 def test_the_rows_of_a_contact_are_looked_up_by_their_whole_key(path: Path, name: str, keys: str) -> None:
     """
@@ -112,42 +81,6 @@ def plan(path: Path, statement: str, values: Sequence[object]) -> list[str]:
     store.close()
     with closing(sqlite3.connect(path)) as other:
         return [step[3] for step in other.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
-
-
-@pytest.mark.parametrize("name", sorted(STATEMENTS))
-def test_a_statement_is_answered_from_one_place(name: str) -> None:
-    """
-    It binds a contact, a keyed name or a code, by equality or by IN. Those that look over all of them are listed, and
-    the list has no more than it needs.
-    """
-    assert bool(ROUTES & set(routes(STATEMENTS[name]))) == (name not in _statements.UNROUTED)
-
-
-def test_one_statement_alone_joins_addresses_with_contacts() -> None:
-    """
-    A store spread over servers has another for it.
-    """
-    joining = {name for name, statement in STATEMENTS.items() if " JOIN " in str(statement)}
-    assert joining == {f"found of {(held, stops)}" for held, stops in COUNTS if held}
-
-
-def test_the_lint_sees_what_is_not_bound() -> None:
-    """
-    Neither a range over the routing column nor a join on it is a route.
-    """
-    assert {"organisation"} == set(routes(STATEMENTS["subjects"]))
-    joined = select(heads.c.version).where(heads.c.subject_id == events.c.subject_id)
-    assert set() == set(routes(joined))
-
-
-def test_tables_shard_by_their_first_key() -> None:
-    """
-    Primary keys begin with what is routed by, and no table refers to another.
-    """
-    first = {table.name: next(iter(table.primary_key)).name for table in metadata.tables.values()}
-    small = {"wordings", "key_versions", "logs", "leaves", "tiles", "complaints", "schema_version"}
-    assert ROUTES == {name for table, name in first.items() if table.removeprefix("optly_") not in small}
-    assert not any(table.foreign_keys for table in metadata.tables.values())
 
 
 # ---- SQLite

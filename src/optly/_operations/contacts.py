@@ -220,6 +220,7 @@ async def add(
     language: str,
     held_by: Mapping[AddressKind, Subscriber],
     actor: Actor,
+    needed: bool = False,
 ) -> Contact:
     """
     Add a contact, or return the one already on record under the same reference or, without one, with the same details.
@@ -251,7 +252,7 @@ async def add(
             continue  # another writer added them between the two look-ups
         references = (app.index.reference(contact.subject, named),) if free else ()
         try:
-            await app.repository.apply(contact, Plan(command=command, references=references))
+            await app.repository.apply(contact, Plan(command=command, references=references, needed=needed))
         except ReferenceTakenError:
             continue  # another writer added them in the meantime: look them up again
         return contact
@@ -293,11 +294,20 @@ async def _complete(
     return (await app.repository.apply(contact, plan, read=record)).standing
 
 
-async def add_address(app: Application, address: Address, actor: Actor) -> Contact:
+async def add_address(app: Application, address: Address, actor: Actor, *, needed: bool = False) -> Contact:
     """
     Return the contact who has an address, adding one with that address alone if nobody or more than one has it.
     """
-    return await add(app, [address], name="", subscriber=Subscriber.UNKNOWN, language="en", held_by={}, actor=actor)
+    return await add(
+        app,
+        [address],
+        name="",
+        subscriber=Subscriber.UNKNOWN,
+        language="en",
+        held_by={},
+        actor=actor,
+        needed=needed,
+    )
 
 
 def plan_change(

@@ -22,7 +22,7 @@ from optly._operations.running import surely
 from optly._operations.sealing import seal
 from optly._operations.sending import Sending
 from optly.contacts import Channel
-from optly.errors import LedgerError
+from optly.errors import LedgerError, StorageFullError
 from optly.results import Deliveries
 
 _log = logging.getLogger("optly")
@@ -125,7 +125,11 @@ async def _deliver_batch(app: Application, channel: Channel, size: int) -> tuple
     room = await rates.reserve(app, channel, len(rows), now)
     outcomes, sending = Outcomes(app.settings), None
     try:
-        messages = await claim(app, rows[:room], now, outcomes)
+        try:
+            messages = await claim(app, rows[:room], now, outcomes)
+        except StorageFullError:
+            await _tidy(app, Deliveries(), whole=True)  # what has served its time makes room for the next attempt
+            raise
         if room and not messages:
             # Another worker claimed all of them first.
             rows = await due(app, channel, now, size, contended=True)

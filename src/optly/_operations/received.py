@@ -75,7 +75,7 @@ async def having(app: Application, address: Address, *, add: bool) -> dict[Conta
     present = await lines_held(app, address)
     if present or not add or await is_erased(app, address):
         return present
-    contact = await add_address(app, address, Actor.SYSTEM)
+    contact = await add_address(app, address, Actor.SYSTEM, needed=True)
     return {contact: HeldLine((await _lines(app, address))[contact], None)}
 
 

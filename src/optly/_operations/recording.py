@@ -179,7 +179,8 @@ async def object_for_domain(
         if at is not None:
             require_happened(at, app.settings.clock())  # before anything is recorded
         contact = Contact(app.settings.random(16).hex())
-        await app.repository.apply(contact, AddContact(subscriber=Subscriber.COMPANY, actor=actor))
+        added = AddContact(subscriber=Subscriber.COMPANY, actor=actor)
+        await app.repository.apply(contact, Plan(command=added, needed=True))
     else:
         await app.repository.require(contact)
 
@@ -214,7 +215,7 @@ async def import_objections(
             continue
         try:
             sharing = await holders(app, address)
-            contact = await add_address(app, address, actor)
+            contact = await add_address(app, address, actor, needed=True)
             await object_to(contact, Named(), channels=channels)
             # Which of several who share an address objected is not known. Elsewhere than there, each of them did.
             beyond = [each for each in channels if each.kind is not channel.kind] if len(sharing) > 1 else []

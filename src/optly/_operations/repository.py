@@ -50,18 +50,7 @@ from optly.protocols import (
 from optly.record.commands import Command
 from optly.record.complaint_references import reference_key
 from optly.record.consent import decide, fold, replay
-from optly.record.events import (
-    ComplaintReceived,
-    ComplaintResolved,
-    ConsentRefused,
-    ContactErased,
-    DomainObjectionRaised,
-    Event,
-    LineFailed,
-    MessageEvent,
-    MessageReceived,
-    Stopped,
-)
+from optly.record.events import NEVER_REFUSED, ComplaintReceived, ComplaintResolved, Event
 from optly.record.glance import Glance
 from optly.record.ledger import GENESIS, SALT, Opening, extend, verify_chain
 from optly.record.standing import CoHolder, Standing, StandingStop, shared
@@ -70,18 +59,6 @@ _log = logging.getLogger("optly")
 
 # A lost race is decided again at once, since the store has already waited. More attempts mean that something is stuck.
 _ATTEMPTS: Final = 100
-
-# What is recorded even of a contact who cannot be read in full: what stops or erases, and what others report. None of
-# it allows anything, whatever it is that cannot be read.
-_WITHOUT_READING: Final = (
-    Stopped,
-    ConsentRefused,
-    ContactErased,
-    DomainObjectionRaised,
-    MessageEvent,
-    MessageReceived,
-    LineFailed,
-)
 
 # How many wordings are cached.
 _WORDINGS: Final = 1000
@@ -160,6 +137,7 @@ class Plan:
         receipt_to: The channel and line for a receipt if the person agrees to something; None for no receipt.
         references: What a host names the contact by.
         reply: Where to reply to the complaint that the command makes, as it is stored.
+        needed: Whether it adds a contact only to record on them what is needed: see `Commit.needed`.
     """
 
     command: Command
@@ -169,6 +147,7 @@ class Plan:
     receipt_to: tuple[Channel, int] | None = None
     references: Sequence[Reference] = ()
     reply: bytes = attrs.field(default=b"", repr=False)
+    needed: bool = False
 
 
 # Called with a contact and the events just recorded.
@@ -741,7 +720,7 @@ class Repository:
         events = () if plan is None else decide(plan.command, standing, now=clock)
         if plan is None or not events:
             return None, Applied(record=record, events=())
-        if record.standing.unreadable is not None and not all(isinstance(event, _WITHOUT_READING) for event in events):
+        if record.standing.unreadable is not None and not all(isinstance(event, NEVER_REFUSED) for event in events):
             require_read(record)
         commit, after = await self._commit(record, plan, events, idem, now)
         if clock < now:
@@ -823,6 +802,7 @@ class Repository:
                 if isinstance(event, ComplaintResolved)
                 and (complaint := standing.complaint(event.complaint)) is not None
             ],
+            needed=plan.needed or any(isinstance(event, (*NEVER_REFUSED, ComplaintReceived)) for event in events),
             idem=idem,
         )
         return commit, after

@@ -32,6 +32,7 @@ async def stats(app: Application) -> Stats:
             suppressed=_recent(measured.suppressed),
             wordings=measured.wordings,
             size=measured.size,
+            max_size=measured.max_size,
         ),
     )
 

@@ -31,7 +31,7 @@ WITH_MANAGER: Final = (
     "verify",
     "worker",
 )
-_WITHOUT_MANAGER: Final = ("demo", "keys", "lint", "register", "verify-evidence")
+_WITHOUT_MANAGER: Final = ("demo", "keys", "lint", "register", "storage", "verify-evidence")
 
 
 class Commands(click.Group):

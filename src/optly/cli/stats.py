@@ -61,8 +61,13 @@ def _print(stats: Stats) -> None:
     terminal.under(f"added: {_lately(store.suppressed)}")
     terminal.note("wordings", f"{store.wordings:,}")
     if store.size is not None:
-        terminal.note("size on disk", f"{store.size / 1_000_000:,.1f} MB")
+        terminal.note("size on disk", _size(store.size, store.max_size))
 
 
 def _lately(recent: Recent) -> str:
     return f"{recent.day:,} in the last day, {recent.month:,} in the last 30 days"
+
+
+def _size(size: int, most: int | None) -> str:
+    taken = f"{size / 1_000_000:,.1f} MB"
+    return taken if most is None else f"{taken} of {most / 1_000_000:,.1f} MB ({size / most:.0%})"

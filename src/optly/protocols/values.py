@@ -358,6 +358,8 @@ class Commit:
         complaints: Complaints to add to the list of the organisation. A reference that is taken is a conflict.
         closed: Complaints to close, as they are from now on: they stay in the list with their new MAC, and where to
             reply is erased. One whose reference is not in the list is left out.
+        needed: Whether it stops or erases something, holds a complaint or what others report, or adds the contact for
+            such a thing. A store that takes no more people, permissions and messages writes it all the same.
         idem: 16 bytes that identify this commit, so that a repeat is recognised; None for one that nobody repeats.
     """
 
@@ -380,6 +382,7 @@ class Commit:
     settle: Sequence[Settlement] = ()
     complaints: Sequence[StoredComplaint] = ()
     closed: Sequence[StoredComplaint] = ()
+    needed: bool = False
     idem: bytes | None = attrs.field(default=None, repr=False)
 
 
@@ -434,6 +437,7 @@ class StoreSize:
         ended: Its messages that ended, and are still in the outbox.
         codes, suppressions, suppressed, wordings: Of the whole store, because these rows name no organisation.
         size: How many bytes the whole store takes on disk; None if it is not on disk, or does not know.
+        max_size: How many it may take; None if it has no limit of its own.
     """
 
     contacts: int
@@ -445,6 +449,7 @@ class StoreSize:
     suppressed: tuple[int, int]
     wordings: int
     size: int | None = None
+    max_size: int | None = None
 
 
 @attrs.frozen(kw_only=True)

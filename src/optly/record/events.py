@@ -1043,3 +1043,16 @@ Event: TypeAlias = (
     | LinksRevoked
     | ContactErased
 )
+
+# What stops or erases, and what others report. None of it allows anything, so it is recorded of a contact who cannot be
+# read in full, and in a store that takes nothing else any more.
+NEVER_REFUSED: Final = (
+    Stopped,
+    ConsentRefused,
+    ContactErased,
+    DomainObjectionRaised,
+    LinksRevoked,
+    MessageEvent,
+    MessageReceived,
+    LineFailed,
+)

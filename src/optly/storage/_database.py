@@ -16,7 +16,7 @@ from math import ceil
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
@@ -80,6 +80,13 @@ _SETTINGS: Final[Mapping[str, Sequence[str]]] = {
     "mysql": _MYSQL_SETTINGS,
     "mariadb": _MYSQL_SETTINGS,
 }
+
+# Whether the tables of Citus are there, and which tables it has distributed.
+_CITUS: Final = text("SELECT to_regclass('pg_dist_partition') IS NOT NULL")
+_DISTRIBUTED: Final = text(
+    "SELECT c.relname FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid "
+    "WHERE pg_table_is_visible(c.oid)"
+)
 
 _log = logging.getLogger("optly")
 
@@ -465,6 +472,27 @@ class Database:
             if created:
                 _log.warning("a new, empty database was set up")
             self._prepared = True
+
+    def distribute(self, statements: Iterable[tuple[Table, str]]) -> Sequence[str]:
+        """
+        Run those statements whose table is not distributed by Citus yet, each by itself, and return them.
+        """
+        self._check_fork()
+        if not self._prepared:
+            self._prepare()
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if self._engine.dialect.name != "postgresql" or not connection.scalar(_CITUS):
+                    raise ConfigurationError("the database is not one of Citus: CREATE EXTENSION citus on each server")
+                if self._own:
+                    connection.exec_driver_sql(self._lock_timeout)
+                done = set(connection.scalars(_DISTRIBUTED))
+                missing = [statement for table, statement in statements if table.name not in done]
+                for statement in missing:
+                    connection.exec_driver_sql(statement)
+                return missing
+        except DBAPIError as error:
+            raise self.translated(error.orig) from None
 
     def statements(self, dialect: Dialect) -> Statements:
         """

@@ -181,11 +181,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
+        self._new = self._beside(".new")
         self._process = os.getpid()
         self._fd = -1
         self._generation = ""
         self._last, self._check = 0, ""
-        self._slot = self._marked = 0
+        self._slot = self._marked = self._size = 0
         self._queue: deque[bytes] = deque()
         self._queued = self._durable = 0
         self._flushing = threading.Lock()
@@ -206,12 +207,19 @@ class Journal:
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
 
+    @property
     def size(self) -> int:
         """
-        Return how many bytes the file has.
+        How many bytes the file has once everything queued is written. Sometimes a few bytes too many, never too few.
         """
-        with _own_errors():
-            return self._path.stat().st_size
+        return self._size
+
+    def size_with(self, record: bytes) -> int:
+        """
+        Return what `size` would be with one more record.
+        """
+        n = self._last + self._queued - self._durable + 1
+        return self._size + len(_line(self._generation, n, n, record))
 
     # ---- opening
 
@@ -225,7 +233,7 @@ class Journal:
         """
         with _own_errors():
             marks = self._read_marks()
-            self._beside(".new").unlink(missing_ok=True)
+            self._new.unlink(missing_ok=True)
             if self._path.exists() and (marks or self._path.stat().st_size):
                 with self._path.open("rb") as file:
                     yield from self._read_all(file, marks)
@@ -271,6 +279,7 @@ class Journal:
         if self._last < mark.n or not all(later.first <= broken < later.n for later in complete):
             raise DamagedError("the store's file is damaged, or lines of it are missing", line=self._last + 2)
         os.truncate(self._path, end)
+        self._size = end
 
     def _reopen(self) -> None:
         if self._fd >= 0:
@@ -320,6 +329,7 @@ class Journal:
         """
         Queue one line of JSON. Not safe to call from two threads at once.
         """
+        self._size = self.size_with(record)
         self._queue.append(record)
         self._queued += 1
 
@@ -360,29 +370,46 @@ class Journal:
             self._write_mark()
         self._durable += len(lines)
 
-    def replace(self, records: Iterable[bytes]) -> None:
+    def replace(self, records: Iterable[bytes], *, needed: bool = True) -> bool:
         """
         Replace all records, including queued ones, with *records*, so that nothing else is left in the file.
 
         A crash leaves either the old file or the new one.
+
+        Args:
+            needed: Fail if there is no room for the new file. Otherwise the old one stays, and the result is False.
         """
         with self._flushing, self._failing():
-            generation = secrets.token_hex(8)
-            self._generation = generation
-            new = self._beside(".new")
-            with open(new, "wb", opener=_open_private) as file:
-                for n, record in enumerate(chain([msgspec.json.encode(_Header(generation))], records)):
-                    file.write(_line(generation, n, n, record))
-                    self._last, self._check = n, _check(generation, n, n, record)
-                file.flush()
-                _sync(file.fileno())
+            try:
+                written = self._write_new(records)
+            except OSError:
+                if needed:
+                    raise
+                self._new.unlink(missing_ok=True)
+                return False
+            self._generation, self._last, self._check, self._size = written
             # Both generations have a mark as long as either file may be found after a crash.
             self._write_mark(durably=True)
-            new.replace(self._path)
+            self._new.replace(self._path)
             _sync_directory(self._path.parent)
             self._reopen()
             self._queue.clear()
             self._durable = self._queued
+        return True
+
+    def _write_new(self, records: Iterable[bytes]) -> tuple[str, int, str, int]:
+        """
+        Write *records* to a new file beside the present one, and return its generation, the number and the check of its
+        last line, and its size.
+        """
+        generation, check = secrets.token_hex(8), ""
+        with open(self._new, "wb", opener=_open_private) as file:
+            for n, record in enumerate(chain([msgspec.json.encode(_Header(generation))], records)):
+                file.write(_line(generation, n, n, record))
+                check = _check(generation, n, n, record)
+            file.flush()
+            _sync(file.fileno())
+            return generation, n, check, file.tell()
 
     def fail(self) -> None:
         """
@@ -401,9 +428,9 @@ class Journal:
                 raise StorageFailedError(f"a write to the store's file failed ({type(error).__name__})") from None
             raise
 
-    def close(self) -> None:
+    def close(self, *last: bytes) -> None:
         """
-        Write what is queued, close the file and release its lock. Harmless when repeated.
+        Write what is queued and some last records, close the file and release its lock. Harmless when repeated.
         """
         if self._closed or os.getpid() != self._process:
             return
@@ -411,6 +438,7 @@ class Journal:
             self._closed = True
             try:
                 if self._fd >= 0 and not self._failed:
+                    self._queue.extend(last)
                     if self._queue:
                         self._flush()
                     with self._failing():

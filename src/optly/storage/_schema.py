@@ -2,9 +2,9 @@
 The tables of the SQL store.
 
 Keys are 16 random or keyed bytes and come first in every primary key, so the tables shard by them: contacts by
-`subject_id`, addresses by `idkey`, the blind index they are looked up by. No foreign key joins the two groups. Times
-are whole microseconds since 1970 in UTC, and everything that is hashed is kept as bytes, because a JSON type would
-rewrite it.
+`subject_id`, addresses by `idkey`, the blind index they are looked up by. No foreign key joins the two groups, and
+`_distribution` says which table shards by what. Times are whole microseconds since 1970 in UTC, and everything that is
+hashed is kept as bytes, because a JSON type would rewrite it.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ leaves = _table(
     Column("head", _binary(32), nullable=False),
     sqlite_with_rowid=False,
 )
-Index("optly_leaves_subject", leaves.c.subject_id, leaves.c.place)
+Index("optly_leaves_subject", leaves.c.organisation, leaves.c.subject_id, leaves.c.place)
 
 complaints = _table(
     "complaints",

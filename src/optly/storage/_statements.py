@@ -1,9 +1,9 @@
 """
 Every statement of the SQL store, built once at import and compiled once for each database.
 
-Statements about a contact bind its `subject_id`, those about an address its `idkey` and those about a code its
-`code_key`, by equality or by IN, so that a sharded database runs each on one shard. The few that scan all shards are in
-`UNROUTED`.
+Each binds the shard key of its table, by equality or by IN: the `subject_id` of a contact, the `idkey` of an address,
+the `code_key` of a code, the `digest` of a wording, or the organisation. So a distributed database runs it on the
+shards that hold those keys. The tests name the few that run on all shards.
 """
 
 from __future__ import annotations
@@ -42,18 +42,6 @@ from optly.storage import _schema as t
 
 MOST_KEYS: Final = 512
 _FEW: Final = 8
-
-UNROUTED: Final = frozenset(
-    {
-        *("due", "overdue", "messages", "backlog", "subjects", "unsealed"),
-        *("expired_codes", "expired_counters", "ended_messages"),
-        *("contacts", "events_of_all", "personal_of_all", "ended_since", "suppressions", "codes", "wordings_kept"),
-        *("wordings", "put_wording", "key_versions", "put_key_version"),
-        *(f"all_{kind}" for kind in RowKind),
-        *("log_head", "start_log", "grow_log", "put_leaf", "log_leaves", "tile", "put_tile"),
-        *("put_complaint", "close_complaint", "complaint", "complaints", "all_complaints"),
-    }
-)
 
 
 def _is(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -456,9 +444,9 @@ LOOKUPS: Final[Mapping[str, Callable[..., ClauseElement]]] = {
         .where(_any_of(t.events.c.subject_id, count))
         .order_by(t.events.c.subject_id, t.events.c.seq)
     ),
-    "sealed": lambda count: (
-        select(t.leaves.c.organisation, t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
-        .where(_any_of(t.leaves.c.subject_id, count))
+    "sealed": lambda count, of: (
+        select(t.leaves.c.place, t.leaves.c.subject_id, t.leaves.c.version, t.leaves.c.head)
+        .where(_any_of(t.leaves.c.subject_id, count), _any_of(t.leaves.c.organisation, of, 1))
         .order_by(t.leaves.c.subject_id, t.leaves.c.place)
     ),
     "personal": lambda count: select(*_value).where(_any_of(t.personal.c.subject_id, count)),
@@ -482,7 +470,8 @@ def _unless_over(old: ColumnElement[int], new: ColumnElement[int]) -> ColumnElem
     return case((t.counters.c.until < bindparam("now"), new), else_=old)
 
 
-# How a row that exists already is updated, column by column. MySQL assigns in this order and uses the new values.
+# How a row that exists already is updated, column by column; not at all if there is none. MySQL assigns in this order
+# and uses the new values.
 UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, ColumnElement[Any]]]]]]] = {
     "put_suppression": (
         t.suppressions,
@@ -497,8 +486,8 @@ UPSERTS: Final[Mapping[str, tuple[Table, Callable[[Any], Sequence[tuple[str, Col
         ],
     ),
     "put_tile": (t.tiles, lambda new: [("data", new.data)]),
-    "put_wording": (t.wordings, lambda _new: [("digest", t.wordings.c.digest)]),
-    "put_key_version": (t.key_versions, lambda _new: [("version", t.key_versions.c.version)]),
+    "put_wording": (t.wordings, lambda _new: []),
+    "put_key_version": (t.key_versions, lambda _new: []),
 }
 
 
@@ -507,14 +496,17 @@ def upsert(dialect: Dialect, name: str) -> ClauseElement:
     Build an upsert in the syntax of *dialect*.
     """
     table, changes = UPSERTS[name]
-    if dialect.name == "postgresql":
-        postgres = postgresql.insert(table)
-        return postgres.on_conflict_do_update(index_elements=table.primary_key, set_=dict(changes(postgres.excluded)))
-    if dialect.name == "sqlite":
-        lite = sqlite.insert(table)
-        return lite.on_conflict_do_update(index_elements=table.primary_key, set_=dict(changes(lite.excluded)))
-    my = mysql.insert(table)
-    return my.on_duplicate_key_update(list(changes(my.inserted)))
+    if dialect.name in ("postgresql", "sqlite"):
+        put: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+        changed = dict(changes(put.excluded))
+        found: ClauseElement = (
+            put.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
+            if changed
+            else put.on_conflict_do_nothing(index_elements=table.primary_key)
+        )
+        return found
+    my, first = mysql.insert(table), next(iter(table.columns))
+    return my.on_duplicate_key_update(list(changes(my.inserted)) or [(first.name, first)])
 
 
 @attrs.frozen

@@ -152,10 +152,15 @@ class MemoryStorage:
         self._reading: AbstractContextManager[object] = Lock()
         self._changing: AbstractContextManager[object] = self._reading
 
+    def _adding(self, operation: str, *args: Any) -> None:
+        """
+        Called, while the state is locked, before an operation adds to it. May raise to refuse it.
+        """
+
     def _changed(self, operation: str, *args: Any) -> None:
         """
-        Called, while the state is locked, after each operation that changed it. The same operation on the same state
-        gives the same result.
+        Called, while the state is locked, after each operation that changed it, unless it changed counters alone. The
+        same operation on the same state gives the same result.
         """
 
     # ---- contacts
@@ -211,6 +216,7 @@ class MemoryStorage:
     def append(self, commits: Sequence[protocols.Commit]) -> None:
         with self._changing:
             _check(self._state, commits)
+            self._adding("append", commits)
             for commit in commits:
                 _drop(self._state, commit)
             for commit in commits:
@@ -241,8 +247,9 @@ class MemoryStorage:
     def enqueue(self, organisation: str, messages: Sequence[protocols.OutboxMessage]) -> None:
         with self._changing:
             _check_ids(self._state, messages)
-            _enqueue(self._state, organisation, messages)
             if messages:
+                self._adding("enqueue", organisation, messages)
+                _enqueue(self._state, organisation, messages)
                 self._changed("enqueue", organisation, messages)
 
     def due(self, organisation: str, channel: Channel, now: datetime, limit: int) -> Sequence[protocols.OutboxMessage]:
@@ -286,6 +293,7 @@ class MemoryStorage:
         self, claims: Sequence[protocols.Claim], now: datetime, until: datetime
     ) -> Sequence[protocols.OutboxMessage]:
         with self._changing:
+            self._adding("claim", claims, now, until)
             claimed: list[protocols.OutboxMessage] = []
             for claim in claims:
                 name = (claim.subject, claim.message)
@@ -375,6 +383,7 @@ class MemoryStorage:
 
     def put_codes(self, codes: Sequence[protocols.StoredCode]) -> None:
         with self._changing:
+            self._adding("put_codes", codes)
             self._state.codes.update((code.key, code) for code in codes)
             self._changed("put_codes", codes)
 
@@ -407,7 +416,6 @@ class MemoryStorage:
             if most is not None and number - by >= most:
                 return number
             self._state.counters[key] = (number, ends)
-            self._changed("count", key, now, until, by)
             return number
 
     def expire(self, now: datetime, limit: int) -> int:
@@ -418,7 +426,7 @@ class MemoryStorage:
                 del self._state.codes[key]
             for key in counters:
                 del self._state.counters[key]
-            if codes or counters:
+            if codes:
                 self._changed("expire", now, limit)
             return len(codes) + len(counters)
 

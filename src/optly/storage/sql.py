@@ -17,11 +17,19 @@ from sqlalchemy import String
 
 from optly import protocols
 from optly.contacts import Channel
-from optly.errors import ClaimLostError, ConflictError, DamagedError, ReferenceTakenError, UsageError
+from optly.errors import (
+    ClaimLostError,
+    ConfigurationError,
+    ConflictError,
+    DamagedError,
+    ReferenceTakenError,
+    UsageError,
+)
 from optly.record.checkpoints import Checkpoint
 from optly.record.ledger import Entry, Leaf, Opening
 from optly.record.merkle import Place, Tile
 from optly.storage._database import Database, Session
+from optly.storage._distribution import for_citus
 from optly.storage._host import HostDatabase, commit_hook
 from optly.storage._schema import from_micros, to_micros
 from optly.storage._statements import MOST_KEYS, RENEWED
@@ -53,8 +61,9 @@ class SQLStorage:
         connections: How many connections this store has open at once, at most. Other calls wait for one.
         wait: How long a call waits for a free connection, and how long for a lock or another writer, before it raises
             `StorageUnavailableError`. On a server, the lock timeout of the host's own engine is left as it is.
-        distributed: That the tables are spread over several servers, as by Citus, which joins those of contacts and
-            those of addresses in no statement. An address is then looked up in two statements rather than one.
+        distributed: That the tables are distributed over several servers, as by Citus, which joins those of contacts
+            and those of addresses in no statement. An address is then looked up in two statements rather than one, and
+            how many bytes the tables take is not known.
 
     Raises:
         ConfigurationError: The database is not supported, its driver is missing, or a number makes no sense.
@@ -102,6 +111,29 @@ class SQLStorage:
 
     def close(self) -> None:
         self._database.close()
+
+    @staticmethod
+    def distribution() -> Sequence[str]:
+        """
+        Return the statements that `distribute` runs where no table is distributed yet.
+        """
+        return [statement for _, statement in for_citus()]
+
+    def distribute(self) -> Sequence[str]:
+        """
+        Distribute the tables over the servers of a Citus cluster, and return the statements that were run: none if they
+        all are distributed. Rows that are there already are moved, and meanwhile nothing can be written: stop the
+        application first. Each table is distributed by itself, so after an error the call may be repeated.
+
+        Raises:
+            ConfigurationError: The store was not made for distributed tables, or the database is not one of Citus.
+            StorageUnavailableError: The database cannot be used, or refused a statement.
+        """
+        if self._hosted:
+            raise UsageError("distribute the tables outside the host's transaction")
+        if not self._distributed:
+            raise ConfigurationError("make the store with SQLStorage(…, distributed=True), in every process")
+        return self._database.distribute(for_citus())
 
     # ---- contacts
 
@@ -263,7 +295,7 @@ class SQLStorage:
         def work(session: Session) -> protocols.StoreSize:
             suppressions, *suppressed = session.rows("suppressions", first=first, second=second)[0]
             ended = session.rows("ended_since", **of, first=first, second=second)[0]
-            size = _first(session.rows("size"))
+            size = None if self._distributed else _first(session.rows("size"))  # which sees one server only
             return protocols.StoreSize(
                 contacts=_first(session.rows("contacts", **of)),
                 events=_first(session.rows("events_of_all", **of)),
@@ -456,11 +488,13 @@ class SQLStorage:
         return [_sealed_leaf(*row) for row in rows]
 
     def sealed(self, organisation: str, subjects: Sequence[bytes]) -> Mapping[bytes, Sequence[protocols.SealedLeaf]]:
+        def work(session: Session) -> list[tuple[Any, ...]]:
+            parts = _each_with_each(subjects, [organisation])
+            return [row for part in parts for row in session.lookup("sealed", *part)]
+
         found: dict[bytes, list[protocols.SealedLeaf]] = {}
-        for of, *row in self._database.read(lambda session: list(session.lookup("sealed", subjects))):
-            if of == organisation:
-                leaf = _sealed_leaf(*row)
-                found.setdefault(leaf.leaf.subject, []).append(leaf)
+        for leaf in (_sealed_leaf(*row) for row in self._database.read(work)):
+            found.setdefault(leaf.leaf.subject, []).append(leaf)
         return found
 
 
