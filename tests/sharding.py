@@ -21,8 +21,8 @@ SCATTERED = {
     # counts
     *("backlog", "contacts", "events_of_all", "personal_of_all", "ended_since"),
     *("suppressions", "codes", "wordings_kept"),
-    # what an erasure deletes by contact from tables that shard by something else
-    *("forget_identifiers", "forget_references", "forget_codes"),
+    # what is erased or revoked by contact in tables that are sharded by something else
+    *("forget_identifiers", "forget_references", "codes_of", "forget_codes"),
 }
 KEYS: Mapping[str, str] = {table.name: column.name for table, column in SHARD_KEYS.items()}
 

@@ -473,7 +473,7 @@ def test_texts_to_a_line_have_one_stored_code(w: World) -> None:
     assert one[16:] != other[16:]
     assert later[:16] != one[:16]
     for code in (one, other):
-        with pytest.raises(LinkInvalidError):
+        with pytest.raises(LinkRevokedError):
             w.manager.open(code)
 
 

@@ -316,7 +316,7 @@ def test_a_full_store_writes_what_stops_erases_or_reports(path: Path) -> None:
     storage.settle([settlement(sending)])
     storage.add_key_version("acme", "k2", [stop(key(), scope="key/k2")])
     assert storage.take_code(link.key, NOW) == link
-    assert storage.revoke_codes(ada.subject) == 0
+    assert not storage.revoke_codes(ada.subject)
     storage.append([ada.commit(release=[idkey])])
     state = deepcopy(storage._state)
     storage.close()

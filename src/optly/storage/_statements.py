@@ -239,7 +239,7 @@ STATEMENTS: Final[Mapping[str, ClauseElement]] = {
     "remove_ended": delete(t.outbox).where(*_of_message, *_ended),
     # ---- codes and counters
     "code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live),
-    "codes_of": select(t.codes.c.code_key, *_code).where(_is(t.codes.c.subject_id, "contact")).with_for_update(),
+    "codes_of": select(t.codes.c.code_key, *_code).where(_is(t.codes.c.subject_id, "contact")),
     "lock_code": select(*_code).where(_is(t.codes.c.code_key, "key"), _live).with_for_update(),
     "drop_code": delete(t.codes).where(_is(t.codes.c.code_key, "key")),
     "counter": select(t.counters.c.number).where(_is(t.counters.c.code_key, "key")),
