@@ -177,6 +177,16 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """
+    Kill processes at random points, a thousand times for each store, or as often as OPTLY_KILLS says.
+    """
+    install(session, "test")
+    env = {"OPTLY_KILLS": session.env.get("OPTLY_KILLS") or "1000"}
+    session.run("pytest", "tests/storage/test_kill.py", "tests/storage/test_host_kill.py", *session.posargs, env=env)
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """
     Build what is released, in dist/, and check it.

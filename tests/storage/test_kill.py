@@ -19,7 +19,7 @@ from optly.testing.storage import NOW, problems
 
 pytestmark = pytest.mark.slow
 
-ROUNDS, THREADS = 15, 3
+ROUNDS, THREADS = int(os.environ.get("OPTLY_KILLS", "15")), 3
 
 # Each thread appends to a contact of its own and to one that all share, and says so only after the call has returned;
 # now and then it releases an address, which makes the file store write its file anew, as a compaction does.
