@@ -117,6 +117,14 @@ def test_it_is_one_refusal_and_everyone_else_goes_on(damaged: Damaged) -> None:
         lambda: w.manager.request_consent(
             ada, via="email", channels=["email"], purposes=["news"], basis=Solicited(how="form", at=w.clock())
         ),
+        lambda: w.manager.request_consent(
+            ada,
+            via="email",
+            channels=["email"],
+            purposes=["news"],
+            basis=Solicited(how="form", at=w.clock()),
+            email=EMAIL,
+        ),
         lambda: w.manager.record_communication(ada, "email", "offers"),
     ):
         # The line itself may be in what cannot be read.
