@@ -22,9 +22,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import attrs
 import pytest
@@ -84,12 +85,17 @@ class Ask:
 class Page:
     """
     A page, and the requests for it.
+
+    Attributes:
+        status: Of the response to a request.
+        shown: Of the page that it is or leads to.
     """
 
     name: str
     title: str
     asks: Sequence[Ask]
     status: int = 200
+    shown: int = 200
 
 
 @attrs.frozen(kw_only=True)
@@ -145,16 +151,19 @@ class World:
                 title="no such page, 404",
                 asks=[Ask(method="GET", path=f"/nothing/{number}") for number in range(len(links))],
                 status=404,
+                shown=404,
             ),
             Page(
                 name="answer",
-                title="an answer, `POST /l/<code>`",
+                title="an answer, `POST /l/<code>`, and where it leads",
                 asks=[Ask(method="POST", path=link, headers=(form,), body=yes) for link in links],
+                status=303,
             ),
             Page(
                 name="stop",
-                title="a stop, `POST /l/<code>/stop`",
+                title="a stop, `POST /l/<code>/stop`, and where it leads",
                 asks=[Ask(method="POST", path=f"{link}/stop", headers=(form,)) for link in links],
+                status=303,
             ),
         ]
 
@@ -207,11 +216,16 @@ def rendered() -> Iterator[list[Callable[[], str]]]:
 
 def handled(portal: Portal, page: Page) -> Iterator[Response]:
     """
-    Yield the response to one request after the other, without end.
+    Yield the page that one request after the other leads to, without end.
     """
     for ask in itertools.cycle([ask.request for ask in page.asks]):
         response = portal.handle(ask)
         assert response.status == page.status, response.body.decode()
+        if response.status == HTTPStatus.SEE_OTHER:
+            led = urlsplit(dict(response.headers)["location"])
+            path = led.path.removeprefix("/my")
+            response = portal.handle(attrs.evolve(ask, method="GET", path=path, query=led.query, body=b""))
+        assert response.status == page.shown, response.body.decode()
         yield response
 
 
@@ -287,8 +301,8 @@ def loaded(interface: str, url: str, bare: str, contacts: int, rounds: int) -> I
         for number in range(rounds + 1):  # the first warms up
             for page in pages:
                 wires = [ask.wire for ask in random.sample(page.asks, len(page.asks))]
-                for ports, loads in ((floor, floors), (path, paths)):
-                    taken = load(ports, wires, page.status)
+                for ports, loads, status in ((floor, floors, page.shown), (path, paths, page.status)):
+                    taken = load(ports, wires, status)
                     if number:
                         loads[page.name].append(taken)
     for page in pages:

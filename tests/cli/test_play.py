@@ -310,7 +310,7 @@ MORE = [
     Sabotage("replayed", around=on("POST", "/l/", stops_everything, after=1)),
     Sabotage("offer delivered", inbox=lambda: Changing(b"List-Unsubscribe-Post", b"X-Nothing")),
     Sabotage("replayed again", around=on("POST", "/l/", stops_everything, after=5)),
-    Sabotage("code sent", around=on("GET", "/l/", answers(HTTPStatus.NOT_FOUND), after=1)),
+    Sabotage("code sent", around=on("GET", "/l/", answers(HTTPStatus.NOT_FOUND), after=2)),
     Sabotage("stop undone", methods={"check": opens_the_gate(Channel.EMAIL, after=3)}),
     Sabotage("stop undone", methods={"check": opens_the_gate(Channel.SMS, after=2)}),
     Sabotage("all stopped", methods={"check": opens_the_gate(Channel.EMAIL, after=5)}),

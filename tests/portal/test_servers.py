@@ -204,7 +204,9 @@ def check_journey(acme: Acme, base: str) -> None:
         yes = question.text.partition('name="email-offers" id="email-offers-yes" value="')[2].partition('"')[0]
         headers = {"origin": base, "sec-fetch-site": "same-origin"}
         saved = client.post(f"/l/{code}", data={"email-offers": yes, "sms-offers": "no"}, headers=headers)
-        assert (saved.status_code, client.get(f"/l/{code}").status_code) == (200, 410)
+        assert saved.status_code == 303
+        shown = client.get(str(httpx.URL(base).join(saved.headers["location"])))
+        assert (shown.status_code, client.get(f"/l/{code}").status_code) == (200, 410)
         assert acme.answers() == {EMAIL_OFFERS: True, SMS_OFFERS: False}
         style = question.text.partition('stylesheet" href="')[2].partition('"')[0]
         assert client.get(base + style).headers["content-type"] == "text/css; charset=utf-8"
@@ -374,7 +376,7 @@ def test_the_access_log_holds_no_link() -> None:
     requests = [line.partition(" ")[2] for line in lines]
     assert requests == [
         '"GET /my/l/[redacted]?a=b HTTP/1.1" 200 OK',
-        '"GET /my/l/[redacted]/stop HTTP/1.1" 405 Method Not Allowed',
+        '"GET /my/l/[redacted]/stop HTTP/1.1" 303 See Other',
         '"GET /my/u/[redacted] HTTP/1.1" 200 OK',
         '"GET /my/help HTTP/1.1" 200 OK',
     ]
