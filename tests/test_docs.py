@@ -21,6 +21,7 @@ import click
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from sqlalchemy import Engine
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -68,6 +69,8 @@ def close_all(namespace: dict[str, Any]) -> None:
     for value in namespace.values():
         if isinstance(value, optly.ConsentManager) or type(value).__name__.endswith("Storage"):
             value.close()
+        elif isinstance(value, Engine):
+            value.dispose()
 
 
 @pytest.mark.parametrize(

@@ -283,15 +283,19 @@ def test_a_listener_needs_to_know_of_the_commit(host: Host) -> None:
     assert set(heard) == {contact.id}
 
 
+@pytest.fixture
+def optly(tmp_path: Path) -> Iterator[ConsentManager]:
+    with manager(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}")) as made:
+        yield made
+
+
 @pytest.mark.parametrize("given", [None, "sqlite://", object(), 1])
-def test_what_is_no_connection_is_refused_at_once(tmp_path: Path, given: object) -> None:
-    optly = manager(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"))
+def test_what_is_no_connection_is_refused_at_once(optly: ConsentManager, given: object) -> None:
     with pytest.raises(UsageError, match="is not a connection"):
         optly.within(given)
 
 
-def test_a_connection_of_the_wrong_kind_is_refused_at_once(tmp_path: Path) -> None:
-    optly = manager(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"))
+def test_a_connection_of_the_wrong_kind_is_refused_at_once(optly: ConsentManager) -> None:
     with closing(sqlite3.connect(":memory:")) as bare, pytest.raises(UsageError, match="is not a connection"):
         optly.within(bare)
     engine = create_async_engine("sqlite+aiosqlite://")
@@ -309,8 +313,7 @@ def test_a_transaction_within_another_is_refused(host: Host) -> None:
 
 
 @pytest.mark.server
-def test_a_connection_to_another_database_is_refused(tmp_path: Path) -> None:
-    optly = manager(SQLStorage(f"sqlite:///{tmp_path / 'optly.db'}"))
+def test_a_connection_to_another_database_is_refused(optly: ConsentManager, tmp_path: Path) -> None:
     with (
         database("postgresql", tmp_path) as url,
         create_engine(url, poolclass=NullPool).connect() as connection,
@@ -336,8 +339,8 @@ def test_a_connection_that_was_closed_is_told(host: Host) -> None:
 @pytest.mark.server
 def test_a_transaction_that_failed_is_told(tmp_path: Path) -> None:
     with database("postgresql", tmp_path) as url:
-        optly, engine = manager(SQLStorage(url)), create_engine(url, poolclass=NullPool)
-        with engine.connect() as connection:
+        engine = create_engine(url, poolclass=NullPool)
+        with manager(SQLStorage(url)) as optly, engine.connect() as connection:
             with pytest.raises(Exception, match="does not exist"):
                 connection.exec_driver_sql("SELECT * FROM nowhere")
             with pytest.raises(StorageUnavailableError, match="25P02"):
@@ -345,15 +348,14 @@ def test_a_transaction_that_failed_is_told(tmp_path: Path) -> None:
             connection.rollback()
             contact = sign_up(optly.within(connection))
             connection.commit()
-        assert optly.find(EMAIL) == contact
+            assert optly.find(EMAIL) == contact
 
 
-def test_hosts_that_begin_transactions_themselves_in_sqlite(tmp_path: Path) -> None:
+def test_hosts_that_begin_transactions_themselves_in_sqlite(optly: ConsentManager, tmp_path: Path) -> None:
     """
     As SQLAlchemy advises where savepoints are used: the driver begins nothing, and the host does.
     """
-    url = f"sqlite:///{tmp_path / 'optly.db'}"
-    optly, engine = manager(SQLStorage(url)), create_engine(url, poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{tmp_path / 'optly.db'}", poolclass=NullPool)
     event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     with engine.connect() as connection:
