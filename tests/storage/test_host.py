@@ -371,7 +371,7 @@ def test_hosts_that_begin_transactions_themselves_in_sqlite(optly: ConsentManage
 
 
 @asynccontextmanager
-async def awaited(tmp_path: Path, kind: str) -> AsyncIterator[tuple[AsyncConsentManager, Any]]:
+async def awaited(tmp_path: Path, kind: str, **settings: Any) -> AsyncIterator[tuple[AsyncConsentManager, Any]]:
     with database(kind, tmp_path) as url:
         optly = AsyncConsentManager(
             organisation=ACME,
@@ -380,6 +380,7 @@ async def awaited(tmp_path: Path, kind: str) -> AsyncIterator[tuple[AsyncConsent
             base_url="https://acme.example.com/my",
             storage=SQLStorage(url),
             backends=[MemoryBackend(channel=Channel.EMAIL)],
+            **settings,
         )
         engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"), poolclass=NullPool)
         yield optly, engine
@@ -401,6 +402,22 @@ def test_the_awaited_form_takes_part_in_awaited_transactions(tmp_path: Path, kin
                     await getattr(connection, ends)()
                 assert await optly.find(EMAIL) == (contact if ends == "commit" else None)
             assert await optly.verify()
+
+    asyncio.run(run())
+
+
+def test_the_awaited_form_tells_its_listener_after_the_commit(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def run() -> None:
+        listening = awaited(tmp_path, "sqlite", on_events=lambda contact, events: heard.append(contact.id))
+        async with listening as (optly, engine), AsyncSession(engine) as session:
+            await optly.within(session).add_contact(email="eve@example.com")
+            await session.rollback()
+            contact = await optly.within(session).add_contact(email=EMAIL)
+            assert heard == []
+            await session.commit()
+            assert set(heard) == {contact.id}
 
     asyncio.run(run())
 
